@@ -1,0 +1,347 @@
+//! The intermediate representation: what a schema *is*, every name resolved.
+//!
+//! In: definitions from `defs/`. Out: a [`Schema`] that the passes in `check/`
+//! read and, once they have nothing to say, a [`CheckedSchema`] that the dump,
+//! the introspection and the Rust back end read. It knows nothing of Rust.
+//!
+//! Definitions live in arenas and refer to each other by id; all containers
+//! keep schema order, so that the same input always gives the same output.
+
+use crate::source::Span;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident,)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub(crate) u32);
+    )*};
+}
+
+ids! {
+    /// A [`Module`] of a [`Schema`].
+    ModuleId,
+    /// A [`Type`] of a [`Schema`].
+    TypeId,
+    /// A [`Command`] of a [`Schema`].
+    CommandId,
+    /// An [`Event`] of a [`Schema`].
+    EventId,
+}
+
+/// One definition, of whichever kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Entity {
+    /// A type, built-in, named or implicit.
+    Type(TypeId),
+    /// A command.
+    Command(CommandId),
+    /// An event.
+    Event(EventId),
+}
+
+/// A schema file, or the place of the built-in types.
+#[derive(Clone, Debug)]
+pub struct Module {
+    /// The file's path relative to the main schema's folder, as QEMU names
+    /// modules (`stats.json`, `../x.json`), or `./builtin`.
+    pub name: String,
+    /// What the file defines, implicit types included, in schema order.
+    pub entities: Vec<Entity>,
+    /// The free-form documentation blocks, in order.
+    pub docs: Vec<FreeFormDoc>,
+}
+
+/// A documentation block that belongs to no definition.
+#[derive(Clone, Debug)]
+pub struct FreeFormDoc {
+    /// The text, without the comment markers.
+    pub text: String,
+    /// Where the block begins.
+    pub span: Span,
+}
+
+/// What every definition has, whatever its kind.
+#[derive(Clone, Debug)]
+pub struct Common {
+    /// The name in the schema; implicit types have the names that QEMU gives
+    /// them (`q_obj_query-x-arg`, `intList`).
+    pub name: String,
+    /// The module that defines it.
+    pub module: ModuleId,
+    /// Where it is defined; `None` for built-in types.
+    pub span: Option<Span>,
+    /// Its documentation block.
+    pub doc: Option<Doc>,
+    /// The condition under which it exists.
+    pub cond: Option<Cond>,
+    /// Its features, in order.
+    pub features: Vec<Feature>,
+}
+
+/// A type.
+#[derive(Clone, Debug)]
+pub struct Type {
+    /// Name, place, documentation, condition, features.
+    pub common: Common,
+    /// What kind of type it is.
+    pub kind: TypeKind,
+}
+
+/// The kinds of types.
+#[derive(Clone, Debug)]
+pub enum TypeKind {
+    /// A built-in type.
+    Builtin(Builtin),
+    /// An enumeration; `QType` is the one that is built in.
+    Enum(Enum),
+    /// An array of the given element type.
+    Array(TypeId),
+    /// A struct, a union, or an implicit object type.
+    Object(Object),
+    /// An alternate: one of several types, told apart by the JSON type.
+    Alternate(Alternate),
+}
+
+/// The built-in types of the schema language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Builtin {
+    /// `str`, a JSON string.
+    Str,
+    /// `number`, any JSON number, a double in memory.
+    Number,
+    /// `int`, the same as `int64`.
+    Int,
+    /// `int8`.
+    Int8,
+    /// `int16`.
+    Int16,
+    /// `int32`.
+    Int32,
+    /// `int64`.
+    Int64,
+    /// `uint8`.
+    Uint8,
+    /// `uint16`.
+    Uint16,
+    /// `uint32`.
+    Uint32,
+    /// `uint64`.
+    Uint64,
+    /// `size`, a `uint64` that counts bytes.
+    Size,
+    /// `bool`.
+    Bool,
+    /// `any`, whatever JSON value.
+    Any,
+    /// `null`, the JSON null.
+    Null,
+}
+
+/// An enumeration type.
+#[derive(Clone, Debug)]
+pub struct Enum {
+    /// The prefix that the C generator uses, if one is given.
+    pub prefix: Option<String>,
+    /// Its values, in order; there may be none.
+    pub values: Vec<EnumValue>,
+}
+
+/// A value of an enumeration.
+#[derive(Clone, Debug)]
+pub struct EnumValue {
+    /// The name on the wire.
+    pub name: String,
+    /// Where it is defined; `None` in built-in types.
+    pub span: Option<Span>,
+    /// The condition under which it exists.
+    pub cond: Option<Cond>,
+    /// Its features.
+    pub features: Vec<Feature>,
+}
+
+/// A struct, a union, or an implicit object type.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// Which of these it is.
+    pub origin: ObjectOrigin,
+    /// The type whose members come first.
+    pub base: Option<TypeId>,
+    /// The members it adds to its base, in order.
+    pub members: Vec<Member>,
+    /// The branches, if it is a union.
+    pub branches: Option<Branches>,
+}
+
+/// How an object type came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectOrigin {
+    /// `'struct'` in the schema.
+    Struct,
+    /// `'union'` in the schema.
+    Union,
+    /// Members written in place: a union's base (`q_obj_X-base`).
+    InlineBase,
+    /// Members written in place: the arguments of a command or the data of an
+    /// event (`q_obj_X-arg`).
+    InlineArguments,
+    /// The one object type without members, `q_empty`.
+    Empty,
+}
+
+/// A member of an object.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The name on the wire, without the `*` of an optional one.
+    pub name: String,
+    /// Its type.
+    pub ty: TypeId,
+    /// Whether it may be absent.
+    pub optional: bool,
+    /// Where it is defined.
+    pub span: Option<Span>,
+    /// The condition under which it exists.
+    pub cond: Option<Cond>,
+    /// Its features.
+    pub features: Vec<Feature>,
+}
+
+/// The branches of a union.
+#[derive(Clone, Debug)]
+pub struct Branches {
+    /// The name of the member that chooses: the discriminator. It is one of
+    /// the base's members.
+    pub tag: String,
+    /// The discriminator's type, an enumeration.
+    pub tag_type: TypeId,
+    /// The branches that the schema gives, in schema order. A value of the
+    /// discriminator that has none stands for the empty object.
+    pub list: Vec<Branch>,
+}
+
+/// A branch of a union or an alternate.
+#[derive(Clone, Debug)]
+pub struct Branch {
+    /// In a union the value of the discriminator; in an alternate a name that
+    /// never shows on the wire.
+    pub name: String,
+    /// Its type; an object type in a union.
+    pub ty: TypeId,
+    /// Where it is defined.
+    pub span: Option<Span>,
+    /// The condition under which it exists.
+    pub cond: Option<Cond>,
+}
+
+/// An alternate type.
+#[derive(Clone, Debug)]
+pub struct Alternate {
+    /// The branches, in order; no two have the same JSON type.
+    pub branches: Vec<Branch>,
+}
+
+/// A command.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// Name, place, documentation, condition, features.
+    pub common: Common,
+    /// The type of its arguments, an object type (with `boxed` also an
+    /// alternate); `None`: none.
+    pub arg: Option<TypeId>,
+    /// The type of its reply; `None`: the empty object.
+    pub ret: Option<TypeId>,
+    /// Whether the arguments are handed over as one value.
+    pub boxed: bool,
+    /// Whether marshalling code is generated (`'gen'`, default true).
+    pub gen_code: bool,
+    /// Whether success is answered (`'success-response'`, default true).
+    pub success_response: bool,
+    /// Whether it may be executed out of band.
+    pub allow_oob: bool,
+    /// Whether it may be executed before the machine is set up.
+    pub allow_preconfig: bool,
+    /// Whether its handler runs as a coroutine.
+    pub coroutine: bool,
+}
+
+/// An event.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Name, place, documentation, condition, features.
+    pub common: Common,
+    /// The type of its data; `None`: none.
+    pub arg: Option<TypeId>,
+    /// Whether the data are handed over as one value.
+    pub boxed: bool,
+}
+
+/// A special feature or any other; its name is free.
+#[derive(Clone, Debug)]
+pub struct Feature {
+    /// Its name.
+    pub name: String,
+    /// Where it is defined.
+    pub span: Option<Span>,
+    /// The condition under which it exists.
+    pub cond: Option<Cond>,
+}
+
+/// A condition on configuration symbols.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cond {
+    /// The symbol is defined.
+    Symbol(String),
+    /// Not this.
+    Not(Box<Cond>),
+    /// All of these.
+    All(Vec<Cond>),
+    /// Any of these.
+    Any(Vec<Cond>),
+}
+
+/// The documentation of a definition, cut into its parts.
+#[derive(Clone, Debug, Default)]
+pub struct Doc {
+    /// What stands before the first section.
+    pub body: String,
+    /// The members, arguments or values described, in documentation order.
+    pub members: Vec<DocArg>,
+    /// The features described, in documentation order.
+    pub features: Vec<DocArg>,
+    /// `Returns`, `Errors`, `Since`, `TODO`, ..., with plain text between
+    /// sections under an empty tag, in order.
+    pub sections: Vec<DocSection>,
+}
+
+/// The description of one member or feature.
+#[derive(Clone, Debug)]
+pub struct DocArg {
+    /// Which one.
+    pub name: String,
+    /// The text, with the indentation of the comment removed.
+    pub text: String,
+    /// Where the description begins; `None` if the block leaves the member
+    /// out.
+    pub span: Option<Span>,
+}
+
+/// A section of a documentation block.
+#[derive(Clone, Debug)]
+pub struct DocSection {
+    /// `Returns`, `Errors`, `Since`, ...; empty for plain text.
+    pub tag: String,
+    /// The text, with the indentation of the comment removed.
+    pub text: String,
+    /// Where the section begins.
+    pub span: Span,
+}
+
+/// A schema whose names are all resolved, but whose rules are not yet known
+/// to hold.
+#[derive(Clone, Debug, Default)]
+pub struct Schema {
+    pub(crate) modules: Vec<Module>,
+    pub(crate) types: Vec<Type>,
+    pub(crate) commands: Vec<Command>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) entities: Vec<Entity>,
+}

@@ -1,0 +1,130 @@
+//! The provider: where statistics come from, and the sinks it writes into.
+//!
+//! In: a [`StatsQuery`]. Out: calls on a [`StatsSink`]. A provider knows
+//! neither the wire nor who asks; the registry knows its name.
+
+use std::fmt;
+
+use qapi::stats::{StatsSchemaValue, StatsTarget};
+
+/// A source of statistics.
+///
+/// # Contract
+///
+/// - Both methods may be called from any thread, and from several at once;
+///   nothing of this library is locked meanwhile, so a provider may register
+///   and remove providers, itself included.
+/// - A provider answers what it has for the query's target and nothing for
+///   targets it does not know; that is not an error. It may write more than
+///   was asked for (the registry drops names and vCPUs that the query does not
+///   want), but asking [`StatsQuery::wants_name`] first saves work.
+/// - On `Err` the whole request fails with that description; whatever was
+///   written before does not reach the client.
+/// - Clients see results, and statistics within one, in the order in which
+///   they are written. QEMU's own providers write newest first.
+/// - A provider whose calls can block holds up the client that asked, and
+///   nobody else.
+pub trait Provider: Send + Sync {
+    /// Writes the current values of what `query` asks for.
+    ///
+    /// # Errors
+    ///
+    /// A description for the client, if a value cannot be had.
+    fn query(
+        &self,
+        query: &StatsQuery<'_>,
+        sink: &mut dyn StatsSink,
+    ) -> Result<(), ProviderError>;
+
+    /// Describes every statistic this provider can answer.
+    ///
+    /// # Errors
+    ///
+    /// A description for the client, if the schema cannot be had.
+    fn schemas(&self, sink: &mut dyn SchemaSink) -> Result<(), ProviderError>;
+}
+
+/// What one provider is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct StatsQuery<'a> {
+    target: &'a StatsTarget,
+    names: Option<&'a [&'a str]>,
+    vcpus: Option<&'a [&'a str]>,
+}
+
+impl<'a> StatsQuery<'a> {
+    /// A query for everything about `target`.
+    #[must_use]
+    pub fn all(target: &'a StatsTarget) -> Self {
+        Self { target, names: None, vcpus: None }
+    }
+
+    /// The kind of object whose statistics are wanted.
+    #[must_use]
+    pub fn target(&self) -> &'a StatsTarget {
+        self.target
+    }
+
+    /// Whether the statistic called `name` is wanted.
+    #[must_use]
+    pub fn wants_name(&self, name: &str) -> bool {
+        self.names.is_none_or(|names| names.binary_search(&name).is_ok())
+    }
+
+    /// Whether the vCPU at `qom_path` is wanted.
+    #[must_use]
+    pub fn wants_vcpu(&self, qom_path: &str) -> bool {
+        self.vcpus.is_none_or(|vcpus| vcpus.binary_search(&qom_path).is_ok())
+    }
+}
+
+/// Takes the values that a provider writes: first an object, then its
+/// statistics.
+pub trait StatsSink {
+    /// Begins the statistics of an object: the vCPU or device at `qom_path`,
+    /// or with `None` the VM. An object without a statistic does not show.
+    fn result(&mut self, qom_path: Option<&str>);
+
+    /// A statistic with one value.
+    fn scalar(&mut self, name: &str, value: u64);
+
+    /// A statistic that is true or false.
+    fn boolean(&mut self, name: &str, value: bool);
+
+    /// A statistic with several values: a histogram, whose lowest bucket comes
+    /// first here (clients get the highest first, as from QEMU), or any other
+    /// list. With one value it is a scalar, with none an empty list.
+    fn histogram(&mut self, name: &str, buckets: &[u64]);
+}
+
+/// Takes the descriptions that a provider writes: first a target, then its
+/// statistics.
+pub trait SchemaSink {
+    /// Begins the schema of `target`. One without statistics is listed too.
+    fn schema(&mut self, target: StatsTarget);
+
+    /// Describes a statistic.
+    fn stat(&mut self, stat: &StatsSchemaValue);
+}
+
+/// Why a provider could not answer, in words for the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderError {
+    desc: String,
+}
+
+impl ProviderError {
+    /// An error with the given description.
+    #[must_use]
+    pub fn new(desc: impl Into<String>) -> Self {
+        Self { desc: desc.into() }
+    }
+}
+
+impl fmt::Display for ProviderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.desc)
+    }
+}
+
+impl std::error::Error for ProviderError {}
