@@ -1,1 +1,50 @@
-//! Placeholder
+//! What Rust code generated from any QAPI schema calls.
+//!
+//! In: bytes from a peer, and typed values from generated code. Out: a JSON
+//! tree, typed values, bytes. Nothing here knows a schema, a statistic or a
+//! socket.
+//!
+//! - [`json`]: JSON as QEMU reads and writes it, with its limits.
+//! - [`Value`] and [`Dict`]: a parsed JSON tree that keeps member order.
+//! - [`Decode`] and [`Encode`]: between trees or text and typed values, in
+//!   QEMU's order, with QEMU's member paths and error texts.
+//! - [`Error`] and [`ErrorClass`]: what a failed command answers.
+//! - [`command`]: the types of a command table, of requests and of events.
+//! - [`serde`]: the bridge to serde's two traits.
+//!
+//! # Example
+//!
+//! ```
+//! use qapi_wire::{At, Context, Decode, Dict, Members, Value};
+//!
+//! let value = qapi_wire::json::parse(b"{'names': ['exits', 1]}").unwrap();
+//! let context = Context::strict();
+//! let mut members = Members::open(value, At::root(&context)).unwrap();
+//! let error = members.required::<Vec<String>>("names").unwrap_err();
+//! assert_eq!(
+//!     error.desc(),
+//!     "Invalid parameter type for 'names[1]', expected: string"
+//! );
+//! ```
+
+pub mod command;
+mod decode;
+mod encode;
+mod error;
+pub mod json;
+mod scalar;
+pub mod serde;
+mod value;
+
+pub use decode::{
+    At, Context, Decode, DecodeMembers, Members, Mode, OpenValues, decode_object, from_json,
+    from_value,
+};
+pub use encode::{ArrayWriter, Encode, EncodeMembers, ObjectWriter, Writer, to_json};
+pub use error::{Error, ErrorClass, Result};
+pub use value::{Dict, Kind, Value};
+
+/// The version of the interface between this crate and generated code.
+///
+/// Generated code asserts at compile time that it was written for this number.
+pub const INTERFACE: u32 = 1;

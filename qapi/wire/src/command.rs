@@ -1,0 +1,127 @@
+//! The types of command tables, requests and events.
+//!
+//! In: constants that generated code fills. Out: what a session, a dispatcher
+//! and a client read. No schema, no socket.
+
+use crate::decode::{At, Context, Decode, DecodeMembers, Members};
+use crate::encode::{Encode, EncodeMembers, Writer};
+use crate::error::{Error, Result};
+use crate::value::Dict;
+
+/// What the schema says of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandInfo {
+    /// The name on the wire.
+    pub name: &'static str,
+    /// Whether it may be executed out of band.
+    pub allow_oob: bool,
+    /// Whether it may be executed before the machine is set up.
+    pub allow_preconfig: bool,
+    /// Whether success is answered.
+    pub success_response: bool,
+    /// Whether QEMU runs its handler as a coroutine: it may take long.
+    pub coroutine: bool,
+    /// Its features, in schema order.
+    pub features: &'static [&'static str],
+}
+
+/// A set of commands that can be looked up and executed: what generated
+/// dispatchers are, and what a session works with.
+pub trait CommandSet {
+    /// All of them, in schema order.
+    fn commands(&self) -> Vec<&'static CommandInfo>;
+
+    /// The command called `name`.
+    fn command(&self, name: &str) -> Option<&'static CommandInfo>;
+
+    /// Executes a command, and writes its reply value into `reply`.
+    ///
+    /// # Errors
+    ///
+    /// The error reply. What `reply` then holds beyond its mark is the
+    /// caller's to cut off.
+    fn execute(&self, call: Call<'_>, reply: &mut Writer<'_>) -> Result<()>;
+}
+
+/// A command to execute.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// The command's name.
+    pub name: &'a str,
+    /// Its arguments, not yet decoded.
+    pub arguments: Dict,
+    /// How to decode them.
+    pub context: &'a Context<'a>,
+}
+
+impl Call<'_> {
+    /// Decodes the arguments.
+    ///
+    /// # Errors
+    ///
+    /// QEMU's error for the first one that does not fit.
+    pub fn arguments<T: DecodeMembers>(self) -> Result<T> {
+        let mut members = Members::new(self.arguments, self.context);
+        let arguments = T::decode_members(&mut members)?;
+        members.finish()?;
+        Ok(arguments)
+    }
+
+    /// Decodes the arguments of a command whose argument type is an
+    /// alternate.
+    ///
+    /// # Errors
+    ///
+    /// QEMU's error for the first thing that does not fit.
+    pub fn value<T: Decode>(self) -> Result<T> {
+        T::decode(crate::Value::Object(self.arguments), At::root(self.context))
+    }
+
+    /// The error for a command that is not in a set.
+    #[must_use]
+    pub fn not_found(&self) -> Error {
+        Error::command_not_found(format!("The command {} has not been found", self.name))
+    }
+}
+
+/// The arguments of a command, as a client sends them.
+pub trait Request: EncodeMembers {
+    /// The command's name.
+    const NAME: &'static str;
+    /// What success returns.
+    type Reply: Decode;
+}
+
+/// The empty object: the reply of a command that returns nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Empty {}
+
+impl DecodeMembers for Empty {
+    fn decode_members(_: &mut Members<'_>) -> Result<Self> {
+        Ok(Self {})
+    }
+}
+
+impl Decode for Empty {
+    fn decode(value: crate::Value, at: At<'_>) -> Result<Self> {
+        crate::decode_object(value, at)
+    }
+}
+
+impl EncodeMembers for Empty {
+    fn encode_members(&self, _: &mut crate::ObjectWriter<'_, '_>) {}
+}
+
+impl Encode for Empty {
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.members(self);
+    }
+}
+
+/// An event's data, with the event's name.
+pub trait Event: EncodeMembers + DecodeMembers {
+    /// The event's name.
+    const NAME: &'static str;
+    /// Its features, in schema order.
+    const FEATURES: &'static [&'static str];
+}

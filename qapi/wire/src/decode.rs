@@ -1,0 +1,374 @@
+//! From a JSON tree to a typed value.
+//!
+//! In: a [`Value`], where it stands ([`At`]) and how strict to be
+//! ([`Context`]). Out: the typed value, or QEMU's error for it. Members are
+//! taken by name in schema order and what is left over is refused at the end:
+//! the order in which QEMU's visitors look, so that the first error is theirs.
+//!
+//! The texts, and the member names in them, are those of QEMU's
+//! `qobject-input-visitor.c` and of the code its generator writes: a missing,
+//! unexpected or mistyped member is named by its whole path, a value out of
+//! range or unknown to an enumeration only by its last step, which for a list
+//! element is `null`.
+
+use std::fmt;
+
+use crate::error::{Error, Result};
+use crate::json;
+use crate::value::{Dict, Value};
+
+/// How a decoder treats what the schema does not list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A server's: unknown members and values are errors.
+    Strict,
+    /// A client's: unknown members are ignored, and unknown values of open
+    /// enumerations kept, because the peer may be newer.
+    Tolerant,
+}
+
+/// Which values, beyond the schema's, an open enumeration has here.
+pub trait OpenValues: Sync {
+    /// Whether `value` is registered for the enumeration called `enum_name`
+    /// in the schema.
+    fn is_registered(&self, enum_name: &str, value: &str) -> bool;
+}
+
+/// What holds for a whole decoding: the mode, and the registered values.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    mode: Mode,
+    open: Option<&'a dyn OpenValues>,
+}
+
+impl<'a> Context<'a> {
+    /// A server's context without registered values.
+    #[must_use]
+    pub const fn strict() -> Self {
+        Self {
+            mode: Mode::Strict,
+            open: None,
+        }
+    }
+
+    /// A server's context in which open enumerations also have the values
+    /// that `open` knows.
+    #[must_use]
+    pub const fn strict_with(open: &'a dyn OpenValues) -> Self {
+        Self {
+            mode: Mode::Strict,
+            open: Some(open),
+        }
+    }
+
+    /// A client's context.
+    #[must_use]
+    pub const fn tolerant() -> Self {
+        Self {
+            mode: Mode::Tolerant,
+            open: None,
+        }
+    }
+
+    /// The mode.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+}
+
+impl fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("mode", &self.mode)
+            .field("open", &self.open.is_some())
+            .finish()
+    }
+}
+
+/// Where a value stands in the document that is being decoded.
+#[derive(Clone, Copy, Debug)]
+pub struct At<'a> {
+    parent: Option<&'a At<'a>>,
+    step: Step<'a>,
+    context: &'a Context<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step<'a> {
+    Root,
+    Member(&'a str),
+    Element(usize),
+}
+
+impl<'a> At<'a> {
+    /// The whole document.
+    #[must_use]
+    pub fn root(context: &'a Context<'a>) -> Self {
+        Self {
+            parent: None,
+            step: Step::Root,
+            context,
+        }
+    }
+
+    /// The member called `name` of the object that stands here.
+    #[must_use]
+    pub fn member<'b>(&'b self, name: &'b str) -> At<'b> {
+        At {
+            parent: Some(self),
+            step: Step::Member(name),
+            context: self.context,
+        }
+    }
+
+    /// The element at `index` of the array that stands here.
+    #[must_use]
+    pub fn element(&self, index: usize) -> At<'_> {
+        At {
+            parent: Some(self),
+            step: Step::Element(index),
+            context: self.context,
+        }
+    }
+
+    /// How strict to be.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.context.mode
+    }
+
+    /// The error for a member that is not there.
+    #[cold]
+    #[must_use]
+    pub fn missing(&self) -> Error {
+        Error::generic(format!("Parameter '{}' is missing", self.path()))
+    }
+
+    /// The error for a member that the schema does not have.
+    #[cold]
+    #[must_use]
+    pub fn unexpected(&self) -> Error {
+        Error::generic(format!("Parameter '{}' is unexpected", self.path()))
+    }
+
+    /// The error for a value of another JSON type than `expected`.
+    #[cold]
+    #[must_use]
+    pub fn invalid_type(&self, expected: &str) -> Error {
+        Error::generic(format!(
+            "Invalid parameter type for '{}', expected: {expected}",
+            self.path()
+        ))
+    }
+
+    /// The error for a value that no branch of the alternate type called
+    /// `expected` takes.
+    #[cold]
+    #[must_use]
+    pub fn invalid_alternate(&self, expected: &str) -> Error {
+        Error::generic(format!(
+            "Invalid parameter type for '{}', expected: {expected}",
+            self.last_name()
+        ))
+    }
+
+    /// The error for a number outside the range of `expected`, a C type.
+    #[cold]
+    #[must_use]
+    pub fn out_of_range(&self, expected: &str) -> Error {
+        Error::generic(format!(
+            "Parameter '{}' expects {expected}",
+            self.last_name()
+        ))
+    }
+
+    /// The error for a string that is no value of an enumeration.
+    #[cold]
+    #[must_use]
+    pub fn invalid_value(&self, value: &str) -> Error {
+        Error::generic(format!(
+            "Parameter '{}' does not accept value '{value}'",
+            self.last_name()
+        ))
+    }
+
+    /// Whether an open enumeration takes a value that the schema does not
+    /// list; the error if it does not.
+    ///
+    /// # Errors
+    ///
+    /// In strict mode, that the value is not accepted, unless it is
+    /// registered.
+    pub fn open_value(&self, enum_name: &str, value: &str) -> Result<()> {
+        let accepted = match self.context.mode {
+            Mode::Tolerant => true,
+            Mode::Strict => self
+                .context
+                .open
+                .is_some_and(|open| open.is_registered(enum_name, value)),
+        };
+        if accepted {
+            Ok(())
+        } else {
+            Err(self.invalid_value(value))
+        }
+    }
+
+    fn last_name(&self) -> &str {
+        match self.step {
+            Step::Member(name) => name,
+            Step::Root | Step::Element(_) => "null",
+        }
+    }
+
+    fn path(&self) -> String {
+        let mut steps = Vec::new();
+        let mut at = Some(self);
+        while let Some(here) = at {
+            steps.push(here.step);
+            at = here.parent;
+        }
+        let mut path = String::new();
+        for step in steps.iter().rev() {
+            match step {
+                Step::Root => {}
+                Step::Member(name) => {
+                    if !path.is_empty() {
+                        path.push('.');
+                    }
+                    path.push_str(name);
+                }
+                Step::Element(index) => path.push_str(&format!("[{index}]")),
+            }
+        }
+        if path.is_empty() {
+            path.push_str("<anonymous>");
+        }
+        path
+    }
+}
+
+/// A type that can be decoded from a JSON tree.
+pub trait Decode: Sized {
+    /// Decodes `value`, which stands at `at`.
+    ///
+    /// # Errors
+    ///
+    /// QEMU's error for the first thing that does not fit.
+    fn decode(value: Value, at: At<'_>) -> Result<Self>;
+}
+
+/// An object type: its members can also be taken out of an object that holds
+/// others too, as a union's branch or a command's arguments are.
+pub trait DecodeMembers: Sized {
+    /// Takes this type's members out of `members`.
+    ///
+    /// # Errors
+    ///
+    /// QEMU's error for the first thing that does not fit.
+    fn decode_members(members: &mut Members<'_>) -> Result<Self>;
+}
+
+/// Decodes a whole object: its members, and none besides.
+///
+/// # Errors
+///
+/// QEMU's error for the first thing that does not fit.
+pub fn decode_object<T: DecodeMembers>(value: Value, at: At<'_>) -> Result<T> {
+    let mut members = Members::open(value, at)?;
+    let object = T::decode_members(&mut members)?;
+    members.finish()?;
+    Ok(object)
+}
+
+/// Decodes a whole document that has been parsed already.
+///
+/// # Errors
+///
+/// QEMU's error for the first thing that does not fit.
+pub fn from_value<T: Decode>(value: Value, context: &Context<'_>) -> Result<T> {
+    T::decode(value, At::root(context))
+}
+
+/// Decodes a whole document from its text.
+///
+/// # Errors
+///
+/// A syntax error, or QEMU's error for the first thing that does not fit.
+pub fn from_json<T: Decode>(text: &[u8], context: &Context<'_>) -> Result<T> {
+    from_value(json::parse(text)?, context)
+}
+
+/// The members of an object that is being decoded.
+#[derive(Debug)]
+pub struct Members<'a> {
+    dict: Dict,
+    at: At<'a>,
+}
+
+impl<'a> Members<'a> {
+    /// Opens the object that stands at `at`.
+    ///
+    /// # Errors
+    ///
+    /// That `value` is no object.
+    pub fn open(value: Value, at: At<'a>) -> Result<Self> {
+        match value {
+            Value::Object(dict) => Ok(Self { dict, at }),
+            _ => Err(at.invalid_type("object")),
+        }
+    }
+
+    /// The members of a whole document.
+    #[must_use]
+    pub fn new(dict: Dict, context: &'a Context<'a>) -> Self {
+        Self {
+            dict,
+            at: At::root(context),
+        }
+    }
+
+    /// Decodes the mandatory member called `name`.
+    ///
+    /// # Errors
+    ///
+    /// That it is missing, or what is wrong with it.
+    pub fn required<T: Decode>(&mut self, name: &str) -> Result<T> {
+        let at = self.at.member(name);
+        match self.dict.take(name) {
+            Some(value) => T::decode(value, at),
+            None => Err(at.missing()),
+        }
+    }
+
+    /// Decodes the optional member called `name`. An explicit `null` is a
+    /// value, and an error unless the type takes it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the member.
+    pub fn optional<T: Decode>(&mut self, name: &str) -> Result<Option<T>> {
+        match self.dict.take(name) {
+            Some(value) => T::decode(value, self.at.member(name)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Whatever is left, for a value that this build does not know.
+    pub fn rest(&mut self) -> Dict {
+        std::mem::take(&mut self.dict)
+    }
+
+    /// Ends the object.
+    ///
+    /// # Errors
+    ///
+    /// In strict mode, that a member is left over.
+    pub fn finish(self) -> Result<()> {
+        match (self.at.mode(), self.dict.iter().next()) {
+            (Mode::Strict, Some((name, _))) => Err(self.at.member(name).unexpected()),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! From a typed value to JSON text.
+//!
+//! In: values. Out: bytes at the end of a buffer, in QEMU's spelling: `", "`
+//! and `": "` between things, ASCII only. A caller that changes its mind cuts
+//! the buffer back to a [`Writer::mark`].
+
+use crate::json::text;
+
+/// A type that can be written as JSON.
+pub trait Encode {
+    /// Writes the value.
+    fn encode(&self, out: &mut Writer<'_>);
+}
+
+/// An object type: its members can also be written among others, as a union's
+/// branch is.
+pub trait EncodeMembers {
+    /// Writes the members.
+    fn encode_members(&self, out: &mut ObjectWriter<'_, '_>);
+}
+
+/// The JSON text of a value.
+#[must_use]
+pub fn to_json<T: Encode + ?Sized>(value: &T) -> String {
+    let mut bytes = Vec::new();
+    value.encode(&mut Writer::new(&mut bytes));
+    // The writer only writes ASCII.
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// Writes JSON values to the end of a buffer.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    bytes: &'a mut Vec<u8>,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer that appends to `bytes`.
+    pub fn new(bytes: &'a mut Vec<u8>) -> Self {
+        Self { bytes }
+    }
+
+    /// Where the next byte goes.
+    #[must_use]
+    pub fn mark(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Takes back everything written since `mark` was taken.
+    pub fn truncate(&mut self, mark: usize) {
+        self.bytes.truncate(mark);
+    }
+
+    /// Writes `null`.
+    pub fn null(&mut self) {
+        self.raw(b"null");
+    }
+
+    /// Writes `true` or `false`.
+    pub fn boolean(&mut self, flag: bool) {
+        self.raw(if flag { b"true" } else { b"false" });
+    }
+
+    /// Writes an integer.
+    #[inline]
+    pub fn integer<I: itoa::Integer>(&mut self, number: I) {
+        let mut digits = itoa::Buffer::new();
+        self.bytes
+            .extend_from_slice(digits.format(number).as_bytes());
+    }
+
+    /// Writes a double as C's `%.17g` does, which is how QEMU does.
+    pub fn double(&mut self, number: f64) {
+        text::write_double(number, self.bytes);
+    }
+
+    /// Writes a string.
+    pub fn string(&mut self, string: &str) {
+        text::write_string(string, self.bytes);
+    }
+
+    /// Writes text that is JSON already. The caller answers for it.
+    #[inline]
+    pub fn raw(&mut self, json: &[u8]) {
+        self.bytes.extend_from_slice(json);
+    }
+
+    /// Begins an object.
+    pub fn object<'b>(&'b mut self) -> ObjectWriter<'b, 'a> {
+        self.bytes.push(b'{');
+        ObjectWriter {
+            out: self,
+            empty: true,
+        }
+    }
+
+    /// Begins an array.
+    pub fn array<'b>(&'b mut self) -> ArrayWriter<'b, 'a> {
+        self.bytes.push(b'[');
+        ArrayWriter {
+            out: self,
+            empty: true,
+        }
+    }
+
+    /// Writes a whole object.
+    pub fn members<T: EncodeMembers + ?Sized>(&mut self, object: &T) {
+        let mut members = self.object();
+        object.encode_members(&mut members);
+        members.end();
+    }
+}
+
+/// Writes the members of an object. Call [`end`](Self::end) when done.
+#[derive(Debug)]
+#[must_use = "an object has to be ended"]
+pub struct ObjectWriter<'b, 'a> {
+    out: &'b mut Writer<'a>,
+    empty: bool,
+}
+
+impl<'a> ObjectWriter<'_, 'a> {
+    /// Writes a name, and hands out the writer for its value.
+    pub fn name(&mut self, name: &str) -> &mut Writer<'a> {
+        if !self.empty {
+            self.out.raw(b", ");
+        }
+        self.empty = false;
+        self.out.string(name);
+        self.out.raw(b": ");
+        self.out
+    }
+
+    /// Writes a member.
+    pub fn member<T: Encode + ?Sized>(&mut self, name: &str, value: &T) {
+        value.encode(self.name(name));
+    }
+
+    /// Writes a member, if there is one.
+    pub fn optional<T: Encode>(&mut self, name: &str, value: Option<&T>) {
+        if let Some(value) = value {
+            self.member(name, value);
+        }
+    }
+
+    /// Ends the object.
+    pub fn end(self) {
+        self.out.raw(b"}");
+    }
+}
+
+/// Writes the elements of an array. Call [`end`](Self::end) when done.
+#[derive(Debug)]
+#[must_use = "an array has to be ended"]
+pub struct ArrayWriter<'b, 'a> {
+    out: &'b mut Writer<'a>,
+    empty: bool,
+}
+
+impl<'a> ArrayWriter<'_, 'a> {
+    /// Hands out the writer for the next element.
+    pub fn slot(&mut self) -> &mut Writer<'a> {
+        if !self.empty {
+            self.out.raw(b", ");
+        }
+        self.empty = false;
+        self.out
+    }
+
+    /// Writes an element.
+    pub fn element<T: Encode + ?Sized>(&mut self, value: &T) {
+        value.encode(self.slot());
+    }
+
+    /// Ends the array.
+    pub fn end(self) {
+        self.out.raw(b"]");
+    }
+}

@@ -1,0 +1,91 @@
+//! JSON as QEMU reads and writes it.
+//!
+//! In: bytes. Out: a tree or a [`SyntaxError`], and text. The language is RFC
+//! 8259 with single-quoted strings and `\'` beside it; strings are UTF-8 in
+//! which `C0 80` stands for U+0000. See the notes in QEMU's
+//! `qobject/json-lexer.c` and `docs/interop/qmp-spec`.
+
+mod parse;
+mod scan;
+pub(crate) mod text;
+
+use std::fmt;
+
+pub use scan::{Limits, Scan, Scanner};
+
+use crate::error::Error;
+use crate::value::Value;
+
+/// The most brackets that may be open at once: QEMU's limit. [`Limits`] can
+/// only lower it.
+pub const NESTING_MAX: usize = 1 << 10;
+
+/// Why a text is not JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyntaxError {
+    desc: String,
+}
+
+impl SyntaxError {
+    #[cold]
+    fn new(desc: impl Into<String>) -> Self {
+        Self { desc: desc.into() }
+    }
+
+    #[cold]
+    fn parse(what: impl fmt::Display) -> Self {
+        Self::new(format!("JSON parse error, {what}"))
+    }
+
+    /// What is wrong, in QEMU's words.
+    #[must_use]
+    pub fn desc(&self) -> &str {
+        &self.desc
+    }
+}
+
+impl fmt::Display for SyntaxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.desc)
+    }
+}
+
+impl std::error::Error for SyntaxError {}
+
+impl From<SyntaxError> for Error {
+    fn from(error: SyntaxError) -> Self {
+        Self::generic(error.desc)
+    }
+}
+
+/// Parses a text that holds exactly one value.
+///
+/// # Errors
+///
+/// The first syntax error, an unfinished value, or text behind the value.
+pub fn parse(text: &[u8]) -> Result<Value, SyntaxError> {
+    let mut scanner = Scanner::new(Limits::default());
+    let end = match scanner.scan(text) {
+        Scan::Message { end, .. } => end,
+        Scan::Invalid { error, .. } => return Err(error),
+        Scan::Incomplete => match scanner.finish(text) {
+            Scan::Message { end, .. } => end,
+            Scan::Invalid { error, .. } => return Err(error),
+            Scan::Incomplete => return Err(SyntaxError::parse("expecting value")),
+        },
+    };
+    let (message, rest) = text.split_at_checked(end).unwrap_or((text, &[]));
+    if rest.iter().any(|byte| !scan::is_space(*byte)) {
+        return Err(SyntaxError::parse("text behind the value"));
+    }
+    parse_message(message)
+}
+
+/// Parses one message that a [`Scanner`] delimited.
+///
+/// # Errors
+///
+/// The first syntax error.
+pub fn parse_message(message: &[u8]) -> Result<Value, SyntaxError> {
+    parse::message(message)
+}

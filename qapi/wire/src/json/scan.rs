@@ -1,0 +1,373 @@
+//! Finding where a JSON message ends, in a stream of bytes that arrives in
+//! pieces.
+//!
+//! In: the bytes that are there so far. Out: the end of the first message, or
+//! the first lexical error and where to go on behind it. Each byte is looked
+//! at once, whatever the pieces; nothing is stored but a few counters, and the
+//! bytes stay the caller's.
+//!
+//! What is a token, what ends a message and how an error is recovered from
+//! follow QEMU's `json-lexer.c` and `json-streamer.c`: a message ends with the
+//! bracket that closes it, or with a scalar outside all brackets; after an
+//! error everything is skipped up to a structural or control character, or
+//! 0xFE or 0xFF, with which a client can force a clean state.
+
+use super::{NESTING_MAX, SyntaxError};
+
+/// How much one message may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a message, the blanks within it included.
+    pub message_bytes_max: usize,
+    /// Tokens in a message: brackets, commas, colons, scalars.
+    pub tokens_max: usize,
+    /// Brackets open at once, at most [`NESTING_MAX`].
+    pub nesting_max: usize,
+}
+
+impl Default for Limits {
+    /// QEMU's limits: 64 MiB, 2 Mi tokens, 1,024 brackets.
+    fn default() -> Self {
+        Self {
+            message_bytes_max: 64 << 20,
+            tokens_max: 2 << 20,
+            nesting_max: NESTING_MAX,
+        }
+    }
+}
+
+/// What a [`Scanner`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scan {
+    /// All bytes belong to a message that goes on, or to none.
+    Incomplete,
+    /// A message stands at `start..end` of the bytes; go on at `end`.
+    Message {
+        /// Where its first token begins.
+        start: usize,
+        /// Behind its last token.
+        end: usize,
+    },
+    /// The bytes before `end` are no message; go on at `end`.
+    Invalid {
+        /// Where to go on.
+        end: usize,
+        /// What is wrong.
+        error: SyntaxError,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Start,
+    Recovery,
+    String { quote: u8, escape: bool },
+    Zero,
+    Digits,
+    Sign,
+    Mantissa,
+    MantissaDigits,
+    Exponent,
+    ExponentSign,
+    ExponentDigits,
+    Keyword,
+}
+
+/// What one byte does to a token.
+enum Step {
+    /// It belongs to the token, which goes on in this state.
+    Continue(State),
+    /// It is the token's last byte.
+    Last,
+    /// The token ended before it.
+    Before,
+    /// It cannot stand here.
+    Error,
+}
+
+/// Finds messages in a stream.
+///
+/// The caller keeps the bytes from the last message's end on and calls
+/// [`scan`](Self::scan) with all of them each time more have come.
+#[derive(Clone, Debug)]
+pub struct Scanner {
+    limits: Limits,
+    state: State,
+    /// How many of the caller's bytes have been looked at.
+    position: usize,
+    /// Where the message's first token begins.
+    message_start: Option<usize>,
+    /// Where the current token begins.
+    token_start: usize,
+    tokens: usize,
+    // Kept apart and signed, as in QEMU: a bracket that closes nothing ends
+    // the message, so that the parser can refuse it.
+    braces: isize,
+    brackets: isize,
+}
+
+impl Scanner {
+    /// A scanner at the beginning of a stream.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            state: State::Start,
+            position: 0,
+            message_start: None,
+            token_start: 0,
+            tokens: 0,
+            braces: 0,
+            brackets: 0,
+        }
+    }
+
+    /// Whether the stream may end here: no message has begun.
+    #[must_use]
+    pub fn is_between_messages(&self) -> bool {
+        self.message_start.is_none() && matches!(self.state, State::Start | State::Recovery)
+    }
+
+    /// Where in the caller's bytes the unfinished message begins; what stands
+    /// before it is no longer needed. The caller tells with
+    /// [`Self::discard`] what it dropped.
+    #[must_use]
+    pub fn needed_from(&self) -> usize {
+        let token_start = match self.state {
+            State::Start | State::Recovery => self.position,
+            _ => self.token_start,
+        };
+        self.message_start.unwrap_or(token_start)
+    }
+
+    /// Takes note that the caller dropped the first `count` bytes, which must
+    /// not reach beyond [`Self::needed_from`].
+    pub fn discard(&mut self, count: usize) {
+        self.position = self.position.saturating_sub(count);
+        self.token_start = self.token_start.saturating_sub(count);
+        self.message_start = self.message_start.map(|start| start.saturating_sub(count));
+    }
+
+    /// Looks at the bytes it has not seen yet, up to the end of the first
+    /// message or error. After either, the scanner goes on at its end.
+    pub fn scan(&mut self, bytes: &[u8]) -> Scan {
+        while let Some(&byte) = bytes.get(self.position) {
+            if let Some(found) = self.byte(byte, bytes) {
+                return found;
+            }
+        }
+        Scan::Incomplete
+    }
+
+    /// The stream has ended: a scalar outside brackets ends with it. An
+    /// unfinished message is an error.
+    pub fn finish(&mut self, bytes: &[u8]) -> Scan {
+        match self.state {
+            State::Start | State::Recovery => {}
+            state => match step(state, b' ') {
+                Step::Before => {
+                    if let Some(found) = self.token(None, bytes) {
+                        return found;
+                    }
+                }
+                _ => return self.stray(bytes),
+            },
+        }
+        match self.message_start {
+            None => Scan::Incomplete,
+            Some(_) => self.invalid(SyntaxError::parse("premature EOI")),
+        }
+    }
+
+    fn byte(&mut self, byte: u8, bytes: &[u8]) -> Option<Scan> {
+        match self.state {
+            State::Start if is_space(byte) => {
+                self.position += 1;
+                // Blanks within a message count too: they are kept.
+                self.check_size()
+            }
+            State::Recovery if !ends_recovery(byte) => {
+                self.position += 1;
+                None
+            }
+            State::Recovery => {
+                self.state = State::Start;
+                None
+            }
+            state => {
+                if state == State::Start {
+                    self.token_start = self.position;
+                }
+                match step(state, byte) {
+                    Step::Continue(next) => {
+                        self.state = next;
+                        self.position += 1;
+                        self.skip_plain(bytes);
+                        self.check_size()
+                    }
+                    Step::Last => {
+                        self.position += 1;
+                        self.token(Some(byte), bytes)
+                    }
+                    Step::Before => self.token(None, bytes),
+                    Step::Error => {
+                        self.position += 1;
+                        Some(self.stray(bytes))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Within a string, goes to the next byte that means something.
+    fn skip_plain(&mut self, bytes: &[u8]) {
+        if let State::String {
+            quote,
+            escape: false,
+        } = self.state
+        {
+            let rest = bytes.get(self.position..).unwrap_or_default();
+            let plain = rest
+                .iter()
+                .position(|&byte| byte == quote || byte == b'\\' || !(0x20..0xFE).contains(&byte));
+            self.position += plain.unwrap_or(rest.len());
+        }
+    }
+
+    /// A token has ended at the current position. Scalars have no `bracket`.
+    fn token(&mut self, bracket: Option<u8>, bytes: &[u8]) -> Option<Scan> {
+        self.state = State::Start;
+        let start = *self.message_start.get_or_insert(self.token_start);
+        self.tokens += 1;
+        match bracket {
+            Some(b'{') => self.braces += 1,
+            Some(b'}') => self.braces -= 1,
+            Some(b'[') => self.brackets += 1,
+            Some(b']') => self.brackets -= 1,
+            _ => {}
+        }
+        if let Some(error) = self.check_size() {
+            return Some(error);
+        }
+        if self.tokens > self.limits.tokens_max {
+            return Some(self.invalid(SyntaxError::new("JSON token count limit exceeded")));
+        }
+        let nesting = self.braces.saturating_add(self.brackets);
+        if usize::try_from(nesting).is_ok_and(|nesting| nesting > self.limits.nesting_max) {
+            return Some(self.invalid(SyntaxError::new("JSON nesting depth limit exceeded")));
+        }
+        let open = self.braces > 0 || self.brackets > 0;
+        if open && self.braces >= 0 && self.brackets >= 0 {
+            return None;
+        }
+        debug_assert!(self.position <= bytes.len());
+        self.reset();
+        Some(Scan::Message {
+            start,
+            end: self.position,
+        })
+    }
+
+    fn check_size(&mut self) -> Option<Scan> {
+        if self.position.saturating_sub(self.needed_from()) <= self.limits.message_bytes_max {
+            return None;
+        }
+        let found = self.invalid(SyntaxError::new("JSON token size limit exceeded"));
+        self.state = State::Recovery;
+        Some(found)
+    }
+
+    fn stray(&mut self, bytes: &[u8]) -> Scan {
+        /// A longer token is cut in the message: it is the peer's own.
+        const SHOWN_BYTES_MAX: usize = 200;
+        let token = bytes
+            .get(self.token_start..self.position)
+            .unwrap_or_default();
+        let shown = token.get(..SHOWN_BYTES_MAX).unwrap_or(token);
+        let error = SyntaxError::parse(format_args!("stray '{}'", String::from_utf8_lossy(shown)));
+        let found = self.invalid(error);
+        self.state = State::Recovery;
+        found
+    }
+
+    fn invalid(&mut self, error: SyntaxError) -> Scan {
+        self.reset();
+        Scan::Invalid {
+            end: self.position,
+            error,
+        }
+    }
+
+    fn reset(&mut self) {
+        self.state = State::Start;
+        self.message_start = None;
+        self.tokens = 0;
+        self.braces = 0;
+        self.brackets = 0;
+    }
+}
+
+/// Whether JSON takes the byte for white space.
+pub(super) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+fn ends_recovery(byte: u8) -> bool {
+    match byte {
+        b'\t' => false,
+        0..=0x1F | 0xFE | 0xFF => true,
+        b'[' | b']' | b'{' | b'}' | b':' | b',' => true,
+        _ => false,
+    }
+}
+
+/// The lexer's transition table, but for blanks and recovery.
+fn step(state: State, byte: u8) -> Step {
+    use State::{
+        Digits, Exponent, ExponentDigits, ExponentSign, Keyword, Mantissa, MantissaDigits,
+        Recovery, Sign, Start, String, Zero,
+    };
+    match (state, byte) {
+        (Start, b'"' | b'\'') => Step::Continue(String {
+            quote: byte,
+            escape: false,
+        }),
+        (Start, b'0') | (Sign, b'0') => Step::Continue(Zero),
+        (Start | Sign, b'1'..=b'9') => Step::Continue(Digits),
+        (Start, b'-') => Step::Continue(Sign),
+        (Start, b'a'..=b'z') => Step::Continue(Keyword),
+        (Start, b'{' | b'}' | b'[' | b']' | b',' | b':') => Step::Last,
+
+        (String { .. }, 0..=0x1F | 0xFE | 0xFF) => Step::Error,
+        (
+            String {
+                quote,
+                escape: true,
+            },
+            _,
+        ) => Step::Continue(String {
+            quote,
+            escape: false,
+        }),
+        (String { quote, .. }, _) if byte == quote => Step::Last,
+        (String { quote, .. }, b'\\') => Step::Continue(String {
+            quote,
+            escape: true,
+        }),
+        (String { .. }, _) => Step::Continue(state),
+
+        (Zero, b'0'..=b'9') => Step::Error,
+        (Zero | Digits, b'.') => Step::Continue(Mantissa),
+        (Digits, b'0'..=b'9') => Step::Continue(Digits),
+        (Digits | MantissaDigits, b'e' | b'E') => Step::Continue(Exponent),
+        (Mantissa | MantissaDigits, b'0'..=b'9') => Step::Continue(MantissaDigits),
+        (Exponent, b'+' | b'-') => Step::Continue(ExponentSign),
+        (Exponent | ExponentSign | ExponentDigits, b'0'..=b'9') => Step::Continue(ExponentDigits),
+        (Zero | Digits | MantissaDigits | ExponentDigits, _) => Step::Before,
+
+        (Keyword, b'a'..=b'z') => Step::Continue(Keyword),
+        (Keyword, _) => Step::Before,
+
+        (Start | Sign | Mantissa | Exponent | ExponentSign | Recovery, _) => Step::Error,
+    }
+}

@@ -1,0 +1,195 @@
+//! Strings and doubles between memory and JSON text.
+//!
+//! In: a string's raw bytes, or a value. Out: the string, or ASCII text. It
+//! knows no structure.
+
+use super::SyntaxError;
+
+const HEX_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+
+/// The string that the bytes between two quotes stand for.
+///
+/// QEMU reads modified UTF-8: `C0 80` is U+0000, and surrogates,
+/// noncharacters and overlong forms are refused.
+pub(super) fn unescape(raw: &[u8]) -> Result<String, SyntaxError> {
+    let plain = |raw: &[u8]| {
+        raw.iter()
+            .all(|&byte| byte.is_ascii() && byte != b'\\')
+            .then(|| raw.to_vec())
+    };
+    if let Some(bytes) = plain(raw) {
+        return String::from_utf8(bytes)
+            .map_err(|_| SyntaxError::parse("invalid UTF-8 sequence in string"));
+    }
+    let mut string = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let [byte, tail @ ..] = rest {
+        if *byte == b'\\' {
+            let (character, left) = escape(rest, tail)?;
+            string.push(character);
+            rest = left;
+        } else {
+            let (character, left) = code_point(rest)
+                .ok_or_else(|| SyntaxError::parse("invalid UTF-8 sequence in string"))?;
+            string.push(character);
+            rest = left;
+        }
+    }
+    Ok(string)
+}
+
+/// Reads an escape; `sequence` begins with the backslash, `tail` behind it.
+fn escape<'a>(sequence: &'a [u8], tail: &'a [u8]) -> Result<(char, &'a [u8]), SyntaxError> {
+    let invalid = || SyntaxError::parse("invalid escape sequence in string");
+    let [letter, rest @ ..] = tail else {
+        return Err(invalid());
+    };
+    let character = match letter {
+        b'"' | b'\'' | b'\\' | b'/' => char::from(*letter),
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => return unicode_escape(sequence, rest),
+        _ => return Err(invalid()),
+    };
+    Ok((character, rest))
+}
+
+fn unicode_escape<'a>(
+    sequence: &'a [u8],
+    digits: &'a [u8],
+) -> Result<(char, &'a [u8]), SyntaxError> {
+    let invalid = |length: usize| {
+        let shown = String::from_utf8_lossy(sequence.get(..length).unwrap_or(sequence));
+        SyntaxError::parse(format_args!("{shown} is not a valid Unicode character"))
+    };
+    let (unit, rest) = four_hex_digits(digits).ok_or_else(|| invalid(6))?;
+    if (0xD800..0xDC00).contains(&unit) {
+        let trailing = rest
+            .strip_prefix(b"\\u")
+            .and_then(four_hex_digits)
+            .filter(|(trailing, _)| (0xDC00..0xE000).contains(trailing));
+        let (trailing, rest) = trailing.ok_or_else(|| invalid(6))?;
+        let code = 0x10000 + ((unit & 0x3FF) << 10) + (trailing & 0x3FF);
+        return match valid(code) {
+            Some(character) => Ok((character, rest)),
+            None => Err(invalid(12)),
+        };
+    }
+    valid(unit)
+        .map(|character| (character, rest))
+        .ok_or_else(|| invalid(6))
+}
+
+fn four_hex_digits(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let (digits, rest) = bytes.split_at_checked(4)?;
+    let mut unit = 0;
+    for digit in digits {
+        unit = unit * 16 + char::from(*digit).to_digit(16)?;
+    }
+    Some((unit, rest))
+}
+
+/// The first character of modified UTF-8, and what follows it.
+fn code_point(bytes: &[u8]) -> Option<(char, &[u8])> {
+    if let [0xC0, 0x80, rest @ ..] = bytes {
+        return Some(('\0', rest));
+    }
+    let length = match bytes.first()? {
+        0..=0x7F => 1,
+        0xC2..=0xDF => 2,
+        0xE0..=0xEF => 3,
+        0xF0..=0xF4 => 4,
+        _ => return None,
+    };
+    let (head, rest) = bytes.split_at_checked(length)?;
+    let character = str::from_utf8(head).ok()?.chars().next()?;
+    Some((valid(u32::from(character))?, rest))
+}
+
+/// A character that QEMU takes: no surrogate, no noncharacter.
+fn valid(code: u32) -> Option<char> {
+    let noncharacter = (0xFDD0..=0xFDEF).contains(&code) || code & 0xFFFE == 0xFFFE;
+    if noncharacter {
+        None
+    } else {
+        char::from_u32(code)
+    }
+}
+
+/// Writes a string in quotes. Everything outside printable ASCII is escaped,
+/// with surrogate pairs and upper-case digits; `/` is not.
+pub(crate) fn write_string(string: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    let plain = |byte: &u8| matches!(byte, 0x20..=0x7E) && !matches!(byte, b'"' | b'\\');
+    if string.as_bytes().iter().all(plain) {
+        out.extend_from_slice(string.as_bytes());
+    } else {
+        for character in string.chars() {
+            write_character(character, out);
+        }
+    }
+    out.push(b'"');
+}
+
+fn write_character(character: char, out: &mut Vec<u8>) {
+    match character {
+        '"' => out.extend_from_slice(b"\\\""),
+        '\\' => out.extend_from_slice(b"\\\\"),
+        '\u{8}' => out.extend_from_slice(b"\\b"),
+        '\u{c}' => out.extend_from_slice(b"\\f"),
+        '\n' => out.extend_from_slice(b"\\n"),
+        '\r' => out.extend_from_slice(b"\\r"),
+        '\t' => out.extend_from_slice(b"\\t"),
+        ' '..='~' => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        _ => {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                out.extend_from_slice(b"\\u");
+                for shift in [12, 8, 4, 0] {
+                    let digit = usize::from((*unit >> shift) & 0xF);
+                    out.extend(HEX_DIGITS.get(digit));
+                }
+            }
+        }
+    }
+}
+
+/// Writes a double as C's `%.17g` does. What JSON has no number for becomes
+/// one that reads back as infinite, or `null`.
+pub(crate) fn write_double(number: f64, out: &mut Vec<u8>) {
+    if number.is_nan() {
+        out.extend_from_slice(b"null");
+    } else if number.is_infinite() {
+        out.extend_from_slice(if number > 0.0 { b"1e999" } else { b"-1e999" });
+    } else {
+        out.extend_from_slice(general_format(number).as_bytes());
+    }
+}
+
+/// `%.17g`: 17 significant digits without trailing zeros, in exponential form
+/// where the exponent is below -4 or above 16.
+fn general_format(number: f64) -> String {
+    let scientific = format!("{number:.16e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..17).contains(&exponent) {
+        let decimals = usize::try_from(16 - exponent).unwrap_or(0);
+        return without_trailing_zeros(&format!("{number:.decimals$}")).to_owned();
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!(
+        "{}e{sign}{:02}",
+        without_trailing_zeros(mantissa),
+        exponent.unsigned_abs()
+    )
+}
+
+fn without_trailing_zeros(digits: &str) -> &str {
+    if digits.contains('.') {
+        digits.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        digits
+    }
+}

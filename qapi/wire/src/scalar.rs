@@ -1,0 +1,233 @@
+//! Decoding and encoding of the built-in types, of lists and of boxes.
+//!
+//! In and out as in `decode.rs` and `encode.rs`; the ranges and the names of
+//! types in errors are those of QEMU's `qapi-visit-core.c`.
+
+use crate::decode::{At, Decode, DecodeMembers, Members};
+use crate::encode::{Encode, EncodeMembers, ObjectWriter, Writer};
+use crate::error::Result;
+use crate::value::{Dict, Value};
+
+impl Decode for String {
+    fn decode(value: Value, at: At<'_>) -> Result<Self> {
+        match value {
+            Value::String(text) => Ok(text),
+            _ => Err(at.invalid_type("string")),
+        }
+    }
+}
+
+impl Decode for bool {
+    fn decode(value: Value, at: At<'_>) -> Result<Self> {
+        match value {
+            Value::Bool(flag) => Ok(flag),
+            _ => Err(at.invalid_type("boolean")),
+        }
+    }
+}
+
+impl Decode for f64 {
+    #[expect(clippy::cast_precision_loss, reason = "QAPI's number is a double")]
+    fn decode(value: Value, at: At<'_>) -> Result<Self> {
+        match value {
+            Value::Int(number) => Ok(number as f64),
+            Value::Uint(number) => Ok(number as f64),
+            Value::Double(number) => Ok(number),
+            _ => Err(at.invalid_type("number")),
+        }
+    }
+}
+
+/// QAPI's type `null`: the JSON null and nothing else.
+impl Decode for () {
+    fn decode(value: Value, at: At<'_>) -> Result<Self> {
+        match value {
+            Value::Null => Ok(()),
+            _ => Err(at.invalid_type("null")),
+        }
+    }
+}
+
+/// QAPI's type `any`.
+impl Decode for Value {
+    fn decode(value: Value, _: At<'_>) -> Result<Self> {
+        Ok(value)
+    }
+}
+
+impl Decode for Dict {
+    fn decode(value: Value, at: At<'_>) -> Result<Self> {
+        match value {
+            Value::Object(dict) => Ok(dict),
+            _ => Err(at.invalid_type("object")),
+        }
+    }
+}
+
+impl Decode for i64 {
+    fn decode(value: Value, at: At<'_>) -> Result<Self> {
+        match value {
+            Value::Int(number) => Ok(number),
+            _ => Err(at.invalid_type("integer")),
+        }
+    }
+}
+
+impl Decode for u64 {
+    /// Negative numbers wrap, as they always have in QEMU.
+    #[expect(
+        clippy::cast_sign_loss,
+        reason = "QEMU's visitor wraps negative numbers"
+    )]
+    fn decode(value: Value, at: At<'_>) -> Result<Self> {
+        match value {
+            Value::Int(number) => Ok(number as u64),
+            Value::Uint(number) => Ok(number),
+            _ => Err(at.invalid_type("uint64")),
+        }
+    }
+}
+
+macro_rules! narrow_integers {
+    ($($ty:ty, $wide:ty, $c_name:literal;)*) => {$(
+        impl Decode for $ty {
+            fn decode(value: Value, at: At<'_>) -> Result<Self> {
+                let wide = <$wide>::decode(value, at)?;
+                Self::try_from(wide).map_err(|_| at.out_of_range($c_name))
+            }
+        }
+    )*};
+}
+
+narrow_integers! {
+    i8, i64, "int8_t";
+    i16, i64, "int16_t";
+    i32, i64, "int32_t";
+    u8, u64, "uint8_t";
+    u16, u64, "uint16_t";
+    u32, u64, "uint32_t";
+}
+
+macro_rules! encode_integers {
+    ($($ty:ty)*) => {$(
+        impl Encode for $ty {
+            fn encode(&self, out: &mut Writer<'_>) {
+                out.integer(*self);
+            }
+        }
+    )*};
+}
+
+encode_integers! { i8 i16 i32 i64 u8 u16 u32 u64 }
+
+impl<T: Decode> Decode for Vec<T> {
+    fn decode(value: Value, at: At<'_>) -> Result<Self> {
+        let Value::Array(elements) = value else {
+            return Err(at.invalid_type("array"));
+        };
+        elements
+            .into_iter()
+            .enumerate()
+            .map(|(index, element)| T::decode(element, at.element(index)))
+            .collect()
+    }
+}
+
+impl<T: Decode> Decode for Box<T> {
+    fn decode(value: Value, at: At<'_>) -> Result<Self> {
+        T::decode(value, at).map(Box::new)
+    }
+}
+
+impl<T: DecodeMembers> DecodeMembers for Box<T> {
+    fn decode_members(members: &mut Members<'_>) -> Result<Self> {
+        T::decode_members(members).map(Box::new)
+    }
+}
+
+impl Encode for str {
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.string(self);
+    }
+}
+
+impl Encode for String {
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.string(self);
+    }
+}
+
+impl Encode for bool {
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.boolean(*self);
+    }
+}
+
+impl Encode for f64 {
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.double(*self);
+    }
+}
+
+impl Encode for () {
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.null();
+    }
+}
+
+impl Encode for Value {
+    fn encode(&self, out: &mut Writer<'_>) {
+        match self {
+            Self::Null => out.null(),
+            Self::Bool(flag) => out.boolean(*flag),
+            Self::Int(number) => out.integer(*number),
+            Self::Uint(number) => out.integer(*number),
+            Self::Double(number) => out.double(*number),
+            Self::String(text) => out.string(text),
+            Self::Array(elements) => elements.encode(out),
+            Self::Object(dict) => dict.encode(out),
+        }
+    }
+}
+
+impl Encode for Dict {
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.members(self);
+    }
+}
+
+impl EncodeMembers for Dict {
+    fn encode_members(&self, out: &mut ObjectWriter<'_, '_>) {
+        for (name, value) in self.iter() {
+            out.member(name, value);
+        }
+    }
+}
+
+impl<T: Encode> Encode for [T] {
+    fn encode(&self, out: &mut Writer<'_>) {
+        let mut array = out.array();
+        for element in self {
+            array.element(element);
+        }
+        array.end();
+    }
+}
+
+impl<T: Encode> Encode for Vec<T> {
+    fn encode(&self, out: &mut Writer<'_>) {
+        self.as_slice().encode(out);
+    }
+}
+
+impl<T: Encode + ?Sized> Encode for Box<T> {
+    fn encode(&self, out: &mut Writer<'_>) {
+        (**self).encode(out);
+    }
+}
+
+impl<T: EncodeMembers + ?Sized> EncodeMembers for Box<T> {
+    fn encode_members(&self, out: &mut ObjectWriter<'_, '_>) {
+        (**self).encode_members(out);
+    }
+}

@@ -1,0 +1,153 @@
+//! The bridge to serde: every generated type works with `serde_json` and the
+//! like.
+//!
+//! In: any deserializer. Out: a tree, then [`Decode`]; and the other way any
+//! serializer. There is no second decoder: what `Decode` takes, serde takes.
+
+use std::fmt;
+
+use ::serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use ::serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::decode::{Context, Decode, from_value};
+use crate::value::{Dict, UniqueMembers, Value};
+
+pub use ::serde::{
+    Deserialize as DeserializeTrait, Serialize as SerializeTrait, de as de_traits, ser,
+};
+
+/// Decodes any type from any deserializer, as a client does: what a newer peer
+/// adds is ignored or kept.
+///
+/// # Errors
+///
+/// The deserializer's, or the decoder's for the first thing that does not fit.
+pub fn deserialize<'de, T: Decode, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    let value = Value::deserialize(from)?;
+    from_value(value, &Context::tolerant()).map_err(de::Error::custom)
+}
+
+/// An object type: its members can be serialized among others.
+pub trait SerializeMembers {
+    /// Serializes the members.
+    ///
+    /// # Errors
+    ///
+    /// The serializer's.
+    fn serialize_members<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
+}
+
+/// Serializes a whole object.
+///
+/// # Errors
+///
+/// The serializer's.
+pub fn serialize<T: SerializeMembers, S: Serializer>(object: &T, to: S) -> Result<S::Ok, S::Error> {
+    let mut map = to.serialize_map(None)?;
+    object.serialize_members(&mut map)?;
+    map.end()
+}
+
+impl<T: SerializeMembers + ?Sized> SerializeMembers for Box<T> {
+    fn serialize_members<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        (**self).serialize_members(map)
+    }
+}
+
+impl SerializeMembers for Dict {
+    fn serialize_members<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        self.iter()
+            .try_for_each(|(name, value)| map.serialize_entry(name, value))
+    }
+}
+
+impl Serialize for Dict {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        serialize(self, to)
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => to.serialize_unit(),
+            Self::Bool(flag) => to.serialize_bool(*flag),
+            Self::Int(number) => to.serialize_i64(*number),
+            Self::Uint(number) => to.serialize_u64(*number),
+            Self::Double(number) => to.serialize_f64(*number),
+            Self::String(text) => to.serialize_str(text),
+            Self::Array(elements) => to.collect_seq(elements),
+            Self::Object(dict) => dict.serialize(to),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+        Value::deserialize(from)
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
+        Ok(Value::Bool(flag))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Int(number))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(Value::from(number))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(Value::Double(number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::from(text))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(Value::String(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
+        let mut array = Vec::new();
+        while let Some(element) = elements.next_element()? {
+            array.push(element);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut unique = UniqueMembers::default();
+        while let Some((name, value)) = members.next_entry::<String, Value>()? {
+            if !unique.add(name, value) {
+                return Err(de::Error::custom("duplicate key"));
+            }
+        }
+        Ok(Value::Object(unique.into()))
+    }
+}

@@ -1,0 +1,139 @@
+//! Decoding: QEMU's texts, its order, and the two modes.
+
+use qapi_wire::{
+    At, Context, Decode, DecodeMembers, Members, OpenValues, Result, Value, decode_object,
+    from_json,
+};
+
+/// What generated code looks like for `{ 'name': 'str', '*level': 'int8',
+/// '*inner': ['Inner'] }`.
+#[derive(Debug, PartialEq)]
+struct Inner {
+    name: String,
+    level: Option<i8>,
+    inner: Option<Vec<Inner>>,
+}
+
+impl DecodeMembers for Inner {
+    fn decode_members(members: &mut Members<'_>) -> Result<Self> {
+        Ok(Self {
+            name: members.required("name")?,
+            level: members.optional("level")?,
+            inner: members.optional("inner")?,
+        })
+    }
+}
+
+impl Decode for Inner {
+    fn decode(value: Value, at: At<'_>) -> Result<Self> {
+        decode_object(value, at)
+    }
+}
+
+fn refused(text: &str) -> String {
+    from_json::<Inner>(text.as_bytes(), &Context::strict())
+        .unwrap_err()
+        .desc()
+        .to_owned()
+}
+
+#[test]
+fn errors_name_the_member_as_qemu_does() {
+    assert_eq!(refused("{}"), "Parameter 'name' is missing");
+    assert_eq!(
+        refused("{'name': 1}"),
+        "Invalid parameter type for 'name', expected: string"
+    );
+    assert_eq!(
+        refused("{'name': null}"),
+        "Invalid parameter type for 'name', expected: string"
+    );
+    assert_eq!(
+        refused("{'name': 'x', 'level': null}"),
+        "Invalid parameter type for 'level', expected: integer"
+    );
+    assert_eq!(
+        refused("{'name': 'x', 'level': 128}"),
+        "Parameter 'level' expects int8_t"
+    );
+    assert_eq!(
+        refused("{'name': 'x', 'inner': {}}"),
+        "Invalid parameter type for 'inner', expected: array"
+    );
+    assert_eq!(
+        refused("{'name': 'x', 'inner': [{'name': 'y'}, 1]}"),
+        "Invalid parameter type for 'inner[1]', expected: object"
+    );
+    assert_eq!(
+        refused("{'name': 'x', 'inner': [{'name': 'y', 'inner': [{}]}]}"),
+        "Parameter 'inner[0].inner[0].name' is missing"
+    );
+    assert_eq!(
+        refused("{'name': 'x', 'inner': [{'name': 'y', 'z': 1}], 'zz': 1}"),
+        "Parameter 'inner[0].z' is unexpected"
+    );
+    assert_eq!(
+        refused("{'name': 'x', 'zz': 1}"),
+        "Parameter 'zz' is unexpected"
+    );
+    assert_eq!(
+        refused("1"),
+        "Invalid parameter type for '<anonymous>', expected: object"
+    );
+}
+
+#[test]
+fn clients_ignore_what_they_do_not_know() {
+    let inner: Inner = from_json(b"{'name': 'x', 'new': [1]}", &Context::tolerant()).unwrap();
+    assert_eq!(
+        inner,
+        Inner {
+            name: "x".into(),
+            level: None,
+            inner: None
+        }
+    );
+}
+
+#[test]
+fn integers_have_qemus_ranges() {
+    let strict = Context::strict();
+    assert_eq!(from_json::<u64>(b"-1", &strict), Ok(u64::MAX));
+    assert_eq!(
+        from_json::<u64>(b"18446744073709551615", &strict),
+        Ok(u64::MAX)
+    );
+    assert_eq!(
+        from_json::<f64>(b"18446744073709551615", &strict),
+        Ok(18446744073709551615.0)
+    );
+    assert!(from_json::<i64>(b"9223372036854775808", &strict).is_err());
+    assert!(from_json::<u32>(b"-1", &strict).is_err());
+    assert!(from_json::<u8>(b"1.0", &strict).is_err());
+    assert_eq!(from_json::<()>(b"null", &strict), Ok(()));
+}
+
+#[test]
+fn open_values_are_asked_for_in_strict_mode_only() {
+    struct Registered;
+    impl OpenValues for Registered {
+        fn is_registered(&self, enum_name: &str, value: &str) -> bool {
+            (enum_name, value) == ("Provider", "xyz")
+        }
+    }
+    let registered = Context::strict_with(&Registered);
+    let accepts = |context: &Context<'_>, value| {
+        let root = At::root(context);
+        let list = root.member("providers");
+        list.element(0)
+            .member("provider")
+            .open_value("Provider", value)
+    };
+    assert!(accepts(&registered, "xyz").is_ok());
+    assert!(accepts(&Context::tolerant(), "abc").is_ok());
+    assert_eq!(
+        accepts(&registered, "abc").unwrap_err().desc(),
+        "Parameter 'provider' does not accept value 'abc'"
+    );
+    assert!(accepts(&Context::strict(), "xyz").is_err());
+}
