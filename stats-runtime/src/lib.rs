@@ -1,5 +1,73 @@
-//! Statistics of virtual machines: the runtime a monitor links.
+//! Statistics of virtual machines, for any VMM to link.
+//!
+//! A VMM registers providers of statistics; clients ask for them over QMP with
+//! `query-stats` and `query-stats-schemas`, people with `info stats`. What one
+//! request goes through:
+//!
+//! `bytes → frame → request → dispatch → query → registry → provider → sink →
+//! bytes out`
+//!
+//! # Example
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use qapi::stats::{StatsProvider, StatsTarget};
+//! use stats_runtime::{Monitor, NoHost, Registry, qmp::Session};
+//!
+//! let registry = Arc::new(Registry::new());
+//! registry.add_stats_callbacks(
+//!     StatsProvider::Unknown("xyz".into()),
+//!     |query, sink| {
+//!         if *query.target() == StatsTarget::Vm {
+//!             sink.result(None);
+//!             sink.scalar("balloon-inflations", 42);
+//!         }
+//!         Ok(())
+//!     },
+//!     |sink| {
+//!         sink.schema(StatsTarget::Vm);
+//!         Ok(())
+//!     },
+//! )?;
+//!
+//! let monitor = Monitor::new(registry, Arc::new(NoHost));
+//! let mut session = Session::new(&monitor.host().version(), Default::default());
+//! session.sent(session.output().len()); // the greeting
+//! session.receive(
+//!     b"{'execute': 'qmp_capabilities'}
+//!       {'execute': 'query-stats', 'arguments': {'target': 'vm'}}",
+//! );
+//! session.run(&monitor, &monitor.context());
+//! assert_eq!(
+//!     str::from_utf8(session.output())?,
+//!     "{\"return\": {}}\r\n{\"return\": [{\"provider\": \"xyz\", \"stats\": \
+//!      [{\"name\": \"balloon-inflations\", \"value\": 42}]}]}\r\n"
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! - `kvm`: [`kvm`], the statistics of KVM's virtual machines and vCPUs.
+//! - `hmp`: [`hmp`], the human monitor.
+//! - `server`: [`server`], listening sockets and their threads.
 
-pub mod provider;
+pub mod commands;
+#[cfg(feature = "hmp")]
+pub mod hmp;
+pub mod host;
 #[cfg(feature = "kvm")]
 pub mod kvm;
+pub mod provider;
+pub mod qmp;
+pub mod query;
+pub mod registry;
+#[cfg(feature = "server")]
+pub mod server;
+pub mod sink;
+
+pub use commands::Monitor;
+pub use host::{Host, NoHost};
+pub use provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
+pub use registry::Registry;

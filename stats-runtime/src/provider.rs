@@ -59,6 +59,16 @@ impl<'a> StatsQuery<'a> {
         Self { target, names: None, vcpus: None }
     }
 
+    /// A query for some statistics of some vCPUs. Both lists are sorted, and
+    /// `None` stands for all.
+    pub(crate) fn new(
+        target: &'a StatsTarget,
+        names: Option<&'a [&'a str]>,
+        vcpus: Option<&'a [&'a str]>,
+    ) -> Self {
+        Self { target, names, vcpus }
+    }
+
     /// The kind of object whose statistics are wanted.
     #[must_use]
     pub fn target(&self) -> &'a StatsTarget {

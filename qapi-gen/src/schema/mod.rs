@@ -7,7 +7,17 @@
 //! Definitions live in arenas and refer to each other by id; all containers
 //! keep schema order, so that the same input always gives the same output.
 
+use std::collections::HashMap;
+
+use crate::diag::DefinitionKind;
+use crate::load::Pragmas;
 use crate::source::Span;
+
+mod access;
+pub(crate) mod build;
+pub(crate) mod check;
+
+pub use check::CheckedSchema;
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident,)*) => {$(
@@ -49,6 +59,28 @@ pub struct Module {
     pub entities: Vec<Entity>,
     /// The free-form documentation blocks, in order.
     pub docs: Vec<FreeFormDoc>,
+    /// The `include` directives, in order, repeated ones as well.
+    pub includes: Vec<Include>,
+}
+
+/// An `include` directive.
+#[derive(Clone, Copy, Debug)]
+pub struct Include {
+    /// The module that it names.
+    pub module: ModuleId,
+    /// How many of the including module's entities stand before it.
+    pub entities_before: usize,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A documentation block, in [`Schema::docs`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocRef {
+    /// The block of a definition.
+    Definition(Entity),
+    /// A free-form block: the index into its module's.
+    FreeForm(ModuleId, usize),
 }
 
 /// A documentation block that belongs to no definition.
@@ -244,8 +276,7 @@ pub struct Alternate {
 pub struct Command {
     /// Name, place, documentation, condition, features.
     pub common: Common,
-    /// The type of its arguments, an object type (with `boxed` also an
-    /// alternate); `None`: none.
+    /// The type of its arguments, an object type; `None`: none.
     pub arg: Option<TypeId>,
     /// The type of its reply; `None`: the empty object.
     pub ret: Option<TypeId>,
@@ -344,4 +375,24 @@ pub struct Schema {
     pub(crate) commands: Vec<Command>,
     pub(crate) events: Vec<Event>,
     pub(crate) entities: Vec<Entity>,
+    pub(crate) by_name: HashMap<String, Entity>,
+    /// All documentation blocks in the order in which they were read.
+    pub(crate) docs: Vec<DocRef>,
+    pub(crate) pragmas: Pragmas,
+    /// The definitions as they are written, for messages.
+    pub(crate) written: Vec<Written>,
+    /// For every type the definition that it stems from, an index into
+    /// `written`; `None` for built-in ones.
+    pub(crate) type_origins: Vec<Option<u32>>,
+    /// What unknown type names were resolved to. A schema that has it never
+    /// becomes a [`CheckedSchema`].
+    pub(crate) unresolved: Option<TypeId>,
+}
+
+/// A definition as it is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    pub(crate) kind: DefinitionKind,
+    pub(crate) name: String,
+    pub(crate) span: Span,
 }

@@ -61,20 +61,7 @@ impl Call<'_> {
     ///
     /// QEMU's error for the first one that does not fit.
     pub fn arguments<T: DecodeMembers>(self) -> Result<T> {
-        let mut members = Members::new(self.arguments, self.context);
-        let arguments = T::decode_members(&mut members)?;
-        members.finish()?;
-        Ok(arguments)
-    }
-
-    /// Decodes the arguments of a command whose argument type is an
-    /// alternate.
-    ///
-    /// # Errors
-    ///
-    /// QEMU's error for the first thing that does not fit.
-    pub fn value<T: Decode>(self) -> Result<T> {
-        T::decode(crate::Value::Object(self.arguments), At::root(self.context))
+        decode_whole(self.arguments, self.context)
     }
 
     /// The error for a command that is not in a set.
@@ -122,6 +109,24 @@ impl Encode for Empty {
 pub trait Event: EncodeMembers + DecodeMembers {
     /// The event's name.
     const NAME: &'static str;
+    /// Whether the event carries data; one that does not has no member `data`.
+    const HAS_DATA: bool;
     /// Its features, in schema order.
     const FEATURES: &'static [&'static str];
+}
+
+/// Decodes an event's data.
+///
+/// # Errors
+///
+/// QEMU's error for the first member that does not fit.
+pub fn event_data<T: Event>(data: Dict, context: &Context<'_>) -> Result<T> {
+    decode_whole(data, context)
+}
+
+fn decode_whole<T: DecodeMembers>(dict: Dict, context: &Context<'_>) -> Result<T> {
+    let mut members = Members::new(dict, context);
+    let whole = T::decode_members(&mut members)?;
+    members.finish()?;
+    Ok(whole)
 }

@@ -111,3 +111,25 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// A name that a closed enumeration does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownValue {
+    name: String,
+}
+
+impl UnknownValue {
+    /// The error for `name`.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self { name: name.to_owned() }
+    }
+}
+
+impl fmt::Display for UnknownValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there is no value '{}'", self.name)
+    }
+}
+
+impl std::error::Error for UnknownValue {}

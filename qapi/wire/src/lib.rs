@@ -41,7 +41,7 @@ pub use decode::{
     from_value,
 };
 pub use encode::{ArrayWriter, Encode, EncodeMembers, ObjectWriter, Writer, to_json};
-pub use error::{Error, ErrorClass, Result};
+pub use error::{Error, ErrorClass, Result, UnknownValue};
 pub use value::{Dict, Kind, Value};
 
 /// The version of the interface between this crate and generated code.

@@ -6,15 +6,13 @@
 
 use std::fmt;
 
-use ::serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use ::serde::ser::{Serialize, SerializeMap, Serializer};
+use ::serde::de::{self, MapAccess, SeqAccess, Visitor};
 
 use crate::decode::{Context, Decode, from_value};
 use crate::value::{Dict, UniqueMembers, Value};
 
-pub use ::serde::{
-    Deserialize as DeserializeTrait, Serialize as SerializeTrait, de as de_traits, ser,
-};
+pub use ::serde::de::{Deserialize, Deserializer};
+pub use ::serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// Decodes any type from any deserializer, as a client does: what a newer peer
 /// adds is ignored or kept.

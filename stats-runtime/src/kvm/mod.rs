@@ -1,1 +1,27 @@
-//! KVM backend (in progress).
+//! KVM's binary statistics: from a VM's fds to a [`KvmProvider`].
+//!
+//! In: VMs, vCPUs, statistics fds or recorded files. Out: what a provider
+//! writes. Each file knows one step: fd, layout, values, provider.
+
+mod compose;
+mod error;
+mod fd;
+mod image;
+mod layout;
+mod provider;
+mod rlimit;
+mod selftest;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub use compose::{ImageBuilder, ImageStat};
+pub use error::{Block, Error, LayoutError};
+pub use fd::{check_capability, stats_fd, vcpu_stats_fd, vm_stats_fd};
+pub use image::{IMAGE_SIZE_MAX, Image, record};
+pub use layout::{Header, Layout, NAME_SIZE_MAX, NUM_DESC_MAX, VALUES_MAX};
+pub use provider::KvmProvider;
+pub use rlimit::raise_nofile_limit;
+pub use selftest::{Warning, warnings};
+pub use values::DataBlock;

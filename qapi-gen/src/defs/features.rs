@@ -1,0 +1,62 @@
+//! Features.
+//!
+//! In: the value of a `features`. Out: the features. Any name will do; it
+//! does not know which ones mean something.
+
+use super::name::{self, Free};
+use super::{Feature, Lowered, Name, Scope, cond, keys};
+use crate::diag::{Key, Problem, Subject};
+use crate::syntax::{Object, Value, ValueKind};
+
+/// The features of something.
+pub(super) fn features<'s>(
+    object: &Object<'s>,
+    scope: &mut Scope<'_>,
+) -> Lowered<Vec<Feature<'s>>> {
+    let Some(value) = object.get("features") else {
+        return Ok(Vec::new());
+    };
+    let ValueKind::List(list) = &value.kind else {
+        return Err(scope.report(Problem::NotArray(Key::Features), value.span));
+    };
+    let features: Vec<_> = list.iter().map(|value| feature(value, scope)).collect();
+    features.into_iter().collect()
+}
+
+fn feature<'s>(value: &Value<'s>, scope: &mut Scope<'_>) -> Lowered<Feature<'s>> {
+    let (name, object) = named(value, Key::Features, keys::FEATURE, scope)?;
+    let subject = Subject::member(Key::Features, &name.text);
+    let valid = name::lower(&name, subject.clone(), Free::all(false), scope);
+    let cond = match object {
+        Some(object) => cond::condition(object, &subject, scope)?,
+        None => None,
+    };
+    valid?;
+    Ok(Feature { name, cond })
+}
+
+/// The name of something that is either an object with a `name`, which is
+/// returned too, or the name alone.
+pub(super) fn named<'v, 's>(
+    value: &'v Value<'s>,
+    of: Key,
+    allowed: keys::Keys,
+    scope: &mut Scope<'_>,
+) -> Lowered<(Name<'s>, Option<&'v Object<'s>>)> {
+    let (name, object) = match &value.kind {
+        ValueKind::Object(object) => {
+            keys::check(object, value.span, &Subject::Unnamed(of), allowed, scope)?;
+            (object.get("name").unwrap_or(value), Some(object))
+        }
+        _ => (value, None),
+    };
+    let ValueKind::Str(text) = &name.kind else {
+        let problem = Problem::NameNotString(Subject::Unnamed(of));
+        return Err(scope.report(problem, name.span));
+    };
+    let name = Name {
+        text: text.clone(),
+        span: name.span,
+    };
+    Ok((name, object))
+}

@@ -1,0 +1,126 @@
+//! The keys of objects.
+//!
+//! In: an object and the keys that it must or may have. Out: whether it has
+//! them. It does not look at values.
+
+use super::{Lowered, Scope};
+use crate::diag::{DefinitionKind, Problem, Subject};
+use crate::source::Span;
+use crate::syntax::Object;
+
+/// Keys that must be there, and all that may; both in alphabetical order,
+/// which is how messages list them.
+#[derive(Clone, Copy)]
+pub(super) struct Keys {
+    required: &'static [&'static str],
+    allowed: &'static [&'static str],
+}
+
+/// The keys of a definition.
+pub(super) fn of(kind: DefinitionKind) -> Keys {
+    let (required, allowed): (&[_], &[_]) = match kind {
+        DefinitionKind::Enum => {
+            (&["data", "enum"], &["data", "enum", "features", "if", "prefix"])
+        }
+        DefinitionKind::Struct => {
+            (&["data", "struct"], &["base", "data", "features", "if", "struct"])
+        }
+        DefinitionKind::Union => (
+            &["base", "data", "discriminator", "union"],
+            &["base", "data", "discriminator", "features", "if", "union"],
+        ),
+        DefinitionKind::Alternate => {
+            (&["alternate", "data"], &["alternate", "data", "features", "if"])
+        }
+        DefinitionKind::Command => (
+            &["command"],
+            &[
+                "allow-oob",
+                "allow-preconfig",
+                "boxed",
+                "command",
+                "coroutine",
+                "data",
+                "features",
+                "gen",
+                "if",
+                "returns",
+                "success-response",
+            ],
+        ),
+        DefinitionKind::Event => (&["event"], &["boxed", "data", "event", "features", "if"]),
+    };
+    Keys { required, allowed }
+}
+
+/// The keys of a member.
+pub(super) const MEMBER: Keys = Keys {
+    required: &["type"],
+    allowed: &["features", "if", "type"],
+};
+
+/// The keys of a branch.
+pub(super) const BRANCH: Keys = Keys {
+    required: &["type"],
+    allowed: &["if", "type"],
+};
+
+/// The keys of an enum's value.
+pub(super) const VALUE: Keys = Keys {
+    required: &["name"],
+    allowed: &["features", "if", "name"],
+};
+
+/// The keys of a feature.
+pub(super) const FEATURE: Keys = Keys {
+    required: &["name"],
+    allowed: &["if", "name"],
+};
+
+/// The keys of a condition.
+pub(super) const CONDITION: Keys = Keys {
+    required: &[],
+    allowed: &["all", "any", "not"],
+};
+
+/// Checks that an object has the keys that it must have, and no others than
+/// it may have.
+pub(super) fn check(
+    object: &Object<'_>,
+    span: Span,
+    of: &Subject,
+    keys: Keys,
+    scope: &mut Scope<'_>,
+) -> Lowered<()> {
+    let missing: Vec<String> = keys
+        .required
+        .iter()
+        .filter(|key| object.get(key).is_none())
+        .map(ToString::to_string)
+        .collect();
+    if !missing.is_empty() {
+        let problem = Problem::KeysMissing {
+            of: of.clone(),
+            keys: missing,
+        };
+        return Err(scope.report(problem, span));
+    }
+    let unknown = |key: &str| !keys.allowed.contains(&key);
+    let first = object.members.iter().find(|member| unknown(&member.key));
+    let Some(first) = first.map(|member| member.key_span) else {
+        return Ok(());
+    };
+    let mut names: Vec<String> = object
+        .members
+        .iter()
+        .filter(|member| unknown(&member.key))
+        .map(|member| member.key.to_string())
+        .collect();
+    names.sort_unstable();
+    let problem = Problem::KeysUnknown {
+        of: of.clone(),
+        keys: names,
+        valid: keys.allowed.to_vec(),
+    };
+    Err(scope.report(problem, first))
+}

@@ -1,0 +1,195 @@
+//! What is particular to each kind of definition.
+//!
+//! In: an object whose keys are right. Out: the values of these keys, typed.
+
+use super::members::{BranchesOf, branches, members, members_or_type, type_name, type_or_array};
+use super::{Body, Flags, Lowered, Members, Name, Scope, Value, cond, features, keys, name};
+use crate::diag::{DefinitionKind, Key, Problem, Subject};
+use crate::syntax::{self, Object, ValueKind};
+
+/// Lowers what is particular to the kind of definition.
+pub(super) fn body<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>> {
+    match scope.kind {
+        DefinitionKind::Enum => enumeration(object, scope),
+        DefinitionKind::Struct => structure(object, scope),
+        DefinitionKind::Union => union(object, scope),
+        DefinitionKind::Alternate => alternate(object, scope),
+        DefinitionKind::Command => command(object, scope),
+        DefinitionKind::Event => event(object, scope),
+    }
+}
+
+/// The value of a key that is known to be there.
+fn required<'v, 's>(
+    object: &'v Object<'s>,
+    key: &'static str,
+    scope: &mut Scope<'_>,
+) -> Lowered<&'v syntax::Value<'s>> {
+    let shown = scope.site.span;
+    object.get(key).ok_or_else(|| {
+        let problem = Problem::KeysMissing {
+            of: Subject::Definition(scope.kind),
+            keys: vec![key.to_owned()],
+        };
+        scope.report(problem, shown)
+    })
+}
+
+fn enumeration<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>> {
+    let data = required(object, "data", scope)?;
+    let ValueKind::List(list) = &data.kind else {
+        return Err(scope.report(Problem::NotArray(Key::Data), data.span));
+    };
+    let prefix = match object.get("prefix").map(|prefix| (&prefix.kind, prefix.span)) {
+        None => Ok(None),
+        Some((ValueKind::Str(prefix), _)) => Ok(Some(prefix.clone())),
+        Some((_, span)) => Err(scope.report(Problem::NotString(Key::Prefix), span)),
+    };
+    let values: Vec<_> = list.iter().map(|element| value(element, scope)).collect();
+    Ok(Body::Enum {
+        prefix: prefix?,
+        values: values.into_iter().collect::<Lowered<_>>()?,
+    })
+}
+
+fn value<'s>(element: &syntax::Value<'s>, scope: &mut Scope<'_>) -> Lowered<Value<'s>> {
+    let (name, object) = features::named(element, Key::Data, keys::VALUE, scope)?;
+    let subject = Subject::member(Key::Data, &name.text);
+    let valid = name::value(&name, subject.clone(), scope);
+    let (cond, features) = match object {
+        Some(object) => (
+            cond::condition(object, &subject, scope),
+            features::features(object, scope),
+        ),
+        None => (Ok(None), Ok(Vec::new())),
+    };
+    valid?;
+    Ok(Value {
+        name,
+        cond: cond?,
+        features: features?,
+    })
+}
+
+fn structure<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>> {
+    let data = required(object, "data", scope)?;
+    // QEMU's generator has no type name in mind here, its message has.
+    let members = members(data, Key::Data, scope);
+    let base = object
+        .get("base")
+        .map(|base| type_name(base, Subject::Value(Key::Base), scope))
+        .transpose();
+    Ok(Body::Struct {
+        base: base?,
+        members: members?,
+    })
+}
+
+fn union<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>> {
+    let base = required(object, "base", scope)?;
+    let base = members_or_type(base, Key::Base, scope);
+    let discriminator = required(object, "discriminator", scope)?;
+    let discriminator = match &discriminator.kind {
+        ValueKind::Str(text) => Ok(Name {
+            text: text.clone(),
+            span: discriminator.span,
+        }),
+        _ => {
+            let problem = Problem::NameNotString(Subject::Value(Key::Discriminator));
+            Err(scope.report(problem, discriminator.span))
+        }
+    };
+    let data = required(object, "data", scope)?;
+    let branches = branches(data, BranchesOf::Union, scope);
+    Ok(Body::Union {
+        base: base?,
+        discriminator: discriminator?,
+        branches: branches?,
+    })
+}
+
+fn alternate<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>> {
+    let data = required(object, "data", scope)?;
+    if is_empty(&data.kind) {
+        return Err(scope.report(Problem::Empty(Key::Data), data.span));
+    }
+    let branches = branches(data, BranchesOf::Alternate, scope)?;
+    Ok(Body::Alternate { branches })
+}
+
+/// What Python takes for false, in which QEMU's generator is written.
+fn is_empty(value: &ValueKind<'_>) -> bool {
+    match value {
+        ValueKind::Str(text) => text.is_empty(),
+        ValueKind::Bool(value) => !value,
+        ValueKind::List(list) => list.is_empty(),
+        ValueKind::Object(object) => object.members.is_empty(),
+    }
+}
+
+fn command<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>> {
+    let arguments = arguments(object, scope);
+    let returns = object
+        .get("returns")
+        .map(|returns| type_or_array(returns, &Subject::Value(Key::Returns), scope))
+        .transpose();
+    let flag = |key| object.get(key).is_some();
+    Ok(Body::Command {
+        arguments: arguments?,
+        returns: returns?,
+        flags: Flags {
+            boxed: flag("boxed"),
+            gen_code: !flag("gen"),
+            success_response: !flag("success-response"),
+            allow_oob: flag("allow-oob"),
+            allow_preconfig: flag("allow-preconfig"),
+            coroutine: flag("coroutine"),
+        },
+    })
+}
+
+fn event<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>> {
+    Ok(Body::Event {
+        arguments: arguments(object, scope)?,
+        boxed: object.get("boxed").is_some(),
+    })
+}
+
+fn arguments<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Option<Members<'s>>> {
+    let data = object.get("data");
+    // Whether the flag has the right value is checked after this.
+    let boxed = object.get("boxed").filter(|boxed| !is_empty(&boxed.kind));
+    match (boxed, data) {
+        (Some(boxed), None) => Err(scope.report(Problem::BoxedWithoutData, boxed.span)),
+        (Some(_), Some(data)) => type_name(data, Subject::Value(Key::Data), scope)
+            .map(Members::Of)
+            .map(Some),
+        (None, Some(data)) => members_or_type(data, Key::Data, scope).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Checks the values of flags, in whatever definition.
+pub(super) fn check_flags(object: &Object<'_>, scope: &mut Scope<'_>) -> Lowered<()> {
+    const FLAGS: [(&str, bool); 6] = [
+        ("gen", false),
+        ("success-response", false),
+        ("boxed", true),
+        ("allow-oob", true),
+        ("allow-preconfig", true),
+        ("coroutine", true),
+    ];
+    let mut lowered = Ok(());
+    for (flag, only) in FLAGS {
+        let Some(value) = object.get(flag) else {
+            continue;
+        };
+        if !matches!(value.kind, ValueKind::Bool(value) if value == only) {
+            lowered = Err(scope.report(Problem::FlagValue { flag, only }, value.span));
+        }
+    }
+    if let (Some(_), Some(coroutine)) = (object.get("allow-oob"), object.get("coroutine")) {
+        lowered = Err(scope.report(Problem::FlagsIncompatible, coroutine.span));
+    }
+    lowered
+}

@@ -1,0 +1,179 @@
+//! Members and branches, and the types they name.
+//!
+//! In: the values of `data`, `base` and `returns`. Out: members, branches and
+//! uses of types. It does not know whether the types exist.
+
+use super::name::{self, Free};
+use super::{Branch, Lowered, Member, Members, Name, Scope, TypeRef, cond, features, keys};
+use crate::diag::{Key, Problem, Subject};
+use crate::syntax::{self, Object, Value, ValueKind};
+
+/// A type name, or members written in place.
+pub(super) fn members_or_type<'s>(
+    value: &Value<'s>,
+    key: Key,
+    scope: &mut Scope<'_>,
+) -> Lowered<Members<'s>> {
+    match &value.kind {
+        ValueKind::Str(_) => type_name(value, Subject::Value(key), scope).map(Members::Of),
+        _ => members(value, key, scope).map(Members::Inline),
+    }
+}
+
+/// Members written in place.
+pub(super) fn members<'s>(
+    value: &Value<'s>,
+    key: Key,
+    scope: &mut Scope<'_>,
+) -> Lowered<Vec<Member<'s>>> {
+    let ValueKind::Object(object) = &value.kind else {
+        let problem = Problem::NotObjectOrType(Subject::Value(key));
+        return Err(scope.report(problem, value.span));
+    };
+    // First all, then the first failure: every member is to be checked.
+    let members: Vec<_> = object.members.iter().map(|m| member(m, key, scope)).collect();
+    members.into_iter().collect()
+}
+
+fn member<'s>(
+    member: &syntax::Member<'s>,
+    key: Key,
+    scope: &mut Scope<'_>,
+) -> Lowered<Member<'s>> {
+    let subject = Subject::member(key, &member.key);
+    let optional = member.key.starts_with('*');
+    let name = Name {
+        text: without_star(&member.key),
+        span: member.key_span,
+    };
+    let free = Free::all(scope.free_names);
+    let valid = name::lower(&name, subject.clone(), free, scope);
+    let valid = valid.and_then(|()| {
+        if name::is_reserved(&name.text) {
+            return Err(scope.report(Problem::NameReserved(subject.clone()), name.span));
+        }
+        Ok(())
+    });
+    let (cond, features, ty) = match &member.value.kind {
+        ValueKind::Object(object) => {
+            keys::check(object, member.value.span, &subject, keys::MEMBER, scope)?;
+            (
+                cond::condition(object, &subject, scope),
+                features::features(object, scope),
+                type_of(object, &member.value),
+            )
+        }
+        _ => (Ok(None), Ok(Vec::new()), &member.value),
+    };
+    let ty = type_or_array(ty, &subject, scope);
+    valid?;
+    Ok(Member {
+        name,
+        optional,
+        ty: ty?,
+        cond: cond?,
+        features: features?,
+    })
+}
+
+fn without_star<'s>(key: &std::borrow::Cow<'s, str>) -> std::borrow::Cow<'s, str> {
+    match key {
+        std::borrow::Cow::Borrowed(key) => key.strip_prefix('*').unwrap_or(key).into(),
+        std::borrow::Cow::Owned(key) => key.strip_prefix('*').unwrap_or(key).to_owned().into(),
+    }
+}
+
+/// The value of `type`, which is known to be there.
+fn type_of<'v, 's>(object: &'v Object<'s>, value: &'v Value<'s>) -> &'v Value<'s> {
+    object.get("type").unwrap_or(value)
+}
+
+/// What the branches of a union differ in from those of an alternate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum BranchesOf {
+    Union,
+    Alternate,
+}
+
+/// The branches of a union or an alternate.
+pub(super) fn branches<'s>(
+    value: &Value<'s>,
+    of: BranchesOf,
+    scope: &mut Scope<'_>,
+) -> Lowered<Vec<Branch<'s>>> {
+    let ValueKind::Object(object) = &value.kind else {
+        return Err(scope.report(Problem::NotObject(Key::Data), value.span));
+    };
+    let branches: Vec<_> = object.members.iter().map(|m| branch(m, of, scope)).collect();
+    branches.into_iter().collect()
+}
+
+fn branch<'s>(
+    member: &syntax::Member<'s>,
+    of: BranchesOf,
+    scope: &mut Scope<'_>,
+) -> Lowered<Branch<'s>> {
+    let subject = Subject::member(Key::Data, &member.key);
+    let name = Name {
+        text: member.key.clone(),
+        span: member.key_span,
+    };
+    let valid = match of {
+        // The discriminator's type tells later whether there is such a value.
+        BranchesOf::Union => Ok(()),
+        BranchesOf::Alternate => name::lower(&name, subject.clone(), Free::all(false), scope),
+    };
+    let (cond, ty) = match &member.value.kind {
+        ValueKind::Object(object) => {
+            keys::check(object, member.value.span, &subject, keys::BRANCH, scope)?;
+            (cond::condition(object, &subject, scope), type_of(object, &member.value))
+        }
+        _ => (Ok(None), &member.value),
+    };
+    let ty = match of {
+        BranchesOf::Union => type_name(ty, subject, scope).map(TypeRef::Named),
+        BranchesOf::Alternate => type_or_array(ty, &subject, scope),
+    };
+    valid?;
+    Ok(Branch {
+        name,
+        ty: ty?,
+        cond: cond?,
+    })
+}
+
+/// A type name.
+pub(super) fn type_name<'s>(
+    value: &Value<'s>,
+    subject: Subject,
+    scope: &mut Scope<'_>,
+) -> Lowered<Name<'s>> {
+    match &value.kind {
+        ValueKind::Str(text) => Ok(Name {
+            text: text.clone(),
+            span: value.span,
+        }),
+        _ => Err(scope.report(Problem::NotType(subject), value.span)),
+    }
+}
+
+/// A type name, or an array of one.
+pub(super) fn type_or_array<'s>(
+    value: &Value<'s>,
+    subject: &Subject,
+    scope: &mut Scope<'_>,
+) -> Lowered<TypeRef<'s>> {
+    let list = match &value.kind {
+        ValueKind::List(list) => list,
+        ValueKind::Str(_) => {
+            return type_name(value, subject.clone(), scope).map(TypeRef::Named);
+        }
+        _ => return Err(scope.report(Problem::NotTypeOrArray(subject.clone()), value.span)),
+    };
+    match list.as_slice() {
+        [element @ Value { kind: ValueKind::Str(_), .. }] => {
+            type_name(element, subject.clone(), scope).map(TypeRef::ArrayOf)
+        }
+        _ => Err(scope.report(Problem::ArrayType(subject.clone()), value.span)),
+    }
+}

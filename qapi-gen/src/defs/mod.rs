@@ -1,0 +1,308 @@
+//! Single definitions.
+//!
+//! In: the expressions of a schema. Out: a typed definition for each, its
+//! keys, names, conditions and features checked. One definition is enough
+//! for that: nothing is looked up here.
+
+use std::borrow::Cow;
+
+use crate::diag::{DefinitionKind, Diagnostics, Key, Problem, Site, Subject};
+use crate::load::{Item, ModuleIndex, Pragmas, Program};
+use crate::schema::Cond;
+use crate::source::Span;
+use crate::syntax::{DocBlock, Object, SectionKind, ValueKind};
+
+mod cond;
+mod features;
+mod keys;
+mod kinds;
+mod members;
+mod name;
+
+/// A definition.
+#[derive(Debug)]
+pub(crate) struct Definition<'s> {
+    pub(crate) module: ModuleIndex,
+    pub(crate) name: Name<'s>,
+    pub(crate) span: Span,
+    pub(crate) doc: Option<DocBlock<'s>>,
+    pub(crate) cond: Option<Cond>,
+    pub(crate) features: Vec<Feature<'s>>,
+    pub(crate) body: Body<'s>,
+}
+
+/// A name and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Name<'s> {
+    pub(crate) text: Cow<'s, str>,
+    pub(crate) span: Span,
+}
+
+/// A feature.
+#[derive(Debug)]
+pub(crate) struct Feature<'s> {
+    pub(crate) name: Name<'s>,
+    pub(crate) cond: Option<Cond>,
+}
+
+/// What is particular to a kind of definition.
+#[derive(Debug)]
+pub(crate) enum Body<'s> {
+    Enum {
+        prefix: Option<Cow<'s, str>>,
+        values: Vec<Value<'s>>,
+    },
+    Struct {
+        base: Option<Name<'s>>,
+        members: Vec<Member<'s>>,
+    },
+    Union {
+        base: Members<'s>,
+        discriminator: Name<'s>,
+        branches: Vec<Branch<'s>>,
+    },
+    Alternate {
+        branches: Vec<Branch<'s>>,
+    },
+    Command {
+        arguments: Option<Members<'s>>,
+        returns: Option<TypeRef<'s>>,
+        flags: Flags,
+    },
+    Event {
+        arguments: Option<Members<'s>>,
+        boxed: bool,
+    },
+}
+
+impl Body<'_> {
+    /// The kind of definition.
+    pub(crate) fn kind(&self) -> DefinitionKind {
+        match self {
+            Self::Enum { .. } => DefinitionKind::Enum,
+            Self::Struct { .. } => DefinitionKind::Struct,
+            Self::Union { .. } => DefinitionKind::Union,
+            Self::Alternate { .. } => DefinitionKind::Alternate,
+            Self::Command { .. } => DefinitionKind::Command,
+            Self::Event { .. } => DefinitionKind::Event,
+        }
+    }
+}
+
+/// What a command's flags say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flags {
+    pub(crate) boxed: bool,
+    pub(crate) gen_code: bool,
+    pub(crate) success_response: bool,
+    pub(crate) allow_oob: bool,
+    pub(crate) allow_preconfig: bool,
+    pub(crate) coroutine: bool,
+}
+
+/// The value of an enum.
+#[derive(Debug)]
+pub(crate) struct Value<'s> {
+    pub(crate) name: Name<'s>,
+    pub(crate) cond: Option<Cond>,
+    pub(crate) features: Vec<Feature<'s>>,
+}
+
+/// Members, named by a type that has them or written in place.
+#[derive(Debug)]
+pub(crate) enum Members<'s> {
+    Of(Name<'s>),
+    Inline(Vec<Member<'s>>),
+}
+
+/// A member.
+#[derive(Debug)]
+pub(crate) struct Member<'s> {
+    /// The name without the `*` of an optional member.
+    pub(crate) name: Name<'s>,
+    pub(crate) optional: bool,
+    pub(crate) ty: TypeRef<'s>,
+    pub(crate) cond: Option<Cond>,
+    pub(crate) features: Vec<Feature<'s>>,
+}
+
+/// A branch of a union or an alternate.
+#[derive(Debug)]
+pub(crate) struct Branch<'s> {
+    pub(crate) name: Name<'s>,
+    pub(crate) ty: TypeRef<'s>,
+    pub(crate) cond: Option<Cond>,
+}
+
+/// The use of a type.
+#[derive(Clone, Debug)]
+pub(crate) enum TypeRef<'s> {
+    Named(Name<'s>),
+    ArrayOf(Name<'s>),
+}
+
+/// A part of a schema's definitions.
+#[derive(Debug)]
+pub(crate) enum DefItem<'s> {
+    Definition(Definition<'s>),
+    FreeForm { module: ModuleIndex, doc: DocBlock<'s> },
+    Include { module: ModuleIndex, included: ModuleIndex, span: Span },
+}
+
+/// Turns every expression into a definition; the wrong ones are reported and
+/// left out.
+pub(crate) fn lower<'s>(
+    items: Vec<Item<'s>>,
+    pragmas: &Pragmas,
+    diagnostics: &mut Diagnostics,
+) -> Vec<DefItem<'s>> {
+    items
+        .into_iter()
+        .filter_map(|item| match item {
+            Item::FreeForm { module, doc } => Some(DefItem::FreeForm { module, doc }),
+            Item::Include {
+                module,
+                included,
+                span,
+            } => Some(DefItem::Include {
+                module,
+                included,
+                span,
+            }),
+            Item::Expression {
+                module,
+                span,
+                object,
+                doc,
+            } => definition(module, span, object, doc, pragmas, diagnostics)
+                .map(DefItem::Definition),
+        })
+        .collect()
+}
+
+/// A problem has been reported.
+#[derive(Debug)]
+struct Reported;
+
+type Lowered<T> = Result<T, Reported>;
+
+/// The definition that is being lowered: what its parts need to know of it,
+/// and where their problems go.
+struct Scope<'a> {
+    kind: DefinitionKind,
+    site: Site,
+    /// Whether the pragma for exceptions sets its members' names free.
+    free_names: bool,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Scope<'_> {
+    /// Reports a problem and where it shows.
+    fn report(&mut self, problem: Problem, shown: Span) -> Reported {
+        let site = self.site.clone().showing(Some(shown));
+        self.diagnostics.report_at(problem, Some(site));
+        Reported
+    }
+}
+
+fn definition<'s>(
+    module: ModuleIndex,
+    span: Span,
+    object: Object<'s>,
+    doc: Option<DocBlock<'s>>,
+    pragmas: &Pragmas,
+    diagnostics: &mut Diagnostics,
+) -> Option<Definition<'s>> {
+    let site = Site::line(span);
+    let mut kinds = DefinitionKind::ALL
+        .into_iter()
+        .filter_map(|kind| Some((kind, object.get(kind.key())?)));
+    let (Some((kind, name)), None) = (kinds.next(), kinds.next()) else {
+        diagnostics.report_at(Problem::NotOneDefinition, Some(site));
+        return None;
+    };
+    let ValueKind::Str(text) = &name.kind else {
+        let problem = Problem::NameNotString(Subject::Value(Key::Name(kind)));
+        diagnostics.report_at(problem, Some(site.showing(Some(name.span))));
+        return None;
+    };
+    let name = Name {
+        text: text.clone(),
+        span: name.span,
+    };
+    let mut scope = Scope {
+        kind,
+        site: Site {
+            definition: Some((kind, name.text.as_ref().into())),
+            ..site
+        },
+        free_names: pragmas.member_name_exceptions.contains(name.text.as_ref()),
+        diagnostics,
+    };
+    let named = name::definition(&name, &mut scope, pragmas);
+    let documented = documentation(doc.as_ref(), &name, &object, &mut scope, pragmas);
+    keys::check(&object, span, &Subject::Definition(kind), keys::of(kind), &mut scope).ok()?;
+    let body = kinds::body(&object, &mut scope);
+    let subject = Subject::Definition(kind);
+    let cond = cond::condition(&object, &subject, &mut scope);
+    let features = features::features(&object, &mut scope);
+    let flags = kinds::check_flags(&object, &mut scope);
+    named.and(documented).and(flags).ok()?;
+    Some(Definition {
+        module,
+        name,
+        span,
+        doc,
+        cond: cond.ok()?,
+        features: features.ok()?,
+        body: body.ok()?,
+    })
+}
+
+/// Checks what a single definition tells about its documentation.
+fn documentation(
+    doc: Option<&DocBlock<'_>>,
+    name: &Name<'_>,
+    object: &Object<'_>,
+    scope: &mut Scope<'_>,
+    pragmas: &Pragmas,
+) -> Lowered<()> {
+    let Some(doc) = doc else {
+        return if pragmas.doc_required {
+            Err(scope.report(Problem::DocMissing, name.span))
+        } else {
+            Ok(())
+        };
+    };
+    if let Some(symbol) = doc.symbol.filter(|&symbol| symbol != name.text) {
+        let problem = Problem::DocForOther(symbol.to_owned());
+        return Err(scope.report(problem, name.span));
+    }
+    // The place of what follows is in the block, not in the definition.
+    let mut lowered = Ok(());
+    let mut report = |problem, span| {
+        scope.diagnostics.report_at(problem, Some(Site::line(span)));
+        lowered = Err(Reported);
+    };
+    let returns = doc.section(SectionKind::Returns);
+    if scope.kind == DefinitionKind::Command {
+        if let (Some(section), None) = (returns, object.get("returns")) {
+            report(Problem::DocReturnsNothing, section.span);
+        }
+        return lowered;
+    }
+    for section in [returns, doc.section(SectionKind::Errors)].into_iter().flatten() {
+        let tag = section.kind.tag();
+        report(Problem::DocOnlyForCommands(tag), section.span);
+    }
+    lowered
+}
+
+/// The definitions of a program.
+pub(crate) fn lower_program<'s>(
+    program: Program<'s>,
+    diagnostics: &mut Diagnostics,
+) -> (Vec<String>, Vec<DefItem<'s>>, Pragmas) {
+    let items = lower(program.items, &program.pragmas, diagnostics);
+    (program.modules, items, program.pragmas)
+}

@@ -1,0 +1,249 @@
+//! Diagnostics: what is wrong with a schema, and where.
+//!
+//! In: problems, from whoever finds them. Out: messages. All English is in
+//! this room; it does not look anything up in a schema.
+
+use std::fmt::{self, Write as _};
+
+use crate::source::{Sources, Span};
+
+mod problem;
+mod subject;
+mod text;
+
+pub use problem::{Expected, MarkupAdvice, Problem, Role, TypeName, Whose};
+pub use subject::{Key, Subject};
+
+/// The kinds of definitions, named by the key that introduces each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DefinitionKind {
+    /// `'enum'`.
+    Enum,
+    /// `'struct'`.
+    Struct,
+    /// `'union'`.
+    Union,
+    /// `'alternate'`.
+    Alternate,
+    /// `'command'`.
+    Command,
+    /// `'event'`.
+    Event,
+}
+
+impl DefinitionKind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Enum,
+        Self::Struct,
+        Self::Union,
+        Self::Alternate,
+        Self::Command,
+        Self::Event,
+    ];
+
+    /// The key that introduces such a definition.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Enum => "enum",
+            Self::Struct => "struct",
+            Self::Union => "union",
+            Self::Alternate => "alternate",
+            Self::Command => "command",
+            Self::Event => "event",
+        }
+    }
+}
+
+impl fmt::Display for DefinitionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key())
+    }
+}
+
+/// Where a problem is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// The place that QEMU's generator names. Only its line matters there,
+    /// unless `exact` is set.
+    pub span: Span,
+    /// Whether the column is part of QEMU's message.
+    pub exact: bool,
+    /// The place to show to people, if it is narrower than `span`.
+    pub detail: Option<Span>,
+    /// The definition that the problem is in.
+    pub definition: Option<(DefinitionKind, Box<str>)>,
+}
+
+impl Site {
+    /// A place of which QEMU tells the line.
+    pub(crate) fn line(span: Span) -> Self {
+        Self {
+            span,
+            exact: false,
+            detail: None,
+            definition: None,
+        }
+    }
+
+    /// A place of which QEMU tells the column.
+    pub(crate) fn exact(span: Span) -> Self {
+        Self {
+            exact: true,
+            ..Self::line(span)
+        }
+    }
+
+    /// The same with something narrower to show.
+    pub(crate) fn showing(self, detail: Option<Span>) -> Self {
+        Self {
+            detail: detail.or(self.detail),
+            ..self
+        }
+    }
+
+    /// The stretch to show to people.
+    #[must_use]
+    pub fn shown(&self) -> Span {
+        self.detail.unwrap_or(self.span)
+    }
+
+    /// QEMU's words for the place: how the file came to be included, the
+    /// definition, file and line. The column too, if it is part of it.
+    fn describe(&self, sources: &Sources, out: &mut String) -> fmt::Result {
+        for span in sources.include_chain(self.span.file) {
+            if let Some(file) = sources.get(span.file) {
+                let (name, line) = (file.name(), file.line(span.start));
+                writeln!(out, "In file included from {name}:{line}:")?;
+            }
+        }
+        let Some(file) = sources.get(self.span.file) else {
+            return Ok(());
+        };
+        if let Some((kind, name)) = &self.definition {
+            writeln!(out, "{}: In {kind} '{name}':", file.name())?;
+        }
+        write!(out, "{}:{}", file.name(), file.line(self.span.start))?;
+        if self.exact {
+            write!(out, ":{}", file.column(self.span.start))?;
+        }
+        Ok(())
+    }
+}
+
+/// A problem and its place.
+#[derive(Clone, Debug)]
+pub struct Diagnostic {
+    /// What is wrong.
+    pub problem: Problem,
+    /// Where; `None` if it is nowhere in a file.
+    pub site: Option<Site>,
+    pub(crate) rank: Rank,
+}
+
+/// When QEMU's generator would find a problem: diagnostics of the checks are
+/// sorted by it, so that the first is the one that QEMU reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank(pub(crate) u64, pub(crate) u32);
+
+impl Diagnostic {
+    /// The message without its place; it may have several lines.
+    #[must_use]
+    pub fn message(&self) -> String {
+        self.problem.to_string()
+    }
+
+    /// The message as QEMU's generator prints it, to the letter, without the
+    /// final line end.
+    #[must_use]
+    pub fn short(&self, sources: &Sources) -> String {
+        let mut out = String::new();
+        // Writing to a string does not fail.
+        let _ = self.write_short(sources, &mut out);
+        out
+    }
+
+    fn write_short(&self, sources: &Sources, out: &mut String) -> fmt::Result {
+        if let Some(site) = &self.site {
+            site.describe(sources, out)?;
+            out.push_str(": ");
+        }
+        write!(out, "{}", self.problem)?;
+        if let Problem::Redefined { previous: Some(previous), .. } = &self.problem {
+            out.push('\n');
+            previous.describe(sources, out)?;
+            write!(out, ": {}", text::PREVIOUS_DEFINITION)?;
+        }
+        Ok(())
+    }
+
+    /// Another place that the message is about, and what it is.
+    #[must_use]
+    pub fn related(&self) -> Option<(&Site, &'static str)> {
+        match &self.problem {
+            Problem::Redefined { previous: Some(previous), .. } => {
+                Some((previous, text::PREVIOUS_DEFINITION))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The problems found so far.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// Adds a problem at a place.
+    pub fn report(&mut self, problem: Problem, span: Option<Span>) {
+        self.report_at(problem, span.map(Site::line));
+    }
+
+    /// Adds a problem at a place that tells more than a span.
+    pub(crate) fn report_at(&mut self, problem: Problem, site: Option<Site>) {
+        self.report_ranked(problem, site, Rank::default());
+    }
+
+    /// Adds a problem that [`Self::sort`] is to put in its place.
+    pub(crate) fn report_ranked(&mut self, problem: Problem, site: Option<Site>, rank: Rank) {
+        self.list.push(Diagnostic {
+            problem,
+            site,
+            rank,
+        });
+    }
+
+    /// Sorts by rank; what has the same rank keeps its order.
+    pub(crate) fn sort(&mut self) {
+        self.list.sort_by_key(|diagnostic| diagnostic.rank);
+    }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// The diagnostics; the first is the one that QEMU reports.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.list.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}

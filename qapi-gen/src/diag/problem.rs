@@ -1,0 +1,275 @@
+//! Everything that can be wrong with a schema.
+//!
+//! In: what the stages find. Out: one enum, in the order of the stages. The
+//! words are in `text.rs`, so that this stays a list.
+
+use super::{DefinitionKind, Key, Site, Subject};
+
+/// Something that is wrong with a schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the fields are what the message of a variant names")]
+pub enum Problem {
+    // Reading files.
+    /// The main schema cannot be read.
+    SchemaUnreadable { path: String, reason: String },
+    /// A file to be included cannot be read.
+    IncludeUnreadable { path: String, reason: String },
+    /// A file is not UTF-8.
+    NotUtf8,
+    /// A file includes itself, maybe by way of others.
+    InclusionLoop { include: String },
+
+    // Tokens.
+    /// A string that does not end on its line.
+    UnterminatedString,
+    /// A backslash before anything but a backslash.
+    UnknownEscape(char),
+    /// A character in a string that is not printable ASCII.
+    FunnyCharacter,
+    /// Something that is no token.
+    Stray(String),
+
+    // Expressions.
+    /// Some other token was expected.
+    Expected(Expected),
+    /// A key that the object already has.
+    DuplicateKey(String),
+    /// Objects and arrays within each other, too many.
+    NestedTooDeeply { limit: usize },
+    /// A top-level expression that is not an object.
+    TopLevelNotObject,
+
+    // Directives.
+    /// A directive with further keys.
+    InvalidDirective(&'static str),
+    /// A directive whose value has the wrong type.
+    DirectiveValue { directive: &'static str, expected: &'static str },
+    /// A pragma that does not exist.
+    UnknownPragma(String),
+    /// A pragma that takes a boolean.
+    PragmaNotBoolean(&'static str),
+    /// A pragma that takes a list of strings.
+    PragmaNotStrings(&'static str),
+
+    // Documentation comments.
+    /// Text after the first `##`.
+    DocJunkAtStart,
+    /// Text after the last `##`.
+    DocJunkAtEnd,
+    /// A block without a last `##`.
+    DocUnterminated,
+    /// A line that does not begin with `# `.
+    DocMissingSpace,
+    /// A line that is too long.
+    DocLineTooLong,
+    /// A sentence that begins after a single space.
+    DocSingleSpace,
+    /// The line that names the definition lacks its colon.
+    DocSymbolColon,
+    /// The line that names the definition names none.
+    DocSymbolMissing,
+    /// A second `Features:`.
+    DocDuplicateFeatures,
+    /// A `Features:` without features.
+    DocFeaturesExpected,
+    /// A member described after a section.
+    DocDescriptionAfterSection(String),
+    /// A member described in a block that belongs to no definition.
+    DocDescriptionInFreeForm(String),
+    /// A section that must be written as reStructuredText.
+    DocObsoleteSection { tag: String, advice: MarkupAdvice },
+    /// A line that is indented less than the section's first.
+    DocDeIndent { expected: usize },
+    /// A description of nothing.
+    DocEmptyName,
+    /// A second description.
+    DocDuplicateName(String),
+    /// A second section of a kind that may stand once.
+    DocDuplicateSection(&'static str),
+    /// A section without text.
+    DocEmptySection(&'static str),
+    /// A block about a definition that does not follow.
+    DocWithoutDefinition(String),
+    /// A definition after a free-form block.
+    DocWithoutSymbol,
+    /// A definition after the block of another.
+    DocForOther(String),
+    /// A definition without documentation in a schema that requires it.
+    DocMissing,
+    /// `Returns` where nothing is returned.
+    DocReturnsNothing,
+    /// A section that only commands have.
+    DocOnlyForCommands(&'static str),
+
+    // Single definitions.
+    /// Not exactly one of the keys that make a definition.
+    NotOneDefinition,
+    /// A name that is not a string.
+    NameNotString(Subject),
+    /// A name that is no name.
+    NameInvalid(Subject),
+    /// A name that violates the conventions of its kind.
+    NameUpper(Subject),
+    /// See [`Problem::NameUpper`].
+    NameLower(Subject),
+    /// See [`Problem::NameUpper`].
+    NameCamel(Subject),
+    /// A type whose name looks like an array's.
+    NameList(DefinitionKind),
+    /// A name that the C generator needs.
+    NameReserved(Subject),
+    /// Keys that must be there.
+    KeysMissing { of: Subject, keys: Vec<String> },
+    /// Keys that may not be there.
+    KeysUnknown { of: Subject, keys: Vec<String>, valid: Vec<&'static str> },
+    /// A flag that can only be `true`, or only `false`.
+    FlagValue { flag: &'static str, only: bool },
+    /// Flags that exclude each other.
+    FlagsIncompatible,
+    /// A condition that is no configuration symbol.
+    ConditionSymbol { of: Subject, symbol: String },
+    /// A condition that is neither string nor object.
+    ConditionType(Subject),
+    /// A condition with several operators.
+    ConditionKeys(Subject),
+    /// Operands that are not in an array.
+    ConditionOperands { of: Subject, operator: &'static str },
+    /// An operator without operands.
+    ConditionEmpty(Subject),
+    /// A value that must be an array.
+    NotArray(Key),
+    /// A value that must be an object.
+    NotObject(Key),
+    /// A value that must be a string.
+    NotString(Key),
+    /// A value that must not be empty.
+    Empty(Key),
+    /// A value that must be an object or a type name.
+    NotObjectOrType(Subject),
+    /// A value that must be a type name.
+    NotType(Subject),
+    /// A value that must be a type name or an array of one.
+    NotTypeOrArray(Subject),
+    /// An array that does not have exactly one type name.
+    ArrayType(Subject),
+    /// `boxed` without `data`.
+    BoxedWithoutData,
+
+    // All definitions together.
+    /// A name that is defined twice.
+    Redefined { name: String, previous: Option<Site>, predefined: Option<TypeName> },
+    /// A type that does not exist.
+    UnknownType { user: Role, name: String },
+    /// An array whose elements are arrays.
+    ArrayOfArrays { element: TypeName },
+    /// Two names that are the same in C.
+    Collision { what: Role, with: Role },
+    /// A special feature on a type.
+    SpecialFeature(String),
+    /// A base that is not a struct.
+    BaseNotStruct(TypeName),
+    /// A type that contains itself without an array in between.
+    ContainsItself(String),
+    /// Types that contain each other, too many.
+    ContainsTooDeeply { name: String, limit: usize },
+    /// A discriminator that the base lacks.
+    DiscriminatorMissing(String),
+    /// A discriminator that is no enum, optional, or conditional.
+    DiscriminatorKind { name: String, base: Option<String>, must: &'static str },
+    /// A union over an enum without values.
+    NoBranches,
+    /// A branch that is no value of the discriminator.
+    BranchNotValue { branch: String, of: TypeName },
+    /// A type that cannot be used for the purpose.
+    CannotUse { user: Role, ty: TypeName },
+    /// Branches of an alternate with the same JSON type.
+    Indistinct { branch: Role, other: String },
+    /// A type that cannot be the arguments or the reply.
+    CannotTake { kind: DefinitionKind, key: Key, ty: TypeName },
+    /// A type that needs `boxed`.
+    NeedsBoxed { kind: DefinitionKind, ty: TypeName },
+    /// Conditional members that need `boxed`.
+    ConditionalNeedsBoxed(DefinitionKind),
+    /// A member or feature that the documentation leaves out.
+    Undocumented(Role),
+    /// Members or features that only the documentation has.
+    DocumentedMissing { features: bool, names: Vec<String> },
+    /// More features than QEMU's bit set holds.
+    TooManyFeatures { limit: usize },
+
+    // The Rust back end.
+    /// Two names that are the same in Rust.
+    RustNameClash { name: String, other: String, ident: String },
+}
+
+/// The tokens that were expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// What an object begins with.
+    KeyOrBrace,
+    /// Between a key and its value.
+    Colon,
+    /// After a value in an object.
+    CommaOrBrace,
+    /// A key, after a comma.
+    Key,
+    /// What an array begins with.
+    ValueOrBracket,
+    /// After a value in an array.
+    CommaOrBracket,
+    /// A value.
+    Value,
+}
+
+/// What to write instead of an obsolete documentation section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarkupAdvice {
+    /// A note.
+    Note,
+    /// An example.
+    Example,
+}
+
+/// A type, as messages name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TypeName {
+    /// A built-in type.
+    Builtin(String),
+    /// An array of the named type.
+    Array(String),
+    /// A type that is defined.
+    Defined(DefinitionKind, String),
+}
+
+/// A part of a definition, as messages name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A whole definition.
+    Definition(DefinitionKind),
+    /// A struct's or union's `'base'`.
+    Base,
+    /// A command's or event's `'data'`, a command's `'returns'`.
+    Slot(DefinitionKind, Key),
+    /// A member of a struct.
+    Member(String, Option<Whose>),
+    /// A member of a base that is written in place.
+    BaseMember(String, Option<Whose>),
+    /// A member of arguments that are written in place.
+    Parameter(String, Option<Whose>),
+    /// A branch.
+    Branch(String),
+    /// A value of an enum.
+    Value(String),
+    /// A feature.
+    Feature(String),
+}
+
+/// The definition that has a part, where it is not the one at hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whose {
+    /// `type` or `command`, as QEMU says.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+}

@@ -1,0 +1,76 @@
+//! What a message is about.
+//!
+//! In: the parts of a definition. Out: QEMU's words for them, which begin
+//! many messages. It does not know what is wrong with them.
+
+use std::fmt;
+
+use super::DefinitionKind;
+
+/// A key of a definition whose value can be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// `'base'`.
+    Base,
+    /// `'data'`.
+    Data,
+    /// `'discriminator'`.
+    Discriminator,
+    /// `'features'`.
+    Features,
+    /// `'prefix'`.
+    Prefix,
+    /// `'returns'`.
+    Returns,
+    /// The one that gives the definition its kind and name.
+    Name(DefinitionKind),
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = match self {
+            Self::Base => "base",
+            Self::Data => "data",
+            Self::Discriminator => "discriminator",
+            Self::Features => "features",
+            Self::Prefix => "prefix",
+            Self::Returns => "returns",
+            Self::Name(kind) => kind.key(),
+        };
+        write!(f, "'{key}'")
+    }
+}
+
+/// What a message is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A whole definition.
+    Definition(DefinitionKind),
+    /// The value of a key.
+    Value(Key),
+    /// A member, value, branch or feature whose name is not known to be one.
+    Unnamed(Key),
+    /// A member, value, branch or feature.
+    Member(Key, Box<str>),
+    /// The condition of something.
+    Condition(Box<Subject>),
+}
+
+impl Subject {
+    /// The member `name` of `key`.
+    pub(crate) fn member(key: Key, name: &str) -> Self {
+        Self::Member(key, name.into())
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Definition(kind) => kind.fmt(f),
+            Self::Value(key) => key.fmt(f),
+            Self::Unnamed(key) => write!(f, "{key} member"),
+            Self::Member(key, name) => write!(f, "{key} member '{name}'"),
+            Self::Condition(of) => write!(f, "'if' condition of {of}"),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Alternates: an enum chosen by JSON type.
+//!
+//! In: an `AlternatePlan`. Out: the enum and its traits.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{attributes, deserialize, docs};
+use crate::rust::plan::AlternatePlan;
+
+pub(super) fn alternate(plan: &AlternatePlan) -> TokenStream {
+    let ident = &plan.head.ident;
+    let wire_name = &plan.head.wire;
+    let attributes = attributes(&plan.head, &quote!());
+    let variants = plan.branches.iter().map(|branch| {
+        let (ident, ty, docs) = (&branch.ident, &branch.ty, docs(&branch.docs));
+        quote!(#docs #ident(#ty),)
+    });
+    let idents: Vec<_> = plan.branches.iter().map(|branch| &branch.ident).collect();
+    let kinds = plan.branches.iter().map(|branch| &branch.kind);
+    let deserialize = deserialize(ident);
+    quote! {
+        #attributes
+        pub enum #ident {
+            #(#variants)*
+        }
+
+        impl wire::Decode for #ident {
+            fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
+                match value.kind() {
+                    #(wire::Kind::#kinds => wire::Decode::decode(value, at).map(Self::#idents),)*
+                    #[allow(unreachable_patterns)]
+                    _ => ::core::result::Result::Err(at.invalid_alternate(#wire_name)),
+                }
+            }
+        }
+
+        impl wire::Encode for #ident {
+            fn encode(&self, out: &mut wire::Writer<'_>) {
+                match self {
+                    #(Self::#idents(value) => value.encode(out),)*
+                }
+            }
+        }
+
+        impl wire::serde::Serialize for #ident {
+            fn serialize<S: wire::serde::Serializer>(
+                &self,
+                to: S,
+            ) -> ::core::result::Result<S::Ok, S::Error> {
+                match self {
+                    #(Self::#idents(value) => value.serialize(to),)*
+                }
+            }
+        }
+
+        #deserialize
+    }
+}

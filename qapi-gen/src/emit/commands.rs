@@ -1,0 +1,204 @@
+//! Commands: what a client sends, what a server implements, what joins them.
+//!
+//! In: a module's command plans. Out: module `commands` with a request for
+//! each, trait `Commands` with a handler for each, and `execute`.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+
+use super::{deprecated, docs, object_traits, structs};
+use crate::rust::plan::{Arguments, CommandPlan, Handler, ModulePlan};
+
+pub(super) fn commands(plan: &ModulePlan) -> TokenStream {
+    if plan.commands.is_empty() {
+        return quote!();
+    }
+    let requests = plan.commands.iter().map(request);
+    let handlers = plan.commands.iter().map(handler);
+    let arms = plan.commands.iter().map(arm);
+    let requests_summary = format!(" The requests of `{}`, as a client sends them.", plan.file);
+    let handlers_summary =
+        format!(" The commands of `{}`, as a server implements them.", plan.file);
+    let execute_summary = format!(" Executes a command of `{}`.", plan.file);
+    quote! {
+        #[doc = #requests_summary]
+        pub mod commands {
+            use qapi_wire as wire;
+
+            #(#requests)*
+        }
+
+        #[doc = #handlers_summary]
+        ///
+        /// An error's class and description reach the client.
+        #[allow(clippy::missing_errors_doc, reason = "said once, above")]
+        pub trait Commands {
+            #(#handlers)*
+        }
+
+        #[doc = #execute_summary]
+        ///
+        /// # Errors
+        ///
+        /// The error reply: arguments that do not fit, what the handler says,
+        /// or that there is no such command.
+        pub fn execute<T: Commands + ?Sized>(
+            server: &T,
+            call: wire::command::Call<'_>,
+            reply: &mut wire::Writer<'_>,
+        ) -> wire::Result<()> {
+            match call.name {
+                #(#arms)*
+                _ => ::core::result::Result::Err(call.not_found()),
+            }
+        }
+    }
+}
+
+/// The struct that a client fills in.
+fn request(plan: &CommandPlan) -> TokenStream {
+    let ident = &plan.request;
+    let docs = docs(&plan.docs);
+    let deprecated = deprecated(plan.deprecated);
+    let exact = if plan.exact { quote!(Eq, Hash,) } else { quote!() };
+    let body = body(ident, &plan.arguments);
+    let default = match &plan.arguments {
+        Arguments::None | Arguments::Inline { default: true, .. } => quote!(Default),
+        Arguments::Inline { .. } | Arguments::Named { .. } => quote!(),
+    };
+    let wire_name = &plan.wire;
+    let reply = plan.reply_in_request.clone().unwrap_or(quote!(wire::command::Empty));
+    let CommandPlan { allow_oob, allow_preconfig, success_response, coroutine, features, .. } =
+        plan;
+    quote! {
+        #docs
+        #deprecated
+        #[derive(Clone, Debug, PartialEq, #exact #default)]
+        #body
+
+        impl #ident {
+            /// What the schema says of the command.
+            pub const INFO: wire::command::CommandInfo = wire::command::CommandInfo {
+                name: #wire_name,
+                allow_oob: #allow_oob,
+                allow_preconfig: #allow_preconfig,
+                success_response: #success_response,
+                coroutine: #coroutine,
+                features: &[#(#features),*],
+            };
+        }
+
+        impl wire::command::Request for #ident {
+            const NAME: &'static str = #wire_name;
+            type Reply = #reply;
+        }
+    }
+}
+
+/// The struct of a request's arguments or an event's data, with its traits.
+pub(super) fn body(ident: &Ident, arguments: &Arguments) -> TokenStream {
+    match arguments {
+        Arguments::None => {
+            let members = structs::members(ident, &[]);
+            let object = object_traits(ident);
+            quote!(pub struct #ident {} #members #object)
+        }
+        Arguments::Inline { fields, .. } => {
+            let definitions = fields.iter().map(structs::field);
+            let members = structs::members(ident, fields);
+            let object = object_traits(ident);
+            quote!(pub struct #ident { #(#definitions)* } #members #object)
+        }
+        Arguments::Named { inner, .. } => quote! {
+            pub struct #ident(
+                /// The members.
+                pub #inner,
+            );
+
+            impl wire::DecodeMembers for #ident {
+                fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
+                    wire::DecodeMembers::decode_members(members).map(Self)
+                }
+            }
+
+            impl wire::EncodeMembers for #ident {
+                fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
+                    wire::EncodeMembers::encode_members(&self.0, out);
+                }
+            }
+        },
+    }
+}
+
+/// What a handler takes besides the server.
+fn parameter(plan: &CommandPlan) -> Option<(TokenStream, TokenStream)> {
+    if plan.handler == Handler::Raw {
+        return Some((quote!(wire::Dict), quote!(call.arguments)));
+    }
+    match &plan.arguments {
+        Arguments::None => None,
+        Arguments::Inline { .. } => {
+            let request = plan.request_path();
+            Some((request.clone(), quote!(call.arguments::<#request>()?)))
+        }
+        Arguments::Named { ty, .. } => Some((ty.clone(), quote!(call.arguments::<#ty>()?))),
+    }
+}
+
+fn handler(plan: &CommandPlan) -> TokenStream {
+    let method = &plan.method;
+    let summary = format!(" `{}`: see [`commands::{}`].", plan.wire, plan.request);
+    let parameter = parameter(plan).map(|(ty, _)| quote!(arguments: #ty)).into_iter();
+    let (output, reply) = match plan.handler {
+        Handler::Typed => (quote!(), plan.reply.clone().unwrap_or(quote!(()))),
+        Handler::Raw => (quote!(), quote!(wire::Value)),
+        Handler::Direct => (quote!(reply: &mut wire::Writer<'_>), quote!(())),
+    };
+    let direct = (plan.handler == Handler::Direct).then(|| {
+        quote! {
+            ///
+            /// Writes the reply value itself. On an error, what it wrote is
+            /// cut off again.
+        }
+    });
+    let parameters = parameter.chain((!output.is_empty()).then_some(output));
+    quote! {
+        #[doc = #summary]
+        #direct
+        fn #method(&self, #(#parameters),*) -> wire::Result<#reply>;
+    }
+}
+
+fn arm(plan: &CommandPlan) -> TokenStream {
+    let (method, wire_name) = (&plan.method, &plan.wire);
+    let parameter = parameter(plan);
+    let argument = parameter.iter().map(|(_, value)| value);
+    // Even a command without arguments refuses those that are sent.
+    let no_arguments = parameter.is_none().then(|| {
+        quote!(call.arguments::<wire::command::Empty>()?;)
+    });
+    match plan.handler {
+        Handler::Direct => quote! {
+            #wire_name => {
+                #no_arguments
+                server.#method(#(#argument,)* reply)
+            }
+        },
+        Handler::Typed if plan.reply.is_none() => quote! {
+            #wire_name => {
+                #no_arguments
+                server.#method(#(#argument),*)?;
+                wire::Encode::encode(&wire::command::Empty {}, reply);
+                ::core::result::Result::Ok(())
+            }
+        },
+        Handler::Typed | Handler::Raw => quote! {
+            #wire_name => {
+                #no_arguments
+                let value = server.#method(#(#argument),*)?;
+                wire::Encode::encode(&value, reply);
+                ::core::result::Result::Ok(())
+            }
+        },
+    }
+}

@@ -1,0 +1,161 @@
+//! What joins the modules: `mod.rs`.
+//!
+//! In: the whole plan. Out: the module tree, the trait of all commands, the
+//! dispatcher, the enum of all events.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
+
+use crate::rust::plan::{ModulePlan, Plan};
+
+/// The interface of `qapi-wire` that the emitted code is written for.
+const WIRE_INTERFACE: u32 = 1;
+
+pub(super) fn root(plan: &Plan) -> TokenStream {
+    let modules = plan.modules.iter().map(|module| {
+        let ident = &module.ident;
+        let summary = format!(" Generated from `{}`.", module.file);
+        quote!(#[doc = #summary] pub mod #ident;)
+    });
+    let interface = Literal::u32_unsuffixed(WIRE_INTERFACE);
+    let commands = commands(plan);
+    let events = events(plan);
+    quote! {
+        const _: () = assert!(
+            ::qapi_wire::INTERFACE == #interface,
+            "the versions of qapi-gen and qapi-wire do not fit",
+        );
+
+        #(#modules)*
+        #commands
+        #events
+    }
+}
+
+fn commands(plan: &Plan) -> TokenStream {
+    let modules: Vec<&ModulePlan> =
+        plan.modules.iter().filter(|module| !module.commands.is_empty()).collect();
+    if modules.is_empty() {
+        return quote!();
+    }
+    let idents: Vec<_> = modules.iter().map(|module| &module.ident).collect();
+    let requests: Vec<_> = modules
+        .iter()
+        .flat_map(|module| module.commands.iter().map(move |command| {
+            let (ident, request) = (&module.ident, &command.request);
+            quote!(#ident::commands::#request::INFO)
+        }))
+        .collect();
+    let lookup = modules.iter().flat_map(|module| &module.commands).zip(0usize..).map(|(command, index)| {
+        let wire_name = &command.wire;
+        quote!(#wire_name => #index,)
+    });
+    let names = modules.iter().map(|module| {
+        let names = module.commands.iter().map(|command| &command.wire);
+        quote!(#(#names)|*)
+    });
+    quote! {
+        /// Every command of the schema, as a server implements them.
+        pub trait Commands: #(#idents::Commands)+* {}
+
+        impl<T: #(#idents::Commands)+* + ?Sized> Commands for T {}
+
+        /// Every command of the schema, in schema order.
+        pub static COMMANDS: &[::qapi_wire::command::CommandInfo] = &[#(#requests),*];
+
+        /// Finds and executes the commands of the schema.
+        #[derive(Clone, Copy, Debug)]
+        pub struct Dispatcher<T>(
+            /// What implements them.
+            pub T,
+        );
+
+        impl<T: Commands> ::qapi_wire::command::CommandSet for Dispatcher<T> {
+            fn commands(&self) -> ::std::vec::Vec<&'static ::qapi_wire::command::CommandInfo> {
+                COMMANDS.iter().collect()
+            }
+
+            fn command(
+                &self,
+                name: &str,
+            ) -> ::core::option::Option<&'static ::qapi_wire::command::CommandInfo> {
+                let index = match name {
+                    #(#lookup)*
+                    _ => return ::core::option::Option::None,
+                };
+                COMMANDS.get(index)
+            }
+
+            fn execute(
+                &self,
+                call: ::qapi_wire::command::Call<'_>,
+                reply: &mut ::qapi_wire::Writer<'_>,
+            ) -> ::qapi_wire::Result<()> {
+                match call.name {
+                    #(#names => #idents::execute(&self.0, call, reply),)*
+                    _ => ::core::result::Result::Err(call.not_found()),
+                }
+            }
+        }
+    }
+}
+
+fn events(plan: &Plan) -> TokenStream {
+    let events = plan.modules.iter().flat_map(|module| {
+        module.events.iter().map(move |event| (&module.ident, event))
+    });
+    let mut variants = Vec::new();
+    let mut idents = Vec::new();
+    let mut names = Vec::new();
+    for (module, event) in events {
+        let ident = &event.ident;
+        let summary = format!(" `{}`.", event.wire);
+        variants.push(quote!(#[doc = #summary] #ident(#module::events::#ident),));
+        idents.push(ident);
+        names.push(&event.wire);
+    }
+    if variants.is_empty() {
+        return quote!();
+    }
+    quote! {
+        /// Any event of the schema, as a client receives it.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Event {
+            #(#variants)*
+            /// An event that the schema does not list.
+            Unlisted {
+                /// Its name.
+                name: ::std::boxed::Box<str>,
+                /// Its data.
+                data: ::qapi_wire::Dict,
+            },
+        }
+
+        impl Event {
+            /// Decodes an event's data.
+            ///
+            /// # Errors
+            ///
+            /// The first member that does not fit.
+            pub fn decode(
+                name: &str,
+                data: ::qapi_wire::Dict,
+                context: &::qapi_wire::Context<'_>,
+            ) -> ::qapi_wire::Result<Self> {
+                ::core::result::Result::Ok(match name {
+                    #(#names => Self::#idents(::qapi_wire::command::event_data(data, context)?),)*
+                    _ => Self::Unlisted { name: name.into(), data },
+                })
+            }
+
+            /// The event's name.
+            #[must_use]
+            pub fn name(&self) -> &str {
+                match self {
+                    #(Self::#idents(_) => #names,)*
+                    Self::Unlisted { name, .. } => name,
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Structs, and what else has plain members: requests and events.
+//!
+//! In: a `StructPlan`, or the fields of an inline object. Out: the struct and
+//! its traits.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+
+use super::{attributes, deprecated, deserialize, docs, object_traits};
+use crate::rust::plan::{FieldPlan, StructPlan};
+
+pub(super) fn structure(plan: &StructPlan) -> TokenStream {
+    let ident = &plan.head.ident;
+    let default = if plan.default { quote!(Default,) } else { quote!() };
+    let attributes = attributes(&plan.head, &default);
+    let fields = plan.fields.iter().map(field);
+    let members = members(ident, &plan.fields);
+    let object = object_traits(ident);
+    let deserialize = deserialize(ident);
+    quote! {
+        #attributes
+        pub struct #ident {
+            #(#fields)*
+        }
+
+        #members
+        #object
+        #deserialize
+    }
+}
+
+/// The definition of a field.
+pub(super) fn field(plan: &FieldPlan) -> TokenStream {
+    let FieldPlan { ident, ty, .. } = plan;
+    let docs = docs(&plan.docs);
+    let deprecated = deprecated(plan.deprecated);
+    quote!(#docs #deprecated pub #ident: #ty,)
+}
+
+/// The traits that take members out of, and put them among, others.
+pub(super) fn members(ident: &Ident, fields: &[FieldPlan]) -> TokenStream {
+    if fields.is_empty() {
+        return quote! {
+            impl wire::DecodeMembers for #ident {
+                fn decode_members(_: &mut wire::Members<'_>) -> wire::Result<Self> {
+                    ::core::result::Result::Ok(Self {})
+                }
+            }
+
+            impl wire::EncodeMembers for #ident {
+                fn encode_members(&self, _: &mut wire::ObjectWriter<'_, '_>) {}
+            }
+
+            impl wire::serde::SerializeMembers for #ident {
+                fn serialize_members<M: wire::serde::SerializeMap>(
+                    &self,
+                    _: &mut M,
+                ) -> ::core::result::Result<(), M::Error> {
+                    ::core::result::Result::Ok(())
+                }
+            }
+        };
+    }
+    let idents = fields.iter().map(|field| &field.ident);
+    let decoded = fields.iter().map(decoded);
+    let encoded = fields.iter().map(encoded);
+    let serialized = fields.iter().map(serialized);
+    quote! {
+        impl wire::DecodeMembers for #ident {
+            fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
+                ::core::result::Result::Ok(Self { #(#idents: #decoded,)* })
+            }
+        }
+
+        impl wire::EncodeMembers for #ident {
+            fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
+                #(#encoded)*
+            }
+        }
+
+        impl wire::serde::SerializeMembers for #ident {
+            fn serialize_members<M: wire::serde::SerializeMap>(
+                &self,
+                map: &mut M,
+            ) -> ::core::result::Result<(), M::Error> {
+                #(#serialized)*
+                ::core::result::Result::Ok(())
+            }
+        }
+    }
+}
+
+/// The expression that decodes a member.
+pub(super) fn decoded(plan: &FieldPlan) -> TokenStream {
+    let wire_name = &plan.wire;
+    if plan.optional {
+        quote!(members.optional(#wire_name)?)
+    } else {
+        quote!(members.required(#wire_name)?)
+    }
+}
+
+/// The statement that encodes a member.
+pub(super) fn encoded(plan: &FieldPlan) -> TokenStream {
+    let (ident, wire_name) = (&plan.ident, &plan.wire);
+    if plan.optional {
+        quote!(out.optional(#wire_name, self.#ident.as_ref());)
+    } else {
+        quote!(out.member(#wire_name, &self.#ident);)
+    }
+}
+
+/// The statement that serializes a member.
+pub(super) fn serialized(plan: &FieldPlan) -> TokenStream {
+    let (ident, wire_name) = (&plan.ident, &plan.wire);
+    if plan.optional {
+        quote! {
+            if let ::core::option::Option::Some(value) = &self.#ident {
+                map.serialize_entry(#wire_name, value)?;
+            }
+        }
+    } else {
+        quote!(map.serialize_entry(#wire_name, &self.#ident)?;)
+    }
+}

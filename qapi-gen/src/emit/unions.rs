@@ -1,0 +1,214 @@
+//! Unions: a struct for the base, and an enum that holds the branches.
+//!
+//! In: a `UnionPlan`. Out: both types and their traits. The enum has a variant
+//! for every value of the discriminator, so that no state which the schema
+//! forbids can be built.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::{attributes, deserialize, docs, object_traits, structs};
+use crate::rust::plan::{UnionField, UnionPlan};
+
+pub(super) fn union(plan: &UnionPlan) -> TokenStream {
+    let ident = &plan.head.ident;
+    let definition = definition(plan);
+    let branch_definition = branch_definition(plan);
+    let branch_codec = branch_codec(plan);
+    let members = members(plan);
+    let object = object_traits(ident);
+    let deserialize = deserialize(ident);
+    quote!(#definition #branch_definition #members #branch_codec #object #deserialize)
+}
+
+fn definition(plan: &UnionPlan) -> TokenStream {
+    let attributes = attributes(&plan.head, &quote!());
+    let (ident, branch_ident) = (&plan.head.ident, &plan.branch_ident);
+    let fields = plan.fields.iter().map(|field| match field {
+        UnionField::Plain(plan) => structs::field(plan),
+        UnionField::Tag { ident, docs, .. } => {
+            let docs = self::docs(docs);
+            quote!(#docs pub #ident: #branch_ident,)
+        }
+    });
+    quote! {
+        #attributes
+        pub struct #ident {
+            #(#fields)*
+        }
+    }
+}
+
+fn branch_definition(plan: &UnionPlan) -> TokenStream {
+    let branch_ident = &plan.branch_ident;
+    let summary = format!(" What the discriminator of [`{}`] chooses.", plan.head.ident);
+    let exact = if plan.head.exact && plan.unknown.is_none() { quote!(Eq, Hash) } else { quote!() };
+    let variants = plan.branches.iter().map(|branch| {
+        let (ident, docs) = (&branch.ident, docs(&branch.docs));
+        let carried = branch.ty.iter();
+        quote!(#docs #ident #((#carried))*,)
+    });
+    let unknown = plan.unknown.iter().map(|unknown| {
+        quote! {
+            /// A value that the schema does not list.
+            #unknown {
+                /// The discriminator.
+                tag: ::std::boxed::Box<str>,
+                /// The members besides the base's.
+                members: wire::Dict,
+            },
+        }
+    });
+    let names = plan.branches.iter().map(|branch| {
+        let (ident, wire_name) = (&branch.ident, &branch.wire);
+        let carried = branch.ty.iter().map(|_| quote!((_)));
+        quote!(Self::#ident #(#carried)* => #wire_name,)
+    });
+    let unknown_name = plan.unknown.iter().map(|unknown| quote!(Self::#unknown { tag, .. } => tag,));
+    let tag_ty = &plan.tag_ty;
+    let tags = plan.branches.iter().map(|branch| {
+        let ident = &branch.ident;
+        let carried = branch.ty.iter().map(|_| quote!((_)));
+        quote!(Self::#ident #(#carried)* => #tag_ty::#ident,)
+    });
+    let unknown_tag = plan.unknown.iter().map(|unknown| {
+        quote!(Self::#unknown { tag, .. } => #tag_ty::#unknown(tag.clone()),)
+    });
+    quote! {
+        #[doc = #summary]
+        #[derive(Clone, Debug, PartialEq, #exact)]
+        pub enum #branch_ident {
+            #(#variants)*
+            #(#unknown)*
+        }
+
+        impl #branch_ident {
+            /// The name on the wire.
+            #[must_use]
+            pub fn name(&self) -> &str {
+                match self { #(#names)* #(#unknown_name)* }
+            }
+
+            /// The discriminator.
+            #[must_use]
+            pub fn tag(&self) -> #tag_ty {
+                match self { #(#tags)* #(#unknown_tag)* }
+            }
+        }
+    }
+}
+
+/// The union's members: the base's, then the branch's.
+fn members(plan: &UnionPlan) -> TokenStream {
+    let (ident, branch_ident, tag_ty) = (&plan.head.ident, &plan.branch_ident, &plan.tag_ty);
+    // Fields may have any name, so what is decoded is held under numbers.
+    let held: Vec<_> = (0..plan.fields.len()).map(|n| format_ident!("member_{n}")).collect();
+    let mut idents = Vec::new();
+    let mut decoded = Vec::new();
+    let mut encoded = Vec::new();
+    let mut serialized = Vec::new();
+    let mut branch = quote!();
+    let mut tag_ident = None;
+    for (field, held) in plan.fields.iter().zip(&held) {
+        match field {
+            UnionField::Plain(field) => {
+                let ident = &field.ident;
+                let (value, ty) = (structs::decoded(field), &field.ty);
+                idents.push(ident);
+                decoded.push(quote!(let #held: #ty = #value;));
+                encoded.push(structs::encoded(field));
+                serialized.push(structs::serialized(field));
+            }
+            UnionField::Tag { ident, wire, .. } => {
+                idents.push(ident);
+                decoded.push(quote!(let #held: #tag_ty = members.required(#wire)?;));
+                encoded.push(quote!(out.member(#wire, self.#ident.name());));
+                serialized.push(quote!(map.serialize_entry(#wire, self.#ident.name())?;));
+                branch = quote!(let #held = #branch_ident::decode_branch(#held, members)?;);
+                tag_ident = Some(ident);
+            }
+        }
+    }
+    let tag_ident = tag_ident.into_iter().collect::<Vec<_>>();
+    quote! {
+        impl wire::DecodeMembers for #ident {
+            fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
+                #(#decoded)*
+                #branch
+                ::core::result::Result::Ok(Self { #(#idents: #held,)* })
+            }
+        }
+
+        impl wire::EncodeMembers for #ident {
+            fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
+                #(#encoded)*
+                #(self.#tag_ident.encode_branch(out);)*
+            }
+        }
+
+        impl wire::serde::SerializeMembers for #ident {
+            fn serialize_members<M: wire::serde::SerializeMap>(
+                &self,
+                map: &mut M,
+            ) -> ::core::result::Result<(), M::Error> {
+                #(#serialized)*
+                #(self.#tag_ident.serialize_branch(map))*
+            }
+        }
+    }
+}
+
+/// How the branch is taken out of, and put among, the base's members.
+fn branch_codec(plan: &UnionPlan) -> TokenStream {
+    let (branch_ident, tag_ty) = (&plan.branch_ident, &plan.tag_ty);
+    let carrying: Vec<_> =
+        plan.branches.iter().filter(|b| b.ty.is_some()).map(|b| &b.ident).collect();
+    let plain: Vec<_> =
+        plan.branches.iter().filter(|b| b.ty.is_none()).map(|b| &b.ident).collect();
+    let unknown: Vec<_> = plan.unknown.iter().collect();
+    // Without a branch that carries anything the argument goes unused.
+    let unused = carrying.is_empty() && unknown.is_empty();
+    let (members, out, map) = if unused {
+        (quote!(_), quote!(_), quote!(_))
+    } else {
+        (quote!(members), quote!(out), quote!(map))
+    };
+    quote! {
+        impl #branch_ident {
+            fn decode_branch(tag: #tag_ty, #members: &mut wire::Members<'_>) -> wire::Result<Self> {
+                ::core::result::Result::Ok(match tag {
+                    #(#tag_ty::#plain => Self::#plain,)*
+                    #(#tag_ty::#carrying => Self::#carrying(
+                        wire::DecodeMembers::decode_members(members)?
+                    ),)*
+                    #(#tag_ty::#unknown(tag) => Self::#unknown { tag, members: members.rest() },)*
+                })
+            }
+
+            fn encode_branch(&self, #out: &mut wire::ObjectWriter<'_, '_>) {
+                match self {
+                    #(Self::#plain => {})*
+                    #(Self::#carrying(branch) => wire::EncodeMembers::encode_members(branch, out),)*
+                    #(Self::#unknown { members, .. } => {
+                        wire::EncodeMembers::encode_members(members, out);
+                    })*
+                }
+            }
+
+            fn serialize_branch<M: wire::serde::SerializeMap>(
+                &self,
+                #map: &mut M,
+            ) -> ::core::result::Result<(), M::Error> {
+                match self {
+                    #(Self::#plain => ::core::result::Result::Ok(()),)*
+                    #(Self::#carrying(branch) => {
+                        wire::serde::SerializeMembers::serialize_members(branch, map)
+                    })*
+                    #(Self::#unknown { members, .. } => {
+                        wire::serde::SerializeMembers::serialize_members(members, map)
+                    })*
+                }
+            }
+        }
+    }
+}

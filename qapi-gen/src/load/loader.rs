@@ -1,0 +1,91 @@
+//! Where files come from.
+//!
+//! In: paths. Out: bytes. Nothing else in the compiler does I/O to read a
+//! schema, so that one can be compiled from anywhere.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
+
+/// Reads schema files.
+pub trait Loader {
+    /// The bytes of a file.
+    ///
+    /// # Errors
+    ///
+    /// Whatever prevents the file from being read; its text is shown to
+    /// people. A file with more than `bytes_max` bytes must be refused
+    /// without being read to its end, since it may have none.
+    fn read(&self, path: &str, bytes_max: usize) -> io::Result<Vec<u8>>;
+
+    /// The absolute path of the folder that relative paths count from. It
+    /// serves to recognize a file that is named in different ways.
+    fn current_folder(&self) -> String;
+}
+
+/// Reads files from disk.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FsLoader;
+
+impl Loader for FsLoader {
+    fn read(&self, path: &str, bytes_max: usize) -> io::Result<Vec<u8>> {
+        let file = File::open(path)?;
+        let size = file.metadata().map_or(0, |metadata| metadata.len());
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        if size > bytes_max {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        // One byte more, to see the end, and one for a line end.
+        let mut bytes = Vec::with_capacity(size.saturating_add(2));
+        let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
+        file.take(limit).read_to_end(&mut bytes)?;
+        if bytes.len() > bytes_max {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(bytes)
+    }
+
+    fn current_folder(&self) -> String {
+        std::env::current_dir().map_or_else(
+            |_| "/".to_owned(),
+            |folder| folder.to_string_lossy().into_owned(),
+        )
+    }
+}
+
+/// Files in memory, for schemas that are on no disk, and for tests.
+///
+/// ```
+/// use qapi_gen::{MemoryLoader, check};
+///
+/// let files = MemoryLoader::from_iter([("a.json", "{ 'struct': 'A', 'data': {} }")]);
+/// let outcome = check("a.json", &files);
+/// assert!(outcome.schema.is_some());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct MemoryLoader {
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl<N: Into<String>, B: Into<Vec<u8>>> FromIterator<(N, B)> for MemoryLoader {
+    fn from_iter<I: IntoIterator<Item = (N, B)>>(files: I) -> Self {
+        let files = files.into_iter().map(|(name, bytes)| (name.into(), bytes.into())).collect();
+        Self { files }
+    }
+}
+
+impl Loader for MemoryLoader {
+    fn read(&self, path: &str, bytes_max: usize) -> io::Result<Vec<u8>> {
+        // The words of the operating system, as for a file on disk.
+        let missing = || io::Error::new(io::ErrorKind::NotFound, "No such file or directory");
+        let bytes = self.files.get(path).ok_or_else(missing)?;
+        if bytes.len() > bytes_max {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(bytes.clone())
+    }
+
+    fn current_folder(&self) -> String {
+        "/".to_owned()
+    }
+}

@@ -1,0 +1,155 @@
+//! What follows from how types refer to each other: which are recursive, which
+//! can be compared and hashed, which enumerations are open.
+//!
+//! In: the schema's types. Out: facts by type. It knows no spelling, and no
+//! recursion of its own goes as deep as a schema does.
+
+use std::collections::BTreeSet;
+
+use crate::schema::{Builtin, CheckedSchema, TypeId, TypeKind};
+
+/// Facts about every type of a schema.
+pub(super) struct TypeGraph {
+    /// By type: the number of its strongly connected component.
+    component: Vec<usize>,
+    /// Types that hold a double or any value: they have no `Eq` and no `Hash`.
+    inexact: BTreeSet<TypeId>,
+    /// Types that a reply or an event can carry.
+    sent_by_servers: BTreeSet<TypeId>,
+}
+
+impl TypeGraph {
+    pub(super) fn new(schema: &CheckedSchema) -> Self {
+        let held: Vec<Vec<TypeId>> =
+            schema.types().map(|(id, _)| held_types(schema, id, false)).collect();
+        let used: Vec<Vec<TypeId>> =
+            schema.types().map(|(id, _)| held_types(schema, id, true)).collect();
+        let inexact_leaves = schema.types().filter_map(|(id, ty)| match ty.kind {
+            TypeKind::Builtin(Builtin::Number | Builtin::Any) => Some(id),
+            _ => None,
+        });
+        let replies = schema.commands().filter_map(|(_, command)| command.ret);
+        let events = schema.events().filter_map(|(_, event)| event.arg);
+        Self {
+            component: components(&held),
+            inexact: closure(inexact_leaves.collect(), &reversed(&used)),
+            sent_by_servers: closure(replies.chain(events).collect(), &used),
+        }
+    }
+
+    /// Whether a field of type `held` within `holder` needs a box: the one
+    /// contains the other.
+    pub(super) fn needs_box(&self, holder: TypeId, held: TypeId) -> bool {
+        self.component.get(holder.index()) == self.component.get(held.index())
+    }
+
+    /// Whether values of the type can be compared exactly and hashed.
+    pub(super) fn is_exact(&self, ty: TypeId) -> bool {
+        !self.inexact.contains(&ty)
+    }
+
+    /// Whether a reply or an event can carry the type.
+    pub(super) fn is_sent_by_servers(&self, ty: TypeId) -> bool {
+        self.sent_by_servers.contains(&ty)
+    }
+}
+
+/// The types that a value of `id` holds within itself; with `lists` also those
+/// that it holds in lists.
+fn held_types(schema: &CheckedSchema, id: TypeId, lists: bool) -> Vec<TypeId> {
+    let mut held = Vec::new();
+    match &schema.ty(id).kind {
+        TypeKind::Builtin(_) | TypeKind::Enum(_) => {}
+        TypeKind::Array(element) => {
+            if lists {
+                held.push(*element);
+            }
+        }
+        TypeKind::Object(object) => {
+            // A base is not held, but its members are: they are copied in.
+            held.extend(object.base);
+            held.extend(object.members.iter().map(|member| member.ty));
+            if let Some(branches) = &object.branches {
+                held.push(branches.tag_type);
+                held.extend(branches.list.iter().map(|branch| branch.ty));
+            }
+        }
+        TypeKind::Alternate(alternate) => {
+            held.extend(alternate.branches.iter().map(|branch| branch.ty));
+        }
+    }
+    held
+}
+
+fn reversed(edges: &[Vec<TypeId>]) -> Vec<Vec<TypeId>> {
+    let mut reversed = vec![Vec::new(); edges.len()];
+    for (from, targets) in edges.iter().enumerate() {
+        for to in targets {
+            if let Some(sources) = reversed.get_mut(to.index()) {
+                sources.push(TypeId::from_index(from));
+            }
+        }
+    }
+    reversed
+}
+
+/// Everything that can be reached from `start`, itself included.
+fn closure(start: Vec<TypeId>, edges: &[Vec<TypeId>]) -> BTreeSet<TypeId> {
+    let mut reached: BTreeSet<TypeId> = start.iter().copied().collect();
+    let mut pending = start;
+    while let Some(id) = pending.pop() {
+        for next in edges.get(id.index()).into_iter().flatten() {
+            if reached.insert(*next) {
+                pending.push(*next);
+            }
+        }
+    }
+    reached
+}
+
+/// The strongly connected components, by Kosaraju's two passes: an order by
+/// finishing time, then a sweep against the edges.
+fn components(edges: &[Vec<TypeId>]) -> Vec<usize> {
+    let order = finishing_order(edges);
+    let against = reversed(edges);
+    let mut component = vec![usize::MAX; edges.len()];
+    for (number, root) in order.into_iter().rev().enumerate() {
+        let mut pending = vec![root];
+        while let Some(id) = pending.pop() {
+            if let Some(slot) = component.get_mut(id.index())
+                && *slot == usize::MAX
+            {
+                *slot = number;
+                pending.extend(against.get(id.index()).into_iter().flatten());
+            }
+        }
+    }
+    component
+}
+
+fn finishing_order(edges: &[Vec<TypeId>]) -> Vec<TypeId> {
+    let mut order = Vec::with_capacity(edges.len());
+    let mut seen = vec![false; edges.len()];
+    for start in 0..edges.len() {
+        // Each entry: a type, and how many of its edges have been followed.
+        let mut path = vec![(TypeId::from_index(start), 0)];
+        if seen.get(start).copied().unwrap_or(true) {
+            continue;
+        }
+        while let Some((id, followed)) = path.pop() {
+            if let Some(mark) = seen.get_mut(id.index()) {
+                *mark = true;
+            }
+            let next = edges.get(id.index()).and_then(|targets| targets.get(followed));
+            let Some(next) = next else {
+                order.push(id);
+                continue;
+            };
+            path.push((id, followed + 1));
+            if !seen.get(next.index()).copied().unwrap_or(true) {
+                path.push((*next, 0));
+            }
+        }
+    }
+    order
+}

@@ -1,0 +1,13 @@
+//! From a checked schema to a plan of Rust items: every choice of spelling.
+//!
+//! In: a `CheckedSchema` and options. Out: a [`plan::Plan`], in which every
+//! identifier, type and module stands. Nothing here writes code.
+
+pub(crate) mod doc;
+pub(crate) mod name;
+pub(crate) mod options;
+pub(crate) mod plan;
+mod graph;
+mod ty;
+
+pub use options::Options;

@@ -1,0 +1,57 @@
+//! What a caller may choose about the generated code.
+//!
+//! In: the builder's and the command line's settings. Out: the same, as one
+//! value that the plan reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::schema::Cond;
+
+/// What a caller may choose about the generated code.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whether the schema's documentation becomes rustdoc.
+    pub docs: bool,
+    /// Enumerations that may have values at run time which the schema does not
+    /// list, besides those that a reply or an event can carry.
+    pub open_enums: BTreeSet<String>,
+    /// Commands whose handler writes its reply itself, into the output.
+    pub direct_replies: BTreeSet<String>,
+    /// The configuration symbols that are defined; `None`: whatever is
+    /// conditional is included.
+    pub config: Option<BTreeSet<String>>,
+    /// Schema modules that another crate has generated, and where: a file's
+    /// name, and the path of its Rust module.
+    pub extern_modules: BTreeMap<String, String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            docs: true,
+            open_enums: BTreeSet::new(),
+            direct_replies: BTreeSet::new(),
+            config: None,
+            extern_modules: BTreeMap::new(),
+        }
+    }
+}
+
+impl Options {
+    /// Whether something under this condition is generated.
+    pub(crate) fn includes(&self, cond: Option<&Cond>) -> bool {
+        match (&self.config, cond) {
+            (Some(defined), Some(cond)) => holds(cond, defined),
+            _ => true,
+        }
+    }
+}
+
+fn holds(cond: &Cond, defined: &BTreeSet<String>) -> bool {
+    match cond {
+        Cond::Symbol(symbol) => defined.contains(symbol),
+        Cond::Not(cond) => !holds(cond, defined),
+        Cond::All(conds) => conds.iter().all(|cond| holds(cond, defined)),
+        Cond::Any(conds) => conds.iter().any(|cond| holds(cond, defined)),
+    }
+}

@@ -1,0 +1,89 @@
+//! Looking things up in a schema.
+//!
+//! In: ids and names. Out: what they stand for. It adds nothing and checks
+//! nothing; an id is only ever used with the schema that made it.
+
+use super::{
+    Command, CommandId, Common, DocRef, Entity, Event, EventId, Module, ModuleId, Schema, Type,
+    TypeId,
+};
+
+macro_rules! arena {
+    ($($(#[$all_doc:meta])* $all:ident, $(#[$one_doc:meta])* $one:ident: $id:ident => $item:ident;)*) => {
+        impl Schema {$(
+            $(#[$all_doc])*
+            pub fn $all(&self) -> impl ExactSizeIterator<Item = ($id, &$item)> + Clone {
+                self.$all.iter().enumerate().map(|(index, item)| ($id::at(index), item))
+            }
+
+            $(#[$one_doc])*
+            #[must_use]
+            #[expect(clippy::indexing_slicing, reason = "ids are made together with what they name")]
+            pub fn $one(&self, id: $id) -> &$item {
+                &self.$all[id.0 as usize]
+            }
+        )*}
+
+        $(impl $id {
+            /// The id of the item at an index of the arena.
+            #[expect(clippy::cast_possible_truncation, reason = "all source text has fewer bytes")]
+            pub(crate) fn at(index: usize) -> Self {
+                Self(index as u32)
+            }
+        })*
+    };
+}
+
+arena! {
+    /// The modules: the built-in one, then the files in inclusion order.
+    modules,
+    /// A module.
+    module: ModuleId => Module;
+    /// The types, built-in and implicit ones included, in schema order.
+    types,
+    /// A type.
+    ty: TypeId => Type;
+    /// The commands, in schema order.
+    commands,
+    /// A command.
+    command: CommandId => Command;
+    /// The events, in schema order.
+    events,
+    /// An event.
+    event: EventId => Event;
+}
+
+impl Schema {
+    /// All definitions, in schema order; an implicit one stands right before
+    /// the first that needs it.
+    #[must_use]
+    pub fn entities(&self) -> &[Entity] {
+        &self.entities
+    }
+
+    /// The type of a name, which may also be that of a built-in or an
+    /// implicit type.
+    #[must_use]
+    pub fn type_named(&self, name: &str) -> Option<TypeId> {
+        match self.by_name.get(name) {
+            Some(&Entity::Type(id)) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// What every definition has.
+    #[must_use]
+    pub fn common(&self, entity: Entity) -> &Common {
+        match entity {
+            Entity::Type(id) => &self.ty(id).common,
+            Entity::Command(id) => &self.command(id).common,
+            Entity::Event(id) => &self.event(id).common,
+        }
+    }
+
+    /// All documentation blocks in the order in which they were read.
+    #[must_use]
+    pub fn docs(&self) -> &[DocRef] {
+        &self.docs
+    }
+}

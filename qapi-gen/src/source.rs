@@ -1,0 +1,221 @@
+//! Where things stand in the schema files.
+//!
+//! In: the text of every file that is read. Out: ids, spans, lines, columns.
+//! It holds positions and knows nothing of what stands there.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A file of a [`Sources`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(u32);
+
+/// A stretch of a file, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// Which file.
+    pub file: FileId,
+    /// Where it begins, a byte offset into the file's text.
+    pub start: u32,
+    /// Where it ends; the byte at this offset is no longer part of it.
+    pub end: u32,
+}
+
+impl Span {
+    /// The stretch as a range of byte offsets.
+    #[must_use]
+    pub fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// A file's text, and how it came to be read.
+#[derive(Debug)]
+pub struct Source {
+    name: String,
+    text: String,
+    included_at: Option<Span>,
+    line_starts: OnceLock<Vec<u32>>,
+}
+
+impl Source {
+    /// A file called `name`, included by the directive at `included_at`.
+    ///
+    /// Line ends become `\n` and the last line gets one, so that nothing
+    /// else has to know of other ways to end a line.
+    pub(crate) fn new(name: String, text: String, included_at: Option<Span>) -> Self {
+        let mut text = if text.contains('\r') {
+            text.replace("\r\n", "\n").replace('\r', "\n")
+        } else {
+            text
+        };
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        Self {
+            name,
+            text,
+            included_at,
+            line_starts: OnceLock::new(),
+        }
+    }
+
+    /// The path under which the file was opened.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text, its lines ended by `\n`.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The directive that included the file; `None` for the main schema.
+    #[must_use]
+    pub fn included_at(&self) -> Option<Span> {
+        self.included_at
+    }
+
+    /// The offset of the last line's end.
+    pub(crate) fn end(&self) -> u32 {
+        u32::try_from(self.text.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    /// The line that holds a byte offset, counted from 1.
+    #[must_use]
+    pub fn line(&self, offset: u32) -> usize {
+        self.line_starts().partition_point(|&start| start <= offset)
+    }
+
+    /// The column of a byte offset, counted in characters from 1. A tab counts
+    /// as QEMU's generator counts it, whose messages are compared with ours.
+    #[must_use]
+    pub fn column(&self, offset: u32) -> usize {
+        let start = self.line_start(offset) as usize;
+        let before = self.text.get(start..offset as usize).unwrap_or_default();
+        before.chars().fold(1, |column, c| match c {
+            '\t' => (column + 7) % 8 + 1,
+            _ => column + 1,
+        })
+    }
+
+    /// The offset at which the line with the byte `offset` begins.
+    #[must_use]
+    pub fn line_start(&self, offset: u32) -> u32 {
+        let starts = self.line_starts();
+        let line = starts.partition_point(|&start| start <= offset);
+        starts.get(line.saturating_sub(1)).copied().unwrap_or(0)
+    }
+
+    fn line_starts(&self) -> &[u32] {
+        self.line_starts.get_or_init(|| {
+            let ends = self.text.bytes().zip(1u32..).filter(|&(byte, _)| byte == b'\n');
+            let mut starts: Vec<u32> =
+                std::iter::once(0).chain(ends.map(|(_, next)| next)).collect();
+            // After the last line end there is no line.
+            starts.pop();
+            starts
+        })
+    }
+}
+
+/// Chunk `n` holds `FIRST_CHUNK << n` files.
+const FIRST_CHUNK: usize = 8;
+/// The chunks: enough for every id that fits.
+const CHUNKS: usize = 29;
+
+/// All files that were read, in the order in which they were read.
+///
+/// Files are added through a shared reference and never move, so that the
+/// expressions of one file can borrow its text while another is read.
+#[derive(Debug, Default)]
+pub struct Sources {
+    chunks: [OnceLock<Box<[OnceLock<Source>]>>; CHUNKS],
+    next: AtomicU32,
+}
+
+impl Sources {
+    /// Adds a file; `None` if there are too many to count.
+    pub(crate) fn add(&self, source: Source) -> Option<(FileId, &Source)> {
+        let id = FileId(self.next.fetch_add(1, Ordering::Relaxed));
+        let (chunk, index) = Self::place(id);
+        let empty = || (0..FIRST_CHUNK << chunk).map(|_| OnceLock::new()).collect();
+        let slots = self.chunks.get(chunk)?.get_or_init(empty);
+        // The id is new, so nobody has filled its slot.
+        Some((id, slots.get(index)?.get_or_init(|| source)))
+    }
+
+    /// A file; `None` if the id is another collection's.
+    #[must_use]
+    pub fn get(&self, id: FileId) -> Option<&Source> {
+        let (chunk, index) = Self::place(id);
+        self.chunks.get(chunk)?.get()?.get(index)?.get()
+    }
+
+    /// The files in the order in which they were read.
+    pub fn iter(&self) -> impl Iterator<Item = (FileId, &Source)> {
+        (0..).map(FileId).map_while(|id| Some((id, self.get(id)?)))
+    }
+
+    /// The text of a stretch.
+    #[must_use]
+    pub fn text(&self, span: Span) -> &str {
+        self.get(span.file)
+            .and_then(|source| source.text.get(span.range()))
+            .unwrap_or_default()
+    }
+
+    /// The directives that lead to a file, the main schema's first.
+    #[must_use]
+    pub fn include_chain(&self, file: FileId) -> Vec<Span> {
+        let includer = |file| self.get(file).and_then(Source::included_at);
+        let mut chain: Vec<Span> =
+            std::iter::successors(includer(file), |span| includer(span.file)).collect();
+        chain.reverse();
+        chain
+    }
+
+    fn place(FileId(id): FileId) -> (usize, usize) {
+        let shifted = id as usize + FIRST_CHUNK;
+        let chunk = (shifted.ilog2() - FIRST_CHUNK.ilog2()) as usize;
+        (chunk, shifted - (FIRST_CHUNK << chunk))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_columns_count_from_one() {
+        let source = Source::new("a".to_owned(), "ab\n\té#\n".to_owned(), None);
+        assert_eq!((source.line(0), source.column(0)), (1, 1));
+        assert_eq!((source.line(2), source.column(2)), (1, 3));
+        assert_eq!((source.line(3), source.column(3)), (2, 1));
+        assert_eq!((source.line(4), source.column(4)), (2, 1));
+        assert_eq!((source.line(6), source.column(6)), (2, 2));
+    }
+
+    #[test]
+    fn line_ends_are_made_equal() {
+        let source = Source::new("a".to_owned(), "a\r\nb\rc".to_owned(), None);
+        assert_eq!(source.text(), "a\nb\nc\n");
+        assert_eq!(source.line(4), 3);
+        assert_eq!(source.line(5), 3);
+    }
+
+    #[test]
+    fn files_keep_their_ids() {
+        let sources = Sources::default();
+        let ids: Vec<FileId> = (0..100)
+            .map(|n| sources.add(Source::new(format!("{n}"), String::new(), None)).unwrap().0)
+            .collect();
+        for (n, id) in ids.into_iter().enumerate() {
+            assert_eq!(sources.get(id).unwrap().name(), format!("{n}"));
+        }
+        assert_eq!(sources.iter().count(), 100);
+    }
+}

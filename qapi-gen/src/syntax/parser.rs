@@ -1,0 +1,221 @@
+//! Tokens to expressions.
+//!
+//! In: a file's text. Out: its top-level expressions and documentation
+//! blocks, one at a time. It does not know what an expression says.
+
+use super::lexer::{Lexer, Token};
+use super::{Member, Object, Seen, Value, ValueKind};
+use crate::diag::{Diagnostics, Expected, Problem, Site};
+use crate::source::{FileId, Source, Span};
+
+/// How deep values may nest. QEMU's generator gives up at less.
+const NESTING_MAX: usize = 1000;
+
+/// What a file goes on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// A documentation block.
+    Doc,
+    /// An expression, or something that should be one.
+    Expression,
+    /// Nothing.
+    End,
+}
+
+/// A problem has been reported; parsing goes on at the next expression.
+#[derive(Debug)]
+pub(super) struct Reported;
+
+/// Parses a file.
+#[derive(Debug)]
+pub(crate) struct Parser<'s> {
+    pub(super) lexer: Lexer<'s>,
+    pub(super) token: Token<'s>,
+    pub(super) span: Span,
+    pub(super) source: &'s Source,
+    file: FileId,
+    depth: usize,
+}
+
+impl<'s> Parser<'s> {
+    /// A parser for as much of a file's text, from its start, as is given.
+    pub(crate) fn new(
+        file: FileId,
+        source: &'s Source,
+        text: &'s str,
+        diagnostics: &mut Diagnostics,
+    ) -> Self {
+        let span = Span {
+            file,
+            start: 0,
+            end: 0,
+        };
+        let mut parser = Self {
+            lexer: Lexer::new(text),
+            token: Token::End,
+            span,
+            source,
+            file,
+            depth: 0,
+        };
+        parser.advance_to_item(diagnostics);
+        parser
+    }
+
+    /// What comes next.
+    pub(crate) fn peek(&self) -> Next {
+        match self.token {
+            Token::Comment(_) => Next::Doc,
+            Token::End => Next::End,
+            _ => Next::Expression,
+        }
+    }
+
+    /// The expression that comes next; `None` if it is wrong, which has been
+    /// reported then.
+    pub(crate) fn expression(&mut self, diagnostics: &mut Diagnostics) -> Option<Value<'s>> {
+        self.depth = 0;
+        let Ok(value) = self.value(diagnostics) else {
+            self.lexer.resynchronize();
+            self.advance_to_item(diagnostics);
+            return None;
+        };
+        // The token after an expression is read before the expression is
+        // looked at, as in QEMU's generator; so if both are wrong, this is
+        // the first to be reported.
+        self.advance_to_item(diagnostics);
+        Some(value)
+    }
+
+    /// Reads the first token of the next item, whatever stands in between.
+    pub(super) fn advance_to_item(&mut self, diagnostics: &mut Diagnostics) {
+        while self.advance(false, diagnostics).is_err() {
+            self.lexer.resynchronize();
+        }
+    }
+
+    /// Reads the next token.
+    pub(super) fn advance(
+        &mut self,
+        comments: bool,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<(), Reported> {
+        let (token, start, end) = self.lexer.next(comments);
+        self.span = self.place(start, end);
+        match token {
+            Ok(token) => {
+                self.token = token;
+                Ok(())
+            }
+            Err(problem) => Err(self.fail(problem, diagnostics)),
+        }
+    }
+
+    /// Reports a problem with the token at hand.
+    pub(super) fn fail(&self, problem: Problem, diagnostics: &mut Diagnostics) -> Reported {
+        diagnostics.report_at(problem, Some(Site::exact(self.span)));
+        Reported
+    }
+
+    /// A stretch of this file.
+    #[expect(clippy::cast_possible_truncation, reason = "files are limited to less than 4 GiB")]
+    pub(super) fn place(&self, start: usize, end: usize) -> Span {
+        Span {
+            file: self.file,
+            start: start as u32,
+            end: end as u32,
+        }
+    }
+
+    /// A value, with the token after it left unread.
+    fn value(&mut self, diagnostics: &mut Diagnostics) -> Result<Value<'s>, Reported> {
+        let start = self.span;
+        let kind = match std::mem::replace(&mut self.token, Token::End) {
+            Token::LeftBrace => ValueKind::Object(self.nested(diagnostics, Self::members)?),
+            Token::LeftBracket => ValueKind::List(self.nested(diagnostics, Self::elements)?),
+            Token::Str(string) => ValueKind::Str(string),
+            Token::Bool(value) => ValueKind::Bool(value),
+            _ => return Err(self.fail(Problem::Expected(Expected::Value), diagnostics)),
+        };
+        let span = Span {
+            end: self.span.end,
+            ..start
+        };
+        Ok(Value { span, kind })
+    }
+
+    fn nested<T>(
+        &mut self,
+        diagnostics: &mut Diagnostics,
+        content: fn(&mut Self, &mut Diagnostics) -> Result<T, Reported>,
+    ) -> Result<T, Reported> {
+        if self.depth == NESTING_MAX {
+            let problem = Problem::NestedTooDeeply { limit: NESTING_MAX };
+            return Err(self.fail(problem, diagnostics));
+        }
+        self.depth += 1;
+        self.advance(false, diagnostics)?;
+        let content = content(self, diagnostics)?;
+        self.depth -= 1;
+        Ok(content)
+    }
+
+    /// The members of an object, up to its brace.
+    fn members(&mut self, diagnostics: &mut Diagnostics) -> Result<Object<'s>, Reported> {
+        let mut members = Vec::new();
+        let mut seen = Seen::default();
+        if self.token == Token::RightBrace {
+            return Ok(Object { members });
+        }
+        let mut expected = Expected::KeyOrBrace;
+        loop {
+            let key_span = self.span;
+            let Token::Str(key) = std::mem::replace(&mut self.token, Token::End) else {
+                return Err(self.fail(Problem::Expected(expected), diagnostics));
+            };
+            self.advance(false, diagnostics)?;
+            if self.token != Token::Colon {
+                return Err(self.fail(Problem::Expected(Expected::Colon), diagnostics));
+            }
+            self.advance(false, diagnostics)?;
+            if !seen.add(key.clone()) {
+                let problem = Problem::DuplicateKey(key.into_owned());
+                return Err(self.fail(problem, diagnostics));
+            }
+            let value = self.value(diagnostics)?;
+            members.push(Member {
+                key,
+                key_span,
+                value,
+            });
+            self.advance(false, diagnostics)?;
+            match self.token {
+                Token::RightBrace => return Ok(Object { members }),
+                Token::Comma => self.advance(false, diagnostics)?,
+                _ => return Err(self.fail(Problem::Expected(Expected::CommaOrBrace), diagnostics)),
+            }
+            expected = Expected::Key;
+        }
+    }
+
+    /// The elements of an array, up to its bracket.
+    fn elements(&mut self, diagnostics: &mut Diagnostics) -> Result<Vec<Value<'s>>, Reported> {
+        let mut elements = Vec::new();
+        match self.token {
+            Token::RightBracket => return Ok(elements),
+            Token::LeftBrace | Token::LeftBracket | Token::Str(_) | Token::Bool(_) => {}
+            _ => return Err(self.fail(Problem::Expected(Expected::ValueOrBracket), diagnostics)),
+        }
+        loop {
+            elements.push(self.value(diagnostics)?);
+            self.advance(false, diagnostics)?;
+            match self.token {
+                Token::RightBracket => return Ok(elements),
+                Token::Comma => self.advance(false, diagnostics)?,
+                _ => {
+                    return Err(self.fail(Problem::Expected(Expected::CommaOrBracket), diagnostics));
+                }
+            }
+        }
+    }
+}

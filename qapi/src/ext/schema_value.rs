@@ -1,0 +1,194 @@
+//! What a statistic's schema says, in terms that people use.
+
+use std::fmt;
+
+use crate::stats::{StatsSchemaValue, StatsType, StatsUnit};
+
+/// The range of values that a histogram's bucket counts, in the statistic's
+/// unit before it is scaled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The lowest value counted.
+    pub lower: u64,
+    /// The lowest value not counted any more; `None`: there is no bound.
+    pub upper: Option<u64>,
+}
+
+/// What a statistic's number is measured in: [`StatsSchemaValue::quantity`].
+///
+/// Displayed as in QEMU's `info stats`: a unit with a prefix where there is
+/// one (`ns`, `KiB`), else a power (`* 10^3 cycles`), and nothing for a plain
+/// number.
+#[derive(Clone, Copy, Debug)]
+pub struct Quantity<'a> {
+    unit: Option<&'a StatsUnit>,
+    base: i8,
+    exponent: i16,
+}
+
+impl StatsSchemaValue {
+    /// What the numbers are measured in.
+    #[must_use]
+    pub fn quantity(&self) -> Quantity<'_> {
+        Quantity {
+            unit: self.unit.as_ref(),
+            base: self.base.unwrap_or(0),
+            exponent: self.exponent,
+        }
+    }
+
+    /// Whether the statistic is a histogram.
+    #[must_use]
+    pub fn is_histogram(&self) -> bool {
+        matches!(self.type_, StatsType::LinearHistogram | StatsType::Log2Histogram)
+    }
+
+    /// What the bucket at `index` counts, out of `count` buckets, the lowest
+    /// at 0. `None` if the statistic is no histogram, or there is no such
+    /// bucket.
+    ///
+    /// The rules are those of Linux's `Documentation/virt/kvm/api.rst`, under
+    /// `KVM_GET_STATS_FD`.
+    #[must_use]
+    pub fn bucket_bounds(&self, index: usize, count: usize) -> Option<Bounds> {
+        let last = count.checked_sub(1)?;
+        if index > last {
+            return None;
+        }
+        let number = u64::try_from(index).ok()?;
+        let (lower, upper) = match self.type_ {
+            StatsType::LinearHistogram => {
+                let width = u64::from(self.bucket_size?);
+                (number.saturating_mul(width), number.saturating_add(1).saturating_mul(width))
+            }
+            StatsType::Log2Histogram => (
+                if index == 0 { 0 } else { power_of_two(number - 1) },
+                power_of_two(number),
+            ),
+            _ => return None,
+        };
+        Some(Bounds { lower, upper: (index < last).then_some(upper) })
+    }
+}
+
+fn power_of_two(exponent: u64) -> u64 {
+    u32::try_from(exponent).ok().and_then(|exponent| 1u64.checked_shl(exponent)).unwrap_or(u64::MAX)
+}
+
+impl Quantity<'_> {
+    /// The number to multiply a value with to get a measure in plain units.
+    #[must_use]
+    pub fn factor(&self) -> f64 {
+        if self.exponent == 0 { 1.0 } else { f64::from(self.base).powi(i32::from(self.exponent)) }
+    }
+
+    /// Whether it is a plain number.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.unit.is_none() && self.exponent == 0
+    }
+}
+
+impl fmt::Display for Quantity<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let symbol = match self.unit {
+            Some(StatsUnit::Seconds) => Some("s"),
+            Some(StatsUnit::Bytes) => Some("B"),
+            _ => None,
+        };
+        let name = self.unit.map_or("", StatsUnit::name);
+        match (symbol, prefix(self.base, self.exponent)) {
+            (Some(symbol), Some(prefix)) => write!(f, "{prefix}{symbol}"),
+            _ if self.exponent == 0 => f.write_str(symbol.unwrap_or(name)),
+            _ => {
+                write!(f, "* {}^{}", self.base, self.exponent)?;
+                if name.is_empty() { Ok(()) } else { write!(f, " {name}") }
+            }
+        }
+    }
+}
+
+/// The SI or the binary prefix for a power.
+fn prefix(base: i8, exponent: i16) -> Option<&'static str> {
+    const SI: [&str; 13] = ["a", "f", "p", "n", "u", "m", "", "K", "M", "G", "T", "P", "E"];
+    const BINARY: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+    let (prefixes, place) = match base {
+        10 if exponent % 3 == 0 => (SI.as_slice(), exponent / 3 + 6),
+        2 if exponent % 10 == 0 => (BINARY.as_slice(), exponent / 10),
+        _ => return None,
+    };
+    prefixes.get(usize::try_from(place).ok()?).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meaning(
+        type_: StatsType,
+        unit: Option<StatsUnit>,
+        base: i8,
+        exponent: i16,
+    ) -> StatsSchemaValue {
+        let bucket_size = (type_ == StatsType::LinearHistogram).then_some(500);
+        let base = (exponent != 0).then_some(base);
+        StatsSchemaValue { name: "x".to_owned(), type_, unit, base, exponent, bucket_size }
+    }
+
+    fn check(unit: Option<StatsUnit>, base: i8, exponent: i16, expected: &str) {
+        let meaning = meaning(StatsType::Instant, unit, base, exponent);
+        assert_eq!(meaning.quantity().to_string(), expected);
+    }
+
+    #[test]
+    fn quantities() {
+        use StatsUnit::{Boolean, Bytes, Cycles, Seconds};
+        let seconds = ["as", "fs", "ps", "ns", "us", "ms", "s", "Ks", "Ms", "Gs", "Ts", "Ps", "Es"];
+        for (unit, exponent) in seconds.into_iter().zip((-18..).step_by(3)) {
+            check(Some(Seconds), 10, exponent, unit);
+        }
+        let bytes = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+        for (unit, exponent) in bytes.into_iter().zip((0..).step_by(10)) {
+            check(Some(Bytes), 2, exponent, unit);
+        }
+        check(Some(Bytes), 10, 3, "KB");
+        check(Some(Seconds), 2, 10, "Kis");
+        check(Some(Seconds), 10, -1, "* 10^-1 seconds");
+        check(Some(Seconds), 10, -21, "* 10^-21 seconds");
+        check(Some(Seconds), 10, 21, "* 10^21 seconds");
+        check(Some(Bytes), 2, 70, "* 2^70 bytes");
+        check(Some(Bytes), 2, -10, "* 2^-10 bytes");
+        check(Some(Bytes), 2, 5, "* 2^5 bytes");
+        check(Some(Cycles), 10, 0, "cycles");
+        check(Some(Cycles), 10, 3, "* 10^3 cycles");
+        check(Some(Boolean), 10, 0, "boolean");
+        check(None, 10, 0, "");
+        check(None, 10, 3, "* 10^3");
+    }
+
+    #[test]
+    fn buckets() {
+        let log2 = meaning(StatsType::Log2Histogram, Some(StatsUnit::Seconds), 10, -9);
+        let bounds = |index| log2.bucket_bounds(index, 4);
+        assert_eq!(bounds(0), Some(Bounds { lower: 0, upper: Some(1) }));
+        assert_eq!(bounds(1), Some(Bounds { lower: 1, upper: Some(2) }));
+        assert_eq!(bounds(2), Some(Bounds { lower: 2, upper: Some(4) }));
+        assert_eq!(bounds(3), Some(Bounds { lower: 4, upper: None }));
+        assert_eq!(bounds(4), None);
+        assert_eq!(log2.bucket_bounds(0, 0), None);
+        assert_eq!(log2.bucket_bounds(80, 100).map(|b| b.upper), Some(Some(u64::MAX)));
+
+        let linear = meaning(StatsType::LinearHistogram, None, 10, 0);
+        assert_eq!(linear.bucket_bounds(1, 3), Some(Bounds { lower: 500, upper: Some(1000) }));
+        assert_eq!(linear.bucket_bounds(2, 3), Some(Bounds { lower: 1000, upper: None }));
+        let plain = meaning(StatsType::Instant, None, 10, 0);
+        assert_eq!(plain.bucket_bounds(0, 1), None);
+    }
+
+    #[test]
+    fn factors() {
+        let nanoseconds = meaning(StatsType::Instant, Some(StatsUnit::Seconds), 10, -9);
+        assert!((nanoseconds.quantity().factor() - 1e-9).abs() < 1e-24);
+        assert!(meaning(StatsType::Instant, None, 10, 0).quantity().is_plain());
+    }
+}

@@ -1,0 +1,40 @@
+//! A statistic's value, in the order that people expect.
+
+use crate::stats::StatsValue;
+
+impl StatsValue {
+    /// The values of a list from the lowest bucket to the highest: the other
+    /// way round than on the wire. A scalar is a list of one.
+    #[must_use]
+    pub fn lowest_first(&self) -> Vec<u64> {
+        match self {
+            Self::Scalar(value) => vec![*value],
+            Self::Boolean(value) => vec![u64::from(*value)],
+            Self::List(values) => values.iter().rev().copied().collect(),
+        }
+    }
+
+    /// The value, or of a histogram how much it counted in all.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        match self {
+            Self::Scalar(value) => *value,
+            Self::Boolean(value) => u64::from(*value),
+            Self::List(values) => values.iter().fold(0, |sum, value| sum.saturating_add(*value)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_and_sums() {
+        let list = StatsValue::List(vec![3, 2, 1]);
+        assert_eq!(list.lowest_first(), [1, 2, 3]);
+        assert_eq!(list.total(), 6);
+        assert_eq!(StatsValue::List(vec![u64::MAX, 1]).total(), u64::MAX);
+        assert_eq!(StatsValue::Boolean(true).total(), 1);
+    }
+}

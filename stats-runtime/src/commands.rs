@@ -1,0 +1,141 @@
+//! The commands of the monitor: where the generated dispatch meets the
+//! registry and the host.
+//!
+//! In: decoded arguments. Out: replies, those of the statistics written
+//! straight into the output. It knows no session and no socket.
+
+use std::sync::Arc;
+
+use qapi::control::commands::QmpCapabilities;
+use qapi::control::{CommandInfo, VersionInfo};
+use qapi::misc::NameInfo;
+use qapi::misc::commands::HumanMonitorCommand;
+use qapi::stats::StatsFilter;
+use qapi::stats::commands::QueryStatsSchemas;
+use qapi::wire::command::{Call, CommandSet};
+use qapi::wire::{Context, Error, Writer};
+
+use crate::host::Host;
+use crate::provider::ProviderError;
+use crate::registry::Registry;
+use crate::sink::{JsonResults, JsonSchemas};
+
+/// A virtual machine's monitor: its statistics, its host, and the commands
+/// that serve them.
+///
+/// Cloning gives another handle to the same.
+#[derive(Clone)]
+pub struct Monitor {
+    registry: Arc<Registry>,
+    host: Arc<dyn Host>,
+}
+
+impl std::fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Monitor").field("registry", &self.registry).finish_non_exhaustive()
+    }
+}
+
+impl Monitor {
+    /// A monitor of `host` that serves the statistics of `registry`.
+    pub fn new(registry: Arc<Registry>, host: Arc<dyn Host>) -> Self {
+        Self { registry, host }
+    }
+
+    /// The registry.
+    #[must_use]
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// The host.
+    #[must_use]
+    pub fn host(&self) -> &dyn Host {
+        self.host.as_ref()
+    }
+
+    /// How requests to this monitor are decoded: strictly, with the
+    /// registered providers as further values of `StatsProvider`.
+    #[must_use]
+    pub fn context(&self) -> Context<'_> {
+        Context::strict_with(self.registry.as_ref())
+    }
+}
+
+impl CommandSet for Monitor {
+    fn commands(&self) -> Vec<&'static qapi::wire::command::CommandInfo> {
+        qapi::Dispatcher(self).commands()
+    }
+
+    fn command(&self, name: &str) -> Option<&'static qapi::wire::command::CommandInfo> {
+        qapi::Dispatcher(self).command(name)
+    }
+
+    fn execute(&self, call: Call<'_>, reply: &mut Writer<'_>) -> Result<(), Error> {
+        qapi::Dispatcher(self).execute(call, reply)
+    }
+}
+
+impl From<ProviderError> for Error {
+    fn from(error: ProviderError) -> Self {
+        Self::generic(error.to_string())
+    }
+}
+
+impl qapi::stats::Commands for Monitor {
+    fn query_stats(&self, filter: StatsFilter, reply: &mut Writer<'_>) -> Result<(), Error> {
+        let mut results = JsonResults::new(reply);
+        self.registry.query_into(&filter, &mut results)?;
+        results.finish();
+        Ok(())
+    }
+
+    fn query_stats_schemas(
+        &self,
+        arguments: QueryStatsSchemas,
+        reply: &mut Writer<'_>,
+    ) -> Result<(), Error> {
+        let mut schemas = JsonSchemas::new(reply);
+        self.registry.schemas_into(arguments.provider.as_ref(), &mut schemas)?;
+        schemas.finish();
+        Ok(())
+    }
+}
+
+impl qapi::control::Commands for Monitor {
+    /// The session negotiates; whoever comes here has done so before.
+    fn qmp_capabilities(&self, _: QmpCapabilities) -> Result<(), Error> {
+        Err(Error::command_not_found(
+            "Capabilities negotiation is already complete, command ignored",
+        ))
+    }
+
+    fn query_version(&self) -> Result<VersionInfo, Error> {
+        Ok(self.host.version())
+    }
+
+    fn query_commands(&self) -> Result<Vec<CommandInfo>, Error> {
+        let info = |info: &qapi::wire::command::CommandInfo| CommandInfo { name: info.name.to_owned() };
+        Ok(self.commands().into_iter().map(info).collect())
+    }
+
+    fn quit(&self) -> Result<(), Error> {
+        self.host.quit()
+    }
+}
+
+impl qapi::misc::Commands for Monitor {
+    fn query_name(&self) -> Result<NameInfo, Error> {
+        Ok(NameInfo { name: self.host.name() })
+    }
+
+    #[cfg(feature = "hmp")]
+    fn human_monitor_command(&self, arguments: HumanMonitorCommand) -> Result<String, Error> {
+        crate::hmp::execute(self, &arguments.command_line, arguments.cpu_index)
+    }
+
+    #[cfg(not(feature = "hmp"))]
+    fn human_monitor_command(&self, _: HumanMonitorCommand) -> Result<String, Error> {
+        Err(Error::command_not_found("This monitor was built without the human monitor"))
+    }
+}

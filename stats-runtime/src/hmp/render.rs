@@ -1,0 +1,89 @@
+//! How a statistic looks to a person.
+//!
+//! In: typed results and schemas. Out: text. The format is that of QEMU's
+//! `info stats`, with one difference: a value is never shown as negative.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use qapi::stats::{StatsResult, StatsSchemaValue, StatsType, StatsValue};
+
+/// Writes the statistics of one object.
+pub(super) fn result(
+    text: &mut String,
+    result: &StatsResult,
+    schema: &[StatsSchemaValue],
+    shows_provider: bool,
+) {
+    if shows_provider {
+        line(text, format_args!("provider: {}", result.provider));
+    }
+    let meanings: HashMap<&str, &StatsSchemaValue> =
+        schema.iter().map(|meaning| (meaning.name.as_str(), meaning)).collect();
+    for stat in &result.stats {
+        let Some(meaning) = meanings.get(stat.name.as_str()) else {
+            line(text, format_args!("failed to find schema entry for {}", stat.name));
+            continue;
+        };
+        let (label, value) = (label(meaning), value(&stat.value));
+        line(text, format_args!("    {label}: {value}"));
+    }
+}
+
+fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
+    // Writing to a string does not fail.
+    let _ = write!(text, "{content}\r\n");
+}
+
+fn value(value: &StatsValue) -> String {
+    match value {
+        StatsValue::Scalar(number) => number.to_string(),
+        StatsValue::Boolean(true) => "yes".to_owned(),
+        StatsValue::Boolean(false) => "no".to_owned(),
+        StatsValue::List(numbers) => {
+            let mut text = String::new();
+            for (number, index) in numbers.iter().zip(1..) {
+                let _ = write!(text, "[{index}]={number} ");
+            }
+            text
+        }
+    }
+}
+
+/// `NAME (TYPE[, QUANTITY][, bucket size=N])`.
+fn label(meaning: &StatsSchemaValue) -> String {
+    let mut label = format!("{} ({}", meaning.name, meaning.type_);
+    let quantity = meaning.quantity();
+    if !quantity.is_plain() {
+        let _ = write!(label, ", {quantity}");
+    }
+    if let (StatsType::LinearHistogram, Some(width)) = (&meaning.type_, meaning.bucket_size) {
+        let _ = write!(label, ", bucket size={width}");
+    }
+    label.push(')');
+    label
+}
+
+#[cfg(test)]
+mod tests {
+    use qapi::stats::StatsUnit;
+
+    use super::*;
+
+    #[test]
+    fn labels_and_values() {
+        let meaning = StatsSchemaValue {
+            name: "h".to_owned(),
+            type_: StatsType::LinearHistogram,
+            unit: Some(StatsUnit::Seconds),
+            base: Some(10),
+            exponent: -9,
+            bucket_size: Some(500),
+        };
+        assert_eq!(label(&meaning), "h (linear-histogram, ns, bucket size=500)");
+        assert_eq!(value(&StatsValue::List(vec![3, 2])), "[1]=3 [2]=2 ");
+        assert_eq!(value(&StatsValue::List(Vec::new())), "");
+        assert_eq!(value(&StatsValue::Scalar(u64::MAX)), "18446744073709551615");
+        assert_eq!(value(&StatsValue::Boolean(true)), "yes");
+    }
+}

@@ -1,0 +1,252 @@
+//! Why statistics of KVM cannot be had, sorted by who is to blame.
+//!
+//! In: what the kernel, a file or the caller did. Out: words that name it. It
+//! knows neither fds nor the wire.
+
+use std::{fmt, io};
+
+use super::layout::{Header, NAME_SIZE_MAX, NUM_DESC_MAX, VALUES_MAX};
+use crate::provider::ProviderError;
+
+/// Why statistics of KVM cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The kernel has no `KVM_CAP_BINARY_STATS_FD`: it is older than 5.14.
+    Unsupported,
+    /// The kernel refused `KVM_GET_STATS_FD`.
+    Ioctl {
+        /// The error's number, see errno(3).
+        errno: i32,
+    },
+    /// The kernel refused to read.
+    Read {
+        /// What was being read.
+        block: Block,
+        /// The error's number, see errno(3).
+        errno: i32,
+    },
+    /// The file ends too early.
+    ShortRead {
+        /// What was being read.
+        block: Block,
+        /// Bytes the block has.
+        expected: usize,
+        /// Bytes there were.
+        actual: usize,
+    },
+    /// The file is none of statistics, or is damaged.
+    Malformed(LayoutError),
+    /// The caller added a vCPU at a path that is taken.
+    DuplicateVcpu {
+        /// The path.
+        qom_path: String,
+    },
+    /// The process may not have as many open files as the caller needs.
+    FileLimit {
+        /// Files the caller needs, in all.
+        needed: u64,
+        /// What the process may have at most (`RLIMIT_NOFILE`, hard).
+        hard: u64,
+    },
+    /// The kernel refused to raise the limit of open files.
+    SetFileLimit {
+        /// Files the caller needs, in all.
+        needed: u64,
+        /// The error's number, see errno(3).
+        errno: i32,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let os = io::Error::from_raw_os_error;
+        match self {
+            Self::Unsupported => f.write_str(
+                "KVM stats: this kernel has no binary statistics (KVM_CAP_BINARY_STATS_FD, \
+                 Linux 5.14 and later)",
+            ),
+            Self::Ioctl { errno } => {
+                write!(
+                    f,
+                    "KVM stats: ioctl KVM_GET_STATS_FD failed: {}",
+                    os(*errno)
+                )
+            }
+            Self::Read { block, errno } => {
+                write!(f, "KVM stats: failed to read stats {block}: {}", os(*errno))
+            }
+            // The words are QEMU's (accel/kvm/kvm-all.c).
+            Self::ShortRead {
+                block,
+                expected,
+                actual,
+            } => write!(
+                f,
+                "KVM stats: failed to read stats {block}: expected {expected} actual {actual}"
+            ),
+            Self::Malformed(error) => write!(f, "KVM stats: malformed file: {error}"),
+            Self::DuplicateVcpu { qom_path } => {
+                write!(f, "KVM stats: vCPU '{qom_path}' has been added already")
+            }
+            Self::FileLimit { needed, hard } => write!(
+                f,
+                "KVM stats: {needed} open files are needed, but the hard limit is {hard} \
+                 (RLIMIT_NOFILE, ulimit -Hn)"
+            ),
+            Self::SetFileLimit { needed, errno } => write!(
+                f,
+                "KVM stats: cannot raise the limit of open files to {needed}: {}",
+                os(*errno)
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Malformed(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<LayoutError> for Error {
+    fn from(error: LayoutError) -> Self {
+        Self::Malformed(error)
+    }
+}
+
+impl From<Error> for ProviderError {
+    fn from(error: Error) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// A part of a statistics file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Block {
+    /// The 24 bytes at its start.
+    Header,
+    /// The object's name.
+    Id,
+    /// The descriptions of the statistics.
+    Descriptors,
+    /// The values.
+    Data,
+}
+
+impl fmt::Display for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Header => "header",
+            Self::Id => "id",
+            Self::Descriptors => "descriptors",
+            Self::Data => "data",
+        })
+    }
+}
+
+/// What is wrong with the header or the descriptors of a statistics file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LayoutError {
+    /// Fewer than [`Header::SIZE`] bytes.
+    HeaderTruncated {
+        /// Bytes there are.
+        actual: usize,
+    },
+    /// More descriptors than [`NUM_DESC_MAX`].
+    NumDesc {
+        /// What the header says.
+        value: u32,
+    },
+    /// No bytes for names, or more than [`NAME_SIZE_MAX`].
+    NameSize {
+        /// What the header says.
+        value: u32,
+    },
+    /// Fewer bytes of descriptors than the header says.
+    DescriptorsTruncated {
+        /// Bytes the header says.
+        expected: usize,
+        /// Bytes there are.
+        actual: usize,
+    },
+    /// A name without a NUL.
+    NameUnterminated {
+        /// Which descriptor, from 0.
+        index: usize,
+    },
+    /// The data block is longer than [`VALUES_MAX`] values, or the statistics
+    /// have more than that together.
+    DataTooLong {
+        /// The descriptor with which the limit was passed, from 0.
+        index: usize,
+        /// Its name.
+        name: String,
+    },
+    /// A block does not lie within the file.
+    OutsideFile {
+        /// Which one.
+        block: Block,
+        /// Where it begins in the file, in bytes.
+        start: u64,
+        /// Where it ends, in bytes.
+        end: u64,
+        /// Bytes of the file.
+        file_len: u64,
+    },
+}
+
+impl fmt::Display for LayoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HeaderTruncated { actual } => {
+                write!(
+                    f,
+                    "header is cut off: expected {} bytes, got {actual}",
+                    Header::SIZE
+                )
+            }
+            Self::NumDesc { value } => {
+                write!(
+                    f,
+                    "header field num_desc is {value}, more than {NUM_DESC_MAX}"
+                )
+            }
+            Self::NameSize { value } => {
+                write!(
+                    f,
+                    "header field name_size is {value}, not within 1 and {NAME_SIZE_MAX}"
+                )
+            }
+            Self::DescriptorsTruncated { expected, actual } => {
+                write!(
+                    f,
+                    "descriptors are cut off: expected {expected} bytes, got {actual}"
+                )
+            }
+            Self::NameUnterminated { index } => {
+                write!(f, "descriptor {index} has a name without a terminating NUL")
+            }
+            Self::DataTooLong { index, name } => write!(
+                f,
+                "descriptor {index} ('{name}') takes the data beyond {VALUES_MAX} values with \
+                 its offset or size"
+            ),
+            Self::OutsideFile {
+                block,
+                start,
+                end,
+                file_len,
+            } => write!(
+                f,
+                "{block} at bytes {start} to {end} lies outside the file of {file_len} bytes"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for LayoutError {}

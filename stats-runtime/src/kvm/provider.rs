@@ -1,0 +1,338 @@
+//! The provider: the statistics fds of one VM and of its vCPUs.
+//!
+//! In: queries, and vCPUs that come and go. Out: calls on sinks. It knows no
+//! byte offsets; those are the layout's.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use kvm_ioctls::{VcpuFd, VmFd};
+use qapi::stats::StatsTarget;
+
+use super::error::{Block, Error};
+use super::fd::{read_data, read_exact, vcpu_stats_fd, vm_stats_fd};
+use super::layout::{Header, Layout};
+use super::values::DataBlock;
+use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
+
+/// How many idle data blocks are kept: as many queries may run at once
+/// without allocating. More may run; they allocate.
+const IDLE_BLOCKS_MAX: usize = 16;
+
+/// Answers with KVM's statistics of one VM.
+///
+/// It holds statistics fds, which are all it needs: the VM and vCPU fds they
+/// came from may be closed, and be another process's. Such an fd keeps its VM
+/// alive in the kernel, so drop the provider when that VM's owner exits.
+/// Anything else that answers `pread` will do, a recorded file for one.
+///
+/// vCPUs may be added and removed from any thread while queries run. A query
+/// answers for the vCPUs that there were when it began: once
+/// [`remove_vcpu`](Self::remove_vcpu) has returned, no query that begins reads
+/// that vCPU, and its fd is closed when the last query ends that had begun
+/// before. Nothing is locked while the kernel is read or a sink is called.
+///
+/// A query costs one `pread` for each object that it wants and, once the
+/// buffers have grown, no allocation.
+#[derive(Default)]
+pub struct KvmProvider {
+    /// Locked to copy or replace the `Arc`, never longer.
+    sources: RwLock<Arc<Sources>>,
+    /// Idle buffers, empty of meaning.
+    blocks: Mutex<Vec<DataBlock>>,
+}
+
+/// What is read; replaced as a whole if a query still looks at it.
+#[derive(Clone, Default)]
+struct Sources {
+    vm: Option<Arc<Source>>,
+    /// In the order in which they were added.
+    vcpus: Vec<Arc<Vcpu>>,
+    /// The shape of the vCPU added last, which stays known when it goes.
+    vcpu_shape: Option<Arc<Shape>>,
+}
+
+struct Vcpu {
+    qom_path: Box<str>,
+    source: Source,
+}
+
+/// An open statistics file.
+struct Source {
+    fd: OwnedFd,
+    shape: Arc<Shape>,
+}
+
+/// The immutable part of a statistics file, compiled. All vCPUs of a VM share
+/// one.
+struct Shape {
+    header: [u8; Header::SIZE],
+    descriptors: Box<[u8]>,
+    layout: Layout,
+}
+
+impl KvmProvider {
+    /// A provider without a VM and without vCPUs.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A provider for `vm`, still without vCPUs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] or [`Error::Ioctl`], and what
+    /// [`set_vm_fd`](Self::set_vm_fd) answers.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use kvm_ioctls::Kvm;
+    /// use stats_runtime::kvm::KvmProvider;
+    ///
+    /// let vm = Kvm::new()?.create_vm()?;
+    /// let provider = KvmProvider::with_vm(&vm)?;
+    /// let vcpu = vm.create_vcpu(0)?;
+    /// // Before the vCPU runs for the first time.
+    /// provider.add_vcpu("/machine/unattached/device[0]", &vcpu)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_vm(vm: &VmFd) -> Result<Self, Error> {
+        let provider = Self::new();
+        provider.set_vm_fd(vm_stats_fd(vm)?)?;
+        Ok(provider)
+    }
+
+    /// Answers for the VM from this statistics fd, or from a recorded file,
+    /// instead of the one before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`], [`Error::ShortRead`] or [`Error::Malformed`] if the
+    /// file's header and descriptors cannot be had; then nothing changes.
+    pub fn set_vm_fd(&self, stats: OwnedFd) -> Result<(), Error> {
+        let source = Source::open(stats, &[])?;
+        let before = self.change(|sources| Ok(sources.vm.replace(Arc::new(source))))?;
+        drop(before);
+        Ok(())
+    }
+
+    /// Adds a vCPU. Call this before it runs for the first time: until it
+    /// leaves the kernel, a running vCPU holds this call up, which then may
+    /// take for ever.
+    ///
+    /// `qom_path` names it to clients, by the caller's convention. The vCPU
+    /// added last is answered first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ioctl`], and what [`add_vcpu_fd`](Self::add_vcpu_fd) answers.
+    pub fn add_vcpu(&self, qom_path: impl Into<Box<str>>, vcpu: &VcpuFd) -> Result<(), Error> {
+        self.add_vcpu_fd(qom_path, vcpu_stats_fd(vcpu)?)
+    }
+
+    /// Adds a vCPU by its statistics fd, or by a recorded file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DuplicateVcpu`] if a vCPU has this path; [`Error::Read`],
+    /// [`Error::ShortRead`] or [`Error::Malformed`] if the file's header and
+    /// descriptors cannot be had. Then nothing changes.
+    pub fn add_vcpu_fd(&self, qom_path: impl Into<Box<str>>, stats: OwnedFd) -> Result<(), Error> {
+        let known = self.snapshot().vcpu_shapes();
+        let source = Source::open(stats, &known)?;
+        let vcpu = Vcpu {
+            qom_path: qom_path.into(),
+            source,
+        };
+        self.change(|sources| {
+            if sources.position(&vcpu.qom_path).is_some() {
+                return Err(Error::DuplicateVcpu {
+                    qom_path: vcpu.qom_path.into(),
+                });
+            }
+            sources.vcpu_shape = Some(Arc::clone(&vcpu.source.shape));
+            sources.vcpus.push(Arc::new(vcpu));
+            Ok(())
+        })
+    }
+
+    /// Removes the vCPU at `qom_path` and says whether there was one. No query
+    /// that begins later reads it; its fd is closed as soon as those that
+    /// began earlier have ended. Clients keep seeing its schema.
+    pub fn remove_vcpu(&self, qom_path: &str) -> bool {
+        if self.snapshot().position(qom_path).is_none() {
+            return false;
+        }
+        let removed = self.change(|sources| {
+            let position = sources.position(qom_path);
+            Ok(position.map(|position| sources.vcpus.remove(position)))
+        });
+        // The fd is closed here and not under the lock: behind the last one of
+        // a VM that is gone, the kernel takes that VM down.
+        removed.is_ok_and(|removed| removed.is_some())
+    }
+
+    fn snapshot(&self) -> Arc<Sources> {
+        Arc::clone(&self.sources.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes the sources: in place, or a copy of them if a query looks at
+    /// them.
+    fn change<T>(&self, change: impl FnOnce(&mut Sources) -> Result<T, Error>) -> Result<T, Error> {
+        let mut sources = self.sources.write().unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut sources))
+    }
+
+    /// Runs `read` with a buffer that nobody else has.
+    fn with_block<T>(&self, read: impl FnOnce(&mut DataBlock) -> T) -> T {
+        let idle = || self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut block = idle().pop().unwrap_or_default();
+        let answer = read(&mut block);
+        let mut idle = idle();
+        if idle.len() < IDLE_BLOCKS_MAX {
+            idle.push(block);
+        }
+        answer
+    }
+}
+
+impl Provider for KvmProvider {
+    fn query(&self, query: &StatsQuery<'_>, sink: &mut dyn StatsSink) -> Result<(), ProviderError> {
+        let sources = self.snapshot();
+        self.with_block(|block| match query.target() {
+            StatsTarget::Vm => match &sources.vm {
+                Some(vm) => vm.query(None, query, block, sink),
+                None => Ok(()),
+            },
+            StatsTarget::Vcpu => {
+                let wanted = |vcpu: &&Arc<Vcpu>| query.wants_vcpu(&vcpu.qom_path);
+                // QEMU prepends to its list, so the last one comes first.
+                sources
+                    .vcpus
+                    .iter()
+                    .rev()
+                    .filter(wanted)
+                    .try_for_each(|vcpu| {
+                        vcpu.source.query(Some(&vcpu.qom_path), query, block, sink)
+                    })
+            }
+            _ => Ok(()),
+        })?;
+        Ok(())
+    }
+
+    fn schemas(&self, sink: &mut dyn SchemaSink) -> Result<(), ProviderError> {
+        let sources = self.snapshot();
+        let vcpu_shapes = sources.vcpu_shapes();
+        if let Some((newest, older)) = vcpu_shapes.split_first() {
+            sink.schema(StatsTarget::Vcpu);
+            newest.layout.schema().for_each(|stat| sink.stat(stat));
+            // Files that were recorded on other kernels have statistics of
+            // their own; a client wants each name once.
+            let mut seen: HashSet<&str> = HashSet::new();
+            if !older.is_empty() {
+                seen.extend(newest.layout.schema().map(|stat| stat.name.as_str()));
+            }
+            for stat in older.iter().flat_map(|shape| shape.layout.schema()) {
+                if seen.insert(&stat.name) {
+                    sink.stat(stat);
+                }
+            }
+        }
+        if let Some(vm) = &sources.vm {
+            sink.schema(StatsTarget::Vm);
+            vm.shape.layout.schema().for_each(|stat| sink.stat(stat));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for KvmProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sources = self.snapshot();
+        f.debug_struct("KvmProvider")
+            .field("vm", &sources.vm.is_some())
+            .field("vcpus", &sources.vcpus.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sources {
+    /// The place of the vCPU at `qom_path`.
+    fn position(&self, qom_path: &str) -> Option<usize> {
+        self.vcpus
+            .iter()
+            .position(|vcpu| &*vcpu.qom_path == qom_path)
+    }
+
+    /// The distinct shapes of the vCPUs, the newest first; without vCPUs the
+    /// last one's. On a live VM that is one.
+    fn vcpu_shapes(&self) -> Vec<Arc<Shape>> {
+        let mut shapes: Vec<Arc<Shape>> = self.vcpu_shape.iter().cloned().collect();
+        for vcpu in self.vcpus.iter().rev() {
+            if !shapes
+                .iter()
+                .any(|shape| Arc::ptr_eq(shape, &vcpu.source.shape))
+            {
+                shapes.push(Arc::clone(&vcpu.source.shape));
+            }
+        }
+        shapes
+    }
+}
+
+impl Source {
+    /// Reads what does not change in `fd`'s file, and compiles it unless it is
+    /// that of a `known` shape.
+    fn open(fd: OwnedFd, known: &[Arc<Shape>]) -> Result<Self, Error> {
+        let mut bytes = [0; Header::SIZE];
+        read_exact(fd.as_fd(), Block::Header, &mut bytes, 0)?;
+        let header = Header::parse(&bytes)?;
+        let range = header.descriptors();
+        // The header is within its limits: this is at most 2.1 MiB.
+        let len = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+        let mut descriptors = vec![0; len].into_boxed_slice();
+        read_exact(
+            fd.as_fd(),
+            Block::Descriptors,
+            &mut descriptors,
+            range.start,
+        )?;
+        let same = |shape: &&Arc<Shape>| shape.header == bytes && shape.descriptors == descriptors;
+        let shape = match known.iter().find(same) {
+            Some(shape) => Arc::clone(shape),
+            None => {
+                let layout = Layout::parse(&header, &descriptors, None)?;
+                Arc::new(Shape {
+                    header: bytes,
+                    descriptors,
+                    layout,
+                })
+            }
+        };
+        Ok(Self { fd, shape })
+    }
+
+    /// Reads first, so that an object which cannot be read leaves nothing.
+    fn query(
+        &self,
+        qom_path: Option<&str>,
+        query: &StatsQuery<'_>,
+        block: &mut DataBlock,
+        sink: &mut dyn StatsSink,
+    ) -> Result<(), Error> {
+        let layout = &self.shape.layout;
+        read_data(
+            self.fd.as_fd(),
+            block,
+            layout.data_len(),
+            layout.data().start,
+        )?;
+        sink.result(qom_path);
+        layout.write_values(block, query, sink)
+    }
+}

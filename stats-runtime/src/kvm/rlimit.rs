@@ -1,0 +1,81 @@
+//! The limit of open files: every vCPU's statistics are one more.
+//!
+//! In: how many files the process will have open. Out: a limit that lets it.
+//! It knows no statistics.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::error::Error;
+
+/// Makes sure that this process may have `needed` files open, raising the
+/// soft limit (often 1024) if that is lower, and never lowering it.
+///
+/// A VM with N vCPUs takes N + 1 files for its statistics and as many for the
+/// vCPUs themselves; add what else the process opens.
+///
+/// # Errors
+///
+/// [`Error::FileLimit`] if the hard limit is lower than `needed`: then nothing
+/// is changed. [`Error::SetFileLimit`] if the kernel refuses.
+pub fn raise_nofile_limit(needed: u64) -> Result<(), Error> {
+    let limit = getrlimit(Resource::Nofile);
+    match plan(limit, needed)? {
+        None => Ok(()),
+        Some(limit) => setrlimit(Resource::Nofile, limit).map_err(|errno| Error::SetFileLimit {
+            needed,
+            errno: errno.raw_os_error(),
+        }),
+    }
+}
+
+/// The limit to set, or `None` if `limit` will do. In an [`Rlimit`], `None`
+/// means that there is no limit.
+fn plan(limit: Rlimit, needed: u64) -> Result<Option<Rlimit>, Error> {
+    if limit.current.is_none_or(|soft| soft >= needed) {
+        return Ok(None);
+    }
+    match limit.maximum {
+        Some(hard) if hard < needed => Err(Error::FileLimit { needed, hard }),
+        maximum => Ok(Some(Rlimit {
+            current: Some(needed),
+            maximum,
+        })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit(current: Option<u64>, maximum: Option<u64>) -> Rlimit {
+        Rlimit { current, maximum }
+    }
+
+    #[test]
+    fn raises_only_the_soft_limit_and_only_when_it_is_too_low() {
+        assert_eq!(plan(limit(Some(1024), Some(4096)), 1024), Ok(None));
+        assert_eq!(plan(limit(None, None), u64::MAX), Ok(None));
+        let raised = limit(Some(2049), Some(4096));
+        assert_eq!(plan(limit(Some(1024), Some(4096)), 2049), Ok(Some(raised)));
+        let raised = limit(Some(5000), None);
+        assert_eq!(plan(limit(Some(1024), None), 5000), Ok(Some(raised)));
+    }
+
+    #[test]
+    fn a_hard_limit_that_is_too_low_is_named() {
+        let error = plan(limit(Some(1024), Some(4096)), 4097).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "KVM stats: 4097 open files are needed, but the hard limit is 4096 \
+             (RLIMIT_NOFILE, ulimit -Hn)"
+        );
+    }
+
+    #[test]
+    fn the_process_keeps_what_it_has() {
+        raise_nofile_limit(3).unwrap();
+        assert!(
+            raise_nofile_limit(u64::MAX).is_err() || getrlimit(Resource::Nofile).maximum.is_none()
+        );
+    }
+}

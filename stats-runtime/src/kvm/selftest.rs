@@ -1,0 +1,182 @@
+//! What Linux's own test of these files checks, as warnings.
+//!
+//! In: a whole statistics file. Out: what is odd about it, none of it a reason
+//! to refuse a running kernel. It reads no values.
+//!
+//! The rules are those of tools/testing/selftests/kvm/kvm_binary_stats_test.c.
+
+use std::fmt;
+use std::ops::Range;
+
+use kvm_bindings::{
+    KVM_STATS_TYPE_LINEAR_HIST, KVM_STATS_TYPE_MASK, KVM_STATS_UNIT_BOOLEAN, KVM_STATS_UNIT_BYTES,
+    KVM_STATS_UNIT_CYCLES, KVM_STATS_UNIT_MASK, KVM_STATS_UNIT_NONE, KVM_STATS_UNIT_SECONDS,
+};
+
+use super::error::{Block, LayoutError};
+use super::image::part;
+use super::layout::{Header, Layout, raw_descriptors};
+
+/// Something that no kernel so far does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// The header has flags.
+    HeaderFlags {
+        /// What they are.
+        flags: u32,
+    },
+    /// The object's id does not begin with `kvm`.
+    Id,
+    /// A block begins within the header.
+    WithinHeader {
+        /// Which one.
+        block: Block,
+    },
+    /// Two blocks share bytes.
+    Overlap {
+        /// The one that begins first.
+        first: Block,
+        /// The other.
+        second: Block,
+    },
+    /// A statistic's exponent does not go with its unit.
+    Exponent {
+        /// The statistic.
+        name: String,
+        /// Its exponent.
+        exponent: i16,
+    },
+    /// A statistic has no values.
+    NoValues {
+        /// The statistic.
+        name: String,
+    },
+    /// A linear histogram has no bucket size, or something else has one.
+    BucketSize {
+        /// The statistic.
+        name: String,
+        /// Its bucket size.
+        bucket_size: u32,
+    },
+    /// Statistics were left out because their type, unit or base is unknown.
+    Skipped {
+        /// How many.
+        count: usize,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HeaderFlags { flags } => write!(f, "the header has unknown flags {flags:#x}"),
+            Self::Id => f.write_str("the id does not begin with 'kvm'"),
+            Self::WithinHeader { block } => write!(f, "the {block} begins within the header"),
+            Self::Overlap { first, second } => write!(f, "the {first} and the {second} overlap"),
+            Self::Exponent { name, exponent } => {
+                write!(
+                    f,
+                    "'{name}' has exponent {exponent}, which does not go with its unit"
+                )
+            }
+            Self::NoValues { name } => write!(f, "'{name}' has no values"),
+            Self::BucketSize {
+                name,
+                bucket_size: 0,
+            } => {
+                write!(f, "'{name}' is a linear histogram without a bucket size")
+            }
+            Self::BucketSize { name, bucket_size } => {
+                write!(
+                    f,
+                    "'{name}' has bucket size {bucket_size} but is no linear histogram"
+                )
+            }
+            Self::Skipped { count } => {
+                write!(f, "{count} statistics have an unknown type, unit or base")
+            }
+        }
+    }
+}
+
+/// What is odd about the statistics file with these `bytes`.
+///
+/// # Errors
+///
+/// [`LayoutError`] if it cannot be read at all.
+pub fn warnings(bytes: &[u8]) -> Result<Vec<Warning>, LayoutError> {
+    let header = Header::parse(bytes)?;
+    let descriptors = part(bytes, header.descriptors());
+    let layout = Layout::parse(&header, descriptors, Some(bytes.len() as u64))?;
+    let mut warnings = Vec::new();
+    if header.flags != 0 {
+        warnings.push(Warning::HeaderFlags {
+            flags: header.flags,
+        });
+    }
+    if !part(bytes, header.id()).starts_with(b"kvm") {
+        warnings.push(Warning::Id);
+    }
+    warn_of_blocks(&header, &layout, &mut warnings);
+    for (index, raw) in raw_descriptors(&header, descriptors)?.enumerate() {
+        let name = || Ok(String::from_utf8_lossy(raw.name(index)?).into_owned());
+        if !exponent_fits(raw.flags & KVM_STATS_UNIT_MASK, raw.exponent) {
+            warnings.push(Warning::Exponent {
+                name: name()?,
+                exponent: raw.exponent,
+            });
+        }
+        if raw.size == 0 {
+            warnings.push(Warning::NoValues { name: name()? });
+        }
+        let linear = raw.flags & KVM_STATS_TYPE_MASK == KVM_STATS_TYPE_LINEAR_HIST;
+        if linear != (raw.bucket_size != 0) {
+            warnings.push(Warning::BucketSize {
+                name: name()?,
+                bucket_size: raw.bucket_size,
+            });
+        }
+    }
+    if layout.skipped() > 0 {
+        warnings.push(Warning::Skipped {
+            count: layout.skipped(),
+        });
+    }
+    Ok(warnings)
+}
+
+fn warn_of_blocks(header: &Header, layout: &Layout, warnings: &mut Vec<Warning>) {
+    let mut blocks: [(Block, Range<u64>); 3] = [
+        (Block::Id, header.id()),
+        (Block::Descriptors, header.descriptors()),
+        (Block::Data, layout.data()),
+    ];
+    blocks.sort_by_key(|(_, range)| range.start);
+    for (block, range) in &blocks {
+        if range.start < Header::SIZE as u64 {
+            warnings.push(Warning::WithinHeader { block: *block });
+        }
+    }
+    for pair in blocks.windows(2) {
+        if let [(first, before), (second, behind)] = pair
+            && behind.start < before.end
+            && !behind.is_empty()
+        {
+            warnings.push(Warning::Overlap {
+                first: *first,
+                second: *second,
+            });
+        }
+    }
+}
+
+/// Whether `exponent` is one that the kernel uses with `unit`. An unknown unit
+/// goes with anything.
+fn exponent_fits(unit: u32, exponent: i16) -> bool {
+    match unit {
+        KVM_STATS_UNIT_NONE | KVM_STATS_UNIT_BYTES | KVM_STATS_UNIT_CYCLES => exponent >= 0,
+        KVM_STATS_UNIT_SECONDS => exponent <= 0,
+        KVM_STATS_UNIT_BOOLEAN => exponent == 0,
+        _ => true,
+    }
+}

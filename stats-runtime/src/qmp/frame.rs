@@ -1,0 +1,85 @@
+//! From the stream of bytes to whole messages.
+//!
+//! In: bytes as they come, in any pieces. Out: parsed messages and syntax
+//! errors, one at a time. It keeps no more than one unfinished message and
+//! what has not been asked for yet.
+
+use qapi::wire::Value;
+use qapi::wire::json::{self, Scan, Scanner, SyntaxError};
+
+/// The incoming half of a connection.
+#[derive(Debug)]
+pub(super) struct Frames {
+    scanner: Scanner,
+    bytes: Vec<u8>,
+    /// How many of the bytes belong to messages that have been handed out.
+    done: usize,
+    ended: bool,
+}
+
+/// A room that one message is not likely to exceed; what is beyond it is given
+/// back when it is no longer needed.
+const BUFFER_BYTES_KEPT: usize = 64 << 10;
+
+impl Frames {
+    pub(super) fn new(limits: json::Limits) -> Self {
+        Self { scanner: Scanner::new(limits), bytes: Vec::new(), done: 0, ended: false }
+    }
+
+    /// Takes what the peer sent.
+    pub(super) fn receive(&mut self, bytes: &[u8]) {
+        self.compact();
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The peer sends no more.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Whether the peer sends no more and everything has been handed out.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.ended && self.unread().is_empty()
+    }
+
+    /// How many bytes are kept.
+    pub(super) fn pending_bytes(&self) -> usize {
+        self.unread().len()
+    }
+
+    /// The next message or syntax error, if one is complete.
+    pub(super) fn next(&mut self) -> Option<Result<Value, SyntaxError>> {
+        let unread = self.bytes.get(self.done..).unwrap_or_default();
+        let (end, message) = match self.scanner.scan(unread) {
+            Scan::Incomplete => {
+                // A message that the peer broke off is dropped, as in QEMU.
+                if self.ended {
+                    self.done = self.bytes.len();
+                }
+                return None;
+            }
+            Scan::Invalid { end, error } => (end, Err(error)),
+            Scan::Message { start, end } => {
+                (end, json::parse_message(unread.get(start..end).unwrap_or_default()))
+            }
+        };
+        self.done += end;
+        self.scanner.discard(end);
+        Some(message)
+    }
+
+    fn unread(&self) -> &[u8] {
+        self.bytes.get(self.done..).unwrap_or_default()
+    }
+
+    /// Forgets what has been handed out and what lies between messages.
+    fn compact(&mut self) {
+        let between = self.scanner.needed_from();
+        self.scanner.discard(between);
+        self.bytes.drain(..self.done + between);
+        self.done = 0;
+        if self.bytes.len() < BUFFER_BYTES_KEPT {
+            self.bytes.shrink_to(BUFFER_BYTES_KEPT);
+        }
+    }
+}

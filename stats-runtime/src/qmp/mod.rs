@@ -1,0 +1,16 @@
+//! QMP, QEMU's monitor protocol, without I/O.
+//!
+//! In: bytes from a client, outcomes of commands, events. Out: commands to
+//! execute, and bytes for the client. See QEMU's `docs/interop/qmp-spec`.
+//!
+//! No sockets, no threads, no clock: [`Session`] can be driven by any event
+//! loop.
+
+mod event;
+mod frame;
+mod reply;
+mod request;
+mod session;
+
+pub use event::Timestamp;
+pub use session::{Command, Limits, Session, Ticket};

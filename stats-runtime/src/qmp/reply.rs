@@ -1,0 +1,61 @@
+//! What goes to the client: the greeting and replies.
+//!
+//! In: values. Out: lines at the end of the output, each ended by CR LF, which
+//! is what clients split at. Their members come in QEMU's order.
+
+use qapi::control::VersionInfo;
+use qapi::wire::{Encode, Error, Value, Writer};
+
+/// The end of every line.
+pub(super) const LINE_END: &[u8] = b"\r\n";
+
+/// Writes the greeting.
+pub(super) fn greeting(out: &mut Vec<u8>, version: &VersionInfo) {
+    let mut writer = Writer::new(out);
+    writer.raw(b"{\"QMP\": {\"version\": ");
+    version.encode(&mut writer);
+    writer.raw(b", \"capabilities\": [\"oob\"]}}");
+    writer.raw(LINE_END);
+}
+
+/// Writes the reply to a request: what `write` writes, or if it fails the
+/// error, and then nothing of what it wrote. Without `success` only an error
+/// is answered.
+pub(super) fn reply(
+    out: &mut Vec<u8>,
+    id: Option<&Value>,
+    success: bool,
+    write: impl FnOnce(&mut Writer<'_>) -> Result<(), Error>,
+) {
+    let mut writer = Writer::new(out);
+    let mark = writer.mark();
+    writer.raw(b"{\"return\": ");
+    match write(&mut writer) {
+        Ok(()) if success => {
+            if let Some(id) = id {
+                writer.raw(b", \"id\": ");
+                id.encode(&mut writer);
+            }
+            writer.raw(b"}");
+            writer.raw(LINE_END);
+        }
+        Ok(()) => writer.truncate(mark),
+        Err(error) => {
+            writer.truncate(mark);
+            self::error(out, id, &error);
+        }
+    }
+}
+
+/// Writes an error reply.
+pub(super) fn error(out: &mut Vec<u8>, id: Option<&Value>, error: &Error) {
+    let mut writer = Writer::new(out);
+    let mut line = writer.object();
+    line.optional("id", id);
+    let mut body = line.name("error").object();
+    body.member("class", error.class().name());
+    body.member("desc", error.desc());
+    body.end();
+    line.end();
+    writer.raw(LINE_END);
+}

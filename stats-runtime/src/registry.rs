@@ -1,0 +1,340 @@
+//! The registered providers, and the queries that go to them.
+//!
+//! In: providers under names, and clients' filters. Out: what the providers
+//! write, into a sink, checked and in the contract's order. It knows no wire.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use qapi::stats::{Stats, StatsFilter, StatsProvider, StatsResult, StatsSchema, StatsSchemaValue};
+use qapi::stats::{StatsTarget, StatsValue};
+use qapi::wire::OpenValues;
+
+use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
+use crate::query::Selection;
+use crate::sink::{ResultsSink, SchemasSink, TypedResults, TypedSchemas};
+
+/// The providers of a program, in the order in which they were registered.
+///
+/// All methods may be called from any thread at any time. A query works on the
+/// providers that were registered when it began and holds no lock while they
+/// run, so providers come and go meanwhile.
+#[derive(Debug, Default)]
+pub struct Registry {
+    // Replaced as a whole: who reads takes a reference and lets go of the lock.
+    providers: RwLock<Arc<Registered>>,
+}
+
+#[derive(Clone, Default)]
+struct Registered {
+    names: Vec<StatsProvider>,
+    providers: Vec<Arc<dyn Provider>>,
+}
+
+impl fmt::Debug for Registered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.names).finish()
+    }
+}
+
+/// A provider's name that is registered already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlreadyRegistered {
+    name: StatsProvider,
+}
+
+impl fmt::Display for AlreadyRegistered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a provider called '{}' is registered already", self.name)
+    }
+}
+
+impl std::error::Error for AlreadyRegistered {}
+
+impl Registry {
+    /// A registry without providers.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Registers a provider. The name may be one of the schema's or any other:
+    /// from now on clients can query, filter and list it.
+    ///
+    /// # Errors
+    ///
+    /// That the name is taken: two providers under one would give the same
+    /// statistic twice, which clients take for a broken schema.
+    pub fn register(
+        &self,
+        name: StatsProvider,
+        provider: Arc<dyn Provider>,
+    ) -> Result<(), AlreadyRegistered> {
+        let name = canonical(name);
+        let mut current = self.providers.write().unwrap_or_else(PoisonError::into_inner);
+        if current.names.contains(&name) {
+            return Err(AlreadyRegistered { name });
+        }
+        let mut next = Registered::clone(&current);
+        next.names.push(name);
+        next.providers.push(provider);
+        *current = Arc::new(next);
+        Ok(())
+    }
+
+    /// Registers a provider that is a pair of functions, each with the
+    /// contract of the method of [`Provider`] of that name.
+    ///
+    /// # Errors
+    ///
+    /// That the name is taken.
+    pub fn add_stats_callbacks<Q, S>(
+        &self,
+        name: StatsProvider,
+        query: Q,
+        schemas: S,
+    ) -> Result<(), AlreadyRegistered>
+    where
+        Q: Fn(&StatsQuery<'_>, &mut dyn StatsSink) -> Result<(), ProviderError>
+            + Send
+            + Sync
+            + 'static,
+        S: Fn(&mut dyn SchemaSink) -> Result<(), ProviderError> + Send + Sync + 'static,
+    {
+        self.register(name, Arc::new(Callbacks { query, schemas }))
+    }
+
+    /// Removes the provider called `name`; false if there is none.
+    ///
+    /// Queries that begin later do not see it. One that has begun may still be
+    /// calling it when this returns; the last one to end drops it.
+    pub fn remove(&self, name: &StatsProvider) -> bool {
+        let name = canonical(name.clone());
+        let removed = {
+            let mut current = self.providers.write().unwrap_or_else(PoisonError::into_inner);
+            let Some(index) = current.names.iter().position(|other| *other == name) else {
+                return false;
+            };
+            let mut next = Registered::clone(&current);
+            next.names.remove(index);
+            next.providers.remove(index);
+            std::mem::replace(&mut *current, Arc::new(next))
+        };
+        // A provider's destructor may do anything: not under the lock.
+        drop(removed);
+        true
+    }
+
+    /// The registered names, the first registered first.
+    #[must_use]
+    pub fn names(&self) -> Vec<StatsProvider> {
+        self.snapshot().names.clone()
+    }
+
+    /// Answers a query with typed results, in the order of the wire.
+    ///
+    /// # Errors
+    ///
+    /// The first provider's error; there are no results then.
+    pub fn query(&self, filter: &StatsFilter) -> Result<Vec<StatsResult>, ProviderError> {
+        let mut results = TypedResults::default();
+        self.query_into(filter, &mut results)?;
+        Ok(results.into_results())
+    }
+
+    /// Answers a query into a sink. Results that hold no statistic are left
+    /// out.
+    ///
+    /// # Errors
+    ///
+    /// The first provider's error. The sink may then hold some results, which
+    /// the caller discards.
+    pub fn query_into(
+        &self,
+        filter: &StatsFilter,
+        sink: &mut dyn ResultsSink,
+    ) -> Result<(), ProviderError> {
+        let registered = self.snapshot();
+        let selection = Selection::new(filter);
+        for question in selection.questions(&registered.names) {
+            let Some((name, provider)) = registered.get(question.index) else { continue };
+            let query = StatsQuery::new(selection.target(), question.names, selection.vcpus());
+            sink.provider(name);
+            let mut guard = Guard { query: &query, sink, state: GuardState::NoResult };
+            provider.query(&query, &mut guard)?;
+            if guard.state == GuardState::Misused {
+                return Err(ProviderError::new(format!(
+                    "Provider '{name}' gave a statistic of no object"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers with the typed schemas of one provider, or of all.
+    ///
+    /// # Errors
+    ///
+    /// The first provider's error; there are no schemas then.
+    pub fn schemas(
+        &self,
+        provider: Option<&StatsProvider>,
+    ) -> Result<Vec<StatsSchema>, ProviderError> {
+        let mut schemas = TypedSchemas::default();
+        self.schemas_into(provider, &mut schemas)?;
+        Ok(schemas.into_schemas())
+    }
+
+    /// Writes the schemas of one provider, or of all, into a sink.
+    ///
+    /// # Errors
+    ///
+    /// The first provider's error. The sink may then hold some schemas, which
+    /// the caller discards.
+    pub fn schemas_into(
+        &self,
+        only: Option<&StatsProvider>,
+        sink: &mut dyn SchemasSink,
+    ) -> Result<(), ProviderError> {
+        let registered = self.snapshot();
+        for (name, provider) in registered.names.iter().zip(&registered.providers).rev() {
+            if only.is_none_or(|only| only == name) {
+                sink.provider(name);
+                provider.schemas(sink.as_schema_sink())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Arc<Registered> {
+        self.providers.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Registered {
+    fn get(&self, index: usize) -> Option<(&StatsProvider, &dyn Provider)> {
+        Some((self.names.get(index)?, self.providers.get(index)?.as_ref()))
+    }
+}
+
+/// A registered name is a value of `StatsProvider` although the schema does
+/// not list it.
+impl OpenValues for Registry {
+    fn is_registered(&self, enum_name: &str, value: &str) -> bool {
+        enum_name == "StatsProvider"
+            && self.snapshot().names.iter().any(|name| name.name() == value)
+    }
+}
+
+/// A name that the schema lists is always its variant, never `Unknown`.
+fn canonical(name: StatsProvider) -> StatsProvider {
+    let Ok(canonical) = name.name().parse();
+    canonical
+}
+
+struct Callbacks<Q, S> {
+    query: Q,
+    schemas: S,
+}
+
+impl<Q, S> Provider for Callbacks<Q, S>
+where
+    Q: Fn(&StatsQuery<'_>, &mut dyn StatsSink) -> Result<(), ProviderError> + Send + Sync,
+    S: Fn(&mut dyn SchemaSink) -> Result<(), ProviderError> + Send + Sync,
+{
+    fn query(
+        &self,
+        query: &StatsQuery<'_>,
+        sink: &mut dyn StatsSink,
+    ) -> Result<(), ProviderError> {
+        (self.query)(query, sink)
+    }
+
+    fn schemas(&self, sink: &mut dyn SchemaSink) -> Result<(), ProviderError> {
+        (self.schemas)(sink)
+    }
+}
+
+/// Stands between a provider and the sink, so that a client gets what it asked
+/// for whatever the provider writes.
+struct Guard<'a> {
+    query: &'a StatsQuery<'a>,
+    sink: &'a mut dyn ResultsSink,
+    state: GuardState,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum GuardState {
+    NoResult,
+    Passing,
+    Dropping,
+    Misused,
+}
+
+impl Guard<'_> {
+    fn passes(&mut self, name: &str) -> bool {
+        match self.state {
+            GuardState::Passing => self.query.wants_name(name),
+            GuardState::NoResult => {
+                self.state = GuardState::Misused;
+                false
+            }
+            GuardState::Dropping | GuardState::Misused => false,
+        }
+    }
+}
+
+impl StatsSink for Guard<'_> {
+    fn result(&mut self, qom_path: Option<&str>) {
+        let wanted = *self.query.target() != StatsTarget::Vcpu
+            || qom_path.is_none_or(|path| self.query.wants_vcpu(path));
+        if self.state != GuardState::Misused {
+            self.state = if wanted { GuardState::Passing } else { GuardState::Dropping };
+        }
+        if self.state == GuardState::Passing {
+            self.sink.result(qom_path);
+        }
+    }
+
+    fn scalar(&mut self, name: &str, value: u64) {
+        if self.passes(name) {
+            self.sink.scalar(name, value);
+        }
+    }
+
+    fn boolean(&mut self, name: &str, value: bool) {
+        if self.passes(name) {
+            self.sink.boolean(name, value);
+        }
+    }
+
+    fn histogram(&mut self, name: &str, buckets: &[u64]) {
+        if self.passes(name) {
+            self.sink.histogram(name, buckets);
+        }
+    }
+}
+
+/// Adds the statistics of one object, in typed form, to a sink. A list of
+/// `stats` is in the order of the wire: a histogram's highest bucket first.
+pub fn add_stats_entry(sink: &mut dyn StatsSink, qom_path: Option<&str>, stats: &[Stats]) {
+    sink.result(qom_path);
+    for Stats { name, value } in stats {
+        match value {
+            StatsValue::Scalar(value) => sink.scalar(name, *value),
+            StatsValue::Boolean(value) => sink.boolean(name, *value),
+            StatsValue::List(values) => {
+                let lowest_first: Vec<u64> = values.iter().rev().copied().collect();
+                sink.histogram(name, &lowest_first);
+            }
+        }
+    }
+}
+
+/// Adds the schema of one target, in typed form, to a sink.
+pub fn add_stats_schema(sink: &mut dyn SchemaSink, target: StatsTarget, stats: &[StatsSchemaValue]) {
+    sink.schema(target);
+    for stat in stats {
+        sink.stat(stat);
+    }
+}

@@ -1,0 +1,163 @@
+//! Results and schemas as JSON text, straight into a reply.
+//!
+//! In: what providers write. Out: a JSON array at the end of a buffer, equal
+//! to what the typed results encode to. Nothing is allocated per statistic.
+
+use qapi::stats::{StatsProvider, StatsSchemaValue, StatsTarget};
+use qapi::wire::{Encode, Writer};
+
+use super::{ResultsSink, SchemasSink, WireValue, wire_value};
+use crate::provider::{SchemaSink, StatsSink};
+
+/// Writes results. Call [`finish`](Self::finish) behind the last one.
+#[derive(Debug)]
+pub struct JsonResults<'b, 'a> {
+    out: &'b mut Writer<'a>,
+    provider: StatsProvider,
+    open: Option<OpenResult>,
+    any_result: bool,
+}
+
+/// A result whose statistics are being written.
+#[derive(Clone, Copy, Debug)]
+struct OpenResult {
+    /// Where it begins, with the comma before it.
+    mark: usize,
+    any_stat: bool,
+}
+
+impl<'b, 'a> JsonResults<'b, 'a> {
+    /// Begins the array of results.
+    pub fn new(out: &'b mut Writer<'a>) -> Self {
+        out.raw(b"[");
+        Self { out, provider: StatsProvider::Kvm, open: None, any_result: false }
+    }
+
+    /// Ends the array of results.
+    pub fn finish(mut self) {
+        self.close();
+        self.out.raw(b"]");
+    }
+
+    /// Ends the open result, or takes it back if it holds no statistic.
+    fn close(&mut self) {
+        match self.open.take() {
+            Some(OpenResult { any_stat: true, .. }) => {
+                self.out.raw(b"]}");
+                self.any_result = true;
+            }
+            Some(OpenResult { mark, any_stat: false }) => self.out.truncate(mark),
+            None => {}
+        }
+    }
+
+    fn stat(&mut self, name: &str) {
+        if let Some(open) = &mut self.open {
+            let before: &[u8] = if open.any_stat { b", {\"name\": " } else { b"{\"name\": " };
+            open.any_stat = true;
+            self.out.raw(before);
+            self.out.string(name);
+            self.out.raw(b", \"value\": ");
+        }
+    }
+}
+
+impl ResultsSink for JsonResults<'_, '_> {
+    fn provider(&mut self, name: &StatsProvider) {
+        self.provider.clone_from(name);
+    }
+}
+
+impl StatsSink for JsonResults<'_, '_> {
+    fn result(&mut self, qom_path: Option<&str>) {
+        self.close();
+        self.open = Some(OpenResult { mark: self.out.mark(), any_stat: false });
+        self.out.raw(if self.any_result { b", {\"provider\": " } else { b"{\"provider\": " });
+        self.out.string(self.provider.name());
+        if let Some(qom_path) = qom_path {
+            self.out.raw(b", \"qom-path\": ");
+            self.out.string(qom_path);
+        }
+        self.out.raw(b", \"stats\": [");
+    }
+
+    fn scalar(&mut self, name: &str, value: u64) {
+        self.stat(name);
+        self.out.integer(value);
+        self.out.raw(b"}");
+    }
+
+    fn boolean(&mut self, name: &str, value: bool) {
+        self.stat(name);
+        self.out.boolean(value);
+        self.out.raw(b"}");
+    }
+
+    fn histogram(&mut self, name: &str, buckets: &[u64]) {
+        self.stat(name);
+        match wire_value(buckets) {
+            WireValue::Scalar(value) => self.out.integer(value),
+            WireValue::List(values) => {
+                let mut array = self.out.array();
+                for value in values {
+                    array.slot().integer(*value);
+                }
+                array.end();
+            }
+        }
+        self.out.raw(b"}");
+    }
+}
+
+/// Writes schemas. Call [`finish`](Self::finish) behind the last one.
+#[derive(Debug)]
+pub struct JsonSchemas<'b, 'a> {
+    out: &'b mut Writer<'a>,
+    provider: StatsProvider,
+    any_schema: bool,
+    any_stat: bool,
+}
+
+impl<'b, 'a> JsonSchemas<'b, 'a> {
+    /// Begins the array of schemas.
+    pub fn new(out: &'b mut Writer<'a>) -> Self {
+        out.raw(b"[");
+        Self { out, provider: StatsProvider::Kvm, any_schema: false, any_stat: false }
+    }
+
+    /// Ends the array of schemas.
+    pub fn finish(self) {
+        self.out.raw(if self.any_schema { b"]}]" } else { b"]" });
+    }
+}
+
+impl SchemasSink for JsonSchemas<'_, '_> {
+    fn provider(&mut self, name: &StatsProvider) {
+        self.provider.clone_from(name);
+    }
+
+    fn as_schema_sink(&mut self) -> &mut dyn SchemaSink {
+        self
+    }
+}
+
+impl SchemaSink for JsonSchemas<'_, '_> {
+    fn schema(&mut self, target: StatsTarget) {
+        self.out.raw(if self.any_schema { b"]}, " } else { b"" });
+        self.out.raw(b"{\"provider\": ");
+        self.out.string(self.provider.name());
+        self.out.raw(b", \"target\": ");
+        self.out.string(target.name());
+        self.out.raw(b", \"stats\": [");
+        self.any_schema = true;
+        self.any_stat = false;
+    }
+
+    fn stat(&mut self, stat: &StatsSchemaValue) {
+        if self.any_schema {
+            self.out.raw(if self.any_stat { b", " } else { b"" });
+            stat.encode(self.out);
+            self.any_stat = true;
+        }
+    }
+}

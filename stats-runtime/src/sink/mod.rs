@@ -1,0 +1,44 @@
+//! The two sinks behind every query: typed results, and JSON text.
+//!
+//! In: what the registry lets through. Out: `Vec<StatsResult>`, or bytes in a
+//! reply. Both say the same: a property test holds them against each other.
+
+mod json;
+mod typed;
+
+use qapi::stats::StatsProvider;
+
+pub use json::{JsonResults, JsonSchemas};
+pub use typed::{TypedResults, TypedSchemas};
+
+use crate::provider::{SchemaSink, StatsSink};
+
+/// A sink that takes the results of several providers, one after the other.
+pub trait ResultsSink: StatsSink {
+    /// What follows comes from this provider.
+    fn provider(&mut self, name: &StatsProvider);
+}
+
+/// A sink that takes the schemas of several providers, one after the other.
+pub trait SchemasSink: SchemaSink {
+    /// What follows comes from this provider.
+    fn provider(&mut self, name: &StatsProvider);
+
+    /// The part that a provider sees.
+    fn as_schema_sink(&mut self) -> &mut dyn SchemaSink;
+}
+
+/// A value as it goes on the wire: the one place where a histogram is turned
+/// round, so that its highest bucket comes first, as in every QEMU release.
+enum WireValue<'a> {
+    Scalar(u64),
+    List(std::iter::Rev<std::slice::Iter<'a, u64>>),
+}
+
+fn wire_value(buckets: &[u64]) -> WireValue<'_> {
+    match buckets {
+        // QEMU looks at the size, not at the type.
+        [single] => WireValue::Scalar(*single),
+        _ => WireValue::List(buckets.iter().rev()),
+    }
+}

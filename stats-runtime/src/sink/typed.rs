@@ -1,0 +1,123 @@
+//! Results and schemas as values of the generated types.
+//!
+//! In: what providers write. Out: vectors, in the order of the wire.
+
+use qapi::stats::{
+    Stats, StatsProvider, StatsResult, StatsSchema, StatsSchemaValue, StatsTarget, StatsValue,
+};
+
+use super::{ResultsSink, SchemasSink, WireValue, wire_value};
+use crate::provider::{SchemaSink, StatsSink};
+
+/// Collects results.
+#[derive(Clone, Debug)]
+pub struct TypedResults {
+    provider: StatsProvider,
+    results: Vec<StatsResult>,
+}
+
+impl Default for TypedResults {
+    fn default() -> Self {
+        Self { provider: StatsProvider::Kvm, results: Vec::new() }
+    }
+}
+
+impl TypedResults {
+    /// The results that hold a statistic, in the order in which they came.
+    #[must_use]
+    pub fn into_results(mut self) -> Vec<StatsResult> {
+        self.drop_empty();
+        self.results
+    }
+
+    fn drop_empty(&mut self) {
+        self.results.pop_if(|last| last.stats.is_empty());
+    }
+
+    fn push(&mut self, name: &str, value: StatsValue) {
+        // The registry's guard lets no statistic through without a result.
+        if let Some(result) = self.results.last_mut() {
+            result.stats.push(Stats { name: name.to_owned(), value });
+        }
+    }
+}
+
+impl ResultsSink for TypedResults {
+    fn provider(&mut self, name: &StatsProvider) {
+        self.provider = name.clone();
+    }
+}
+
+impl StatsSink for TypedResults {
+    fn result(&mut self, qom_path: Option<&str>) {
+        self.drop_empty();
+        self.results.push(StatsResult {
+            provider: self.provider.clone(),
+            qom_path: qom_path.map(str::to_owned),
+            stats: Vec::new(),
+        });
+    }
+
+    fn scalar(&mut self, name: &str, value: u64) {
+        self.push(name, StatsValue::Scalar(value));
+    }
+
+    fn boolean(&mut self, name: &str, value: bool) {
+        self.push(name, StatsValue::Boolean(value));
+    }
+
+    fn histogram(&mut self, name: &str, buckets: &[u64]) {
+        let value = match wire_value(buckets) {
+            WireValue::Scalar(value) => StatsValue::Scalar(value),
+            WireValue::List(values) => StatsValue::List(values.copied().collect()),
+        };
+        self.push(name, value);
+    }
+}
+
+/// Collects schemas.
+#[derive(Clone, Debug)]
+pub struct TypedSchemas {
+    provider: StatsProvider,
+    schemas: Vec<StatsSchema>,
+}
+
+impl Default for TypedSchemas {
+    fn default() -> Self {
+        Self { provider: StatsProvider::Kvm, schemas: Vec::new() }
+    }
+}
+
+impl TypedSchemas {
+    /// The schemas in the order in which they came.
+    #[must_use]
+    pub fn into_schemas(self) -> Vec<StatsSchema> {
+        self.schemas
+    }
+}
+
+impl SchemasSink for TypedSchemas {
+    fn provider(&mut self, name: &StatsProvider) {
+        self.provider = name.clone();
+    }
+
+    fn as_schema_sink(&mut self) -> &mut dyn SchemaSink {
+        self
+    }
+}
+
+impl SchemaSink for TypedSchemas {
+    fn schema(&mut self, target: StatsTarget) {
+        self.schemas.push(StatsSchema {
+            provider: self.provider.clone(),
+            target,
+            stats: Vec::new(),
+        });
+    }
+
+    fn stat(&mut self, stat: &StatsSchemaValue) {
+        if let Some(schema) = self.schemas.last_mut() {
+            schema.stats.push(stat.clone());
+        }
+    }
+}

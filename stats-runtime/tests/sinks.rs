@@ -1,0 +1,146 @@
+//! The typed results and the JSON text say the same, whatever a provider
+//! writes and a client asks for.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use qapi::stats::{
+    StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsSchemaValue, StatsTarget,
+    StatsType, StatsUnit, StatsVCPUFilter,
+};
+use qapi::wire::{Writer, to_json};
+use stats_runtime::sink::{JsonResults, JsonSchemas};
+use stats_runtime::{Provider, ProviderError, Registry, SchemaSink, StatsQuery, StatsSink};
+
+/// What a provider writes, as data.
+#[derive(Clone, Debug)]
+struct Script {
+    objects: Vec<(Option<String>, Vec<(String, Value)>)>,
+    schemas: Vec<(StatsTarget, Vec<StatsSchemaValue>)>,
+}
+
+#[derive(Clone, Debug)]
+enum Value {
+    Scalar(u64),
+    Boolean(bool),
+    Histogram(Vec<u64>),
+}
+
+impl Provider for Script {
+    fn query(&self, _: &StatsQuery<'_>, sink: &mut dyn StatsSink) -> Result<(), ProviderError> {
+        for (qom_path, stats) in &self.objects {
+            sink.result(qom_path.as_deref());
+            for (name, value) in stats {
+                match value {
+                    Value::Scalar(value) => sink.scalar(name, *value),
+                    Value::Boolean(value) => sink.boolean(name, *value),
+                    Value::Histogram(buckets) => sink.histogram(name, buckets),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn schemas(&self, sink: &mut dyn SchemaSink) -> Result<(), ProviderError> {
+        for (target, stats) in &self.schemas {
+            sink.schema(target.clone());
+            stats.iter().for_each(|stat| sink.stat(stat));
+        }
+        Ok(())
+    }
+}
+
+/// Few names, so that filters hit; some need escapes.
+fn name() -> impl Strategy<Value = String> {
+    prop::sample::select(vec!["exits", "halt", "a\"b\\c", "é\u{1}", ""]).prop_map(str::to_owned)
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<u64>().prop_map(Value::Scalar),
+        any::<bool>().prop_map(Value::Boolean),
+        prop::collection::vec(any::<u64>(), 0..5).prop_map(Value::Histogram),
+    ]
+}
+
+fn target() -> impl Strategy<Value = StatsTarget> {
+    prop::sample::select(StatsTarget::ALL)
+}
+
+fn schema_value() -> impl Strategy<Value = StatsSchemaValue> {
+    (
+        name(),
+        prop::sample::select(StatsType::ALL),
+        prop::option::of(prop::sample::select(StatsUnit::ALL)),
+        prop::option::of(any::<i8>()),
+        any::<i16>(),
+        prop::option::of(any::<u32>()),
+    )
+        .prop_map(|(name, type_, unit, base, exponent, bucket_size)| StatsSchemaValue {
+            name,
+            type_,
+            unit,
+            base,
+            exponent,
+            bucket_size,
+        })
+}
+
+fn script() -> impl Strategy<Value = Script> {
+    let stats = prop::collection::vec((name(), value()), 0..4);
+    let objects = prop::collection::vec((prop::option::of(name()), stats), 0..4);
+    let schemas = prop::collection::vec((target(), prop::collection::vec(schema_value(), 0..4)), 0..3);
+    (objects, schemas).prop_map(|(objects, schemas)| Script { objects, schemas })
+}
+
+fn provider_name() -> impl Strategy<Value = StatsProvider> {
+    prop::sample::select(vec!["kvm", "cryptodev", "xyz", "abc"])
+        .prop_map(|name| name.parse().unwrap())
+}
+
+fn filter() -> impl Strategy<Value = StatsFilter> {
+    let names = || prop::option::of(prop::collection::vec(name(), 0..3));
+    let request =
+        (provider_name(), names()).prop_map(|(provider, names)| StatsRequest { provider, names });
+    let branch = prop_oneof![
+        Just(StatsFilterBranch::Vm),
+        Just(StatsFilterBranch::Cryptodev),
+        names().prop_map(|vcpus| StatsFilterBranch::Vcpu(StatsVCPUFilter { vcpus })),
+    ];
+    (branch, prop::option::of(prop::collection::vec(request, 0..3)))
+        .prop_map(|(target, providers)| StatsFilter { target, providers })
+}
+
+proptest! {
+    #[test]
+    fn typed_and_json_results_are_equal(
+        scripts in prop::collection::vec((provider_name(), script()), 0..4),
+        filter in filter(),
+    ) {
+        let registry = Registry::new();
+        for (name, script) in scripts {
+            // A name drawn twice is refused; the rest still counts.
+            let _ = registry.register(name, Arc::new(script));
+        }
+        let mut text = Vec::new();
+        let mut writer = Writer::new(&mut text);
+        let mut json = JsonResults::new(&mut writer);
+        registry.query_into(&filter, &mut json).unwrap();
+        json.finish();
+        let results = registry.query(&filter).unwrap();
+        prop_assert_eq!(String::from_utf8(text).unwrap(), to_json(&results));
+        prop_assert!(results.iter().all(|result| !result.stats.is_empty()));
+
+        for only in [None, Some(StatsProvider::Kvm)] {
+            let mut text = Vec::new();
+            let mut writer = Writer::new(&mut text);
+            let mut json = JsonSchemas::new(&mut writer);
+            registry.schemas_into(only.as_ref(), &mut json).unwrap();
+            json.finish();
+            let schemas = registry.schemas(only.as_ref()).unwrap();
+            prop_assert_eq!(String::from_utf8(text).unwrap(), to_json(&schemas));
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The command line's arguments.
+//!
+//! In: words. Out: what is to be done, every value checked.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use qapi::stats::StatsTarget;
+
+use crate::endpoint::Endpoint;
+
+/// Statistics of virtual machines, without a shell on the host.
+///
+/// vmstats asks a monitor (ours, or a QEMU's) over QMP what it counts and what
+/// the counts are now. To see it work on this machine: `vmstats demo`.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Boot a tiny guest and show its statistics as they change
+    Demo(Demo),
+    /// Serve recorded stats files as if they were live
+    Serve(Serve),
+    /// Ask a monitor for statistics
+    Query(Query),
+    /// Ask a monitor what its statistics mean
+    Schemas(Schemas),
+    /// Decode a copy of a KVM binary stats file
+    Decode(Decode),
+}
+
+/// Boot a tiny guest and show its statistics as they change.
+///
+/// The guest does a little port I/O on each vCPU and sleeps until its timer
+/// wakes it, about a thousand times a second. Its monitor listens on a Unix
+/// socket that only you can connect to; the numbers shown are asked for there,
+/// as any client would. Without access to /dev/kvm a recorded pair of stats
+/// files is served instead, and nothing moves.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// How many vCPUs the guest has
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub vcpus: u16,
+    /// How many seconds to show statistics for [default: 5, with --hold 0]
+    #[arg(long, value_name = "S")]
+    pub seconds: Option<u64>,
+    /// Where the monitor listens [default: in a fresh private folder]
+    #[arg(long, value_name = "PATH")]
+    pub qmp: Option<PathBuf>,
+    /// What the VM is called
+    #[arg(long, value_name = "NAME", default_value = "demo")]
+    pub name: String,
+    /// Serve until SIGINT or SIGTERM; the first line printed is the socket's path
+    #[arg(long)]
+    pub hold: bool,
+    /// Let only the first K vCPUs run [default: all]
+    #[arg(long, value_name = "K")]
+    pub running: Option<u16>,
+}
+
+/// Serve recorded stats files as if they were live.
+///
+/// DIR holds vm.bin and vcpu0.bin, vcpu1.bin and so on: copies of what a stats
+/// file descriptor gives, read from offset 0. The first line printed is the
+/// socket's path. Serves until SIGINT or SIGTERM.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The folder with the recorded files
+    #[arg(long, value_name = "DIR")]
+    pub replay: PathBuf,
+    /// Where the monitor listens [default: in a fresh private folder]
+    #[arg(long, value_name = "PATH")]
+    pub qmp: Option<PathBuf>,
+    /// What the VM is called
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// How to reach a monitor, and how to print its answer.
+#[derive(Debug, Args)]
+pub struct Asking {
+    /// The monitor: a socket's path, unix:PATH or tcp:HOST:PORT
+    #[arg(value_name = "ENDPOINT")]
+    pub endpoint: Endpoint,
+    /// How to print: `json` is exactly the value that the monitor returns
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// How many seconds to wait for the monitor
+    #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
+    pub timeout: Duration,
+}
+
+/// Ask a monitor for statistics.
+#[derive(Debug, Args)]
+pub struct Query {
+    #[command(flatten)]
+    pub asking: Asking,
+    /// What the statistics are about
+    #[arg(long)]
+    pub target: Target,
+    /// Ask only this provider; may be given several times
+    #[arg(long = "provider", value_name = "P")]
+    pub providers: Vec<String>,
+    /// Ask only for these statistics
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub names: Option<Vec<String>>,
+    /// Ask only about the vCPU at this QOM path; may be given several times
+    #[arg(long = "vcpu", value_name = "PATH")]
+    pub vcpus: Vec<String>,
+}
+
+/// Ask a monitor what its statistics mean.
+#[derive(Debug, Args)]
+pub struct Schemas {
+    #[command(flatten)]
+    pub asking: Asking,
+    /// Ask only about this provider
+    #[arg(long, value_name = "P")]
+    pub provider: Option<String>,
+}
+
+/// Decode a copy of a KVM binary stats file.
+///
+/// Prints {"results": [...], "schemas": [...]}, as query-stats and
+/// query-stats-schemas would return them.
+#[derive(Debug, Args)]
+pub struct Decode {
+    /// The copy: what a stats file descriptor gives, read from offset 0
+    #[arg(value_name = "IMAGE")]
+    pub image: PathBuf,
+    /// What the statistics are about
+    #[arg(long, value_enum)]
+    pub target: KvmTarget,
+    /// The QOM path to put in the result
+    #[arg(long, value_name = "P")]
+    pub qom_path: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Table,
+    Json,
+}
+
+/// A target of the schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Target {
+    Vm,
+    Vcpu,
+    Cryptodev,
+}
+
+/// A target that KVM has statistics of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KvmTarget {
+    Vm,
+    Vcpu,
+}
+
+impl From<Target> for StatsTarget {
+    fn from(target: Target) -> Self {
+        match target {
+            Target::Vm => Self::Vm,
+            Target::Vcpu => Self::Vcpu,
+            Target::Cryptodev => Self::Cryptodev,
+        }
+    }
+}
+
+impl From<KvmTarget> for StatsTarget {
+    fn from(target: KvmTarget) -> Self {
+        match target {
+            KvmTarget::Vm => Self::Vm,
+            KvmTarget::Vcpu => Self::Vcpu,
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>().map(Duration::try_from_secs_f64) {
+        Ok(Ok(duration)) if !duration.is_zero() => Ok(duration),
+        _ => Err("expected a number of seconds above 0".to_owned()),
+    }
+}

@@ -1,0 +1,171 @@
+//! `vmstats demo`: a guest, its monitor, and a client that watches it.
+//!
+//! In: arguments. Out: what a client sees, second by second. The client knows
+//! nothing but the socket.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use qapi::stats::commands::QueryStatsSchemas;
+use qapi::stats::{StatsSchema, StatsTarget};
+use stats_runtime::kvm::KvmProvider;
+
+use crate::cli::Demo;
+use crate::client::Client;
+use crate::endpoint::Endpoint;
+use crate::failure::Failure;
+use crate::guest::{Guest, GuestConfig, GuestError};
+use crate::host::{Ending, Vm};
+use crate::monitor::Served;
+use crate::watch::{Snapshot, Watch};
+use crate::{replay, table};
+
+/// How long the demo's own monitor may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long statistics are shown for if nothing is said.
+const SECONDS_DEFAULT: u64 = 5;
+
+/// Runs `vmstats demo`.
+///
+/// # Errors
+///
+/// A guest that does not boot although KVM is there, a socket that cannot be
+/// bound, a monitor that does not answer.
+pub fn run(arguments: &Demo, out: &mut dyn Write) -> Result<(), Failure> {
+    let ending = Ending::listen()?;
+    let machine = Machine::start(arguments)?;
+    let vm = Vm::new(Some(arguments.name.clone()), machine.qom_paths(), &ending);
+    let served = Served::start(arguments.qmp.as_deref(), machine.provider(), vm)?;
+    let seconds = match (arguments.seconds, arguments.hold) {
+        (Some(seconds), _) => seconds,
+        (None, true) => 0,
+        (None, false) => SECONDS_DEFAULT,
+    };
+    if arguments.hold {
+        writeln!(out, "{}", served.path().display())?;
+    }
+    introduce(out, &machine, &served)?;
+    if seconds > 0 || !arguments.hold {
+        show(out, &served, &machine, seconds, &ending)?;
+    }
+    out.flush()?;
+    if arguments.hold {
+        ending.wait();
+    }
+    // The clients first, then what they look at.
+    drop(served);
+    machine.stop()
+}
+
+/// What has statistics: a live guest, or a record of one.
+enum Machine {
+    Live(Guest),
+    Recorded { replay: Arc<KvmProvider>, qom_paths: Vec<String>, why: GuestError },
+}
+
+impl Machine {
+    fn start(arguments: &Demo) -> Result<Self, Failure> {
+        let running = arguments.running.unwrap_or(arguments.vcpus);
+        if running > arguments.vcpus {
+            return Err(Failure::usage(format!(
+                "--running {running} is more than --vcpus {}",
+                arguments.vcpus
+            )));
+        }
+        let config = GuestConfig { vcpus: arguments.vcpus.into(), running: running.into() };
+        match Guest::boot(config) {
+            Ok(guest) => Ok(Self::Live(guest)),
+            Err(why) if why.is_kvm_unavailable() => {
+                let replay = replay::recorded()?;
+                Ok(Self::Recorded {
+                    replay: Arc::new(replay.provider),
+                    qom_paths: replay.qom_paths,
+                    why,
+                })
+            }
+            Err(error) => Err(Failure::other(error.to_string())),
+        }
+    }
+
+    fn provider(&self) -> Arc<KvmProvider> {
+        match self {
+            Self::Live(guest) => Arc::clone(guest.provider()),
+            Self::Recorded { replay, .. } => Arc::clone(replay),
+        }
+    }
+
+    fn qom_paths(&self) -> Vec<String> {
+        match self {
+            Self::Live(guest) => guest.qom_paths().to_vec(),
+            Self::Recorded { qom_paths, .. } => qom_paths.clone(),
+        }
+    }
+
+    fn stop(self) -> Result<(), Failure> {
+        match self {
+            Self::Live(guest) => guest.stop().map_err(|error| Failure::other(error.to_string())),
+            Self::Recorded { .. } => Ok(()),
+        }
+    }
+}
+
+fn introduce(out: &mut dyn Write, machine: &Machine, served: &Served) -> io::Result<()> {
+    match machine {
+        Machine::Live(guest) => {
+            let (vcpus, running) = (guest.vcpus(), guest.running());
+            writeln!(out, "A guest with {vcpus} vCPU(s), {running} running, on KVM.")?;
+        }
+        Machine::Recorded { why, .. } => {
+            writeln!(out, "No live guest: {why}.")?;
+            writeln!(out, "Replaying recorded stats files instead; none of it will move.")?;
+        }
+    }
+    writeln!(out, "Its monitor: {}\n", served.path().display())
+}
+
+/// Connects as any client would, and prints what there is and how it changes.
+fn show(
+    out: &mut dyn Write,
+    served: &Served,
+    machine: &Machine,
+    seconds: u64,
+    ending: &Ending,
+) -> Result<(), Failure> {
+    let mut client = Client::connect(&Endpoint::Unix(served.path().to_owned()), TIMEOUT)?;
+    let version = client.version();
+    let triple = &version.qemu;
+    writeln!(
+        out,
+        "Monitor version {}.{}.{} ({})",
+        triple.major, triple.minor, triple.micro, version.package
+    )?;
+    let schemas = client.execute(&QueryStatsSchemas { provider: None })?;
+    summarize(out, &schemas)?;
+    let mut watch = Watch::new(schemas, Snapshot::take(&mut client)?);
+    if matches!(machine, Machine::Recorded { .. }) {
+        return Ok(watch.print_values(out)?);
+    }
+    let begin = Instant::now();
+    for second in 1..=seconds {
+        let next = begin + Duration::from_secs(second);
+        if ending.wait_timeout(next.saturating_duration_since(Instant::now())) {
+            break;
+        }
+        let heading = format!("after {second} s");
+        table::heading(out, &heading)?;
+        watch.advance(Snapshot::take(&mut client)?, out)?;
+    }
+    Ok(())
+}
+
+fn summarize(out: &mut dyn Write, schemas: &[StatsSchema]) -> io::Result<()> {
+    for schema in schemas {
+        let histograms = schema.stats.iter().filter(|stat| stat.is_histogram()).count();
+        let of = if schema.target == StatsTarget::Vcpu { "of each vCPU" } else { "of the VM" };
+        let (count, provider) = (schema.stats.len(), &schema.provider);
+        writeln!(out, "  {provider}: {count} statistics {of}, {histograms} of them histograms")?;
+    }
+    writeln!(out)
+}

@@ -1,0 +1,75 @@
+//! Recorded stats files, served as if they were live.
+//!
+//! In: a folder with `vm.bin`, `vcpu0.bin`, `vcpu1.bin` and so on. Out: a KVM
+//! provider that reads them as it reads stats fds.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use stats_runtime::kvm::KvmProvider;
+
+use crate::failure::Failure;
+use crate::host::qom_path;
+
+/// A stats file of a VM and of one vCPU, recorded from this program's guest,
+/// for machines without KVM.
+const RECORDED: [(&str, &[u8]); 2] = [
+    ("vm.bin", include_bytes!("../recorded/vm.bin")),
+    ("vcpu0.bin", include_bytes!("../recorded/vcpu0.bin")),
+];
+
+/// A provider over recorded files, and the vCPUs' QOM paths.
+#[derive(Debug)]
+pub struct Replay {
+    /// The provider.
+    pub provider: KvmProvider,
+    /// The QOM paths in the order of the files' numbers.
+    pub qom_paths: Vec<String>,
+}
+
+/// Opens the recorded files of a folder.
+///
+/// # Errors
+///
+/// The file that cannot be opened or is no stats file, and why.
+pub fn open(folder: &Path) -> Result<Replay, Failure> {
+    let cannot = |path: &Path, why: &dyn std::fmt::Display| {
+        Failure::other(format!("{}: {why}", path.display()))
+    };
+    let path = folder.join("vm.bin");
+    let vm = File::open(&path).map_err(|error| cannot(&path, &error))?;
+    let provider = KvmProvider::new();
+    provider.set_vm_fd(OwnedFd::from(vm)).map_err(|error| cannot(&path, &error))?;
+    let mut qom_paths = Vec::new();
+    for index in 0.. {
+        let path = folder.join(format!("vcpu{index}.bin"));
+        let vcpu = match File::open(&path) {
+            Ok(vcpu) => vcpu,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+            Err(error) => return Err(cannot(&path, &error)),
+        };
+        let qom_path = qom_path(index);
+        provider
+            .add_vcpu_fd(qom_path.as_str(), OwnedFd::from(vcpu))
+            .map_err(|error| cannot(&path, &error))?;
+        qom_paths.push(qom_path);
+    }
+    Ok(Replay { provider, qom_paths })
+}
+
+/// Opens the files that were recorded from this program's guest.
+///
+/// # Errors
+///
+/// What writing them into a temporary folder says.
+pub fn recorded() -> Result<Replay, Failure> {
+    let cannot = |error| Failure::other(format!("cannot unpack the recorded files: {error}"));
+    let folder = tempfile::tempdir().map_err(cannot)?;
+    for (name, bytes) in RECORDED {
+        fs::write(folder.path().join(name), bytes).map_err(cannot)?;
+    }
+    // The files stay open when the folder is gone.
+    open(folder.path())
+}

@@ -1,0 +1,133 @@
+//! What moved between two looks at a VM's statistics.
+//!
+//! In: a client's snapshots. Out: the counters that moved, with their rates.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::Instant;
+
+use qapi::stats::commands::QueryStats;
+use qapi::stats::{
+    StatsFilter, StatsFilterBranch, StatsProvider, StatsSchema, StatsTarget, StatsType,
+    StatsVCPUFilter,
+};
+
+use crate::client::{Client, ClientError};
+use crate::table;
+
+/// Every statistic of the VM and, summed up, of its vCPUs at one moment.
+#[derive(Debug)]
+pub struct Snapshot {
+    taken: Instant,
+    values: BTreeMap<Key, u64>,
+}
+
+/// Target, provider and name.
+type Key = (StatsTarget, StatsProvider, String);
+
+impl Snapshot {
+    /// Asks a monitor.
+    ///
+    /// # Errors
+    ///
+    /// What the monitor or the connection to it says.
+    pub fn take(client: &mut Client) -> Result<Self, ClientError> {
+        let taken = Instant::now();
+        let mut values = BTreeMap::new();
+        let vcpu = StatsFilterBranch::Vcpu(StatsVCPUFilter { vcpus: None });
+        for target in [StatsFilterBranch::Vm, vcpu] {
+            let tag = target.tag();
+            let results = client.execute(&QueryStats(StatsFilter { target, providers: None }))?;
+            for result in results {
+                for stat in result.stats {
+                    let key = (tag.clone(), result.provider.clone(), stat.name);
+                    let sum: &mut u64 = values.entry(key).or_default();
+                    *sum = sum.saturating_add(stat.value.total());
+                }
+            }
+        }
+        Ok(Self { taken, values })
+    }
+}
+
+/// Compares each snapshot with the one before.
+#[derive(Debug)]
+pub struct Watch {
+    schemas: Vec<StatsSchema>,
+    last: Snapshot,
+}
+
+impl Watch {
+    /// Begins with a first snapshot.
+    #[must_use]
+    pub fn new(schemas: Vec<StatsSchema>, first: Snapshot) -> Self {
+        Self { schemas, last: first }
+    }
+
+    /// Takes the next snapshot, and prints the counters that moved.
+    ///
+    /// # Errors
+    ///
+    /// What writing says.
+    pub fn advance(&mut self, next: Snapshot, out: &mut dyn Write) -> io::Result<()> {
+        let seconds = next.taken.duration_since(self.last.taken).as_secs_f64();
+        let mut moved = table::columns(&["", "NAME", "VALUE", "PER SECOND", "UNIT"]);
+        table::right_align(&mut moved, 2);
+        table::right_align(&mut moved, 3);
+        for (key, value) in &next.values {
+            let before = self.last.values.get(key).copied().unwrap_or_default();
+            if *value == before {
+                continue;
+            }
+            let (target, _, name) = key;
+            let (counts, unit) = self.meaning(key);
+            // A counter that goes back has been reset: it has no rate.
+            let rate = match value.checked_sub(before) {
+                Some(difference) if counts => per_second(difference, seconds),
+                Some(_) => String::new(),
+                None => "reset".to_owned(),
+            };
+            moved.add_row([target.to_string(), name.clone(), value.to_string(), rate, unit]);
+        }
+        self.last = next;
+        if moved.is_empty() {
+            return writeln!(out, "nothing moved\n");
+        }
+        writeln!(out, "{moved}\n")
+    }
+
+    /// Prints everything that is not 0, for a VM that does not move.
+    ///
+    /// # Errors
+    ///
+    /// What writing says.
+    pub fn print_values(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        let mut values = table::columns(&["", "NAME", "VALUE", "UNIT"]);
+        table::right_align(&mut values, 2);
+        for (key, value) in self.last.values.iter().filter(|(_, value)| **value != 0) {
+            let (target, _, name) = key;
+            let (_, unit) = self.meaning(key);
+            values.add_row([target.to_string(), name.clone(), value.to_string(), unit]);
+        }
+        writeln!(out, "{values}")
+    }
+
+    /// Whether the number counts up, and what it is measured in.
+    fn meaning(&self, (target, provider, name): &Key) -> (bool, String) {
+        let schema = self
+            .schemas
+            .iter()
+            .find(|schema| schema.provider == *provider && schema.target == *target);
+        let stat = schema.and_then(|schema| schema.stats.iter().find(|stat| stat.name == *name));
+        match stat {
+            Some(stat) if stat.is_histogram() => (true, "samples".to_owned()),
+            Some(stat) => (stat.type_ == StatsType::Cumulative, stat.quantity().to_string()),
+            None => (false, String::new()),
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate is rounded anyway")]
+fn per_second(difference: u64, seconds: f64) -> String {
+    format!("{:.0}", difference as f64 / seconds)
+}
