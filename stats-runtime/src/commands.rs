@@ -64,15 +64,15 @@ impl Monitor {
 
 impl CommandSet for Monitor {
     fn commands(&self) -> Vec<&'static qapi::wire::command::CommandInfo> {
-        qapi::Dispatcher(self).commands()
+        qapi::COMMANDS.to_vec()
     }
 
     fn command(&self, name: &str) -> Option<&'static qapi::wire::command::CommandInfo> {
-        qapi::Dispatcher(self).command(name)
+        qapi::command(name)
     }
 
     fn execute(&self, call: Call<'_>, reply: &mut Writer<'_>) -> Result<(), Error> {
-        qapi::Dispatcher(self).execute(call, reply)
+        qapi::execute(self, call, reply)
     }
 }
 

@@ -104,7 +104,7 @@ impl Client {
     pub fn execute<R: Request>(&mut self, request: &R) -> Result<R::Reply, ClientError> {
         let value = self.execute_raw(request)?;
         from_value(value, &Context::tolerant())
-            .map_err(|error| ClientError::Protocol(format!("the reply to {}: {error}", R::NAME)))
+            .map_err(|error| ClientError::Protocol(format!("the reply to {}: {error}", R::INFO.name)))
     }
 
     /// Executes a command, and leaves the reply as it is.
@@ -186,7 +186,7 @@ impl<R: Request> Encode for Envelope<'_, R> {
 
 impl<R: Request> EncodeMembers for Envelope<'_, R> {
     fn encode_members(&self, out: &mut ObjectWriter<'_, '_>) {
-        out.member("execute", R::NAME);
+        out.member("execute", R::INFO.name);
         out.name("arguments").members(self.0);
     }
 }

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use crate::diag::{DefinitionKind, Diagnostics, Key, Problem, Site, Subject};
-use crate::load::{Item, ModuleIndex, Pragmas, Program};
+use crate::load::{Item, ModuleIndex, Pragmas};
 use crate::schema::Cond;
 use crate::source::Span;
 use crate::syntax::{DocBlock, Object, SectionKind, ValueKind};
@@ -236,7 +236,9 @@ fn definition<'s>(
             definition: Some((kind, name.text.as_ref().into())),
             ..site
         },
-        free_names: pragmas.member_name_exceptions.contains(name.text.as_ref()),
+        // Arguments of commands and data of events have no exceptions.
+        free_names: !matches!(kind, DefinitionKind::Command | DefinitionKind::Event)
+            && pragmas.member_name_exceptions.contains(name.text.as_ref()),
         diagnostics,
     };
     let named = name::definition(&name, &mut scope, pragmas);
@@ -296,13 +298,4 @@ fn documentation(
         report(Problem::DocOnlyForCommands(tag), section.span);
     }
     lowered
-}
-
-/// The definitions of a program.
-pub(crate) fn lower_program<'s>(
-    program: Program<'s>,
-    diagnostics: &mut Diagnostics,
-) -> (Vec<String>, Vec<DefItem<'s>>, Pragmas) {
-    let items = lower(program.items, &program.pragmas, diagnostics);
-    (program.modules, items, program.pragmas)
 }

@@ -5,10 +5,12 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{attributes, deserialize, docs};
+use super::{attributes, docs};
+use crate::rust::Prelude;
 use crate::rust::plan::AlternatePlan;
 
-pub(super) fn alternate(plan: &AlternatePlan) -> TokenStream {
+pub(super) fn alternate(plan: &AlternatePlan, std: &Prelude) -> TokenStream {
+    let result = &std.result;
     let ident = &plan.head.ident;
     let wire_name = &plan.head.wire;
     let attributes = attributes(&plan.head, &quote!());
@@ -18,7 +20,6 @@ pub(super) fn alternate(plan: &AlternatePlan) -> TokenStream {
     });
     let idents: Vec<_> = plan.branches.iter().map(|branch| &branch.ident).collect();
     let kinds = plan.branches.iter().map(|branch| &branch.kind);
-    let deserialize = deserialize(ident);
     quote! {
         #attributes
         pub enum #ident {
@@ -30,7 +31,7 @@ pub(super) fn alternate(plan: &AlternatePlan) -> TokenStream {
                 match value.kind() {
                     #(wire::Kind::#kinds => wire::Decode::decode(value, at).map(Self::#idents),)*
                     #[allow(unreachable_patterns)]
-                    _ => ::core::result::Result::Err(at.invalid_alternate(#wire_name)),
+                    _ => Err(at.invalid_alternate(#wire_name)),
                 }
             }
         }
@@ -47,13 +48,13 @@ pub(super) fn alternate(plan: &AlternatePlan) -> TokenStream {
             fn serialize<S: wire::serde::Serializer>(
                 &self,
                 to: S,
-            ) -> ::core::result::Result<S::Ok, S::Error> {
+            ) -> #result<S::Ok, S::Error> {
                 match self {
                     #(Self::#idents(value) => value.serialize(to),)*
                 }
             }
         }
 
-        #deserialize
+        wire::deserialize!(#ident);
     }
 }

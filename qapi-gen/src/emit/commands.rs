@@ -6,14 +6,15 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::{deprecated, docs, object_traits, structs};
+use super::{deprecated, docs, structs};
+use crate::rust::Prelude;
 use crate::rust::plan::{Arguments, CommandPlan, Handler, ModulePlan};
 
 pub(super) fn commands(plan: &ModulePlan) -> TokenStream {
     if plan.commands.is_empty() {
         return quote!();
     }
-    let requests = plan.commands.iter().map(request);
+    let requests = plan.commands.iter().map(|command| request(command, &plan.prelude));
     let handlers = plan.commands.iter().map(handler);
     let arms = plan.commands.iter().map(arm);
     let requests_summary = format!(" The requests of `{}`, as a client sends them.", plan.file);
@@ -49,19 +50,19 @@ pub(super) fn commands(plan: &ModulePlan) -> TokenStream {
         ) -> wire::Result<()> {
             match call.name {
                 #(#arms)*
-                _ => ::core::result::Result::Err(call.not_found()),
+                _ => Err(call.not_found()),
             }
         }
     }
 }
 
 /// The struct that a client fills in.
-fn request(plan: &CommandPlan) -> TokenStream {
+fn request(plan: &CommandPlan, std: &Prelude) -> TokenStream {
     let ident = &plan.request;
     let docs = docs(&plan.docs);
     let deprecated = deprecated(plan.deprecated);
     let exact = if plan.exact { quote!(Eq, Hash,) } else { quote!() };
-    let body = body(ident, &plan.arguments);
+    let body = body(ident, &plan.arguments, std);
     let default = match &plan.arguments {
         Arguments::None | Arguments::Inline { default: true, .. } => quote!(Default),
         Arguments::Inline { .. } | Arguments::Named { .. } => quote!(),
@@ -76,9 +77,10 @@ fn request(plan: &CommandPlan) -> TokenStream {
         #[derive(Clone, Debug, PartialEq, #exact #default)]
         #body
 
-        impl #ident {
-            /// What the schema says of the command.
-            pub const INFO: wire::command::CommandInfo = wire::command::CommandInfo {
+        impl wire::command::Request for #ident {
+            type Reply = #reply;
+
+            const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
                 name: #wire_name,
                 allow_oob: #allow_oob,
                 allow_preconfig: #allow_preconfig,
@@ -87,27 +89,20 @@ fn request(plan: &CommandPlan) -> TokenStream {
                 features: &[#(#features),*],
             };
         }
-
-        impl wire::command::Request for #ident {
-            const NAME: &'static str = #wire_name;
-            type Reply = #reply;
-        }
     }
 }
 
 /// The struct of a request's arguments or an event's data, with its traits.
-pub(super) fn body(ident: &Ident, arguments: &Arguments) -> TokenStream {
+pub(super) fn body(ident: &Ident, arguments: &Arguments, std: &Prelude) -> TokenStream {
     match arguments {
         Arguments::None => {
-            let members = structs::members(ident, &[]);
-            let object = object_traits(ident);
-            quote!(pub struct #ident {} #members #object)
+            let members = structs::members(ident, &[], std);
+            quote!(pub struct #ident {} #members wire::object!(#ident);)
         }
         Arguments::Inline { fields, .. } => {
             let definitions = fields.iter().map(structs::field);
-            let members = structs::members(ident, fields);
-            let object = object_traits(ident);
-            quote!(pub struct #ident { #(#definitions)* } #members #object)
+            let members = structs::members(ident, fields, std);
+            quote!(pub struct #ident { #(#definitions)* } #members wire::object!(#ident);)
         }
         Arguments::Named { inner, .. } => quote! {
             pub struct #ident(
@@ -189,7 +184,7 @@ fn arm(plan: &CommandPlan) -> TokenStream {
                 #no_arguments
                 server.#method(#(#argument),*)?;
                 wire::Encode::encode(&wire::command::Empty {}, reply);
-                ::core::result::Result::Ok(())
+                Ok(())
             }
         },
         Handler::Typed | Handler::Raw => quote! {
@@ -197,7 +192,7 @@ fn arm(plan: &CommandPlan) -> TokenStream {
                 #no_arguments
                 let value = server.#method(#(#argument),*)?;
                 wire::Encode::encode(&value, reply);
-                ::core::result::Result::Ok(())
+                Ok(())
             }
         },
     }

@@ -5,18 +5,26 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{attributes, deprecated, deserialize, docs};
+use super::{attributes, deprecated, docs};
+use crate::rust::Prelude;
 use crate::rust::plan::EnumPlan;
 
-pub(super) fn enumeration(plan: &EnumPlan) -> TokenStream {
-    let definition = definition(plan);
-    let tables = tables(plan);
-    let strings = strings(plan);
-    let codec = codec(plan);
-    quote!(#definition #tables #strings #codec)
+pub(super) fn enumeration(plan: &EnumPlan, std: &Prelude) -> TokenStream {
+    let definition = definition(plan, std);
+    let tables = tables(plan, std);
+    let from_str = from_str(plan, std);
+    let decode = decode(plan, std);
+    let ident = &plan.head.ident;
+    quote! {
+        #definition
+        #tables
+        #from_str
+        #decode
+        wire::enumeration!(#ident);
+    }
 }
 
-fn definition(plan: &EnumPlan) -> TokenStream {
+fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     let ident = &plan.head.ident;
     let copy = if plan.unknown.is_none() { quote!(Copy,) } else { quote!() };
     let attributes = attributes(&plan.head, &quote!(PartialOrd, Ord, #copy));
@@ -25,11 +33,12 @@ fn definition(plan: &EnumPlan) -> TokenStream {
         let deprecated = deprecated(value.deprecated);
         quote!(#docs #deprecated #ident,)
     });
+    let box_ = &std.box_;
     let unknown = plan.unknown.iter().map(|unknown| {
         quote! {
             /// A value that the schema does not list: of a newer peer, or
             /// registered at run time.
-            #unknown(::std::boxed::Box<str>),
+            #unknown(#box_<str>),
         }
     });
     quote! {
@@ -41,15 +50,16 @@ fn definition(plan: &EnumPlan) -> TokenStream {
     }
 }
 
-fn tables(plan: &EnumPlan) -> TokenStream {
+fn tables(plan: &EnumPlan, std: &Prelude) -> TokenStream {
+    let option = &std.option;
     let ident = &plan.head.ident;
     let variants: Vec<_> = plan.values.iter().map(|value| &value.ident).collect();
     let names: Vec<_> = plan.values.iter().map(|value| &value.wire).collect();
     let numbers = 0..plan.values.len();
     let (index_type, index) = if plan.unknown.is_some() {
-        let known = numbers.map(|number| quote!(::core::option::Option::Some(#number)));
+        let known = numbers.map(|number| quote!(Some(#number)));
         let arms = quote!(#(Self::#variants => #known,)*);
-        (quote!(::core::option::Option<usize>), quote!(#arms _ => ::core::option::Option::None,))
+        (quote!(#option<usize>), quote!(#arms _ => None,))
     } else {
         (quote!(usize), quote!(#(Self::#variants => #numbers,)*))
     };
@@ -79,78 +89,56 @@ fn tables(plan: &EnumPlan) -> TokenStream {
     }
 }
 
-fn strings(plan: &EnumPlan) -> TokenStream {
+fn from_str(plan: &EnumPlan, std: &Prelude) -> TokenStream {
+    let result = &std.result;
     let ident = &plan.head.ident;
     let variants: Vec<_> = plan.values.iter().map(|value| &value.ident).collect();
     let names: Vec<_> = plan.values.iter().map(|value| &value.wire).collect();
     let (error, unlisted) = match &plan.unknown {
         Some(unknown) => (
             quote!(::core::convert::Infallible),
-            quote!(::core::result::Result::Ok(Self::#unknown(name.into()))),
+            quote!(Ok(Self::#unknown(name.into()))),
         ),
         None => (
             quote!(wire::UnknownValue),
-            quote!(::core::result::Result::Err(wire::UnknownValue::new(name))),
+            quote!(Err(wire::UnknownValue::new(name))),
         ),
     };
     quote! {
         impl ::core::str::FromStr for #ident {
             type Err = #error;
 
-            fn from_str(name: &str) -> ::core::result::Result<Self, Self::Err> {
+            fn from_str(name: &str) -> #result<Self, Self::Err> {
                 match name {
-                    #(#names => ::core::result::Result::Ok(Self::#variants),)*
+                    #(#names => Ok(Self::#variants),)*
                     _ => #unlisted,
                 }
-            }
-        }
-
-        impl ::core::fmt::Display for #ident {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                f.pad(self.name())
             }
         }
     }
 }
 
-fn codec(plan: &EnumPlan) -> TokenStream {
+fn decode(plan: &EnumPlan, std: &Prelude) -> TokenStream {
+    let string = &std.string;
     let ident = &plan.head.ident;
     let wire_name = &plan.head.wire;
-    let decode = if plan.unknown.is_some() {
+    let body = if plan.unknown.is_some() {
         quote! {
-            let ::core::result::Result::Ok(value) = <Self as ::core::str::FromStr>::from_str(&name);
+            let Ok(value) = name.parse::<Self>();
             if value.index().is_none() {
                 at.open_value(#wire_name, &name)?;
             }
-            ::core::result::Result::Ok(value)
+            Ok(value)
         }
     } else {
         quote!(name.parse().map_err(|_| at.invalid_value(&name)))
     };
-    let deserialize = deserialize(ident);
     quote! {
         impl wire::Decode for #ident {
             fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
-                let name = <::std::string::String as wire::Decode>::decode(value, at)?;
-                #decode
+                let name = #string::decode(value, at)?;
+                #body
             }
         }
-
-        impl wire::Encode for #ident {
-            fn encode(&self, out: &mut wire::Writer<'_>) {
-                out.string(self.name());
-            }
-        }
-
-        impl wire::serde::Serialize for #ident {
-            fn serialize<S: wire::serde::Serializer>(
-                &self,
-                to: S,
-            ) -> ::core::result::Result<S::Ok, S::Error> {
-                to.serialize_str(self.name())
-            }
-        }
-
-        #deserialize
     }
 }

@@ -7,6 +7,7 @@ use quote::quote;
 
 use super::commands::body;
 use super::{deprecated, docs};
+use crate::rust::Prelude;
 use crate::rust::plan::{Arguments, EventPlan, ModulePlan};
 
 pub(super) fn events(plan: &ModulePlan) -> TokenStream {
@@ -14,7 +15,7 @@ pub(super) fn events(plan: &ModulePlan) -> TokenStream {
         return quote!();
     }
     let summary = format!(" The events of `{}`.", plan.file);
-    let events = plan.events.iter().map(event);
+    let events = plan.events.iter().map(|event| self::event(event, &plan.prelude));
     quote! {
         #[doc = #summary]
         pub mod events {
@@ -25,12 +26,12 @@ pub(super) fn events(plan: &ModulePlan) -> TokenStream {
     }
 }
 
-fn event(plan: &EventPlan) -> TokenStream {
+fn event(plan: &EventPlan, std: &Prelude) -> TokenStream {
     let (ident, wire_name, features) = (&plan.ident, &plan.wire, &plan.features);
     let docs = docs(&plan.docs);
     let deprecated = deprecated(plan.deprecated);
     let exact = if plan.exact { quote!(Eq, Hash,) } else { quote!() };
-    let body = body(ident, &plan.data);
+    let body = body(ident, &plan.data, std);
     let has_data = !matches!(plan.data, Arguments::None);
     quote! {
         #docs

@@ -4,8 +4,8 @@
 //! here; each file writes down one kind of item.
 //!
 //! All names of `qapi-wire` are written as `wire::...`, an alias that every
-//! generated module begins with; all names of `core` and `std` in full, because
-//! a schema may define anything else.
+//! generated module begins with; those of the prelude as the plan spells them,
+//! because a schema may define an `Option` of its own; all others in full.
 
 mod alternates;
 mod commands;
@@ -41,11 +41,12 @@ pub(crate) fn files(plan: &Plan) -> Vec<File> {
 }
 
 fn module(plan: &ModulePlan) -> TokenStream {
+    let std = &plan.prelude;
     let types = plan.types.iter().map(|ty| match ty {
-        TypePlan::Enum(plan) => enums::enumeration(plan),
-        TypePlan::Struct(plan) => structs::structure(plan),
-        TypePlan::Union(plan) => unions::union(plan),
-        TypePlan::Alternate(plan) => alternates::alternate(plan),
+        TypePlan::Enum(plan) => enums::enumeration(plan, std),
+        TypePlan::Struct(plan) => structs::structure(plan, std),
+        TypePlan::Union(plan) => unions::union(plan, std),
+        TypePlan::Alternate(plan) => alternates::alternate(plan, std),
     });
     let commands = commands::commands(plan);
     let events = events::events(plan);
@@ -79,45 +80,5 @@ fn attributes(head: &Head, further_derives: &TokenStream) -> TokenStream {
         #docs
         #deprecated
         #[derive(Clone, Debug, PartialEq, #exact #further_derives)]
-    }
-}
-
-/// The encoder, the decoder and serde's traits for a type whose members can
-/// be taken out of, and put among, others.
-fn object_traits(ident: &proc_macro2::Ident) -> TokenStream {
-    quote! {
-        impl wire::Decode for #ident {
-            fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
-                wire::decode_object(value, at)
-            }
-        }
-
-        impl wire::Encode for #ident {
-            fn encode(&self, out: &mut wire::Writer<'_>) {
-                out.members(self);
-            }
-        }
-
-        impl wire::serde::Serialize for #ident {
-            fn serialize<S: wire::serde::Serializer>(
-                &self,
-                to: S,
-            ) -> ::core::result::Result<S::Ok, S::Error> {
-                wire::serde::serialize(self, to)
-            }
-        }
-    }
-}
-
-/// serde's `Deserialize`, by way of the decoder.
-fn deserialize(ident: &proc_macro2::Ident) -> TokenStream {
-    quote! {
-        impl<'de> wire::serde::Deserialize<'de> for #ident {
-            fn deserialize<D: wire::serde::Deserializer<'de>>(
-                from: D,
-            ) -> ::core::result::Result<Self, D::Error> {
-                wire::serde::deserialize(from)
-            }
-        }
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn root(plan: &Plan) -> TokenStream {
     let events = events(plan);
     quote! {
         const _: () = assert!(
-            ::qapi_wire::INTERFACE == #interface,
+            qapi_wire::INTERFACE == #interface,
             "the versions of qapi-gen and qapi-wire do not fit",
         );
 
@@ -43,7 +43,7 @@ fn commands(plan: &Plan) -> TokenStream {
         .iter()
         .flat_map(|module| module.commands.iter().map(move |command| {
             let (ident, request) = (&module.ident, &command.request);
-            quote!(#ident::commands::#request::INFO)
+            quote!(<#ident::commands::#request as qapi_wire::command::Request>::INFO)
         }))
         .collect();
     let lookup = modules.iter().flat_map(|module| &module.commands).zip(0usize..).map(|(command, index)| {
@@ -61,40 +61,57 @@ fn commands(plan: &Plan) -> TokenStream {
         impl<T: #(#idents::Commands)+* + ?Sized> Commands for T {}
 
         /// Every command of the schema, in schema order.
-        pub static COMMANDS: &[::qapi_wire::command::CommandInfo] = &[#(#requests),*];
+        pub static COMMANDS: &[&qapi_wire::command::CommandInfo] = &[#(#requests),*];
 
-        /// Finds and executes the commands of the schema.
+        /// Finds a command of the schema.
+        #[must_use]
+        pub fn command(name: &str) -> Option<&'static qapi_wire::command::CommandInfo> {
+            let index = match name {
+                #(#lookup)*
+                _ => return None,
+            };
+            COMMANDS.get(index).copied()
+        }
+
+        /// Executes a command of the schema.
+        ///
+        /// # Errors
+        ///
+        /// The error reply: arguments that do not fit, what the handler says,
+        /// or that there is no such command.
+        pub fn execute<T: Commands + ?Sized>(
+            server: &T,
+            call: qapi_wire::command::Call<'_>,
+            reply: &mut qapi_wire::Writer<'_>,
+        ) -> qapi_wire::Result<()> {
+            match call.name {
+                #(#names => #idents::execute(server, call, reply),)*
+                _ => Err(call.not_found()),
+            }
+        }
+
+        /// The commands of the schema as a set that a session can serve.
         #[derive(Clone, Copy, Debug)]
         pub struct Dispatcher<T>(
             /// What implements them.
             pub T,
         );
 
-        impl<T: Commands> ::qapi_wire::command::CommandSet for Dispatcher<T> {
-            fn commands(&self) -> ::std::vec::Vec<&'static ::qapi_wire::command::CommandInfo> {
-                COMMANDS.iter().collect()
+        impl<T: Commands> qapi_wire::command::CommandSet for Dispatcher<T> {
+            fn commands(&self) -> Vec<&'static qapi_wire::command::CommandInfo> {
+                COMMANDS.to_vec()
             }
 
-            fn command(
-                &self,
-                name: &str,
-            ) -> ::core::option::Option<&'static ::qapi_wire::command::CommandInfo> {
-                let index = match name {
-                    #(#lookup)*
-                    _ => return ::core::option::Option::None,
-                };
-                COMMANDS.get(index)
+            fn command(&self, name: &str) -> Option<&'static qapi_wire::command::CommandInfo> {
+                command(name)
             }
 
             fn execute(
                 &self,
-                call: ::qapi_wire::command::Call<'_>,
-                reply: &mut ::qapi_wire::Writer<'_>,
-            ) -> ::qapi_wire::Result<()> {
-                match call.name {
-                    #(#names => #idents::execute(&self.0, call, reply),)*
-                    _ => ::core::result::Result::Err(call.not_found()),
-                }
+                call: qapi_wire::command::Call<'_>,
+                reply: &mut qapi_wire::Writer<'_>,
+            ) -> qapi_wire::Result<()> {
+                execute(&self.0, call, reply)
             }
         }
     }
@@ -125,9 +142,9 @@ fn events(plan: &Plan) -> TokenStream {
             /// An event that the schema does not list.
             Unlisted {
                 /// Its name.
-                name: ::std::boxed::Box<str>,
+                name: Box<str>,
                 /// Its data.
-                data: ::qapi_wire::Dict,
+                data: qapi_wire::Dict,
             },
         }
 
@@ -139,11 +156,11 @@ fn events(plan: &Plan) -> TokenStream {
             /// The first member that does not fit.
             pub fn decode(
                 name: &str,
-                data: ::qapi_wire::Dict,
-                context: &::qapi_wire::Context<'_>,
-            ) -> ::qapi_wire::Result<Self> {
-                ::core::result::Result::Ok(match name {
-                    #(#names => Self::#idents(::qapi_wire::command::event_data(data, context)?),)*
+                data: qapi_wire::Dict,
+                context: &qapi_wire::Context<'_>,
+            ) -> qapi_wire::Result<Self> {
+                Ok(match name {
+                    #(#names => Self::#idents(qapi_wire::command::event_data(data, context)?),)*
                     _ => Self::Unlisted { name: name.into(), data },
                 })
             }

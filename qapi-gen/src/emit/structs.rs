@@ -6,17 +6,16 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::{attributes, deprecated, deserialize, docs, object_traits};
+use super::{attributes, deprecated, docs};
+use crate::rust::Prelude;
 use crate::rust::plan::{FieldPlan, StructPlan};
 
-pub(super) fn structure(plan: &StructPlan) -> TokenStream {
+pub(super) fn structure(plan: &StructPlan, std: &Prelude) -> TokenStream {
     let ident = &plan.head.ident;
     let default = if plan.default { quote!(Default,) } else { quote!() };
     let attributes = attributes(&plan.head, &default);
     let fields = plan.fields.iter().map(field);
-    let members = members(ident, &plan.fields);
-    let object = object_traits(ident);
-    let deserialize = deserialize(ident);
+    let members = members(ident, &plan.fields, std);
     quote! {
         #attributes
         pub struct #ident {
@@ -24,8 +23,7 @@ pub(super) fn structure(plan: &StructPlan) -> TokenStream {
         }
 
         #members
-        #object
-        #deserialize
+        wire::object!(#ident);
     }
 }
 
@@ -38,12 +36,13 @@ pub(super) fn field(plan: &FieldPlan) -> TokenStream {
 }
 
 /// The traits that take members out of, and put them among, others.
-pub(super) fn members(ident: &Ident, fields: &[FieldPlan]) -> TokenStream {
+pub(super) fn members(ident: &Ident, fields: &[FieldPlan], std: &Prelude) -> TokenStream {
+    let result = &std.result;
     if fields.is_empty() {
         return quote! {
             impl wire::DecodeMembers for #ident {
                 fn decode_members(_: &mut wire::Members<'_>) -> wire::Result<Self> {
-                    ::core::result::Result::Ok(Self {})
+                    Ok(Self {})
                 }
             }
 
@@ -55,8 +54,8 @@ pub(super) fn members(ident: &Ident, fields: &[FieldPlan]) -> TokenStream {
                 fn serialize_members<M: wire::serde::SerializeMap>(
                     &self,
                     _: &mut M,
-                ) -> ::core::result::Result<(), M::Error> {
-                    ::core::result::Result::Ok(())
+                ) -> #result<(), M::Error> {
+                    Ok(())
                 }
             }
         };
@@ -68,7 +67,7 @@ pub(super) fn members(ident: &Ident, fields: &[FieldPlan]) -> TokenStream {
     quote! {
         impl wire::DecodeMembers for #ident {
             fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-                ::core::result::Result::Ok(Self { #(#idents: #decoded,)* })
+                Ok(Self { #(#idents: #decoded,)* })
             }
         }
 
@@ -82,9 +81,9 @@ pub(super) fn members(ident: &Ident, fields: &[FieldPlan]) -> TokenStream {
             fn serialize_members<M: wire::serde::SerializeMap>(
                 &self,
                 map: &mut M,
-            ) -> ::core::result::Result<(), M::Error> {
+            ) -> #result<(), M::Error> {
                 #(#serialized)*
-                ::core::result::Result::Ok(())
+                Ok(())
             }
         }
     }
@@ -115,7 +114,7 @@ pub(super) fn serialized(plan: &FieldPlan) -> TokenStream {
     let (ident, wire_name) = (&plan.ident, &plan.wire);
     if plan.optional {
         quote! {
-            if let ::core::option::Option::Some(value) = &self.#ident {
+            if let Some(value) = &self.#ident {
                 map.serialize_entry(#wire_name, value)?;
             }
         }

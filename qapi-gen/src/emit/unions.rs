@@ -7,18 +7,23 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::{attributes, deserialize, docs, object_traits, structs};
+use super::{attributes, docs, structs};
+use crate::rust::Prelude;
 use crate::rust::plan::{UnionField, UnionPlan};
 
-pub(super) fn union(plan: &UnionPlan) -> TokenStream {
+pub(super) fn union(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     let ident = &plan.head.ident;
     let definition = definition(plan);
-    let branch_definition = branch_definition(plan);
-    let branch_codec = branch_codec(plan);
-    let members = members(plan);
-    let object = object_traits(ident);
-    let deserialize = deserialize(ident);
-    quote!(#definition #branch_definition #members #branch_codec #object #deserialize)
+    let branch_definition = branch_definition(plan, std);
+    let members = members(plan, std);
+    let branch_codec = branch_codec(plan, std);
+    quote! {
+        #definition
+        #branch_definition
+        #members
+        #branch_codec
+        wire::object!(#ident);
+    }
 }
 
 fn definition(plan: &UnionPlan) -> TokenStream {
@@ -39,10 +44,11 @@ fn definition(plan: &UnionPlan) -> TokenStream {
     }
 }
 
-fn branch_definition(plan: &UnionPlan) -> TokenStream {
+fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
+    let box_ = &std.box_;
     let branch_ident = &plan.branch_ident;
     let summary = format!(" What the discriminator of [`{}`] chooses.", plan.head.ident);
-    let exact = if plan.head.exact && plan.unknown.is_none() { quote!(Eq, Hash) } else { quote!() };
+    let exact = if plan.head.exact { quote!(Eq, Hash) } else { quote!() };
     let variants = plan.branches.iter().map(|branch| {
         let (ident, docs) = (&branch.ident, docs(&branch.docs));
         let carried = branch.ty.iter();
@@ -53,7 +59,7 @@ fn branch_definition(plan: &UnionPlan) -> TokenStream {
             /// A value that the schema does not list.
             #unknown {
                 /// The discriminator.
-                tag: ::std::boxed::Box<str>,
+                tag: #box_<str>,
                 /// The members besides the base's.
                 members: wire::Dict,
             },
@@ -99,7 +105,8 @@ fn branch_definition(plan: &UnionPlan) -> TokenStream {
 }
 
 /// The union's members: the base's, then the branch's.
-fn members(plan: &UnionPlan) -> TokenStream {
+fn members(plan: &UnionPlan, std: &Prelude) -> TokenStream {
+    let result = &std.result;
     let (ident, branch_ident, tag_ty) = (&plan.head.ident, &plan.branch_ident, &plan.tag_ty);
     // Fields may have any name, so what is decoded is held under numbers.
     let held: Vec<_> = (0..plan.fields.len()).map(|n| format_ident!("member_{n}")).collect();
@@ -135,7 +142,7 @@ fn members(plan: &UnionPlan) -> TokenStream {
             fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
                 #(#decoded)*
                 #branch
-                ::core::result::Result::Ok(Self { #(#idents: #held,)* })
+                Ok(Self { #(#idents: #held,)* })
             }
         }
 
@@ -150,7 +157,7 @@ fn members(plan: &UnionPlan) -> TokenStream {
             fn serialize_members<M: wire::serde::SerializeMap>(
                 &self,
                 map: &mut M,
-            ) -> ::core::result::Result<(), M::Error> {
+            ) -> #result<(), M::Error> {
                 #(#serialized)*
                 #(self.#tag_ident.serialize_branch(map))*
             }
@@ -159,7 +166,8 @@ fn members(plan: &UnionPlan) -> TokenStream {
 }
 
 /// How the branch is taken out of, and put among, the base's members.
-fn branch_codec(plan: &UnionPlan) -> TokenStream {
+fn branch_codec(plan: &UnionPlan, std: &Prelude) -> TokenStream {
+    let result = &std.result;
     let (branch_ident, tag_ty) = (&plan.branch_ident, &plan.tag_ty);
     let carrying: Vec<_> =
         plan.branches.iter().filter(|b| b.ty.is_some()).map(|b| &b.ident).collect();
@@ -176,7 +184,7 @@ fn branch_codec(plan: &UnionPlan) -> TokenStream {
     quote! {
         impl #branch_ident {
             fn decode_branch(tag: #tag_ty, #members: &mut wire::Members<'_>) -> wire::Result<Self> {
-                ::core::result::Result::Ok(match tag {
+                Ok(match tag {
                     #(#tag_ty::#plain => Self::#plain,)*
                     #(#tag_ty::#carrying => Self::#carrying(
                         wire::DecodeMembers::decode_members(members)?
@@ -198,9 +206,9 @@ fn branch_codec(plan: &UnionPlan) -> TokenStream {
             fn serialize_branch<M: wire::serde::SerializeMap>(
                 &self,
                 #map: &mut M,
-            ) -> ::core::result::Result<(), M::Error> {
+            ) -> #result<(), M::Error> {
                 match self {
-                    #(Self::#plain => ::core::result::Result::Ok(()),)*
+                    #(Self::#plain => Ok(()),)*
                     #(Self::#carrying(branch) => {
                         wire::serde::SerializeMembers::serialize_members(branch, map)
                     })*

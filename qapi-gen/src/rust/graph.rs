@@ -14,33 +14,47 @@ pub(super) struct TypeGraph {
     component: Vec<usize>,
     /// Types that hold a double or any value: they have no `Eq` and no `Hash`.
     inexact: BTreeSet<TypeId>,
-    /// Types that a reply or an event can carry.
-    sent_by_servers: BTreeSet<TypeId>,
+    /// Enumerations that can have values which the schema does not list.
+    open: BTreeSet<TypeId>,
 }
 
 impl TypeGraph {
-    pub(super) fn new(schema: &CheckedSchema) -> Self {
+    pub(super) fn new(schema: &CheckedSchema, open_enums: &BTreeSet<String>) -> Self {
         let held: Vec<Vec<TypeId>> =
             schema.types().map(|(id, _)| held_types(schema, id, false)).collect();
         let used: Vec<Vec<TypeId>> =
             schema.types().map(|(id, _)| held_types(schema, id, true)).collect();
-        let inexact_leaves = schema.types().filter_map(|(id, ty)| match ty.kind {
-            TypeKind::Builtin(Builtin::Number | Builtin::Any) => Some(id),
-            _ => None,
-        });
         let replies = schema.commands().filter_map(|(_, command)| command.ret);
         let events = schema.events().filter_map(|(_, event)| event.arg);
+        let sent_by_servers = closure(replies.chain(events).collect(), &used);
+        let open: BTreeSet<TypeId> = schema
+            .types()
+            .filter(|(id, ty)| {
+                matches!(ty.kind, TypeKind::Enum(_))
+                    && (sent_by_servers.contains(id) || open_enums.contains(&ty.common.name))
+            })
+            .map(|(id, _)| id)
+            .collect();
+        let inexact_leaves = schema.types().filter(|(_, ty)| match &ty.kind {
+            TypeKind::Builtin(builtin) => matches!(builtin, Builtin::Number | Builtin::Any),
+            // Its unknown branches keep members of any value.
+            TypeKind::Object(object) => {
+                object.branches.as_ref().is_some_and(|branches| open.contains(&branches.tag_type))
+            }
+            _ => false,
+        });
+        let inexact_leaves = inexact_leaves.map(|(id, _)| id).collect();
         Self {
             component: components(&held),
-            inexact: closure(inexact_leaves.collect(), &reversed(&used)),
-            sent_by_servers: closure(replies.chain(events).collect(), &used),
+            inexact: closure(inexact_leaves, &reversed(&used)),
+            open,
         }
     }
 
     /// Whether a field of type `held` within `holder` needs a box: the one
     /// contains the other.
     pub(super) fn needs_box(&self, holder: TypeId, held: TypeId) -> bool {
-        self.component.get(holder.index()) == self.component.get(held.index())
+        self.component.get(index(holder)) == self.component.get(index(held))
     }
 
     /// Whether values of the type can be compared exactly and hashed.
@@ -48,10 +62,15 @@ impl TypeGraph {
         !self.inexact.contains(&ty)
     }
 
-    /// Whether a reply or an event can carry the type.
-    pub(super) fn is_sent_by_servers(&self, ty: TypeId) -> bool {
-        self.sent_by_servers.contains(&ty)
+    /// Whether an enumeration can have values which the schema does not list:
+    /// a reply or an event can carry it, or the caller said so.
+    pub(super) fn is_open(&self, ty: TypeId) -> bool {
+        self.open.contains(&ty)
     }
+}
+
+fn index(id: TypeId) -> usize {
+    id.0 as usize
 }
 
 /// The types that a value of `id` holds within itself; with `lists` also those
@@ -85,8 +104,8 @@ fn reversed(edges: &[Vec<TypeId>]) -> Vec<Vec<TypeId>> {
     let mut reversed = vec![Vec::new(); edges.len()];
     for (from, targets) in edges.iter().enumerate() {
         for to in targets {
-            if let Some(sources) = reversed.get_mut(to.index()) {
-                sources.push(TypeId::from_index(from));
+            if let Some(sources) = reversed.get_mut(index(*to)) {
+                sources.push(TypeId::at(from));
             }
         }
     }
@@ -98,7 +117,7 @@ fn closure(start: Vec<TypeId>, edges: &[Vec<TypeId>]) -> BTreeSet<TypeId> {
     let mut reached: BTreeSet<TypeId> = start.iter().copied().collect();
     let mut pending = start;
     while let Some(id) = pending.pop() {
-        for next in edges.get(id.index()).into_iter().flatten() {
+        for next in edges.get(index(id)).into_iter().flatten() {
             if reached.insert(*next) {
                 pending.push(*next);
             }
@@ -116,11 +135,11 @@ fn components(edges: &[Vec<TypeId>]) -> Vec<usize> {
     for (number, root) in order.into_iter().rev().enumerate() {
         let mut pending = vec![root];
         while let Some(id) = pending.pop() {
-            if let Some(slot) = component.get_mut(id.index())
+            if let Some(slot) = component.get_mut(index(id))
                 && *slot == usize::MAX
             {
                 *slot = number;
-                pending.extend(against.get(id.index()).into_iter().flatten());
+                pending.extend(against.get(index(id)).into_iter().flatten());
             }
         }
     }
@@ -132,21 +151,21 @@ fn finishing_order(edges: &[Vec<TypeId>]) -> Vec<TypeId> {
     let mut seen = vec![false; edges.len()];
     for start in 0..edges.len() {
         // Each entry: a type, and how many of its edges have been followed.
-        let mut path = vec![(TypeId::from_index(start), 0)];
+        let mut path = vec![(TypeId::at(start), 0)];
         if seen.get(start).copied().unwrap_or(true) {
             continue;
         }
         while let Some((id, followed)) = path.pop() {
-            if let Some(mark) = seen.get_mut(id.index()) {
+            if let Some(mark) = seen.get_mut(index(id)) {
                 *mark = true;
             }
-            let next = edges.get(id.index()).and_then(|targets| targets.get(followed));
+            let next = edges.get(index(id)).and_then(|targets| targets.get(followed));
             let Some(next) = next else {
                 order.push(id);
                 continue;
             };
             path.push((id, followed + 1));
-            if !seen.get(next.index()).copied().unwrap_or(true) {
+            if !seen.get(index(*next)).copied().unwrap_or(true) {
                 path.push((*next, 0));
             }
         }

@@ -11,3 +11,4 @@ mod graph;
 mod ty;
 
 pub use options::Options;
+pub(crate) use ty::Prelude;

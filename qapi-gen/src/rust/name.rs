@@ -14,6 +14,8 @@ const KEYWORDS: &[&str] = &[
     "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub",
     "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type",
     "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield", "_", "",
+    // Values of the prelude, which generated code calls by these names.
+    "Err", "None", "Ok", "Some",
 ];
 
 /// A type's or a variant's name: `linear-histogram` → `LinearHistogram`,

@@ -10,7 +10,7 @@ use quote::quote;
 
 use super::graph::TypeGraph;
 use super::ty::{Place, TypeNames};
-use super::{Options, doc, name};
+use super::{Options, Prelude, doc, name};
 use crate::diag::Diagnostics;
 use crate::schema::{CheckedSchema, Common, Cond, Doc, Entity, Feature, ModuleId};
 
@@ -35,6 +35,7 @@ pub(crate) struct ModulePlan {
     /// The schema file, as the schema names it.
     pub(crate) file: String,
     pub(crate) ident: Ident,
+    pub(crate) prelude: Prelude,
     pub(crate) types: Vec<TypePlan>,
     pub(crate) commands: Vec<CommandPlan>,
     pub(crate) events: Vec<EventPlan>,
@@ -108,7 +109,7 @@ impl Plan {
         let planner = Planner {
             schema,
             options,
-            graph: TypeGraph::new(schema),
+            graph: TypeGraph::new(schema, &options.open_enums),
             names: TypeNames::new(schema, &paths),
         };
         let modules = schema
@@ -155,6 +156,7 @@ impl Planner<'_> {
         let mut plan = ModulePlan {
             file: file.to_owned(),
             ident,
+            prelude: self.names.prelude.clone(),
             types: Vec::new(),
             commands: Vec::new(),
             events: Vec::new(),

@@ -21,26 +21,42 @@ pub(super) enum Place {
     Submodule(ModuleId),
 }
 
+/// The names of the standard prelude's types, in full where the schema defines
+/// a type of the same name.
+#[derive(Clone)]
+pub(crate) struct Prelude {
+    pub(crate) box_: TokenStream,
+    pub(crate) option: TokenStream,
+    pub(crate) result: TokenStream,
+    pub(crate) string: TokenStream,
+    pub(crate) vec: TokenStream,
+}
+
+impl Prelude {
+    fn new(schema: &CheckedSchema) -> Self {
+        let defined: BTreeSet<String> =
+            schema.types().map(|(_, ty)| name::camel(&ty.common.name).to_string()).collect();
+        let choose = |short: &str, plain, full| if defined.contains(short) { full } else { plain };
+        Self {
+            box_: choose("Box", quote!(Box), quote!(::std::boxed::Box)),
+            option: choose("Option", quote!(Option), quote!(::core::option::Option)),
+            result: choose("Result", quote!(Result), quote!(::core::result::Result)),
+            string: choose("String", quote!(String), quote!(::std::string::String)),
+            vec: choose("Vec", quote!(Vec), quote!(::std::vec::Vec)),
+        }
+    }
+}
+
 /// Spells types.
 pub(super) struct TypeNames<'s> {
     schema: &'s CheckedSchema,
     paths: &'s ModulePaths,
-    /// Names of the standard prelude that the schema defines anew.
-    shadowed: BTreeSet<&'static str>,
+    pub(super) prelude: Prelude,
 }
-
-const PRELUDE: &[&str] = &["Box", "Option", "String", "Vec", "Result", "Ok", "Err", "Some", "None"];
 
 impl<'s> TypeNames<'s> {
     pub(super) fn new(schema: &'s CheckedSchema, paths: &'s ModulePaths) -> Self {
-        let shadowed = PRELUDE
-            .iter()
-            .copied()
-            .filter(|prelude| {
-                schema.types().any(|(_, ty)| name::camel(&ty.common.name) == *prelude)
-            })
-            .collect();
-        Self { schema, paths, shadowed }
+        Self { schema, paths, prelude: Prelude::new(schema) }
     }
 
     /// The Rust type for a QAPI type.
@@ -49,7 +65,7 @@ impl<'s> TypeNames<'s> {
         match &ty.kind {
             TypeKind::Builtin(builtin) => self.builtin(*builtin),
             TypeKind::Array(element) => {
-                let (vec, element) = (self.prelude("Vec"), self.ty(*element, place));
+                let (vec, element) = (&self.prelude.vec, self.ty(*element, place));
                 quote!(#vec<#element>)
             }
             TypeKind::Object(_) if ty.common.name == "q_empty" => quote!(::qapi_wire::command::Empty),
@@ -63,19 +79,19 @@ impl<'s> TypeNames<'s> {
 
     /// The type of an optional value.
     pub(super) fn option(&self, ty: &TokenStream) -> TokenStream {
-        let option = self.prelude("Option");
+        let option = &self.prelude.option;
         quote!(#option<#ty>)
     }
 
     /// The type of a boxed value.
     pub(super) fn boxed(&self, ty: &TokenStream) -> TokenStream {
-        let box_ = self.prelude("Box");
+        let box_ = &self.prelude.box_;
         quote!(#box_<#ty>)
     }
 
     fn builtin(&self, builtin: Builtin) -> TokenStream {
         match builtin {
-            Builtin::Str => self.prelude("String"),
+            Builtin::Str => self.prelude.string.clone(),
             Builtin::Number => quote!(f64),
             Builtin::Int | Builtin::Int64 => quote!(i64),
             Builtin::Int8 => quote!(i8),
@@ -88,20 +104,6 @@ impl<'s> TypeNames<'s> {
             Builtin::Bool => quote!(bool),
             Builtin::Any => quote!(::qapi_wire::Value),
             Builtin::Null => quote!(()),
-        }
-    }
-
-    fn prelude(&self, name: &'static str) -> TokenStream {
-        let shadowed = self.shadowed.contains(name);
-        match name {
-            "Box" if shadowed => quote!(::std::boxed::Box),
-            "Option" if shadowed => quote!(::std::option::Option),
-            "String" if shadowed => quote!(::std::string::String),
-            "Vec" if shadowed => quote!(::std::vec::Vec),
-            _ => {
-                let ident = name::camel(name);
-                quote!(#ident)
-            }
         }
     }
 }

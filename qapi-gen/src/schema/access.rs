@@ -65,10 +65,18 @@ impl Schema {
     /// implicit type.
     #[must_use]
     pub fn type_named(&self, name: &str) -> Option<TypeId> {
-        match self.by_name.get(name) {
-            Some(&Entity::Type(id)) => Some(id),
+        match self.entity_named(name) {
+            Some(Entity::Type(id)) => Some(id),
             _ => None,
         }
+    }
+
+    /// The definition of a name; types, commands and events share one space
+    /// of names.
+    #[must_use]
+    pub fn entity_named(&self, name: &str) -> Option<Entity> {
+        let index = *self.by_name.get(name)?;
+        self.entities.get(index as usize).copied()
     }
 
     /// What every definition has.

@@ -375,7 +375,8 @@ pub struct Schema {
     pub(crate) commands: Vec<Command>,
     pub(crate) events: Vec<Event>,
     pub(crate) entities: Vec<Entity>,
-    pub(crate) by_name: HashMap<String, Entity>,
+    /// Indices into `entities`.
+    pub(crate) by_name: HashMap<String, u32>,
     /// All documentation blocks in the order in which they were read.
     pub(crate) docs: Vec<DocRef>,
     pub(crate) pragmas: Pragmas,

@@ -73,10 +73,11 @@ impl Call<'_> {
 
 /// The arguments of a command, as a client sends them.
 pub trait Request: EncodeMembers {
-    /// The command's name.
-    const NAME: &'static str;
     /// What success returns.
     type Reply: Decode;
+
+    /// What the schema says of the command.
+    const INFO: &'static CommandInfo;
 }
 
 /// The empty object: the reply of a command that returns nothing.

@@ -32,6 +32,7 @@ mod decode;
 mod encode;
 mod error;
 pub mod json;
+mod macros;
 mod scalar;
 pub mod serde;
 mod value;

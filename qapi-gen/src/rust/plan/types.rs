@@ -159,15 +159,13 @@ impl Planner<'_> {
     /// not list; `None` if it is closed. A value may be called `unknown`.
     fn unknown_variant(&self, id: TypeId) -> Option<Ident> {
         let ty = self.schema.ty(id);
-        let is_open = self.graph.is_sent_by_servers(id)
-            || self.options.open_enums.contains(&ty.common.name);
         let TypeKind::Enum(enumeration) = &ty.kind else { return None };
         let is_free = |ident: &Ident| {
             enumeration.values.iter().all(|value| name::camel(&value.name) != *ident)
         };
         let mut candidates =
             ["unknown", "unknown-value", "not-in-schema"].into_iter().map(name::camel);
-        candidates.find(is_free).filter(|_| is_open)
+        candidates.find(is_free).filter(|_| self.graph.is_open(id))
     }
 
     fn enumeration(&self, id: TypeId, common: &Common, enumeration: &Enum) -> EnumPlan {
