@@ -207,7 +207,7 @@ impl Diagnostics {
         self.report_ranked(problem, site, Rank::default());
     }
 
-    /// Adds a problem that [`Self::sort`] is to put in its place.
+    /// Adds a problem that [`Self::sort_by_rank`] is to put in its place.
     pub(crate) fn report_ranked(&mut self, problem: Problem, site: Option<Site>, rank: Rank) {
         self.list.push(Diagnostic {
             problem,
@@ -216,9 +216,10 @@ impl Diagnostics {
         });
     }
 
-    /// Sorts by rank; what has the same rank keeps its order.
-    pub(crate) fn sort(&mut self) {
-        self.list.sort_by_key(|diagnostic| diagnostic.rank);
+    /// Sorts by what `rank` makes of the ranks; what has the same rank keeps
+    /// its order.
+    pub(crate) fn sort_by_rank(&mut self, rank: impl Fn(Rank) -> Rank) {
+        self.list.sort_by_key(|diagnostic| rank(diagnostic.rank));
     }
 
     /// Whether nothing is wrong.

@@ -1,1 +1,84 @@
-//! Placeholder
+//! Compiles QAPI schemas, the language in which QEMU describes its interface.
+//!
+//! The way through the crate is one line: files, tokens, expressions,
+//! definitions, a schema, a checked schema. [`check`] goes all of it and
+//! tells everything that is wrong, first what QEMU's own generator would say.
+//!
+//! ```
+//! use qapi_gen::{MemoryLoader, check};
+//!
+//! let files = MemoryLoader::from_iter([("a.json", "{ 'command': 'stop', 'returns': 'Oops' }")]);
+//! let outcome = check("a.json", &files);
+//! let first = outcome.diagnostics.iter().next().unwrap();
+//! assert_eq!(
+//!     first.short(&outcome.sources),
+//!     "a.json: In command 'stop':\n\
+//!      a.json:1: command's 'returns' uses unknown type 'Oops'",
+//! );
+//! ```
+
+use std::path::{Path, PathBuf};
+
+mod defs;
+pub mod diag;
+mod load;
+mod rules;
+pub mod schema;
+pub mod source;
+mod syntax;
+
+pub use load::{FsLoader, Loader, MemoryLoader};
+pub use rules::Rules;
+
+use diag::Diagnostics;
+use schema::CheckedSchema;
+use source::Sources;
+
+/// What has become of a schema.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The files, which diagnostics point into.
+    pub sources: Sources,
+    /// What is wrong; the first is what QEMU's generator reports.
+    pub diagnostics: Diagnostics,
+    /// The schema, if nothing is wrong.
+    pub schema: Option<CheckedSchema>,
+    /// Every file that was read, in order, whatever came of it.
+    pub files_read: Vec<PathBuf>,
+}
+
+/// Reads a schema and checks it.
+///
+/// Every stage reports all that it finds; if it finds anything, the later
+/// stages are left out: first all files are parsed, then each definition is
+/// looked at for itself, then all of them together.
+pub fn check(path: impl AsRef<Path>, loader: &dyn Loader) -> Outcome {
+    check_with(path, loader, Rules::default())
+}
+
+/// Reads a schema and checks it by the rules of a certain version of QEMU.
+pub fn check_with(path: impl AsRef<Path>, loader: &dyn Loader, rules: Rules) -> Outcome {
+    let sources = Sources::default();
+    let mut diagnostics = Diagnostics::default();
+    let path = path.as_ref().to_string_lossy();
+    let (program, files_read) = load::load(&path, loader, rules, &sources, &mut diagnostics);
+    let schema = lower(program, &mut diagnostics);
+    Outcome {
+        sources,
+        diagnostics,
+        schema,
+        files_read,
+    }
+}
+
+fn lower(program: load::Program<'_>, diagnostics: &mut Diagnostics) -> Option<CheckedSchema> {
+    if !diagnostics.is_empty() {
+        return None;
+    }
+    let items = defs::lower(program.items, &program.pragmas, diagnostics);
+    if !diagnostics.is_empty() {
+        return None;
+    }
+    let schema = schema::build::build(program.modules, items, program.pragmas, diagnostics);
+    schema::check::check(schema, diagnostics)
+}

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use crate::diag::{Diagnostics, Problem, Site};
+use crate::rules::Rules;
 use crate::source::{Source, Sources, Span};
 use crate::syntax::{DocBlock, Next, Object, Parser, Value, ValueKind};
 
@@ -65,11 +66,13 @@ pub(crate) enum Item<'s> {
 pub(crate) fn load<'s>(
     path: &str,
     loader: &dyn Loader,
+    rules: Rules,
     sources: &'s Sources,
     diagnostics: &mut Diagnostics,
 ) -> (Program<'s>, Vec<PathBuf>) {
     let mut load = Load {
         loader,
+        rules,
         sources,
         diagnostics,
         program: Program::default(),
@@ -114,6 +117,7 @@ struct OpenFile<'s> {
 
 struct Load<'s, 'a> {
     loader: &'a dyn Loader,
+    rules: Rules,
     sources: &'s Sources,
     diagnostics: &'a mut Diagnostics,
     program: Program<'s>,
@@ -171,13 +175,13 @@ impl<'s> Load<'s, '_> {
         };
         self.set_state(path, State::Open);
         let parser = if whole {
-            Parser::new(file, source, source.text(), self.diagnostics)
+            Parser::new(file, source, source.text(), self.rules, self.diagnostics)
         } else {
             let end = source.end();
             let span = Span { file, start: end, end };
             self.diagnostics.report_at(Problem::NotUtf8, Some(Site::exact(span)));
             // What stands before is not parsed: the rest may belong to it.
-            Parser::new(file, source, "", self.diagnostics)
+            Parser::new(file, source, "", self.rules, self.diagnostics)
         };
         Ok(OpenFile {
             parser,

@@ -32,7 +32,9 @@ pub struct Monitor {
 
 impl std::fmt::Debug for Monitor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Monitor").field("registry", &self.registry).finish_non_exhaustive()
+        f.debug_struct("Monitor")
+            .field("registry", &self.registry)
+            .finish_non_exhaustive()
     }
 }
 
@@ -96,7 +98,8 @@ impl qapi::stats::Commands for Monitor {
         reply: &mut Writer<'_>,
     ) -> Result<(), Error> {
         let mut schemas = JsonSchemas::new(reply);
-        self.registry.schemas_into(arguments.provider.as_ref(), &mut schemas)?;
+        self.registry
+            .schemas_into(arguments.provider.as_ref(), &mut schemas)?;
         schemas.finish();
         Ok(())
     }
@@ -115,7 +118,9 @@ impl qapi::control::Commands for Monitor {
     }
 
     fn query_commands(&self) -> Result<Vec<CommandInfo>, Error> {
-        let info = |info: &qapi::wire::command::CommandInfo| CommandInfo { name: info.name.to_owned() };
+        let info = |info: &qapi::wire::command::CommandInfo| CommandInfo {
+            name: info.name.to_owned(),
+        };
         Ok(self.commands().into_iter().map(info).collect())
     }
 
@@ -126,7 +131,9 @@ impl qapi::control::Commands for Monitor {
 
 impl qapi::misc::Commands for Monitor {
     fn query_name(&self) -> Result<NameInfo, Error> {
-        Ok(NameInfo { name: self.host.name() })
+        Ok(NameInfo {
+            name: self.host.name(),
+        })
     }
 
     #[cfg(feature = "hmp")]
@@ -136,6 +143,8 @@ impl qapi::misc::Commands for Monitor {
 
     #[cfg(not(feature = "hmp"))]
     fn human_monitor_command(&self, _: HumanMonitorCommand) -> Result<String, Error> {
-        Err(Error::command_not_found("This monitor was built without the human monitor"))
+        Err(Error::command_not_found(
+            "This monitor was built without the human monitor",
+        ))
     }
 }

@@ -15,7 +15,11 @@ pub trait Host: Send + Sync {
     /// interface is that of.
     fn version(&self) -> VersionInfo {
         VersionInfo {
-            qemu: VersionTriple { major: 10, minor: 2, micro: 0 },
+            qemu: VersionTriple {
+                major: 10,
+                minor: 2,
+                micro: 0,
+            },
             package: concat!("stats-runtime ", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }

@@ -30,11 +30,7 @@ pub trait Provider: Send + Sync {
     /// # Errors
     ///
     /// A description for the client, if a value cannot be had.
-    fn query(
-        &self,
-        query: &StatsQuery<'_>,
-        sink: &mut dyn StatsSink,
-    ) -> Result<(), ProviderError>;
+    fn query(&self, query: &StatsQuery<'_>, sink: &mut dyn StatsSink) -> Result<(), ProviderError>;
 
     /// Describes every statistic this provider can answer.
     ///
@@ -56,7 +52,11 @@ impl<'a> StatsQuery<'a> {
     /// A query for everything about `target`.
     #[must_use]
     pub fn all(target: &'a StatsTarget) -> Self {
-        Self { target, names: None, vcpus: None }
+        Self {
+            target,
+            names: None,
+            vcpus: None,
+        }
     }
 
     /// A query for some statistics of some vCPUs. Both lists are sorted, and
@@ -66,7 +66,11 @@ impl<'a> StatsQuery<'a> {
         names: Option<&'a [&'a str]>,
         vcpus: Option<&'a [&'a str]>,
     ) -> Self {
-        Self { target, names, vcpus }
+        Self {
+            target,
+            names,
+            vcpus,
+        }
     }
 
     /// The kind of object whose statistics are wanted.
@@ -78,13 +82,15 @@ impl<'a> StatsQuery<'a> {
     /// Whether the statistic called `name` is wanted.
     #[must_use]
     pub fn wants_name(&self, name: &str) -> bool {
-        self.names.is_none_or(|names| names.binary_search(&name).is_ok())
+        self.names
+            .is_none_or(|names| names.binary_search(&name).is_ok())
     }
 
     /// Whether the vCPU at `qom_path` is wanted.
     #[must_use]
     pub fn wants_vcpu(&self, qom_path: &str) -> bool {
-        self.vcpus.is_none_or(|vcpus| vcpus.binary_search(&qom_path).is_ok())
+        self.vcpus
+            .is_none_or(|vcpus| vcpus.binary_search(&qom_path).is_ok())
     }
 }
 

@@ -46,7 +46,11 @@ impl<'f> Selection<'f> {
                 })
                 .collect()
         });
-        Self { target: filter.target.tag(), vcpus, requests }
+        Self {
+            target: filter.target.tag(),
+            vcpus,
+            requests,
+        }
     }
 
     /// The kind of objects that are asked about.
@@ -113,11 +117,16 @@ mod tests {
     }
 
     fn check(filter: &StatsFilter, expected: &[(usize, Option<&[&str]>)]) {
-        let registered =
-            [StatsProvider::Kvm, StatsProvider::Cryptodev, StatsProvider::Unknown("xyz".into())];
+        let registered = [
+            StatsProvider::Kvm,
+            StatsProvider::Cryptodev,
+            StatsProvider::Unknown("xyz".into()),
+        ];
         let selection = Selection::new(filter);
-        let questions: Vec<_> =
-            selection.questions(&registered).map(|q| (q.index, q.names)).collect();
+        let questions: Vec<_> = selection
+            .questions(&registered)
+            .map(|q| (q.index, q.names))
+            .collect();
         assert_eq!(questions, expected);
     }
 
@@ -126,11 +135,14 @@ mod tests {
         use StatsProvider::{Cryptodev, Kvm, Unknown};
         check(&filter(None), &[(2, None), (1, None), (0, None)]);
         check(&filter(Some(&[])), &[]);
-        check(&filter(Some(&[(Kvm, None), (Unknown("xyz".into()), None)])), &[(2, None), (0, None)]);
-        check(&filter(Some(&[(Kvm, None), (Kvm, Some(&["b", "a"]))])), &[
-            (0, Some(&["a", "b"])),
-            (0, None),
-        ]);
+        check(
+            &filter(Some(&[(Kvm, None), (Unknown("xyz".into()), None)])),
+            &[(2, None), (0, None)],
+        );
+        check(
+            &filter(Some(&[(Kvm, None), (Kvm, Some(&["b", "a"]))])),
+            &[(0, Some(&["a", "b"])), (0, None)],
+        );
         check(&filter(Some(&[(Cryptodev, Some(&[]))])), &[]);
         check(&filter(Some(&[(Unknown("abc".into()), None)])), &[]);
     }
@@ -138,7 +150,9 @@ mod tests {
     #[test]
     fn no_vcpus_wanted_means_nothing_asked() {
         let mut filter = filter(None);
-        filter.target = StatsFilterBranch::Vcpu(StatsVCPUFilter { vcpus: Some(Vec::new()) });
+        filter.target = StatsFilterBranch::Vcpu(StatsVCPUFilter {
+            vcpus: Some(Vec::new()),
+        });
         check(&filter, &[]);
         filter.target = StatsFilterBranch::Vcpu(StatsVCPUFilter { vcpus: None });
         check(&filter, &[(2, None), (1, None), (0, None)]);

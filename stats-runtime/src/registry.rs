@@ -71,7 +71,10 @@ impl Registry {
         provider: Arc<dyn Provider>,
     ) -> Result<(), AlreadyRegistered> {
         let name = canonical(name);
-        let mut current = self.providers.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self
+            .providers
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if current.names.contains(&name) {
             return Err(AlreadyRegistered { name });
         }
@@ -111,7 +114,10 @@ impl Registry {
     pub fn remove(&self, name: &StatsProvider) -> bool {
         let name = canonical(name.clone());
         let removed = {
-            let mut current = self.providers.write().unwrap_or_else(PoisonError::into_inner);
+            let mut current = self
+                .providers
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
             let Some(index) = current.names.iter().position(|other| *other == name) else {
                 return false;
             };
@@ -157,10 +163,16 @@ impl Registry {
         let registered = self.snapshot();
         let selection = Selection::new(filter);
         for question in selection.questions(&registered.names) {
-            let Some((name, provider)) = registered.get(question.index) else { continue };
+            let Some((name, provider)) = registered.get(question.index) else {
+                continue;
+            };
             let query = StatsQuery::new(selection.target(), question.names, selection.vcpus());
             sink.provider(name);
-            let mut guard = Guard { query: &query, sink, state: GuardState::NoResult };
+            let mut guard = Guard {
+                query: &query,
+                sink,
+                state: GuardState::NoResult,
+            };
             provider.query(&query, &mut guard)?;
             if guard.state == GuardState::Misused {
                 return Err(ProviderError::new(format!(
@@ -207,7 +219,10 @@ impl Registry {
     }
 
     fn snapshot(&self) -> Arc<Registered> {
-        self.providers.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.providers
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -222,7 +237,11 @@ impl Registered {
 impl OpenValues for Registry {
     fn is_registered(&self, enum_name: &str, value: &str) -> bool {
         enum_name == "StatsProvider"
-            && self.snapshot().names.iter().any(|name| name.name() == value)
+            && self
+                .snapshot()
+                .names
+                .iter()
+                .any(|name| name.name() == value)
     }
 }
 
@@ -242,11 +261,7 @@ where
     Q: Fn(&StatsQuery<'_>, &mut dyn StatsSink) -> Result<(), ProviderError> + Send + Sync,
     S: Fn(&mut dyn SchemaSink) -> Result<(), ProviderError> + Send + Sync,
 {
-    fn query(
-        &self,
-        query: &StatsQuery<'_>,
-        sink: &mut dyn StatsSink,
-    ) -> Result<(), ProviderError> {
+    fn query(&self, query: &StatsQuery<'_>, sink: &mut dyn StatsSink) -> Result<(), ProviderError> {
         (self.query)(query, sink)
     }
 
@@ -289,7 +304,11 @@ impl StatsSink for Guard<'_> {
         let wanted = *self.query.target() != StatsTarget::Vcpu
             || qom_path.is_none_or(|path| self.query.wants_vcpu(path));
         if self.state != GuardState::Misused {
-            self.state = if wanted { GuardState::Passing } else { GuardState::Dropping };
+            self.state = if wanted {
+                GuardState::Passing
+            } else {
+                GuardState::Dropping
+            };
         }
         if self.state == GuardState::Passing {
             self.sink.result(qom_path);
@@ -332,7 +351,11 @@ pub fn add_stats_entry(sink: &mut dyn StatsSink, qom_path: Option<&str>, stats: 
 }
 
 /// Adds the schema of one target, in typed form, to a sink.
-pub fn add_stats_schema(sink: &mut dyn SchemaSink, target: StatsTarget, stats: &[StatsSchemaValue]) {
+pub fn add_stats_schema(
+    sink: &mut dyn SchemaSink,
+    target: StatsTarget,
+    stats: &[StatsSchemaValue],
+) {
     sink.schema(target);
     for stat in stats {
         sink.stat(stat);

@@ -20,7 +20,10 @@ fn xyz() -> StatsProvider {
 }
 
 fn vm() -> StatsFilter {
-    StatsFilter { target: StatsFilterBranch::Vm, providers: None }
+    StatsFilter {
+        target: StatsFilterBranch::Vm,
+        providers: None,
+    }
 }
 
 /// Answers `value` for the VM.
@@ -53,7 +56,9 @@ impl Provider for Constant {
 fn a_new_name_is_queried_filtered_and_listed() {
     let registry = Registry::new();
     assert!(!registry.is_registered("StatsProvider", "xyz"));
-    registry.register(StatsProvider::Kvm, Arc::new(Constant(1))).unwrap();
+    registry
+        .register(StatsProvider::Kvm, Arc::new(Constant(1)))
+        .unwrap();
     registry.register(xyz(), Arc::new(Constant(2))).unwrap();
     assert!(registry.is_registered("StatsProvider", "xyz"));
     assert!(!registry.is_registered("StatsTarget", "xyz"));
@@ -62,7 +67,10 @@ fn a_new_name_is_queried_filtered_and_listed() {
     let providers = |results: Vec<qapi::stats::StatsResult>| -> Vec<StatsProvider> {
         results.into_iter().map(|result| result.provider).collect()
     };
-    assert_eq!(providers(registry.query(&vm()).unwrap()), [xyz(), StatsProvider::Kvm]);
+    assert_eq!(
+        providers(registry.query(&vm()).unwrap()),
+        [xyz(), StatsProvider::Kvm]
+    );
     let listed = registry.schemas(None).unwrap();
     let listed: Vec<_> = listed.into_iter().map(|schema| schema.provider).collect();
     assert_eq!(listed, [xyz(), StatsProvider::Kvm]);
@@ -70,15 +78,25 @@ fn a_new_name_is_queried_filtered_and_listed() {
 
     assert!(registry.remove(&xyz()));
     assert!(!registry.remove(&xyz()));
-    assert_eq!(providers(registry.query(&vm()).unwrap()), [StatsProvider::Kvm]);
+    assert_eq!(
+        providers(registry.query(&vm()).unwrap()),
+        [StatsProvider::Kvm]
+    );
 }
 
 #[test]
 fn a_name_can_be_taken_once() {
     let registry = Registry::new();
-    registry.register(StatsProvider::Kvm, Arc::new(Constant(1))).unwrap();
-    let taken = registry.register(StatsProvider::Kvm, Arc::new(Constant(2))).unwrap_err();
-    assert_eq!(taken.to_string(), "a provider called 'kvm' is registered already");
+    registry
+        .register(StatsProvider::Kvm, Arc::new(Constant(1)))
+        .unwrap();
+    let taken = registry
+        .register(StatsProvider::Kvm, Arc::new(Constant(2)))
+        .unwrap_err();
+    assert_eq!(
+        taken.to_string(),
+        "a provider called 'kvm' is registered already"
+    );
     // The same name in another spelling of the type is the same name.
     let spelled = StatsProvider::Unknown("kvm".into());
     assert!(registry.register(spelled, Arc::new(Constant(2))).is_err());
@@ -87,7 +105,9 @@ fn a_name_can_be_taken_once() {
 #[test]
 fn a_failing_provider_fails_the_request_and_leaves_nothing() {
     let registry = Registry::new();
-    registry.register(StatsProvider::Kvm, Arc::new(Constant(1))).unwrap();
+    registry
+        .register(StatsProvider::Kvm, Arc::new(Constant(1)))
+        .unwrap();
     registry
         .add_stats_callbacks(
             xyz(),
@@ -99,7 +119,10 @@ fn a_failing_provider_fails_the_request_and_leaves_nothing() {
             |_| Err(ProviderError::new("no schema")),
         )
         .unwrap();
-    assert_eq!(registry.query(&vm()).unwrap_err().to_string(), "the device is gone");
+    assert_eq!(
+        registry.query(&vm()).unwrap_err().to_string(),
+        "the device is gone"
+    );
     assert_eq!(registry.schemas(None).unwrap_err().to_string(), "no schema");
     assert!(registry.schemas(Some(&StatsProvider::Kvm)).is_ok());
 }
@@ -125,8 +148,14 @@ fn a_statistic_of_no_object_is_the_providers_fault() {
 #[test]
 fn typed_entries_keep_the_order_of_the_wire() {
     let stats = vec![
-        Stats { name: "a".to_owned(), value: StatsValue::List(vec![3, 2, 1]) },
-        Stats { name: "b".to_owned(), value: StatsValue::Boolean(true) },
+        Stats {
+            name: "a".to_owned(),
+            value: StatsValue::List(vec![3, 2, 1]),
+        },
+        Stats {
+            name: "b".to_owned(),
+            value: StatsValue::Boolean(true),
+        },
     ];
     let registry = Registry::new();
     let given = stats.clone();
@@ -155,7 +184,9 @@ fn a_provider_can_remove_itself_while_it_runs() {
             move |_, sink| {
                 if let Some(registry) = inner.upgrade() {
                     assert!(registry.remove(&xyz()));
-                    registry.register(StatsProvider::Kvm, Arc::new(Constant(7))).unwrap();
+                    registry
+                        .register(StatsProvider::Kvm, Arc::new(Constant(7)))
+                        .unwrap();
                 }
                 sink.result(None);
                 sink.scalar("last", 1);
@@ -178,11 +209,7 @@ fn a_provider_removed_during_a_query_is_dropped_after_it() {
         dropped: Arc<AtomicBool>,
     }
     impl Provider for Slow {
-        fn query(
-            &self,
-            _: &StatsQuery<'_>,
-            sink: &mut dyn StatsSink,
-        ) -> Result<(), ProviderError> {
+        fn query(&self, _: &StatsQuery<'_>, sink: &mut dyn StatsSink) -> Result<(), ProviderError> {
             self.entered.wait();
             self.removed.wait();
             assert!(!self.dropped.load(Ordering::SeqCst));
@@ -223,7 +250,9 @@ fn a_provider_removed_during_a_query_is_dropped_after_it() {
 #[test]
 fn queries_and_changes_run_at_once() {
     let registry = Registry::new();
-    registry.register(StatsProvider::Kvm, Arc::new(Constant(1))).unwrap();
+    registry
+        .register(StatsProvider::Kvm, Arc::new(Constant(1)))
+        .unwrap();
     let queries = AtomicUsize::new(0);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -26,7 +26,9 @@ fn ask(stream: &UnixStream, request: &str) -> String {
 /// Byte by byte, so that nothing beyond the line is taken.
 fn read_line(stream: &UnixStream) -> String {
     let mut line = String::new();
-    BufReader::with_capacity(1, stream).read_line(&mut line).unwrap();
+    BufReader::with_capacity(1, stream)
+        .read_line(&mut line)
+        .unwrap();
     line
 }
 
@@ -35,15 +37,25 @@ fn several_clients_are_served_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("qmp.sock");
     let mut server = start(&path);
-    let clients: Vec<UnixStream> = (0..5).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    let clients: Vec<UnixStream> = (0..5)
+        .map(|_| UnixStream::connect(&path).unwrap())
+        .collect();
     for client in &clients {
         assert!(read_line(client).starts_with("{\"QMP\": "));
     }
     for client in clients.iter().rev() {
-        assert_eq!(ask(client, "{'execute': 'qmp_capabilities'}"), "{\"return\": {}}\r\n");
+        assert_eq!(
+            ask(client, "{'execute': 'qmp_capabilities'}"),
+            "{\"return\": {}}\r\n"
+        );
     }
-    assert_eq!(ask(&clients[0], "{'execute': 'query-stats', 'arguments': {'target': 'vm'}}"),
-        "{\"return\": []}\r\n");
+    assert_eq!(
+        ask(
+            &clients[0],
+            "{'execute': 'query-stats', 'arguments': {'target': 'vm'}}"
+        ),
+        "{\"return\": []}\r\n"
+    );
     // A half-closed client still gets its answers, then the end.
     clients[1].shutdown(std::net::Shutdown::Write).unwrap();
     assert_eq!(read_line(&clients[1]), "");
@@ -64,7 +76,11 @@ fn the_socket_is_its_owners_only_whatever_the_umask() {
         listener.unwrap();
         let metadata = std::fs::symlink_metadata(&path).unwrap();
         assert!(metadata.file_type().is_socket());
-        assert_eq!(metadata.permissions().mode() & 0o777, 0o600 & !mask, "{mask:o}");
+        assert_eq!(
+            metadata.permissions().mode() & 0o777,
+            0o600 & !mask,
+            "{mask:o}"
+        );
     }
 }
 
@@ -74,9 +90,15 @@ fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
     let path = folder.path().join("qmp.sock");
     drop(UnixListener::bind(&path).unwrap());
     let server = start(&path);
-    assert_eq!(bind_private(&path).unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+    assert_eq!(
+        bind_private(&path).unwrap_err().kind(),
+        std::io::ErrorKind::AddrInUse
+    );
     drop(server);
     std::fs::write(&path, "a file that is no socket").unwrap();
-    assert_eq!(bind_private(&path).unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+    assert_eq!(
+        bind_private(&path).unwrap_err().kind(),
+        std::io::ErrorKind::AddrInUse
+    );
     assert!(bind_private(&folder.path().join("x".repeat(200))).is_err());
 }

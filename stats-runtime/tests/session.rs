@@ -9,9 +9,7 @@ use proptest::prelude::*;
 use qapi::stats::StatsProvider;
 use qapi::stats::StatsTarget;
 use qapi::wire::command::{Call, CommandInfo, CommandSet, Event};
-use qapi::wire::{
-    DecodeMembers, EncodeMembers, Error, Members, ObjectWriter, Writer, json,
-};
+use qapi::wire::{DecodeMembers, EncodeMembers, Error, Members, ObjectWriter, Writer, json};
 use stats_runtime::qmp::{Limits, Session, Timestamp};
 use stats_runtime::{Host, Monitor, NoHost, ProviderError, Registry};
 
@@ -108,65 +106,104 @@ fn negotiation_comes_first_and_once() {
     let bogus = b"{'execute': 'qmp_capabilities', 'arguments': {'enable': ['bogus']}}";
     let answer = generic("", "Parameter 'null' does not accept value 'bogus'");
     assert_eq!(converse(&[bogus]), answer + "\r\n");
-    check("{'execute': 'qmp_capabilities', 'id': 1}", &[
-        "{\"id\": 1, \"error\": {\"class\": \"CommandNotFound\", \"desc\": \"Capabilities \
+    check(
+        "{'execute': 'qmp_capabilities', 'id': 1}",
+        &[
+            "{\"id\": 1, \"error\": {\"class\": \"CommandNotFound\", \"desc\": \"Capabilities \
          negotiation is already complete, command ignored\"}}",
-    ]);
+        ],
+    );
 }
 
 #[test]
 fn ids_of_any_type_come_back() {
-    for id in ["1", "\"x\"", "null", "[1, {\"a\": true}]", "1.5", "18446744073709551615"] {
-        check(&format!("{{'execute': 'query-name', 'id': {id}}}"), &[&format!(
-            "{{\"return\": {{}}, \"id\": {id}}}"
-        )]);
-        check(&format!("{{'id': {id}}}"), &[&generic(
-            &format!("\"id\": {id}, "),
-            "QMP input lacks member 'execute'",
-        )]);
+    for id in [
+        "1",
+        "\"x\"",
+        "null",
+        "[1, {\"a\": true}]",
+        "1.5",
+        "18446744073709551615",
+    ] {
+        check(
+            &format!("{{'execute': 'query-name', 'id': {id}}}"),
+            &[&format!("{{\"return\": {{}}, \"id\": {id}}}")],
+        );
+        check(
+            &format!("{{'id': {id}}}"),
+            &[&generic(
+                &format!("\"id\": {id}, "),
+                "QMP input lacks member 'execute'",
+            )],
+        );
     }
 }
 
 #[test]
 fn malformed_requests() {
     check("{}", &[&generic("", "QMP input lacks member 'execute'")]);
-    check("[] 1 ", &[
-        &generic("", "QMP input must be a JSON object"),
-        &generic("", "QMP input must be a JSON object"),
-    ]);
-    check("{'execute': 1}", &[&generic("", "QMP input member 'execute' must be a string")]);
-    check("{'execute': 'x', 'arguments': null}", &[&generic(
-        "",
-        "QMP input member 'arguments' must be an object",
-    )]);
-    check("{'execute': 'x', 'control': 1}", &[&generic(
-        "",
-        "QMP input member 'control' is unexpected",
-    )]);
-    check("{'exec-oob': 'x'}", &[&generic("", "QMP input member 'exec-oob' is unexpected")]);
-    check("{'execute': 'nosuch', 'id': 1}", &[
-        "{\"id\": 1, \"error\": {\"class\": \"CommandNotFound\", \"desc\": \"The command nosuch \
+    check(
+        "[] 1 ",
+        &[
+            &generic("", "QMP input must be a JSON object"),
+            &generic("", "QMP input must be a JSON object"),
+        ],
+    );
+    check(
+        "{'execute': 1}",
+        &[&generic("", "QMP input member 'execute' must be a string")],
+    );
+    check(
+        "{'execute': 'x', 'arguments': null}",
+        &[&generic(
+            "",
+            "QMP input member 'arguments' must be an object",
+        )],
+    );
+    check(
+        "{'execute': 'x', 'control': 1}",
+        &[&generic("", "QMP input member 'control' is unexpected")],
+    );
+    check(
+        "{'exec-oob': 'x'}",
+        &[&generic("", "QMP input member 'exec-oob' is unexpected")],
+    );
+    check(
+        "{'execute': 'nosuch', 'id': 1}",
+        &[
+            "{\"id\": 1, \"error\": {\"class\": \"CommandNotFound\", \"desc\": \"The command nosuch \
          has not been found\"}}",
-    ]);
-    check("{'a': 1, 'a': 2}", &[&generic("", "JSON parse error, duplicate key")]);
-    check("\u{1b}{'execute': 'query-name'}", &[
-        &generic("", "JSON parse error, stray '\\u001B'"),
-        "{\"return\": {}}",
-    ]);
+        ],
+    );
+    check(
+        "{'a': 1, 'a': 2}",
+        &[&generic("", "JSON parse error, duplicate key")],
+    );
+    check(
+        "\u{1b}{'execute': 'query-name'}",
+        &[
+            &generic("", "JSON parse error, stray '\\u001B'"),
+            "{\"return\": {}}",
+        ],
+    );
 }
 
 #[test]
 fn statistics() {
-    let query = |arguments: &str| {
-        format!("{{'execute': 'query-stats', 'arguments': {arguments}}}")
-    };
-    check(&query("{'target': 'vm'}"), &[
-        "{\"return\": [{\"provider\": \"xyz\", \"stats\": [{\"name\": \"a\", \"value\": 1}, \
+    let query = |arguments: &str| format!("{{'execute': 'query-stats', 'arguments': {arguments}}}");
+    check(
+        &query("{'target': 'vm'}"),
+        &[
+            "{\"return\": [{\"provider\": \"xyz\", \"stats\": [{\"name\": \"a\", \"value\": 1}, \
          {\"name\": \"b\", \"value\": true}, {\"name\": \"c\", \"value\": [3, 2, 1]}]}]}",
-    ]);
+        ],
+    );
     let one = "{\"return\": [{\"provider\": \"xyz\", \"qom-path\": \"/vcpu/0\", \"stats\": \
                [{\"name\": \"exits\", \"value\": 7}]}]}";
-    check(&query("{'target': 'vcpu', 'vcpus': ['/vcpu/0', 'x', '/vcpu/0']}"), &[one]);
+    check(
+        &query("{'target': 'vcpu', 'vcpus': ['/vcpu/0', 'x', '/vcpu/0']}"),
+        &[one],
+    );
     for nothing in [
         "{'target': 'vcpu', 'vcpus': []}",
         "{'target': 'vcpu', 'vcpus': ['/vcpu/0/']}",
@@ -179,12 +216,18 @@ fn statistics() {
     }
     let twice = "{'target': 'vm', 'providers': [{'provider': 'xyz', 'names': ['a', 'nosuch', \
                  'a']}, {'provider': 'xyz', 'names': ['b']}]}";
-    check(&query(twice), &[
-        "{\"return\": [{\"provider\": \"xyz\", \"stats\": [{\"name\": \"b\", \"value\": true}]}, \
+    check(
+        &query(twice),
+        &[
+            "{\"return\": [{\"provider\": \"xyz\", \"stats\": [{\"name\": \"b\", \"value\": true}]}, \
          {\"provider\": \"xyz\", \"stats\": [{\"name\": \"a\", \"value\": 1}]}]}",
-    ]);
+        ],
+    );
     // Nothing of what a failing provider wrote is left.
-    check(&query("{'target': 'cryptodev'}"), &[&generic("", "no such device")]);
+    check(
+        &query("{'target': 'cryptodev'}"),
+        &[&generic("", "no such device")],
+    );
 }
 
 #[test]
@@ -194,9 +237,18 @@ fn arguments_are_checked_in_qemus_order() {
         check(&request, &[&generic("", desc)]);
     };
     check_query("{}", "Parameter 'target' is missing");
-    check_query("{'target': null}", "Invalid parameter type for 'target', expected: string");
-    check_query("{'target': 'VM', 'x': 1}", "Parameter 'target' does not accept value 'VM'");
-    check_query("{'target': 'vm', 'vcpus': []}", "Parameter 'vcpus' is unexpected");
+    check_query(
+        "{'target': null}",
+        "Invalid parameter type for 'target', expected: string",
+    );
+    check_query(
+        "{'target': 'VM', 'x': 1}",
+        "Parameter 'target' does not accept value 'VM'",
+    );
+    check_query(
+        "{'target': 'vm', 'vcpus': []}",
+        "Parameter 'vcpus' is unexpected",
+    );
     check_query(
         "{'target': 'vcpu', 'vcpus': [1], 'providers': null}",
         "Invalid parameter type for 'providers', expected: array",
@@ -209,7 +261,10 @@ fn arguments_are_checked_in_qemus_order() {
         "{'target': 'vm', 'providers': ['kvm']}",
         "Invalid parameter type for 'providers[0]', expected: object",
     );
-    check_query("{'target': 'vm', 'providers': [{}]}", "Parameter 'providers[0].provider' is missing");
+    check_query(
+        "{'target': 'vm', 'providers': [{}]}",
+        "Parameter 'providers[0].provider' is missing",
+    );
     check_query(
         "{'target': 'vm', 'providers': [{'provider': 'xyz', 'foo': 1}]}",
         "Parameter 'providers[0].foo' is unexpected",
@@ -218,24 +273,33 @@ fn arguments_are_checked_in_qemus_order() {
         "{'target': 'vm', 'providers': [{'provider': 'abc'}]}",
         "Parameter 'provider' does not accept value 'abc'",
     );
-    check("{'execute': 'query-stats-schemas', 'arguments': {'target': 'vm'}}", &[&generic(
-        "",
-        "Parameter 'target' is unexpected",
-    )]);
-    check("{'execute': 'query-name', 'arguments': {'x': 1}}", &[&generic(
-        "",
-        "Parameter 'x' is unexpected",
-    )]);
+    check(
+        "{'execute': 'query-stats-schemas', 'arguments': {'target': 'vm'}}",
+        &[&generic("", "Parameter 'target' is unexpected")],
+    );
+    check(
+        "{'execute': 'query-name', 'arguments': {'x': 1}}",
+        &[&generic("", "Parameter 'x' is unexpected")],
+    );
 }
 
 #[test]
 fn commands_are_listed() {
     let answer = converse(&[NEGOTIATE.as_bytes(), b"{'execute': 'query-commands'}"]);
     for name in [
-        "qmp_capabilities", "query-version", "query-commands", "quit", "human-monitor-command",
-        "query-name", "query-stats", "query-stats-schemas",
+        "qmp_capabilities",
+        "query-version",
+        "query-commands",
+        "quit",
+        "human-monitor-command",
+        "query-name",
+        "query-stats",
+        "query-stats-schemas",
     ] {
-        assert!(answer.contains(&format!("{{\"name\": \"{name}\"}}")), "{name}");
+        assert!(
+            answer.contains(&format!("{{\"name\": \"{name}\"}}")),
+            "{name}"
+        );
     }
 }
 
@@ -317,8 +381,14 @@ fn out_of_band_commands_overtake_and_the_queue_is_bounded() {
             Ok(())
         });
     }
-    let expected = ["{\"return\": {}}", &generic("\"id\": 3, ", "The command slow does not support OOB"),
-        "{\"return\": {}, \"id\": 2}", "{\"return\": {}, \"id\": 1}", ""].join("\r\n");
+    let expected = [
+        "{\"return\": {}}",
+        &generic("\"id\": 3, ", "The command slow does not support OOB"),
+        "{\"return\": {}, \"id\": 2}",
+        "{\"return\": {}, \"id\": 1}",
+        "",
+    ]
+    .join("\r\n");
     assert_eq!(str::from_utf8(session.output()).unwrap(), expected);
 }
 
@@ -329,7 +399,9 @@ struct Moved {
 
 impl DecodeMembers for Moved {
     fn decode_members(members: &mut Members<'_>) -> Result<Self, Error> {
-        Ok(Self { by: members.required("by")? })
+        Ok(Self {
+            by: members.required("by")?,
+        })
     }
 }
 
@@ -348,7 +420,10 @@ impl Event for Moved {
 #[test]
 fn events_go_to_those_who_have_negotiated() {
     let monitor = monitor();
-    let at = Timestamp { seconds: 1, microseconds: 2 };
+    let at = Timestamp {
+        seconds: 1,
+        microseconds: 2,
+    };
     let mut session = session();
     session.emit(&Moved { by: 1 }, at);
     assert!(session.output().is_empty());
@@ -366,7 +441,11 @@ fn events_go_to_those_who_have_negotiated() {
 #[test]
 fn a_client_that_does_not_read_is_waited_for_and_then_given_up() {
     let monitor = monitor();
-    let limits = Limits { output_bytes_high: 100, output_bytes_max: 500, ..Limits::default() };
+    let limits = Limits {
+        output_bytes_high: 100,
+        output_bytes_max: 500,
+        ..Limits::default()
+    };
     let mut session = Session::new(&NoHost.version(), limits);
     session.receive(NEGOTIATE.as_bytes());
     session.run(&monitor, &monitor.context());
@@ -380,7 +459,13 @@ fn a_client_that_does_not_read_is_waited_for_and_then_given_up() {
     session.run(&monitor, &monitor.context());
     assert!(session.output().len() < 200, "{}", session.output().len());
     for _ in 0..100 {
-        session.emit(&Moved { by: 1 }, Timestamp { seconds: -1, microseconds: -1 });
+        session.emit(
+            &Moved { by: 1 },
+            Timestamp {
+                seconds: -1,
+                microseconds: -1,
+            },
+        );
     }
     assert!(session.is_over());
 }
@@ -388,7 +473,10 @@ fn a_client_that_does_not_read_is_waited_for_and_then_given_up() {
 #[test]
 fn a_flood_without_an_end_is_bounded() {
     let limits = Limits {
-        message: json::Limits { message_bytes_max: 1000, ..json::Limits::default() },
+        message: json::Limits {
+            message_bytes_max: 1000,
+            ..json::Limits::default()
+        },
         ..Limits::default()
     };
     let monitor = monitor();

@@ -78,20 +78,25 @@ fn schema_value() -> impl Strategy<Value = StatsSchemaValue> {
         any::<i16>(),
         prop::option::of(any::<u32>()),
     )
-        .prop_map(|(name, type_, unit, base, exponent, bucket_size)| StatsSchemaValue {
-            name,
-            type_,
-            unit,
-            base,
-            exponent,
-            bucket_size,
-        })
+        .prop_map(
+            |(name, type_, unit, base, exponent, bucket_size)| StatsSchemaValue {
+                name,
+                type_,
+                unit,
+                base,
+                exponent,
+                bucket_size,
+            },
+        )
 }
 
 fn script() -> impl Strategy<Value = Script> {
     let stats = prop::collection::vec((name(), value()), 0..4);
     let objects = prop::collection::vec((prop::option::of(name()), stats), 0..4);
-    let schemas = prop::collection::vec((target(), prop::collection::vec(schema_value(), 0..4)), 0..3);
+    let schemas = prop::collection::vec(
+        (target(), prop::collection::vec(schema_value(), 0..4)),
+        0..3,
+    );
     (objects, schemas).prop_map(|(objects, schemas)| Script { objects, schemas })
 }
 
@@ -109,7 +114,10 @@ fn filter() -> impl Strategy<Value = StatsFilter> {
         Just(StatsFilterBranch::Cryptodev),
         names().prop_map(|vcpus| StatsFilterBranch::Vcpu(StatsVCPUFilter { vcpus })),
     ];
-    (branch, prop::option::of(prop::collection::vec(request, 0..3)))
+    (
+        branch,
+        prop::option::of(prop::collection::vec(request, 0..3)),
+    )
         .prop_map(|(target, providers)| StatsFilter { target, providers })
 }
 

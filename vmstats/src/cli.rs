@@ -17,10 +17,12 @@ use crate::endpoint::Endpoint;
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
+    /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
+/// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Boot a tiny guest and show its statistics as they change
@@ -88,7 +90,7 @@ pub struct Asking {
     /// The monitor: a socket's path, unix:PATH or tcp:HOST:PORT
     #[arg(value_name = "ENDPOINT")]
     pub endpoint: Endpoint,
-    /// How to print: `json` is exactly the value that the monitor returns
+    /// How to print the answer
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
     /// How many seconds to wait for the monitor
@@ -99,6 +101,7 @@ pub struct Asking {
 /// Ask a monitor for statistics.
 #[derive(Debug, Args)]
 pub struct Query {
+    /// Whom to ask.
     #[command(flatten)]
     pub asking: Asking,
     /// What the statistics are about
@@ -118,6 +121,7 @@ pub struct Query {
 /// Ask a monitor what its statistics mean.
 #[derive(Debug, Args)]
 pub struct Schemas {
+    /// Whom to ask.
     #[command(flatten)]
     pub asking: Asking,
     /// Ask only about this provider
@@ -142,24 +146,32 @@ pub struct Decode {
     pub qom_path: Option<String>,
 }
 
+/// How an answer is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
+    /// In columns, for people.
     Table,
+    /// Exactly the value that the monitor returns.
     Json,
 }
 
 /// A target of the schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Target {
+    /// The virtual machine as a whole.
     Vm,
+    /// Its virtual CPUs.
     Vcpu,
+    /// Its cryptographic devices.
     Cryptodev,
 }
 
 /// A target that KVM has statistics of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum KvmTarget {
+    /// The virtual machine as a whole.
     Vm,
+    /// One of its virtual CPUs.
     Vcpu,
 }
 

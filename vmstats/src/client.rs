@@ -50,7 +50,10 @@ impl fmt::Display for ClientError {
 impl std::error::Error for ClientError {}
 
 fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
 }
 
 /// How much is read at a time.
@@ -82,10 +85,16 @@ impl Client {
         let stream = endpoint
             .connect(timeout)
             .map_err(|error| ClientError::Connect(endpoint.clone(), error))?;
-        let mut connection =
-            Connection { stream, scanner: Scanner::new(Limits::default()), bytes: Vec::new() };
+        let mut connection = Connection {
+            stream,
+            scanner: Scanner::new(Limits::default()),
+            bytes: Vec::new(),
+        };
         let version = greeting(connection.receive()?)?;
-        let mut client = Self { connection, version };
+        let mut client = Self {
+            connection,
+            version,
+        };
         client.execute(&QmpCapabilities { enable: None })?;
         Ok(client)
     }
@@ -103,8 +112,9 @@ impl Client {
     /// See [`ClientError`].
     pub fn execute<R: Request>(&mut self, request: &R) -> Result<R::Reply, ClientError> {
         let value = self.execute_raw(request)?;
-        from_value(value, &Context::tolerant())
-            .map_err(|error| ClientError::Protocol(format!("the reply to {}: {error}", R::INFO.name)))
+        from_value(value, &Context::tolerant()).map_err(|error| {
+            ClientError::Protocol(format!("the reply to {}: {error}", R::INFO.name))
+        })
     }
 
     /// Executes a command, and leaves the reply as it is.
@@ -116,7 +126,10 @@ impl Client {
         let mut line = Vec::new();
         Envelope(request).encode(&mut Writer::new(&mut line));
         line.push(b'\n');
-        self.connection.stream.write_all(&line).map_err(ClientError::Transport)?;
+        self.connection
+            .stream
+            .write_all(&line)
+            .map_err(ClientError::Transport)?;
         loop {
             let mut reply = self.connection.receive()?;
             // Events may come at any time.
@@ -133,7 +146,6 @@ impl Client {
             });
         }
     }
-
 }
 
 impl Connection {
@@ -165,7 +177,8 @@ impl Connection {
             match self.stream.read(&mut buffer) {
                 Ok(0) => return Err(ClientError::Transport(io::ErrorKind::UnexpectedEof.into())),
                 Ok(count) => {
-                    self.bytes.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                    self.bytes
+                        .extend_from_slice(buffer.get(..count).unwrap_or_default());
                     return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

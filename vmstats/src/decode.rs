@@ -7,9 +7,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::sync::Mutex;
 
-use qapi::stats::{
-    StatsFilter, StatsFilterBranch, StatsProvider, StatsTarget, StatsVCPUFilter,
-};
+use qapi::stats::{StatsFilter, StatsFilterBranch, StatsProvider, StatsTarget, StatsVCPUFilter};
 use qapi::wire;
 use stats_runtime::kvm::{IMAGE_SIZE_MAX, Image};
 use stats_runtime::{ProviderError, Registry};
@@ -38,7 +36,10 @@ pub fn run(arguments: &Decode, out: &mut dyn Write) -> Result<(), Failure> {
     }
     let image = Image::read(&bytes).map_err(|error| explain(&error))?;
     let registry = registry(image, arguments.target.into(), arguments.qom_path.clone());
-    let filter = StatsFilter { target, providers: None };
+    let filter = StatsFilter {
+        target,
+        providers: None,
+    };
     let results = registry.query(&filter).map_err(|error| explain(&error))?;
     let schemas = registry.schemas(None).map_err(|error| explain(&error))?;
     let mut text = Vec::new();
@@ -56,7 +57,9 @@ pub fn run(arguments: &Decode, out: &mut dyn Write) -> Result<(), Failure> {
 fn read(arguments: &Decode) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit = IMAGE_SIZE_MAX as u64 + 1;
-    File::open(&arguments.image)?.take(limit).read_to_end(&mut bytes)?;
+    File::open(&arguments.image)?
+        .take(limit)
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -71,7 +74,9 @@ fn registry(image: Image, target: StatsTarget, qom_path: Option<String>) -> Regi
         move |query, sink| {
             if *query.target() == target {
                 sink.result(qom_path.as_deref());
-                let mut image = image.lock().map_err(|error| ProviderError::new(error.to_string()))?;
+                let mut image = image
+                    .lock()
+                    .map_err(|error| ProviderError::new(error.to_string()))?;
                 image.write_values(query, sink)?;
             }
             Ok(())

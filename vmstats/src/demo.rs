@@ -62,7 +62,11 @@ pub fn run(arguments: &Demo, out: &mut dyn Write) -> Result<(), Failure> {
 /// What has statistics: a live guest, or a record of one.
 enum Machine {
     Live(Guest),
-    Recorded { replay: Arc<KvmProvider>, qom_paths: Vec<String>, why: GuestError },
+    Recorded {
+        replay: Arc<KvmProvider>,
+        qom_paths: Vec<String>,
+        why: GuestError,
+    },
 }
 
 impl Machine {
@@ -74,7 +78,10 @@ impl Machine {
                 arguments.vcpus
             )));
         }
-        let config = GuestConfig { vcpus: arguments.vcpus.into(), running: running.into() };
+        let config = GuestConfig {
+            vcpus: arguments.vcpus.into(),
+            running: running.into(),
+        };
         match Guest::boot(config) {
             Ok(guest) => Ok(Self::Live(guest)),
             Err(why) if why.is_kvm_unavailable() => {
@@ -105,7 +112,9 @@ impl Machine {
 
     fn stop(self) -> Result<(), Failure> {
         match self {
-            Self::Live(guest) => guest.stop().map_err(|error| Failure::other(error.to_string())),
+            Self::Live(guest) => guest
+                .stop()
+                .map_err(|error| Failure::other(error.to_string())),
             Self::Recorded { .. } => Ok(()),
         }
     }
@@ -115,11 +124,17 @@ fn introduce(out: &mut dyn Write, machine: &Machine, served: &Served) -> io::Res
     match machine {
         Machine::Live(guest) => {
             let (vcpus, running) = (guest.vcpus(), guest.running());
-            writeln!(out, "A guest with {vcpus} vCPU(s), {running} running, on KVM.")?;
+            writeln!(
+                out,
+                "A guest with {vcpus} vCPU(s), {running} running, on KVM."
+            )?;
         }
         Machine::Recorded { why, .. } => {
             writeln!(out, "No live guest: {why}.")?;
-            writeln!(out, "Replaying recorded stats files instead; none of it will move.")?;
+            writeln!(
+                out,
+                "Replaying recorded stats files instead; none of it will move."
+            )?;
         }
     }
     writeln!(out, "Its monitor: {}\n", served.path().display())
@@ -162,10 +177,21 @@ fn show(
 
 fn summarize(out: &mut dyn Write, schemas: &[StatsSchema]) -> io::Result<()> {
     for schema in schemas {
-        let histograms = schema.stats.iter().filter(|stat| stat.is_histogram()).count();
-        let of = if schema.target == StatsTarget::Vcpu { "of each vCPU" } else { "of the VM" };
+        let histograms = schema
+            .stats
+            .iter()
+            .filter(|stat| stat.is_histogram())
+            .count();
+        let of = if schema.target == StatsTarget::Vcpu {
+            "of each vCPU"
+        } else {
+            "of the VM"
+        };
         let (count, provider) = (schema.stats.len(), &schema.provider);
-        writeln!(out, "  {provider}: {count} statistics {of}, {histograms} of them histograms")?;
+        writeln!(
+            out,
+            "  {provider}: {count} statistics {of}, {histograms} of them histograms"
+        )?;
     }
     writeln!(out)
 }

@@ -126,7 +126,10 @@ mod tests {
         let parse = str::parse::<Endpoint>;
         assert_eq!(parse("qmp.sock"), Ok(Endpoint::Unix("qmp.sock".into())));
         assert_eq!(parse("unix:tcp:1"), Ok(Endpoint::Unix("tcp:1".into())));
-        assert_eq!(parse("tcp:localhost:4444"), Ok(Endpoint::Tcp("localhost:4444".into())));
+        assert_eq!(
+            parse("tcp:localhost:4444"),
+            Ok(Endpoint::Tcp("localhost:4444".into()))
+        );
         assert_eq!(parse("tcp:[::1]:1"), Ok(Endpoint::Tcp("[::1]:1".into())));
         for wrong in ["", "unix:", "tcp:", "tcp:host", "tcp::1", "tcp:host:99999"] {
             assert!(parse(wrong).is_err(), "{wrong}");

@@ -28,8 +28,14 @@ impl Vm {
     /// `ending`.
     #[must_use]
     pub fn new(name: Option<String>, qom_paths: Vec<String>, ending: &Ending) -> Self {
-        let vcpus = (0..).zip(qom_paths).map(|(index, qom_path)| Vcpu { index, qom_path });
-        Self { name, vcpus: vcpus.collect(), ending: ending.sender.clone() }
+        let vcpus = (0..)
+            .zip(qom_paths)
+            .map(|(index, qom_path)| Vcpu { index, qom_path });
+        Self {
+            name,
+            vcpus: vcpus.collect(),
+            ending: ending.sender.clone(),
+        }
     }
 }
 
@@ -43,7 +49,9 @@ impl Host for Vm {
     }
 
     fn quit(&self) -> Result<(), Error> {
-        self.ending.send(()).map_err(|_| Error::generic("The program is ending already"))
+        self.ending
+            .send(())
+            .map_err(|_| Error::generic("The program is ending already"))
     }
 }
 
@@ -92,6 +100,9 @@ impl Ending {
     /// Waits, but not longer than this; true if the program is to end.
     #[must_use]
     pub fn wait_timeout(&self, at_most: Duration) -> bool {
-        !matches!(self.receiver.recv_timeout(at_most), Err(RecvTimeoutError::Timeout))
+        !matches!(
+            self.receiver.recv_timeout(at_most),
+            Err(RecvTimeoutError::Timeout)
+        )
     }
 }

@@ -29,11 +29,7 @@ impl Served {
     /// # Errors
     ///
     /// What making the folder or binding the socket says.
-    pub fn start(
-        path: Option<&Path>,
-        provider: Arc<KvmProvider>,
-        vm: Vm,
-    ) -> Result<Self, Failure> {
+    pub fn start(path: Option<&Path>, provider: Arc<KvmProvider>, vm: Vm) -> Result<Self, Failure> {
         let registry = Registry::new();
         registry
             .register(StatsProvider::Kvm, provider)
@@ -43,7 +39,10 @@ impl Served {
         let server = UnixServer::start(&path, monitor).map_err(|error| {
             Failure::other(format!("cannot listen on {}: {error}", path.display()))
         })?;
-        Ok(Self { server, _folder: folder })
+        Ok(Self {
+            server,
+            _folder: folder,
+        })
     }
 
     /// Where it listens.

@@ -22,8 +22,11 @@ use crate::table;
 ///
 /// What the monitor or the connection to it says.
 pub fn query(arguments: &Query, out: &mut dyn Write) -> Result<(), Failure> {
-    let filter = filter(arguments)?;
+    if arguments.target != Target::Vcpu && !arguments.vcpus.is_empty() {
+        return Err(Failure::usage("--vcpu goes with --target vcpu only"));
+    }
     let mut client = connect(&arguments.asking)?;
+    let filter = filter(arguments, &mut client)?;
     let value = client.execute_raw(&QueryStats(filter))?;
     if arguments.asking.format == Format::Json {
         return print_json(&value, out);
@@ -70,24 +73,36 @@ fn provider(name: &str) -> StatsProvider {
     provider
 }
 
-fn filter(arguments: &Query) -> Result<StatsFilter, Failure> {
-    if arguments.names.is_some() && arguments.providers.is_empty() {
-        return Err(Failure::usage(
-            "--names needs --provider: a statistic is known by its provider and its name",
-        ));
-    }
-    if arguments.target != Target::Vcpu && !arguments.vcpus.is_empty() {
-        return Err(Failure::usage("--vcpu goes with --target vcpu only"));
-    }
+/// The request's filter. Names without a provider are asked of every provider
+/// that has statistics of the target: the protocol knows names only by
+/// provider.
+fn filter(arguments: &Query, client: &mut Client) -> Result<StatsFilter, Failure> {
     let vcpus = (!arguments.vcpus.is_empty()).then(|| arguments.vcpus.clone());
     let target = match arguments.target {
         Target::Vm => StatsFilterBranch::Vm,
         Target::Vcpu => StatsFilterBranch::Vcpu(StatsVCPUFilter { vcpus }),
         Target::Cryptodev => StatsFilterBranch::Cryptodev,
     };
-    let request =
-        |name: &String| StatsRequest { provider: provider(name), names: arguments.names.clone() };
-    let providers = (!arguments.providers.is_empty())
-        .then(|| arguments.providers.iter().map(request).collect());
-    Ok(StatsFilter { target, providers })
+    let mut providers: Vec<StatsProvider> = arguments
+        .providers
+        .iter()
+        .map(|name| provider(name))
+        .collect();
+    if providers.is_empty() && arguments.names.is_some() {
+        let schemas = client.execute(&QueryStatsSchemas { provider: None })?;
+        let of_target = schemas
+            .into_iter()
+            .filter(|schema| schema.target == target.tag());
+        providers = of_target.map(|schema| schema.provider).collect();
+    }
+    let asks_some = !arguments.providers.is_empty() || arguments.names.is_some();
+    let request = |provider| StatsRequest {
+        provider,
+        names: arguments.names.clone(),
+    };
+    let requests = asks_some.then(|| providers.into_iter().map(request).collect());
+    Ok(StatsFilter {
+        target,
+        providers: requests,
+    })
 }

@@ -41,7 +41,9 @@ pub fn open(folder: &Path) -> Result<Replay, Failure> {
     let path = folder.join("vm.bin");
     let vm = File::open(&path).map_err(|error| cannot(&path, &error))?;
     let provider = KvmProvider::new();
-    provider.set_vm_fd(OwnedFd::from(vm)).map_err(|error| cannot(&path, &error))?;
+    provider
+        .set_vm_fd(OwnedFd::from(vm))
+        .map_err(|error| cannot(&path, &error))?;
     let mut qom_paths = Vec::new();
     for index in 0.. {
         let path = folder.join(format!("vcpu{index}.bin"));
@@ -56,7 +58,10 @@ pub fn open(folder: &Path) -> Result<Replay, Failure> {
             .map_err(|error| cannot(&path, &error))?;
         qom_paths.push(qom_path);
     }
-    Ok(Replay { provider, qom_paths })
+    Ok(Replay {
+        provider,
+        qom_paths,
+    })
 }
 
 /// Opens the files that were recorded from this program's guest.

@@ -23,7 +23,10 @@ pub fn meanings<'a>(schemas: &'a [StatsSchema], target: &StatsTarget) -> Meaning
         .iter()
         .filter(|schema| schema.target == *target)
         .flat_map(|schema| {
-            schema.stats.iter().map(|stat| ((&schema.provider, stat.name.as_str()), stat))
+            schema
+                .stats
+                .iter()
+                .map(|stat| ((&schema.provider, stat.name.as_str()), stat))
         })
         .collect()
 }
@@ -46,12 +49,14 @@ pub fn results(
         let mut table = columns(&["NAME", "VALUE", "UNIT"]);
         right_align(&mut table, 1);
         for stat in &result.stats {
-            let meaning = meanings.get(&(&result.provider, stat.name.as_str())).copied();
+            let meaning = meanings
+                .get(&(&result.provider, stat.name.as_str()))
+                .copied();
             for row in rows(stat, meaning) {
                 table.add_row(row);
             }
         }
-        writeln!(out, "{table}\n")?;
+        print(out, &table)?;
     }
     if results.is_empty() {
         writeln!(out, "nothing: no provider has any of these")?;
@@ -70,11 +75,14 @@ pub fn schemas(schemas: &[StatsSchema], out: &mut dyn Write) -> io::Result<()> {
         let mut table = columns(&["NAME", "TYPE", "UNIT", "BUCKET SIZE"]);
         right_align(&mut table, 3);
         for stat in &schema.stats {
-            let width = stat.bucket_size.map(|width| width.to_string()).unwrap_or_default();
+            let width = stat
+                .bucket_size
+                .map(|width| width.to_string())
+                .unwrap_or_default();
             let (type_, unit) = (stat.type_.to_string(), stat.quantity().to_string());
             table.add_row([stat.name.clone(), type_, unit, width]);
         }
-        writeln!(out, "{table}\n")?;
+        print(out, &table)?;
     }
     Ok(())
 }
@@ -88,11 +96,25 @@ pub fn heading(out: &mut dyn Write, text: &str) -> io::Result<()> {
     writeln!(out, "{HEADING}{}{HEADING:#}", text.trim_end())
 }
 
+/// Prints a table and an empty line, without blanks at the ends of lines.
+///
+/// # Errors
+///
+/// What writing says.
+pub fn print(out: &mut dyn Write, table: &Table) -> io::Result<()> {
+    for line in table.lines() {
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    writeln!(out)
+}
+
 /// A table without lines.
 #[must_use]
 pub fn columns(names: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(names);
+    table
+        .load_style(presets::NOTHING)
+        .set_header(names.iter().copied());
     table
 }
 
@@ -106,23 +128,37 @@ pub fn right_align(table: &mut Table, column: usize) {
 /// The rows for a statistic: one, and below a histogram's one for each bucket
 /// that counted something.
 fn rows(stat: &Stats, meaning: Option<&StatsSchemaValue>) -> Vec<[String; 3]> {
-    let unit = meaning.map(|meaning| meaning.quantity().to_string()).unwrap_or_default();
+    let unit = meaning
+        .map(|meaning| meaning.quantity().to_string())
+        .unwrap_or_default();
     match (&stat.value, meaning) {
         (StatsValue::List(_), Some(meaning)) if meaning.is_histogram() => {
             let counts = stat.value.lowest_first();
             let total = stat.value.total().to_string();
             let mut rows = vec![[stat.name.clone(), total, "samples".to_owned()]];
-            rows.extend(counts.iter().enumerate().filter(|(_, count)| **count != 0).map(
-                |(index, count)| {
-                    let range = bucket(meaning, index, counts.len());
-                    [format!("  {range} {unit}"), count.to_string(), String::new()]
-                },
-            ));
+            rows.extend(
+                counts
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, count)| **count != 0)
+                    .map(|(index, count)| {
+                        let range = bucket(meaning, index, counts.len());
+                        [
+                            format!("  {range} {unit}"),
+                            count.to_string(),
+                            String::new(),
+                        ]
+                    }),
+            );
             rows
         }
         (StatsValue::List(_), _) => {
-            let values: Vec<String> =
-                stat.value.lowest_first().iter().map(u64::to_string).collect();
+            let values: Vec<String> = stat
+                .value
+                .lowest_first()
+                .iter()
+                .map(u64::to_string)
+                .collect();
             vec![[stat.name.clone(), values.join(" "), unit]]
         }
         (StatsValue::Scalar(value), _) => vec![[stat.name.clone(), value.to_string(), unit]],

@@ -37,7 +37,10 @@ impl Snapshot {
         let vcpu = StatsFilterBranch::Vcpu(StatsVCPUFilter { vcpus: None });
         for target in [StatsFilterBranch::Vm, vcpu] {
             let tag = target.tag();
-            let results = client.execute(&QueryStats(StatsFilter { target, providers: None }))?;
+            let results = client.execute(&QueryStats(StatsFilter {
+                target,
+                providers: None,
+            }))?;
             for result in results {
                 for stat in result.stats {
                     let key = (tag.clone(), result.provider.clone(), stat.name);
@@ -61,7 +64,10 @@ impl Watch {
     /// Begins with a first snapshot.
     #[must_use]
     pub fn new(schemas: Vec<StatsSchema>, first: Snapshot) -> Self {
-        Self { schemas, last: first }
+        Self {
+            schemas,
+            last: first,
+        }
     }
 
     /// Takes the next snapshot, and prints the counters that moved.
@@ -87,13 +93,19 @@ impl Watch {
                 Some(_) => String::new(),
                 None => "reset".to_owned(),
             };
-            moved.add_row([target.to_string(), name.clone(), value.to_string(), rate, unit]);
+            moved.add_row([
+                target.to_string(),
+                name.clone(),
+                value.to_string(),
+                rate,
+                unit,
+            ]);
         }
         self.last = next;
         if moved.is_empty() {
             return writeln!(out, "nothing moved\n");
         }
-        writeln!(out, "{moved}\n")
+        table::print(out, &moved)
     }
 
     /// Prints everything that is not 0, for a VM that does not move.
@@ -109,7 +121,7 @@ impl Watch {
             let (_, unit) = self.meaning(key);
             values.add_row([target.to_string(), name.clone(), value.to_string(), unit]);
         }
-        writeln!(out, "{values}")
+        table::print(out, &values)
     }
 
     /// Whether the number counts up, and what it is measured in.
@@ -121,7 +133,10 @@ impl Watch {
         let stat = schema.and_then(|schema| schema.stats.iter().find(|stat| stat.name == *name));
         match stat {
             Some(stat) if stat.is_histogram() => (true, "samples".to_owned()),
-            Some(stat) => (stat.type_ == StatsType::Cumulative, stat.quantity().to_string()),
+            Some(stat) => (
+                stat.type_ == StatsType::Cumulative,
+                stat.quantity().to_string(),
+            ),
             None => (false, String::new()),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::tools::{Failure, cargo};
 
-pub fn run() -> Result<(), Failure> {
+pub(crate) fn run() -> Result<(), Failure> {
     let update = [("UPDATE_GOLDEN", "1")];
     cargo(&["test", "-p", "tests", "--test", "golden"], &update)?;
     println!("The goldens are rewritten: review them with `git diff tests/golden`.");

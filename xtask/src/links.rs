@@ -9,13 +9,16 @@ use crate::tools::{Failure, cargo_output, workspace};
 
 const LIST: &str = "stats-runtime/links.txt";
 
-pub fn check() -> Result<(), Failure> {
+pub(crate) fn check() -> Result<(), Failure> {
     let listed = listed()?;
     let linked = linked()?;
     let new: Vec<_> = linked.difference(&listed).cloned().collect();
     let gone: Vec<_> = listed.difference(&linked).cloned().collect();
     if new.is_empty() && gone.is_empty() {
-        println!("stats-runtime links {} crates, all of them reviewed", linked.len());
+        println!(
+            "stats-runtime links {} crates, all of them reviewed",
+            linked.len()
+        );
         return Ok(());
     }
     Err(format!(
@@ -31,13 +34,28 @@ fn listed() -> Result<BTreeSet<String>, Failure> {
     let text = fs::read_to_string(workspace().join(LIST))
         .map_err(|error| format!("cannot read {LIST}: {error}"))?;
     let lines = text.lines().filter(|line| !line.starts_with('#'));
-    Ok(lines.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())
+    Ok(lines
+        .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
+        .collect())
 }
 
 fn linked() -> Result<BTreeSet<String>, Failure> {
     let tree = cargo_output(&[
-        "tree", "-p", "stats-runtime", "--all-features", "-e", "normal,no-proc-macro", "--prefix",
-        "none", "--format", "{p}",
+        "tree",
+        "-p",
+        "stats-runtime",
+        "--all-features",
+        "-e",
+        "normal,no-proc-macro",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
     ])?;
-    Ok(tree.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())
+    Ok(tree
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
+        .collect())
 }

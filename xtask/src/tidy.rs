@@ -15,10 +15,12 @@ const SCHEMA_COLUMNS_MAX: usize = 79;
 /// Names of modules that attract everything.
 const MAGNETS: &[&str] = &["utils", "util", "common", "helpers", "misc", "manager"];
 
-pub fn check() -> Result<(), Failure> {
+pub(crate) fn check() -> Result<(), Failure> {
     let mut findings = Vec::new();
     for path in tracked()? {
-        let Ok(text) = fs::read_to_string(workspace().join(&path)) else { continue };
+        let Ok(text) = fs::read_to_string(workspace().join(&path)) else {
+            continue;
+        };
         if path.ends_with(".rs") && !path.contains("/golden/") {
             rust(&path, &text, &mut findings);
         }
@@ -26,7 +28,11 @@ pub fn check() -> Result<(), Failure> {
             schema(&path, &text, &mut findings);
         }
     }
-    if findings.is_empty() { Ok(()) } else { Err(findings.join("\n")) }
+    if findings.is_empty() {
+        Ok(())
+    } else {
+        Err(findings.join("\n"))
+    }
 }
 
 fn tracked() -> Result<Vec<String>, Failure> {
@@ -35,19 +41,28 @@ fn tracked() -> Result<Vec<String>, Failure> {
         .current_dir(workspace())
         .output()
         .map_err(|error| format!("git cannot be run: {error}"))?;
-    Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(str::to_owned)
+        .collect())
 }
 
 fn rust(path: &str, text: &str, findings: &mut Vec<String>) {
     let is_test = path.contains("/tests/") || path.ends_with("tests.rs");
-    let code = text.lines().take_while(|line| *line != "#[cfg(test)]").count();
+    let code = text
+        .lines()
+        .take_while(|line| *line != "#[cfg(test)]")
+        .count();
     if !is_test && code > FILE_LINES_MAX {
         findings.push(format!("{path}: {code} lines, more than {FILE_LINES_MAX}"));
     }
     if !text.starts_with("//!") {
         findings.push(format!("{path}: does not open with what it is for"));
     }
-    let stem = Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let stem = Path::new(path)
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or_default();
     if MAGNETS.contains(&stem) {
         findings.push(format!("{path}: `{stem}` says nothing of its purpose"));
     }
@@ -56,7 +71,9 @@ fn rust(path: &str, text: &str, findings: &mut Vec<String>) {
 fn schema(path: &str, text: &str, findings: &mut Vec<String>) {
     for (line, number) in text.lines().zip(1..) {
         if line.chars().count() > SCHEMA_COLUMNS_MAX {
-            findings.push(format!("{path}:{number}: more than {SCHEMA_COLUMNS_MAX} columns"));
+            findings.push(format!(
+                "{path}:{number}: more than {SCHEMA_COLUMNS_MAX} columns"
+            ));
         }
     }
 }

@@ -6,22 +6,25 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Why a chore failed.
-pub type Failure = String;
+pub(crate) type Failure = String;
 
 /// The workspace's folder.
-pub fn workspace() -> PathBuf {
+pub(crate) fn workspace() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_owned()
 }
 
 fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments).envs(variables.iter().copied()).current_dir(workspace());
+    command
+        .args(arguments)
+        .envs(variables.iter().copied())
+        .current_dir(workspace());
     command
 }
 
 /// Runs cargo with these arguments and environment variables.
-pub fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), Failure> {
+pub(crate) fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), Failure> {
     let line = format!("cargo {}", arguments.join(" "));
     println!("$ {line}");
     match command(arguments, variables).status() {
@@ -32,13 +35,16 @@ pub fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), Failu
 }
 
 /// What cargo prints when run with these arguments.
-pub fn cargo_output(arguments: &[&str]) -> Result<String, Failure> {
+pub(crate) fn cargo_output(arguments: &[&str]) -> Result<String, Failure> {
     let line = format!("cargo {}", arguments.join(" "));
     let output = command(arguments, &[])
         .output()
         .map_err(|error| format!("`{line}` cannot be run: {error}"))?;
     if !output.status.success() {
-        return Err(format!("`{line}`: {}", String::from_utf8_lossy(&output.stderr)));
+        return Err(format!(
+            "`{line}`: {}",
+            String::from_utf8_lossy(&output.stderr)
+        ));
     }
     String::from_utf8(output.stdout).map_err(|_| format!("`{line}` prints no UTF-8"))
 }

@@ -63,6 +63,10 @@ pub enum Problem {
     DocMissingSpace,
     /// A line that is too long.
     DocLineTooLong,
+    /// A heading in the documentation of a definition.
+    DocHeadingInDefinition,
+    /// A heading that is not its block's first line.
+    DocHeadingNotFirst,
     /// A sentence that begins after a single space.
     DocSingleSpace,
     /// The line that names the definition lacks its colon.

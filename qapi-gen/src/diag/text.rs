@@ -3,7 +3,7 @@
 //! In: a problem. Out: English, to the letter what QEMU's generator says
 //! where it has a message for the problem. It knows nothing of places.
 
-use std::fmt;
+use std::fmt::{self, Display as _};
 
 use super::{Expected, MarkupAdvice, Problem, Role, TypeName, Whose};
 
@@ -54,6 +54,10 @@ fn comments(problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         P::DocUnterminated => f.write_str("documentation comment must end with '##'"),
         P::DocMissingSpace => f.write_str("missing space after #"),
         P::DocLineTooLong => f.write_str("documentation line longer than 70 characters"),
+        P::DocHeadingInDefinition => {
+            f.write_str("unexpected '=' markup in definition documentation")
+        }
+        P::DocHeadingNotFirst => f.write_str("'=' heading must come first in a comment block"),
         P::DocSingleSpace => f.write_str(
             "Use two spaces between sentences\n\
              If this not the end of a sentence, please report a bug.",

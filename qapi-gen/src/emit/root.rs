@@ -15,7 +15,18 @@ pub(super) fn root(plan: &Plan) -> TokenStream {
     let modules = plan.modules.iter().map(|module| {
         let ident = &module.ident;
         let summary = format!(" Generated from `{}`.", module.file);
-        quote!(#[doc = #summary] pub mod #ident;)
+        quote! {
+            #[doc = #summary]
+            #[allow(deprecated, reason = "what is deprecated is still served")]
+            #[allow(
+                clippy::large_enum_variant,
+                clippy::match_single_binding,
+                clippy::module_inception,
+                reason = "what a branch holds, how many values an enumeration has and what a \
+                          file is called is the schema's affair"
+            )]
+            pub mod #ident;
+        }
     });
     let interface = Literal::u32_unsuffixed(WIRE_INTERFACE);
     let commands = commands(plan);
@@ -61,6 +72,7 @@ fn commands(plan: &Plan) -> TokenStream {
         impl<T: #(#idents::Commands)+* + ?Sized> Commands for T {}
 
         /// Every command of the schema, in schema order.
+        #[allow(deprecated, reason = "what is deprecated is still served")]
         pub static COMMANDS: &[&qapi_wire::command::CommandInfo] = &[#(#requests),*];
 
         /// Finds a command of the schema.
@@ -137,6 +149,7 @@ fn events(plan: &Plan) -> TokenStream {
     quote! {
         /// Any event of the schema, as a client receives it.
         #[derive(Clone, Debug, PartialEq)]
+        #[allow(deprecated, reason = "what is deprecated is still sent")]
         pub enum Event {
             #(#variants)*
             /// An event that the schema does not list.

@@ -7,6 +7,7 @@ use super::lexer::{Token, is_space};
 use super::parser::{Parser, Reported};
 use super::Seen;
 use crate::diag::{Diagnostics, MarkupAdvice, Problem, Site};
+use crate::rules::Rules;
 use crate::source::Span;
 
 mod format;
@@ -336,6 +337,8 @@ impl<'s> Lines<'_, 's> {
             } else if let Some((tag, text)) = tagged(line) {
                 self.section(&mut doc, tag, text)?;
                 members_done = true;
+            } else if line.starts_with('=') && self.parser.rules == Rules::V10_0 {
+                return self.fail(Problem::DocHeadingInDefinition);
             } else {
                 self.paragraph(&mut doc)?;
             }
@@ -345,12 +348,17 @@ impl<'s> Lines<'_, 's> {
     fn free_form(&mut self, span: Span) -> Result<DocBlock<'s>, Reported> {
         let mut doc = DocBlock::new(span, None);
         doc.begin_plain(self.parser.span);
+        let mut first = true;
         while let Some(line) = self.line {
             if let Some((name, _)) = described(line) {
                 return self.fail(Problem::DocDescriptionInFreeForm(name.to_owned()));
             }
+            if line.starts_with('=') && !first && self.parser.rules == Rules::V10_0 {
+                return self.fail(Problem::DocHeadingNotFirst);
+            }
             doc.append(line);
             self.advance()?;
+            first = false;
         }
         Ok(doc)
     }
@@ -373,9 +381,9 @@ impl<'s> Parser<'s> {
     /// has been reported then.
     pub(crate) fn doc(&mut self, diagnostics: &mut Diagnostics) -> Option<DocBlock<'s>> {
         let mut lines = Lines {
+            format: Format::new(self.rules),
             parser: self,
             diagnostics,
-            format: Format::default(),
             line: None,
             open: true,
         };

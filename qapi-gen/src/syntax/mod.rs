@@ -12,7 +12,7 @@ mod doc;
 mod lexer;
 mod parser;
 
-pub(crate) use doc::{DocBlock, Section, SectionKind};
+pub(crate) use doc::{DocBlock, SectionKind};
 pub(crate) use parser::{Next, Parser};
 
 /// A value: JSON without numbers and null.

@@ -6,6 +6,7 @@
 use super::lexer::{Lexer, Token};
 use super::{Member, Object, Seen, Value, ValueKind};
 use crate::diag::{Diagnostics, Expected, Problem, Site};
+use crate::rules::Rules;
 use crate::source::{FileId, Source, Span};
 
 /// How deep values may nest. QEMU's generator gives up at less.
@@ -33,6 +34,7 @@ pub(crate) struct Parser<'s> {
     pub(super) token: Token<'s>,
     pub(super) span: Span,
     pub(super) source: &'s Source,
+    pub(super) rules: Rules,
     file: FileId,
     depth: usize,
 }
@@ -43,6 +45,7 @@ impl<'s> Parser<'s> {
         file: FileId,
         source: &'s Source,
         text: &'s str,
+        rules: Rules,
         diagnostics: &mut Diagnostics,
     ) -> Self {
         let span = Span {
@@ -55,6 +58,7 @@ impl<'s> Parser<'s> {
             token: Token::End,
             span,
             source,
+            rules,
             file,
             depth: 0,
         };

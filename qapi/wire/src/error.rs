@@ -122,7 +122,9 @@ impl UnknownValue {
     /// The error for `name`.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned() }
+        Self {
+            name: name.to_owned(),
+        }
     }
 }
 

@@ -1,5 +1,10 @@
 //! Decoding: QEMU's texts, its order, and the two modes.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 use qapi_wire::{
     At, Context, Decode, DecodeMembers, Members, OpenValues, Result, Value, decode_object,

@@ -1,6 +1,11 @@
 //! JSON as QEMU reads and writes it: each row a fact of its lexer, its parser
 //! or its writer.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 use proptest::prelude::*;
 use qapi_wire::json::{Limits, NESTING_MAX, Scan, Scanner, parse};

@@ -51,8 +51,7 @@ fn unknown(command: &str) -> String {
 
 // The texts, their slip included, are QEMU's: clients compare them.
 const HELP: &str = "help|? [cmd] -- show the help\r\n";
-const HELP_INFO_STATS: &str =
-    "info stats target [names] [provider] -- show statistics for the given target (vm or vcpu); \
+const HELP_INFO_STATS: &str = "info stats target [names] [provider] -- show statistics for the given target (vm or vcpu); \
      optionally filter byname (comma-separated list, or * for all) and provider\r\n";
 
 fn help(mut topic: Words<'_>) -> String {
@@ -121,7 +120,10 @@ fn show(
         (None, Some(_)) => Some(registry.names()),
         (None, None) => None,
     };
-    let request = |provider| StatsRequest { provider, names: names.clone() };
+    let request = |provider| StatsRequest {
+        provider,
+        names: names.clone(),
+    };
     let tag = target.tag();
     let filter = StatsFilter {
         target,

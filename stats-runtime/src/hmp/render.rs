@@ -18,11 +18,16 @@ pub(super) fn result(
     if shows_provider {
         line(text, format_args!("provider: {}", result.provider));
     }
-    let meanings: HashMap<&str, &StatsSchemaValue> =
-        schema.iter().map(|meaning| (meaning.name.as_str(), meaning)).collect();
+    let meanings: HashMap<&str, &StatsSchemaValue> = schema
+        .iter()
+        .map(|meaning| (meaning.name.as_str(), meaning))
+        .collect();
     for stat in &result.stats {
         let Some(meaning) = meanings.get(stat.name.as_str()) else {
-            line(text, format_args!("failed to find schema entry for {}", stat.name));
+            line(
+                text,
+                format_args!("failed to find schema entry for {}", stat.name),
+            );
             continue;
         };
         let (label, value) = (label(meaning), value(&stat.value));

@@ -25,7 +25,10 @@ impl From<SystemTime> for Timestamp {
                 seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
                 microseconds: i64::from(since.subsec_micros()),
             },
-            Err(_) => Self { seconds: -1, microseconds: -1 },
+            Err(_) => Self {
+                seconds: -1,
+                microseconds: -1,
+            },
         }
     }
 }

@@ -23,7 +23,12 @@ const BUFFER_BYTES_KEPT: usize = 64 << 10;
 
 impl Frames {
     pub(super) fn new(limits: json::Limits) -> Self {
-        Self { scanner: Scanner::new(limits), bytes: Vec::new(), done: 0, ended: false }
+        Self {
+            scanner: Scanner::new(limits),
+            bytes: Vec::new(),
+            done: 0,
+            ended: false,
+        }
     }
 
     /// Takes what the peer sent.
@@ -59,9 +64,10 @@ impl Frames {
                 return None;
             }
             Scan::Invalid { end, error } => (end, Err(error)),
-            Scan::Message { start, end } => {
-                (end, json::parse_message(unread.get(start..end).unwrap_or_default()))
-            }
+            Scan::Message { start, end } => (
+                end,
+                json::parse_message(unread.get(start..end).unwrap_or_default()),
+            ),
         };
         self.done += end;
         self.scanner.discard(end);

@@ -28,11 +28,19 @@ impl Request {
     /// has switched the capability on.
     pub(super) fn new(message: Value, oob_enabled: bool) -> Result<Self, Malformed> {
         let Value::Object(mut dict) = message else {
-            return Err(Malformed { id: None, error: malformed("must be a JSON object") });
+            return Err(Malformed {
+                id: None,
+                error: malformed("must be a JSON object"),
+            });
         };
         let id = dict.take("id");
         match Self::from_members(dict, oob_enabled) {
-            Ok((command, arguments, oob)) => Ok(Self { id, command, arguments, oob }),
+            Ok((command, arguments, oob)) => Ok(Self {
+                id,
+                command,
+                arguments,
+                oob,
+            }),
             Err(error) => Err(Malformed { id, error }),
         }
     }
@@ -75,4 +83,3 @@ fn set_command(
 fn malformed(what: &str) -> Error {
     Error::generic(format!("QMP input {what}"))
 }
-

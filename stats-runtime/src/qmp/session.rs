@@ -178,7 +178,11 @@ impl Session {
                 return None;
             }
             let in_band_is_free = self.running.iter().all(|running| running.oob);
-            let queued = if in_band_is_free { self.queue.pop_front() } else { None };
+            let queued = if in_band_is_free {
+                self.queue.pop_front()
+            } else {
+                None
+            };
             let next = match queued {
                 Some(next) => next,
                 None => self.read()?,
@@ -189,7 +193,9 @@ impl Session {
                 continue;
             }
             match next {
-                Queued::Error(malformed) => self.answer_error(malformed.id.as_ref(), &malformed.error),
+                Queued::Error(malformed) => {
+                    self.answer_error(malformed.id.as_ref(), &malformed.error)
+                }
                 Queued::Request(request) => {
                     if let Some(command) = self.admit(request, commands) {
                         return Some(command);
@@ -207,7 +213,11 @@ impl Session {
         ticket: Ticket,
         write: impl FnOnce(&mut Writer<'_>) -> Result<(), Error>,
     ) {
-        let Some(index) = self.running.iter().position(|running| running.ticket == ticket) else {
+        let Some(index) = self
+            .running
+            .iter()
+            .position(|running| running.ticket == ticket)
+        else {
             return;
         };
         let Running { id, info, .. } = self.running.swap_remove(index);
@@ -235,8 +245,18 @@ impl Session {
     /// Executes everything that can be executed now, one after the other, in
     /// the caller's thread.
     pub fn run(&mut self, commands: &dyn CommandSet, context: &Context<'_>) {
-        while let Some(Command { ticket, info, arguments, .. }) = self.next(commands) {
-            let call = Call { name: info.name, arguments, context };
+        while let Some(Command {
+            ticket,
+            info,
+            arguments,
+            ..
+        }) = self.next(commands)
+        {
+            let call = Call {
+                name: info.name,
+                arguments,
+                context,
+            };
             self.finish(ticket, |reply| commands.execute(call, reply));
         }
     }
@@ -268,7 +288,11 @@ impl Session {
     fn read(&mut self) -> Option<Queued> {
         let oob = self.phase == Phase::Executing { oob: true };
         // Without the capability nothing is read ahead.
-        let room = if oob { self.limits.queued_requests_max } else { 0 };
+        let room = if oob {
+            self.limits.queued_requests_max
+        } else {
+            0
+        };
         let busy = self.running.iter().any(|running| !running.oob);
         if busy && self.queue.len() >= room {
             return None;
@@ -278,13 +302,21 @@ impl Session {
                 Ok(request) => Queued::Request(request),
                 Err(malformed) => Queued::Error(malformed),
             },
-            Err(error) => Queued::Error(Malformed { id: None, error: error.into() }),
+            Err(error) => Queued::Error(Malformed {
+                id: None,
+                error: error.into(),
+            }),
         })
     }
 
     /// Looks a request's command up. What cannot be executed is answered.
     fn admit(&mut self, request: Request, commands: &dyn CommandSet) -> Option<Command> {
-        let Request { id, command, arguments, oob } = request;
+        let Request {
+            id,
+            command,
+            arguments,
+            oob,
+        } = request;
         if self.phase == Phase::Negotiating {
             self.negotiate(id.as_ref(), &command, arguments);
             return None;
@@ -301,8 +333,18 @@ impl Session {
         }
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
-        self.running.push(Running { ticket, id, info, oob });
-        Some(Command { ticket, info, arguments, oob })
+        self.running.push(Running {
+            ticket,
+            id,
+            info,
+            oob,
+        });
+        Some(Command {
+            ticket,
+            info,
+            arguments,
+            oob,
+        })
     }
 
     fn negotiate(&mut self, id: Option<&Value>, command: &str, arguments: Dict) {
@@ -335,7 +377,11 @@ impl Session {
 /// among them.
 fn capabilities(arguments: Dict) -> Result<bool, Error> {
     let context = Context::strict();
-    let call = Call { name: "qmp_capabilities", arguments, context: &context };
+    let call = Call {
+        name: "qmp_capabilities",
+        arguments,
+        context: &context,
+    };
     let QmpCapabilities { enable } = call.arguments()?;
     Ok(enable.unwrap_or_default().contains(&QMPCapability::Oob))
 }

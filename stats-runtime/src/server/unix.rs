@@ -91,17 +91,26 @@ impl UnixServer {
     /// What binding the socket or starting a thread says.
     pub fn start(path: &Path, monitor: Monitor) -> io::Result<Self> {
         let listener = bind_private(path)?;
-        let file = std::fs::symlink_metadata(path).ok().map(|file| (file.dev(), file.ino()));
+        let file = std::fs::symlink_metadata(path)
+            .ok()
+            .map(|file| (file.dev(), file.ino()));
         let shared = Arc::new(Shared {
             listener,
             stopping: AtomicBool::new(false),
             connections: Mutex::default(),
         });
-        let acceptor = thread::Builder::new().name("qmp-accept".to_owned()).spawn({
-            let shared = Arc::clone(&shared);
-            move || shared.accept(&monitor)
-        })?;
-        Ok(Self { path: path.to_owned(), file, shared, acceptor: Some(acceptor) })
+        let acceptor = thread::Builder::new()
+            .name("qmp-accept".to_owned())
+            .spawn({
+                let shared = Arc::clone(&shared);
+                move || shared.accept(&monitor)
+            })?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            shared,
+            acceptor: Some(acceptor),
+        })
     }
 
     /// Where it listens.
@@ -114,7 +123,9 @@ impl UnixServer {
     /// closed once their running command is done, and the socket file is
     /// removed.
     pub fn stop(&mut self) {
-        let Some(acceptor) = self.acceptor.take() else { return };
+        let Some(acceptor) = self.acceptor.take() else {
+            return;
+        };
         self.shared.stopping.store(true, Ordering::Release);
         // Wakes the acceptor, whose `accept` fails from now on.
         let _ = rustix::net::shutdown(&self.shared.listener, rustix::net::Shutdown::Both);
@@ -126,7 +137,9 @@ impl UnixServer {
         for connection in connections {
             let _ = connection.thread.join();
         }
-        let now = std::fs::symlink_metadata(&self.path).ok().map(|file| (file.dev(), file.ino()));
+        let now = std::fs::symlink_metadata(&self.path)
+            .ok()
+            .map(|file| (file.dev(), file.ino()));
         if self.file.is_some() && now == self.file {
             let _ = std::fs::remove_file(&self.path);
         }
@@ -141,7 +154,9 @@ impl Drop for UnixServer {
 
 impl Shared {
     fn connections(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn accept(&self, monitor: &Monitor) {
@@ -163,14 +178,18 @@ impl Shared {
         if connections.len() >= CONNECTIONS_MAX {
             return;
         }
-        let Ok(served) = stream.try_clone() else { return };
+        let Ok(served) = stream.try_clone() else {
+            return;
+        };
         let monitor = monitor.clone();
-        let thread = thread::Builder::new().name("qmp-client".to_owned()).spawn(move || {
-            // How a connection ends is the client's affair.
-            let _ = connection::serve(&served, &monitor, Limits::default());
-            // The other handle stays open until the next client comes.
-            let _ = served.shutdown(std::net::Shutdown::Both);
-        });
+        let thread = thread::Builder::new()
+            .name("qmp-client".to_owned())
+            .spawn(move || {
+                // How a connection ends is the client's affair.
+                let _ = connection::serve(&served, &monitor, Limits::default());
+                // The other handle stays open until the next client comes.
+                let _ = served.shutdown(std::net::Shutdown::Both);
+            });
         if let Ok(thread) = thread {
             connections.push(Connection { stream, thread });
         }

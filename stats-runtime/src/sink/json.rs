@@ -30,7 +30,12 @@ impl<'b, 'a> JsonResults<'b, 'a> {
     /// Begins the array of results.
     pub fn new(out: &'b mut Writer<'a>) -> Self {
         out.raw(b"[");
-        Self { out, provider: StatsProvider::Kvm, open: None, any_result: false }
+        Self {
+            out,
+            provider: StatsProvider::Kvm,
+            open: None,
+            any_result: false,
+        }
     }
 
     /// Ends the array of results.
@@ -46,14 +51,21 @@ impl<'b, 'a> JsonResults<'b, 'a> {
                 self.out.raw(b"]}");
                 self.any_result = true;
             }
-            Some(OpenResult { mark, any_stat: false }) => self.out.truncate(mark),
+            Some(OpenResult {
+                mark,
+                any_stat: false,
+            }) => self.out.truncate(mark),
             None => {}
         }
     }
 
     fn stat(&mut self, name: &str) {
         if let Some(open) = &mut self.open {
-            let before: &[u8] = if open.any_stat { b", {\"name\": " } else { b"{\"name\": " };
+            let before: &[u8] = if open.any_stat {
+                b", {\"name\": "
+            } else {
+                b"{\"name\": "
+            };
             open.any_stat = true;
             self.out.raw(before);
             self.out.string(name);
@@ -71,8 +83,15 @@ impl ResultsSink for JsonResults<'_, '_> {
 impl StatsSink for JsonResults<'_, '_> {
     fn result(&mut self, qom_path: Option<&str>) {
         self.close();
-        self.open = Some(OpenResult { mark: self.out.mark(), any_stat: false });
-        self.out.raw(if self.any_result { b", {\"provider\": " } else { b"{\"provider\": " });
+        self.open = Some(OpenResult {
+            mark: self.out.mark(),
+            any_stat: false,
+        });
+        self.out.raw(if self.any_result {
+            b", {\"provider\": "
+        } else {
+            b"{\"provider\": "
+        });
         self.out.string(self.provider.name());
         if let Some(qom_path) = qom_path {
             self.out.raw(b", \"qom-path\": ");
@@ -122,7 +141,12 @@ impl<'b, 'a> JsonSchemas<'b, 'a> {
     /// Begins the array of schemas.
     pub fn new(out: &'b mut Writer<'a>) -> Self {
         out.raw(b"[");
-        Self { out, provider: StatsProvider::Kvm, any_schema: false, any_stat: false }
+        Self {
+            out,
+            provider: StatsProvider::Kvm,
+            any_schema: false,
+            any_stat: false,
+        }
     }
 
     /// Ends the array of schemas.

@@ -18,7 +18,10 @@ pub struct TypedResults {
 
 impl Default for TypedResults {
     fn default() -> Self {
-        Self { provider: StatsProvider::Kvm, results: Vec::new() }
+        Self {
+            provider: StatsProvider::Kvm,
+            results: Vec::new(),
+        }
     }
 }
 
@@ -37,7 +40,10 @@ impl TypedResults {
     fn push(&mut self, name: &str, value: StatsValue) {
         // The registry's guard lets no statistic through without a result.
         if let Some(result) = self.results.last_mut() {
-            result.stats.push(Stats { name: name.to_owned(), value });
+            result.stats.push(Stats {
+                name: name.to_owned(),
+                value,
+            });
         }
     }
 }
@@ -84,7 +90,10 @@ pub struct TypedSchemas {
 
 impl Default for TypedSchemas {
     fn default() -> Self {
-        Self { provider: StatsProvider::Kvm, schemas: Vec::new() }
+        Self {
+            provider: StatsProvider::Kvm,
+            schemas: Vec::new(),
+        }
     }
 }
 

@@ -49,13 +49,24 @@ const APIC_LVT_TIMER: u32 = APIC + 0x320;
 const APIC_INITIAL_COUNT: u32 = APIC + 0x380;
 const APIC_DIVIDE: u32 = APIC + 0x3e0;
 
-/// The timer's ticks until it interrupts. KVM's APIC counts nanoseconds
-/// (`APIC_BUS_CYCLE_NS_DEFAULT`, arch/x86/kvm/lapic.h): a millisecond.
-const TICKS: u32 = 1_000_000;
+/// How long the timer runs, in its ticks: KVM's APIC counts nanoseconds
+/// (`APIC_BUS_CYCLE_NS_DEFAULT`, arch/x86/kvm/lapic.h). Eight sleeps take 8 ms.
+///
+/// Hosts poll for a while before they put a vCPU to sleep, at most 200 us by
+/// default (`halt_poll_ns`, Documentation/virt/kvm/halt-polling.rst), and learn
+/// from the sleeps before. The short ones teach them to, so that the statistics
+/// of polling move; the long one is for those of waiting.
+const SHORT_TICKS: u32 = 50_000;
+const LONG_TICKS: u32 = 8_000_000 - 7 * SHORT_TICKS;
 
 /// `mov dword [address], value`.
 fn store(address: u32, value: u32) -> Vec<u8> {
-    [&[0xc7, 0x05][..], &address.to_le_bytes(), &value.to_le_bytes()].concat()
+    [
+        &[0xc7, 0x05][..],
+        &address.to_le_bytes(),
+        &value.to_le_bytes(),
+    ]
+    .concat()
 }
 
 /// What every vCPU does first: the APIC on, its timer divided by one and good
@@ -71,16 +82,27 @@ fn start() -> Vec<u8> {
     .concat()
 }
 
-/// And then over and over: set the timer, write to a port, sleep.
+/// And then over and over: write to a port, set the timer, sleep. Seven times
+/// of eight the sleep is short.
 fn again() -> Vec<u8> {
-    let mut code = store(APIC_INITIAL_COUNT, TICKS);
-    code.extend([
-        0xe6, 0x80, // out 0x80, al   an exit to this program
-        0xfb, //       sti            interrupts, but not before the next
-        0xf4, //       hlt            an exit, until there is one
-        0xeb, 0xf0, // jmp again      where an interrupt would return to
-    ]);
-    code
+    let [short, long] = [SHORT_TICKS, LONG_TICKS].map(u32::to_le_bytes);
+    let count = APIC_INITIAL_COUNT.to_le_bytes();
+    [
+        &[0xe6, 0x80][..], //        out 0x80, al     an exit to this program
+        &[0x43],           //        inc ebx
+        &[0xb8],
+        &short,           //        mov eax, short
+        &[0xf6, 0xc3, 7], //        test bl, 7
+        &[0x75, 5],       //        jnz set
+        &[0xb8],
+        &long, //        mov eax, long
+        &[0xa3],
+        &count,        // set:   mov [count], eax
+        &[0xfb],       //        sti              not before the next one
+        &[0xf4],       //        hlt              an exit, until woken
+        &[0xeb, 0xe5], //        jmp again        where one would return
+    ]
+    .concat()
 }
 
 /// The timer's interrupt: acknowledge, and begin again.
@@ -124,7 +146,10 @@ fn idt() -> Vec<u8> {
         // Offset, selector, "present, 32-bit interrupt gate", upper offset.
         [handler, CODE_SEGMENT, 0x8e00, 0]
     };
-    (0..IDT_LEN).flat_map(gate).flat_map(u16::to_le_bytes).collect()
+    (0..IDT_LEN)
+        .flat_map(gate)
+        .flat_map(u16::to_le_bytes)
+        .collect()
 }
 
 /// How many pages a guest with `vcpus` vCPUs has.
@@ -153,7 +178,12 @@ pub(super) fn first_page() -> [u8; PAGE_SIZE] {
 pub(super) fn registers(index: u32) -> kvm_regs {
     let stack = STACKS + (index as usize + 1) * STACK_SIZE;
     // Bit 1 of the flags is always set; interrupts are still off.
-    kvm_regs { rip: START.into(), rsp: stack as u64, rflags: 1 << 1, ..Default::default() }
+    kvm_regs {
+        rip: START.into(),
+        rsp: stack as u64,
+        rflags: 1 << 1,
+        ..Default::default()
+    }
 }
 
 /// Puts protected mode into the special registers of a vCPU after its reset.
@@ -199,7 +229,10 @@ mod tests {
             (4096, 0),
         ];
         for pair in parts.windows(2) {
-            assert!(usize::from(pair[0].0) + pair[0].1 <= usize::from(pair[1].0), "{pair:x?}");
+            assert!(
+                usize::from(pair[0].0) + pair[0].1 <= usize::from(pair[1].0),
+                "{pair:x?}"
+            );
         }
     }
 
@@ -207,10 +240,13 @@ mod tests {
     fn every_jump_goes_to_the_loop() {
         let page = first_page();
         let loop_at = usize::from(AGAIN);
-        assert_eq!(page[loop_at..loop_at + 16], again());
+        assert_eq!(page[loop_at..loop_at + 27], again());
         // The loop's own, of two bytes, and those that handlers end with.
-        assert_eq!(again().last(), Some(&16_u8.wrapping_neg()));
-        for (handler, len) in [(ON_TIMER, on_timer().len()), (ON_SPURIOUS, on_spurious().len())] {
+        assert_eq!(again().last(), Some(&27_u8.wrapping_neg()));
+        for (handler, len) in [
+            (ON_TIMER, on_timer().len()),
+            (ON_SPURIOUS, on_spurious().len()),
+        ] {
             let end = usize::from(handler) + len;
             let offset = i32::from_le_bytes(page[end - 4..end].try_into().unwrap());
             assert_eq!(i32::try_from(end).unwrap() + offset, i32::from(AGAIN));
@@ -222,7 +258,10 @@ mod tests {
         for vcpus in [1, 63, 64, 65, 1024] {
             let end = pages(vcpus) * PAGE_SIZE;
             assert!(registers(vcpus - 1).rsp <= end as u64);
-            assert!(registers(vcpus - 1).rsp + PAGE_SIZE as u64 > end as u64, "no page too many");
+            assert!(
+                registers(vcpus - 1).rsp + PAGE_SIZE as u64 > end as u64,
+                "no page too many"
+            );
         }
     }
 }

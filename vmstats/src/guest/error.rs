@@ -87,16 +87,28 @@ impl fmt::Display for GuestError {
             Self::Running { running, vcpus } => {
                 write!(f, "{running} vCPUs cannot run in a guest that has {vcpus}")
             }
-            Self::Kvm { call, vcpu: Some(vcpu), errno } => {
+            Self::Kvm {
+                call,
+                vcpu: Some(vcpu),
+                errno,
+            } => {
                 write!(f, "{call} failed for vCPU {vcpu}: {}", os(*errno))
             }
-            Self::Kvm { call, vcpu: None, errno } => write!(f, "{call} failed: {}", os(*errno)),
+            Self::Kvm {
+                call,
+                vcpu: None,
+                errno,
+            } => write!(f, "{call} failed: {}", os(*errno)),
             Self::Stats(error) => error.fmt(f),
             Self::Thread { vcpu, error } => {
                 write!(f, "cannot start the thread of vCPU {vcpu}: {error}")
             }
             Self::Signal { errno } => {
-                write!(f, "cannot install the signal handler for vCPUs: {}", os(*errno))
+                write!(
+                    f,
+                    "cannot install the signal handler for vCPUs: {}",
+                    os(*errno)
+                )
             }
             Self::Exit { vcpu, exit } => write!(f, "vCPU {vcpu} left the guest with {exit}"),
         }

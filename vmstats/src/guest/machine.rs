@@ -35,7 +35,9 @@ struct Page([u8; code::PAGE_SIZE]);
 impl Machine {
     /// Makes a machine for `vcpus` vCPUs, and opens its statistics.
     pub(super) fn open(vcpus: u32) -> Result<(Self, OwnedFd), GuestError> {
-        let kvm = Kvm::new().map_err(|error| GuestError::OpenKvm { errno: error.errno() })?;
+        let kvm = Kvm::new().map_err(|error| GuestError::OpenKvm {
+            errno: error.errno(),
+        })?;
         check_capability(&kvm)?;
         let most = u32::try_from(kvm.get_max_vcpus()).unwrap_or(u32::MAX);
         if vcpus > most {
@@ -44,27 +46,47 @@ impl Machine {
         let vm = create_vm(&kvm).map_err(failed("KVM_CREATE_VM", None))?;
         // Intel processors want a place for a task state segment, away from
         // memory and below 4 GiB (Documentation/virt/kvm/api.rst).
-        vm.set_tss_address(0xfffb_d000).map_err(failed("KVM_SET_TSS_ADDR", None))?;
-        vm.create_irq_chip().map_err(failed("KVM_CREATE_IRQCHIP", None))?;
+        vm.set_tss_address(0xfffb_d000)
+            .map_err(failed("KVM_SET_TSS_ADDR", None))?;
+        vm.create_irq_chip()
+            .map_err(failed("KVM_CREATE_IRQCHIP", None))?;
         let memory = Memory::new(vcpus);
-        memory.give_to(&vm).map_err(failed("KVM_SET_USER_MEMORY_REGION", None))?;
+        memory
+            .give_to(&vm)
+            .map_err(failed("KVM_SET_USER_MEMORY_REGION", None))?;
         let stats = vm_stats_fd(&vm)?;
-        Ok((Self { vcpus: Vec::new(), vm, _memory: memory }, stats))
+        Ok((
+            Self {
+                vcpus: Vec::new(),
+                vm,
+                _memory: memory,
+            },
+            stats,
+        ))
     }
 
     /// Adds the vCPU with this index, ready to run.
     pub(super) fn add_vcpu(&mut self, index: u32) -> Result<&VcpuFd, GuestError> {
         let failed = |call| failed(call, Some(index));
-        let vcpu = self.vm.create_vcpu(index.into()).map_err(failed("KVM_CREATE_VCPU"))?;
+        let vcpu = self
+            .vm
+            .create_vcpu(index.into())
+            .map_err(failed("KVM_CREATE_VCPU"))?;
         let mut special = vcpu.get_sregs().map_err(failed("KVM_GET_SREGS"))?;
         code::enter_protected_mode(&mut special);
         vcpu.set_sregs(&special).map_err(failed("KVM_SET_SREGS"))?;
-        vcpu.set_regs(&code::registers(index)).map_err(failed("KVM_SET_REGS"))?;
+        vcpu.set_regs(&code::registers(index))
+            .map_err(failed("KVM_SET_REGS"))?;
         // All but the first would wait for another vCPU to start them.
-        let runnable = kvm_mp_state { mp_state: KVM_MP_STATE_RUNNABLE };
-        vcpu.set_mp_state(runnable).map_err(failed("KVM_SET_MP_STATE"))?;
+        let runnable = kvm_mp_state {
+            mp_state: KVM_MP_STATE_RUNNABLE,
+        };
+        vcpu.set_mp_state(runnable)
+            .map_err(failed("KVM_SET_MP_STATE"))?;
         self.vcpus.push(vcpu);
-        self.vcpus.last().ok_or(GuestError::Vcpus { asked: 0, most: 0 })
+        self.vcpus
+            .last()
+            .ok_or(GuestError::Vcpus { asked: 0, most: 0 })
     }
 
     /// Hands out the first `count` vCPUs, to be run.
@@ -97,7 +119,11 @@ fn create_vm(kvm: &Kvm) -> Result<VmFd, Errno> {
 
 /// Names the call that failed.
 fn failed(call: &'static str, vcpu: Option<u32>) -> impl FnOnce(Errno) -> GuestError {
-    move |error| GuestError::Kvm { call, vcpu, errno: error.errno() }
+    move |error| GuestError::Kvm {
+        call,
+        vcpu,
+        errno: error.errno(),
+    }
 }
 
 impl Memory {

@@ -6,6 +6,7 @@
 #[cfg(target_arch = "x86_64")]
 mod code;
 mod error;
+#[cfg_attr(not(target_arch = "x86_64"), path = "elsewhere.rs")]
 mod machine;
 mod threads;
 
@@ -37,8 +38,9 @@ pub struct GuestConfig {
 /// A guest that does nothing but be measured.
 ///
 /// Each vCPU that runs writes to an I/O port, sleeps (HLT) until its timer
-/// wakes it, and begins again, about a thousand times a second. So its exits,
-/// its interrupts and the histograms of how it waits all move.
+/// wakes it, and begins again, about a thousand times a second: seven short
+/// sleeps, then a long one. So its exits, its interrupts and the histograms of
+/// how it was polled for and waited for all move.
 ///
 /// Dropping it stops it, as [`stop`](Self::stop) does.
 #[derive(Debug)]
@@ -61,7 +63,10 @@ impl Guest {
     pub fn boot(config: GuestConfig) -> Result<Self, GuestError> {
         let GuestConfig { vcpus, running } = config;
         if !(1..=VCPUS_MAX).contains(&vcpus) {
-            return Err(GuestError::Vcpus { asked: vcpus, most: VCPUS_MAX });
+            return Err(GuestError::Vcpus {
+                asked: vcpus,
+                most: VCPUS_MAX,
+            });
         }
         if running > vcpus {
             return Err(GuestError::Running { running, vcpus });
@@ -80,7 +85,12 @@ impl Guest {
             qom_paths.push(qom_path);
         }
         let threads = Threads::start(machine.take_vcpus(running), machine.run_size())?;
-        Ok(Self { threads, machine, provider: Arc::new(provider), qom_paths })
+        Ok(Self {
+            threads,
+            machine,
+            provider: Arc::new(provider),
+            qom_paths,
+        })
     }
 
     /// The provider of the statistics of this guest and of all its vCPUs. It

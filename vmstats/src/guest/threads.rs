@@ -55,9 +55,13 @@ impl Threads {
     /// Starts a thread for each of `vcpus`, the first of which has index 0.
     pub(super) fn start(vcpus: Vec<VcpuFd>, run_size: usize) -> Result<Self, GuestError> {
         register_kick()?;
-        let state = State { alive: 0, paused: 0, failure: None };
+        let state = State {
+            alive: 0,
+            paused: 0,
+            failure: None,
+        };
         let shared = Shared {
-            wanted: AtomicU8::new(RUN),
+            wanted: AtomicU8::new(PAUSE),
             state: Mutex::new(state),
             changed: Condvar::new(),
         };
@@ -71,13 +75,19 @@ impl Threads {
             // On an error, dropping `threads` stops those already started.
             threads.start_one(index, vcpu, run_size)?;
         }
+        // Only now: a thousand that run already leave the rest no processor
+        // to start on.
+        threads.want(RUN);
         Ok(threads)
     }
 
     fn start_one(&mut self, index: u32, vcpu: VcpuFd, run_size: usize) -> Result<(), GuestError> {
-        let run = KvmRunWrapper::mmap_from_fd(&vcpu, run_size).map_err(|error| {
-            GuestError::Kvm { call: "mmap of kvm_run", vcpu: Some(index), errno: error.errno() }
-        })?;
+        let run =
+            KvmRunWrapper::mmap_from_fd(&vcpu, run_size).map_err(|error| GuestError::Kvm {
+                call: "mmap of kvm_run",
+                vcpu: Some(index),
+                errno: error.errno(),
+            })?;
         let cannot = |error: String| GuestError::Thread { vcpu: index, error };
         let shared = Arc::clone(&self.shared);
         let (id_to, id_from) = mpsc::sync_channel(1);
@@ -99,7 +109,10 @@ impl Threads {
             }
         };
         self.handles.push(handle);
-        self.runs.get_mut().unwrap_or_else(PoisonError::into_inner).push(run);
+        self.runs
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(run);
         let id = id_from.recv().map_err(|error| cannot(error.to_string()))?;
         self.ids.push(id.as_raw_nonzero().get().unsigned_abs());
         Ok(())
@@ -134,7 +147,10 @@ impl Threads {
             // A thread has nothing to say but what is in `failure`.
             let _ = handle.join();
         }
-        self.runs.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
+        self.runs
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         self.shared.lock().outcome()
     }
 
@@ -219,11 +235,20 @@ fn run_vcpu(mut vcpu: VcpuFd, index: u32, shared: &Shared) -> Result<(), GuestEr
         match vcpu.run() {
             // There is no device: what is written goes nowhere.
             Ok(VcpuExit::IoOut(..)) => {}
-            Ok(exit) => return Err(GuestError::Exit { vcpu: index, exit: format!("{exit:?}") }),
+            Ok(exit) => {
+                return Err(GuestError::Exit {
+                    vcpu: index,
+                    exit: format!("{exit:?}"),
+                });
+            }
             Err(error) if matches!(error.errno(), EINTR | EAGAIN) => {}
             Err(error) => {
                 let errno = error.errno();
-                return Err(GuestError::Kvm { call: "KVM_RUN", vcpu: Some(index), errno });
+                return Err(GuestError::Kvm {
+                    call: "KVM_RUN",
+                    vcpu: Some(index),
+                    errno,
+                });
             }
         }
     }
@@ -236,5 +261,7 @@ fn register_kick() -> Result<(), GuestError> {
     // Generic over what it does not look at: libc's siginfo_t.
     extern "C" fn ignore<Info>(_: c_int, _: *mut Info, _: *mut c_void) {}
     let register = || register_signal_handler(SIGRTMIN(), ignore).map_err(|error| error.errno());
-    REGISTERED.get_or_init(register).map_err(|errno| GuestError::Signal { errno })
+    REGISTERED
+        .get_or_init(register)
+        .map_err(|errno| GuestError::Signal { errno })
 }

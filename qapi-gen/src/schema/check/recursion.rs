@@ -136,7 +136,11 @@ impl Walker<'_> {
                 None => {
                     let depth = *depth;
                     way.pop();
-                    self.leave(id, depth, way.last_mut().map(|(_, _, depth)| depth));
+                    let depth = self.leave(id, depth);
+                    if let Some((outer, segment, outer_depth)) = way.last_mut() {
+                        *outer_depth = (*outer_depth).max(depth + 1);
+                        (self.visit)(Walk::Segment(Entity::Type(*outer), *segment));
+                    }
                     continue;
                 }
                 Some(_) => *segment += 1,
@@ -165,17 +169,15 @@ impl Walker<'_> {
         way.push((id, 0, 0));
     }
 
-    /// Finishes an object; what contains it goes on with its next segment.
-    fn leave(&mut self, id: TypeId, depth: usize, outer: Option<&mut usize>) {
-        if depth == DEPTH_MAX {
+    /// Finishes an object and tells how deeply it contains others.
+    fn leave(&mut self, id: TypeId, depth: usize) -> usize {
+        if depth == DEPTH_MAX + 1 {
             (self.visit)(Walk::Depth(id));
         }
         // What contains one that is too deep is not reported again.
         let depth = depth.min(DEPTH_MAX + 1);
         self.set_state(id, State::Done(depth));
-        if let Some(outer) = outer {
-            *outer = (*outer).max(depth + 1);
-        }
+        depth
     }
 
     /// What a segment ends with: `None` if it is the last; `Some(None)` if

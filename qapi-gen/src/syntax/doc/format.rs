@@ -6,21 +6,34 @@
 
 use super::indentation;
 use crate::diag::Problem;
+use crate::rules::Rules;
 
 /// How long a line may be, its marker included.
 const LINE_MAX: usize = 70;
 
 /// The rules and where in the text we are.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Format {
+    enforced: bool,
     /// In literal text, its indentation once the first line tells it.
     literal: Option<Option<usize>>,
 }
 
 impl Format {
+    /// At the start of a block.
+    pub(super) fn new(rules: Rules) -> Self {
+        Self {
+            enforced: rules >= Rules::V10_2,
+            literal: None,
+        }
+    }
+
     /// Checks the next line. With the problem comes how many characters of
     /// the line's text stand before it, where not the whole line is meant.
     pub(super) fn check(&mut self, line: &str) -> Result<(), (Problem, Option<usize>)> {
+        if !self.enforced {
+            return Ok(());
+        }
         if opens_literal(line) {
             self.literal = Some(None);
         } else if let (Some(literal), false) = (&mut self.literal, line.is_empty()) {
@@ -137,7 +150,7 @@ mod tests {
     #[test]
     fn literal_text_is_free() {
         let long = "x".repeat(80);
-        let mut format = Format::default();
+        let mut format = Format::new(Rules::V10_2);
         assert!(format.check(&long).is_err());
         assert!(format.check(".. qmp-example::").is_ok());
         assert!(format.check("").is_ok());

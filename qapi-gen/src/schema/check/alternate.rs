@@ -1,0 +1,93 @@
+//! Alternates: every branch has a JSON type of its own.
+//!
+//! In: a schema. Out: reports.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::super::{Alternate, Branch, Builtin, Entity, Schema, TypeId, TypeKind};
+use super::describe::{self, c_name};
+use super::step::Step;
+use crate::diag::{Diagnostics, Problem, Role};
+
+/// The types of JSON values.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum JsonType {
+    Null,
+    String,
+    Number,
+    Boolean,
+    Array,
+    Object,
+}
+
+/// Checks every alternate.
+pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
+    for (id, ty) in schema.types() {
+        if let TypeKind::Alternate(alternate) = &ty.kind {
+            branches(schema, id, alternate, diagnostics);
+        }
+    }
+}
+
+fn branches(schema: &Schema, id: TypeId, alternate: &Alternate, diagnostics: &mut Diagnostics) {
+    let mut report = |branch: &Branch, problem| {
+        let entity = Entity::Type(id);
+        let site = describe::site(schema, entity).map(|site| site.showing(branch.span));
+        diagnostics.report_ranked(problem, site, Step::new(entity, 0, 2).rank());
+    };
+    let mut names: HashMap<Cow<'_, str>, &str> = HashMap::new();
+    let mut taken: HashMap<JsonType, &str> = HashMap::new();
+    for branch in &alternate.branches {
+        let role = || Role::Branch(branch.name.clone());
+        if let Some(first) = names.insert(c_name(&branch.name), &branch.name) {
+            let with = Role::Branch(first.to_owned());
+            report(branch, Problem::Collision { what: role(), with });
+        }
+        if Some(branch.ty) == schema.unresolved {
+            continue;
+        }
+        let types = json_types(schema, branch.ty);
+        if types.is_empty() {
+            let ty = describe::type_name(schema, branch.ty);
+            report(branch, Problem::CannotUse { user: role(), ty });
+        }
+        if let Some(other) = types.iter().find_map(|ty| taken.get(ty)) {
+            let other = (*other).to_owned();
+            report(branch, Problem::Indistinct { branch: role(), other });
+        }
+        for ty in types {
+            taken.insert(ty, &branch.name);
+        }
+    }
+}
+
+/// The JSON types that a branch may look like, its own first; none if it can
+/// be anything.
+fn json_types(schema: &Schema, id: TypeId) -> Vec<JsonType> {
+    match &schema.ty(id).kind {
+        // What is given on a command line is a string at first, so a string
+        // is taken for what it could stand for.
+        TypeKind::Builtin(Builtin::Str) => {
+            vec![JsonType::String, JsonType::Number, JsonType::Boolean]
+        }
+        TypeKind::Enum(kind) => {
+            let mut types = vec![JsonType::String];
+            if kind.values.iter().any(|value| matches!(value.name.as_str(), "on" | "off")) {
+                types.push(JsonType::Boolean);
+            }
+            let looks_like_number =
+                |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.');
+            if kind.values.iter().any(|value| value.name.starts_with(looks_like_number)) {
+                types.push(JsonType::Number);
+            }
+            types
+        }
+        TypeKind::Builtin(Builtin::Any) | TypeKind::Alternate(_) => Vec::new(),
+        TypeKind::Builtin(Builtin::Null) => vec![JsonType::Null],
+        TypeKind::Builtin(Builtin::Bool) => vec![JsonType::Boolean],
+        TypeKind::Builtin(_) => vec![JsonType::Number],
+        TypeKind::Array(_) => vec![JsonType::Array],
+        TypeKind::Object(_) => vec![JsonType::Object],
+    }
+}

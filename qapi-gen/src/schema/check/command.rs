@@ -1,0 +1,102 @@
+//! Commands: what they take and what they return.
+//!
+//! In: a schema. Out: reports. What events have in common with commands is
+//! here too.
+
+use std::collections::HashMap;
+
+use super::super::{Entity, Schema, TypeId, TypeKind};
+use super::describe;
+use super::step::{ARGUMENTS, Step};
+use crate::diag::{DefinitionKind, Diagnostics, Key, Problem};
+
+/// Checks every command.
+pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
+    let mut arguments = Arguments::new(schema, DefinitionKind::Command);
+    for (id, command) in schema.commands() {
+        let entity = Entity::Command(id);
+        arguments.check(entity, command.arg, command.boxed, diagnostics);
+        if schema.pragmas.command_returns_exceptions.contains(&command.common.name) {
+            continue;
+        }
+        if let Some(ret) = command.ret.filter(|&ret| !is_returnable(schema, ret)) {
+            let problem = Problem::CannotTake {
+                kind: DefinitionKind::Command,
+                key: Key::Returns,
+                ty: describe::type_name(schema, ret),
+            };
+            let step = Step::new(entity, 1, 1);
+            diagnostics.report_ranked(problem, describe::site(schema, entity), step.rank());
+        }
+    }
+}
+
+/// Whether a type is an object or an array of objects, so that members can be
+/// added to a reply later.
+fn is_returnable(schema: &Schema, id: TypeId) -> bool {
+    match &schema.ty(id).kind {
+        TypeKind::Object(_) => true,
+        TypeKind::Array(element) => matches!(schema.ty(*element).kind, TypeKind::Object(_)),
+        _ => false,
+    }
+}
+
+/// Checks the arguments of commands, or the data of events.
+pub(super) struct Arguments<'a> {
+    schema: &'a Schema,
+    kind: DefinitionKind,
+    /// Whether an object has conditional members: many may take the same.
+    conditional: HashMap<TypeId, bool>,
+}
+
+impl<'a> Arguments<'a> {
+    /// For commands or for events.
+    pub(super) fn new(schema: &'a Schema, kind: DefinitionKind) -> Self {
+        Self {
+            schema,
+            kind,
+            conditional: HashMap::new(),
+        }
+    }
+
+    /// Checks what one command or event takes.
+    pub(super) fn check(
+        &mut self,
+        entity: Entity,
+        arg: Option<TypeId>,
+        boxed: bool,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let schema = self.schema;
+        let kind = self.kind;
+        let Some(arg) = arg.filter(|&arg| Some(arg) != schema.unresolved) else {
+            return;
+        };
+        let mut report = |problem, (segment, order)| {
+            let step = Step::new(entity, segment, order);
+            diagnostics.report_ranked(problem, describe::site(schema, entity), step.rank());
+        };
+        let TypeKind::Object(object) = &schema.ty(arg).kind else {
+            let ty = describe::type_name(schema, arg);
+            let key = Key::Data;
+            report(Problem::CannotTake { kind, key, ty }, ARGUMENTS);
+            return;
+        };
+        if boxed {
+            return;
+        }
+        if object.branches.is_some() {
+            let ty = describe::type_name(schema, arg);
+            report(Problem::NeedsBoxed { kind, ty }, ARGUMENTS);
+        }
+        let conditional = *self.conditional.entry(arg).or_insert_with(|| {
+            describe::lineage(schema, arg)
+                .into_iter()
+                .flat_map(|owner| describe::members(schema, owner))
+                .any(|member| member.cond.is_some())
+        });
+        if conditional {
+            report(Problem::ConditionalNeedsBoxed(kind), (1, 0));
+        }
+    }
+}

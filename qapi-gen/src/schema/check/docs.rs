@@ -1,0 +1,99 @@
+//! Documentation: everything is described, and what is described exists.
+//!
+//! In: a schema. Out: reports. How a block is written, the parser has
+//! checked.
+
+use std::collections::HashSet;
+
+use super::super::{Doc, DocArg, DocRef, Entity, Schema};
+use super::describe::{self, Part};
+use super::step::Step;
+use crate::diag::{Diagnostics, Problem, Role, Site};
+
+/// Checks every documentation block.
+pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
+    for (doc, index) in schema.docs.iter().zip(0u32..) {
+        let DocRef::Definition(entity) = *doc else {
+            continue;
+        };
+        if let Some(doc) = &schema.common(entity).doc {
+            block(schema, entity, doc, index, diagnostics);
+        }
+    }
+}
+
+fn block(
+    schema: &Schema,
+    entity: Entity,
+    doc: &Doc,
+    index: u32,
+    diagnostics: &mut Diagnostics,
+) {
+    let common = schema.common(entity);
+    let members_optional = schema.pragmas.documentation_exceptions.contains(&common.name);
+    let described = Described::new(doc);
+    let mut members = HashSet::new();
+    let mut features = HashSet::new();
+    for part in describe::parts(schema, entity) {
+        let (role, span) = match part {
+            Part::Member { name, role, span } => {
+                members.insert(name);
+                if members_optional || described.members.contains(name) {
+                    continue;
+                }
+                (role, span)
+            }
+            Part::Feature(feature) => {
+                features.insert(feature.name.as_str());
+                if described.features.contains(feature.name.as_str()) {
+                    continue;
+                }
+                (Role::Feature(feature.name.clone()), feature.span)
+            }
+        };
+        let site = describe::site(schema, entity).map(|site| site.showing(span));
+        let rank = Step::docs(entity).rank();
+        diagnostics.report_ranked(Problem::Undocumented(role), site, rank);
+    }
+    missing(&doc.members, &members, false, index, diagnostics);
+    missing(&doc.features, &features, true, index, diagnostics);
+}
+
+/// What a block describes.
+struct Described<'a> {
+    members: HashSet<&'a str>,
+    features: HashSet<&'a str>,
+}
+
+impl<'a> Described<'a> {
+    fn new(doc: &'a Doc) -> Self {
+        let names = |args: &'a [DocArg]| {
+            args.iter().filter(|arg| arg.span.is_some()).map(|arg| arg.name.as_str()).collect()
+        };
+        Self {
+            members: names(&doc.members),
+            features: names(&doc.features),
+        }
+    }
+}
+
+/// Reports what is described and does not exist.
+fn missing(
+    described: &[DocArg],
+    existing: &HashSet<&str>,
+    features: bool,
+    index: u32,
+    diagnostics: &mut Diagnostics,
+) {
+    let missing = |arg: &&DocArg| !existing.contains(arg.name.as_str());
+    let mut missing = described.iter().filter(missing).peekable();
+    let Some(span) = missing.peek().and_then(|arg| arg.span) else {
+        return;
+    };
+    let names = missing.map(|arg| arg.name.clone()).collect();
+    diagnostics.report_ranked(
+        Problem::DocumentedMissing { features, names },
+        Some(Site::line(span)),
+        Step::after_all(index),
+    );
+}

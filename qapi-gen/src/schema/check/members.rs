@@ -1,0 +1,132 @@
+//! Members and values: no name twice, also not with what a base has.
+//!
+//! In: a schema. Out: reports. Of unions it looks at the base alone.
+
+use std::collections::HashMap;
+use std::borrow::Cow;
+
+use super::super::{Entity, Enum, EnumValue, Member, Object, Schema, TypeId, TypeKind};
+use super::describe::{self, c_name};
+use super::step::{BASE, Step};
+use crate::diag::{Diagnostics, Problem, Role};
+
+/// Checks names within enums, and within objects with all their bases.
+pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
+    let mut derived: HashMap<TypeId, Vec<TypeId>> = HashMap::new();
+    let mut roots = Vec::new();
+    for (id, ty) in schema.types() {
+        match &ty.kind {
+            TypeKind::Enum(kind) => values(schema, id, kind, diagnostics),
+            TypeKind::Object(object) => match base(schema, id, object, diagnostics) {
+                Some(base) => derived.entry(base).or_default().push(id),
+                None => roots.push(id),
+            },
+            TypeKind::Builtin(_) | TypeKind::Array(_) | TypeKind::Alternate(_) => {}
+        }
+    }
+    // From every base to what derives from it, so that the members of a base
+    // are looked at once and not once for every object that has them. What
+    // is its own base is never reached.
+    for root in roots {
+        descend(schema, root, &derived, diagnostics);
+    }
+}
+
+fn values(schema: &Schema, id: TypeId, kind: &Enum, diagnostics: &mut Diagnostics) {
+    let mut seen: HashMap<Cow<'_, str>, &EnumValue> = HashMap::new();
+    for value in &kind.values {
+        let Some(first) = seen.insert(c_name(&value.name), value) else {
+            continue;
+        };
+        let problem = Problem::Collision {
+            what: Role::Value(value.name.clone()),
+            with: Role::Value(first.name.clone()),
+        };
+        let entity = Entity::Type(id);
+        let site = describe::site(schema, entity).map(|site| site.showing(value.span));
+        diagnostics.report_ranked(problem, site, Step::new(entity, 0, 1).rank());
+    }
+}
+
+/// An object's base, if it may be one.
+fn base(
+    schema: &Schema,
+    id: TypeId,
+    object: &Object,
+    diagnostics: &mut Diagnostics,
+) -> Option<TypeId> {
+    let base = object.base.filter(|&base| Some(base) != schema.unresolved)?;
+    if matches!(&schema.ty(base).kind, TypeKind::Object(base) if base.branches.is_none()) {
+        return Some(base);
+    }
+    let entity = Entity::Type(id);
+    let problem = Problem::BaseNotStruct(describe::type_name(schema, base));
+    let step = Step::new(entity, BASE.0, BASE.1);
+    diagnostics.report_ranked(problem, describe::site(schema, entity), step.rank());
+    None
+}
+
+/// The members on the way from a root to an object, by their C names.
+type Seen<'a> = HashMap<Cow<'a, str>, (TypeId, &'a Member)>;
+
+enum Visit {
+    Enter(TypeId),
+    Leave(TypeId),
+}
+
+fn descend(
+    schema: &Schema,
+    root: TypeId,
+    derived: &HashMap<TypeId, Vec<TypeId>>,
+    diagnostics: &mut Diagnostics,
+) {
+    let mut seen = Seen::new();
+    let mut todo = vec![Visit::Enter(root)];
+    while let Some(visit) = todo.pop() {
+        match visit {
+            Visit::Enter(id) => {
+                enter(schema, id, &mut seen, diagnostics);
+                if let Some(derived) = derived.get(&id) {
+                    todo.push(Visit::Leave(id));
+                    todo.extend(derived.iter().map(|&id| Visit::Enter(id)));
+                } else {
+                    leave(schema, id, &mut seen);
+                }
+            }
+            Visit::Leave(id) => leave(schema, id, &mut seen),
+        }
+    }
+}
+
+fn enter<'a>(
+    schema: &'a Schema,
+    id: TypeId,
+    seen: &mut Seen<'a>,
+    diagnostics: &mut Diagnostics,
+) {
+    for (member, index) in describe::members(schema, id).iter().zip(0u32..) {
+        let name = c_name(&member.name);
+        let Some(&(owner, first)) = seen.get(&name) else {
+            seen.insert(name, (id, member));
+            continue;
+        };
+        let entity = Entity::Type(id);
+        let site = describe::site(schema, entity);
+        let problem = Problem::Collision {
+            what: describe::member_of(schema, id, member, site.as_ref()),
+            with: describe::member_of(schema, owner, first, site.as_ref()),
+        };
+        let site = site.map(|site| site.showing(member.span));
+        diagnostics.report_ranked(problem, site, Step::new(entity, 1, index).rank());
+    }
+}
+
+fn leave<'a>(schema: &'a Schema, id: TypeId, seen: &mut Seen<'a>) {
+    for member in describe::members(schema, id) {
+        let name = c_name(&member.name);
+        // A member that clashed is not the one that is there.
+        if seen.get(&name).is_some_and(|(owner, _)| *owner == id) {
+            seen.remove(&name);
+        }
+    }
+}

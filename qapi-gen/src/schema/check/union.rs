@@ -1,0 +1,241 @@
+//! Unions: the discriminator, the branches, and no member in both base and
+//! branch.
+//!
+//! In: a schema. Out: reports. Names within the base are not looked at.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use super::super::{
+    Branches, Entity, Enum, Member, Object, ObjectOrigin, Schema, TypeId, TypeKind,
+};
+use super::describe::{self, c_name};
+use super::step::Step;
+use crate::diag::{Diagnostics, Problem, Role, Site};
+use crate::source::Span;
+
+/// Checks every union.
+pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
+    let mut unions = Unions {
+        schema,
+        diagnostics,
+        values: HashMap::new(),
+        contents: HashMap::new(),
+        clashes: HashMap::new(),
+    };
+    for (id, ty) in schema.types() {
+        if let TypeKind::Object(object) = &ty.kind
+            && let Some(branches) = &object.branches
+        {
+            unions.union(id, object, branches);
+        }
+    }
+}
+
+/// Members with the objects that have them.
+type Members<'a> = Vec<(TypeId, &'a Member)>;
+
+/// All members that an object can have, bases' and branches' included, in
+/// QEMU's order, and where in it each C name is first.
+struct Contents<'a> {
+    members: Members<'a>,
+    places: HashMap<Cow<'a, str>, usize>,
+}
+
+/// Two members, each with the object that has it.
+type Clash<'a> = ((TypeId, &'a Member), (TypeId, &'a Member));
+
+struct Unions<'a, 'd> {
+    schema: &'a Schema,
+    diagnostics: &'d mut Diagnostics,
+    // Many unions can share an enum, a base, a branch; each is looked at once.
+    values: HashMap<TypeId, HashSet<&'a str>>,
+    contents: HashMap<TypeId, Contents<'a>>,
+    clashes: HashMap<(TypeId, TypeId), Option<Clash<'a>>>,
+}
+
+impl<'a> Unions<'a, '_> {
+    fn report(&mut self, union: TypeId, problem: Problem, shown: Option<Span>, step: (u32, u32)) {
+        let entity = Entity::Type(union);
+        let site = describe::site(self.schema, entity).map(|site| site.showing(shown));
+        let step = Step::new(entity, step.0, step.1);
+        self.diagnostics.report_ranked(problem, site, step.rank());
+    }
+
+    fn union(&mut self, id: TypeId, object: &'a Object, branches: &'a Branches) {
+        let base_is_struct = |base: TypeId| {
+            matches!(&self.schema.ty(base).kind, TypeKind::Object(base) if base.branches.is_none())
+        };
+        let base = match object.base {
+            Some(base) if Some(base) == self.schema.unresolved || !base_is_struct(base) => {
+                // Reported where the base is looked at.
+                None
+            }
+            base => Some(base),
+        };
+        if let Some(base) = base {
+            let values = self.discriminator(id, base, branches);
+            if let Some((tag, kind)) = values {
+                self.branch_names(id, tag, kind, branches);
+            }
+        }
+        for (branch, segment) in branches.list.iter().zip(1u32..) {
+            let unresolved = Some(branch.ty) == self.schema.unresolved;
+            if !unresolved && !matches!(self.schema.ty(branch.ty).kind, TypeKind::Object(_)) {
+                let problem = Problem::CannotUse {
+                    user: Role::Branch(branch.name.clone()),
+                    ty: describe::type_name(self.schema, branch.ty),
+                };
+                self.report(id, problem, branch.span, (segment, 1));
+            }
+        }
+        if let Some(Some(base)) = base {
+            self.clashes(id, base, branches);
+        }
+    }
+
+    /// Checks the discriminator; returns its type.
+    fn discriminator(
+        &mut self,
+        id: TypeId,
+        base: Option<TypeId>,
+        branches: &'a Branches,
+    ) -> Option<(TypeId, &'a Enum)> {
+        let schema = self.schema;
+        let found = base
+            .map(|base| describe::lineage(schema, base))
+            .unwrap_or_default()
+            .into_iter()
+            .find_map(|owner| {
+                let members = describe::members(schema, owner);
+                Some((owner, members.iter().find(|member| member.name == branches.tag)?))
+            });
+        let Some((owner, member)) = found else {
+            let problem = Problem::DiscriminatorMissing(branches.tag.clone());
+            self.report(id, problem, None, (1, 0));
+            return None;
+        };
+        let kind = match &schema.ty(member.ty).kind {
+            TypeKind::Enum(kind) => Some(kind),
+            _ => None,
+        };
+        let must = if kind.is_none() {
+            Some("be of enum type")
+        } else if member.optional {
+            Some("not be optional")
+        } else if member.cond.is_some() {
+            Some("not be conditional")
+        } else {
+            None
+        };
+        if let Some(must) = must {
+            if Some(member.ty) != schema.unresolved {
+                let owner = &schema.ty(owner);
+                let implicit = matches!(
+                    &owner.kind,
+                    TypeKind::Object(object)
+                        if !matches!(object.origin, ObjectOrigin::Struct | ObjectOrigin::Union)
+                );
+                let problem = Problem::DiscriminatorKind {
+                    name: branches.tag.clone(),
+                    base: (!implicit).then(|| owner.common.name.clone()),
+                    must,
+                };
+                self.report(id, problem, None, (1, 0));
+            }
+            return None;
+        }
+        kind.map(|kind| (member.ty, kind))
+    }
+
+    /// Checks that the branches are values of the discriminator.
+    fn branch_names(&mut self, id: TypeId, tag: TypeId, kind: &'a Enum, branches: &Branches) {
+        if kind.values.is_empty() && branches.list.is_empty() {
+            self.report(id, Problem::NoBranches, None, (1, 0));
+        }
+        let values = self
+            .values
+            .entry(tag)
+            .or_insert_with(|| kind.values.iter().map(|value| value.name.as_str()).collect());
+        let wrong: Vec<_> = branches
+            .list
+            .iter()
+            .zip(1u32..)
+            .filter(|(branch, _)| !values.contains(branch.name.as_str()))
+            .collect();
+        for (branch, segment) in wrong {
+            let problem = Problem::BranchNotValue {
+                branch: branch.name.clone(),
+                of: describe::type_name(self.schema, tag),
+            };
+            self.report(id, problem, branch.span, (segment, 1));
+        }
+    }
+
+    /// Checks that no branch has a member that the base has as well.
+    fn clashes(&mut self, id: TypeId, base: TypeId, branches: &Branches) {
+        let last = u32::try_from(branches.list.len()).unwrap_or(u32::MAX).saturating_add(1);
+        for branch in &branches.list {
+            let Some((with, what)) = self.clash(base, branch.ty) else {
+                continue;
+            };
+            let site: Option<Site> = describe::site(self.schema, Entity::Type(id));
+            let role = |(owner, member): (TypeId, &Member)| {
+                describe::member_of(self.schema, owner, member, site.as_ref())
+            };
+            let problem = Problem::Collision {
+                what: role(what),
+                with: role(with),
+            };
+            self.report(id, problem, branch.span, (last, 2));
+        }
+    }
+
+    fn clash(&mut self, base: TypeId, branch: TypeId) -> Option<Clash<'a>> {
+        if let Some(&known) = self.clashes.get(&(base, branch)) {
+            return known;
+        }
+        let schema = self.schema;
+        let contents = self.contents.entry(branch).or_insert_with(|| contents(schema, branch));
+        let clash = describe::lineage(schema, base)
+            .into_iter()
+            .flat_map(|owner| {
+                describe::members(schema, owner).iter().map(move |member| (owner, member))
+            })
+            .filter_map(|(owner, member)| {
+                Some((*contents.places.get(&c_name(&member.name))?, (owner, member)))
+            })
+            // QEMU goes through the branch, so what is first there counts.
+            .min_by_key(|(place, _)| *place)
+            .and_then(|(place, of_base)| Some((of_base, *contents.members.get(place)?)));
+        self.clashes.insert((base, branch), clash);
+        clash
+    }
+}
+
+/// Goes through an object, its base and its branches, each type once: what is
+/// met again brings no new names.
+fn contents(schema: &Schema, id: TypeId) -> Contents<'_> {
+    let mut contents = Contents {
+        members: Vec::new(),
+        places: HashMap::new(),
+    };
+    let mut seen = HashSet::new();
+    let mut todo = vec![id];
+    while let Some(id) = todo.pop() {
+        for owner in describe::lineage(schema, id) {
+            if !seen.insert(owner) {
+                continue;
+            }
+            for member in describe::members(schema, owner) {
+                let place = contents.members.len();
+                contents.places.entry(c_name(&member.name)).or_insert(place);
+                contents.members.push((owner, member));
+            }
+        }
+        if let TypeKind::Object(Object { branches: Some(branches), .. }) = &schema.ty(id).kind {
+            todo.extend(branches.list.iter().rev().map(|branch| branch.ty));
+        }
+    }
+    contents
+}

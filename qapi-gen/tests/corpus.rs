@@ -1,0 +1,84 @@
+//! QEMU's own schema tests, where they are at hand.
+//!
+//! They are QEMU's and stay out of this repository. Set `QAPI_CORPUS` to a
+//! folder of them, or put it beside the repository as `shared/qapi-corpus`.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use qapi_gen::{FsLoader, Loader, Rules, check_with};
+
+/// Reads files of one folder, so that messages name them without it.
+struct Folder(PathBuf);
+
+impl Loader for Folder {
+    fn read(&self, path: &str, bytes_max: usize) -> io::Result<Vec<u8>> {
+        FsLoader.read(&self.0.join(path).to_string_lossy(), bytes_max)
+    }
+
+    fn current_folder(&self) -> String {
+        "/".to_owned()
+    }
+}
+
+/// Cases whose expectation nobody maintains: QEMU does not run them, and what
+/// they expect is not what its generator says.
+const STALE: [(&str, &str); 1] = [(
+    "event-args-if-unboxed",
+    "event-args-if-unboxed.json: In event 'TEST_IF_EVENT':\n\
+     event-args-if-unboxed.json:1: conditional event arguments require 'boxed': true\n",
+)];
+
+fn corpus() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/qapi-corpus");
+    let folder = env::var_os("QAPI_CORPUS").map_or(beside, PathBuf::from);
+    folder.is_dir().then_some(folder)
+}
+
+#[test]
+fn reports_what_qemu_reports() {
+    let Some(folder) = corpus() else {
+        println!("skipped: no corpus at hand");
+        return;
+    };
+    let mut cases: Vec<PathBuf> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "err"))
+        .collect();
+    cases.sort();
+    assert!(!cases.is_empty());
+    // The corpus of another release follows other rules.
+    let rules = match env::var("QAPI_CORPUS_RULES").as_deref() {
+        Ok("10.0") => Rules::V10_0,
+        _ => Rules::V10_2,
+    };
+    let mut compared = 0;
+    let mut failures = Vec::new();
+    for case in &cases {
+        let name = case.file_stem().unwrap().to_str().unwrap();
+        // One case is about a file that is not there; others are incomplete.
+        if name != "missing-schema" && !folder.join(format!("{name}.json")).exists() {
+            println!("{name}: skipped, it has no input");
+            continue;
+        }
+        let expected = match STALE.iter().find(|(stale, _)| *stale == name) {
+            Some((_, expected)) => (*expected).to_owned(),
+            None => fs::read_to_string(case).unwrap(),
+        };
+        let outcome = check_with(format!("{name}.json"), &Folder(folder.clone()), rules);
+        let actual = outcome
+            .diagnostics
+            .iter()
+            .next()
+            .map(|first| first.short(&outcome.sources) + "\n")
+            .unwrap_or_default();
+        assert_eq!(outcome.schema.is_some(), actual.is_empty());
+        compared += 1;
+        if actual != expected {
+            failures.push(format!("{name}\n  expected: {expected}\n  actual:   {actual}"));
+        }
+    }
+    println!("{} of {compared} cases agree", compared - failures.len());
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}

@@ -1,0 +1,74 @@
+//! The Rust that is generated for the shipped schema, word for word, so that a
+//! schema change shows in review what it changes for those who use it.
+//!
+//! `cargo xtask bless` rewrites the goldens; a failing test never does.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use qapi_gen::{FsLoader, Options, generate};
+use similar::TextDiff;
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The options of `qapi/build.rs`.
+fn shipped_options() -> Options {
+    let mut options = Options::default();
+    options.open_enums.insert("StatsProvider".to_owned());
+    for command in ["query-stats", "query-stats-schemas"] {
+        options.direct_replies.insert(command.to_owned());
+    }
+    options
+}
+
+fn check(schema: &str, options: &Options, golden: &str) {
+    let folder = workspace().join("tests/golden").join(golden);
+    let generation = generate(&workspace().join(schema), &FsLoader, options);
+    let files = generation.result.unwrap_or_else(|report| panic!("{report}"));
+    let names: BTreeSet<_> = files.iter().map(|file| file.name.clone()).collect();
+    if env::var_os("UPDATE_GOLDEN").is_some() {
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        for file in &files {
+            fs::write(folder.join(&file.name), &file.text).unwrap();
+        }
+    }
+    let there: BTreeSet<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(there, names, "run `cargo xtask bless` and review the change");
+    for file in files {
+        let reviewed = fs::read_to_string(folder.join(&file.name)).unwrap();
+        if reviewed != file.text {
+            let diff = TextDiff::from_lines(&reviewed, &file.text);
+            panic!(
+                "{golden}/{} is not what is generated now: run `cargo xtask bless` and review\n{}",
+                file.name,
+                diff.unified_diff()
+            );
+        }
+    }
+}
+
+#[test]
+fn the_shipped_schema() {
+    check("qapi/schema/qapi-schema.json", &shipped_options(), "qapi");
+}
+
+#[test]
+fn every_shape() {
+    check("tests/cases/rust/every-shape.json", &Options::default(), "every-shape");
+}
+
+#[test]
+fn generating_twice_gives_the_same_bytes() {
+    let schema = workspace().join("tests/cases/rust/every-shape.json");
+    let generate = || generate(&schema, &FsLoader, &Options::default()).result.unwrap();
+    assert_eq!(generate(), generate());
+}

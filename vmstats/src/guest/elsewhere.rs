@@ -1,0 +1,35 @@
+//! The machine on processors for which there is no code: none.
+//!
+//! In: any wish. Out: a refusal. It exists so that the rest need not ask.
+
+use std::os::fd::OwnedFd;
+
+use kvm_ioctls::VcpuFd;
+
+use super::error::GuestError;
+
+/// A machine that cannot be.
+#[derive(Debug)]
+pub(super) enum Machine {}
+
+impl Machine {
+    pub(super) fn open(_vcpus: u32) -> Result<(Self, OwnedFd), GuestError> {
+        Err(GuestError::Architecture)
+    }
+
+    pub(super) fn add_vcpu(&mut self, _index: u32) -> Result<&VcpuFd, GuestError> {
+        match *self {}
+    }
+
+    pub(super) fn take_vcpus(&mut self, _count: u32) -> Vec<VcpuFd> {
+        match *self {}
+    }
+
+    pub(super) fn idle_vcpus(&self) -> usize {
+        match *self {}
+    }
+
+    pub(super) fn run_size(&self) -> usize {
+        match *self {}
+    }
+}

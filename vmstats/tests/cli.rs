@@ -1,0 +1,322 @@
+//! The program, run as a person would.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use stats_runtime::kvm::{ImageBuilder, ImageStat};
+
+fn vmstats(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_vmstats"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", stderr(output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A server that is ended by its process id.
+struct Server {
+    child: Child,
+    socket: String,
+    _stdout: BufReader<std::process::ChildStdout>,
+}
+
+impl Server {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_vmstats"))
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut socket = String::new();
+        stdout.read_line(&mut socket).unwrap();
+        Self {
+            child,
+            socket: socket.trim_end().to_owned(),
+            _stdout: stdout,
+        }
+    }
+
+    /// Asks it to end as a terminal would, and waits until it has.
+    fn interrupt(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-INT", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert!(self.child.wait().unwrap().success());
+        assert!(!Path::new(&self.socket).exists());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The flags of a log2 histogram in seconds, by powers of ten (linux/kvm.h).
+const LOG2_SECONDS: u32 = 4 | 2 << 4;
+
+/// A folder with a made-up VM of two vCPUs.
+fn recording() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, image: ImageBuilder| {
+        std::fs::write(folder.path().join(name), image.build()).unwrap();
+    };
+    write(
+        "vm.bin",
+        ImageBuilder::new("kvm-1").stat(ImageStat::new("pages", 1, 0, [7])),
+    );
+    for index in 0..2 {
+        let image = ImageBuilder::new(format!("kvm-1/vcpu-{index}"))
+            .stat(ImageStat::new("exits", 0, 0, [40 + index]))
+            .stat(ImageStat::new("halt", LOG2_SECONDS, -9, [1, 2, 3]));
+        write(&format!("vcpu{index}.bin"), image);
+    }
+    folder
+}
+
+#[test]
+fn a_recording_is_served_and_asked() {
+    let folder = recording();
+    let replay = folder.path().to_str().unwrap();
+    let server = Server::start(&["serve", "--replay", replay, "--name", "recorded"]);
+    let endpoint = server.socket.as_str();
+
+    let results = json(&vmstats(&[
+        "query", endpoint, "--target", "vm", "--format", "json",
+    ]));
+    let expected = r#"[{"provider": "kvm", "stats": [{"name": "pages", "value": 7}]}]"#;
+    assert_eq!(results, serde_json::from_str::<Value>(expected).unwrap());
+
+    let unix = format!("unix:{endpoint}");
+    let one = json(&vmstats(&[
+        "query",
+        &unix,
+        "--target",
+        "vcpu",
+        "--provider",
+        "kvm",
+        "--names",
+        "exits,nosuch",
+        "--vcpu",
+        "/machine/unattached/device[1]",
+        "--format",
+        "json",
+    ]));
+    assert_eq!(one[0]["stats"][0]["value"], 41);
+    assert_eq!(one.as_array().unwrap().len(), 1);
+
+    // Names without a provider are asked of all.
+    let names = [
+        "query", endpoint, "--target", "vcpu", "--names", "exits", "--format", "json",
+    ];
+    let both = json(&vmstats(&names));
+    assert_eq!(
+        (&both[0]["stats"][0]["value"], &both[1]["stats"][0]["value"]),
+        (&41.into(), &40.into())
+    );
+
+    let table = stdout(&vmstats(&["query", endpoint, "--target", "vcpu"]));
+    assert!(
+        table.contains("kvm vcpu /machine/unattached/device[1]"),
+        "{table}"
+    );
+    for row in ["exits", "halt", "0..1 ns", "1..2 ns", "2.. ns", "samples"] {
+        assert!(table.contains(row), "{row}: {table}");
+    }
+    assert!(!table.contains('\u{1b}'), "colour without a terminal");
+
+    let schemas = json(&vmstats(&["schemas", endpoint, "--format", "json"]));
+    assert_eq!(schemas[0]["target"], "vcpu");
+    assert_eq!(schemas[0]["stats"][0]["name"], "halt");
+    let table = stdout(&vmstats(&["schemas", endpoint, "--provider", "kvm"]));
+    assert!(table.contains("log2-histogram"), "{table}");
+
+    let refused = vmstats(&["schemas", endpoint, "--provider", "xyz"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(
+        stderr(&refused),
+        "vmstats: the server refuses: Parameter 'provider' does not accept value 'xyz'\n"
+    );
+    server.interrupt();
+}
+
+#[test]
+fn an_image_is_decoded() {
+    let folder = recording();
+    let image = folder.path().join("vcpu1.bin");
+    let image = image.to_str().unwrap();
+    let decoded = json(&vmstats(&[
+        "decode",
+        image,
+        "--target",
+        "vcpu",
+        "--qom-path",
+        "/x",
+    ]));
+    let expected = r#"{
+        "results": [{"provider": "kvm", "qom-path": "/x", "stats": [
+            {"name": "halt", "value": [3, 2, 1]}, {"name": "exits", "value": 41}]}],
+        "schemas": [{"provider": "kvm", "target": "vcpu", "stats": [
+            {"name": "halt", "type": "log2-histogram", "unit": "seconds", "base": 10,
+             "exponent": -9},
+            {"name": "exits", "type": "cumulative", "exponent": 0}]}]
+    }"#;
+    assert_eq!(decoded, serde_json::from_str::<Value>(expected).unwrap());
+
+    let damaged = folder.path().join("damaged.bin");
+    std::fs::write(&damaged, [0; 10]).unwrap();
+    let refused = vmstats(&["decode", damaged.to_str().unwrap(), "--target", "vm"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(stderr(&refused).lines().count(), 1);
+    assert!(stderr(&refused).contains("header"), "{}", stderr(&refused));
+}
+
+#[test]
+fn usage_errors_exit_with_2() {
+    let rows: &[&[&str]] = &[
+        &[],
+        &["nosuch"],
+        &["query", "x", "--target", "nosuch"],
+        &["query", "tcp:nowhere", "--target", "vm"],
+        &["query", "x", "--target", "vm", "--vcpu", "/a"],
+        &["query", "x", "--target", "vm", "--timeout", "0"],
+        &["decode", "x", "--target", "vm", "--qom-path", "/x"],
+        &["demo", "--vcpus", "0"],
+        &["demo", "--vcpus", "1", "--running", "2"],
+    ];
+    for arguments in rows {
+        let output = vmstats(arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
+        assert!(!stderr(&output).is_empty());
+    }
+    let help = vmstats(&["--help"]);
+    assert!(help.status.success() && stdout(&help).contains("demo"));
+}
+
+#[test]
+fn what_cannot_be_reached_is_named() {
+    let rows: &[(&[&str], &str)] = &[
+        (
+            &["query", "/nosuch/socket", "--target", "vm"],
+            "cannot connect to /nosuch/socket: ",
+        ),
+        (
+            &["decode", "/nosuch/image", "--target", "vm"],
+            "/nosuch/image: ",
+        ),
+        (
+            &["serve", "--replay", "/nosuch/folder"],
+            "/nosuch/folder/vm.bin: ",
+        ),
+    ];
+    for (arguments, expected) in rows {
+        let output = vmstats(arguments);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+        assert_eq!(stderr(&output).lines().count(), 1);
+    }
+}
+
+/// Whether the demo has something to boot; the reason is printed if not.
+fn kvm_opens() -> bool {
+    match std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/kvm")
+    {
+        Ok(_) => true,
+        Err(error) => {
+            println!("skipped: /dev/kvm cannot be opened: {error}");
+            false
+        }
+    }
+}
+
+#[test]
+fn the_demo_shows_live_numbers() {
+    if !kvm_opens() {
+        return;
+    }
+    let output = vmstats(&["demo", "--seconds", "2", "--vcpus", "2"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stdout(&output);
+    for expected in [
+        "2 vCPU(s), 2 running, on KVM",
+        "Monitor version",
+        "after 2 s",
+        "halt_exits",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
+
+#[test]
+fn a_held_demo_answers_from_the_kernel() {
+    if !kvm_opens() {
+        return;
+    }
+    let server = Server::start(&["demo", "--hold", "--vcpus", "3", "--running", "1"]);
+    let query = |target: &str| {
+        json(&vmstats(&[
+            "query",
+            &server.socket,
+            "--target",
+            target,
+            "--format",
+            "json",
+        ]))
+    };
+    assert_eq!(query("vm").as_array().unwrap().len(), 1);
+    let number = |vcpu: &Value, name: &str| {
+        let stats = vcpu["stats"].as_array().unwrap();
+        let stat = stats.iter().find(|stat| stat["name"] == name);
+        let value = &stat.unwrap_or_else(|| panic!("{name}"))["value"];
+        match value.as_array() {
+            Some(buckets) => buckets.iter().map(|bucket| bucket.as_u64().unwrap()).sum(),
+            None => value.as_u64().unwrap(),
+        }
+    };
+    let before = query("vcpu");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let after = query("vcpu");
+    // The vCPU added last comes first; the first one is the one that runs.
+    assert_eq!(after[0]["qom-path"], "/machine/unattached/device[2]");
+    assert!(number(&after[2], "exits") > number(&before[2], "exits"));
+    let waits = [
+        "halt_wait_hist",
+        "halt_poll_success_hist",
+        "halt_poll_fail_hist",
+    ];
+    let filled = |vcpu: &Value| waits.map(|name| number(vcpu, name)).iter().sum::<u64>();
+    assert!(filled(&after[2]) > filled(&before[2]));
+    assert_eq!(number(&after[0], "exits"), 0);
+    server.interrupt();
+}
