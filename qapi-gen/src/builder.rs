@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 use crate::load::FsLoader;
+use crate::output::GeneratedFile;
 use crate::rust::Options;
 
 /// Compiles a schema in a build script.
@@ -97,7 +98,7 @@ impl Builder {
         for file in &generation.files_read {
             println!("cargo::rerun-if-changed={}", file.display());
         }
-        let files = generation.result.map_err(|report| report.to_string())?;
+        let files = generation.into_files().map_err(|report| report.to_string())?;
         write_files(&out_dir, &files)
             .map_err(|error| format!("cannot write to {}: {error}", out_dir.display()))
     }
@@ -105,7 +106,11 @@ impl Builder {
 
 /// Writes the files that differ from what stands in the folder, so that what
 /// depends on them is built again only if need be.
-pub(crate) fn write_files(folder: &Path, files: &[crate::GeneratedFile]) -> io::Result<()> {
+///
+/// # Errors
+///
+/// What making the folder or writing a file says.
+pub fn write_files(folder: &Path, files: &[GeneratedFile]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     for file in files {
         let path = folder.join(&file.name);

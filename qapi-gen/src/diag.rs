@@ -121,7 +121,12 @@ impl Site {
         let Some(file) = sources.get(self.span.file) else {
             return Ok(());
         };
-        if let Some((kind, name)) = &self.definition {
+        // QEMU keeps silent about a definition without a name.
+        if let Some((kind, name)) = self
+            .definition
+            .as_ref()
+            .filter(|(_, name)| !name.is_empty())
+        {
             writeln!(out, "{}: In {kind} '{name}':", file.name())?;
         }
         write!(out, "{}:{}", file.name(), file.line(self.span.start))?;
@@ -170,7 +175,11 @@ impl Diagnostic {
             out.push_str(": ");
         }
         write!(out, "{}", self.problem)?;
-        if let Problem::Redefined { previous: Some(previous), .. } = &self.problem {
+        if let Problem::Redefined {
+            previous: Some(previous),
+            ..
+        } = &self.problem
+        {
             out.push('\n');
             previous.describe(sources, out)?;
             write!(out, ": {}", text::PREVIOUS_DEFINITION)?;
@@ -182,9 +191,10 @@ impl Diagnostic {
     #[must_use]
     pub fn related(&self) -> Option<(&Site, &'static str)> {
         match &self.problem {
-            Problem::Redefined { previous: Some(previous), .. } => {
-                Some((previous, text::PREVIOUS_DEFINITION))
-            }
+            Problem::Redefined {
+                previous: Some(previous),
+                ..
+            } => Some((previous, text::PREVIOUS_DEFINITION)),
             _ => None,
         }
     }

@@ -19,16 +19,25 @@
 
 use std::path::{Path, PathBuf};
 
+mod builder;
 mod defs;
 pub mod diag;
+mod emit;
+mod generation;
 mod load;
+mod output;
 mod rules;
+mod rust;
 pub mod schema;
 pub mod source;
 mod syntax;
 
+pub use builder::{Builder, write_files};
+pub use generation::{Generation, Report, generate};
 pub use load::{FsLoader, Loader, MemoryLoader};
+pub use output::GeneratedFile;
 pub use rules::Rules;
+pub use rust::Options;
 
 use diag::Diagnostics;
 use schema::CheckedSchema;

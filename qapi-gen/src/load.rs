@@ -86,7 +86,8 @@ pub(crate) fn load<'s>(
         Ok(file) => load.run(file),
         Err(reason) => {
             let path = path.to_owned();
-            load.diagnostics.report(Problem::SchemaUnreadable { path, reason }, None);
+            load.diagnostics
+                .report(Problem::SchemaUnreadable { path, reason }, None);
         }
     }
     (load.program, load.files_read)
@@ -178,8 +179,13 @@ impl<'s> Load<'s, '_> {
             Parser::new(file, source, source.text(), self.rules, self.diagnostics)
         } else {
             let end = source.end();
-            let span = Span { file, start: end, end };
-            self.diagnostics.report_at(Problem::NotUtf8, Some(Site::exact(span)));
+            let span = Span {
+                file,
+                start: end,
+                end,
+            };
+            self.diagnostics
+                .report_at(Problem::NotUtf8, Some(Site::exact(span)));
             // What stands before is not parsed: the rest may belong to it.
             Parser::new(file, source, "", self.rules, self.diagnostics)
         };
@@ -228,7 +234,8 @@ impl<'s> Load<'s, '_> {
         let span = value.span;
         let site = Site::line(span);
         let ValueKind::Object(object) = value.kind else {
-            self.diagnostics.report_at(Problem::TopLevelNotObject, Some(site));
+            self.diagnostics
+                .report_at(Problem::TopLevelNotObject, Some(site));
             file.doc = None;
             return None;
         };
@@ -244,7 +251,8 @@ impl<'s> Load<'s, '_> {
         let doc = file.doc.take();
         if let Some(doc) = doc.as_ref().filter(|doc| doc.symbol.is_none()) {
             let site = Site::line(doc.span);
-            self.diagnostics.report_at(Problem::DocWithoutSymbol, Some(site));
+            self.diagnostics
+                .report_at(Problem::DocWithoutSymbol, Some(site));
         }
         self.program.items.push(Item::Expression {
             module: file.module,
@@ -263,7 +271,8 @@ impl<'s> Load<'s, '_> {
         };
         if let Some(symbol) = doc.symbol {
             let problem = Problem::DocWithoutDefinition(symbol.to_owned());
-            self.diagnostics.report_at(problem, Some(Site::line(doc.span)));
+            self.diagnostics
+                .report_at(problem, Some(Site::line(doc.span)));
         }
         self.program.items.push(Item::FreeForm {
             module: file.module,
@@ -299,12 +308,16 @@ impl<'s> Load<'s, '_> {
             included,
             span: site.span,
         });
-        let state = self.modules.get(&self.paths.absolute(&path)).map(|known| known.state);
+        let state = self
+            .modules
+            .get(&self.paths.absolute(&path))
+            .map(|known| known.state);
         match state {
             Some(State::Done) => None,
             Some(State::Open) => {
                 let include = include.to_string();
-                self.diagnostics.report_at(Problem::InclusionLoop { include }, Some(shown));
+                self.diagnostics
+                    .report_at(Problem::InclusionLoop { include }, Some(shown));
                 None
             }
             _ => match self.open(&path, included, Some(site.span)) {
@@ -335,7 +348,9 @@ impl<'s> Load<'s, '_> {
         };
         for member in &settings.members {
             let site = site.clone().showing(Some(member.key_span));
-            self.program.pragmas.set(&member.key, &member.value, &site, self.diagnostics);
+            self.program
+                .pragmas
+                .set(&member.key, &member.value, &site, self.diagnostics);
         }
     }
 }

@@ -112,9 +112,14 @@ impl Source {
 
     fn line_starts(&self) -> &[u32] {
         self.line_starts.get_or_init(|| {
-            let ends = self.text.bytes().zip(1u32..).filter(|&(byte, _)| byte == b'\n');
-            let mut starts: Vec<u32> =
-                std::iter::once(0).chain(ends.map(|(_, next)| next)).collect();
+            let ends = self
+                .text
+                .bytes()
+                .zip(1u32..)
+                .filter(|&(byte, _)| byte == b'\n');
+            let mut starts: Vec<u32> = std::iter::once(0)
+                .chain(ends.map(|(_, next)| next))
+                .collect();
             // After the last line end there is no line.
             starts.pop();
             starts
@@ -211,7 +216,12 @@ mod tests {
     fn files_keep_their_ids() {
         let sources = Sources::default();
         let ids: Vec<FileId> = (0..100)
-            .map(|n| sources.add(Source::new(format!("{n}"), String::new(), None)).unwrap().0)
+            .map(|n| {
+                sources
+                    .add(Source::new(format!("{n}"), String::new(), None))
+                    .unwrap()
+                    .0
+            })
             .collect();
         for (n, id) in ids.into_iter().enumerate() {
             assert_eq!(sources.get(id).unwrap().name(), format!("{n}"));

@@ -76,7 +76,9 @@ fn reports_what_qemu_reports() {
         assert_eq!(outcome.schema.is_some(), actual.is_empty());
         compared += 1;
         if actual != expected {
-            failures.push(format!("{name}\n  expected: {expected}\n  actual:   {actual}"));
+            failures.push(format!(
+                "{name}\n  expected: {expected}\n  actual:   {actual}"
+            ));
         }
     }
     println!("{} of {compared} cases agree", compared - failures.len());

@@ -28,8 +28,8 @@ fn shipped_options() -> Options {
 
 fn check(schema: &str, options: &Options, golden: &str) {
     let folder = workspace().join("tests/golden").join(golden);
-    let generation = generate(&workspace().join(schema), &FsLoader, options);
-    let files = generation.result.unwrap_or_else(|report| panic!("{report}"));
+    let generation = generate(workspace().join(schema), &FsLoader, options);
+    let files = generation.into_files().unwrap_or_else(|report| panic!("{report}"));
     let names: BTreeSet<_> = files.iter().map(|file| file.name.clone()).collect();
     if env::var_os("UPDATE_GOLDEN").is_some() {
         let _ = fs::remove_dir_all(&folder);
@@ -69,6 +69,6 @@ fn every_shape() {
 #[test]
 fn generating_twice_gives_the_same_bytes() {
     let schema = workspace().join("tests/cases/rust/every-shape.json");
-    let generate = || generate(&schema, &FsLoader, &Options::default()).result.unwrap();
+    let generate = || generate(&schema, &FsLoader, &Options::default()).into_files().unwrap();
     assert_eq!(generate(), generate());
 }

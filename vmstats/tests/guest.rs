@@ -1,7 +1,12 @@
 //! The demo guest on the kernel that runs this test.
 //!
 //! Where no guest can boot, every test says `skipped` with the reason.
-#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may stop at the first surprise"
+)]
 
 use std::collections::BTreeMap;
 use std::thread::sleep;

@@ -51,7 +51,8 @@ impl Check {
             let outcome = check_with(schema, &FsLoader, self.rules.into());
             if outcome.schema.is_none() {
                 status = ExitCode::FAILURE;
-                self.reporting.report(&outcome.sources, &outcome.diagnostics);
+                self.reporting
+                    .report(&outcome.sources, &outcome.diagnostics);
             }
         }
         status

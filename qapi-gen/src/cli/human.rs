@@ -13,7 +13,9 @@ use qapi_gen::source::{Sources, Span};
 pub(super) fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
     let message = diagnostic.message();
     let (title, details) = message.split_once('\n').unwrap_or((&message, ""));
-    let mut report = Level::ERROR.primary_title(title).elements(None::<Snippet<'_, Annotation<'_>>>);
+    let mut report = Level::ERROR
+        .primary_title(title)
+        .elements(None::<Snippet<'_, Annotation<'_>>>);
     if let Some(site) = &diagnostic.site {
         if let Some(snippet) = snippet(site, AnnotationKind::Primary, None, sources) {
             report = report.element(snippet);
@@ -57,7 +59,10 @@ fn snippet<'a>(
     let start = file.line_start(span.start) as usize;
     let rest = file.text().get(start..)?;
     let line = rest.split('\n').next()?;
-    let Range { start: from, end: to } = span.range();
+    let Range {
+        start: from,
+        end: to,
+    } = span.range();
     let from = (from - start).min(line.len());
     let to = (to - start).clamp(from, line.len());
     Some(

@@ -10,6 +10,7 @@ mod check;
 mod human;
 mod json;
 mod report;
+mod rust;
 
 /// Compiles QAPI schemas, the language in which QEMU describes its interface.
 #[derive(Debug, Parser)]
@@ -22,11 +23,13 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Check),
+    Rust(rust::Rust),
 }
 
 /// Runs the command that the arguments give.
 pub(crate) fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(check) => check.run(),
+        Command::Rust(rust) => rust.run(),
     }
 }

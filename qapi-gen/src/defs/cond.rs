@@ -14,7 +14,10 @@ pub(super) fn condition(
     of: &Subject,
     scope: &mut Scope<'_>,
 ) -> Lowered<Option<Cond>> {
-    object.get("if").map(|value| lower(value, of, scope)).transpose()
+    object
+        .get("if")
+        .map(|value| lower(value, of, scope))
+        .transpose()
 }
 
 /// It calls itself as deeply as the parser lets values nest.
@@ -61,7 +64,10 @@ fn operands(
     if operands.is_empty() {
         return Err(scope.report(Problem::ConditionEmpty(of.clone()), value.span));
     }
-    operands.iter().map(|operand| lower(operand, of, scope)).collect()
+    operands
+        .iter()
+        .map(|operand| lower(operand, of, scope))
+        .collect()
 }
 
 fn is_symbol(symbol: &str) -> bool {

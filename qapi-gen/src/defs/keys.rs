@@ -19,19 +19,22 @@ pub(super) struct Keys {
 /// The keys of a definition.
 pub(super) fn of(kind: DefinitionKind) -> Keys {
     let (required, allowed): (&[_], &[_]) = match kind {
-        DefinitionKind::Enum => {
-            (&["data", "enum"], &["data", "enum", "features", "if", "prefix"])
-        }
-        DefinitionKind::Struct => {
-            (&["data", "struct"], &["base", "data", "features", "if", "struct"])
-        }
+        DefinitionKind::Enum => (
+            &["data", "enum"],
+            &["data", "enum", "features", "if", "prefix"],
+        ),
+        DefinitionKind::Struct => (
+            &["data", "struct"],
+            &["base", "data", "features", "if", "struct"],
+        ),
         DefinitionKind::Union => (
             &["base", "data", "discriminator", "union"],
             &["base", "data", "discriminator", "features", "if", "union"],
         ),
-        DefinitionKind::Alternate => {
-            (&["alternate", "data"], &["alternate", "data", "features", "if"])
-        }
+        DefinitionKind::Alternate => (
+            &["alternate", "data"],
+            &["alternate", "data", "features", "if"],
+        ),
         DefinitionKind::Command => (
             &["command"],
             &[

@@ -40,7 +40,10 @@ fn enumeration<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'
     let ValueKind::List(list) = &data.kind else {
         return Err(scope.report(Problem::NotArray(Key::Data), data.span));
     };
-    let prefix = match object.get("prefix").map(|prefix| (&prefix.kind, prefix.span)) {
+    let prefix = match object
+        .get("prefix")
+        .map(|prefix| (&prefix.kind, prefix.span))
+    {
         None => Ok(None),
         Some((ValueKind::Str(prefix), _)) => Ok(Some(prefix.clone())),
         Some((_, span)) => Err(scope.report(Problem::NotString(Key::Prefix), span)),

@@ -31,15 +31,15 @@ pub(super) fn members<'s>(
         return Err(scope.report(problem, value.span));
     };
     // First all, then the first failure: every member is to be checked.
-    let members: Vec<_> = object.members.iter().map(|m| member(m, key, scope)).collect();
+    let members: Vec<_> = object
+        .members
+        .iter()
+        .map(|m| member(m, key, scope))
+        .collect();
     members.into_iter().collect()
 }
 
-fn member<'s>(
-    member: &syntax::Member<'s>,
-    key: Key,
-    scope: &mut Scope<'_>,
-) -> Lowered<Member<'s>> {
+fn member<'s>(member: &syntax::Member<'s>, key: Key, scope: &mut Scope<'_>) -> Lowered<Member<'s>> {
     let subject = Subject::member(key, &member.key);
     let optional = member.key.starts_with('*');
     let name = Name {
@@ -104,7 +104,11 @@ pub(super) fn branches<'s>(
     let ValueKind::Object(object) = &value.kind else {
         return Err(scope.report(Problem::NotObject(Key::Data), value.span));
     };
-    let branches: Vec<_> = object.members.iter().map(|m| branch(m, of, scope)).collect();
+    let branches: Vec<_> = object
+        .members
+        .iter()
+        .map(|m| branch(m, of, scope))
+        .collect();
     branches.into_iter().collect()
 }
 
@@ -126,7 +130,10 @@ fn branch<'s>(
     let (cond, ty) = match &member.value.kind {
         ValueKind::Object(object) => {
             keys::check(object, member.value.span, &subject, keys::BRANCH, scope)?;
-            (cond::condition(object, &subject, scope), type_of(object, &member.value))
+            (
+                cond::condition(object, &subject, scope),
+                type_of(object, &member.value),
+            )
         }
         _ => (Ok(None), &member.value),
     };
@@ -171,9 +178,12 @@ pub(super) fn type_or_array<'s>(
         _ => return Err(scope.report(Problem::NotTypeOrArray(subject.clone()), value.span)),
     };
     match list.as_slice() {
-        [element @ Value { kind: ValueKind::Str(_), .. }] => {
-            type_name(element, subject.clone(), scope).map(TypeRef::ArrayOf)
-        }
+        [
+            element @ Value {
+                kind: ValueKind::Str(_),
+                ..
+            },
+        ] => type_name(element, subject.clone(), scope).map(TypeRef::ArrayOf),
         _ => Err(scope.report(Problem::ArrayType(subject.clone()), value.span)),
     }
 }

@@ -143,10 +143,18 @@ pub(crate) enum TypeRef<'s> {
 
 /// A part of a schema's definitions.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are definitions")]
 pub(crate) enum DefItem<'s> {
     Definition(Definition<'s>),
-    FreeForm { module: ModuleIndex, doc: DocBlock<'s> },
-    Include { module: ModuleIndex, included: ModuleIndex, span: Span },
+    FreeForm {
+        module: ModuleIndex,
+        doc: DocBlock<'s>,
+    },
+    Include {
+        module: ModuleIndex,
+        included: ModuleIndex,
+        span: Span,
+    },
 }
 
 /// Turns every expression into a definition; the wrong ones are reported and
@@ -174,8 +182,9 @@ pub(crate) fn lower<'s>(
                 span,
                 object,
                 doc,
-            } => definition(module, span, object, doc, pragmas, diagnostics)
-                .map(DefItem::Definition),
+            } => {
+                definition(module, span, object, doc, pragmas, diagnostics).map(DefItem::Definition)
+            }
         })
         .collect()
 }
@@ -243,7 +252,14 @@ fn definition<'s>(
     };
     let named = name::definition(&name, &mut scope, pragmas);
     let documented = documentation(doc.as_ref(), &name, &object, &mut scope, pragmas);
-    keys::check(&object, span, &Subject::Definition(kind), keys::of(kind), &mut scope).ok()?;
+    keys::check(
+        &object,
+        span,
+        &Subject::Definition(kind),
+        keys::of(kind),
+        &mut scope,
+    )
+    .ok()?;
     let body = kinds::body(&object, &mut scope);
     let subject = Subject::Definition(kind);
     let cond = cond::condition(&object, &subject, &mut scope);
@@ -293,7 +309,10 @@ fn documentation(
         }
         return lowered;
     }
-    for section in [returns, doc.section(SectionKind::Errors)].into_iter().flatten() {
+    for section in [returns, doc.section(SectionKind::Errors)]
+        .into_iter()
+        .flatten()
+    {
         let tag = section.kind.tag();
         report(Problem::DocOnlyForCommands(tag), section.span);
     }

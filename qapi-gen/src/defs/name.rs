@@ -25,7 +25,9 @@ fn stem(name: &str) -> Option<&str> {
     };
     let valid = |name: &str| {
         name.starts_with(|c: char| c.is_ascii_alphabetic())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
     };
     let experimental = name.strip_prefix("x-").or_else(|| name.strip_prefix("X-"));
     // If no name follows, `x-` is part of it.
@@ -95,11 +97,7 @@ pub(super) fn is_reserved(name: &str) -> bool {
 }
 
 /// Checks the name of a definition.
-pub(super) fn definition(
-    name: &Name<'_>,
-    scope: &mut Scope<'_>,
-    pragmas: &Pragmas,
-) -> Lowered<()> {
+pub(super) fn definition(name: &Name<'_>, scope: &mut Scope<'_>, pragmas: &Pragmas) -> Lowered<()> {
     let kind = scope.kind;
     let subject = Subject::Definition(kind);
     if kind == DefinitionKind::Command {

@@ -8,7 +8,10 @@ use super::{DefinitionKind, Key, Site, Subject};
 /// Something that is wrong with a schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "the fields are what the message of a variant names")]
+#[expect(
+    missing_docs,
+    reason = "the fields are what the message of a variant names"
+)]
 pub enum Problem {
     // Reading files.
     /// The main schema cannot be read.
@@ -44,7 +47,10 @@ pub enum Problem {
     /// A directive with further keys.
     InvalidDirective(&'static str),
     /// A directive whose value has the wrong type.
-    DirectiveValue { directive: &'static str, expected: &'static str },
+    DirectiveValue {
+        directive: &'static str,
+        expected: &'static str,
+    },
     /// A pragma that does not exist.
     UnknownPragma(String),
     /// A pragma that takes a boolean.
@@ -126,7 +132,11 @@ pub enum Problem {
     /// Keys that must be there.
     KeysMissing { of: Subject, keys: Vec<String> },
     /// Keys that may not be there.
-    KeysUnknown { of: Subject, keys: Vec<String>, valid: Vec<&'static str> },
+    KeysUnknown {
+        of: Subject,
+        keys: Vec<String>,
+        valid: Vec<&'static str>,
+    },
     /// A flag that can only be `true`, or only `false`.
     FlagValue { flag: &'static str, only: bool },
     /// Flags that exclude each other.
@@ -162,7 +172,11 @@ pub enum Problem {
 
     // All definitions together.
     /// A name that is defined twice.
-    Redefined { name: String, previous: Option<Site>, predefined: Option<TypeName> },
+    Redefined {
+        name: String,
+        previous: Option<Site>,
+        predefined: Option<TypeName>,
+    },
     /// A type that does not exist.
     UnknownType { user: Role, name: String },
     /// An array whose elements are arrays.
@@ -180,7 +194,11 @@ pub enum Problem {
     /// A discriminator that the base lacks.
     DiscriminatorMissing(String),
     /// A discriminator that is no enum, optional, or conditional.
-    DiscriminatorKind { name: String, base: Option<String>, must: &'static str },
+    DiscriminatorKind {
+        name: String,
+        base: Option<String>,
+        must: &'static str,
+    },
     /// A union over an enum without values.
     NoBranches,
     /// A branch that is no value of the discriminator.
@@ -190,7 +208,11 @@ pub enum Problem {
     /// Branches of an alternate with the same JSON type.
     Indistinct { branch: Role, other: String },
     /// A type that cannot be the arguments or the reply.
-    CannotTake { kind: DefinitionKind, key: Key, ty: TypeName },
+    CannotTake {
+        kind: DefinitionKind,
+        key: Key,
+        ty: TypeName,
+    },
     /// A type that needs `boxed`.
     NeedsBoxed { kind: DefinitionKind, ty: TypeName },
     /// Conditional members that need `boxed`.
@@ -204,7 +226,11 @@ pub enum Problem {
 
     // The Rust back end.
     /// Two names that are the same in Rust.
-    RustNameClash { name: String, other: String, ident: String },
+    RustNameClash {
+        name: String,
+        other: String,
+        ident: String,
+    },
 }
 
 /// The tokens that were expected.
@@ -265,8 +291,8 @@ pub enum Role {
     Branch(String),
     /// A value of an enum.
     Value(String),
-    /// A feature.
-    Feature(String),
+    /// A feature; QEMU names the member, if it is a member's.
+    Feature(String, Option<Whose>),
 }
 
 /// The definition that has a part, where it is not the one at hand.

@@ -21,8 +21,12 @@ impl fmt::Display for Problem {
 fn reading(problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     use Problem as P;
     match problem {
-        P::SchemaUnreadable { path, reason } => write!(f, "can't read schema file '{path}': {reason}"),
-        P::IncludeUnreadable { path, reason } => write!(f, "can't read include file '{path}': {reason}"),
+        P::SchemaUnreadable { path, reason } => {
+            write!(f, "can't read schema file '{path}': {reason}")
+        }
+        P::IncludeUnreadable { path, reason } => {
+            write!(f, "can't read include file '{path}': {reason}")
+        }
         P::NotUtf8 => f.write_str("file is not UTF-8 from here on"),
         P::InclusionLoop { include } => write!(f, "inclusion loop for {include}"),
         P::UnterminatedString => f.write_str("missing terminating \"'\""),
@@ -36,7 +40,10 @@ fn reading(problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
         P::TopLevelNotObject => f.write_str("top-level expression must be an object"),
         P::InvalidDirective(directive) => write!(f, "invalid '{directive}' directive"),
-        P::DirectiveValue { directive, expected } => {
+        P::DirectiveValue {
+            directive,
+            expected,
+        } => {
             write!(f, "value of '{directive}' must be {expected}")
         }
         P::UnknownPragma(name) => write!(f, "unknown pragma '{name}'"),
@@ -73,17 +80,26 @@ fn comments(problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "'@{name}:' not allowed in free-form documentation")
         }
         P::DocObsoleteSection { tag, advice } => {
-            write!(f, "The '{tag}' section is no longer supported. Please use {advice} instead.")
+            write!(
+                f,
+                "The '{tag}' section is no longer supported. Please use {advice} instead."
+            )
         }
         P::DocDeIndent { expected } => {
-            write!(f, "unexpected de-indent (expected at least {expected} spaces)")
+            write!(
+                f,
+                "unexpected de-indent (expected at least {expected} spaces)"
+            )
         }
         P::DocEmptyName => f.write_str("invalid parameter name"),
         P::DocDuplicateName(name) => write!(f, "'{name}' parameter name duplicated"),
         P::DocDuplicateSection(tag) => write!(f, "duplicated '{tag}' section"),
         P::DocEmptySection(tag) => write!(f, "text required after '{tag}:'"),
         P::DocWithoutDefinition(name) => {
-            write!(f, "documentation for '{name}' is not followed by the definition")
+            write!(
+                f,
+                "documentation for '{name}' is not followed by the definition"
+            )
         }
         P::DocWithoutSymbol => f.write_str("definition documentation required"),
         P::DocForOther(name) => write!(f, "documentation comment is for '{name}'"),
@@ -136,7 +152,10 @@ fn conditions(problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     use Problem as P;
     match problem {
         P::ConditionSymbol { of, symbol } => {
-            write!(f, "'if' condition '{symbol}' of {of} is not a valid identifier")
+            write!(
+                f,
+                "'if' condition '{symbol}' of {of} is not a valid identifier"
+            )
         }
         P::ConditionType(of) => write!(f, "'if' condition of {of} must be a string or an object"),
         P::ConditionKeys(of) => write!(f, "'if' condition of {of} has conflicting keys"),
@@ -151,7 +170,10 @@ fn conditions(problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 fn types(problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     use Problem as P;
     match problem {
-        P::Redefined { predefined: Some(ty), .. } => write!(f, "{ty} is already defined"),
+        P::Redefined {
+            predefined: Some(ty),
+            ..
+        } => write!(f, "{ty} is already defined"),
         P::Redefined { name, .. } => write!(f, "'{name}' is already defined"),
         P::UnknownType { user, name } => write!(f, "{user} uses unknown type '{name}'"),
         P::ArrayOfArrays { element } => write!(f, "array cannot have elements of {element}"),
@@ -160,16 +182,30 @@ fn types(problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         P::BaseNotStruct(ty) => write!(f, "'base' requires a struct type, {ty} isn't"),
         P::ContainsItself(name) => write!(f, "object {name} contains itself"),
         P::ContainsTooDeeply { name, limit } => {
-            write!(f, "object {name} contains others more than {limit} levels deep")
+            write!(
+                f,
+                "object {name} contains others more than {limit} levels deep"
+            )
         }
         P::DiscriminatorMissing(name) => {
             write!(f, "discriminator '{name}' is not a member of 'base'")
         }
-        P::DiscriminatorKind { name, base: None, must } => {
+        P::DiscriminatorKind {
+            name,
+            base: None,
+            must,
+        } => {
             write!(f, "discriminator member '{name}' of 'base' must {must}")
         }
-        P::DiscriminatorKind { name, base: Some(base), must } => {
-            write!(f, "discriminator member '{name}' of base type '{base}' must {must}")
+        P::DiscriminatorKind {
+            name,
+            base: Some(base),
+            must,
+        } => {
+            write!(
+                f,
+                "discriminator member '{name}' of base type '{base}' must {must}"
+            )
         }
         P::NoBranches => f.write_str("union has no branches"),
         P::BranchNotValue { branch, of } => write!(f, "branch '{branch}' is not a value of {of}"),
@@ -195,7 +231,12 @@ fn interfaces(problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         P::DocumentedMissing { features, names } => {
             let what = if *features { "feature" } else { "member" };
             let verb = if names.len() > 1 { "do" } else { "does" };
-            write!(f, "documented {what}{} {} {verb} not exist", plural(names), Quoted(names))
+            write!(
+                f,
+                "documented {what}{} {} {verb} not exist",
+                plural(names),
+                Quoted(names)
+            )
         }
         P::TooManyFeatures { limit } => {
             write!(f, "Maximum of {limit} schema features is permitted")
@@ -276,7 +317,7 @@ impl fmt::Display for Role {
             Self::Parameter(name, whose) => part("parameter", name, whose),
             Self::Branch(name) => part("branch", name, &None),
             Self::Value(name) => part("value", name, &None),
-            Self::Feature(name) => part("feature", name, &None),
+            Self::Feature(name, whose) => part("feature", name, whose),
             Self::Definition(kind) => kind.fmt(f),
             Self::Base => f.write_str("'base'"),
             Self::Slot(kind, key) => write!(f, "{kind}'s {key}"),

@@ -22,8 +22,7 @@ pub(super) fn root(plan: &Plan) -> TokenStream {
                 clippy::large_enum_variant,
                 clippy::match_single_binding,
                 clippy::module_inception,
-                reason = "what a branch holds, how many values an enumeration has and what a \
-                          file is called is the schema's affair"
+                reason = "what a branch holds and what a file is called is the schema's affair"
             )]
             pub mod #ident;
         }

@@ -37,7 +37,9 @@ impl Loader for FsLoader {
         }
         // One byte more, to see the end, and one for a line end.
         let mut bytes = Vec::with_capacity(size.saturating_add(2));
-        let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
+        let limit = u64::try_from(bytes_max)
+            .unwrap_or(u64::MAX)
+            .saturating_add(1);
         file.take(limit).read_to_end(&mut bytes)?;
         if bytes.len() > bytes_max {
             return Err(io::ErrorKind::FileTooLarge.into());
@@ -69,7 +71,10 @@ pub struct MemoryLoader {
 
 impl<N: Into<String>, B: Into<Vec<u8>>> FromIterator<(N, B)> for MemoryLoader {
     fn from_iter<I: IntoIterator<Item = (N, B)>>(files: I) -> Self {
-        let files = files.into_iter().map(|(name, bytes)| (name.into(), bytes.into())).collect();
+        let files = files
+            .into_iter()
+            .map(|(name, bytes)| (name.into(), bytes.into()))
+            .collect();
         Self { files }
     }
 }

@@ -49,7 +49,11 @@ impl Paths {
 
     /// The one path that all paths of the same file have, links aside.
     pub(super) fn absolute(&self, path: &str) -> String {
-        let current = if path.starts_with('/') { "" } else { &self.current };
+        let current = if path.starts_with('/') {
+            ""
+        } else {
+            &self.current
+        };
         let mut absolute: Vec<&str> = Vec::new();
         for part in parts(current).chain(parts(path)) {
             match part {
@@ -66,7 +70,12 @@ impl Paths {
     /// The name of a file's module: its path relative to the schema's folder.
     pub(super) fn module_name(&self, absolute: &str) -> String {
         let path: Vec<&str> = parts(absolute).collect();
-        let shared = self.base.iter().zip(&path).take_while(|(a, b)| a == *b).count();
+        let shared = self
+            .base
+            .iter()
+            .zip(&path)
+            .take_while(|(a, b)| a == *b)
+            .count();
         let up = self.base.iter().skip(shared).map(|_| "..");
         let down = path.iter().skip(shared).copied();
         let parts: Vec<&str> = up.chain(down).collect();

@@ -47,12 +47,14 @@ impl Pragmas {
             "command-name-exceptions" => {
                 ("command-name-exceptions", &mut self.command_name_exceptions)
             }
-            "command-returns-exceptions" => {
-                ("command-returns-exceptions", &mut self.command_returns_exceptions)
-            }
-            "documentation-exceptions" => {
-                ("documentation-exceptions", &mut self.documentation_exceptions)
-            }
+            "command-returns-exceptions" => (
+                "command-returns-exceptions",
+                &mut self.command_returns_exceptions,
+            ),
+            "documentation-exceptions" => (
+                "documentation-exceptions",
+                &mut self.documentation_exceptions,
+            ),
             "member-name-exceptions" => {
                 ("member-name-exceptions", &mut self.member_name_exceptions)
             }

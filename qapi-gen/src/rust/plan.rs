@@ -20,8 +20,7 @@ mod types;
 
 pub(crate) use commands::{Arguments, CommandPlan, EventPlan, Handler};
 pub(crate) use types::{
-    AlternatePlan, BranchPlan, EnumPlan, FieldPlan, Head, StructPlan, UnionField, UnionPlan,
-    ValuePlan,
+    AlternatePlan, EnumPlan, FieldPlan, Head, StructPlan, UnionField, UnionPlan,
 };
 
 /// Everything that will be generated.

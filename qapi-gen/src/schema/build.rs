@@ -126,7 +126,11 @@ fn free_form(schema: &mut Schema, module: ModuleId, doc: DocBlock<'_>) {
         return;
     };
     schema.docs.push(DocRef::FreeForm(module, place.docs.len()));
-    let text = doc.sections.into_iter().next().map(|overview| overview.text);
+    let text = doc
+        .sections
+        .into_iter()
+        .next()
+        .map(|overview| overview.text);
     place.docs.push(FreeFormDoc {
         text: text.unwrap_or_default(),
         span: doc.span,
@@ -165,7 +169,10 @@ struct FeatureNames {
 impl Default for FeatureNames {
     fn default() -> Self {
         Self {
-            names: step::SPECIAL_FEATURES.iter().map(ToString::to_string).collect(),
+            names: step::SPECIAL_FEATURES
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             full: false,
         }
     }
@@ -175,9 +182,18 @@ impl FeatureNames {
     fn add(&mut self, definition: &Definition<'_>, diagnostics: &mut Diagnostics) {
         let members: &[Member<'_>] = match &definition.body {
             Body::Struct { members, .. }
-            | Body::Union { base: Members::Inline(members), .. }
-            | Body::Command { arguments: Some(Members::Inline(members)), .. }
-            | Body::Event { arguments: Some(Members::Inline(members)), .. } => members,
+            | Body::Union {
+                base: Members::Inline(members),
+                ..
+            }
+            | Body::Command {
+                arguments: Some(Members::Inline(members)),
+                ..
+            }
+            | Body::Event {
+                arguments: Some(Members::Inline(members)),
+                ..
+            } => members,
             _ => &[],
         };
         let values = match &definition.body {
@@ -186,7 +202,12 @@ impl FeatureNames {
         };
         let of_values = values.iter().flat_map(|value| &value.features);
         let of_members = members.iter().flat_map(|member| &member.features);
-        for feature in definition.features.iter().chain(of_values).chain(of_members) {
+        for feature in definition
+            .features
+            .iter()
+            .chain(of_values)
+            .chain(of_members)
+        {
             self.add_one(feature, definition, diagnostics);
         }
     }

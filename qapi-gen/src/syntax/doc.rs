@@ -3,16 +3,16 @@
 //! In: the comment lines of a block. Out: the block, cut into sections. It
 //! does not know what is documented, nor whether it exists.
 
+use super::Seen;
 use super::lexer::{Token, is_space};
 use super::parser::{Parser, Reported};
-use super::Seen;
 use crate::diag::{Diagnostics, MarkupAdvice, Problem, Site};
 use crate::rules::Rules;
 use crate::source::Span;
 
 mod format;
 
-use format::Format;
+use format::{Fault, Format};
 
 /// A documentation block.
 #[derive(Clone, Debug)]
@@ -160,8 +160,8 @@ impl<'s> Lines<'_, 's> {
                 return self.fail(Problem::DocMissingSpace);
             };
             let line = line.trim_end_matches(is_space);
-            if let Err((problem, column)) = self.format.check(line) {
-                return self.fail_in_line(problem, column);
+            if let Err(fault) = self.format.check(line) {
+                return self.reject_line(fault);
             }
             Some(line)
         };
@@ -172,18 +172,19 @@ impl<'s> Lines<'_, 's> {
         Err(self.parser.fail(problem, self.diagnostics))
     }
 
-    /// Reports a problem so many characters into the line's text, where the
-    /// whole line is meant at none.
-    fn fail_in_line<T>(&mut self, problem: Problem, column: Option<usize>) -> Result<T, Reported> {
-        if let Some(column) = column {
-            let line = self.parser.source.line_start(self.parser.span.start) as usize;
-            let text = self.parser.source.text().get(line..).unwrap_or_default();
-            // The marker counts as two characters at the start of the line,
-            // also where the comment is indented.
-            let offset = text.char_indices().nth(column + 2).map_or(0, |(offset, _)| offset);
-            self.parser.span = self.parser.place(line + offset, line + offset);
-        }
-        self.fail(problem)
+    fn reject_line(&mut self, fault: Fault) -> Result<(), Reported> {
+        let Fault::SingleSpace(column) = fault else {
+            return self.fail(Problem::DocLineTooLong);
+        };
+        let source = self.parser.source;
+        let line = source.line_start(self.parser.span.start) as usize;
+        let text = source.text().get(line..).unwrap_or_default();
+        // The marker counts as two characters at the start of the line, also
+        // where the comment is indented.
+        let offset = text.char_indices().nth(column + 2);
+        let at = line + offset.map_or(0, |(offset, _)| offset);
+        self.parser.span = self.parser.place(at, at);
+        self.fail(Problem::DocSingleSpace)
     }
 
     /// Reports a problem of which QEMU tells only the line; the block goes on.
@@ -311,7 +312,10 @@ impl<'s> Lines<'_, 's> {
     }
 
     fn definition(&mut self, line: &'s str, span: Span) -> Result<DocBlock<'s>, Reported> {
-        let Some(symbol) = line.strip_prefix('@').and_then(|line| line.strip_suffix(':')) else {
+        let Some(symbol) = line
+            .strip_prefix('@')
+            .and_then(|line| line.strip_suffix(':'))
+        else {
             return self.fail(Problem::DocSymbolColon);
         };
         if symbol.is_empty() {

@@ -122,7 +122,10 @@ impl<'s> Parser<'s> {
     }
 
     /// A stretch of this file.
-    #[expect(clippy::cast_possible_truncation, reason = "files are limited to less than 4 GiB")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "files are limited to less than 4 GiB"
+    )]
     pub(super) fn place(&self, start: usize, end: usize) -> Span {
         Span {
             file: self.file,

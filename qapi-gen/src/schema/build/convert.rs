@@ -32,12 +32,14 @@ pub(super) fn values(values: &[defs::Value<'_>]) -> Vec<EnumValue> {
 
 /// The values of the built-in enum of JSON types.
 pub(super) fn json_types() -> Vec<EnumValue> {
-    ["none", "qnull", "qnum", "qstring", "qdict", "qlist", "qbool"]
-        .map(|name| EnumValue {
-            name: name.to_owned(),
-            span: None,
-            cond: None,
-            features: Vec::new(),
-        })
-        .into()
+    [
+        "none", "qnull", "qnum", "qstring", "qdict", "qlist", "qbool",
+    ]
+    .map(|name| EnumValue {
+        name: name.to_owned(),
+        span: None,
+        cond: None,
+        features: Vec::new(),
+    })
+    .into()
 }

@@ -186,7 +186,9 @@ impl<'d, 's> Declarations<'d, 's> {
             Body::Alternate { branches } => {
                 self.arrays(branches.iter().map(|branch| &branch.ty), origin);
             }
-            Body::Command { arguments, returns, .. } => {
+            Body::Command {
+                arguments, returns, ..
+            } => {
                 let inline = Declared::InlineArguments(definition);
                 self.inline(arguments.as_ref(), arguments_name(name), inline, origin);
                 self.arrays(returns.iter(), origin);

@@ -16,10 +16,14 @@ pub(super) fn attach(schema: &mut Schema, entity: Entity, block: DocBlock<'_>) {
     add_undescribed(schema, entity, &mut doc);
     let common = match entity {
         Entity::Type(id) => schema.types.get_mut(id.0 as usize).map(|ty| &mut ty.common),
-        Entity::Command(id) => {
-            schema.commands.get_mut(id.0 as usize).map(|command| &mut command.common)
-        }
-        Entity::Event(id) => schema.events.get_mut(id.0 as usize).map(|event| &mut event.common),
+        Entity::Command(id) => schema
+            .commands
+            .get_mut(id.0 as usize)
+            .map(|command| &mut command.common),
+        Entity::Event(id) => schema
+            .events
+            .get_mut(id.0 as usize)
+            .map(|event| &mut event.common),
     };
     if let Some(common) = common {
         common.doc = Some(doc);

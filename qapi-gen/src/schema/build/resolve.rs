@@ -106,15 +106,24 @@ impl Resolver<'_> {
             }
             Declared::Array(element) => self.array(element),
             Declared::InlineBase(definition) => {
-                if let Body::Union { base: Members::Inline(members), .. } = &definition.body {
+                if let Body::Union {
+                    base: Members::Inline(members),
+                    ..
+                } = &definition.body
+                {
                     let name = base_name(&definition.name.text);
                     self.inline(name, ObjectOrigin::InlineBase, definition, members);
                 }
             }
             Declared::InlineArguments(definition) => {
-                if let Body::Command { arguments: Some(Members::Inline(members)), .. }
-                | Body::Event { arguments: Some(Members::Inline(members)), .. } =
-                    &definition.body
+                if let Body::Command {
+                    arguments: Some(Members::Inline(members)),
+                    ..
+                }
+                | Body::Event {
+                    arguments: Some(Members::Inline(members)),
+                    ..
+                } = &definition.body
                 {
                     let name = arguments_name(&definition.name.text);
                     self.inline(name, ObjectOrigin::InlineArguments, definition, members);
@@ -134,7 +143,9 @@ impl Resolver<'_> {
     }
 
     fn array(&mut self, element: &str) {
-        let written = self.origin.and_then(|at| self.schema.written.get(at as usize));
+        let written = self
+            .origin
+            .and_then(|at| self.schema.written.get(at as usize));
         let span = written.map(|written| written.span);
         let user = Role::Definition(written.map_or(DefinitionKind::Struct, |written| written.kind));
         let ty = self.look_up(element, span, user, 0, 0);
@@ -169,7 +180,11 @@ impl Resolver<'_> {
         let common = Common {
             cond: definition.cond.clone(),
             features: convert::features(&definition.features),
-            ..common(definition.name.text.to_string(), module, Some(definition.span))
+            ..common(
+                definition.name.text.to_string(),
+                module,
+                Some(definition.span),
+            )
         };
         let kind = match &definition.body {
             Body::Enum { prefix, values } => TypeKind::Enum(Enum {
@@ -177,13 +192,17 @@ impl Resolver<'_> {
                 values: convert::values(values),
             }),
             Body::Struct { base, members } => TypeKind::Object(Object {
-                base: base.as_ref().map(|base| self.named(base, Role::Base, BASE.0, BASE.1)),
+                base: base
+                    .as_ref()
+                    .map(|base| self.named(base, Role::Base, BASE.0, BASE.1)),
                 members: self.members(members, ObjectOrigin::Struct),
                 ..object(ObjectOrigin::Struct)
             }),
-            Body::Union { base, discriminator, branches } => {
-                self.union(definition, base, discriminator, branches)
-            }
+            Body::Union {
+                base,
+                discriminator,
+                branches,
+            } => self.union(definition, base, discriminator, branches),
             Body::Alternate { branches } => TypeKind::Alternate(Alternate {
                 branches: self.branches(branches, |_| (0, 1)),
             }),
@@ -220,7 +239,12 @@ impl Resolver<'_> {
     }
 
     fn command(&mut self, common: Common, body: &Body<'_>) {
-        let Body::Command { arguments, returns, flags } = body else {
+        let Body::Command {
+            arguments,
+            returns,
+            flags,
+        } = body
+        else {
             return;
         };
         let arg = self.arguments(arguments.as_ref(), &common.name, DefinitionKind::Command);
@@ -339,7 +363,9 @@ impl Resolver<'_> {
             user,
             name: name.to_owned(),
         };
-        let written = self.origin.and_then(|at| self.schema.written.get(at as usize));
+        let written = self
+            .origin
+            .and_then(|at| self.schema.written.get(at as usize));
         let site = written.map(|written| written.site().showing(shown));
         let step = Step::new(self.entity, segment, order);
         self.diagnostics.report_ranked(problem, site, step.rank());
@@ -370,7 +396,10 @@ fn find_discriminators(schema: &mut Schema) {
     for index in 0..schema.types.len() {
         let id = TypeId::at(index);
         let tag = match schema.types.get(index).map(|ty| &ty.kind) {
-            Some(TypeKind::Object(Object { branches: Some(branches), .. })) => &branches.tag,
+            Some(TypeKind::Object(Object {
+                branches: Some(branches),
+                ..
+            })) => &branches.tag,
             _ => continue,
         };
         let found = describe::lineage(schema, id)
@@ -378,7 +407,10 @@ fn find_discriminators(schema: &mut Schema) {
             .flat_map(|ancestor| describe::members(schema, ancestor))
             .find(|member| member.name == *tag)
             .map(|member| member.ty);
-        if let Some(Type { kind: TypeKind::Object(object), .. }) = schema.types.get_mut(index)
+        if let Some(Type {
+            kind: TypeKind::Object(object),
+            ..
+        }) = schema.types.get_mut(index)
             && let Some(branches) = &mut object.branches
         {
             // Without a discriminator the schema does not pass the checks.

@@ -54,7 +54,13 @@ fn branches(schema: &Schema, id: TypeId, alternate: &Alternate, diagnostics: &mu
         }
         if let Some(other) = types.iter().find_map(|ty| taken.get(ty)) {
             let other = (*other).to_owned();
-            report(branch, Problem::Indistinct { branch: role(), other });
+            report(
+                branch,
+                Problem::Indistinct {
+                    branch: role(),
+                    other,
+                },
+            );
         }
         for ty in types {
             taken.insert(ty, &branch.name);
@@ -73,12 +79,19 @@ fn json_types(schema: &Schema, id: TypeId) -> Vec<JsonType> {
         }
         TypeKind::Enum(kind) => {
             let mut types = vec![JsonType::String];
-            if kind.values.iter().any(|value| matches!(value.name.as_str(), "on" | "off")) {
+            if kind
+                .values
+                .iter()
+                .any(|value| matches!(value.name.as_str(), "on" | "off"))
+            {
                 types.push(JsonType::Boolean);
             }
-            let looks_like_number =
-                |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.');
-            if kind.values.iter().any(|value| value.name.starts_with(looks_like_number)) {
+            let looks_like_number = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.');
+            if kind
+                .values
+                .iter()
+                .any(|value| value.name.starts_with(looks_like_number))
+            {
                 types.push(JsonType::Number);
             }
             types

@@ -16,7 +16,11 @@ pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
     for (id, command) in schema.commands() {
         let entity = Entity::Command(id);
         arguments.check(entity, command.arg, command.boxed, diagnostics);
-        if schema.pragmas.command_returns_exceptions.contains(&command.common.name) {
+        if schema
+            .pragmas
+            .command_returns_exceptions
+            .contains(&command.common.name)
+        {
             continue;
         }
         if let Some(ret) = command.ret.filter(|&ret| !is_returnable(schema, ret)) {

@@ -15,10 +15,14 @@ use crate::source::Span;
 /// The C identifier of a name, up to what C's keywords add: names that differ
 /// only in this clash in QEMU's generated code.
 pub(super) fn c_name(name: &str) -> Cow<'_, str> {
-    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+    if name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    {
         return name.into();
     }
-    name.replace(|c: char| !c.is_ascii_alphanumeric(), "_").into()
+    name.replace(|c: char| !c.is_ascii_alphanumeric(), "_")
+        .into()
 }
 
 /// A type, as messages name it.
@@ -68,10 +72,16 @@ pub(super) fn member_of(
     };
     let owner = owner.unwrap_or(&schema.ty(object).common.name);
     let here = site.and_then(|site| site.definition.as_ref());
-    let whose = here.is_none_or(|(_, here)| **here != *owner).then(|| Whose {
-        kind: if kind.origin == ObjectOrigin::InlineArguments { "command" } else { "type" },
-        name: owner.to_owned(),
-    });
+    let whose = here
+        .is_none_or(|(_, here)| **here != *owner)
+        .then(|| Whose {
+            kind: if kind.origin == ObjectOrigin::InlineArguments {
+                "command"
+            } else {
+                "type"
+            },
+            name: owner.to_owned(),
+        });
     member_role(kind.origin, member.name.clone(), whose)
 }
 
@@ -101,8 +111,9 @@ pub(crate) fn lineage(schema: &Schema, id: TypeId) -> Vec<TypeId> {
         TypeKind::Object(object) => object.base.filter(|base| Some(*base) != schema.unresolved),
         _ => None,
     };
-    let mut lineage: Vec<TypeId> =
-        std::iter::successors(Some(id), base).take(DEPTH_MAX + 2).collect();
+    let mut lineage: Vec<TypeId> = std::iter::successors(Some(id), base)
+        .take(DEPTH_MAX + 2)
+        .collect();
     lineage.reverse();
     lineage
 }
@@ -129,8 +140,12 @@ pub(crate) enum Part<'a> {
 
 /// What the documentation of a definition has to describe.
 pub(crate) fn parts(schema: &Schema, entity: Entity) -> Vec<Part<'_>> {
-    let mut parts: Vec<Part<'_>> =
-        schema.common(entity).features.iter().map(Part::Feature).collect();
+    let mut parts: Vec<Part<'_>> = schema
+        .common(entity)
+        .features
+        .iter()
+        .map(Part::Feature)
+        .collect();
     let arg = match entity {
         Entity::Type(id) => {
             type_parts(schema, id, &mut parts);

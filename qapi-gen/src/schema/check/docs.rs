@@ -22,15 +22,12 @@ pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn block(
-    schema: &Schema,
-    entity: Entity,
-    doc: &Doc,
-    index: u32,
-    diagnostics: &mut Diagnostics,
-) {
+fn block(schema: &Schema, entity: Entity, doc: &Doc, index: u32, diagnostics: &mut Diagnostics) {
     let common = schema.common(entity);
-    let members_optional = schema.pragmas.documentation_exceptions.contains(&common.name);
+    let members_optional = schema
+        .pragmas
+        .documentation_exceptions
+        .contains(&common.name);
     let described = Described::new(doc);
     let mut members = HashSet::new();
     let mut features = HashSet::new();
@@ -48,7 +45,7 @@ fn block(
                 if described.features.contains(feature.name.as_str()) {
                     continue;
                 }
-                (Role::Feature(feature.name.clone()), feature.span)
+                (Role::Feature(feature.name.clone(), None), feature.span)
             }
         };
         let site = describe::site(schema, entity).map(|site| site.showing(span));
@@ -68,7 +65,10 @@ struct Described<'a> {
 impl<'a> Described<'a> {
     fn new(doc: &'a Doc) -> Self {
         let names = |args: &'a [DocArg]| {
-            args.iter().filter(|arg| arg.span.is_some()).map(|arg| arg.name.as_str()).collect()
+            args.iter()
+                .filter(|arg| arg.span.is_some())
+                .map(|arg| arg.name.as_str())
+                .collect()
         };
         Self {
             members: names(&doc.members),

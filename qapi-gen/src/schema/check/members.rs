@@ -2,8 +2,8 @@
 //!
 //! In: a schema. Out: reports. Of unions it looks at the base alone.
 
-use std::collections::HashMap;
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use super::super::{Entity, Enum, EnumValue, Member, Object, Schema, TypeId, TypeKind};
 use super::describe::{self, c_name};
@@ -55,7 +55,9 @@ fn base(
     object: &Object,
     diagnostics: &mut Diagnostics,
 ) -> Option<TypeId> {
-    let base = object.base.filter(|&base| Some(base) != schema.unresolved)?;
+    let base = object
+        .base
+        .filter(|&base| Some(base) != schema.unresolved)?;
     if matches!(&schema.ty(base).kind, TypeKind::Object(base) if base.branches.is_none()) {
         return Some(base);
     }
@@ -98,12 +100,7 @@ fn descend(
     }
 }
 
-fn enter<'a>(
-    schema: &'a Schema,
-    id: TypeId,
-    seen: &mut Seen<'a>,
-    diagnostics: &mut Diagnostics,
-) {
+fn enter<'a>(schema: &'a Schema, id: TypeId, seen: &mut Seen<'a>, diagnostics: &mut Diagnostics) {
     for (member, index) in describe::members(schema, id).iter().zip(0u32..) {
         let name = c_name(&member.name);
         let Some(&(owner, first)) = seen.get(&name) else {

@@ -6,8 +6,8 @@
 //! through a schema, which also tells the order of all other reports.
 
 use super::super::{Entity, Object, Schema, TypeId, TypeKind};
-use super::step::Step;
 use super::describe;
+use super::step::Step;
 use crate::diag::{Diagnostics, Problem};
 
 /// How deeply objects may contain each other as bases and branches. QEMU's
@@ -108,7 +108,10 @@ impl Walker<'_> {
     }
 
     fn state(&self, id: TypeId) -> State {
-        self.states.get(id.0 as usize).copied().unwrap_or(State::Done(0))
+        self.states
+            .get(id.0 as usize)
+            .copied()
+            .unwrap_or(State::Done(0))
     }
 
     fn set_state(&mut self, id: TypeId, state: State) {
@@ -186,7 +189,8 @@ impl Walker<'_> {
         let object = self.object(id)?;
         let contained = match segment.checked_sub(1) {
             None => object.base.filter(|&base| {
-                self.object(base).is_some_and(|base| base.branches.is_none())
+                self.object(base)
+                    .is_some_and(|base| base.branches.is_none())
             }),
             Some(branch) => {
                 let branch = object.branches.as_ref()?.list.get(branch as usize)?;

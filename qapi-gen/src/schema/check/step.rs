@@ -65,7 +65,10 @@ impl Step {
             Entity::Event(id) => (3, id.0),
         };
         let entity = (kind << 32) | u64::from(id);
-        Rank((entity << SEGMENT_BITS) | u64::from(self.segment), self.order)
+        Rank(
+            (entity << SEGMENT_BITS) | u64::from(self.segment),
+            self.order,
+        )
     }
 
     /// The rank of what comes after all definitions.
@@ -81,8 +84,10 @@ impl Step {
 
 /// Sorts what was found into QEMU's order.
 pub(super) fn sort(schema: &Schema, diagnostics: &mut Diagnostics) {
-    let mut times: HashMap<u64, u64> =
-        diagnostics.iter().map(|diagnostic| (diagnostic.rank.0, 0)).collect();
+    let mut times: HashMap<u64, u64> = diagnostics
+        .iter()
+        .map(|diagnostic| (diagnostic.rank.0, 0))
+        .collect();
     let mut now = 0;
     let mut reached = |step: Step| {
         now += 1;

@@ -63,9 +63,7 @@ impl<'a> Unions<'a, '_> {
     }
 
     fn union(&mut self, id: TypeId, object: &'a Object, branches: &'a Branches) {
-        let base_is_struct = |base: TypeId| {
-            matches!(&self.schema.ty(base).kind, TypeKind::Object(base) if base.branches.is_none())
-        };
+        let base_is_struct = |base: TypeId| matches!(&self.schema.ty(base).kind, TypeKind::Object(base) if base.branches.is_none());
         let base = match object.base {
             Some(base) if Some(base) == self.schema.unresolved || !base_is_struct(base) => {
                 // Reported where the base is looked at.
@@ -108,7 +106,10 @@ impl<'a> Unions<'a, '_> {
             .into_iter()
             .find_map(|owner| {
                 let members = describe::members(schema, owner);
-                Some((owner, members.iter().find(|member| member.name == branches.tag)?))
+                Some((
+                    owner,
+                    members.iter().find(|member| member.name == branches.tag)?,
+                ))
             });
         let Some((owner, member)) = found else {
             let problem = Problem::DiscriminatorMissing(branches.tag.clone());
@@ -153,10 +154,12 @@ impl<'a> Unions<'a, '_> {
         if kind.values.is_empty() && branches.list.is_empty() {
             self.report(id, Problem::NoBranches, None, (1, 0));
         }
-        let values = self
-            .values
-            .entry(tag)
-            .or_insert_with(|| kind.values.iter().map(|value| value.name.as_str()).collect());
+        let values = self.values.entry(tag).or_insert_with(|| {
+            kind.values
+                .iter()
+                .map(|value| value.name.as_str())
+                .collect()
+        });
         let wrong: Vec<_> = branches
             .list
             .iter()
@@ -174,7 +177,9 @@ impl<'a> Unions<'a, '_> {
 
     /// Checks that no branch has a member that the base has as well.
     fn clashes(&mut self, id: TypeId, base: TypeId, branches: &Branches) {
-        let last = u32::try_from(branches.list.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let last = u32::try_from(branches.list.len())
+            .unwrap_or(u32::MAX)
+            .saturating_add(1);
         for branch in &branches.list {
             let Some((with, what)) = self.clash(base, branch.ty) else {
                 continue;
@@ -196,14 +201,22 @@ impl<'a> Unions<'a, '_> {
             return known;
         }
         let schema = self.schema;
-        let contents = self.contents.entry(branch).or_insert_with(|| contents(schema, branch));
+        let contents = self
+            .contents
+            .entry(branch)
+            .or_insert_with(|| contents(schema, branch));
         let clash = describe::lineage(schema, base)
             .into_iter()
             .flat_map(|owner| {
-                describe::members(schema, owner).iter().map(move |member| (owner, member))
+                describe::members(schema, owner)
+                    .iter()
+                    .map(move |member| (owner, member))
             })
             .filter_map(|(owner, member)| {
-                Some((*contents.places.get(&c_name(&member.name))?, (owner, member)))
+                Some((
+                    *contents.places.get(&c_name(&member.name))?,
+                    (owner, member),
+                ))
             })
             // QEMU goes through the branch, so what is first there counts.
             .min_by_key(|(place, _)| *place)
@@ -223,6 +236,9 @@ fn contents(schema: &Schema, id: TypeId) -> Contents<'_> {
     let mut seen = HashSet::new();
     let mut todo = vec![id];
     while let Some(id) = todo.pop() {
+        if seen.contains(&id) {
+            continue;
+        }
         for owner in describe::lineage(schema, id) {
             if !seen.insert(owner) {
                 continue;
@@ -233,7 +249,11 @@ fn contents(schema: &Schema, id: TypeId) -> Contents<'_> {
                 contents.members.push((owner, member));
             }
         }
-        if let TypeKind::Object(Object { branches: Some(branches), .. }) = &schema.ty(id).kind {
+        if let TypeKind::Object(Object {
+            branches: Some(branches),
+            ..
+        }) = &schema.ty(id).kind
+        {
             todo.extend(branches.list.iter().rev().map(|branch| branch.ty));
         }
     }

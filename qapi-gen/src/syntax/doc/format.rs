@@ -5,11 +5,19 @@
 //! shown as it stands, to which no rule applies, begins and ends.
 
 use super::indentation;
-use crate::diag::Problem;
 use crate::rules::Rules;
 
 /// How long a line may be, its marker included.
 const LINE_MAX: usize = 70;
+
+/// What is wrong with a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It is too long.
+    TooLong,
+    /// A single space ends a sentence, after so many characters of the text.
+    SingleSpace(usize),
+}
 
 /// The rules and where in the text we are.
 #[derive(Debug)]
@@ -28,9 +36,8 @@ impl Format {
         }
     }
 
-    /// Checks the next line. With the problem comes how many characters of
-    /// the line's text stand before it, where not the whole line is meant.
-    pub(super) fn check(&mut self, line: &str) -> Result<(), (Problem, Option<usize>)> {
+    /// Checks the next line.
+    pub(super) fn check(&mut self, line: &str) -> Result<(), Fault> {
         if !self.enforced {
             return Ok(());
         }
@@ -49,10 +56,10 @@ impl Format {
             return Ok(());
         }
         if line.len() + 2 > LINE_MAX && line.chars().count() + 2 > LINE_MAX && !is_link(line) {
-            return Err((Problem::DocLineTooLong, None));
+            return Err(Fault::TooLong);
         }
         match single_space(line) {
-            Some(column) => Err((Problem::DocSingleSpace, Some(column))),
+            Some(column) => Err(Fault::SingleSpace(column)),
             None => Ok(()),
         }
     }
@@ -64,7 +71,9 @@ fn opens_literal(line: &str) -> bool {
         return false;
     };
     let before = before.trim_end_matches(' ');
-    let directive = before.strip_prefix("..").filter(|rest| rest.starts_with(' '));
+    let directive = before
+        .strip_prefix("..")
+        .filter(|rest| rest.starts_with(' '));
     before.is_empty() || directive.is_some_and(|rest| rest.trim_start() == "qmp-example")
 }
 
@@ -109,7 +118,9 @@ fn begins_sentence(c: char) -> bool {
 /// The length of something that ends in a dot and is no end of a sentence,
 /// with what follows: `e.g.`, or the number of a list item.
 fn abbreviation(before: &[char], rest: &[char]) -> Option<usize> {
-    let word_before = before.last().is_some_and(|&c| c.is_alphanumeric() || c == '_');
+    let word_before = before
+        .last()
+        .is_some_and(|&c| c.is_alphanumeric() || c == '_');
     if let ['e', '.', 'g', '.', ' ', next, ..] = *rest {
         return (!word_before && begins_sentence(next)).then_some(6);
     }

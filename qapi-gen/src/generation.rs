@@ -1,0 +1,70 @@
+//! From a schema's path to the text of Rust files: the whole way.
+//!
+//! In: a path, a loader, options. Out: files, or what is wrong. It only joins
+//! the stages.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::diag::Diagnostics;
+use crate::load::Loader;
+use crate::output::{self, GeneratedFile};
+use crate::rust::Options;
+use crate::rust::plan::Plan;
+use crate::source::Sources;
+use crate::{Outcome, emit};
+
+/// What has become of a schema that was to be compiled.
+#[derive(Debug)]
+pub struct Generation {
+    /// The files of the schema, which diagnostics point into.
+    pub sources: Sources,
+    /// What is wrong; the first is what QEMU's generator reports, if it would
+    /// report any.
+    pub diagnostics: Diagnostics,
+    /// The generated files, if nothing is wrong: `mod.rs` first.
+    pub files: Option<Vec<GeneratedFile>>,
+    /// Every file that was read, in order, whatever came of it.
+    pub files_read: Vec<PathBuf>,
+}
+
+/// Checks a schema and generates Rust for it.
+pub fn generate(path: impl AsRef<Path>, loader: &dyn Loader, options: &Options) -> Generation {
+    let Outcome { sources, mut diagnostics, schema, files_read } = crate::check(path, loader);
+    let files = schema.and_then(|schema| {
+        let plan = Plan::new(&schema, options, &mut diagnostics);
+        let print = || emit::files(&plan).into_iter().map(output::print).collect();
+        diagnostics.is_empty().then(print)
+    });
+    Generation { sources, diagnostics, files, files_read }
+}
+
+impl Generation {
+    /// The generated files.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with the schema.
+    pub fn into_files(self) -> Result<Vec<GeneratedFile>, Report> {
+        let Self { sources, diagnostics, files, .. } = self;
+        files.ok_or_else(|| {
+            let lines: Vec<String> =
+                diagnostics.iter().map(|diagnostic| diagnostic.short(&sources)).collect();
+            Report { text: lines.join("\n") }
+        })
+    }
+}
+
+/// All that is wrong with a schema, as text: each with its file and line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    text: String,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Report {}
