@@ -10,7 +10,10 @@ fn main() -> io::Result<()> {
     for entry in fs::read_dir("cases/rust")? {
         let path = entry?.path();
         let stem = path.file_stem().unwrap_or_default();
-        if path.extension().is_some_and(|extension| extension == "json") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
             qapi_gen::Builder::new(&path)
                 .out_dir(Path::new(&out_dir).join(stem))
                 .compile();

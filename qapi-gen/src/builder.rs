@@ -13,10 +13,8 @@ use crate::rust::Options;
 /// Compiles a schema in a build script.
 ///
 /// ```no_run
-/// // build.rs
-/// fn main() {
-///     qapi_gen::Builder::new("schema/qapi-schema.json").compile();
-/// }
+/// // In build.rs, within fn main:
+/// qapi_gen::Builder::new("schema/qapi-schema.json").compile();
 /// ```
 ///
 /// and then, in the crate:
@@ -38,7 +36,11 @@ impl Builder {
     /// Begins with the main file of a schema. A relative path counts from the
     /// crate's root, where cargo runs build scripts.
     pub fn new(schema: impl Into<PathBuf>) -> Self {
-        Self { schema: schema.into(), options: Options::default(), out_dir: None }
+        Self {
+            schema: schema.into(),
+            options: Options::default(),
+            out_dir: None,
+        }
     }
 
     /// Whether the schema's documentation becomes rustdoc; by default it does.
@@ -98,7 +100,9 @@ impl Builder {
         for file in &generation.files_read {
             println!("cargo::rerun-if-changed={}", file.display());
         }
-        let files = generation.into_files().map_err(|report| report.to_string())?;
+        let files = generation
+            .into_files()
+            .map_err(|report| report.to_string())?;
         write_files(&out_dir, &files)
             .map_err(|error| format!("cannot write to {}: {error}", out_dir.display()))
     }

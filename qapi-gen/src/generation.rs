@@ -30,13 +30,23 @@ pub struct Generation {
 
 /// Checks a schema and generates Rust for it.
 pub fn generate(path: impl AsRef<Path>, loader: &dyn Loader, options: &Options) -> Generation {
-    let Outcome { sources, mut diagnostics, schema, files_read } = crate::check(path, loader);
+    let Outcome {
+        sources,
+        mut diagnostics,
+        schema,
+        files_read,
+    } = crate::check(path, loader);
     let files = schema.and_then(|schema| {
         let plan = Plan::new(&schema, options, &mut diagnostics);
         let print = || emit::files(&plan).into_iter().map(output::print).collect();
         diagnostics.is_empty().then(print)
     });
-    Generation { sources, diagnostics, files, files_read }
+    Generation {
+        sources,
+        diagnostics,
+        files,
+        files_read,
+    }
 }
 
 impl Generation {
@@ -46,11 +56,20 @@ impl Generation {
     ///
     /// All that is wrong with the schema.
     pub fn into_files(self) -> Result<Vec<GeneratedFile>, Report> {
-        let Self { sources, diagnostics, files, .. } = self;
+        let Self {
+            sources,
+            diagnostics,
+            files,
+            ..
+        } = self;
         files.ok_or_else(|| {
-            let lines: Vec<String> =
-                diagnostics.iter().map(|diagnostic| diagnostic.short(&sources)).collect();
-            Report { text: lines.join("\n") }
+            let lines: Vec<String> = diagnostics
+                .iter()
+                .map(|diagnostic| diagnostic.short(&sources))
+                .collect();
+            Report {
+                text: lines.join("\n"),
+            }
         })
     }
 }

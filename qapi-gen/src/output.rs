@@ -26,15 +26,25 @@ pub(crate) fn print(file: File) -> GeneratedFile {
             // Then the emitter has a bug. rustc shows its place best.
             debug_assert!(false, "{}: {error}", file.name);
             text.push_str(&file.tokens.to_string());
-            return GeneratedFile { name: file.name, text };
+            return GeneratedFile {
+                name: file.name,
+                text,
+            };
         }
     };
     for item in tree.items {
         // One at a time, for blank lines between them.
-        let item =
-            syn::File { shebang: None, frontmatter: None, attrs: Vec::new(), items: vec![item] };
+        let item = syn::File {
+            shebang: None,
+            frontmatter: None,
+            attrs: Vec::new(),
+            items: vec![item],
+        };
         text.push('\n');
         text.push_str(&prettyplease::unparse(&item));
     }
-    GeneratedFile { name: file.name, text }
+    GeneratedFile {
+        name: file.name,
+        text,
+    }
 }

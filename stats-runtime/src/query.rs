@@ -105,8 +105,11 @@ mod tests {
 
     use super::*;
 
-    fn filter(requests: Option<&[(StatsProvider, Option<&[&str]>)]>) -> StatsFilter {
-        let request = |(provider, names): &(StatsProvider, Option<&[&str]>)| StatsRequest {
+    /// A provider, and the names wanted of it.
+    type Wanted<'a> = (StatsProvider, Option<&'a [&'a str]>);
+
+    fn filter(requests: Option<&[Wanted<'_>]>) -> StatsFilter {
+        let request = |(provider, names): &Wanted<'_>| StatsRequest {
             provider: provider.clone(),
             names: names.map(|names| names.iter().map(|name| (*name).to_owned()).collect()),
         };

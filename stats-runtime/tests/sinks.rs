@@ -17,9 +17,11 @@ use stats_runtime::{Provider, ProviderError, Registry, SchemaSink, StatsQuery, S
 /// What a provider writes, as data.
 #[derive(Clone, Debug)]
 struct Script {
-    objects: Vec<(Option<String>, Vec<(String, Value)>)>,
+    objects: Vec<(Option<String>, Stats)>,
     schemas: Vec<(StatsTarget, Vec<StatsSchemaValue>)>,
 }
+
+type Stats = Vec<(String, Value)>;
 
 #[derive(Clone, Debug)]
 enum Value {

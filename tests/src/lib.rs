@@ -10,3 +10,8 @@ pub mod first_proposal {
 pub mod every_shape {
     include!(concat!(env!("OUT_DIR"), "/every-shape/mod.rs"));
 }
+
+/// The README, whose example has to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -13,7 +13,10 @@ use qapi_gen::{FsLoader, Options, generate};
 use similar::TextDiff;
 
 fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 /// The options of `qapi/build.rs`.
@@ -29,7 +32,9 @@ fn shipped_options() -> Options {
 fn check(schema: &str, options: &Options, golden: &str) {
     let folder = workspace().join("tests/golden").join(golden);
     let generation = generate(workspace().join(schema), &FsLoader, options);
-    let files = generation.into_files().unwrap_or_else(|report| panic!("{report}"));
+    let files = generation
+        .into_files()
+        .unwrap_or_else(|report| panic!("{report}"));
     let names: BTreeSet<_> = files.iter().map(|file| file.name.clone()).collect();
     if env::var_os("UPDATE_GOLDEN").is_some() {
         let _ = fs::remove_dir_all(&folder);
@@ -42,7 +47,10 @@ fn check(schema: &str, options: &Options, golden: &str) {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert_eq!(there, names, "run `cargo xtask bless` and review the change");
+    assert_eq!(
+        there, names,
+        "run `cargo xtask bless` and review the change"
+    );
     for file in files {
         let reviewed = fs::read_to_string(folder.join(&file.name)).unwrap();
         if reviewed != file.text {
@@ -63,12 +71,20 @@ fn the_shipped_schema() {
 
 #[test]
 fn every_shape() {
-    check("tests/cases/rust/every-shape.json", &Options::default(), "every-shape");
+    check(
+        "tests/cases/rust/every-shape.json",
+        &Options::default(),
+        "every-shape",
+    );
 }
 
 #[test]
 fn generating_twice_gives_the_same_bytes() {
     let schema = workspace().join("tests/cases/rust/every-shape.json");
-    let generate = || generate(&schema, &FsLoader, &Options::default()).into_files().unwrap();
+    let generate = || {
+        generate(&schema, &FsLoader, &Options::default())
+            .into_files()
+            .unwrap()
+    };
     assert_eq!(generate(), generate());
 }

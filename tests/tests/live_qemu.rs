@@ -2,7 +2,12 @@
 //! what we say, and our client can ask it.
 
 #![cfg(target_arch = "x86_64")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -14,8 +19,8 @@ use std::time::{Duration, Instant};
 
 use qapi::stats::commands::{QueryStats, QueryStatsSchemas};
 use qapi::stats::{
-    StatsFilter, StatsFilterBranch, StatsProvider, StatsResult, StatsSchema, StatsValue,
-    StatsVCPUFilter,
+    StatsFilter, StatsFilterBranch, StatsProvider, StatsResult, StatsSchema, StatsVCPUFilter,
+    StatsValue,
 };
 use stats_runtime::Registry;
 use vmstats::client::Client;
@@ -41,7 +46,17 @@ fn qemu(socket: &Path) -> Option<Qemu> {
     }
     let qmp = format!("unix:{},server=on,wait=off", socket.display());
     let child = Command::new("qemu-system-x86_64")
-        .args(["-accel", "kvm", "-machine", "pc", "-smp", "2", "-m", "32", "-nodefaults"])
+        .args([
+            "-accel",
+            "kvm",
+            "-machine",
+            "pc",
+            "-smp",
+            "2",
+            "-m",
+            "32",
+            "-nodefaults",
+        ])
         .args(["-display", "none", "-name", "test", "-qmp", &qmp])
         .stdin(Stdio::null())
         .spawn();
@@ -68,7 +83,10 @@ fn connect(socket: &Path) -> Client {
 }
 
 fn filter(target: StatsFilterBranch) -> StatsFilter {
-    StatsFilter { target, providers: None }
+    StatsFilter {
+        target,
+        providers: None,
+    }
 }
 
 fn vcpu() -> StatsFilterBranch {
@@ -81,7 +99,10 @@ fn meanings(schemas: &[StatsSchema]) -> BTreeSet<String> {
         .iter()
         .filter(|schema| schema.provider == StatsProvider::Kvm)
         .flat_map(|schema| {
-            schema.stats.iter().map(|stat| format!("{} {stat:?}", schema.target))
+            schema
+                .stats
+                .iter()
+                .map(|stat| format!("{} {stat:?}", schema.target))
         })
         .collect()
 }
@@ -93,11 +114,17 @@ fn sizes(results: &[StatsResult]) -> BTreeMap<String, usize> {
         StatsValue::Scalar(_) | StatsValue::Boolean(_) => 1,
     };
     let stats = results.iter().flat_map(|result| &result.stats);
-    stats.map(|stat| (stat.name.clone(), size(&stat.value))).collect()
+    stats
+        .map(|stat| (stat.name.clone(), size(&stat.value)))
+        .collect()
 }
 
 fn names(results: &[StatsResult]) -> Vec<&str> {
-    results[0].stats.iter().map(|stat| stat.name.as_str()).collect()
+    results[0]
+        .stats
+        .iter()
+        .map(|stat| stat.name.as_str())
+        .collect()
 }
 
 #[test]
@@ -107,16 +134,27 @@ fn qemu_and_we_say_the_same_of_this_kernel() {
     let Some(_qemu) = qemu(&socket) else { return };
     let mut client = connect(&socket);
 
-    let guest = Guest::boot(GuestConfig { vcpus: 2, running: 2 }).unwrap();
+    let guest = Guest::boot(GuestConfig {
+        vcpus: 2,
+        running: 2,
+    })
+    .unwrap();
     let registry = Registry::new();
-    registry.register(StatsProvider::Kvm, guest.provider().clone()).unwrap();
+    registry
+        .register(StatsProvider::Kvm, guest.provider().clone())
+        .unwrap();
 
-    let theirs = client.execute(&QueryStatsSchemas { provider: None }).unwrap();
+    let theirs = client
+        .execute(&QueryStatsSchemas { provider: None })
+        .unwrap();
     let ours = registry.schemas(None).unwrap();
     assert!(!meanings(&theirs).is_empty());
     assert_eq!(meanings(&ours), meanings(&theirs));
     let targets = |schemas: &[StatsSchema]| {
-        schemas.iter().map(|schema| schema.target.clone()).collect::<Vec<_>>()
+        schemas
+            .iter()
+            .map(|schema| schema.target.clone())
+            .collect::<Vec<_>>()
     };
     assert_eq!(targets(&ours), targets(&theirs)[..ours.len()]);
 
@@ -141,11 +179,19 @@ fn our_client_can_ask_qemu() {
     let results = client.execute(&QueryStats(filter(vcpu()))).unwrap();
     assert_eq!(results.len(), 2);
     assert!(results.iter().all(|result| result.qom_path.is_some()));
-    let refused = client.execute(&QueryStatsSchemas { provider: Some("xyz".parse().unwrap()) });
+    let refused = client.execute(&QueryStatsSchemas {
+        provider: Some("xyz".parse().unwrap()),
+    });
     assert_eq!(
         refused.unwrap_err().to_string(),
         "the server refuses: Parameter 'provider' does not accept value 'xyz'"
     );
     // The connection is still good.
-    assert_eq!(client.execute(&QueryStats(filter(StatsFilterBranch::Vm))).unwrap().len(), 1);
+    assert_eq!(
+        client
+            .execute(&QueryStats(filter(StatsFilterBranch::Vm)))
+            .unwrap()
+            .len(),
+        1
+    );
 }

@@ -55,12 +55,6 @@ impl Host for Vm {
     }
 }
 
-/// The QOM path of the vCPU of this number: where QEMU puts them.
-#[must_use]
-pub fn qom_path(index: usize) -> String {
-    format!("/machine/unattached/device[{index}]")
-}
-
 /// What ends the program: SIGINT, SIGTERM, or a client's `quit`.
 #[derive(Debug)]
 pub struct Ending {

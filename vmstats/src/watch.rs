@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use qapi::stats::commands::QueryStats;
 use qapi::stats::{
-    StatsFilter, StatsFilterBranch, StatsProvider, StatsSchema, StatsTarget, StatsType,
+    StatsFilter, StatsFilterBranch, StatsProvider, StatsSchema, StatsTarget, StatsType, StatsUnit,
     StatsVCPUFilter,
 };
 
@@ -133,6 +133,8 @@ impl Watch {
         let stat = schema.and_then(|schema| schema.stats.iter().find(|stat| stat.name == *name));
         match stat {
             Some(stat) if stat.is_histogram() => (true, "samples".to_owned()),
+            // Summed up over the vCPUs, it is how many say yes.
+            Some(stat) if stat.unit == Some(StatsUnit::Boolean) => (false, "true".to_owned()),
             Some(stat) => (
                 stat.type_ == StatsType::Cumulative,
                 stat.quantity().to_string(),

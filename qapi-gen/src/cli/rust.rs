@@ -48,13 +48,19 @@ pub(super) struct Rust {
 impl Rust {
     /// Generates, or reports all that is wrong.
     pub(super) fn run(self) -> ExitCode {
-        let mut options = Options::default();
-        options.docs = !self.no_docs;
-        options.open_enums = self.open_enums.into_iter().collect();
-        options.direct_replies = self.direct_replies.into_iter().collect();
-        options.config = self.config.map(|symbols| symbols.into_iter().collect());
-        let Generation { sources, diagnostics, files, .. } =
-            generate(&self.schema, &FsLoader, &options);
+        let options = Options {
+            docs: !self.no_docs,
+            open_enums: self.open_enums.into_iter().collect(),
+            direct_replies: self.direct_replies.into_iter().collect(),
+            config: self.config.map(|symbols| symbols.into_iter().collect()),
+            ..Options::default()
+        };
+        let Generation {
+            sources,
+            diagnostics,
+            files,
+            ..
+        } = generate(&self.schema, &FsLoader, &options);
         let Some(files) = files else {
             self.reporting.report(&sources, &diagnostics);
             return ExitCode::FAILURE;
@@ -62,7 +68,10 @@ impl Rust {
         match write_files(&self.output, &files) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("qapi-gen: cannot write to {}: {error}", self.output.display());
+                eprintln!(
+                    "qapi-gen: cannot write to {}: {error}",
+                    self.output.display()
+                );
                 ExitCode::FAILURE
             }
         }

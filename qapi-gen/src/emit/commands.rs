@@ -14,12 +14,17 @@ pub(super) fn commands(plan: &ModulePlan) -> TokenStream {
     if plan.commands.is_empty() {
         return quote!();
     }
-    let requests = plan.commands.iter().map(|command| request(command, &plan.prelude));
+    let requests = plan
+        .commands
+        .iter()
+        .map(|command| request(command, &plan.prelude));
     let handlers = plan.commands.iter().map(handler);
     let arms = plan.commands.iter().map(arm);
     let requests_summary = format!(" The requests of `{}`, as a client sends them.", plan.file);
-    let handlers_summary =
-        format!(" The commands of `{}`, as a server implements them.", plan.file);
+    let handlers_summary = format!(
+        " The commands of `{}`, as a server implements them.",
+        plan.file
+    );
     let execute_summary = format!(" Executes a command of `{}`.", plan.file);
     quote! {
         #[doc = #requests_summary]
@@ -61,16 +66,29 @@ fn request(plan: &CommandPlan, std: &Prelude) -> TokenStream {
     let ident = &plan.request;
     let docs = docs(&plan.docs);
     let deprecated = deprecated(plan.deprecated);
-    let exact = if plan.exact { quote!(Eq, Hash,) } else { quote!() };
+    let exact = if plan.exact {
+        quote!(Eq, Hash,)
+    } else {
+        quote!()
+    };
     let body = body(ident, &plan.arguments, std);
     let default = match &plan.arguments {
         Arguments::None | Arguments::Inline { default: true, .. } => quote!(Default),
         Arguments::Inline { .. } | Arguments::Named { .. } => quote!(),
     };
     let wire_name = &plan.wire;
-    let reply = plan.reply_in_request.clone().unwrap_or(quote!(wire::command::Empty));
-    let CommandPlan { allow_oob, allow_preconfig, success_response, coroutine, features, .. } =
-        plan;
+    let reply = plan
+        .reply_in_request
+        .clone()
+        .unwrap_or(quote!(wire::command::Empty));
+    let CommandPlan {
+        allow_oob,
+        allow_preconfig,
+        success_response,
+        coroutine,
+        features,
+        ..
+    } = plan;
     quote! {
         #docs
         #deprecated
@@ -143,7 +161,9 @@ fn parameter(plan: &CommandPlan) -> Option<(TokenStream, TokenStream)> {
 fn handler(plan: &CommandPlan) -> TokenStream {
     let method = &plan.method;
     let summary = format!(" `{}`: see [`commands::{}`].", plan.wire, plan.request);
-    let parameter = parameter(plan).map(|(ty, _)| quote!(arguments: #ty)).into_iter();
+    let parameter = parameter(plan)
+        .map(|(ty, _)| quote!(arguments: #ty))
+        .into_iter();
     let (output, reply) = match plan.handler {
         Handler::Typed => (quote!(), plan.reply.clone().unwrap_or(quote!(()))),
         Handler::Raw => (quote!(), quote!(wire::Value)),
@@ -169,9 +189,9 @@ fn arm(plan: &CommandPlan) -> TokenStream {
     let parameter = parameter(plan);
     let argument = parameter.iter().map(|(_, value)| value);
     // Even a command without arguments refuses those that are sent.
-    let no_arguments = parameter.is_none().then(|| {
-        quote!(call.arguments::<wire::command::Empty>()?;)
-    });
+    let no_arguments = parameter
+        .is_none()
+        .then(|| quote!(call.arguments::<wire::command::Empty>()?;));
     match plan.handler {
         Handler::Direct => quote! {
             #wire_name => {

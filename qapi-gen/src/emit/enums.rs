@@ -26,7 +26,11 @@ pub(super) fn enumeration(plan: &EnumPlan, std: &Prelude) -> TokenStream {
 
 fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     let ident = &plan.head.ident;
-    let copy = if plan.unknown.is_none() { quote!(Copy,) } else { quote!() };
+    let copy = if plan.unknown.is_none() {
+        quote!(Copy,)
+    } else {
+        quote!()
+    };
     let attributes = attributes(&plan.head, &quote!(PartialOrd, Ord, #copy));
     let values = plan.values.iter().map(|value| {
         let (ident, docs) = (&value.ident, docs(&value.docs));
@@ -64,8 +68,15 @@ fn tables(plan: &EnumPlan, std: &Prelude) -> TokenStream {
         (quote!(usize), quote!(#(Self::#variants => #numbers,)*))
     };
     let name_arms = quote!(#(Self::#variants => #names,)*);
-    let unknown_name = plan.unknown.iter().map(|unknown| quote!(Self::#unknown(name) => name,));
-    let name_lifetime = if plan.unknown.is_some() { quote!(&str) } else { quote!(&'static str) };
+    let unknown_name = plan
+        .unknown
+        .iter()
+        .map(|unknown| quote!(Self::#unknown(name) => name,));
+    let name_lifetime = if plan.unknown.is_some() {
+        quote!(&str)
+    } else {
+        quote!(&'static str)
+    };
     quote! {
         impl #ident {
             /// The names on the wire, in schema order.

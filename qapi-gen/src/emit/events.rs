@@ -15,7 +15,10 @@ pub(super) fn events(plan: &ModulePlan) -> TokenStream {
         return quote!();
     }
     let summary = format!(" The events of `{}`.", plan.file);
-    let events = plan.events.iter().map(|event| self::event(event, &plan.prelude));
+    let events = plan
+        .events
+        .iter()
+        .map(|event| self::event(event, &plan.prelude));
     quote! {
         #[doc = #summary]
         pub mod events {
@@ -30,7 +33,11 @@ fn event(plan: &EventPlan, std: &Prelude) -> TokenStream {
     let (ident, wire_name, features) = (&plan.ident, &plan.wire, &plan.features);
     let docs = docs(&plan.docs);
     let deprecated = deprecated(plan.deprecated);
-    let exact = if plan.exact { quote!(Eq, Hash,) } else { quote!() };
+    let exact = if plan.exact {
+        quote!(Eq, Hash,)
+    } else {
+        quote!()
+    };
     let body = body(ident, &plan.data, std);
     let has_data = !matches!(plan.data, Arguments::None);
     quote! {

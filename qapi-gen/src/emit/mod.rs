@@ -31,7 +31,11 @@ pub(crate) struct File {
 
 /// Writes down every file of a plan: one for each module, and `mod.rs`.
 pub(crate) fn files(plan: &Plan) -> Vec<File> {
-    let root = File { name: "mod.rs".to_owned(), schema_file: None, tokens: root::root(plan) };
+    let root = File {
+        name: "mod.rs".to_owned(),
+        schema_file: None,
+        tokens: root::root(plan),
+    };
     let modules = plan.modules.iter().map(|module| File {
         name: format!("{}.rs", module.ident),
         schema_file: Some(module.file.clone()),
@@ -62,20 +66,32 @@ fn module(plan: &ModulePlan) -> TokenStream {
 /// `#[doc]` attributes, a blank in front of each line as in `///` comments.
 fn docs(lines: &[String]) -> TokenStream {
     let lines = lines.iter().map(|line| {
-        if line.is_empty() { String::new() } else { format!(" {line}") }
+        if line.is_empty() {
+            String::new()
+        } else {
+            format!(" {line}")
+        }
     });
     quote!(#(#[doc = #lines])*)
 }
 
 fn deprecated(is_deprecated: bool) -> TokenStream {
-    if is_deprecated { quote!(#[deprecated]) } else { quote!() }
+    if is_deprecated {
+        quote!(#[deprecated])
+    } else {
+        quote!()
+    }
 }
 
 /// Documentation, derives and deprecation of a type.
 fn attributes(head: &Head, further_derives: &TokenStream) -> TokenStream {
     let docs = docs(&head.docs);
     let deprecated = deprecated(head.deprecated);
-    let exact = if head.exact { quote!(Eq, Hash,) } else { quote!() };
+    let exact = if head.exact {
+        quote!(Eq, Hash,)
+    } else {
+        quote!()
+    };
     quote! {
         #docs
         #deprecated

@@ -43,23 +43,32 @@ pub(super) fn root(plan: &Plan) -> TokenStream {
 }
 
 fn commands(plan: &Plan) -> TokenStream {
-    let modules: Vec<&ModulePlan> =
-        plan.modules.iter().filter(|module| !module.commands.is_empty()).collect();
+    let modules: Vec<&ModulePlan> = plan
+        .modules
+        .iter()
+        .filter(|module| !module.commands.is_empty())
+        .collect();
     if modules.is_empty() {
         return quote!();
     }
     let idents: Vec<_> = modules.iter().map(|module| &module.ident).collect();
     let requests: Vec<_> = modules
         .iter()
-        .flat_map(|module| module.commands.iter().map(move |command| {
-            let (ident, request) = (&module.ident, &command.request);
-            quote!(<#ident::commands::#request as qapi_wire::command::Request>::INFO)
-        }))
+        .flat_map(|module| {
+            module.commands.iter().map(move |command| {
+                let (ident, request) = (&module.ident, &command.request);
+                quote!(<#ident::commands::#request as qapi_wire::command::Request>::INFO)
+            })
+        })
         .collect();
-    let lookup = modules.iter().flat_map(|module| &module.commands).zip(0usize..).map(|(command, index)| {
-        let wire_name = &command.wire;
-        quote!(#wire_name => #index,)
-    });
+    let lookup = modules
+        .iter()
+        .flat_map(|module| &module.commands)
+        .zip(0usize..)
+        .map(|(command, index)| {
+            let wire_name = &command.wire;
+            quote!(#wire_name => #index,)
+        });
     let names = modules.iter().map(|module| {
         let names = module.commands.iter().map(|command| &command.wire);
         quote!(#(#names)|*)
@@ -130,7 +139,10 @@ fn commands(plan: &Plan) -> TokenStream {
 
 fn events(plan: &Plan) -> TokenStream {
     let events = plan.modules.iter().flat_map(|module| {
-        module.events.iter().map(move |event| (&module.ident, event))
+        module
+            .events
+            .iter()
+            .map(move |event| (&module.ident, event))
     });
     let mut variants = Vec::new();
     let mut idents = Vec::new();

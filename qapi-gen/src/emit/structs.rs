@@ -12,7 +12,11 @@ use crate::rust::plan::{FieldPlan, StructPlan};
 
 pub(super) fn structure(plan: &StructPlan, std: &Prelude) -> TokenStream {
     let ident = &plan.head.ident;
-    let default = if plan.default { quote!(Default,) } else { quote!() };
+    let default = if plan.default {
+        quote!(Default,)
+    } else {
+        quote!()
+    };
     let attributes = attributes(&plan.head, &default);
     let fields = plan.fields.iter().map(field);
     let members = members(ident, &plan.fields, std);

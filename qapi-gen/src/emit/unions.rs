@@ -47,8 +47,15 @@ fn definition(plan: &UnionPlan) -> TokenStream {
 fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     let box_ = &std.box_;
     let branch_ident = &plan.branch_ident;
-    let summary = format!(" What the discriminator of [`{}`] chooses.", plan.head.ident);
-    let exact = if plan.head.exact { quote!(Eq, Hash) } else { quote!() };
+    let summary = format!(
+        " What the discriminator of [`{}`] chooses.",
+        plan.head.ident
+    );
+    let exact = if plan.head.exact {
+        quote!(Eq, Hash)
+    } else {
+        quote!()
+    };
     let variants = plan.branches.iter().map(|branch| {
         let (ident, docs) = (&branch.ident, docs(&branch.docs));
         let carried = branch.ty.iter();
@@ -70,16 +77,20 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
         let carried = branch.ty.iter().map(|_| quote!((_)));
         quote!(Self::#ident #(#carried)* => #wire_name,)
     });
-    let unknown_name = plan.unknown.iter().map(|unknown| quote!(Self::#unknown { tag, .. } => tag,));
+    let unknown_name = plan
+        .unknown
+        .iter()
+        .map(|unknown| quote!(Self::#unknown { tag, .. } => tag,));
     let tag_ty = &plan.tag_ty;
     let tags = plan.branches.iter().map(|branch| {
         let ident = &branch.ident;
         let carried = branch.ty.iter().map(|_| quote!((_)));
         quote!(Self::#ident #(#carried)* => #tag_ty::#ident,)
     });
-    let unknown_tag = plan.unknown.iter().map(|unknown| {
-        quote!(Self::#unknown { tag, .. } => #tag_ty::#unknown(tag.clone()),)
-    });
+    let unknown_tag = plan
+        .unknown
+        .iter()
+        .map(|unknown| quote!(Self::#unknown { tag, .. } => #tag_ty::#unknown(tag.clone()),));
     quote! {
         #[doc = #summary]
         #[derive(Clone, Debug, PartialEq, #exact)]
@@ -109,7 +120,9 @@ fn members(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     let result = &std.result;
     let (ident, branch_ident, tag_ty) = (&plan.head.ident, &plan.branch_ident, &plan.tag_ty);
     // Fields may have any name, so what is decoded is held under numbers.
-    let held: Vec<_> = (0..plan.fields.len()).map(|n| format_ident!("member_{n}")).collect();
+    let held: Vec<_> = (0..plan.fields.len())
+        .map(|n| format_ident!("member_{n}"))
+        .collect();
     let mut idents = Vec::new();
     let mut decoded = Vec::new();
     let mut encoded = Vec::new();
@@ -169,10 +182,18 @@ fn members(plan: &UnionPlan, std: &Prelude) -> TokenStream {
 fn branch_codec(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     let result = &std.result;
     let (branch_ident, tag_ty) = (&plan.branch_ident, &plan.tag_ty);
-    let carrying: Vec<_> =
-        plan.branches.iter().filter(|b| b.ty.is_some()).map(|b| &b.ident).collect();
-    let plain: Vec<_> =
-        plan.branches.iter().filter(|b| b.ty.is_none()).map(|b| &b.ident).collect();
+    let carrying: Vec<_> = plan
+        .branches
+        .iter()
+        .filter(|b| b.ty.is_some())
+        .map(|b| &b.ident)
+        .collect();
+    let plain: Vec<_> = plan
+        .branches
+        .iter()
+        .filter(|b| b.ty.is_none())
+        .map(|b| &b.ident)
+        .collect();
     let unknown: Vec<_> = plan.unknown.iter().collect();
     // Without a branch that carries anything the argument goes unused.
     let unused = carrying.is_empty() && unknown.is_empty();

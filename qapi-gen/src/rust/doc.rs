@@ -55,7 +55,11 @@ impl Text {
         for (number, line) in text.lines().enumerate() {
             // Indentation would make a code block, and rustdoc runs those.
             let line = markdown(line.trim());
-            let prefix = if number == 0 && !tag.is_empty() { format!("{tag}: ") } else { String::new() };
+            let prefix = if number == 0 && !tag.is_empty() {
+                format!("{tag}: ")
+            } else {
+                String::new()
+            };
             self.lines.push(format!("{prefix}{line}"));
         }
     }

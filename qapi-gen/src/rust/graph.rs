@@ -20,10 +20,14 @@ pub(super) struct TypeGraph {
 
 impl TypeGraph {
     pub(super) fn new(schema: &CheckedSchema, open_enums: &BTreeSet<String>) -> Self {
-        let held: Vec<Vec<TypeId>> =
-            schema.types().map(|(id, _)| held_types(schema, id, false)).collect();
-        let used: Vec<Vec<TypeId>> =
-            schema.types().map(|(id, _)| held_types(schema, id, true)).collect();
+        let held: Vec<Vec<TypeId>> = schema
+            .types()
+            .map(|(id, _)| held_types(schema, id, false))
+            .collect();
+        let used: Vec<Vec<TypeId>> = schema
+            .types()
+            .map(|(id, _)| held_types(schema, id, true))
+            .collect();
         let replies = schema.commands().filter_map(|(_, command)| command.ret);
         let events = schema.events().filter_map(|(_, event)| event.arg);
         let sent_by_servers = closure(replies.chain(events).collect(), &used);
@@ -38,9 +42,10 @@ impl TypeGraph {
         let inexact_leaves = schema.types().filter(|(_, ty)| match &ty.kind {
             TypeKind::Builtin(builtin) => matches!(builtin, Builtin::Number | Builtin::Any),
             // Its unknown branches keep members of any value.
-            TypeKind::Object(object) => {
-                object.branches.as_ref().is_some_and(|branches| open.contains(&branches.tag_type))
-            }
+            TypeKind::Object(object) => object
+                .branches
+                .as_ref()
+                .is_some_and(|branches| open.contains(&branches.tag_type)),
             _ => false,
         });
         let inexact_leaves = inexact_leaves.map(|(id, _)| id).collect();
@@ -159,7 +164,9 @@ fn finishing_order(edges: &[Vec<TypeId>]) -> Vec<TypeId> {
             if let Some(mark) = seen.get_mut(index(id)) {
                 *mark = true;
             }
-            let next = edges.get(index(id)).and_then(|targets| targets.get(followed));
+            let next = edges
+                .get(index(id))
+                .and_then(|targets| targets.get(followed));
             let Some(next) = next else {
                 order.push(id);
                 continue;

@@ -4,10 +4,10 @@
 //! identifier, type and module stands. Nothing here writes code.
 
 pub(crate) mod doc;
+mod graph;
 pub(crate) mod name;
 pub(crate) mod options;
 pub(crate) mod plan;
-mod graph;
 mod ty;
 
 pub use options::Options;

@@ -12,8 +12,8 @@ const KEYWORDS: &[&str] = &[
     "Self", "abstract", "as", "async", "await", "become", "box", "break", "const", "continue",
     "crate", "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if",
     "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub",
-    "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type",
-    "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield", "_", "",
+    "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "typeof",
+    "unsafe", "unsized", "use", "virtual", "where", "while", "yield", "_", "",
     // Values of the prelude, which generated code calls by these names.
     "Err", "None", "Ok", "Some",
 ];
@@ -24,7 +24,9 @@ pub(crate) fn camel(name: &str) -> Ident {
     let mut camel = String::with_capacity(name.len());
     for word in words(name) {
         let mut characters = word.chars();
-        let Some(first) = characters.next() else { continue };
+        let Some(first) = characters.next() else {
+            continue;
+        };
         let digits_meet =
             first.is_ascii_digit() && camel.ends_with(|last: char| last.is_ascii_digit());
         if digits_meet {

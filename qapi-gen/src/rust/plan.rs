@@ -188,7 +188,11 @@ impl Planner<'_> {
     }
 
     fn docs_if_wanted(&self, docs: impl FnOnce() -> Vec<String>) -> Vec<String> {
-        if self.options.docs { docs() } else { Vec::new() }
+        if self.options.docs {
+            docs()
+        } else {
+            Vec::new()
+        }
     }
 }
 

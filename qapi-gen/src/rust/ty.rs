@@ -34,8 +34,10 @@ pub(crate) struct Prelude {
 
 impl Prelude {
     fn new(schema: &CheckedSchema) -> Self {
-        let defined: BTreeSet<String> =
-            schema.types().map(|(_, ty)| name::camel(&ty.common.name).to_string()).collect();
+        let defined: BTreeSet<String> = schema
+            .types()
+            .map(|(_, ty)| name::camel(&ty.common.name).to_string())
+            .collect();
         let choose = |short: &str, plain, full| if defined.contains(short) { full } else { plain };
         Self {
             box_: choose("Box", quote!(Box), quote!(::std::boxed::Box)),
@@ -56,7 +58,11 @@ pub(super) struct TypeNames<'s> {
 
 impl<'s> TypeNames<'s> {
     pub(super) fn new(schema: &'s CheckedSchema, paths: &'s ModulePaths) -> Self {
-        Self { schema, paths, prelude: Prelude::new(schema) }
+        Self {
+            schema,
+            paths,
+            prelude: Prelude::new(schema),
+        }
     }
 
     /// The Rust type for a QAPI type.
@@ -68,7 +74,9 @@ impl<'s> TypeNames<'s> {
                 let (vec, element) = (&self.prelude.vec, self.ty(*element, place));
                 quote!(#vec<#element>)
             }
-            TypeKind::Object(_) if ty.common.name == "q_empty" => quote!(::qapi_wire::command::Empty),
+            TypeKind::Object(_) if ty.common.name == "q_empty" => {
+                quote!(::qapi_wire::command::Empty)
+            }
             TypeKind::Enum(_) | TypeKind::Object(_) | TypeKind::Alternate(_) => {
                 let path = self.paths.path(ty.common.module, place);
                 let ident = name::camel(&ty.common.name);

@@ -19,6 +19,7 @@ use crate::syntax::DocBlock;
 mod convert;
 mod declare;
 mod docs;
+mod finish;
 mod resolve;
 
 use declare::{Declarations, Declared};

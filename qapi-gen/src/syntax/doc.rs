@@ -10,104 +10,12 @@ use crate::diag::{Diagnostics, MarkupAdvice, Problem, Site};
 use crate::rules::Rules;
 use crate::source::Span;
 
+mod block;
 mod format;
 
+use block::Section;
+pub(crate) use block::{DocBlock, SectionKind};
 use format::{Fault, Format};
-
-/// A documentation block.
-#[derive(Clone, Debug)]
-pub(crate) struct DocBlock<'s> {
-    /// The line that opens the block.
-    pub(crate) span: Span,
-    /// What it documents; `None`: nothing in particular.
-    pub(crate) symbol: Option<&'s str>,
-    /// Its sections, the overview first, which may be empty.
-    pub(crate) sections: Vec<Section<'s>>,
-}
-
-/// A section of a documentation block.
-#[derive(Clone, Debug)]
-pub(crate) struct Section<'s> {
-    pub(crate) kind: SectionKind<'s>,
-    pub(crate) text: String,
-    pub(crate) span: Span,
-}
-
-/// What a section is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SectionKind<'s> {
-    Plain,
-    Member(&'s str),
-    Feature(&'s str),
-    Returns,
-    Errors,
-    Since,
-    Todo,
-}
-
-impl SectionKind<'_> {
-    /// The word that introduces such a section.
-    pub(crate) fn tag(self) -> &'static str {
-        match self {
-            Self::Plain => "",
-            Self::Member(_) => "Member",
-            Self::Feature(_) => "Feature",
-            Self::Returns => "Returns",
-            Self::Errors => "Errors",
-            Self::Since => "Since",
-            // QEMU's generator reads `TODO` and writes `Todo`.
-            Self::Todo => "Todo",
-        }
-    }
-}
-
-impl<'s> DocBlock<'s> {
-    fn new(span: Span, symbol: Option<&'s str>) -> Self {
-        let overview = Section {
-            kind: SectionKind::Plain,
-            text: String::new(),
-            span,
-        };
-        Self {
-            span,
-            symbol,
-            sections: vec![overview],
-        }
-    }
-
-    /// The first section of a kind.
-    pub(crate) fn section(&self, kind: SectionKind<'_>) -> Option<&Section<'s>> {
-        self.sections.iter().find(|section| section.kind == kind)
-    }
-
-    fn begin(&mut self, kind: SectionKind<'s>, span: Span) {
-        self.sections.push(Section {
-            kind,
-            text: String::new(),
-            span,
-        });
-    }
-
-    /// Goes on with plain text, in the last section if it is plain.
-    fn begin_plain(&mut self, span: Span) {
-        match self.sections.last_mut() {
-            Some(last) if last.kind == SectionKind::Plain => {
-                if last.text.is_empty() {
-                    last.span = span;
-                }
-                last.text.push('\n');
-            }
-            _ => self.begin(SectionKind::Plain, span),
-        }
-    }
-
-    fn append(&mut self, line: &str) {
-        if let Some(last) = self.sections.last_mut() {
-            last.text.push_str(line);
-            last.text.push('\n');
-        }
-    }
-}
 
 /// The name and the rest of a line that begins `@name:`.
 fn described(line: &str) -> Option<(&str, &str)> {
@@ -404,10 +312,7 @@ impl<'s> Parser<'s> {
         };
         self.advance_to_item(diagnostics);
         for section in &mut doc.sections {
-            let trimmed = section.text.trim_matches('\n');
-            if trimmed.len() != section.text.len() {
-                section.text = trimmed.to_owned();
-            }
+            section.trim();
             if section.kind != SectionKind::Plain && section.text.is_empty() {
                 let problem = Problem::DocEmptySection(section.kind.tag());
                 diagnostics.report_at(problem, Some(Site::line(section.span)));

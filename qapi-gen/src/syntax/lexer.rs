@@ -139,31 +139,39 @@ impl<'s> Lexer<'s> {
     }
 
     fn string(&mut self, rest: &'s str, start: usize) -> Lexed<'s> {
+        let content = rest.get(1..).unwrap_or_default();
+        // Nearly all strings are plain, and bytes are quick to look through.
+        let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\'' | b'\\');
+        let length = content.bytes().take_while(plain).count();
+        if content.as_bytes().get(length) == Some(&b'\'') {
+            self.at = start + length + 2;
+            let content = content.get(..length).unwrap_or_default();
+            return (Ok(Token::Str(Cow::Borrowed(content))), start, self.at);
+        }
+        self.unusual_string(content, start)
+    }
+
+    /// A string with escapes, or one with something wrong.
+    fn unusual_string(&mut self, content: &'s str, start: usize) -> Lexed<'s> {
         let mut escaped = false;
-        let mut escapes = false;
-        for (offset, c) in rest.char_indices().skip(1) {
+        for (offset, c) in content.char_indices() {
+            self.at = start + 1 + offset;
             let problem = match c {
                 '\n' => Problem::UnterminatedString,
-                _ if escaped && c != '\\' => Problem::UnknownEscape(c),
                 '\\' => {
                     escaped = !escaped;
-                    escapes = true;
                     continue;
                 }
+                _ if escaped => Problem::UnknownEscape(c),
                 '\'' => {
-                    self.at = start + offset + 1;
-                    let content = rest.get(1..offset).unwrap_or_default();
-                    let content = if escapes {
-                        Cow::Owned(content.replace("\\\\", "\\"))
-                    } else {
-                        Cow::Borrowed(content)
-                    };
-                    return (Ok(Token::Str(content)), start, self.at);
+                    self.at += 1;
+                    let content = content.get(..offset).unwrap_or_default();
+                    let content = content.replace("\\\\", "\\");
+                    return (Ok(Token::Str(Cow::Owned(content))), start, self.at);
                 }
                 ' '..='~' => continue,
                 _ => Problem::FunnyCharacter,
             };
-            self.at = start + offset;
             return (Err(problem), start, self.at);
         }
         self.at = self.text.len();

@@ -40,7 +40,10 @@ impl StatsSchemaValue {
     /// Whether the statistic is a histogram.
     #[must_use]
     pub fn is_histogram(&self) -> bool {
-        matches!(self.type_, StatsType::LinearHistogram | StatsType::Log2Histogram)
+        matches!(
+            self.type_,
+            StatsType::LinearHistogram | StatsType::Log2Histogram
+        )
     }
 
     /// What the bucket at `index` counts, out of `count` buckets, the lowest
@@ -59,27 +62,44 @@ impl StatsSchemaValue {
         let (lower, upper) = match self.type_ {
             StatsType::LinearHistogram => {
                 let width = u64::from(self.bucket_size?);
-                (number.saturating_mul(width), number.saturating_add(1).saturating_mul(width))
+                (
+                    number.saturating_mul(width),
+                    number.saturating_add(1).saturating_mul(width),
+                )
             }
             StatsType::Log2Histogram => (
-                if index == 0 { 0 } else { power_of_two(number - 1) },
+                if index == 0 {
+                    0
+                } else {
+                    power_of_two(number - 1)
+                },
                 power_of_two(number),
             ),
             _ => return None,
         };
-        Some(Bounds { lower, upper: (index < last).then_some(upper) })
+        Some(Bounds {
+            lower,
+            upper: (index < last).then_some(upper),
+        })
     }
 }
 
 fn power_of_two(exponent: u64) -> u64 {
-    u32::try_from(exponent).ok().and_then(|exponent| 1u64.checked_shl(exponent)).unwrap_or(u64::MAX)
+    u32::try_from(exponent)
+        .ok()
+        .and_then(|exponent| 1u64.checked_shl(exponent))
+        .unwrap_or(u64::MAX)
 }
 
 impl Quantity<'_> {
     /// The number to multiply a value with to get a measure in plain units.
     #[must_use]
     pub fn factor(&self) -> f64 {
-        if self.exponent == 0 { 1.0 } else { f64::from(self.base).powi(i32::from(self.exponent)) }
+        if self.exponent == 0 {
+            1.0
+        } else {
+            f64::from(self.base).powi(i32::from(self.exponent))
+        }
     }
 
     /// Whether it is a plain number.
@@ -102,7 +122,11 @@ impl fmt::Display for Quantity<'_> {
             _ if self.exponent == 0 => f.write_str(symbol.unwrap_or(name)),
             _ => {
                 write!(f, "* {}^{}", self.base, self.exponent)?;
-                if name.is_empty() { Ok(()) } else { write!(f, " {name}") }
+                if name.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, " {name}")
+                }
             }
         }
     }
@@ -110,7 +134,9 @@ impl fmt::Display for Quantity<'_> {
 
 /// The SI or the binary prefix for a power.
 fn prefix(base: i8, exponent: i16) -> Option<&'static str> {
-    const SI: [&str; 13] = ["a", "f", "p", "n", "u", "m", "", "K", "M", "G", "T", "P", "E"];
+    const SI: [&str; 13] = [
+        "a", "f", "p", "n", "u", "m", "", "K", "M", "G", "T", "P", "E",
+    ];
     const BINARY: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
     let (prefixes, place) = match base {
         10 if exponent % 3 == 0 => (SI.as_slice(), exponent / 3 + 6),
@@ -132,7 +158,14 @@ mod tests {
     ) -> StatsSchemaValue {
         let bucket_size = (type_ == StatsType::LinearHistogram).then_some(500);
         let base = (exponent != 0).then_some(base);
-        StatsSchemaValue { name: "x".to_owned(), type_, unit, base, exponent, bucket_size }
+        StatsSchemaValue {
+            name: "x".to_owned(),
+            type_,
+            unit,
+            base,
+            exponent,
+            bucket_size,
+        }
     }
 
     fn check(unit: Option<StatsUnit>, base: i8, exponent: i16, expected: &str) {
@@ -143,7 +176,9 @@ mod tests {
     #[test]
     fn quantities() {
         use StatsUnit::{Boolean, Bytes, Cycles, Seconds};
-        let seconds = ["as", "fs", "ps", "ns", "us", "ms", "s", "Ks", "Ms", "Gs", "Ts", "Ps", "Es"];
+        let seconds = [
+            "as", "fs", "ps", "ns", "us", "ms", "s", "Ks", "Ms", "Gs", "Ts", "Ps", "Es",
+        ];
         for (unit, exponent) in seconds.into_iter().zip((-18..).step_by(3)) {
             check(Some(Seconds), 10, exponent, unit);
         }
@@ -170,17 +205,56 @@ mod tests {
     fn buckets() {
         let log2 = meaning(StatsType::Log2Histogram, Some(StatsUnit::Seconds), 10, -9);
         let bounds = |index| log2.bucket_bounds(index, 4);
-        assert_eq!(bounds(0), Some(Bounds { lower: 0, upper: Some(1) }));
-        assert_eq!(bounds(1), Some(Bounds { lower: 1, upper: Some(2) }));
-        assert_eq!(bounds(2), Some(Bounds { lower: 2, upper: Some(4) }));
-        assert_eq!(bounds(3), Some(Bounds { lower: 4, upper: None }));
+        assert_eq!(
+            bounds(0),
+            Some(Bounds {
+                lower: 0,
+                upper: Some(1)
+            })
+        );
+        assert_eq!(
+            bounds(1),
+            Some(Bounds {
+                lower: 1,
+                upper: Some(2)
+            })
+        );
+        assert_eq!(
+            bounds(2),
+            Some(Bounds {
+                lower: 2,
+                upper: Some(4)
+            })
+        );
+        assert_eq!(
+            bounds(3),
+            Some(Bounds {
+                lower: 4,
+                upper: None
+            })
+        );
         assert_eq!(bounds(4), None);
         assert_eq!(log2.bucket_bounds(0, 0), None);
-        assert_eq!(log2.bucket_bounds(80, 100).map(|b| b.upper), Some(Some(u64::MAX)));
+        assert_eq!(
+            log2.bucket_bounds(80, 100).map(|b| b.upper),
+            Some(Some(u64::MAX))
+        );
 
         let linear = meaning(StatsType::LinearHistogram, None, 10, 0);
-        assert_eq!(linear.bucket_bounds(1, 3), Some(Bounds { lower: 500, upper: Some(1000) }));
-        assert_eq!(linear.bucket_bounds(2, 3), Some(Bounds { lower: 1000, upper: None }));
+        assert_eq!(
+            linear.bucket_bounds(1, 3),
+            Some(Bounds {
+                lower: 500,
+                upper: Some(1000)
+            })
+        );
+        assert_eq!(
+            linear.bucket_bounds(2, 3),
+            Some(Bounds {
+                lower: 1000,
+                upper: None
+            })
+        );
         let plain = meaning(StatsType::Instant, None, 10, 0);
         assert_eq!(plain.bucket_bounds(0, 1), None);
     }
@@ -189,6 +263,10 @@ mod tests {
     fn factors() {
         let nanoseconds = meaning(StatsType::Instant, Some(StatsUnit::Seconds), 10, -9);
         assert!((nanoseconds.quantity().factor() - 1e-9).abs() < 1e-24);
-        assert!(meaning(StatsType::Instant, None, 10, 0).quantity().is_plain());
+        assert!(
+            meaning(StatsType::Instant, None, 10, 0)
+                .quantity()
+                .is_plain()
+        );
     }
 }

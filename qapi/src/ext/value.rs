@@ -20,7 +20,9 @@ impl StatsValue {
         match self {
             Self::Scalar(value) => *value,
             Self::Boolean(value) => u64::from(*value),
-            Self::List(values) => values.iter().fold(0, |sum, value| sum.saturating_add(*value)),
+            Self::List(values) => values
+                .iter()
+                .fold(0, |sum, value| sum.saturating_add(*value)),
         }
     }
 }

@@ -13,6 +13,7 @@ use qapi::stats::StatsTarget;
 
 use super::error::{Block, Error};
 use super::fd::{read_data, read_exact, vcpu_stats_fd, vm_stats_fd};
+use super::image::record;
 use super::layout::{Header, Layout};
 use super::values::DataBlock;
 use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
@@ -42,6 +43,16 @@ pub struct KvmProvider {
     sources: RwLock<Arc<Sources>>,
     /// Idle buffers, empty of meaning.
     blocks: Mutex<Vec<DataBlock>>,
+}
+
+/// Copies of statistics files, for [`Image::read`](super::Image::read) or to
+/// be kept.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// The VM's.
+    pub vm: Option<Vec<u8>>,
+    /// Every vCPU's with its QOM path, in the order in which they were added.
+    pub vcpus: Vec<(Box<str>, Vec<u8>)>,
 }
 
 /// What is read; replaced as a whole if a query still looks at it.
@@ -174,6 +185,24 @@ impl KvmProvider {
         // The fd is closed here and not under the lock: behind the last one of
         // a VM that is gone, the kernel takes that VM down.
         removed.is_ok_and(|removed| removed.is_some())
+    }
+
+    /// Copies the statistics files as they are now: a folder of such files can
+    /// be served in the VM's stead.
+    ///
+    /// # Errors
+    ///
+    /// What [`record`] answers for the first file that cannot be copied.
+    pub fn record(&self) -> Result<Recording, Error> {
+        let sources = self.snapshot();
+        let vm = sources.vm.as_ref().map(|vm| record(&vm.fd)).transpose()?;
+        let copy = |vcpu: &Arc<Vcpu>| Ok((vcpu.qom_path.clone(), record(&vcpu.source.fd)?));
+        let vcpus = sources
+            .vcpus
+            .iter()
+            .map(copy)
+            .collect::<Result<_, Error>>()?;
+        Ok(Recording { vm, vcpus })
     }
 
     fn snapshot(&self) -> Arc<Sources> {

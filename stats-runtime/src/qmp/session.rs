@@ -194,7 +194,7 @@ impl Session {
             }
             match next {
                 Queued::Error(malformed) => {
-                    self.answer_error(malformed.id.as_ref(), &malformed.error)
+                    self.answer_error(malformed.id.as_ref(), &malformed.error);
                 }
                 Queued::Request(request) => {
                     if let Some(command) = self.admit(request, commands) {

@@ -52,6 +52,12 @@ pub struct Guest {
     qom_paths: Vec<String>,
 }
 
+/// The QOM path of the vCPU of this number: where QEMU puts vCPUs.
+#[must_use]
+pub fn qom_path(index: impl std::fmt::Display) -> String {
+    format!("/machine/unattached/device[{index}]")
+}
+
 impl Guest {
     /// Boots a guest. When this returns, its threads run.
     ///
@@ -78,7 +84,7 @@ impl Guest {
         provider.set_vm_fd(stats)?;
         let mut qom_paths = Vec::new();
         for index in 0..vcpus {
-            let qom_path = format!("/machine/unattached/device[{index}]");
+            let qom_path = qom_path(index);
             let vcpu = machine.add_vcpu(index)?;
             // Before it runs: the kernel holds this call up while it does.
             provider.add_vcpu(qom_path.as_str(), vcpu)?;

@@ -18,7 +18,9 @@ pub(super) fn report(module: &ModulePlan, diagnostics: &mut Diagnostics) {
         items.add(reserved, reserved, None, diagnostics);
     }
     for ty in &module.types {
-        let Head { ident, wire, span, .. } = ty.head();
+        let Head {
+            ident, wire, span, ..
+        } = ty.head();
         items.add(ident, wire, *span, diagnostics);
         if let TypePlan::Union(union) = ty {
             items.add(&union.branch_ident, wire, *span, diagnostics);
@@ -41,7 +43,9 @@ fn parts(ty: &TypePlan, diagnostics: &mut Diagnostics) {
     let mut names = Names::default();
     let span = ty.head().span;
     match ty {
-        TypePlan::Enum(EnumPlan { values, unknown, .. }) => {
+        TypePlan::Enum(EnumPlan {
+            values, unknown, ..
+        }) => {
             if let Some(unknown) = unknown {
                 names.add(unknown, "values of newer peers", span, diagnostics);
             }
@@ -86,11 +90,14 @@ impl Names {
     ) {
         let ident = ident.to_string();
         if let Some(other) = self.by_ident.get(&ident) {
-            diagnostics.report(Problem::RustNameClash {
-                name: wire.to_owned(),
-                other: other.clone(),
-                ident,
-            }, span);
+            diagnostics.report(
+                Problem::RustNameClash {
+                    name: wire.to_owned(),
+                    other: other.clone(),
+                    ident,
+                },
+                span,
+            );
         } else {
             self.by_ident.insert(ident, wire.to_owned());
         }

@@ -66,7 +66,10 @@ pub(crate) enum Arguments {
     /// None.
     None,
     /// Members written in place: they are the fields of a struct of its own.
-    Inline { fields: Vec<FieldPlan>, default: bool },
+    Inline {
+        fields: Vec<FieldPlan>,
+        default: bool,
+    },
     /// A type of the schema: a struct of one field holds it.
     Named {
         /// The type as seen from the module.
@@ -127,7 +130,9 @@ impl Planner<'_> {
     }
 
     fn arguments(&self, arg: Option<TypeId>, common: &Common, module: ModuleId) -> Arguments {
-        let Some(arg) = arg.filter(|arg| !self.is_empty(*arg)) else { return Arguments::None };
+        let Some(arg) = arg.filter(|arg| !self.is_empty(*arg)) else {
+            return Arguments::None;
+        };
         let place = Place::Submodule(module);
         match &self.schema.ty(arg).kind {
             TypeKind::Object(object) if object.origin == ObjectOrigin::InlineArguments => {
@@ -155,5 +160,9 @@ impl CommandPlan {
 }
 
 fn feature_names(common: &Common) -> Vec<String> {
-    common.features.iter().map(|feature| feature.name.clone()).collect()
+    common
+        .features
+        .iter()
+        .map(|feature| feature.name.clone())
+        .collect()
 }

@@ -80,7 +80,11 @@ pub(crate) struct UnionPlan {
 /// A field of a union's struct.
 pub(crate) enum UnionField {
     Plain(FieldPlan),
-    Tag { ident: Ident, wire: String, docs: Vec<String> },
+    Tag {
+        ident: Ident,
+        wire: String,
+        docs: Vec<String>,
+    },
 }
 
 /// A value of a union's discriminator.
@@ -118,20 +122,22 @@ impl Planner<'_> {
         match &ty.kind {
             TypeKind::Builtin(_) | TypeKind::Array(_) => None,
             TypeKind::Enum(_) if ty.common.name == "QType" && !self.is_used(id) => None,
-            TypeKind::Enum(enumeration) => {
-                Some(TypePlan::Enum(self.enumeration(id, &ty.common, enumeration)))
-            }
+            TypeKind::Enum(enumeration) => Some(TypePlan::Enum(self.enumeration(
+                id,
+                &ty.common,
+                enumeration,
+            ))),
             TypeKind::Object(object) => match object.origin {
                 ObjectOrigin::Struct | ObjectOrigin::Union => {
                     Some(self.object(id, &ty.common, object, module))
                 }
-                ObjectOrigin::InlineBase
-                | ObjectOrigin::InlineArguments
-                | ObjectOrigin::Empty => None,
+                ObjectOrigin::InlineBase | ObjectOrigin::InlineArguments | ObjectOrigin::Empty => {
+                    None
+                }
             },
-            TypeKind::Alternate(alternate) => {
-                Some(TypePlan::Alternate(self.alternate(id, &ty.common, alternate, module)))
-            }
+            TypeKind::Alternate(alternate) => Some(TypePlan::Alternate(
+                self.alternate(id, &ty.common, alternate, module),
+            )),
         }
     }
 
@@ -159,12 +165,18 @@ impl Planner<'_> {
     /// not list; `None` if it is closed. A value may be called `unknown`.
     fn unknown_variant(&self, id: TypeId) -> Option<Ident> {
         let ty = self.schema.ty(id);
-        let TypeKind::Enum(enumeration) = &ty.kind else { return None };
-        let is_free = |ident: &Ident| {
-            enumeration.values.iter().all(|value| name::camel(&value.name) != *ident)
+        let TypeKind::Enum(enumeration) = &ty.kind else {
+            return None;
         };
-        let mut candidates =
-            ["unknown", "unknown-value", "not-in-schema"].into_iter().map(name::camel);
+        let is_free = |ident: &Ident| {
+            enumeration
+                .values
+                .iter()
+                .all(|value| name::camel(&value.name) != *ident)
+        };
+        let mut candidates = ["unknown", "unknown-value", "not-in-schema"]
+            .into_iter()
+            .map(name::camel);
         candidates.find(is_free).filter(|_| self.graph.is_open(id))
     }
 
@@ -181,7 +193,11 @@ impl Planner<'_> {
                 deprecated: is_deprecated(&value.features),
             })
             .collect();
-        EnumPlan { head: self.head(id, common), values, unknown: self.unknown_variant(id) }
+        EnumPlan {
+            head: self.head(id, common),
+            values,
+            unknown: self.unknown_variant(id),
+        }
     }
 
     fn object(&self, id: TypeId, common: &Common, object: &Object, module: ModuleId) -> TypePlan {
@@ -190,7 +206,11 @@ impl Planner<'_> {
         let Some(branches) = &object.branches else {
             let fields = self.fields(id, place);
             let default = fields.iter().all(|field| field.optional);
-            return TypePlan::Struct(StructPlan { head, fields, default });
+            return TypePlan::Struct(StructPlan {
+                head,
+                fields,
+                default,
+            });
         };
         let fields = self
             .members(id)
@@ -220,7 +240,9 @@ impl Planner<'_> {
     /// One for every value of the discriminator, with or without a branch.
     fn branches(&self, id: TypeId, branches: &Branches, place: Place) -> Vec<BranchPlan> {
         let tag = self.schema.ty(branches.tag_type);
-        let TypeKind::Enum(enumeration) = &tag.kind else { return Vec::new() };
+        let TypeKind::Enum(enumeration) = &tag.kind else {
+            return Vec::new();
+        };
         let values = enumeration.values.iter();
         values
             .filter(|value| self.includes_part(value.cond.as_ref()))
@@ -259,7 +281,10 @@ impl Planner<'_> {
                 docs: self.member_docs(common.doc.as_ref(), &branch.name, &[]),
             })
             .collect();
-        AlternatePlan { head: self.head(id, common), branches }
+        AlternatePlan {
+            head: self.head(id, common),
+            branches,
+        }
     }
 
     /// The JSON type that values of the type have, as `qapi_wire::Kind` names
@@ -296,7 +321,11 @@ impl Planner<'_> {
         FieldPlan {
             ident: name::snake(&member.name),
             wire: member.name.clone(),
-            ty: if member.optional { self.names.option(&ty) } else { ty },
+            ty: if member.optional {
+                self.names.option(&ty)
+            } else {
+                ty
+            },
             optional: member.optional,
             docs: self.member_docs(doc, &member.name, &member.features),
             deprecated: is_deprecated(&member.features),
@@ -305,7 +334,11 @@ impl Planner<'_> {
 
     fn boxed_if_recursive(&self, holder: TypeId, held: TypeId, place: Place) -> TokenStream {
         let ty = self.names.ty(held, place);
-        if self.graph.needs_box(holder, held) { self.names.boxed(&ty) } else { ty }
+        if self.graph.needs_box(holder, held) {
+            self.names.boxed(&ty)
+        } else {
+            ty
+        }
     }
 
     /// All members of an object type, its base's first, each with the
@@ -315,7 +348,9 @@ impl Planner<'_> {
         let mut next = Some(id);
         while let Some(id) = next {
             let ty = self.schema.ty(id);
-            let TypeKind::Object(object) = &ty.kind else { break };
+            let TypeKind::Object(object) = &ty.kind else {
+                break;
+            };
             chain.push((object, ty.common.doc.as_ref()));
             next = object.base;
         }
@@ -325,7 +360,10 @@ impl Planner<'_> {
             .into_iter()
             .rev()
             .flat_map(|(object, doc)| {
-                object.members.iter().map(move |member| (member, doc.or(outermost)))
+                object
+                    .members
+                    .iter()
+                    .map(move |member| (member, doc.or(outermost)))
             })
             .filter(|(member, _)| self.includes_part(member.cond.as_ref()))
             .collect()

@@ -54,16 +54,26 @@ fn doc(block: DocBlock<'_>) -> Doc {
 }
 
 fn add_undescribed(schema: &Schema, entity: Entity, doc: &mut Doc) {
-    let described: HashSet<String> = doc.members.iter().map(|arg| arg.name.clone()).collect();
-    for part in describe::parts(schema, entity) {
-        if let Part::Member { name, .. } = part
-            && !described.contains(name)
-        {
-            doc.members.push(DocArg {
-                name: name.to_owned(),
-                text: String::new(),
-                span: None,
-            });
-        }
+    let parts = describe::parts(schema, entity);
+    let names = parts.iter().filter_map(|part| match part {
+        Part::Member { name, .. } => Some(*name),
+        Part::Feature(_) => None,
+    });
+    // Most blocks describe everything, in order.
+    if names
+        .clone()
+        .eq(doc.members.iter().map(|arg| arg.name.as_str()))
+    {
+        return;
     }
+    let described: HashSet<&str> = doc.members.iter().map(|arg| arg.name.as_str()).collect();
+    let missing: Vec<DocArg> = names
+        .filter(|name| !described.contains(name))
+        .map(|name| DocArg {
+            name: name.to_owned(),
+            text: String::new(),
+            span: None,
+        })
+        .collect();
+    doc.members.extend(missing);
 }

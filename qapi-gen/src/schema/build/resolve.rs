@@ -7,11 +7,11 @@
 use super::super::check::describe;
 use super::super::check::step::{ARGUMENTS, BASE, Step};
 use super::super::{
-    Alternate, Branch, Branches, Command, Common, Cond, Entity, Enum, Event, Member, ModuleId,
-    Object, ObjectOrigin, Schema, Type, TypeId, TypeKind,
+    Alternate, Branch, Branches, Command, Common, Entity, Enum, Event, Member, ModuleId, Object,
+    ObjectOrigin, Schema, Type, TypeId, TypeKind,
 };
 use super::declare::{Declarations, Declared, arguments_name, array_name, base_name};
-use super::{convert, user_module};
+use super::{convert, finish, user_module};
 use crate::defs::{self, Body, Definition, Members, Name, TypeRef};
 use crate::diag::{DefinitionKind, Diagnostics, Key, Problem, Role};
 use crate::source::Span;
@@ -43,7 +43,7 @@ pub(super) fn resolve(
         resolver.make(declared);
     }
     let missing = resolver.missing;
-    finish_arrays(schema);
+    finish::arrays(schema);
     if missing {
         schema.unresolved = Some(TypeId::at(types));
         schema.type_origins.push(None);
@@ -52,7 +52,7 @@ pub(super) fn resolve(
             kind: TypeKind::Object(object(ObjectOrigin::Empty)),
         });
     }
-    find_discriminators(schema);
+    finish::discriminators(schema);
 }
 
 fn common(name: String, module: ModuleId, span: Option<Span>) -> Common {
@@ -370,51 +370,5 @@ impl Resolver<'_> {
         let step = Step::new(self.entity, segment, order);
         self.diagnostics.report_ranked(problem, site, step.rank());
         self.unresolved
-    }
-}
-
-/// Arrays belong to the module of their elements, and exist when these do.
-fn finish_arrays(schema: &mut Schema) {
-    for index in 0..schema.types.len() {
-        let Some(TypeKind::Array(element)) = schema.types.get(index).map(|ty| &ty.kind) else {
-            continue;
-        };
-        let Some(element) = schema.types.get(element.0 as usize) else {
-            continue;
-        };
-        let (module, cond): (ModuleId, Option<Cond>) =
-            (element.common.module, element.common.cond.clone());
-        if let Some(array) = schema.types.get_mut(index) {
-            array.common.module = module;
-            array.common.cond = cond;
-        }
-    }
-}
-
-/// Gives every union the type of its discriminator, where there is one.
-fn find_discriminators(schema: &mut Schema) {
-    for index in 0..schema.types.len() {
-        let id = TypeId::at(index);
-        let tag = match schema.types.get(index).map(|ty| &ty.kind) {
-            Some(TypeKind::Object(Object {
-                branches: Some(branches),
-                ..
-            })) => &branches.tag,
-            _ => continue,
-        };
-        let found = describe::lineage(schema, id)
-            .into_iter()
-            .flat_map(|ancestor| describe::members(schema, ancestor))
-            .find(|member| member.name == *tag)
-            .map(|member| member.ty);
-        if let Some(Type {
-            kind: TypeKind::Object(object),
-            ..
-        }) = schema.types.get_mut(index)
-            && let Some(branches) = &mut object.branches
-        {
-            // Without a discriminator the schema does not pass the checks.
-            branches.tag_type = found.unwrap_or(TypeId::at(0));
-        }
     }
 }

@@ -25,6 +25,13 @@ pub(super) fn c_name(name: &str) -> Cow<'_, str> {
         .into()
 }
 
+/// Whether two names clash.
+pub(super) fn is_same_c_name(a: &str, b: &str) -> bool {
+    let same =
+        |(a, b): (u8, u8)| a == b || !(a.is_ascii_alphanumeric() || b.is_ascii_alphanumeric());
+    a.len() == b.len() && a.bytes().zip(b.bytes()).all(same)
+}
+
 /// A type, as messages name it.
 pub(super) fn type_name(schema: &Schema, id: TypeId) -> TypeName {
     let Type { common, kind } = schema.ty(id);
@@ -131,7 +138,7 @@ pub(crate) enum Part<'a> {
     /// A member, value, branch or argument.
     Member {
         name: &'a str,
-        role: Role,
+        role: fn(String) -> Role,
         span: Option<Span>,
     },
     /// A feature of the definition, or of a member or value.
@@ -176,7 +183,7 @@ fn type_parts<'a>(schema: &'a Schema, id: TypeId, parts: &mut Vec<Part<'a>>) {
             for value in &kind.values {
                 parts.push(Part::Member {
                     name: &value.name,
-                    role: Role::Value(value.name.clone()),
+                    role: Role::Value,
                     span: value.span,
                 });
                 parts.extend(value.features.iter().map(Part::Feature));
@@ -191,7 +198,7 @@ fn type_parts<'a>(schema: &'a Schema, id: TypeId, parts: &mut Vec<Part<'a>>) {
         TypeKind::Alternate(alternate) => {
             parts.extend(alternate.branches.iter().map(|branch| Part::Member {
                 name: &branch.name,
-                role: Role::Branch(branch.name.clone()),
+                role: Role::Branch,
                 span: branch.span,
             }));
         }
@@ -203,7 +210,7 @@ fn object_parts<'a>(schema: &'a Schema, id: TypeId, parts: &mut Vec<Part<'a>>) {
         parts.push(Part::Member {
             name: &member.name,
             // QEMU speaks of the role alone here, whatever has the member.
-            role: Role::Member(member.name.clone(), None),
+            role: |name| Role::Member(name, None),
             span: member.span,
         });
         parts.extend(member.features.iter().map(Part::Feature));

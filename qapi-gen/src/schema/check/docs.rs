@@ -24,6 +24,10 @@ pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
 
 fn block(schema: &Schema, entity: Entity, doc: &Doc, index: u32, diagnostics: &mut Diagnostics) {
     let common = schema.common(entity);
+    let parts = describe::parts(schema, entity);
+    if is_complete(doc, &parts) {
+        return;
+    }
     let members_optional = schema
         .pragmas
         .documentation_exceptions
@@ -31,14 +35,14 @@ fn block(schema: &Schema, entity: Entity, doc: &Doc, index: u32, diagnostics: &m
     let described = Described::new(doc);
     let mut members = HashSet::new();
     let mut features = HashSet::new();
-    for part in describe::parts(schema, entity) {
+    for part in parts {
         let (role, span) = match part {
             Part::Member { name, role, span } => {
                 members.insert(name);
                 if members_optional || described.members.contains(name) {
                     continue;
                 }
-                (role, span)
+                (role(name.to_owned()), span)
             }
             Part::Feature(feature) => {
                 features.insert(feature.name.as_str());
@@ -54,6 +58,22 @@ fn block(schema: &Schema, entity: Entity, doc: &Doc, index: u32, diagnostics: &m
     }
     missing(&doc.members, &members, false, index, diagnostics);
     missing(&doc.features, &features, true, index, diagnostics);
+}
+
+/// Whether a block describes everything, in order and nothing else, as most
+/// do. This is quick to see.
+fn is_complete(doc: &Doc, parts: &[Part<'_>]) -> bool {
+    let members = parts.iter().filter_map(|part| match part {
+        Part::Member { name, .. } => Some(*name),
+        Part::Feature(_) => None,
+    });
+    let features = parts.iter().filter_map(|part| match part {
+        Part::Member { .. } => None,
+        Part::Feature(feature) => Some(feature.name.as_str()),
+    });
+    doc.members.iter().all(|arg| arg.span.is_some())
+        && members.eq(doc.members.iter().map(|arg| arg.name.as_str()))
+        && features.eq(doc.features.iter().map(|arg| arg.name.as_str()))
 }
 
 /// What a block describes.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::super::{Entity, Enum, EnumValue, Member, Object, Schema, TypeId, TypeKind};
-use super::describe::{self, c_name};
+use super::describe::{self, c_name, is_same_c_name};
 use super::step::{BASE, Step};
 use crate::diag::{Diagnostics, Problem, Role};
 
@@ -71,6 +71,9 @@ fn base(
 /// The members on the way from a root to an object, by their C names.
 type Seen<'a> = HashMap<Cow<'a, str>, (TypeId, &'a Member)>;
 
+/// Up to this many members, comparing is cheaper than hashing.
+const FEW: usize = 12;
+
 enum Visit {
     Enter(TypeId),
     Leave(TypeId),
@@ -82,6 +85,10 @@ fn descend(
     derived: &HashMap<TypeId, Vec<TypeId>>,
     diagnostics: &mut Diagnostics,
 ) {
+    // Most objects neither have a base nor are one, and have few members.
+    if !derived.contains_key(&root) && are_few_and_distinct(describe::members(schema, root)) {
+        return;
+    }
     let mut seen = Seen::new();
     let mut todo = vec![Visit::Enter(root)];
     while let Some(visit) = todo.pop() {
@@ -98,6 +105,24 @@ fn descend(
             Visit::Leave(id) => leave(schema, id, &mut seen),
         }
     }
+}
+
+/// Whether comparing all members with each other is quick, and finds nothing.
+fn are_few_and_distinct(members: &[Member]) -> bool {
+    if members.len() > FEW {
+        return false;
+    }
+    let mut rest = members;
+    while let [first, others @ ..] = rest {
+        if others
+            .iter()
+            .any(|other| is_same_c_name(&first.name, &other.name))
+        {
+            return false;
+        }
+        rest = others;
+    }
+    true
 }
 
 fn enter<'a>(schema: &'a Schema, id: TypeId, seen: &mut Seen<'a>, diagnostics: &mut Diagnostics) {
