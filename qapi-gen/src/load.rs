@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::string::FromUtf8Error;
 
 use crate::diag::{Diagnostics, Problem, Site};
 use crate::rules::Rules;
@@ -23,6 +24,10 @@ pub(crate) use pragma::Pragmas;
 /// How many bytes a schema may have, all files together; more is no schema
 /// but a mistake, such as a device file.
 const SCHEMA_BYTES_MAX: usize = 256 << 20;
+
+/// The bytes of a path, as in Linux (`PATH_MAX`): a loader that is not the file
+/// system has to be kept from includes that make it longer without end.
+const PATH_BYTES_MAX: usize = 4096;
 
 /// A schema's expressions.
 #[derive(Debug, Default)]
@@ -158,17 +163,15 @@ impl<'s> Load<'s, '_> {
         module: ModuleIndex,
         included_at: Option<Span>,
     ) -> Result<OpenFile<'s>, String> {
+        if path.len() > PATH_BYTES_MAX {
+            return Err("File name too long".to_owned());
+        }
         let bytes = self.loader.read(path, self.bytes_left).map_err(reason)?;
         self.files_read.push(PathBuf::from(path));
         self.bytes_left = self.bytes_left.saturating_sub(bytes.len());
         let (text, whole) = match String::from_utf8(bytes) {
             Ok(text) => (text, true),
-            Err(error) => {
-                let valid = error.utf8_error().valid_up_to();
-                let mut bytes = error.into_bytes();
-                bytes.truncate(valid);
-                (String::from_utf8(bytes).unwrap_or_default(), false)
-            }
+            Err(error) => (valid_part(&error), false),
         };
         let source = Source::new(path.to_owned(), text, included_at);
         let Some((file, source)) = self.sources.add(source) else {
@@ -179,11 +182,8 @@ impl<'s> Load<'s, '_> {
             Parser::new(file, source, source.text(), self.rules, self.diagnostics)
         } else {
             let end = source.end();
-            let span = Span {
-                file,
-                start: end,
-                end,
-            };
+            let start = end.saturating_sub(REPLACEMENT_BYTES);
+            let span = Span { file, start, end };
             self.diagnostics
                 .report_at(Problem::NotUtf8, Some(Site::exact(span)));
             // What stands before is not parsed: the rest may belong to it.
@@ -353,6 +353,17 @@ impl<'s> Load<'s, '_> {
                 .set(&member.key, &member.value, &site, self.diagnostics);
         }
     }
+}
+
+/// The bytes of the character that takes the place of what is not UTF-8.
+const REPLACEMENT_BYTES: u32 = 3;
+
+/// The text up to what is not UTF-8, with a character in the place of that.
+fn valid_part(error: &FromUtf8Error) -> String {
+    let valid = error.as_bytes().get(..error.utf8_error().valid_up_to());
+    let mut text = String::from_utf8_lossy(valid.unwrap_or_default()).into_owned();
+    text.push(char::REPLACEMENT_CHARACTER);
+    text
 }
 
 /// The operating system's words for an error, without its number.

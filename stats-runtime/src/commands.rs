@@ -138,7 +138,11 @@ impl qapi::misc::Commands for Monitor {
 
     #[cfg(feature = "hmp")]
     fn human_monitor_command(&self, arguments: HumanMonitorCommand) -> Result<String, Error> {
-        crate::hmp::execute(self, &arguments.command_line, arguments.cpu_index)
+        let HumanMonitorCommand {
+            command_line,
+            cpu_index,
+        } = arguments;
+        crate::hmp::execute(&self.registry, self.host(), &command_line, cpu_index)
     }
 
     #[cfg(not(feature = "hmp"))]

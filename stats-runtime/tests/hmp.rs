@@ -3,11 +3,9 @@
 #![cfg(feature = "hmp")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::sync::Arc;
-
 use qapi::stats::{StatsProvider, StatsSchemaValue, StatsTarget, StatsType, StatsUnit};
 use stats_runtime::host::{Host, Vcpu};
-use stats_runtime::{Monitor, Registry, hmp};
+use stats_runtime::{Registry, hmp};
 
 struct TwoVcpus;
 
@@ -34,7 +32,7 @@ fn stat(name: &str, type_: StatsType, unit: Option<StatsUnit>, exponent: i16) ->
     }
 }
 
-fn monitor() -> Monitor {
+fn registry() -> Registry {
     let registry = Registry::new();
     registry
         .add_stats_callbacks(
@@ -69,13 +67,13 @@ fn monitor() -> Monitor {
             },
         )
         .unwrap();
-    Monitor::new(Arc::new(registry), Arc::new(TwoVcpus))
+    registry
 }
 
 fn check(line: &str, cpu_index: Option<i64>, expected: &[&str]) {
     let expected: String = expected.iter().map(|line| format!("{line}\r\n")).collect();
     assert_eq!(
-        hmp::execute(&monitor(), line, cpu_index).unwrap(),
+        hmp::execute(&registry(), &TwoVcpus, line, cpu_index).unwrap(),
         expected,
         "{line}"
     );
@@ -148,6 +146,6 @@ fn what_is_wrong_with_a_line() {
         None,
         &["unknown command: 'info nosuch'"],
     );
-    let error = hmp::execute(&monitor(), "info stats vm", Some(2)).unwrap_err();
+    let error = hmp::execute(&registry(), &TwoVcpus, "info stats vm", Some(2)).unwrap_err();
     assert_eq!(error.desc(), "Parameter 'cpu-index' expects a CPU number");
 }

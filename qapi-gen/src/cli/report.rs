@@ -46,7 +46,13 @@ impl Reporting {
             Format::Short if !self.all => 1,
             _ => diagnostics.len(),
         };
-        let mut out = BufWriter::new(anstream::AutoStream::auto(io::stderr()));
+        let stderr: Box<dyn Write> = match self.error_format {
+            // Only here are there colours, to be left out where none show.
+            Format::Human => Box::new(anstream::AutoStream::auto(io::stderr())),
+            // These are for programs, for which not a byte may be left out.
+            Format::Short | Format::Json => Box::new(io::stderr()),
+        };
+        let mut out = BufWriter::new(stderr);
         for diagnostic in diagnostics.iter().take(shown) {
             match self.error_format {
                 Format::Short => writeln!(out, "{}", diagnostic.short(sources))?,

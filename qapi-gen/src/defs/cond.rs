@@ -3,10 +3,10 @@
 //! In: the value of an `if`. Out: the condition. It does not know which
 //! configuration symbols there are.
 
-use super::{Lowered, Scope, keys};
+use super::{Lowered, Reported, Scope, keys};
 use crate::diag::{Problem, Subject};
 use crate::schema::Cond;
-use crate::syntax::{Object, Value, ValueKind};
+use crate::syntax::{Member, Object, Value, ValueKind};
 
 /// The condition of something, if it has one.
 pub(super) fn condition(
@@ -20,12 +20,43 @@ pub(super) fn condition(
         .transpose()
 }
 
-/// It calls itself as deeply as the parser lets values nest.
+/// It calls itself as deeply as the parser lets values nest, so problems,
+/// which are large, are made elsewhere.
 fn lower(value: &Value<'_>, of: &Subject, scope: &mut Scope<'_>) -> Lowered<Cond> {
-    let object = match &value.kind {
-        ValueKind::Str(symbol) if is_symbol(symbol) => {
-            return Ok(Cond::Symbol(symbol.to_string()));
+    if let ValueKind::Str(symbol) = &value.kind
+        && is_symbol(symbol)
+    {
+        return Ok(Cond::Symbol(symbol.to_string()));
+    }
+    let operator = operator(value, of, scope)?;
+    let operands = match (operator.key.as_ref(), &operator.value.kind) {
+        ("not", _) => {
+            let operand = lower(&operator.value, of, scope)?;
+            return Ok(Cond::Not(Box::new(operand)));
         }
+        (_, ValueKind::List(operands)) if !operands.is_empty() => operands,
+        _ => return Err(wrong_operands(operator, of, scope)),
+    };
+    let mut conds = Vec::with_capacity(operands.len());
+    for operand in operands {
+        conds.push(lower(operand, of, scope)?);
+    }
+    Ok(if operator.key == "all" {
+        Cond::All(conds)
+    } else {
+        Cond::Any(conds)
+    })
+}
+
+/// The one operator of a condition that is no symbol.
+#[inline(never)]
+fn operator<'v, 's>(
+    value: &'v Value<'s>,
+    of: &Subject,
+    scope: &mut Scope<'_>,
+) -> Lowered<&'v Member<'s>> {
+    let object = match &value.kind {
+        ValueKind::Object(object) => object,
         ValueKind::Str(symbol) => {
             let problem = Problem::ConditionSymbol {
                 of: of.clone(),
@@ -33,41 +64,31 @@ fn lower(value: &Value<'_>, of: &Subject, scope: &mut Scope<'_>) -> Lowered<Cond
             };
             return Err(scope.report(problem, value.span));
         }
-        ValueKind::Object(object) => object,
         _ => return Err(scope.report(Problem::ConditionType(of.clone()), value.span)),
     };
     let subject = Subject::Condition(Box::new(of.clone()));
     keys::check(object, value.span, &subject, keys::CONDITION, scope)?;
-    let [operator] = object.members.as_slice() else {
-        return Err(scope.report(Problem::ConditionKeys(of.clone()), value.span));
-    };
-    match operator.key.as_ref() {
-        "not" => lower(&operator.value, of, scope).map(|cond| Cond::Not(Box::new(cond))),
-        "all" => operands("all", &operator.value, of, scope).map(Cond::All),
-        _ => operands("any", &operator.value, of, scope).map(Cond::Any),
+    match object.members.as_slice() {
+        [operator] => Ok(operator),
+        _ => Err(scope.report(Problem::ConditionKeys(of.clone()), value.span)),
     }
 }
 
-fn operands(
-    operator: &'static str,
-    value: &Value<'_>,
-    of: &Subject,
-    scope: &mut Scope<'_>,
-) -> Lowered<Vec<Cond>> {
-    let ValueKind::List(operands) = &value.kind else {
-        let problem = Problem::ConditionOperands {
-            of: of.clone(),
-            operator,
-        };
-        return Err(scope.report(problem, value.span));
+#[inline(never)]
+fn wrong_operands(operator: &Member<'_>, of: &Subject, scope: &mut Scope<'_>) -> Reported {
+    let of = of.clone();
+    let problem = match (&operator.value.kind, operator.key.as_ref()) {
+        (ValueKind::List(_), _) => Problem::ConditionEmpty(of),
+        (_, "all") => Problem::ConditionOperands {
+            of,
+            operator: "all",
+        },
+        _ => Problem::ConditionOperands {
+            of,
+            operator: "any",
+        },
     };
-    if operands.is_empty() {
-        return Err(scope.report(Problem::ConditionEmpty(of.clone()), value.span));
-    }
-    operands
-        .iter()
-        .map(|operand| lower(operand, of, scope))
-        .collect()
+    scope.report(problem, operator.value.span)
 }
 
 fn is_symbol(symbol: &str) -> bool {

@@ -60,7 +60,7 @@ impl Loader for FsLoader {
 /// ```
 /// use qapi_gen::{MemoryLoader, check};
 ///
-/// let files = MemoryLoader::from_iter([("a.json", "{ 'struct': 'A', 'data': {} }")]);
+/// let files = MemoryLoader::from_iter([("a.json", "{ 'struct': 'Empty', 'data': {} }")]);
 /// let outcome = check("a.json", &files);
 /// assert!(outcome.schema.is_some());
 /// ```

@@ -7,6 +7,7 @@ pub(crate) mod doc;
 mod graph;
 pub(crate) mod name;
 pub(crate) mod options;
+mod paths;
 pub(crate) mod plan;
 mod ty;
 

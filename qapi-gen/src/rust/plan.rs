@@ -3,14 +3,12 @@
 //! In: a `CheckedSchema` and `Options`. Out: a [`Plan`] that `emit/` only has
 //! to write down. It decides all, and quotes nothing but names and types.
 
-use std::collections::BTreeMap;
-
-use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use proc_macro2::Ident;
 
 use super::graph::TypeGraph;
-use super::ty::{Place, TypeNames};
-use super::{Options, Prelude, doc, name};
+use super::paths::ModulePaths;
+use super::ty::TypeNames;
+use super::{Options, Prelude, doc};
 use crate::diag::Diagnostics;
 use crate::schema::{CheckedSchema, Common, Cond, Doc, Entity, Feature, ModuleId};
 
@@ -60,34 +58,6 @@ impl TypePlan {
     }
 }
 
-/// Where each schema module's types are to be found in the generated code.
-pub(crate) struct ModulePaths {
-    paths: BTreeMap<ModuleId, ModulePath>,
-}
-
-enum ModulePath {
-    /// A sibling of the other generated modules.
-    Generated(Ident),
-    /// A module of another crate.
-    Extern(TokenStream),
-}
-
-impl ModulePaths {
-    /// The path in front of a type of `module`, as seen from `place`.
-    pub(super) fn path(&self, module: ModuleId, place: Place) -> TokenStream {
-        let (here, up) = match place {
-            Place::Module(here) => (here, quote!()),
-            Place::Submodule(here) => (here, quote!(super::)),
-        };
-        match self.paths.get(&module) {
-            _ if module == here => up,
-            Some(ModulePath::Generated(ident)) => quote!(#up super::#ident::),
-            Some(ModulePath::Extern(path)) => quote!(#path::),
-            None => quote!(),
-        }
-    }
-}
-
 /// What the planning of every item needs.
 struct Planner<'s> {
     schema: &'s CheckedSchema,
@@ -104,7 +74,7 @@ impl Plan {
         options: &Options,
         diagnostics: &mut Diagnostics,
     ) -> Self {
-        let paths = module_paths(schema, options);
+        let paths = ModulePaths::new(schema, options);
         let planner = Planner {
             schema,
             options,
@@ -113,11 +83,9 @@ impl Plan {
         };
         let modules = schema
             .modules()
-            .filter_map(|(id, module)| match paths.paths.get(&id) {
-                Some(ModulePath::Generated(ident)) => {
-                    Some(planner.module(id, &module.name, ident.clone(), diagnostics))
-                }
-                _ => None,
+            .filter_map(|(id, module)| {
+                let ident = paths.generated(id)?.clone();
+                Some(planner.module(id, &module.name, ident, diagnostics))
             })
             .filter(|module| !module.is_empty())
             .collect();
@@ -129,19 +97,6 @@ impl ModulePlan {
     fn is_empty(&self) -> bool {
         self.types.is_empty() && self.commands.is_empty() && self.events.is_empty()
     }
-}
-
-fn module_paths(schema: &CheckedSchema, options: &Options) -> ModulePaths {
-    let mut paths = BTreeMap::new();
-    for (id, module) in schema.modules() {
-        let path = match options.extern_modules.get(&module.name) {
-            // The builder has checked that it parses.
-            Some(path) => ModulePath::Extern(path.parse().unwrap_or_default()),
-            None => ModulePath::Generated(name::module(&module.name)),
-        };
-        paths.insert(id, path);
-    }
-    ModulePaths { paths }
 }
 
 impl Planner<'_> {

@@ -9,17 +9,8 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::name;
-use super::plan::ModulePaths;
-use crate::schema::{Builtin, CheckedSchema, ModuleId, TypeId, TypeKind};
-
-/// Where in the generated code a type is named.
-#[derive(Clone, Copy)]
-pub(super) enum Place {
-    /// In the module that the file became.
-    Module(ModuleId),
-    /// One level below, in its `commands` or `events`.
-    Submodule(ModuleId),
-}
+use super::paths::{ModulePaths, Place};
+use crate::schema::{Builtin, CheckedSchema, TypeId, TypeKind};
 
 /// The names of the standard prelude's types, in full where the schema defines
 /// a type of the same name.

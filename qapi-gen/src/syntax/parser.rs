@@ -3,6 +3,8 @@
 //! In: a file's text. Out: its top-level expressions and documentation
 //! blocks, one at a time. It does not know what an expression says.
 
+use std::borrow::Cow;
+
 use super::lexer::{Lexer, Token};
 use super::{Member, Object, Seen, Value, ValueKind};
 use crate::diag::{Diagnostics, Expected, Problem, Site};
@@ -121,6 +123,24 @@ impl<'s> Parser<'s> {
         Reported
     }
 
+    // What follows keeps problems, which are large, out of the frames of the
+    // functions that call each other as deeply as values nest.
+
+    #[inline(never)]
+    fn unexpected(&self, expected: Expected, diagnostics: &mut Diagnostics) -> Reported {
+        self.fail(Problem::Expected(expected), diagnostics)
+    }
+
+    #[inline(never)]
+    fn duplicate(&self, key: &str, diagnostics: &mut Diagnostics) -> Reported {
+        self.fail(Problem::DuplicateKey(key.to_owned()), diagnostics)
+    }
+
+    #[inline(never)]
+    fn too_deep(&self, diagnostics: &mut Diagnostics) -> Reported {
+        self.fail(Problem::NestedTooDeeply { limit: NESTING_MAX }, diagnostics)
+    }
+
     /// A stretch of this file.
     #[expect(
         clippy::cast_possible_truncation,
@@ -138,12 +158,21 @@ impl<'s> Parser<'s> {
     fn value(&mut self, diagnostics: &mut Diagnostics) -> Result<Value<'s>, Reported> {
         let start = self.span;
         let kind = match std::mem::replace(&mut self.token, Token::End) {
-            Token::LeftBrace => ValueKind::Object(self.nested(diagnostics, Self::members)?),
-            Token::LeftBracket => ValueKind::List(self.nested(diagnostics, Self::elements)?),
+            Token::LeftBrace => {
+                self.enter(diagnostics)?;
+                ValueKind::Object(self.members(diagnostics)?)
+            }
+            Token::LeftBracket => {
+                self.enter(diagnostics)?;
+                ValueKind::List(self.elements(diagnostics)?)
+            }
             Token::Str(string) => ValueKind::Str(string),
             Token::Bool(value) => ValueKind::Bool(value),
-            _ => return Err(self.fail(Problem::Expected(Expected::Value), diagnostics)),
+            _ => return Err(self.unexpected(Expected::Value, diagnostics)),
         };
+        if matches!(kind, ValueKind::Object(_) | ValueKind::List(_)) {
+            self.depth -= 1;
+        }
         let span = Span {
             end: self.span.end,
             ..start
@@ -151,20 +180,13 @@ impl<'s> Parser<'s> {
         Ok(Value { span, kind })
     }
 
-    fn nested<T>(
-        &mut self,
-        diagnostics: &mut Diagnostics,
-        content: fn(&mut Self, &mut Diagnostics) -> Result<T, Reported>,
-    ) -> Result<T, Reported> {
+    /// Goes into an object or array.
+    fn enter(&mut self, diagnostics: &mut Diagnostics) -> Result<(), Reported> {
         if self.depth == NESTING_MAX {
-            let problem = Problem::NestedTooDeeply { limit: NESTING_MAX };
-            return Err(self.fail(problem, diagnostics));
+            return Err(self.too_deep(diagnostics));
         }
         self.depth += 1;
-        self.advance(false, diagnostics)?;
-        let content = content(self, diagnostics)?;
-        self.depth -= 1;
-        Ok(content)
+        self.advance(false, diagnostics)
     }
 
     /// The members of an object, up to its brace.
@@ -176,19 +198,7 @@ impl<'s> Parser<'s> {
         }
         let mut expected = Expected::KeyOrBrace;
         loop {
-            let key_span = self.span;
-            let Token::Str(key) = std::mem::replace(&mut self.token, Token::End) else {
-                return Err(self.fail(Problem::Expected(expected), diagnostics));
-            };
-            self.advance(false, diagnostics)?;
-            if self.token != Token::Colon {
-                return Err(self.fail(Problem::Expected(Expected::Colon), diagnostics));
-            }
-            self.advance(false, diagnostics)?;
-            if !seen.add(key.clone()) {
-                let problem = Problem::DuplicateKey(key.into_owned());
-                return Err(self.fail(problem, diagnostics));
-            }
+            let (key, key_span) = self.key(expected, &mut seen, diagnostics)?;
             let value = self.value(diagnostics)?;
             members.push(Member {
                 key,
@@ -199,10 +209,32 @@ impl<'s> Parser<'s> {
             match self.token {
                 Token::RightBrace => return Ok(Object { members }),
                 Token::Comma => self.advance(false, diagnostics)?,
-                _ => return Err(self.fail(Problem::Expected(Expected::CommaOrBrace), diagnostics)),
+                _ => return Err(self.unexpected(Expected::CommaOrBrace, diagnostics)),
             }
             expected = Expected::Key;
         }
+    }
+
+    /// A key with its colon, up to the value.
+    fn key(
+        &mut self,
+        expected: Expected,
+        seen: &mut Seen<'s>,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<(Cow<'s, str>, Span), Reported> {
+        let span = self.span;
+        let Token::Str(key) = std::mem::replace(&mut self.token, Token::End) else {
+            return Err(self.unexpected(expected, diagnostics));
+        };
+        self.advance(false, diagnostics)?;
+        if self.token != Token::Colon {
+            return Err(self.unexpected(Expected::Colon, diagnostics));
+        }
+        self.advance(false, diagnostics)?;
+        if !seen.add(key.clone()) {
+            return Err(self.duplicate(&key, diagnostics));
+        }
+        Ok((key, span))
     }
 
     /// The elements of an array, up to its bracket.
@@ -211,7 +243,7 @@ impl<'s> Parser<'s> {
         match self.token {
             Token::RightBracket => return Ok(elements),
             Token::LeftBrace | Token::LeftBracket | Token::Str(_) | Token::Bool(_) => {}
-            _ => return Err(self.fail(Problem::Expected(Expected::ValueOrBracket), diagnostics)),
+            _ => return Err(self.unexpected(Expected::ValueOrBracket, diagnostics)),
         }
         loop {
             elements.push(self.value(diagnostics)?);
@@ -220,7 +252,7 @@ impl<'s> Parser<'s> {
                 Token::RightBracket => return Ok(elements),
                 Token::Comma => self.advance(false, diagnostics)?,
                 _ => {
-                    return Err(self.fail(Problem::Expected(Expected::CommaOrBracket), diagnostics));
+                    return Err(self.unexpected(Expected::CommaOrBracket, diagnostics));
                 }
             }
         }

@@ -10,7 +10,8 @@ mod render;
 use qapi::stats::{StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsVCPUFilter};
 use qapi::wire::Error;
 
-use crate::commands::Monitor;
+use crate::host::Host;
+use crate::registry::Registry;
 use args::Words;
 
 /// Executes a line about the vCPU of the given index, or about the first.
@@ -19,10 +20,15 @@ use args::Words;
 ///
 /// That there is no such vCPU. All that is wrong with the line itself is told
 /// in the text, as in QEMU.
-pub fn execute(monitor: &Monitor, line: &str, cpu_index: Option<i64>) -> Result<String, Error> {
+pub fn execute(
+    registry: &Registry,
+    host: &dyn Host,
+    line: &str,
+    cpu_index: Option<i64>,
+) -> Result<String, Error> {
     let cpu = match cpu_index {
-        Some(index) => Some(vcpu_path(monitor, index)?),
-        None => vcpu_path(monitor, 0).ok(),
+        Some(index) => Some(vcpu_path(host, index)?),
+        None => vcpu_path(host, 0).ok(),
     };
     let mut words = Words::new(line);
     Ok(match words.next().as_deref() {
@@ -30,15 +36,15 @@ pub fn execute(monitor: &Monitor, line: &str, cpu_index: Option<i64>) -> Result<
         Some("help" | "?") => help(words),
         Some("info") => match words.next().as_deref() {
             None => HELP_INFO_STATS.to_owned(),
-            Some("stats") => info_stats(monitor, words, cpu.as_deref()),
+            Some("stats") => info_stats(registry, words, cpu.as_deref()),
             Some(other) => unknown(&format!("info {other}")),
         },
         Some(other) => unknown(other),
     })
 }
 
-fn vcpu_path(monitor: &Monitor, index: i64) -> Result<String, Error> {
-    let mut vcpus = monitor.host().vcpus().into_iter();
+fn vcpu_path(host: &dyn Host, index: i64) -> Result<String, Error> {
+    let mut vcpus = host.vcpus().into_iter();
     vcpus
         .find(|vcpu| i64::try_from(vcpu.index) == Ok(index))
         .map(|vcpu| vcpu.qom_path)
@@ -65,7 +71,7 @@ fn help(mut topic: Words<'_>) -> String {
 }
 
 /// `info stats TARGET [NAMES] [PROVIDER]`.
-fn info_stats(monitor: &Monitor, mut words: Words<'_>, cpu: Option<&str>) -> String {
+fn info_stats(registry: &Registry, mut words: Words<'_>, cpu: Option<&str>) -> String {
     const USAGE: &str = "Try \"help info stats\" for more information\r\n";
     let Some(target) = words.next() else {
         return format!("stats: string expected\r\n{USAGE}");
@@ -77,12 +83,13 @@ fn info_stats(monitor: &Monitor, mut words: Words<'_>, cpu: Option<&str>) -> Str
     let Some(target) = branch(&target, cpu) else {
         return format!("invalid stats target {target}\r\n");
     };
-    let provider = match provider.map(|name| known_provider(monitor, &name).ok_or(name)) {
+    let provider = match provider.map(|name| known_provider(registry, &name).ok_or(name)) {
         Some(Err(name)) => return format!("invalid stats provider {name}\r\n"),
         Some(Ok(provider)) => Some(provider),
         None => None,
     };
-    show(monitor, target, names.as_deref(), provider).unwrap_or_else(|error| format!("{error}\r\n"))
+    show(registry, target, names.as_deref(), provider)
+        .unwrap_or_else(|error| format!("{error}\r\n"))
 }
 
 /// What to ask about a target: of the vCPUs, the one that the line is about.
@@ -97,19 +104,18 @@ fn branch(target: &str, cpu: Option<&str>) -> Option<StatsFilterBranch> {
     }
 }
 
-fn known_provider(monitor: &Monitor, name: &str) -> Option<StatsProvider> {
+fn known_provider(registry: &Registry, name: &str) -> Option<StatsProvider> {
     let Ok(provider) = name.parse::<StatsProvider>();
-    let is_known = provider.index().is_some() || monitor.registry().names().contains(&provider);
+    let is_known = provider.index().is_some() || registry.names().contains(&provider);
     is_known.then_some(provider)
 }
 
 fn show(
-    monitor: &Monitor,
+    registry: &Registry,
     target: StatsFilterBranch,
     names: Option<&str>,
     provider: Option<StatsProvider>,
 ) -> Result<String, Error> {
-    let registry = monitor.registry();
     let schemas = registry.schemas(provider.as_ref())?;
     let names: Option<Vec<String>> = names
         .filter(|names| *names != "*")

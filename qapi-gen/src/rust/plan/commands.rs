@@ -9,7 +9,7 @@ use quote::quote;
 use super::types::FieldPlan;
 use super::{Planner, is_deprecated};
 use crate::rust::name;
-use crate::rust::ty::Place;
+use crate::rust::paths::Place;
 use crate::schema::{CommandId, Common, EventId, ModuleId, ObjectOrigin, TypeId, TypeKind};
 use crate::source::Span;
 

@@ -8,7 +8,7 @@ use quote::format_ident;
 
 use super::{Planner, TypePlan, is_deprecated};
 use crate::rust::name;
-use crate::rust::ty::Place;
+use crate::rust::paths::Place;
 use crate::schema::{
     Alternate, Branches, Builtin, Common, Doc, Enum, Member, ModuleId, Object, ObjectOrigin,
     TypeId, TypeKind,

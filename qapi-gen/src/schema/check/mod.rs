@@ -10,6 +10,7 @@ use super::Schema;
 use crate::diag::Diagnostics;
 
 mod alternate;
+mod array;
 mod command;
 pub(crate) mod describe;
 mod docs;
@@ -33,9 +34,10 @@ impl Deref for CheckedSchema {
 }
 
 /// The passes.
-const PASSES: [fn(&Schema, &mut Diagnostics); 8] = [
+const PASSES: [fn(&Schema, &mut Diagnostics); 9] = [
     recursion::check,
     features::check,
+    array::check,
     members::check,
     union::check,
     alternate::check,

@@ -148,7 +148,7 @@ mod tests {
             ("e.g. QEMU", None),
             ("bridge.g. QEMU", Some(9)),
             ("1. First", None),
-            ("  1. First. Second", Some(10)),
+            ("  1. First. Second", Some(11)),
             ("11. First", Some(3)),
             ("v. 1", Some(2)),
             ("lower. case", None),

@@ -1,0 +1,248 @@
+//! The schema cases of `tests/cases/schema`: what is reported for each.
+//!
+//! `NAME.err` has all diagnostics of `NAME.json` in the short format; the
+//! first is what QEMU's generator prints. `UPDATE_GOLDEN=1` rewrites them.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "tests may stop at the first surprise"
+)]
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use qapi_gen::{FsLoader, Loader, MemoryLoader, check};
+
+/// Reads files of one folder, so that messages name them without it.
+struct Folder(PathBuf);
+
+impl Loader for Folder {
+    fn read(&self, path: &str, bytes_max: usize) -> io::Result<Vec<u8>> {
+        FsLoader.read(&self.0.join(path).to_string_lossy(), bytes_max)
+    }
+
+    fn current_folder(&self) -> String {
+        "/".to_owned()
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases/schema")
+}
+
+fn cases() -> Vec<String> {
+    let mut cases: Vec<String> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    cases.sort();
+    assert!(!cases.is_empty());
+    cases
+}
+
+/// All diagnostics in the short format.
+fn diagnostics(path: &str, loader: &dyn Loader) -> String {
+    let outcome = check(path, loader);
+    let all: String = outcome
+        .diagnostics
+        .iter()
+        .map(|diagnostic| diagnostic.short(&outcome.sources) + "\n")
+        .collect();
+    assert_eq!(outcome.schema.is_some(), all.is_empty());
+    all
+}
+
+#[test]
+fn every_case_is_reported_as_expected() {
+    let update = env::var_os("UPDATE_GOLDEN").is_some();
+    let mut failures = Vec::new();
+    for case in cases() {
+        let expected = folder().join(&case).with_extension("err");
+        let actual = diagnostics(&format!("{case}.json"), &Folder(folder()));
+        if update {
+            fs::write(&expected, &actual).unwrap();
+        }
+        let expected = fs::read_to_string(&expected).unwrap_or_default();
+        if actual != expected {
+            failures.push(format!(
+                "{case}:\n--- expected\n{expected}--- actual\n{actual}"
+            ));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// A small generator of pseudo-random numbers, the same on every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        // Knuth's constants for a linear congruential generator.
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % limit.max(1)
+    }
+}
+
+/// Changes a text in a few places: bytes, pieces, or whole lines.
+fn mutate(text: &mut Vec<u8>, other: &[u8], random: &mut Random) {
+    const PIECES: [&str; 16] = [
+        "'", "{", "}", "[", "]", ":", ",", "#", "##\n", "# @", "\\", "\n", "\r\n", "true", "\0",
+        "é",
+    ];
+    for _ in 0..=random.below(3) {
+        let at = random.below(text.len());
+        match random.below(5) {
+            0 => {
+                let end = (at + random.below(20)).min(text.len());
+                text.drain(at..end);
+            }
+            1 => {
+                let piece = PIECES[random.below(PIECES.len())];
+                text.splice(at..at, piece.bytes());
+            }
+            2 => text[at] = u8::try_from(random.below(256)).unwrap(),
+            3 => {
+                let from = random.below(other.len());
+                let end = (from + random.below(60)).min(other.len());
+                text.splice(at..at, other[from..end].iter().copied());
+            }
+            _ => {
+                let end = (at + random.below(60)).min(text.len());
+                let again: Vec<u8> = text[at..end].to_vec();
+                text.splice(at..at, again);
+            }
+        }
+        if text.is_empty() {
+            text.push(b'\n');
+        }
+    }
+}
+
+#[test]
+fn nothing_makes_it_panic() {
+    let texts: Vec<Vec<u8>> = cases()
+        .iter()
+        .map(|case| fs::read(folder().join(case).with_extension("json")).unwrap())
+        .collect();
+    let mut random = Random(2024);
+    for _ in 0..4000 {
+        let mut text = texts[random.below(texts.len())].clone();
+        let other = texts[random.below(texts.len())].clone();
+        mutate(&mut text, &other, &mut random);
+        let loader = MemoryLoader::from_iter([("a.json", text), ("b.json", other)]);
+        diagnostics("a.json", &loader);
+    }
+}
+
+#[test]
+fn depth_is_limited_and_not_the_stack() {
+    let nested = |open: &str, close: &str, depth: usize| {
+        format!(
+            "{{ 'struct': 'Aa', 'data': {{}}, 'if': {}'X'{} }}",
+            open.repeat(depth),
+            close.repeat(depth)
+        )
+    };
+    for (open, close) in [("{ 'not': ", "}"), ("{ 'all': [ ", "] }")] {
+        let levels = open.matches(['{', '[']).count();
+        let fits = nested(open, close, 990 / levels);
+        let loader = MemoryLoader::from_iter([("a.json", fits)]);
+        assert_eq!(diagnostics("a.json", &loader), "");
+        let loader = MemoryLoader::from_iter([("a.json", nested(open, close, 100_000))]);
+        let message = diagnostics("a.json", &loader);
+        assert!(
+            message.contains("nest more than 1000 levels deep"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn many_bases_are_one_error() {
+    for up in [true, false] {
+        let schema: String = (0..5000)
+            .map(|n: usize| {
+                let base = if up { n.wrapping_sub(1) } else { n + 1 };
+                let base = (base < 5000).then(|| format!("'base': 'S{base}x', "));
+                let base = base.unwrap_or_default();
+                format!("{{ 'struct': 'S{n}x', {base}'data': {{ 'm{n}': 'int' }} }}\n")
+            })
+            .collect();
+        let loader = MemoryLoader::from_iter([("a.json", schema)]);
+        let message = diagnostics("a.json", &loader);
+        assert_eq!(message.lines().count(), 2, "{message}");
+        assert!(message.contains("more than 1000 levels deep"), "{message}");
+    }
+}
+
+#[test]
+fn files_that_are_no_text_are_reported() {
+    let check = |bytes: &[u8], expected: &str| {
+        let loader = MemoryLoader::from_iter([("a.json", bytes.to_vec())]);
+        assert_eq!(diagnostics("a.json", &loader), expected);
+    };
+    check(b"", "");
+    check(
+        b"# ok\n\xff",
+        "a.json:2:1: file is not UTF-8 from here on\n",
+    );
+    check(b"\xef\xbb\xbf{}", "a.json:1:1: stray '\u{feff}'\n");
+    check(b"{ 'command': 'a' }\r\n;\r\n", "a.json:2:1: stray ';'\n");
+    check(b"\0", "a.json:1:1: stray '\0'\n");
+}
+
+#[test]
+fn files_are_listed_also_on_failure() {
+    let loader = MemoryLoader::from_iter([
+        (
+            "x/a.json",
+            "{ 'include': '../b.json' } { 'include': 'c.json' }",
+        ),
+        ("x/../b.json", ";"),
+    ]);
+    let outcome = check("x/a.json", &loader);
+    assert!(outcome.schema.is_none());
+    let files: Vec<_> = outcome
+        .files_read
+        .iter()
+        .map(|path| path.to_str().unwrap())
+        .collect();
+    assert_eq!(files, ["x/a.json", "x/../b.json"]);
+}
+
+#[test]
+fn modules_and_entities_are_in_qemus_order() {
+    let outcome = check("include-order.json", &Folder(folder()));
+    let schema = outcome.schema.unwrap();
+    let modules: Vec<_> = schema
+        .modules()
+        .skip(1)
+        .map(|(_, module)| {
+            let names = module
+                .entities
+                .iter()
+                .map(|&entity| &*schema.common(entity).name);
+            (
+                module.name.as_str(),
+                names.collect::<Vec<_>>(),
+                module.includes.len(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        modules,
+        [
+            ("include-order.json", vec!["User"], 2),
+            ("include/types.json", vec!["Included"], 0),
+        ]
+    );
+}
