@@ -3,11 +3,12 @@
 //! In: a schema's path and choices. Out: files in OUT_DIR, and cargo's
 //! `rerun-if-changed` lines for every file that was read.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 use crate::load::FsLoader;
-use crate::output::GeneratedFile;
+use crate::output::{GeneratedFile, HEADING};
 use crate::rust::Options;
 
 /// Compiles a schema in a build script.
@@ -109,7 +110,8 @@ impl Builder {
 }
 
 /// Writes the files that differ from what stands in the folder, so that what
-/// depends on them is built again only if need be.
+/// depends on them is built again only if need be. Files of an earlier
+/// generation that there are no more are removed; others are left alone.
 ///
 /// # Errors
 ///
@@ -123,5 +125,23 @@ pub fn write_files(folder: &Path, files: &[GeneratedFile]) -> io::Result<()> {
         }
         fs::write(path, &file.text)?;
     }
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_current = files
+            .iter()
+            .any(|file| path.file_name() == Some(file.name.as_ref()));
+        if !is_current && is_generated(&path) {
+            fs::remove_file(path)?;
+        }
+    }
     Ok(())
+}
+
+/// Whether a file begins as every file that [`write_files`] wrote does.
+fn is_generated(path: &Path) -> bool {
+    let mut head = [0; HEADING.len()];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    path.extension().is_some_and(|extension| extension == "rs")
+        && read.is_ok()
+        && head == *HEADING.as_bytes()
 }

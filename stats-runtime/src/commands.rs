@@ -66,16 +66,25 @@ impl Monitor {
 
 impl CommandSet for Monitor {
     fn commands(&self) -> Vec<&'static qapi::wire::command::CommandInfo> {
-        qapi::COMMANDS.to_vec()
+        qapi::COMMANDS
+            .iter()
+            .copied()
+            .filter(|info| is_built_in(info))
+            .collect()
     }
 
     fn command(&self, name: &str) -> Option<&'static qapi::wire::command::CommandInfo> {
-        qapi::command(name)
+        qapi::command(name).filter(|info| is_built_in(info))
     }
 
     fn execute(&self, call: Call<'_>, reply: &mut Writer<'_>) -> Result<(), Error> {
         qapi::execute(self, call, reply)
     }
+}
+
+/// Whether the features that this library was built with include the command.
+fn is_built_in(info: &qapi::wire::command::CommandInfo) -> bool {
+    cfg!(feature = "hmp") || info.name != "human-monitor-command"
 }
 
 impl From<ProviderError> for Error {

@@ -92,6 +92,15 @@ impl<'a> StatsQuery<'a> {
         self.vcpus
             .is_none_or(|vcpus| vcpus.binary_search(&qom_path).is_ok())
     }
+
+    /// Whether a result about a vCPU is wanted. One that does not say which
+    /// vCPU is wanted only where all are.
+    pub(crate) fn wants_vcpu_result(&self, qom_path: Option<&str>) -> bool {
+        match qom_path {
+            Some(qom_path) => self.wants_vcpu(qom_path),
+            None => self.vcpus.is_none(),
+        }
+    }
 }
 
 /// Takes the values that a provider writes: first an object, then its

@@ -87,7 +87,9 @@ impl<'f> Selection<'f> {
             if names.is_some_and(<[&str]>::is_empty) {
                 return None;
             }
-            let index = providers.iter().position(|name| name == request.provider)?;
+            // By name: a value that the schema lists may come as `Unknown` too.
+            let wanted = request.provider.name();
+            let index = providers.iter().position(|name| name.name() == wanted)?;
             Some(Question { index, names })
         }))
     }

@@ -175,9 +175,10 @@ impl Registry {
             };
             provider.query(&query, &mut guard)?;
             if guard.state == GuardState::Misused {
-                return Err(ProviderError::new(format!(
-                    "Provider '{name}' gave a statistic of no object"
-                )));
+                return Err(misuse(name, "a statistic of no object"));
+            }
+            if sink.is_full() {
+                break;
             }
         }
         Ok(())
@@ -209,10 +210,19 @@ impl Registry {
         sink: &mut dyn SchemasSink,
     ) -> Result<(), ProviderError> {
         let registered = self.snapshot();
+        let only = only.cloned().map(canonical);
         for (name, provider) in registered.names.iter().zip(&registered.providers).rev() {
-            if only.is_none_or(|only| only == name) {
+            if only.as_ref().is_none_or(|only| only == name) {
                 sink.provider(name);
-                provider.schemas(sink.as_schema_sink())?;
+                let mut guard = SchemaGuard {
+                    sink,
+                    any_schema: false,
+                    misused: false,
+                };
+                provider.schemas(&mut guard)?;
+                if guard.misused {
+                    return Err(misuse(name, "the meaning of a statistic of no target"));
+                }
             }
         }
         Ok(())
@@ -301,8 +311,8 @@ impl Guard<'_> {
 
 impl StatsSink for Guard<'_> {
     fn result(&mut self, qom_path: Option<&str>) {
-        let wanted = *self.query.target() != StatsTarget::Vcpu
-            || qom_path.is_none_or(|path| self.query.wants_vcpu(path));
+        let wanted =
+            *self.query.target() != StatsTarget::Vcpu || self.query.wants_vcpu_result(qom_path);
         if self.state != GuardState::Misused {
             self.state = if wanted {
                 GuardState::Passing
@@ -332,6 +342,32 @@ impl StatsSink for Guard<'_> {
             self.sink.histogram(name, buckets);
         }
     }
+}
+
+/// The same for schemas.
+struct SchemaGuard<'a> {
+    sink: &'a mut dyn SchemasSink,
+    any_schema: bool,
+    misused: bool,
+}
+
+impl SchemaSink for SchemaGuard<'_> {
+    fn schema(&mut self, target: StatsTarget) {
+        self.any_schema = true;
+        self.sink.schema(target);
+    }
+
+    fn stat(&mut self, stat: &StatsSchemaValue) {
+        if self.any_schema {
+            self.sink.stat(stat);
+        } else {
+            self.misused = true;
+        }
+    }
+}
+
+fn misuse(provider: &StatsProvider, what: &str) -> ProviderError {
+    ProviderError::new(format!("Provider '{provider}' gave {what}"))
 }
 
 /// Adds the statistics of one object, in typed form, to a sink. A list of

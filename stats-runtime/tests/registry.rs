@@ -8,8 +8,8 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use qapi::stats::{
-    Stats, StatsFilter, StatsFilterBranch, StatsProvider, StatsSchemaValue, StatsTarget, StatsType,
-    StatsValue,
+    Stats, StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsSchemaValue,
+    StatsTarget, StatsType, StatsVCPUFilter, StatsValue,
 };
 use qapi::wire::OpenValues;
 use stats_runtime::registry::{add_stats_entry, add_stats_schema};
@@ -143,6 +143,74 @@ fn a_statistic_of_no_object_is_the_providers_fault() {
         .unwrap();
     let error = registry.query(&vm()).unwrap_err().to_string();
     assert_eq!(error, "Provider 'xyz' gave a statistic of no object");
+}
+
+#[test]
+fn a_meaning_of_no_target_is_the_providers_fault() {
+    let registry = Registry::new();
+    registry
+        .register(StatsProvider::Kvm, Arc::new(Constant(1)))
+        .unwrap();
+    let stray = registry.schemas(None).unwrap().remove(0).stats.remove(0);
+    registry
+        .add_stats_callbacks(
+            xyz(),
+            |_, _| Ok(()),
+            move |sink| {
+                sink.stat(&stray);
+                Ok(())
+            },
+        )
+        .unwrap();
+    let error = registry.schemas(None).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "Provider 'xyz' gave the meaning of a statistic of no target"
+    );
+}
+
+#[test]
+fn a_listed_name_is_the_same_however_it_is_spelled() {
+    let registry = Registry::new();
+    registry
+        .register(StatsProvider::Kvm, Arc::new(Constant(1)))
+        .unwrap();
+    let spelled = StatsProvider::Unknown("kvm".into());
+    assert_eq!(registry.schemas(Some(&spelled)).unwrap().len(), 1);
+    let mut filter = vm();
+    filter.providers = Some(vec![StatsRequest {
+        provider: spelled,
+        names: None,
+    }]);
+    assert_eq!(registry.query(&filter).unwrap().len(), 1);
+}
+
+#[test]
+fn a_vcpu_without_a_path_is_no_answer_to_a_path() {
+    let registry = Registry::new();
+    registry
+        .add_stats_callbacks(
+            xyz(),
+            |_, sink| {
+                sink.result(None);
+                sink.scalar("a", 1);
+                Ok(())
+            },
+            |_| Ok(()),
+        )
+        .unwrap();
+    let query = |vcpus: Option<Vec<String>>| {
+        let target = StatsFilterBranch::Vcpu(StatsVCPUFilter { vcpus });
+        registry
+            .query(&StatsFilter {
+                target,
+                providers: None,
+            })
+            .unwrap()
+            .len()
+    };
+    assert_eq!(query(None), 1);
+    assert_eq!(query(Some(vec!["/x".to_owned()])), 0);
 }
 
 #[test]

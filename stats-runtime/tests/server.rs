@@ -1,16 +1,24 @@
 //! The server on a Unix socket, as clients and as the file system see it.
 
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
+use qapi::stats::StatsProvider;
+use qapi::wire::Error;
 use stats_runtime::server::{UnixServer, bind_private};
-use stats_runtime::{Monitor, NoHost, Registry};
+use stats_runtime::{Host, Monitor, NoHost, Registry};
 
 fn start(path: &Path) -> UnixServer {
     let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
@@ -62,6 +70,86 @@ fn several_clients_are_served_at_once() {
     server.stop();
     assert_eq!(read_line(&clients[2]), "");
     assert!(!path.exists());
+}
+
+/// Stops its server as soon as a client says `quit`.
+struct Quitter(mpsc::Sender<()>);
+
+impl Host for Quitter {
+    fn quit(&self) -> Result<(), Error> {
+        self.0.send(()).map_err(|_| Error::generic("twice"))
+    }
+}
+
+#[test]
+fn what_was_sent_before_the_end_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..200 {
+        let path = folder.path().join(format!("{round}.sock"));
+        let (sender, receiver) = mpsc::channel();
+        let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(Quitter(sender)));
+        let mut server = UnixServer::start(&path, monitor).unwrap();
+        let mut client = UnixStream::connect(&path).unwrap();
+        client
+            .write_all(b"{'execute': 'qmp_capabilities', 'id': 1}{'execute': 'quit', 'id': 2}")
+            .unwrap();
+        receiver.recv().unwrap();
+        server.stop();
+        let mut answers = String::new();
+        client.read_to_string(&mut answers).unwrap();
+        let lines: Vec<&str> = answers.lines().skip(1).collect();
+        assert_eq!(
+            lines,
+            ["{\"return\": {}, \"id\": 1}", "{\"return\": {}, \"id\": 2}"]
+        );
+    }
+}
+
+/// A client that never reads holds the end up for no longer than promised.
+#[test]
+fn a_client_that_does_not_read_does_not_keep_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qmp.sock");
+    let mut server = start(&path);
+    let mut client = UnixStream::connect(&path).unwrap();
+    let requests = "{'execute': 'query-commands'}".repeat(20_000);
+    client
+        .write_all(b"{'execute': 'qmp_capabilities'}")
+        .unwrap();
+    client
+        .set_write_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
+    assert!(
+        client.write_all(requests.as_bytes()).is_err(),
+        "the server stops reading"
+    );
+    let begin = Instant::now();
+    server.stop();
+    assert!(begin.elapsed() < Duration::from_secs(10));
+}
+
+/// A provider's panic ends its client's connection, and no other.
+#[test]
+fn a_panic_ends_only_its_clients_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qmp.sock");
+    let registry = Registry::new();
+    registry
+        .add_stats_callbacks(StatsProvider::Kvm, |_, _| panic!("on purpose"), |_| Ok(()))
+        .unwrap();
+    let monitor = Monitor::new(Arc::new(registry), Arc::new(NoHost));
+    let _server = UnixServer::start(&path, monitor).unwrap();
+    let [one, other] = [(), ()].map(|()| UnixStream::connect(&path).unwrap());
+    for client in [&one, &other] {
+        read_line(client);
+        ask(client, "{'execute': 'qmp_capabilities'}");
+    }
+    let query = "{'execute': 'query-stats', 'arguments': {'target': 'vm'}}";
+    assert_eq!(ask(&one, query), "");
+    assert_eq!(
+        ask(&other, "{'execute': 'query-name'}"),
+        "{\"return\": {}}\r\n"
+    );
 }
 
 #[test]

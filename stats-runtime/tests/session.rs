@@ -471,6 +471,50 @@ fn a_client_that_does_not_read_is_waited_for_and_then_given_up() {
 }
 
 #[test]
+fn a_reply_is_bounded_however_often_a_provider_is_asked_for() {
+    let monitor = monitor();
+    let limits = Limits {
+        reply_bytes_max: 10_000,
+        ..Limits::default()
+    };
+    let mut session = Session::new(&NoHost.version(), limits);
+    let requests = vec!["{'provider': 'xyz'}"; 100_000].join(",");
+    let query = format!(
+        "{NEGOTIATE}{{'execute': 'query-stats', 'arguments': {{'target': 'vm', 'providers': \
+         [{requests}]}}, 'id': 1}}{{'execute': 'query-name'}}"
+    );
+    session.receive(query.as_bytes());
+    session.run(&monitor, &monitor.context());
+    let expected = generic("\"id\": 1, ", "The reply is longer than 10000 bytes");
+    let output = str::from_utf8(session.output()).unwrap();
+    let lines: Vec<&str> = output.lines().skip(2).collect();
+    assert_eq!(lines, [expected.as_str(), "{\"return\": {}}"]);
+}
+
+/// Whoever leaves a byte unread must not make the session grow.
+#[test]
+fn events_do_not_pile_up_behind_what_has_been_sent() {
+    let monitor = monitor();
+    let mut session = session();
+    session.receive(NEGOTIATE.as_bytes());
+    session.run(&monitor, &monitor.context());
+    let at = Timestamp {
+        seconds: 1,
+        microseconds: 2,
+    };
+    for _ in 0..100_000 {
+        session.emit(&Moved { by: 1 }, at);
+        let unsent = session.output().len();
+        session.sent(unsent - 1);
+        assert!(unsent < 1000);
+    }
+    assert!(
+        format!("{session:?}").len() < 10_000_000,
+        "what was sent is forgotten"
+    );
+}
+
+#[test]
 fn a_flood_without_an_end_is_bounded() {
     let limits = Limits {
         message: json::Limits {

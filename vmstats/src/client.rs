@@ -3,8 +3,8 @@
 //! In: an endpoint, requests. Out: typed replies. One request at a time.
 
 use std::fmt;
-use std::io::{self, Read, Write};
-use std::time::Duration;
+use std::io;
+use std::time::{Duration, Instant};
 
 use qapi::control::VersionInfo;
 use qapi::control::commands::QmpCapabilities;
@@ -30,13 +30,15 @@ pub enum ClientError {
     Refused(Error),
 }
 
+const NO_ANSWER: &str =
+    "no answer in time (QEMU serves one client per socket: is another connected?)";
+
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Connect(_, error) if is_timeout(error) => f.write_str(NO_ANSWER),
             Self::Connect(endpoint, error) => write!(f, "cannot connect to {endpoint}: {error}"),
-            Self::Transport(error) if is_timeout(error) => f.write_str(
-                "no answer in time (QEMU serves one client per socket: is another connected?)",
-            ),
+            Self::Transport(error) if is_timeout(error) => f.write_str(NO_ANSWER),
             Self::Transport(error) => write!(f, "the connection broke: {error}"),
             Self::Protocol(what) => write!(f, "this is no QMP server: {what}"),
             Self::Refused(error) => match error.class() {
@@ -63,6 +65,8 @@ const READ_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub struct Client {
     connection: Connection,
+    /// How long a reply may take, whatever else comes meanwhile.
+    timeout: Duration,
     version: VersionInfo,
 }
 
@@ -75,24 +79,26 @@ struct Connection {
 }
 
 impl Client {
-    /// Connects and negotiates. Nothing that the server is waited for may take
-    /// longer than `timeout`.
+    /// Connects and negotiates. The connection with its greeting, and later
+    /// each reply, may take `timeout`.
     ///
     /// # Errors
     ///
     /// See [`ClientError`].
     pub fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Self, ClientError> {
+        let deadline = Instant::now() + timeout;
         let stream = endpoint
-            .connect(timeout)
+            .connect(deadline)
             .map_err(|error| ClientError::Connect(endpoint.clone(), error))?;
         let mut connection = Connection {
             stream,
             scanner: Scanner::new(Limits::default()),
             bytes: Vec::new(),
         };
-        let version = greeting(connection.receive()?)?;
+        let version = greeting(connection.receive(deadline)?)?;
         let mut client = Self {
             connection,
+            timeout,
             version,
         };
         client.execute(&QmpCapabilities { enable: None })?;
@@ -126,12 +132,13 @@ impl Client {
         let mut line = Vec::new();
         Envelope(request).encode(&mut Writer::new(&mut line));
         line.push(b'\n');
+        let deadline = Instant::now() + self.timeout;
         self.connection
             .stream
-            .write_all(&line)
+            .write_all(&line, deadline)
             .map_err(ClientError::Transport)?;
         loop {
-            let mut reply = self.connection.receive()?;
+            let mut reply = self.connection.receive(deadline)?;
             // Events may come at any time.
             if reply.get("event").is_some() {
                 continue;
@@ -149,8 +156,8 @@ impl Client {
 }
 
 impl Connection {
-    /// The next message.
-    fn receive(&mut self) -> Result<Dict, ClientError> {
+    /// The next message, waited for until the deadline.
+    fn receive(&mut self, deadline: Instant) -> Result<Dict, ClientError> {
         loop {
             match self.scanner.scan(&self.bytes) {
                 Scan::Message { start, end } => {
@@ -166,15 +173,15 @@ impl Connection {
                 Scan::Invalid { error, .. } => {
                     return Err(ClientError::Protocol(error.to_string()));
                 }
-                Scan::Incomplete => self.read()?,
+                Scan::Incomplete => self.read(deadline)?,
             }
         }
     }
 
-    fn read(&mut self) -> Result<(), ClientError> {
+    fn read(&mut self, deadline: Instant) -> Result<(), ClientError> {
         let mut buffer = [0; READ_BYTES];
         loop {
-            match self.stream.read(&mut buffer) {
+            match self.stream.read(&mut buffer, deadline) {
                 Ok(0) => return Err(ClientError::Transport(io::ErrorKind::UnexpectedEof.into())),
                 Ok(count) => {
                     self.bytes

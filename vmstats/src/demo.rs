@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::guest::{Guest, GuestConfig, GuestError};
 use crate::host::{Ending, Vm};
 use crate::monitor::Served;
+use crate::printable::printable;
 use crate::watch::{Snapshot, Watch};
 use crate::{replay, table};
 
@@ -154,7 +155,10 @@ fn show(
     writeln!(
         out,
         "Monitor version {}.{}.{} ({})",
-        triple.major, triple.minor, triple.micro, version.package
+        triple.major,
+        triple.minor,
+        triple.micro,
+        printable(&version.package)
     )?;
     let schemas = client.execute(&QueryStatsSchemas { provider: None })?;
     summarize(out, &schemas)?;

@@ -1,15 +1,19 @@
 //! Where a monitor is to be found, and a stream to it.
 //!
-//! In: `PATH`, `unix:PATH` or `tcp:HOST:PORT`. Out: a connected stream with a
-//! time limit on every read and write. It knows no protocol.
+//! In: `PATH`, `unix:PATH` or `tcp:HOST:PORT`. Out: a connected stream on which
+//! nothing waits beyond a deadline. It knows no protocol.
 
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 /// The address of a monitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,36 +53,61 @@ impl fmt::Display for Endpoint {
 }
 
 impl Endpoint {
-    /// Connects. No single read, write or attempt to connect takes longer than
-    /// `timeout`.
+    /// Connects before the deadline.
     ///
     /// # Errors
     ///
-    /// What the kernel says.
-    pub fn connect(&self, timeout: Duration) -> io::Result<Stream> {
+    /// What the kernel says, or that the time is up.
+    pub fn connect(&self, deadline: Instant) -> io::Result<Stream> {
         match self {
-            Self::Unix(path) => {
-                let stream = UnixStream::connect(path)?;
-                stream.set_read_timeout(Some(timeout))?;
-                stream.set_write_timeout(Some(timeout))?;
-                Ok(Stream::Unix(stream))
-            }
+            Self::Unix(path) => connect_unix(path, deadline).map(Stream::Unix),
             Self::Tcp(address) => {
-                let stream = connect_tcp(address, timeout)?;
+                let stream = connect_tcp(address, deadline)?;
                 stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(timeout))?;
-                stream.set_write_timeout(Some(timeout))?;
                 Ok(Stream::Tcp(stream))
             }
         }
     }
 }
 
+/// What is left of the time until a deadline.
+fn remaining(deadline: Instant) -> io::Result<Duration> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        Err(io::ErrorKind::TimedOut.into())
+    } else {
+        Ok(left)
+    }
+}
+
+/// How often a server whose queue of connections is full is asked again.
+const RETRY_INTERVAL: Duration = Duration::from_millis(10);
+
+/// A blocking `connect` would wait for ever where the server accepts nobody.
+fn connect_unix(path: &Path, deadline: Instant) -> io::Result<UnixStream> {
+    let address = SocketAddrUnix::new(path)?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    loop {
+        match rustix::net::connect(&socket, &address) {
+            Ok(()) => break,
+            Err(Errno::AGAIN) => {
+                remaining(deadline)?;
+                thread::sleep(RETRY_INTERVAL);
+            }
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
 /// Tries every address that the host's name stands for.
-fn connect_tcp(address: &str, timeout: Duration) -> io::Result<TcpStream> {
+fn connect_tcp(address: &str, deadline: Instant) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in address.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, timeout) {
+        match TcpStream::connect_timeout(&address, remaining(deadline)?) {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,
         }
@@ -95,24 +124,51 @@ pub enum Stream {
     Tcp(TcpStream),
 }
 
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+impl Stream {
+    /// Reads what there is, waiting for it until the deadline.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says, or that the time is up.
+    pub fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        let left = Some(remaining(deadline)?);
         match self {
-            Self::Unix(stream) => stream.read(buffer),
-            Self::Tcp(stream) => stream.read(buffer),
+            Self::Unix(stream) => {
+                stream.set_read_timeout(left)?;
+                stream.read(buffer)
+            }
+            Self::Tcp(stream) => {
+                stream.set_read_timeout(left)?;
+                stream.read(buffer)
+            }
         }
     }
-}
 
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Unix(stream) => stream.write(bytes),
-            Self::Tcp(stream) => stream.write(bytes),
+    /// Writes all of `bytes` before the deadline.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says, or that the time is up.
+    pub fn write_all(&mut self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let left = Some(remaining(deadline)?);
+            let written = match self {
+                Self::Unix(stream) => {
+                    stream.set_write_timeout(left)?;
+                    stream.write(bytes)
+                }
+                Self::Tcp(stream) => {
+                    stream.set_write_timeout(left)?;
+                    stream.write(bytes)
+                }
+            };
+            match written {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

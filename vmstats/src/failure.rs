@@ -3,6 +3,7 @@
 use std::{fmt, io};
 
 use crate::client::ClientError;
+use crate::printable::printable;
 
 /// Why a command failed. Its text is one line.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(text) | Self::Other(text) => f.write_str(text),
+            Self::Usage(text) | Self::Other(text) => f.write_str(&printable(text)),
             Self::OutputClosed => f.write_str("the output was closed"),
         }
     }

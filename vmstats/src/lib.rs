@@ -12,6 +12,7 @@ pub mod failure;
 pub mod guest;
 pub mod host;
 pub mod monitor;
+pub mod printable;
 pub mod query;
 pub mod replay;
 pub mod serve;

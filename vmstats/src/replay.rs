@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use stats_runtime::kvm::KvmProvider;
+use stats_runtime::kvm::{KvmProvider, raise_nofile_limit};
 
 use crate::failure::Failure;
 use crate::guest::qom_path;
@@ -39,19 +39,17 @@ pub fn open(folder: &Path) -> Result<Replay, Failure> {
         Failure::other(format!("{}: {why}", path.display()))
     };
     let path = folder.join("vm.bin");
-    let vm = File::open(&path).map_err(|error| cannot(&path, &error))?;
+    let vm = open_file(&path).map_err(|error| cannot(&path, &error))?;
     let provider = KvmProvider::new();
     provider
         .set_vm_fd(OwnedFd::from(vm))
         .map_err(|error| cannot(&path, &error))?;
+    let vcpus = vcpu_count(folder).map_err(|error| cannot(folder, &error))?;
+    raise_nofile_limit(vcpus + OTHER_FILES).map_err(|error| Failure::other(error.to_string()))?;
     let mut qom_paths = Vec::new();
-    for index in 0.. {
+    for index in 0..vcpus {
         let path = folder.join(format!("vcpu{index}.bin"));
-        let vcpu = match File::open(&path) {
-            Ok(vcpu) => vcpu,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
-            Err(error) => return Err(cannot(&path, &error)),
-        };
+        let vcpu = open_file(&path).map_err(|error| cannot(&path, &error))?;
         let qom_path = qom_path(index);
         provider
             .add_vcpu_fd(qom_path.as_str(), OwnedFd::from(vcpu))
@@ -62,6 +60,37 @@ pub fn open(folder: &Path) -> Result<Replay, Failure> {
         provider,
         qom_paths,
     })
+}
+
+/// Files that the program has open besides the recorded ones.
+const OTHER_FILES: u64 = 256;
+
+/// One more than the highest number of a vCPU's file: one that is missing in
+/// between is an error, not the end.
+fn vcpu_count(folder: &Path) -> io::Result<u64> {
+    let mut count = 0;
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let number = name
+            .to_str()
+            .and_then(|name| name.strip_prefix("vcpu")?.strip_suffix(".bin"))
+            .and_then(|number| number.parse::<u16>().ok());
+        count = count.max(number.map_or(0, |number| u64::from(number) + 1));
+    }
+    Ok(count)
+}
+
+/// Opens a recorded file. What is no regular file is refused: opening a pipe
+/// would wait for its other end.
+///
+/// # Errors
+///
+/// What the kernel says, or that it is no regular file.
+pub fn open_file(path: &Path) -> io::Result<File> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    File::open(path)
 }
 
 /// Opens the files that were recorded from this program's guest.

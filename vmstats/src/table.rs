@@ -11,6 +11,8 @@ use qapi::stats::{
     Stats, StatsProvider, StatsResult, StatsSchema, StatsSchemaValue, StatsTarget, StatsValue,
 };
 
+use crate::printable::printable;
+
 const HEADING: Style = AnsiColor::Cyan.on_default().bold();
 
 /// The meaning of each statistic of a target, by provider and name.
@@ -53,7 +55,7 @@ pub fn results(
                 .get(&(&result.provider, stat.name.as_str()))
                 .copied();
             for row in rows(stat, meaning) {
-                table.add_row(row);
+                table.add_row(row.iter().map(|cell| printable(cell)));
             }
         }
         print(out, &table)?;
@@ -80,7 +82,8 @@ pub fn schemas(schemas: &[StatsSchema], out: &mut dyn Write) -> io::Result<()> {
                 .map(|width| width.to_string())
                 .unwrap_or_default();
             let (type_, unit) = (stat.type_.to_string(), stat.quantity().to_string());
-            table.add_row([stat.name.clone(), type_, unit, width]);
+            let row = [stat.name.clone(), type_, unit, width];
+            table.add_row(row.iter().map(|cell| printable(cell)));
         }
         print(out, &table)?;
     }
@@ -93,7 +96,7 @@ pub fn schemas(schemas: &[StatsSchema], out: &mut dyn Write) -> io::Result<()> {
 ///
 /// What writing says.
 pub fn heading(out: &mut dyn Write, text: &str) -> io::Result<()> {
-    writeln!(out, "{HEADING}{}{HEADING:#}", text.trim_end())
+    writeln!(out, "{HEADING}{}{HEADING:#}", printable(text.trim_end()))
 }
 
 /// Prints a table and an empty line, without blanks at the ends of lines.

@@ -13,6 +13,7 @@ use qapi::stats::{
 };
 
 use crate::client::{Client, ClientError};
+use crate::printable::printable;
 use crate::table;
 
 /// Every statistic of the VM and, summed up, of its vCPUs at one moment.
@@ -95,7 +96,7 @@ impl Watch {
             };
             moved.add_row([
                 target.to_string(),
-                name.clone(),
+                printable(name).into_owned(),
                 value.to_string(),
                 rate,
                 unit,
@@ -119,7 +120,12 @@ impl Watch {
         for (key, value) in self.last.values.iter().filter(|(_, value)| **value != 0) {
             let (target, _, name) = key;
             let (_, unit) = self.meaning(key);
-            values.add_row([target.to_string(), name.clone(), value.to_string(), unit]);
+            values.add_row([
+                target.to_string(),
+                printable(name).into_owned(),
+                value.to_string(),
+                unit,
+            ]);
         }
         table::print(out, &values)
     }

@@ -1,8 +1,14 @@
 //! The program, run as a person would.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -192,6 +198,84 @@ fn an_image_is_decoded() {
     assert_eq!(refused.status.code(), Some(1));
     assert_eq!(stderr(&refused).lines().count(), 1);
     assert!(stderr(&refused).contains("header"), "{}", stderr(&refused));
+}
+
+#[test]
+fn what_a_file_says_does_not_reach_the_terminal_raw() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("image.bin");
+    let name = "a\nb\u{1b}[31m";
+    let mut bytes = ImageBuilder::new("kvm-1")
+        .stat(ImageStat::new(name, 0, 0, [1]))
+        .build();
+    // The field `offset` stands 8 bytes before the name (linux/kvm.h).
+    let at = bytes
+        .windows(name.len())
+        .position(|part| part == name.as_bytes())
+        .unwrap();
+    bytes[at - 8..at - 4].copy_from_slice(&(u32::MAX - 7).to_ne_bytes());
+    std::fs::write(&image, bytes).unwrap();
+    let refused = vmstats(&["decode", image.to_str().unwrap(), "--target", "vm"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(stderr(&refused).lines().count(), 1, "{}", stderr(&refused));
+    assert!(!stderr(&refused).contains('\u{1b}'));
+}
+
+#[test]
+fn a_recording_has_to_be_whole() {
+    let folder = recording();
+    let gap = folder.path().join("vcpu0.bin");
+    std::fs::remove_file(&gap).unwrap();
+    let refused = vmstats(&["serve", "--replay", folder.path().to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        stderr(&refused).contains("vcpu0.bin"),
+        "{}",
+        stderr(&refused)
+    );
+
+    // A pipe would wait for its other end.
+    assert!(Command::new("mkfifo").arg(&gap).status().unwrap().success());
+    let refused = vmstats(&["decode", gap.to_str().unwrap(), "--target", "vcpu"]);
+    assert!(
+        stderr(&refused).contains("not a regular file"),
+        "{}",
+        stderr(&refused)
+    );
+}
+
+/// Neither a server that accepts nobody nor one that says everything but the
+/// answer keeps a client longer than it wants to wait.
+#[test]
+fn waiting_has_an_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("busy.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let chatter = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        // It ends when the client is gone.
+        while stream.write_all(b" ").is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    });
+    let query = [
+        "query",
+        path.to_str().unwrap(),
+        "--target",
+        "vm",
+        "--timeout",
+        "0.5",
+    ];
+    let begin = std::time::Instant::now();
+    let output = vmstats(&query);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("no answer in time"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(begin.elapsed() < std::time::Duration::from_secs(5));
+    chatter.join().unwrap();
 }
 
 #[test]

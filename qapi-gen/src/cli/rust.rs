@@ -53,7 +53,6 @@ impl Rust {
             open_enums: self.open_enums.into_iter().collect(),
             direct_replies: self.direct_replies.into_iter().collect(),
             config: self.config.map(|symbols| symbols.into_iter().collect()),
-            ..Options::default()
         };
         let Generation {
             sources,

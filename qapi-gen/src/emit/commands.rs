@@ -29,7 +29,7 @@ pub(super) fn commands(plan: &ModulePlan) -> TokenStream {
     quote! {
         #[doc = #requests_summary]
         pub mod commands {
-            use qapi_wire as wire;
+            use ::qapi_wire as wire;
 
             #(#requests)*
         }
@@ -48,7 +48,7 @@ pub(super) fn commands(plan: &ModulePlan) -> TokenStream {
         ///
         /// The error reply: arguments that do not fit, what the handler says,
         /// or that there is no such command.
-        pub fn execute<T: Commands + ?Sized>(
+        pub fn execute<T: Commands + ?::core::marker::Sized>(
             server: &T,
             call: wire::command::Call<'_>,
             reply: &mut wire::Writer<'_>,

@@ -67,6 +67,13 @@ fn tables(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     } else {
         (quote!(usize), quote!(#(Self::#variants => #numbers,)*))
     };
+    // A reference to a type without values is not known to have none.
+    let is_uninhabited = plan.values.is_empty() && plan.unknown.is_none();
+    let matched = if is_uninhabited {
+        quote!(*self)
+    } else {
+        quote!(self)
+    };
     let name_arms = quote!(#(Self::#variants => #names,)*);
     let unknown_name = plan
         .unknown
@@ -88,13 +95,13 @@ fn tables(plan: &EnumPlan, std: &Prelude) -> TokenStream {
             /// The name on the wire.
             #[must_use]
             pub fn name(&self) -> #name_lifetime {
-                match self { #name_arms #(#unknown_name)* }
+                match #matched { #name_arms #(#unknown_name)* }
             }
 
             /// The place in [`Self::ALL`].
             #[must_use]
             pub fn index(&self) -> #index_type {
-                match self { #index }
+                match #matched { #index }
             }
         }
     }

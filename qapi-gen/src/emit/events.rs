@@ -22,7 +22,7 @@ pub(super) fn events(plan: &ModulePlan) -> TokenStream {
     quote! {
         #[doc = #summary]
         pub mod events {
-            use qapi_wire as wire;
+            use ::qapi_wire as wire;
 
             #(#events)*
         }

@@ -54,9 +54,15 @@ fn module(plan: &ModulePlan) -> TokenStream {
     });
     let commands = commands::commands(plan);
     let events = events::events(plan);
+    // Events have a module, and an import, of their own.
+    let uses_wire = !plan.types.is_empty() || !plan.commands.is_empty();
+    let wire = uses_wire.then(|| {
+        quote!(
+            use ::qapi_wire as wire;
+        )
+    });
     quote! {
-        use qapi_wire as wire;
-
+        #wire
         #(#types)*
         #commands
         #events

@@ -32,7 +32,7 @@ pub(super) fn root(plan: &Plan) -> TokenStream {
     let events = events(plan);
     quote! {
         const _: () = assert!(
-            qapi_wire::INTERFACE == #interface,
+            ::qapi_wire::INTERFACE == #interface,
             "the versions of qapi-gen and qapi-wire do not fit",
         );
 
@@ -57,7 +57,7 @@ fn commands(plan: &Plan) -> TokenStream {
         .flat_map(|module| {
             module.commands.iter().map(move |command| {
                 let (ident, request) = (&module.ident, &command.request);
-                quote!(<#ident::commands::#request as qapi_wire::command::Request>::INFO)
+                quote!(<#ident::commands::#request as ::qapi_wire::command::Request>::INFO)
             })
         })
         .collect();
@@ -73,19 +73,20 @@ fn commands(plan: &Plan) -> TokenStream {
         let names = module.commands.iter().map(|command| &command.wire);
         quote!(#(#names)|*)
     });
+    let dispatcher = dispatcher();
     quote! {
         /// Every command of the schema, as a server implements them.
         pub trait Commands: #(#idents::Commands)+* {}
 
-        impl<T: #(#idents::Commands)+* + ?Sized> Commands for T {}
+        impl<T: #(#idents::Commands)+* + ?::core::marker::Sized> Commands for T {}
 
         /// Every command of the schema, in schema order.
         #[allow(deprecated, reason = "what is deprecated is still served")]
-        pub static COMMANDS: &[&qapi_wire::command::CommandInfo] = &[#(#requests),*];
+        pub static COMMANDS: &[&::qapi_wire::command::CommandInfo] = &[#(#requests),*];
 
         /// Finds a command of the schema.
         #[must_use]
-        pub fn command(name: &str) -> Option<&'static qapi_wire::command::CommandInfo> {
+        pub fn command(name: &str) -> Option<&'static ::qapi_wire::command::CommandInfo> {
             let index = match name {
                 #(#lookup)*
                 _ => return None,
@@ -99,17 +100,24 @@ fn commands(plan: &Plan) -> TokenStream {
         ///
         /// The error reply: arguments that do not fit, what the handler says,
         /// or that there is no such command.
-        pub fn execute<T: Commands + ?Sized>(
+        pub fn execute<T: Commands + ?::core::marker::Sized>(
             server: &T,
-            call: qapi_wire::command::Call<'_>,
-            reply: &mut qapi_wire::Writer<'_>,
-        ) -> qapi_wire::Result<()> {
+            call: ::qapi_wire::command::Call<'_>,
+            reply: &mut ::qapi_wire::Writer<'_>,
+        ) -> ::qapi_wire::Result<()> {
             match call.name {
                 #(#names => #idents::execute(server, call, reply),)*
                 _ => Err(call.not_found()),
             }
         }
 
+        #dispatcher
+    }
+}
+
+/// The commands as a set, for whoever works with any set.
+fn dispatcher() -> TokenStream {
+    quote! {
         /// The commands of the schema as a set that a session can serve.
         #[derive(Clone, Copy, Debug)]
         pub struct Dispatcher<T>(
@@ -117,20 +125,20 @@ fn commands(plan: &Plan) -> TokenStream {
             pub T,
         );
 
-        impl<T: Commands> qapi_wire::command::CommandSet for Dispatcher<T> {
-            fn commands(&self) -> Vec<&'static qapi_wire::command::CommandInfo> {
+        impl<T: Commands> ::qapi_wire::command::CommandSet for Dispatcher<T> {
+            fn commands(&self) -> Vec<&'static ::qapi_wire::command::CommandInfo> {
                 COMMANDS.to_vec()
             }
 
-            fn command(&self, name: &str) -> Option<&'static qapi_wire::command::CommandInfo> {
+            fn command(&self, name: &str) -> Option<&'static ::qapi_wire::command::CommandInfo> {
                 command(name)
             }
 
             fn execute(
                 &self,
-                call: qapi_wire::command::Call<'_>,
-                reply: &mut qapi_wire::Writer<'_>,
-            ) -> qapi_wire::Result<()> {
+                call: ::qapi_wire::command::Call<'_>,
+                reply: &mut ::qapi_wire::Writer<'_>,
+            ) -> ::qapi_wire::Result<()> {
                 execute(&self.0, call, reply)
             }
         }
@@ -168,7 +176,7 @@ fn events(plan: &Plan) -> TokenStream {
                 /// Its name.
                 name: Box<str>,
                 /// Its data.
-                data: qapi_wire::Dict,
+                data: ::qapi_wire::Dict,
             },
         }
 
@@ -180,11 +188,11 @@ fn events(plan: &Plan) -> TokenStream {
             /// The first member that does not fit.
             pub fn decode(
                 name: &str,
-                data: qapi_wire::Dict,
-                context: &qapi_wire::Context<'_>,
-            ) -> qapi_wire::Result<Self> {
+                data: ::qapi_wire::Dict,
+                context: &::qapi_wire::Context<'_>,
+            ) -> ::qapi_wire::Result<Self> {
                 Ok(match name {
-                    #(#names => Self::#idents(qapi_wire::command::event_data(data, context)?),)*
+                    #(#names => Self::#idents(::qapi_wire::command::event_data(data, context)?),)*
                     _ => Self::Unlisted { name: name.into(), data },
                 })
             }

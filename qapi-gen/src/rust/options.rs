@@ -3,7 +3,7 @@
 //! In: the builder's and the command line's settings. Out: the same, as one
 //! value that the plan reads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::schema::Cond;
 
@@ -20,9 +20,6 @@ pub struct Options {
     /// The configuration symbols that are defined; `None`: whatever is
     /// conditional is included.
     pub config: Option<BTreeSet<String>>,
-    /// Schema modules that another crate has generated, and where: a file's
-    /// name, and the path of its Rust module.
-    pub extern_modules: BTreeMap<String, String>,
 }
 
 impl Default for Options {
@@ -32,7 +29,6 @@ impl Default for Options {
             open_enums: BTreeSet::new(),
             direct_replies: BTreeSet::new(),
             config: None,
-            extern_modules: BTreeMap::new(),
         }
     }
 }

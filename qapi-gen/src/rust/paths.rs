@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::{Options, name};
+use super::name;
 use crate::schema::{CheckedSchema, ModuleId};
 
 /// Where in the generated code a type is named.
@@ -20,38 +20,23 @@ pub(super) enum Place {
     Submodule(ModuleId),
 }
 
-/// Where each schema module's types are to be found in the generated code.
+/// What each schema module is called in the generated code.
 pub(super) struct ModulePaths {
-    paths: BTreeMap<ModuleId, ModulePath>,
-}
-
-enum ModulePath {
-    /// A sibling of the other generated modules.
-    Generated(Ident),
-    /// A module of another crate.
-    Extern(TokenStream),
+    idents: BTreeMap<ModuleId, Ident>,
 }
 
 impl ModulePaths {
-    pub(super) fn new(schema: &CheckedSchema, options: &Options) -> Self {
-        let path = |file: &str| match options.extern_modules.get(file) {
-            Some(path) => ModulePath::Extern(path.parse().unwrap_or_default()),
-            None => ModulePath::Generated(name::module(file)),
-        };
-        let paths = schema
-            .modules()
-            .map(|(id, module)| (id, path(&module.name)))
-            .collect();
-        Self { paths }
+    pub(super) fn new(schema: &CheckedSchema) -> Self {
+        let ident =
+            |(id, module): (ModuleId, &crate::schema::Module)| (id, name::module(&module.name));
+        Self {
+            idents: schema.modules().map(ident).collect(),
+        }
     }
 
-    /// The module that is generated for `module`; `None` if another crate has
-    /// it.
-    pub(super) fn generated(&self, module: ModuleId) -> Option<&Ident> {
-        match self.paths.get(&module)? {
-            ModulePath::Generated(ident) => Some(ident),
-            ModulePath::Extern(_) => None,
-        }
+    /// The name of a module.
+    pub(super) fn ident(&self, module: ModuleId) -> Option<&Ident> {
+        self.idents.get(&module)
     }
 
     /// The path in front of a type of `module`, as seen from `place`.
@@ -60,11 +45,9 @@ impl ModulePaths {
             Place::Module(here) => (here, quote!()),
             Place::Submodule(here) => (here, quote!(super::)),
         };
-        match self.paths.get(&module) {
-            _ if module == here => up,
-            Some(ModulePath::Generated(ident)) => quote!(#up super::#ident::),
-            Some(ModulePath::Extern(path)) => quote!(#path::),
-            None => quote!(),
+        match self.ident(module) {
+            Some(ident) if module != here => quote!(#up super::#ident::),
+            _ => up,
         }
     }
 }

@@ -74,21 +74,22 @@ impl Plan {
         options: &Options,
         diagnostics: &mut Diagnostics,
     ) -> Self {
-        let paths = ModulePaths::new(schema, options);
+        let paths = ModulePaths::new(schema);
         let planner = Planner {
             schema,
             options,
             graph: TypeGraph::new(schema, &options.open_enums),
             names: TypeNames::new(schema, &paths),
         };
-        let modules = schema
+        let modules: Vec<ModulePlan> = schema
             .modules()
             .filter_map(|(id, module)| {
-                let ident = paths.generated(id)?.clone();
+                let ident = paths.ident(id)?.clone();
                 Some(planner.module(id, &module.name, ident, diagnostics))
             })
             .filter(|module| !module.is_empty())
             .collect();
+        clashes::report_root(&modules, diagnostics);
         Self { modules }
     }
 }

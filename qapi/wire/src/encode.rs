@@ -29,15 +29,47 @@ pub fn to_json<T: Encode + ?Sized>(value: &T) -> String {
 }
 
 /// Writes JSON values to the end of a buffer.
+///
+/// A writer with a limit writes nothing more once the buffer has reached it,
+/// and remembers that: what it wrote is then no JSON, and for the caller to
+/// discard.
 #[derive(Debug)]
 pub struct Writer<'a> {
     bytes: &'a mut Vec<u8>,
+    bytes_max: usize,
+    overflowed: bool,
 }
 
 impl<'a> Writer<'a> {
     /// A writer that appends to `bytes`.
     pub fn new(bytes: &'a mut Vec<u8>) -> Self {
-        Self { bytes }
+        Self::limited(bytes, usize::MAX)
+    }
+
+    /// A writer that appends to `bytes` as long as they are fewer than
+    /// `bytes_max`.
+    pub fn limited(bytes: &'a mut Vec<u8>, bytes_max: usize) -> Self {
+        Self {
+            bytes,
+            bytes_max,
+            overflowed: false,
+        }
+    }
+
+    /// Whether something was not written because of the limit.
+    #[must_use]
+    pub fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    /// The buffer, if it is not full.
+    #[inline]
+    fn room(&mut self) -> Option<&mut Vec<u8>> {
+        if self.bytes.len() >= self.bytes_max {
+            self.overflowed = true;
+            return None;
+        }
+        Some(self.bytes)
     }
 
     /// Where the next byte goes.
@@ -71,23 +103,29 @@ impl<'a> Writer<'a> {
 
     /// Writes a double as C's `%.17g` does, which is how QEMU does.
     pub fn double(&mut self, number: f64) {
-        text::write_double(number, self.bytes);
+        if let Some(bytes) = self.room() {
+            text::write_double(number, bytes);
+        }
     }
 
     /// Writes a string.
     pub fn string(&mut self, string: &str) {
-        text::write_string(string, self.bytes);
+        if let Some(bytes) = self.room() {
+            text::write_string(string, bytes);
+        }
     }
 
     /// Writes text that is JSON already. The caller answers for it.
     #[inline]
     pub fn raw(&mut self, json: &[u8]) {
-        self.bytes.extend_from_slice(json);
+        if let Some(bytes) = self.room() {
+            bytes.extend_from_slice(json);
+        }
     }
 
     /// Begins an object.
     pub fn object<'b>(&'b mut self) -> ObjectWriter<'b, 'a> {
-        self.bytes.push(b'{');
+        self.raw(b"{");
         ObjectWriter {
             out: self,
             empty: true,
@@ -96,7 +134,7 @@ impl<'a> Writer<'a> {
 
     /// Begins an array.
     pub fn array<'b>(&'b mut self) -> ArrayWriter<'b, 'a> {
-        self.bytes.push(b'[');
+        self.raw(b"[");
         ArrayWriter {
             out: self,
             empty: true,

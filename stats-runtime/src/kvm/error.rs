@@ -137,6 +137,18 @@ pub enum Block {
     Data,
 }
 
+impl Block {
+    /// The header's field that says where the block begins.
+    fn header_field(self) -> &'static str {
+        match self {
+            Self::Header => "flags",
+            Self::Id => "id_offset",
+            Self::Descriptors => "desc_offset",
+            Self::Data => "data_offset",
+        }
+    }
+}
+
 impl fmt::Display for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -233,8 +245,9 @@ impl fmt::Display for LayoutError {
             }
             Self::DataTooLong { index, name } => write!(
                 f,
-                "descriptor {index} ('{name}') takes the data beyond {VALUES_MAX} values with \
-                 its offset or size"
+                "descriptor fields offset and size of statistic {index} ('{}') take the data \
+                 beyond {VALUES_MAX} values",
+                name.escape_debug()
             ),
             Self::OutsideFile {
                 block,
@@ -243,7 +256,9 @@ impl fmt::Display for LayoutError {
                 file_len,
             } => write!(
                 f,
-                "{block} at bytes {start} to {end} lies outside the file of {file_len} bytes"
+                "header field {} is {start}, but {block} would end at byte {end} of a file of \
+                 {file_len} bytes",
+                block.header_field()
             ),
         }
     }

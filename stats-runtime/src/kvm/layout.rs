@@ -220,8 +220,12 @@ impl Layout {
 }
 
 impl Stat {
-    /// Where its values end, in bytes from the start of the data block.
+    /// Where its values end, in bytes from the start of the data block. One
+    /// without values has an offset that means nothing.
     fn end(&self) -> u64 {
+        if self.len == 0 {
+            return 0;
+        }
         u64::from(self.offset) + u64::from(self.len) * VALUE_SIZE
     }
 }

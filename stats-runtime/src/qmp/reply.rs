@@ -18,19 +18,28 @@ pub(super) fn greeting(out: &mut Vec<u8>, version: &VersionInfo) {
     writer.raw(LINE_END);
 }
 
-/// Writes the reply to a request: what `write` writes, or if it fails the
-/// error, and then nothing of what it wrote. Without `success` only an error
-/// is answered.
+/// Writes the reply to a request: what `write` writes, or if it fails or is
+/// longer than `bytes_max` an error, and then nothing of what it wrote. Without
+/// `success` only an error is answered.
 pub(super) fn reply(
     out: &mut Vec<u8>,
     id: Option<&Value>,
     success: bool,
+    bytes_max: usize,
     write: impl FnOnce(&mut Writer<'_>) -> Result<(), Error>,
 ) {
-    let mut writer = Writer::new(out);
-    let mark = writer.mark();
+    let mark = out.len();
+    let mut writer = Writer::limited(out, mark.saturating_add(bytes_max));
     writer.raw(b"{\"return\": ");
-    match write(&mut writer) {
+    let outcome = write(&mut writer);
+    let outcome = if writer.overflowed() {
+        Err(too_long(bytes_max))
+    } else {
+        outcome
+    };
+    // What follows the value has room in any case.
+    let mut writer = Writer::new(out);
+    match outcome {
         Ok(()) if success => {
             if let Some(id) = id {
                 writer.raw(b", \"id\": ");
@@ -58,4 +67,8 @@ pub(super) fn error(out: &mut Vec<u8>, id: Option<&Value>, error: &Error) {
     body.end();
     line.end();
     writer.raw(LINE_END);
+}
+
+fn too_long(bytes_max: usize) -> Error {
+    Error::generic(format!("The reply is longer than {bytes_max} bytes"))
 }

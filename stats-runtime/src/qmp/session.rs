@@ -23,6 +23,8 @@ pub struct Limits {
     /// Requests that wait while another is executed; more are left unread. In
     /// QEMU, 8.
     pub queued_requests_max: usize,
+    /// Bytes of a reply's value; a longer one becomes an error.
+    pub reply_bytes_max: usize,
     /// Bytes of output from which on no further request is executed until the
     /// client has read. One reply may exceed it.
     pub output_bytes_high: usize,
@@ -36,6 +38,7 @@ impl Default for Limits {
         Self {
             message: json::Limits::default(),
             queued_requests_max: 8,
+            reply_bytes_max: 64 << 20,
             output_bytes_high: 1 << 20,
             output_bytes_max: 64 << 20,
         }
@@ -223,7 +226,14 @@ impl Session {
         let Running { id, info, .. } = self.running.swap_remove(index);
         if self.phase != Phase::Closed {
             self.compact_output();
-            reply::reply(&mut self.output, id.as_ref(), info.success_response, write);
+            let bytes_max = self.limits.reply_bytes_max;
+            reply::reply(
+                &mut self.output,
+                id.as_ref(),
+                info.success_response,
+                bytes_max,
+                write,
+            );
         }
     }
 
@@ -239,6 +249,7 @@ impl Session {
             self.close();
             return;
         }
+        self.compact_output();
         event::event(&mut self.output, event, at);
     }
 
@@ -358,7 +369,8 @@ impl Session {
         match outcome {
             Ok(oob) => {
                 self.phase = Phase::Executing { oob };
-                reply::reply(&mut self.output, id, true, |out| {
+                self.compact_output();
+                reply::reply(&mut self.output, id, true, usize::MAX, |out| {
                     out.raw(b"{}");
                     Ok(())
                 });

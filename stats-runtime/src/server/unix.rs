@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
@@ -21,6 +22,12 @@ use crate::qmp::Limits;
 /// Connections that may be open at once; a further client is turned away.
 const CONNECTIONS_MAX: usize = 1024;
 
+/// How long a stopping server waits for clients that do not read.
+const STOP_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// How often it looks whether they have.
+const STOP_POLL_INTERVAL: Duration = Duration::from_millis(2);
+
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 128;
 
@@ -28,7 +35,8 @@ const BACKLOG: i32 = 128;
 ///
 /// The mode is 0600 from the first instant: it is set on the socket before it
 /// gets a name, so that neither the umask nor a race opens it to others (Linux
-/// takes a socket file's mode from the socket's inode: `unix_bind`).
+/// takes a socket file's mode from the socket's inode: `unix_bind`). A umask
+/// that takes rights from the owner still does.
 ///
 /// A socket file that nobody listens to any more is replaced.
 ///
@@ -120,8 +128,9 @@ impl UnixServer {
     }
 
     /// Stops it: no further connection is taken, those that are open are
-    /// closed once their running command is done, and the socket file is
-    /// removed.
+    /// closed once everything that their client has sent is answered, and the
+    /// socket file is removed. A client that does not read its answers is
+    /// waited for no longer than a second.
     pub fn stop(&mut self) {
         let Some(acceptor) = self.acceptor.take() else {
             return;
@@ -131,6 +140,17 @@ impl UnixServer {
         let _ = rustix::net::shutdown(&self.shared.listener, rustix::net::Shutdown::Both);
         let _ = acceptor.join();
         let connections = std::mem::take(&mut *self.shared.connections());
+        for connection in &connections {
+            let _ = connection.stream.shutdown(std::net::Shutdown::Read);
+        }
+        let begin = Instant::now();
+        while begin.elapsed() < STOP_TIME_MAX
+            && connections
+                .iter()
+                .any(|connection| !connection.thread.is_finished())
+        {
+            thread::sleep(STOP_POLL_INTERVAL);
+        }
         for connection in &connections {
             let _ = connection.stream.shutdown(std::net::Shutdown::Both);
         }
@@ -165,7 +185,7 @@ impl Shared {
                 Ok((stream, _)) => self.take(stream, monitor),
                 Err(_) if self.stopping.load(Ordering::Acquire) => return,
                 // Out of descriptors, or a client that left: both pass.
-                Err(_) => thread::sleep(std::time::Duration::from_millis(10)),
+                Err(_) => thread::sleep(Duration::from_millis(10)),
             }
         }
     }
@@ -185,13 +205,24 @@ impl Shared {
         let thread = thread::Builder::new()
             .name("qmp-client".to_owned())
             .spawn(move || {
+                // The other handle stays open until the next client comes; and a
+                // panicking provider ends its client's connection, not only its
+                // thread.
+                let served = ShutdownOnDrop(served);
                 // How a connection ends is the client's affair.
-                let _ = connection::serve(&served, &monitor, Limits::default());
-                // The other handle stays open until the next client comes.
-                let _ = served.shutdown(std::net::Shutdown::Both);
+                let _ = connection::serve(&served.0, &monitor, Limits::default());
             });
         if let Ok(thread) = thread {
             connections.push(Connection { stream, thread });
         }
+    }
+}
+
+/// Ends a connection for both sides, whatever ends the thread.
+struct ShutdownOnDrop(UnixStream);
+
+impl Drop for ShutdownOnDrop {
+    fn drop(&mut self) {
+        let _ = self.0.shutdown(std::net::Shutdown::Both);
     }
 }

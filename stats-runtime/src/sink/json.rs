@@ -78,6 +78,10 @@ impl ResultsSink for JsonResults<'_, '_> {
     fn provider(&mut self, name: &StatsProvider) {
         self.provider.clone_from(name);
     }
+
+    fn is_full(&self) -> bool {
+        self.out.overflowed()
+    }
 }
 
 impl StatsSink for JsonResults<'_, '_> {
@@ -158,10 +162,6 @@ impl<'b, 'a> JsonSchemas<'b, 'a> {
 impl SchemasSink for JsonSchemas<'_, '_> {
     fn provider(&mut self, name: &StatsProvider) {
         self.provider.clone_from(name);
-    }
-
-    fn as_schema_sink(&mut self) -> &mut dyn SchemaSink {
-        self
     }
 }
 

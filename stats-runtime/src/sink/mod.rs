@@ -17,15 +17,18 @@ use crate::provider::{SchemaSink, StatsSink};
 pub trait ResultsSink: StatsSink {
     /// What follows comes from this provider.
     fn provider(&mut self, name: &StatsProvider);
+
+    /// Whether it takes no more, so that there is no use in asking further
+    /// providers. What it took is then for the caller to discard.
+    fn is_full(&self) -> bool {
+        false
+    }
 }
 
 /// A sink that takes the schemas of several providers, one after the other.
 pub trait SchemasSink: SchemaSink {
     /// What follows comes from this provider.
     fn provider(&mut self, name: &StatsProvider);
-
-    /// The part that a provider sees.
-    fn as_schema_sink(&mut self) -> &mut dyn SchemaSink;
 }
 
 /// A value as it goes on the wire: the one place where a histogram is turned

@@ -109,10 +109,6 @@ impl SchemasSink for TypedSchemas {
     fn provider(&mut self, name: &StatsProvider) {
         self.provider = name.clone();
     }
-
-    fn as_schema_sink(&mut self) -> &mut dyn SchemaSink {
-        self
-    }
 }
 
 impl SchemaSink for TypedSchemas {

@@ -10,6 +10,21 @@ use super::{ModulePlan, TypePlan};
 use crate::diag::{Diagnostics, Problem};
 use crate::source::Span;
 
+/// Reports every clash among the modules, and among the events of all.
+pub(super) fn report_root(modules: &[ModulePlan], diagnostics: &mut Diagnostics) {
+    let mut names = Names::default();
+    let mut events = Names::default();
+    // The root's own items.
+    events.add("Unlisted", "events of newer peers", None, diagnostics);
+    names.add("mod_", "the root module", None, diagnostics);
+    for module in modules {
+        names.add(&module.ident, &module.file, None, diagnostics);
+        for event in &module.events {
+            events.add(&event.ident, &event.wire, event.span, diagnostics);
+        }
+    }
+}
+
 /// Reports every clash among a module's items, and among the parts of each.
 pub(super) fn report(module: &ModulePlan, diagnostics: &mut Diagnostics) {
     let mut items = Names::default();
