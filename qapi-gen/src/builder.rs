@@ -7,6 +7,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+use crate::generation::Generation;
 use crate::load::FsLoader;
 use crate::output::{GeneratedFile, HEADING};
 use crate::rust::Options;
@@ -101,12 +102,34 @@ impl Builder {
         for file in &generation.files_read {
             println!("cargo::rerun-if-changed={}", file.display());
         }
+        for warning in warnings(&generation) {
+            println!("cargo::warning={warning}");
+        }
         let files = generation
             .into_files()
             .map_err(|report| report.to_string())?;
         write_files(&out_dir, &files)
             .map_err(|error| format!("cannot write to {}: {error}", out_dir.display()))
     }
+}
+
+/// How many warnings a build shows: enough to tell what they are about.
+const WARNINGS_MAX: usize = 5;
+
+/// The warnings, each on a line, as cargo wants them.
+fn warnings(generation: &Generation) -> Vec<String> {
+    let warnings = generation.diagnostics.warnings();
+    let mut lines: Vec<String> = warnings
+        .take(WARNINGS_MAX)
+        .map(|warning| warning.short(&generation.sources).replace('\n', " "))
+        .collect();
+    let more = generation.diagnostics.warnings().count() - lines.len();
+    if more > 0 {
+        lines.push(format!(
+            "and {more} more; `qapi-gen check --all` tells them all"
+        ));
+    }
+    lines
 }
 
 /// Writes the files that differ from what stands in the folder, so that what
@@ -144,4 +167,26 @@ fn is_generated(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "rs")
         && read.is_ok()
         && head == *HEADING.as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::MemoryLoader;
+
+    #[test]
+    fn warnings_are_few_and_have_a_line_each() {
+        let block = "##\n# A sentence. Another one.\n##\n";
+        let check = |blocks: usize, expected: usize| {
+            let loader = MemoryLoader::from_iter([("a.json", block.repeat(blocks))]);
+            let generation = crate::generate("a.json", &loader, &Options::default());
+            let warnings = warnings(&generation);
+            assert_eq!(warnings.len(), expected);
+            assert!(warnings.iter().all(|line| !line.contains('\n')));
+            assert!(generation.files.is_some());
+        };
+        check(0, 0);
+        check(WARNINGS_MAX, WARNINGS_MAX);
+        check(1000, WARNINGS_MAX + 1);
+    }
 }

@@ -5,6 +5,7 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::rules::Style;
 use crate::source::{Sources, Span};
 
 mod problem;
@@ -137,11 +138,31 @@ impl Site {
     }
 }
 
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The schema can be used all the same.
+    Warning,
+    /// It cannot.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
 /// A problem and its place.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
     /// What is wrong.
     pub problem: Problem,
+    /// How bad it is.
+    pub severity: Severity,
     /// Where; `None` if it is nowhere in a file.
     pub site: Option<Site>,
     pub(crate) rank: Rank,
@@ -160,7 +181,7 @@ impl Diagnostic {
     }
 
     /// The message as QEMU's generator prints it, to the letter, without the
-    /// final line end.
+    /// final line end. QEMU has no warnings: they are marked as such.
     #[must_use]
     pub fn short(&self, sources: &Sources) -> String {
         let mut out = String::new();
@@ -173,6 +194,9 @@ impl Diagnostic {
         if let Some(site) = &self.site {
             site.describe(sources, out)?;
             out.push_str(": ");
+        }
+        if self.severity == Severity::Warning {
+            write!(out, "{}: ", self.severity)?;
         }
         write!(out, "{}", self.problem)?;
         if let Problem::Redefined {
@@ -204,26 +228,50 @@ impl Diagnostic {
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    style: Style,
+    errors: usize,
 }
 
 impl Diagnostics {
+    /// None yet; `style` says how bad problems of style are.
+    #[must_use]
+    pub fn new(style: Style) -> Self {
+        Self {
+            style,
+            ..Self::default()
+        }
+    }
+
     /// Adds a problem at a place.
-    pub fn report(&mut self, problem: Problem, span: Option<Span>) {
-        self.report_at(problem, span.map(Site::line));
+    pub fn report(&mut self, problem: Problem, span: Option<Span>) -> Severity {
+        self.report_at(problem, span.map(Site::line))
     }
 
     /// Adds a problem at a place that tells more than a span.
-    pub(crate) fn report_at(&mut self, problem: Problem, site: Option<Site>) {
-        self.report_ranked(problem, site, Rank::default());
+    pub(crate) fn report_at(&mut self, problem: Problem, site: Option<Site>) -> Severity {
+        self.report_ranked(problem, site, Rank::default())
     }
 
     /// Adds a problem that [`Self::sort_by_rank`] is to put in its place.
-    pub(crate) fn report_ranked(&mut self, problem: Problem, site: Option<Site>, rank: Rank) {
+    pub(crate) fn report_ranked(
+        &mut self,
+        problem: Problem,
+        site: Option<Site>,
+        rank: Rank,
+    ) -> Severity {
+        let severity = if self.style == Style::Warn && problem.is_style() {
+            Severity::Warning
+        } else {
+            self.errors += 1;
+            Severity::Error
+        };
         self.list.push(Diagnostic {
             problem,
+            severity,
             site,
             rank,
         });
+        severity
     }
 
     /// Sorts by what `rank` makes of the ranks; what has the same rank keeps
@@ -232,21 +280,48 @@ impl Diagnostics {
         self.list.sort_by_key(|diagnostic| rank(diagnostic.rank));
     }
 
-    /// Whether nothing is wrong.
+    /// What becomes of problems of style.
+    pub(crate) fn style(&self) -> Style {
+        self.style
+    }
+
+    /// Whether there is an error, so that the schema cannot be used.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    /// Whether there is nothing to say, not even a warning.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// How many there are.
+    /// How many there are, warnings included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// The diagnostics; the first is the one that QEMU reports.
+    /// All of them, in the order in which QEMU's generator comes across them.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.list.iter()
+    }
+
+    /// The errors; the first is the one that QEMU reports.
+    pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.of(Severity::Error)
+    }
+
+    /// The warnings.
+    pub fn warnings(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.of(Severity::Warning)
+    }
+
+    fn of(&self, severity: Severity) -> impl Iterator<Item = &Diagnostic> {
+        self.list
+            .iter()
+            .filter(move |diagnostic| diagnostic.severity == severity)
     }
 }
 

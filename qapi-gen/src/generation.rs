@@ -12,7 +12,7 @@ use crate::output::{self, GeneratedFile};
 use crate::rust::Options;
 use crate::rust::plan::Plan;
 use crate::source::Sources;
-use crate::{Outcome, emit};
+use crate::{CheckOptions, Outcome, Style, emit};
 
 /// What has become of a schema that was to be compiled.
 #[derive(Debug)]
@@ -22,24 +22,29 @@ pub struct Generation {
     /// What is wrong; the first is what QEMU's generator reports, if it would
     /// report any.
     pub diagnostics: Diagnostics,
-    /// The generated files, if nothing is wrong: `mod.rs` first.
+    /// The generated files, if there is no error: `mod.rs` first.
     pub files: Option<Vec<GeneratedFile>>,
     /// Every file that was read, in order, whatever came of it.
     pub files_read: Vec<PathBuf>,
 }
 
-/// Checks a schema and generates Rust for it.
+/// Checks a schema and generates Rust for it. The style of its documentation
+/// is no hindrance: about that there are warnings.
 pub fn generate(path: impl AsRef<Path>, loader: &dyn Loader, options: &Options) -> Generation {
+    let check = CheckOptions {
+        style: Style::Warn,
+        ..CheckOptions::default()
+    };
     let Outcome {
         sources,
         mut diagnostics,
         schema,
         files_read,
-    } = crate::check(path, loader);
+    } = crate::check_with(path, loader, check);
     let files = schema.and_then(|schema| {
         let plan = Plan::new(&schema, options, &mut diagnostics);
         let print = || emit::files(&plan).into_iter().map(output::print).collect();
-        diagnostics.is_empty().then(print)
+        (!diagnostics.has_errors()).then(print)
     });
     Generation {
         sources,
@@ -64,7 +69,7 @@ impl Generation {
         } = self;
         files.ok_or_else(|| {
             let lines: Vec<String> = diagnostics
-                .iter()
+                .errors()
                 .map(|diagnostic| diagnostic.short(&sources))
                 .collect();
             Report {
@@ -74,7 +79,7 @@ impl Generation {
     }
 }
 
-/// All that is wrong with a schema, as text: each with its file and line.
+/// All errors of a schema, as text: each with its file and line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     text: String,

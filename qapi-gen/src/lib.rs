@@ -22,8 +22,10 @@ use std::path::{Path, PathBuf};
 mod builder;
 mod defs;
 pub mod diag;
+mod dump;
 mod emit;
 mod generation;
+mod introspect;
 mod load;
 mod output;
 mod rules;
@@ -33,10 +35,12 @@ pub mod source;
 mod syntax;
 
 pub use builder::{Builder, write_files};
+pub use dump::dump;
 pub use generation::{Generation, Report, generate};
+pub use introspect::Introspection;
 pub use load::{FsLoader, Loader, MemoryLoader};
 pub use output::GeneratedFile;
-pub use rules::Rules;
+pub use rules::{CheckOptions, Rules, Style};
 pub use rust::Options;
 
 use diag::Diagnostics;
@@ -50,7 +54,7 @@ pub struct Outcome {
     pub sources: Sources,
     /// What is wrong; the first is what QEMU's generator reports.
     pub diagnostics: Diagnostics,
-    /// The schema, if nothing is wrong.
+    /// The schema, if there is no error.
     pub schema: Option<CheckedSchema>,
     /// Every file that was read, in order, whatever came of it.
     pub files_read: Vec<PathBuf>,
@@ -62,16 +66,18 @@ pub struct Outcome {
 /// stages are left out: first all files are parsed, then each definition is
 /// looked at for itself, then all of them together.
 pub fn check(path: impl AsRef<Path>, loader: &dyn Loader) -> Outcome {
-    check_with(path, loader, Rules::default())
+    check_with(path, loader, CheckOptions::default())
 }
 
-/// Reads a schema and checks it by the rules of a certain version of QEMU.
-pub fn check_with(path: impl AsRef<Path>, loader: &dyn Loader, rules: Rules) -> Outcome {
+/// Reads a schema and checks it by the rules of a certain version of QEMU, and
+/// as strictly as need be.
+pub fn check_with(path: impl AsRef<Path>, loader: &dyn Loader, options: CheckOptions) -> Outcome {
     let sources = Sources::default();
-    let mut diagnostics = Diagnostics::default();
+    let mut diagnostics = Diagnostics::new(options.style);
     let path = path.as_ref().to_string_lossy();
-    let (program, files_read) = load::load(&path, loader, rules, &sources, &mut diagnostics);
-    let schema = lower(program, &mut diagnostics);
+    let (program, files_read) =
+        load::load(&path, loader, options.rules, &sources, &mut diagnostics);
+    let schema = lower(program, options.rules, &mut diagnostics);
     Outcome {
         sources,
         diagnostics,
@@ -80,14 +86,18 @@ pub fn check_with(path: impl AsRef<Path>, loader: &dyn Loader, rules: Rules) -> 
     }
 }
 
-fn lower(program: load::Program<'_>, diagnostics: &mut Diagnostics) -> Option<CheckedSchema> {
-    if !diagnostics.is_empty() {
+fn lower(
+    program: load::Program<'_>,
+    rules: Rules,
+    diagnostics: &mut Diagnostics,
+) -> Option<CheckedSchema> {
+    if diagnostics.has_errors() {
         return None;
     }
-    let items = defs::lower(program.items, &program.pragmas, diagnostics);
-    if !diagnostics.is_empty() {
+    let items = defs::lower(program.items, &program.pragmas, rules, diagnostics);
+    if diagnostics.has_errors() {
         return None;
     }
-    let schema = schema::build::build(program.modules, items, program.pragmas, diagnostics);
+    let schema = schema::build::build(program.modules, items, program.pragmas, rules, diagnostics);
     schema::check::check(schema, diagnostics)
 }

@@ -348,9 +348,13 @@ impl<'s> Load<'s, '_> {
         };
         for member in &settings.members {
             let site = site.clone().showing(Some(member.key_span));
-            self.program
-                .pragmas
-                .set(&member.key, &member.value, &site, self.diagnostics);
+            self.program.pragmas.set(
+                &member.key,
+                &member.value,
+                &site,
+                self.rules,
+                self.diagnostics,
+            );
         }
     }
 }

@@ -3,10 +3,12 @@
 //! They are QEMU's and stay out of this repository. Set `QAPI_CORPUS` to a
 //! folder of them, or put it beside the repository as `shared/qapi-corpus`.
 
+#![expect(clippy::unwrap_used, reason = "tests may stop at the first surprise")]
+
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-use qapi_gen::{FsLoader, Loader, Rules, check_with};
+use qapi_gen::{CheckOptions, FsLoader, Loader, Rules, check_with, dump};
 
 /// Reads files of one folder, so that messages name them without it.
 struct Folder(PathBuf);
@@ -35,24 +37,39 @@ fn corpus() -> Option<PathBuf> {
     folder.is_dir().then_some(folder)
 }
 
+/// The corpus' files of one kind, in order.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|actual| actual == extension))
+        .collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+/// The corpus of another release follows other rules.
+fn options() -> CheckOptions {
+    let rules = match env::var("QAPI_CORPUS_RULES").as_deref() {
+        Ok("7.2") => Rules::V7_2,
+        Ok("10.0") => Rules::V10_0,
+        _ => Rules::V10_2,
+    };
+    CheckOptions {
+        rules,
+        ..CheckOptions::default()
+    }
+}
+
 #[test]
 fn reports_what_qemu_reports() {
     let Some(folder) = corpus() else {
         println!("skipped: no corpus at hand");
         return;
     };
-    let mut cases: Vec<PathBuf> = fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "err"))
-        .collect();
-    cases.sort();
-    assert!(!cases.is_empty());
-    // The corpus of another release follows other rules.
-    let rules = match env::var("QAPI_CORPUS_RULES").as_deref() {
-        Ok("10.0") => Rules::V10_0,
-        _ => Rules::V10_2,
-    };
+    let options = options();
+    let cases = files(&folder, "err");
     let mut compared = 0;
     let mut failures = Vec::new();
     for case in &cases {
@@ -66,7 +83,7 @@ fn reports_what_qemu_reports() {
             Some((_, expected)) => (*expected).to_owned(),
             None => fs::read_to_string(case).unwrap(),
         };
-        let outcome = check_with(format!("{name}.json"), &Folder(folder.clone()), rules);
+        let outcome = check_with(format!("{name}.json"), &Folder(folder.clone()), options);
         let actual = outcome
             .diagnostics
             .iter()
@@ -82,5 +99,40 @@ fn reports_what_qemu_reports() {
         }
     }
     println!("{} of {compared} cases agree", compared - failures.len());
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn dumps_what_qemu_dumps() {
+    let Some(folder) = corpus() else {
+        println!("skipped: no corpus at hand");
+        return;
+    };
+    let mut compared = 0;
+    let mut failures = Vec::new();
+    for golden in files(&folder, "out") {
+        let name = golden.file_stem().unwrap().to_str().unwrap();
+        let accepted = fs::read(golden.with_extension("err")).is_ok_and(|err| err.is_empty());
+        let is_stale = STALE.iter().any(|(stale, _)| *stale == name);
+        if !accepted || is_stale {
+            continue;
+        }
+        let path = golden.with_extension("json");
+        if !path.exists() {
+            println!("{name}: skipped, it has no input");
+            continue;
+        }
+        compared += 1;
+        let outcome = check_with(path, &FsLoader, options());
+        let actual = outcome.schema.as_ref().map(dump);
+        let expected = fs::read_to_string(&golden).unwrap();
+        if actual.as_ref() != Some(&expected) {
+            failures.push(format!(
+                "{name}\n--- expected\n{expected}--- actual\n{}",
+                actual.unwrap_or_default()
+            ));
+        }
+    }
+    println!("{} of {compared} dumps agree", compared - failures.len());
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

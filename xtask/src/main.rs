@@ -3,6 +3,7 @@
 mod bench;
 mod bless;
 mod check;
+mod conformance;
 mod links;
 mod tidy;
 mod tools;
@@ -25,6 +26,7 @@ enum Command {
     Check,
     /// Rewrite the goldens from what the code does now
     Bless,
+    Conformance(conformance::Arguments),
     /// Measure, side by side, what the runtime costs
     Bench(bench::Arguments),
 }
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Check => check::run(),
         Command::Bless => bless::run(),
+        Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
     };
     match outcome {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use qapi_gen::{FsLoader, Rules, check_with};
+use qapi_gen::{CheckOptions, FsLoader, Rules, check_with};
 
 use super::report::Reporting;
 
@@ -28,6 +28,8 @@ pub(super) struct Check {
 /// The versions of QEMU whose rules are known.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Version {
+    #[value(name = "7.2")]
+    V7_2,
     #[value(name = "10.0")]
     V10_0,
     #[value(name = "10.2")]
@@ -37,6 +39,7 @@ enum Version {
 impl From<Version> for Rules {
     fn from(version: Version) -> Self {
         match version {
+            Version::V7_2 => Self::V7_2,
             Version::V10_0 => Self::V10_0,
             Version::V10_2 => Self::V10_2,
         }
@@ -47,8 +50,12 @@ impl Check {
     /// Checks them all, whatever becomes of the first.
     pub(super) fn run(self) -> ExitCode {
         let mut status = ExitCode::SUCCESS;
+        let options = CheckOptions {
+            rules: self.rules.into(),
+            ..CheckOptions::default()
+        };
         for schema in &self.schemas {
-            let outcome = check_with(schema, &FsLoader, self.rules.into());
+            let outcome = check_with(schema, &FsLoader, options);
             if outcome.schema.is_none() {
                 status = ExitCode::FAILURE;
                 self.reporting

@@ -6,14 +6,18 @@
 use std::ops::Range;
 
 use annotate_snippets::{Annotation, AnnotationKind, Level, Renderer, Snippet};
-use qapi_gen::diag::{Diagnostic, Site};
+use qapi_gen::diag::{Diagnostic, Severity, Site};
 use qapi_gen::source::{Sources, Span};
 
 /// Renders a diagnostic.
 pub(super) fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
     let message = diagnostic.message();
     let (title, details) = message.split_once('\n').unwrap_or((&message, ""));
-    let mut report = Level::ERROR
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let mut report = level
         .primary_title(title)
         .elements(None::<Snippet<'_, Annotation<'_>>>);
     if let Some(site) = &diagnostic.site {

@@ -14,7 +14,7 @@ pub(super) fn object(diagnostic: &Diagnostic, sources: &Sources) -> Value {
     let site = diagnostic.site.as_ref();
     let file = site.and_then(|site| sources.get(site.span.file));
     json!({
-        "severity": "error",
+        "severity": diagnostic.severity.to_string(),
         "message": diagnostic.message(),
         "file": file.map(|file| file.name()),
         "line": file.zip(site).map(|(file, site)| file.line(site.span.start)),

@@ -1,13 +1,17 @@
 //! How diagnostics are shown.
 //!
-//! In: diagnostics. Out: text on the standard error stream. Every subcommand
-//! that can fail on a schema takes the same options for it.
+//! In: diagnostics, or a schema that is to be checked first. Out: text on the
+//! standard error stream. Every subcommand that can fail on a schema takes the
+//! same options for it.
 
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use qapi_gen::diag::Diagnostics;
+use qapi_gen::schema::CheckedSchema;
 use qapi_gen::source::Sources;
+use qapi_gen::{CheckOptions, FsLoader, Style, check_with};
 
 use super::{human, json};
 
@@ -18,7 +22,8 @@ pub(super) struct Reporting {
     #[arg(long, value_enum, default_value_t = Format::Human)]
     error_format: Format,
 
-    /// Show all errors also in the short format, not only the first.
+    /// Show all errors also in the short format, not only the first, and all
+    /// warnings, not only the first ten.
     #[arg(long)]
     all: bool,
 }
@@ -35,6 +40,18 @@ enum Format {
 }
 
 impl Reporting {
+    /// Checks a schema and shows what is wrong. The style of its documentation
+    /// is no hindrance: about that there are warnings.
+    pub(super) fn checked(self, schema: &Path) -> Option<CheckedSchema> {
+        let options = CheckOptions {
+            style: Style::Warn,
+            ..CheckOptions::default()
+        };
+        let outcome = check_with(schema, &FsLoader, options);
+        self.report(&outcome.sources, &outcome.diagnostics);
+        outcome.schema
+    }
+
     /// Shows diagnostics.
     pub(super) fn report(self, sources: &Sources, diagnostics: &Diagnostics) {
         // If nobody reads the standard error stream, there is nobody to tell.
@@ -42,10 +59,6 @@ impl Reporting {
     }
 
     fn write(self, sources: &Sources, diagnostics: &Diagnostics) -> io::Result<()> {
-        let shown = match self.error_format {
-            Format::Short if !self.all => 1,
-            _ => diagnostics.len(),
-        };
         let stderr: Box<dyn Write> = match self.error_format {
             // Only here are there colours, to be left out where none show.
             Format::Human => Box::new(anstream::AutoStream::auto(io::stderr())),
@@ -53,16 +66,47 @@ impl Reporting {
             Format::Short | Format::Json => Box::new(io::stderr()),
         };
         let mut out = BufWriter::new(stderr);
-        for diagnostic in diagnostics.iter().take(shown) {
+        let (errors_max, warnings_max) = self.limits(diagnostics);
+        let errors = diagnostics.errors().take(errors_max);
+        let warnings = diagnostics.warnings().take(warnings_max);
+        for diagnostic in errors.chain(warnings) {
             match self.error_format {
                 Format::Short => writeln!(out, "{}", diagnostic.short(sources))?,
                 Format::Json => writeln!(out, "{}", json::object(diagnostic, sources))?,
                 Format::Human => writeln!(out, "{}\n", human::render(diagnostic, sources))?,
             }
         }
-        if self.error_format == Format::Human && shown > 1 {
-            writeln!(out, "{shown} errors")?;
+        if self.error_format == Format::Human {
+            let errors = count(diagnostics.errors().count(), "error");
+            let warnings = count(diagnostics.warnings().count(), "warning");
+            match (errors, warnings) {
+                _ if diagnostics.len() < 2 => {}
+                (Some(errors), Some(warnings)) => writeln!(out, "{errors}, {warnings}")?,
+                (Some(count), None) | (None, Some(count)) => writeln!(out, "{count}")?,
+                (None, None) => {}
+            }
+            if diagnostics.warnings().count() > warnings_max {
+                writeln!(out, "--all shows all warnings")?;
+            }
         }
         out.flush()
     }
+
+    /// How many errors and warnings are shown. A schema with older markup has
+    /// thousands of warnings, in which errors must not be lost.
+    fn limits(self, diagnostics: &Diagnostics) -> (usize, usize) {
+        const WARNINGS_MAX: usize = 10;
+        match self.error_format {
+            _ if self.all => (usize::MAX, usize::MAX),
+            Format::Json => (usize::MAX, usize::MAX),
+            Format::Short if diagnostics.has_errors() => (1, 0),
+            Format::Short | Format::Human => (usize::MAX, WARNINGS_MAX),
+        }
+    }
+}
+
+/// A number of things; `None`: there are none.
+fn count(number: usize, noun: &str) -> Option<String> {
+    let plural = if number == 1 { "" } else { "s" };
+    (number > 0).then(|| format!("{number} {noun}{plural}"))
 }

@@ -60,8 +60,8 @@ impl Rust {
             files,
             ..
         } = generate(&self.schema, &FsLoader, &options);
+        self.reporting.report(&sources, &diagnostics);
         let Some(files) = files else {
-            self.reporting.report(&sources, &diagnostics);
             return ExitCode::FAILURE;
         };
         match write_files(&self.output, &files) {

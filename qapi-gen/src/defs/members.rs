@@ -6,6 +6,7 @@
 use super::name::{self, Free};
 use super::{Branch, Lowered, Member, Members, Name, Scope, TypeRef, cond, features, keys};
 use crate::diag::{Key, Problem, Subject};
+use crate::rules::Rules;
 use crate::syntax::{self, Object, Value, ValueKind};
 
 /// A type name, or members written in place.
@@ -27,7 +28,8 @@ pub(super) fn members<'s>(
     scope: &mut Scope<'_>,
 ) -> Lowered<Vec<Member<'s>>> {
     let ValueKind::Object(object) = &value.kind else {
-        let problem = Problem::NotObjectOrType(Subject::Value(key));
+        let subject = Subject::Value(key);
+        let problem = not(value, subject, Problem::NotObjectOrType, scope.rules);
         return Err(scope.report(problem, value.span));
     };
     // First all, then the first failure: every member is to be checked.
@@ -160,7 +162,24 @@ pub(super) fn type_name<'s>(
             text: text.clone(),
             span: value.span,
         }),
-        _ => Err(scope.report(Problem::NotType(subject), value.span)),
+        _ => {
+            let problem = not(value, subject, Problem::NotType, scope.rules);
+            Err(scope.report(problem, value.span))
+        }
+    }
+}
+
+/// The problem with a value that should be something else; QEMU 7.2 says of
+/// an array only that it should be none.
+fn not(
+    value: &Value<'_>,
+    subject: Subject,
+    newer: fn(Subject) -> Problem,
+    rules: Rules,
+) -> Problem {
+    match value.kind {
+        ValueKind::List(_) if rules == Rules::V7_2 => Problem::OldArray(subject),
+        _ => newer(subject),
     }
 }
 
@@ -175,7 +194,13 @@ pub(super) fn type_or_array<'s>(
         ValueKind::Str(_) => {
             return type_name(value, subject.clone(), scope).map(TypeRef::Named);
         }
-        _ => return Err(scope.report(Problem::NotTypeOrArray(subject.clone()), value.span)),
+        _ => {
+            let problem = match scope.rules {
+                Rules::V7_2 => Problem::NotType(subject.clone()),
+                _ => Problem::NotTypeOrArray(subject.clone()),
+            };
+            return Err(scope.report(problem, value.span));
+        }
     };
     match list.as_slice() {
         [

@@ -8,11 +8,13 @@ use std::borrow::Cow;
 
 use crate::diag::{DefinitionKind, Diagnostics, Key, Problem, Site, Subject};
 use crate::load::{Item, ModuleIndex, Pragmas};
+use crate::rules::Rules;
 use crate::schema::Cond;
 use crate::source::Span;
-use crate::syntax::{DocBlock, Object, SectionKind, ValueKind};
+use crate::syntax::{DocBlock, Object, ValueKind};
 
 mod cond;
+mod doc;
 mod features;
 mod keys;
 mod kinds;
@@ -162,8 +164,10 @@ pub(crate) enum DefItem<'s> {
 pub(crate) fn lower<'s>(
     items: Vec<Item<'s>>,
     pragmas: &Pragmas,
+    rules: Rules,
     diagnostics: &mut Diagnostics,
 ) -> Vec<DefItem<'s>> {
+    let settings = Settings { pragmas, rules };
     items
         .into_iter()
         .filter_map(|item| match item {
@@ -182,11 +186,17 @@ pub(crate) fn lower<'s>(
                 span,
                 object,
                 doc,
-            } => {
-                definition(module, span, object, doc, pragmas, diagnostics).map(DefItem::Definition)
-            }
+            } => definition(module, span, object, doc, settings, diagnostics)
+                .map(DefItem::Definition),
         })
         .collect()
+}
+
+/// What holds for all definitions.
+#[derive(Clone, Copy)]
+struct Settings<'a> {
+    pragmas: &'a Pragmas,
+    rules: Rules,
 }
 
 /// A problem has been reported.
@@ -202,6 +212,7 @@ struct Scope<'a> {
     site: Site,
     /// Whether the pragma for exceptions sets its members' names free.
     free_names: bool,
+    rules: Rules,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -219,7 +230,7 @@ fn definition<'s>(
     span: Span,
     object: Object<'s>,
     doc: Option<DocBlock<'s>>,
-    pragmas: &Pragmas,
+    Settings { pragmas, rules }: Settings<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Definition<'s>> {
     let site = Site::line(span);
@@ -248,10 +259,11 @@ fn definition<'s>(
         // Arguments of commands and data of events have no exceptions.
         free_names: !matches!(kind, DefinitionKind::Command | DefinitionKind::Event)
             && pragmas.member_name_exceptions.contains(name.text.as_ref()),
+        rules,
         diagnostics,
     };
     let named = name::definition(&name, &mut scope, pragmas);
-    let documented = documentation(doc.as_ref(), &name, &object, &mut scope, pragmas);
+    let documented = doc::check(doc.as_ref(), &name, &object, &mut scope, pragmas);
     keys::check(
         &object,
         span,
@@ -275,46 +287,4 @@ fn definition<'s>(
         features: features.ok()?,
         body: body.ok()?,
     })
-}
-
-/// Checks what a single definition tells about its documentation.
-fn documentation(
-    doc: Option<&DocBlock<'_>>,
-    name: &Name<'_>,
-    object: &Object<'_>,
-    scope: &mut Scope<'_>,
-    pragmas: &Pragmas,
-) -> Lowered<()> {
-    let Some(doc) = doc else {
-        return if pragmas.doc_required {
-            Err(scope.report(Problem::DocMissing, name.span))
-        } else {
-            Ok(())
-        };
-    };
-    if let Some(symbol) = doc.symbol.filter(|&symbol| symbol != name.text) {
-        let problem = Problem::DocForOther(symbol.to_owned());
-        return Err(scope.report(problem, name.span));
-    }
-    // The place of what follows is in the block, not in the definition.
-    let mut lowered = Ok(());
-    let mut report = |problem, span| {
-        scope.diagnostics.report_at(problem, Some(Site::line(span)));
-        lowered = Err(Reported);
-    };
-    let returns = doc.section(SectionKind::Returns);
-    if scope.kind == DefinitionKind::Command {
-        if let (Some(section), None) = (returns, object.get("returns")) {
-            report(Problem::DocReturnsNothing, section.span);
-        }
-        return lowered;
-    }
-    for section in [returns, doc.section(SectionKind::Errors)]
-        .into_iter()
-        .flatten()
-    {
-        let tag = section.kind.tag();
-        report(Problem::DocOnlyForCommands(tag), section.span);
-    }
-    lowered
 }

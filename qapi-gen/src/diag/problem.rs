@@ -5,232 +5,316 @@
 
 use super::{DefinitionKind, Key, Site, Subject};
 
-/// Something that is wrong with a schema.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-#[expect(
-    missing_docs,
-    reason = "the fields are what the message of a variant names"
-)]
-pub enum Problem {
-    // Reading files.
-    /// The main schema cannot be read.
-    SchemaUnreadable { path: String, reason: String },
-    /// A file to be included cannot be read.
-    IncludeUnreadable { path: String, reason: String },
-    /// A file is not UTF-8.
-    NotUtf8,
-    /// A file includes itself, maybe by way of others.
-    InclusionLoop { include: String },
+/// Declares the enum together with the list of its variants, so that none can
+/// be left out there: the tests ask for a case for each.
+macro_rules! problems {
+    (
+        $(#[$attribute:meta])*
+        pub enum Problem {
+            $(
+                $(#[$variant:meta])*
+                $name:ident $(( $($tuple:tt)* ))? $({ $($fields:tt)* })?,
+            )*
+        }
+    ) => {
+        $(#[$attribute])*
+        pub enum Problem {
+            $( $(#[$variant])* $name $(( $($tuple)* ))? $({ $($fields)* })?, )*
+        }
 
-    // Tokens.
-    /// A string that does not end on its line.
-    UnterminatedString,
-    /// A backslash before anything but a backslash.
-    UnknownEscape(char),
-    /// A character in a string that is not printable ASCII.
-    FunnyCharacter,
-    /// Something that is no token.
-    Stray(String),
+        impl Problem {
+            /// The names of all kinds of problems.
+            pub const KINDS: &'static [&'static str] = &[$(stringify!($name)),*];
 
-    // Expressions.
-    /// Some other token was expected.
-    Expected(Expected),
-    /// A key that the object already has.
-    DuplicateKey(String),
-    /// Objects and arrays within each other, too many.
-    NestedTooDeeply { limit: usize },
-    /// A top-level expression that is not an object.
-    TopLevelNotObject,
+            /// The name of the kind, one of [`Self::KINDS`].
+            #[must_use]
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $( Self::$name { .. } => stringify!($name), )*
+                }
+            }
+        }
+    };
+}
 
-    // Directives.
-    /// A directive with further keys.
-    InvalidDirective(&'static str),
-    /// A directive whose value has the wrong type.
-    DirectiveValue {
-        directive: &'static str,
-        expected: &'static str,
-    },
-    /// A pragma that does not exist.
-    UnknownPragma(String),
-    /// A pragma that takes a boolean.
-    PragmaNotBoolean(&'static str),
-    /// A pragma that takes a list of strings.
-    PragmaNotStrings(&'static str),
+problems! {
+    /// Something that is wrong with a schema.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    #[expect(
+        missing_docs,
+        reason = "the fields are what the message of a variant names"
+    )]
+    pub enum Problem {
+        // Reading files.
+        /// The main schema cannot be read.
+        SchemaUnreadable { path: String, reason: String },
+        /// A file to be included cannot be read.
+        IncludeUnreadable { path: String, reason: String },
+        /// A file is not UTF-8.
+        NotUtf8,
+        /// A file includes itself, maybe by way of others.
+        InclusionLoop { include: String },
 
-    // Documentation comments.
-    /// Text after the first `##`.
-    DocJunkAtStart,
-    /// Text after the last `##`.
-    DocJunkAtEnd,
-    /// A block without a last `##`.
-    DocUnterminated,
-    /// A line that does not begin with `# `.
-    DocMissingSpace,
-    /// A line that is too long.
-    DocLineTooLong,
-    /// A heading in the documentation of a definition.
-    DocHeadingInDefinition,
-    /// A heading that is not its block's first line.
-    DocHeadingNotFirst,
-    /// A sentence that begins after a single space.
-    DocSingleSpace,
-    /// The line that names the definition lacks its colon.
-    DocSymbolColon,
-    /// The line that names the definition names none.
-    DocSymbolMissing,
-    /// A second `Features:`.
-    DocDuplicateFeatures,
-    /// A `Features:` without features.
-    DocFeaturesExpected,
-    /// A member described after a section.
-    DocDescriptionAfterSection(String),
-    /// A member described in a block that belongs to no definition.
-    DocDescriptionInFreeForm(String),
-    /// A section that must be written as reStructuredText.
-    DocObsoleteSection { tag: String, advice: MarkupAdvice },
-    /// A line that is indented less than the section's first.
-    DocDeIndent { expected: usize },
-    /// A description of nothing.
-    DocEmptyName,
-    /// A second description.
-    DocDuplicateName(String),
-    /// A second section of a kind that may stand once.
-    DocDuplicateSection(&'static str),
-    /// A section without text.
-    DocEmptySection(&'static str),
-    /// A block about a definition that does not follow.
-    DocWithoutDefinition(String),
-    /// A definition after a free-form block.
-    DocWithoutSymbol,
-    /// A definition after the block of another.
-    DocForOther(String),
-    /// A definition without documentation in a schema that requires it.
-    DocMissing,
-    /// `Returns` where nothing is returned.
-    DocReturnsNothing,
-    /// A section that only commands have.
-    DocOnlyForCommands(&'static str),
+        // Tokens.
+        /// A string that does not end on its line.
+        UnterminatedString,
+        /// A backslash before anything but a backslash.
+        UnknownEscape(char),
+        /// A character in a string that is not printable ASCII.
+        FunnyCharacter,
+        /// Something that is no token.
+        Stray(String),
 
-    // Single definitions.
-    /// Not exactly one of the keys that make a definition.
-    NotOneDefinition,
-    /// A name that is not a string.
-    NameNotString(Subject),
-    /// A name that is no name.
-    NameInvalid(Subject),
-    /// A name that violates the conventions of its kind.
-    NameUpper(Subject),
-    /// See [`Problem::NameUpper`].
-    NameLower(Subject),
-    /// See [`Problem::NameUpper`].
-    NameCamel(Subject),
-    /// A type whose name looks like an array's.
-    NameList(DefinitionKind),
-    /// A name that the C generator needs.
-    NameReserved(Subject),
-    /// Keys that must be there.
-    KeysMissing { of: Subject, keys: Vec<String> },
-    /// Keys that may not be there.
-    KeysUnknown {
-        of: Subject,
-        keys: Vec<String>,
-        valid: Vec<&'static str>,
-    },
-    /// A flag that can only be `true`, or only `false`.
-    FlagValue { flag: &'static str, only: bool },
-    /// Flags that exclude each other.
-    FlagsIncompatible,
-    /// A condition that is no configuration symbol.
-    ConditionSymbol { of: Subject, symbol: String },
-    /// A condition that is neither string nor object.
-    ConditionType(Subject),
-    /// A condition with several operators.
-    ConditionKeys(Subject),
-    /// Operands that are not in an array.
-    ConditionOperands { of: Subject, operator: &'static str },
-    /// An operator without operands.
-    ConditionEmpty(Subject),
-    /// A value that must be an array.
-    NotArray(Key),
-    /// A value that must be an object.
-    NotObject(Key),
-    /// A value that must be a string.
-    NotString(Key),
-    /// A value that must not be empty.
-    Empty(Key),
-    /// A value that must be an object or a type name.
-    NotObjectOrType(Subject),
-    /// A value that must be a type name.
-    NotType(Subject),
-    /// A value that must be a type name or an array of one.
-    NotTypeOrArray(Subject),
-    /// An array that does not have exactly one type name.
-    ArrayType(Subject),
-    /// `boxed` without `data`.
-    BoxedWithoutData,
+        // Expressions.
+        /// Some other token was expected.
+        Expected(Expected),
+        /// A key that the object already has.
+        DuplicateKey(String),
+        /// Objects and arrays within each other, too many.
+        NestedTooDeeply { limit: usize },
+        /// A top-level expression that is not an object.
+        TopLevelNotObject,
 
-    // All definitions together.
-    /// A name that is defined twice.
-    Redefined {
-        name: String,
-        previous: Option<Site>,
-        predefined: Option<TypeName>,
-    },
-    /// A type that does not exist.
-    UnknownType { user: Role, name: String },
-    /// An array whose elements are arrays.
-    ArrayOfArrays { element: TypeName },
-    /// Two names that are the same in C.
-    Collision { what: Role, with: Role },
-    /// A special feature on a type.
-    SpecialFeature(String),
-    /// A base that is not a struct.
-    BaseNotStruct(TypeName),
-    /// A type that contains itself without an array in between.
-    ContainsItself(String),
-    /// Types that contain each other, too many.
-    ContainsTooDeeply { name: String, limit: usize },
-    /// A discriminator that the base lacks.
-    DiscriminatorMissing(String),
-    /// A discriminator that is no enum, optional, or conditional.
-    DiscriminatorKind {
-        name: String,
-        base: Option<String>,
-        must: &'static str,
-    },
-    /// A union over an enum without values.
-    NoBranches,
-    /// A branch that is no value of the discriminator.
-    BranchNotValue { branch: String, of: TypeName },
-    /// A type that cannot be used for the purpose.
-    CannotUse { user: Role, ty: TypeName },
-    /// Branches of an alternate with the same JSON type.
-    Indistinct { branch: Role, other: String },
-    /// A type that cannot be the arguments or the reply.
-    CannotTake {
-        kind: DefinitionKind,
-        key: Key,
-        ty: TypeName,
-    },
-    /// A type that needs `boxed`.
-    NeedsBoxed { kind: DefinitionKind, ty: TypeName },
-    /// Conditional members that need `boxed`.
-    ConditionalNeedsBoxed(DefinitionKind),
-    /// A member or feature that the documentation leaves out.
-    Undocumented(Role),
-    /// Members or features that only the documentation has.
-    DocumentedMissing { features: bool, names: Vec<String> },
-    /// More features than QEMU's bit set holds.
-    TooManyFeatures { limit: usize },
+        // Directives.
+        /// A directive with further keys.
+        InvalidDirective(&'static str),
+        /// A directive whose value has the wrong type.
+        DirectiveValue {
+            directive: &'static str,
+            expected: &'static str,
+        },
+        /// A pragma that does not exist.
+        UnknownPragma(String),
+        /// A pragma that takes a boolean.
+        PragmaNotBoolean(&'static str),
+        /// A pragma that takes a list of strings.
+        PragmaNotStrings(&'static str),
 
-    // The Rust back end.
-    /// Two names that are the same in Rust.
-    RustNameClash {
-        name: String,
-        other: String,
-        ident: String,
-    },
+        // Documentation comments.
+        /// Text after the first `##`.
+        DocJunkAtStart,
+        /// Text after the last `##`.
+        DocJunkAtEnd,
+        /// A block without a last `##`.
+        DocUnterminated,
+        /// A line that does not begin with `# `.
+        DocMissingSpace,
+        /// A line that is too long.
+        DocLineTooLong,
+        /// A heading in the documentation of a definition.
+        DocHeadingInDefinition,
+        /// A heading that is not its block's first line.
+        DocHeadingNotFirst,
+        /// A sentence that begins after a single space.
+        DocSingleSpace,
+        /// The line that names the definition lacks its colon.
+        DocSymbolColon,
+        /// The line that names the definition names none.
+        DocSymbolMissing,
+        /// A second `Features:`.
+        DocDuplicateFeatures,
+        /// A `Features:` without features.
+        DocFeaturesExpected,
+        /// A member described after a section.
+        DocDescriptionAfterSection(String),
+        /// A member described in a block that belongs to no definition.
+        DocDescriptionInFreeForm(String),
+        /// A section that must be written as reStructuredText.
+        DocObsoleteSection { tag: String, advice: MarkupAdvice },
+        /// A line that is indented less than the section's first.
+        DocDeIndent { expected: usize },
+        /// A description of nothing.
+        DocEmptyName,
+        /// A second description.
+        DocDuplicateName(String),
+        /// A second section of a kind that may stand once.
+        DocDuplicateSection(&'static str),
+        /// A section without text.
+        DocEmptySection(&'static str),
+        /// A block about a definition that does not follow.
+        DocWithoutDefinition(String),
+        /// A definition after a free-form block.
+        DocWithoutSymbol,
+        /// A definition after the block of another.
+        DocForOther(String),
+        /// A definition without documentation in a schema that requires it.
+        DocMissing,
+        /// `Returns` where nothing is returned.
+        DocReturnsNothing,
+        /// A section that only commands have.
+        DocOnlyForCommands(&'static str),
+
+        // Documentation comments by the rules of QEMU 7.2, where it has other
+        // words for a problem.
+        /// A section without text; it has a tag or describes what is named.
+        OldDocEmptySection(String),
+        /// A member described after a section, which may have a tag.
+        OldDocCannotFollow {
+            name: String,
+            section: Option<&'static str>,
+        },
+        /// `Returns:` where there is no command.
+        OldDocReturns,
+
+        // Single definitions.
+        /// Not exactly one of the keys that make a definition.
+        NotOneDefinition,
+        /// A name that is not a string.
+        NameNotString(Subject),
+        /// A name that is no name.
+        NameInvalid(Subject),
+        /// A name that violates the conventions of its kind.
+        NameUpper(Subject),
+        /// See [`Problem::NameUpper`].
+        NameLower(Subject),
+        /// See [`Problem::NameUpper`].
+        NameCamel(Subject),
+        /// A type whose name looks like an array's.
+        NameList(DefinitionKind),
+        /// A name that the C generator needs.
+        NameReserved(Subject),
+        /// Keys that must be there.
+        KeysMissing { of: Subject, keys: Vec<String> },
+        /// Keys that may not be there.
+        KeysUnknown {
+            of: Subject,
+            keys: Vec<String>,
+            valid: Vec<&'static str>,
+        },
+        /// A flag that can only be `true`, or only `false`.
+        FlagValue { flag: &'static str, only: bool },
+        /// Flags that exclude each other.
+        FlagsIncompatible,
+        /// A condition that is no configuration symbol.
+        ConditionSymbol { of: Subject, symbol: String },
+        /// A condition that is neither string nor object.
+        ConditionType(Subject),
+        /// A condition with several operators.
+        ConditionKeys(Subject),
+        /// Operands that are not in an array.
+        ConditionOperands { of: Subject, operator: &'static str },
+        /// An operator without operands.
+        ConditionEmpty(Subject),
+        /// A value that must be an array.
+        NotArray(Key),
+        /// A value that must be an object.
+        NotObject(Key),
+        /// A value that must be a string.
+        NotString(Key),
+        /// A value that must not be empty.
+        Empty(Key),
+        /// A value that must be an object or a type name.
+        NotObjectOrType(Subject),
+        /// A value that must be a type name.
+        NotType(Subject),
+        /// A value that must be a type name or an array of one.
+        NotTypeOrArray(Subject),
+        /// A value that must be no array, in the words of QEMU 7.2.
+        OldArray(Subject),
+        /// An array that does not have exactly one type name.
+        ArrayType(Subject),
+        /// `boxed` without `data`.
+        BoxedWithoutData,
+
+        // All definitions together.
+        /// A name that is defined twice.
+        Redefined {
+            name: String,
+            previous: Option<Site>,
+            predefined: Option<TypeName>,
+        },
+        /// A type that does not exist.
+        UnknownType { user: Role, name: String },
+        /// An array whose elements are arrays.
+        ArrayOfArrays { element: TypeName },
+        /// Two names that are the same in C.
+        Collision { what: Role, with: Role },
+        /// A special feature on a type.
+        SpecialFeature(String),
+        /// A base that is not a struct.
+        BaseNotStruct(TypeName),
+        /// A type that contains itself without an array in between.
+        ContainsItself(String),
+        /// Types that contain each other, too many.
+        ContainsTooDeeply { name: String, limit: usize },
+        /// A discriminator that the base lacks.
+        DiscriminatorMissing(String),
+        /// A discriminator that is no enum, optional, or conditional.
+        DiscriminatorKind {
+            name: String,
+            base: Option<String>,
+            must: &'static str,
+        },
+        /// A union over an enum without values.
+        NoBranches,
+        /// A branch that is no value of the discriminator.
+        BranchNotValue { branch: String, of: TypeName },
+        /// A type that cannot be used for the purpose.
+        CannotUse { user: Role, ty: TypeName },
+        /// Branches of an alternate with the same JSON type.
+        Indistinct { branch: Role, other: String },
+        /// A type that cannot be the arguments or the reply.
+        CannotTake {
+            kind: DefinitionKind,
+            key: Key,
+            ty: TypeName,
+        },
+        /// A type that needs `boxed`.
+        NeedsBoxed { kind: DefinitionKind, ty: TypeName },
+        /// Conditional members that need `boxed`.
+        ConditionalNeedsBoxed(DefinitionKind),
+        /// A member or feature that the documentation leaves out.
+        Undocumented(Role),
+        /// Members or features that only the documentation has.
+        DocumentedMissing { features: bool, names: Vec<String> },
+        /// More features than QEMU's bit set holds.
+        TooManyFeatures { limit: usize },
+
+        // The Rust back end.
+        /// Two names that are the same in Rust.
+        RustNameClash {
+            name: String,
+            other: String,
+            ident: String,
+        },
+    }
+}
+
+impl Problem {
+    /// Whether it is only about how documentation is written and how complete
+    /// it is. Style differs from release to release of QEMU, and a schema can
+    /// be compiled whatever it is. Documentation that contradicts its
+    /// definition is no question of style.
+    #[must_use]
+    pub fn is_style(&self) -> bool {
+        match self {
+            // These are no names, so some other text is meant.
+            Self::DocumentedMissing { names, .. } => {
+                names.iter().all(|name| name.contains(char::is_whitespace))
+            }
+            Self::DocLineTooLong
+            | Self::DocSingleSpace
+            | Self::DocHeadingInDefinition
+            | Self::DocHeadingNotFirst
+            | Self::DocDuplicateFeatures
+            | Self::DocFeaturesExpected
+            | Self::DocDescriptionAfterSection(_)
+            | Self::DocDescriptionInFreeForm(_)
+            | Self::DocObsoleteSection { .. }
+            | Self::DocDeIndent { .. }
+            | Self::DocDuplicateSection(_)
+            | Self::DocEmptySection(_)
+            | Self::DocMissing
+            | Self::DocReturnsNothing
+            | Self::DocOnlyForCommands(_)
+            | Self::OldDocEmptySection(_)
+            | Self::OldDocCannotFollow { .. }
+            | Self::OldDocReturns
+            | Self::Undocumented(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// The tokens that were expected.

@@ -108,6 +108,12 @@ fn comments(problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("'Returns' section, but command doesn't return anything")
         }
         P::DocOnlyForCommands(tag) => write!(f, "'{tag}' section is only valid for commands"),
+        P::OldDocEmptySection(name) => write!(f, "empty doc section '{name}'"),
+        P::OldDocCannotFollow { name, section } => {
+            let section = section.unwrap_or("None");
+            write!(f, "'@{name}:' can't follow '{section}' section")
+        }
+        P::OldDocReturns => f.write_str("'Returns:' is only valid for commands"),
         _ => definitions(problem, f),
     }
 }
@@ -142,6 +148,7 @@ fn definitions(problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         P::NotObjectOrType(of) => write!(f, "{of} should be an object or type name"),
         P::NotType(of) => write!(f, "{of} should be a type name"),
         P::NotTypeOrArray(of) => write!(f, "{of} should be a type name or array"),
+        P::OldArray(of) => write!(f, "{of} cannot be an array"),
         P::ArrayType(of) => write!(f, "{of}: array type must contain single type name"),
         P::BoxedWithoutData => f.write_str("'boxed': true requires 'data'"),
         _ => conditions(problem, f),

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 
 use crate::diag::{Diagnostics, Problem, Site};
+use crate::rules::Rules;
 use crate::syntax::{Value, ValueKind};
 
 /// What the schema's pragmas say.
@@ -31,16 +32,18 @@ impl Pragmas {
         name: &str,
         value: &Value<'_>,
         site: &Site,
+        rules: Rules,
         diagnostics: &mut Diagnostics,
     ) {
         let (known, list) = match name {
             "doc-required" => {
                 match value.kind {
                     ValueKind::Bool(required) => self.doc_required = required,
-                    _ => diagnostics.report_at(
-                        Problem::PragmaNotBoolean("doc-required"),
-                        Some(site.clone().showing(Some(value.span))),
-                    ),
+                    _ => {
+                        let site = site.clone().showing(Some(value.span));
+                        diagnostics
+                            .report_at(Problem::PragmaNotBoolean("doc-required"), Some(site));
+                    }
                 }
                 return;
             }
@@ -51,7 +54,7 @@ impl Pragmas {
                 "command-returns-exceptions",
                 &mut self.command_returns_exceptions,
             ),
-            "documentation-exceptions" => (
+            "documentation-exceptions" if rules > Rules::V7_2 => (
                 "documentation-exceptions",
                 &mut self.documentation_exceptions,
             ),
@@ -66,10 +69,10 @@ impl Pragmas {
         };
         match strings(value) {
             Some(names) => *list = names,
-            None => diagnostics.report_at(
-                Problem::PragmaNotStrings(known),
-                Some(site.clone().showing(Some(value.span))),
-            ),
+            None => {
+                let site = site.clone().showing(Some(value.span));
+                diagnostics.report_at(Problem::PragmaNotStrings(known), Some(site));
+            }
         }
     }
 }

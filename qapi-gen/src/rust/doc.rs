@@ -4,7 +4,7 @@
 //! takes without a warning and never mistakes for code to run. It knows
 //! nothing of what is documented.
 
-use crate::schema::{Doc, Feature};
+use crate::schema::{Doc, DocArg, Feature};
 
 /// The documentation of a definition: its body, its sections, its features.
 pub(crate) fn definition(doc: Option<&Doc>, features: &[Feature], wire_name: &str) -> Vec<String> {
@@ -14,7 +14,7 @@ pub(crate) fn definition(doc: Option<&Doc>, features: &[Feature], wire_name: &st
         for section in &doc.sections {
             // Examples are written for readers of the schema, TODOs for its
             // authors.
-            if !matches!(section.tag.as_str(), "TODO" | "Example" | "Examples") {
+            if !matches!(section.tag.as_str(), "Todo" | "Example" | "Examples") {
                 text.paragraph(&section.tag, &section.text);
             }
         }
@@ -29,7 +29,9 @@ pub(crate) fn definition(doc: Option<&Doc>, features: &[Feature], wire_name: &st
 /// The documentation of one member or value.
 pub(crate) fn member(doc: Option<&Doc>, wire_name: &str, features: &[Feature]) -> Vec<String> {
     let mut text = Text::default();
-    let described = doc.and_then(|doc| doc.members.iter().find(|arg| arg.name == wire_name));
+    // Older schemas may have spaces around the name.
+    let is_meant = |arg: &&DocArg| arg.name.trim() == wire_name;
+    let described = doc.and_then(|doc| doc.members.iter().find(is_meant));
     text.paragraph("", described.map_or("", |arg| &arg.text));
     if text.lines.is_empty() {
         text.paragraph("", &format!("``{wire_name}`` of the schema."));

@@ -37,17 +37,8 @@ impl Options {
     /// Whether something under this condition is generated.
     pub(crate) fn includes(&self, cond: Option<&Cond>) -> bool {
         match (&self.config, cond) {
-            (Some(defined), Some(cond)) => holds(cond, defined),
+            (Some(defined), Some(cond)) => cond.holds(defined),
             _ => true,
         }
-    }
-}
-
-fn holds(cond: &Cond, defined: &BTreeSet<String>) -> bool {
-    match cond {
-        Cond::Symbol(symbol) => defined.contains(symbol),
-        Cond::Not(cond) => !holds(cond, defined),
-        Cond::All(conds) => conds.iter().all(|cond| holds(cond, defined)),
-        Cond::Any(conds) => conds.iter().any(|cond| holds(cond, defined)),
     }
 }

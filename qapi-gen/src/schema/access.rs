@@ -71,6 +71,13 @@ impl Schema {
         }
     }
 
+    /// The type of a name that every schema has: a built-in type, an array of
+    /// one, or the empty object.
+    pub(crate) fn predefined(&self, name: &str) -> TypeId {
+        // As every schema has it, the default is never taken.
+        self.type_named(name).unwrap_or(TypeId::at(0))
+    }
+
     /// The definition of a name; types, commands and events share one space
     /// of names.
     #[must_use]

@@ -14,6 +14,7 @@ use super::{DocRef, FreeFormDoc, Include, Module, ModuleId, Schema, Written};
 use crate::defs::{Body, DefItem, Definition, Feature, Member, Members};
 use crate::diag::{Diagnostics, Problem, Site};
 use crate::load::Pragmas;
+use crate::rules::Rules;
 use crate::syntax::DocBlock;
 
 mod convert;
@@ -35,10 +36,12 @@ pub(crate) fn build(
     modules: Vec<String>,
     items: Vec<DefItem<'_>>,
     pragmas: Pragmas,
+    rules: Rules,
     diagnostics: &mut Diagnostics,
 ) -> Schema {
     let mut schema = Schema {
         pragmas,
+        rules,
         modules: std::iter::once(BUILTIN_MODULE.to_owned())
             .chain(modules)
             .map(|name| Module {
@@ -61,7 +64,9 @@ pub(crate) fn build(
                 let Some(definition) = definitions.get(index) else {
                     continue;
                 };
-                features.add(definition, diagnostics);
+                if rules > Rules::V7_2 {
+                    features.add(definition, diagnostics);
+                }
                 let entity = declarations.define(definition, diagnostics);
                 if let (Some(entity), Some(doc)) = (entity, doc) {
                     schema.docs.push(DocRef::Definition(entity));

@@ -11,13 +11,20 @@ use std::collections::HashMap;
 
 use crate::diag::DefinitionKind;
 use crate::load::Pragmas;
+use crate::rules::Rules;
 use crate::source::Span;
 
 mod access;
 pub(crate) mod build;
+mod cases;
 pub(crate) mod check;
+mod cond;
+mod doc;
 
+pub use cases::Case;
 pub use check::CheckedSchema;
+pub use cond::Cond;
+pub use doc::{Doc, DocArg, DocSection, FreeFormDoc};
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident,)*) => {$(
@@ -81,15 +88,6 @@ pub enum DocRef {
     Definition(Entity),
     /// A free-form block: the index into its module's.
     FreeForm(ModuleId, usize),
-}
-
-/// A documentation block that belongs to no definition.
-#[derive(Clone, Debug)]
-pub struct FreeFormDoc {
-    /// The text, without the comment markers.
-    pub text: String,
-    /// Where the block begins.
-    pub span: Span,
 }
 
 /// What every definition has, whatever its kind.
@@ -316,56 +314,6 @@ pub struct Feature {
     pub cond: Option<Cond>,
 }
 
-/// A condition on configuration symbols.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cond {
-    /// The symbol is defined.
-    Symbol(String),
-    /// Not this.
-    Not(Box<Cond>),
-    /// All of these.
-    All(Vec<Cond>),
-    /// Any of these.
-    Any(Vec<Cond>),
-}
-
-/// The documentation of a definition, cut into its parts.
-#[derive(Clone, Debug, Default)]
-pub struct Doc {
-    /// What stands before the first section.
-    pub body: String,
-    /// The members, arguments or values described, in documentation order.
-    pub members: Vec<DocArg>,
-    /// The features described, in documentation order.
-    pub features: Vec<DocArg>,
-    /// `Returns`, `Errors`, `Since`, `TODO`, ..., with plain text between
-    /// sections under an empty tag, in order.
-    pub sections: Vec<DocSection>,
-}
-
-/// The description of one member or feature.
-#[derive(Clone, Debug)]
-pub struct DocArg {
-    /// Which one.
-    pub name: String,
-    /// The text, with the indentation of the comment removed.
-    pub text: String,
-    /// Where the description begins; `None` if the block leaves the member
-    /// out.
-    pub span: Option<Span>,
-}
-
-/// A section of a documentation block.
-#[derive(Clone, Debug)]
-pub struct DocSection {
-    /// `Returns`, `Errors`, `Since`, ...; empty for plain text.
-    pub tag: String,
-    /// The text, with the indentation of the comment removed.
-    pub text: String,
-    /// Where the section begins.
-    pub span: Span,
-}
-
 /// A schema whose names are all resolved, but whose rules are not yet known
 /// to hold.
 #[derive(Clone, Debug, Default)]
@@ -380,6 +328,8 @@ pub struct Schema {
     /// All documentation blocks in the order in which they were read.
     pub(crate) docs: Vec<DocRef>,
     pub(crate) pragmas: Pragmas,
+    /// Whose rules the schema has to follow.
+    pub(crate) rules: Rules,
     /// The definitions as they are written, for messages.
     pub(crate) written: Vec<Written>,
     /// For every type the definition that it stems from, an index into

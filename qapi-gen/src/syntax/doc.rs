@@ -6,36 +6,24 @@
 use super::Seen;
 use super::lexer::{Token, is_space};
 use super::parser::{Parser, Reported};
-use crate::diag::{Diagnostics, MarkupAdvice, Problem, Site};
-use crate::rules::Rules;
+use crate::diag::{Diagnostics, Problem, Severity, Site};
+use crate::rules::{Rules, Style};
 use crate::source::Span;
 
 mod block;
 mod format;
+mod markup;
+mod old;
 
 use block::Section;
 pub(crate) use block::{DocBlock, SectionKind};
 use format::{Fault, Format};
+use markup::{advice, described, indentation, tagged};
+use old::OldLines;
 
-/// The name and the rest of a line that begins `@name:`.
-fn described(line: &str) -> Option<(&str, &str)> {
-    let (name, rest) = line.strip_prefix('@')?.split_once(':')?;
-    Some((name, rest.trim_start_matches(' ')))
-}
-
-/// The tag and the rest of a line that begins `Tag:`, but not `Tag::`, which
-/// is reStructuredText.
-fn tagged(line: &str) -> Option<(&str, &str)> {
-    const TAGS: [&str; 8] = [
-        "Returns", "Errors", "Since", "Notes", "Note", "Examples", "Example", "TODO",
-    ];
-    let (tag, rest) = line.split_once(':')?;
-    let known = TAGS.contains(&tag) && !rest.starts_with(':');
-    known.then(|| (tag, rest.trim_start_matches(' ')))
-}
-
-fn indentation(line: &str) -> usize {
-    line.chars().take_while(|&c| is_space(c)).count()
+/// Whether a line goes on with text and begins nothing.
+fn is_text(line: &str) -> bool {
+    !line.is_empty() && line != "Features:" && described(line).is_none() && tagged(line).is_none()
 }
 
 /// Reads the lines of a block.
@@ -69,7 +57,7 @@ impl<'s> Lines<'_, 's> {
             };
             let line = line.trim_end_matches(is_space);
             if let Err(fault) = self.format.check(line) {
-                return self.reject_line(fault);
+                self.reject_line(fault)?;
             }
             Some(line)
         };
@@ -80,10 +68,21 @@ impl<'s> Lines<'_, 's> {
         Err(self.parser.fail(problem, self.diagnostics))
     }
 
+    /// Reports a fault of style. If this is only a warning, the block goes on,
+    /// and what is at fault is read for what it must mean.
+    fn fault(&mut self, problem: Problem) -> Result<(), Reported> {
+        let site = Site::exact(self.parser.span);
+        match self.diagnostics.report_at(problem, Some(site)) {
+            Severity::Warning => Ok(()),
+            Severity::Error => Err(Reported),
+        }
+    }
+
     fn reject_line(&mut self, fault: Fault) -> Result<(), Reported> {
         let Fault::SingleSpace(column) = fault else {
-            return self.fail(Problem::DocLineTooLong);
+            return self.fault(Problem::DocLineTooLong);
         };
+        let span = self.parser.span;
         let source = self.parser.source;
         let line = source.line_start(self.parser.span.start) as usize;
         let text = source.text().get(line..).unwrap_or_default();
@@ -92,7 +91,9 @@ impl<'s> Lines<'_, 's> {
         let offset = text.char_indices().nth(column + 2);
         let at = line + offset.map_or(0, |(offset, _)| offset);
         self.parser.span = self.parser.place(at, at);
-        self.fail(Problem::DocSingleSpace)
+        let rejected = self.fault(Problem::DocSingleSpace);
+        self.parser.span = span;
+        rejected
     }
 
     /// Reports a problem of which QEMU tells only the line; the block goes on.
@@ -110,6 +111,9 @@ impl<'s> Lines<'_, 's> {
     /// The rest of a section, whose lines are indented as its first one is.
     fn indented(&mut self, doc: &mut DocBlock<'s>) -> Result<(), Reported> {
         self.advance()?;
+        if self.is_older_section(doc) {
+            return self.older_section(doc);
+        }
         while self.line == Some("") {
             doc.append("");
             self.advance()?;
@@ -117,7 +121,7 @@ impl<'s> Lines<'_, 's> {
         let Some(first) = self.line else {
             return Ok(());
         };
-        let expected = indentation(first);
+        let mut expected = indentation(first);
         if expected == 0 {
             return Ok(());
         }
@@ -134,14 +138,55 @@ impl<'s> Lines<'_, 's> {
             if !line.is_empty() && indentation(line) < expected {
                 // Only a section's second line is refused for this, which is
                 // all that QEMU's generator refuses.
-                if second {
-                    return self.fail(Problem::DocDeIndent { expected });
+                if !second {
+                    return Ok(());
                 }
-                return Ok(());
+                self.fault(Problem::DocDeIndent { expected })?;
+                expected = indentation(line);
+                if expected == 0 {
+                    return Ok(());
+                }
             }
             doc.append(line);
             second = false;
         }
+    }
+
+    /// Whether the section that begins here goes on as sections did once: with
+    /// lines that are not indented, since its first line has no text.
+    fn is_older_section(&self, doc: &DocBlock<'s>) -> bool {
+        let (Style::Warn, Some(line), Some(section)) =
+            (self.diagnostics.style(), self.line, doc.sections.last())
+        else {
+            return false;
+        };
+        let is_older = matches!(section.kind, SectionKind::Older(_));
+        section.text.is_empty() && (is_older || indentation(line) == 0 && is_text(line))
+    }
+
+    /// The rest of such a section: all up to the next one, but the
+    /// description of a member or a feature ends with its paragraph.
+    fn older_section(&mut self, doc: &mut DocBlock<'s>) -> Result<(), Reported> {
+        let Some((kind, span)) = doc.sections.last().map(|last| (last.kind, last.span)) else {
+            return Ok(());
+        };
+        if !matches!(kind, SectionKind::Older(_)) {
+            self.complain(Problem::DocEmptySection(kind.tag()), span);
+        }
+        let is_paragraph = matches!(kind, SectionKind::Member(_) | SectionKind::Feature(_));
+        while let Some(line) = self.line {
+            let ends = if line.is_empty() {
+                is_paragraph
+            } else {
+                !is_text(line)
+            };
+            if ends {
+                break;
+            }
+            doc.append(line);
+            self.advance()?;
+        }
+        Ok(())
     }
 
     fn paragraph(&mut self, doc: &mut DocBlock<'s>) -> Result<(), Reported> {
@@ -184,32 +229,30 @@ impl<'s> Lines<'_, 's> {
     fn features(&mut self, doc: &mut DocBlock<'s>) -> Result<(), Reported> {
         let is_feature = |section: &Section<'_>| matches!(section.kind, SectionKind::Feature(_));
         if doc.sections.iter().any(is_feature) {
-            return self.fail(Problem::DocDuplicateFeatures);
+            self.fault(Problem::DocDuplicateFeatures)?;
         }
         self.advance()?;
         self.skip_blank()?;
         if self.descriptions(doc, SectionKind::Feature)? {
             Ok(())
         } else {
-            self.fail(Problem::DocFeaturesExpected)
+            self.fault(Problem::DocFeaturesExpected)
         }
     }
 
-    fn section(&mut self, doc: &mut DocBlock<'s>, tag: &str, text: &str) -> Result<(), Reported> {
-        let obsolete = |advice| Problem::DocObsoleteSection {
-            tag: tag.to_owned(),
-            advice,
-        };
-        let kind = match tag {
-            "Returns" => SectionKind::Returns,
-            "Errors" => SectionKind::Errors,
-            "Since" => SectionKind::Since,
-            "TODO" => SectionKind::Todo,
-            "Note" | "Notes" => return self.fail(obsolete(MarkupAdvice::Note)),
-            _ => return self.fail(obsolete(MarkupAdvice::Example)),
-        };
+    fn section(
+        &mut self,
+        doc: &mut DocBlock<'s>,
+        kind: SectionKind<'static>,
+        text: &str,
+    ) -> Result<(), Reported> {
         let span = self.parser.span;
-        if kind != SectionKind::Todo && doc.section(kind).is_some() {
+        if let SectionKind::Older(tag) = kind {
+            self.fault(Problem::DocObsoleteSection {
+                tag: tag.to_owned(),
+                advice: advice(tag),
+            })?;
+        } else if kind != SectionKind::Todo && doc.section(kind).is_some() {
             self.complain(Problem::DocDuplicateSection(kind.tag()), span);
         }
         doc.begin(kind, span);
@@ -242,16 +285,17 @@ impl<'s> Lines<'_, 's> {
                 members_done = true;
             } else if let Some((name, _)) = described(line) {
                 if members_done {
-                    return self.fail(Problem::DocDescriptionAfterSection(name.to_owned()));
+                    self.fault(Problem::DocDescriptionAfterSection(name.to_owned()))?;
                 }
                 self.descriptions(&mut doc, SectionKind::Member)?;
                 members_done = true;
-            } else if let Some((tag, text)) = tagged(line) {
-                self.section(&mut doc, tag, text)?;
+            } else if let Some((kind, text)) = tagged(line) {
+                self.section(&mut doc, kind, text)?;
                 members_done = true;
-            } else if line.starts_with('=') && self.parser.rules == Rules::V10_0 {
-                return self.fail(Problem::DocHeadingInDefinition);
             } else {
+                if line.starts_with('=') && self.parser.rules == Rules::V10_0 {
+                    self.fault(Problem::DocHeadingInDefinition)?;
+                }
                 self.paragraph(&mut doc)?;
             }
         }
@@ -263,10 +307,10 @@ impl<'s> Lines<'_, 's> {
         let mut first = true;
         while let Some(line) = self.line {
             if let Some((name, _)) = described(line) {
-                return self.fail(Problem::DocDescriptionInFreeForm(name.to_owned()));
+                self.fault(Problem::DocDescriptionInFreeForm(name.to_owned()))?;
             }
             if line.starts_with('=') && !first && self.parser.rules == Rules::V10_0 {
-                return self.fail(Problem::DocHeadingNotFirst);
+                self.fault(Problem::DocHeadingNotFirst)?;
             }
             doc.append(line);
             self.advance()?;
@@ -292,15 +336,19 @@ impl<'s> Parser<'s> {
     /// The documentation block that comes next; `None` if it is wrong, which
     /// has been reported then.
     pub(crate) fn doc(&mut self, diagnostics: &mut Diagnostics) -> Option<DocBlock<'s>> {
-        let mut lines = Lines {
-            format: Format::new(self.rules),
-            parser: self,
-            diagnostics,
-            line: None,
-            open: true,
+        let is_old = self.rules == Rules::V7_2;
+        let (block, open) = if is_old {
+            OldLines::new(self, diagnostics).read()
+        } else {
+            let mut lines = Lines {
+                format: Format::new(self.rules),
+                parser: self,
+                diagnostics,
+                line: None,
+                open: true,
+            };
+            (lines.block(), lines.open)
         };
-        let block = lines.block();
-        let open = lines.open;
         let Ok(mut doc) = block else {
             if open {
                 self.lexer.leave_comment();
@@ -313,7 +361,8 @@ impl<'s> Parser<'s> {
         self.advance_to_item(diagnostics);
         for section in &mut doc.sections {
             section.trim();
-            if section.kind != SectionKind::Plain && section.text.is_empty() {
+            // The older rules have looked at this earlier.
+            if !is_old && section.kind != SectionKind::Plain && section.text.is_empty() {
                 let problem = Problem::DocEmptySection(section.kind.tag());
                 diagnostics.report_at(problem, Some(Site::line(section.span)));
             }

@@ -25,6 +25,19 @@ pub(crate) enum Next {
     End,
 }
 
+/// A problem with a token as the rules' release tells it: QEMU 7.2 shows what
+/// is no token only up to a double quote.
+fn in_words_of(rules: Rules, problem: Problem) -> Problem {
+    match problem {
+        Problem::Stray(text) if rules == Rules::V7_2 => {
+            let end = text.find('"').filter(|&end| end > 0);
+            let shown = end.and_then(|end| text.get(..end));
+            Problem::Stray(shown.unwrap_or(&text).to_owned())
+        }
+        problem => problem,
+    }
+}
+
 /// A problem has been reported; parsing goes on at the next expression.
 #[derive(Debug)]
 pub(super) struct Reported;
@@ -113,7 +126,10 @@ impl<'s> Parser<'s> {
                 self.token = token;
                 Ok(())
             }
-            Err(problem) => Err(self.fail(problem, diagnostics)),
+            Err(problem) => {
+                let problem = in_words_of(self.rules, problem);
+                Err(self.fail(problem, diagnostics))
+            }
         }
     }
 

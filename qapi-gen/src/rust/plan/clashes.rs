@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
+use super::commands::Arguments;
 use super::types::{AlternatePlan, EnumPlan, Head, StructPlan, UnionField, UnionPlan};
 use super::{ModulePlan, TypePlan};
 use crate::diag::{Diagnostics, Problem};
@@ -16,7 +17,6 @@ pub(super) fn report_root(modules: &[ModulePlan], diagnostics: &mut Diagnostics)
     let mut events = Names::default();
     // The root's own items.
     events.add("Unlisted", "events of newer peers", None, diagnostics);
-    names.add("mod_", "the root module", None, diagnostics);
     for module in modules {
         names.add(&module.ident, &module.file, None, diagnostics);
         for event in &module.events {
@@ -47,10 +47,21 @@ pub(super) fn report(module: &ModulePlan, diagnostics: &mut Diagnostics) {
     for command in &module.commands {
         requests.add(&command.request, &command.wire, command.span, diagnostics);
         methods.add(&command.method, &command.wire, command.span, diagnostics);
+        arguments(&command.arguments, command.span, diagnostics);
     }
     let mut events = Names::default();
     for event in &module.events {
         events.add(&event.ident, &event.wire, event.span, diagnostics);
+        arguments(&event.data, event.span, diagnostics);
+    }
+}
+
+fn arguments(arguments: &Arguments, span: Option<Span>, diagnostics: &mut Diagnostics) {
+    let mut names = Names::default();
+    if let Arguments::Inline { fields, .. } = arguments {
+        for field in fields {
+            names.add(&field.ident, &field.wire, span, diagnostics);
+        }
     }
 }
 

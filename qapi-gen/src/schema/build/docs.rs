@@ -31,7 +31,10 @@ pub(super) fn attach(schema: &mut Schema, entity: Entity, block: DocBlock<'_>) {
 }
 
 fn doc(block: DocBlock<'_>) -> Doc {
-    let mut doc = Doc::default();
+    let mut doc = Doc {
+        span: Some(block.span),
+        ..Doc::default()
+    };
     for (index, section) in block.sections.into_iter().enumerate() {
         let arg = |name: &str, text| DocArg {
             name: name.to_owned(),

@@ -9,6 +9,7 @@ use super::super::{Entity, Schema, TypeId, TypeKind};
 use super::describe;
 use super::step::{ARGUMENTS, Step};
 use crate::diag::{DefinitionKind, Diagnostics, Key, Problem};
+use crate::rules::Rules;
 
 /// Checks every command.
 pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
@@ -99,7 +100,7 @@ impl<'a> Arguments<'a> {
                 .flat_map(|owner| describe::members(schema, owner))
                 .any(|member| member.cond.is_some())
         });
-        if conditional {
+        if conditional && schema.rules > Rules::V7_2 {
             report(Problem::ConditionalNeedsBoxed(kind), (1, 0));
         }
     }

@@ -8,7 +8,9 @@ use std::collections::HashSet;
 use super::super::{Doc, DocArg, DocRef, Entity, Schema};
 use super::describe::{self, Part};
 use super::step::Step;
-use crate::diag::{Diagnostics, Problem, Role, Site};
+use crate::diag::{Diagnostics, Problem, Rank, Role, Site};
+use crate::rules::Rules;
+use crate::source::Span;
 
 /// Checks every documentation block.
 pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
@@ -28,10 +30,9 @@ fn block(schema: &Schema, entity: Entity, doc: &Doc, index: u32, diagnostics: &m
     if is_complete(doc, &parts) {
         return;
     }
-    let members_optional = schema
-        .pragmas
-        .documentation_exceptions
-        .contains(&common.name);
+    let old = schema.rules == Rules::V7_2;
+    let exceptions = &schema.pragmas.documentation_exceptions;
+    let members_optional = old || exceptions.contains(&common.name);
     let described = Described::new(doc);
     let mut members = HashSet::new();
     let mut features = HashSet::new();
@@ -56,8 +57,14 @@ fn block(schema: &Schema, entity: Entity, doc: &Doc, index: u32, diagnostics: &m
         let rank = Step::docs(entity).rank();
         diagnostics.report_ranked(Problem::Undocumented(role), site, rank);
     }
-    missing(&doc.members, &members, false, index, diagnostics);
-    missing(&doc.features, &features, true, index, diagnostics);
+    // QEMU 7.2 does this definition by definition, and tells the block.
+    let at = if old {
+        (doc.span, Step::docs(entity).rank())
+    } else {
+        (None, Step::after_all(index))
+    };
+    missing(&doc.members, &members, false, at, diagnostics);
+    missing(&doc.features, &features, true, at, diagnostics);
 }
 
 /// Whether a block describes everything, in order and nothing else, as most
@@ -97,23 +104,24 @@ impl<'a> Described<'a> {
     }
 }
 
-/// Reports what is described and does not exist.
+/// Reports what is described and does not exist: at the first description, or
+/// at the given place.
 fn missing(
     described: &[DocArg],
     existing: &HashSet<&str>,
     features: bool,
-    index: u32,
+    (span, rank): (Option<Span>, Rank),
     diagnostics: &mut Diagnostics,
 ) {
     let missing = |arg: &&DocArg| !existing.contains(arg.name.as_str());
     let mut missing = described.iter().filter(missing).peekable();
-    let Some(span) = missing.peek().and_then(|arg| arg.span) else {
+    let Some(first) = missing.peek().and_then(|arg| arg.span) else {
         return;
     };
     let names = missing.map(|arg| arg.name.clone()).collect();
     diagnostics.report_ranked(
         Problem::DocumentedMissing { features, names },
-        Some(Site::line(span)),
-        Step::after_all(index),
+        Some(Site::line(span.unwrap_or(first)).showing(Some(first))),
+        rank,
     );
 }

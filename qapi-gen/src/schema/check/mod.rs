@@ -51,9 +51,8 @@ pub(crate) fn check(schema: Schema, diagnostics: &mut Diagnostics) -> Option<Che
     for pass in PASSES {
         pass(&schema, diagnostics);
     }
-    if diagnostics.is_empty() {
-        return Some(CheckedSchema(schema));
+    if !diagnostics.is_empty() {
+        step::sort(&schema, diagnostics);
     }
-    step::sort(&schema, diagnostics);
-    None
+    (!diagnostics.has_errors()).then_some(CheckedSchema(schema))
 }

@@ -12,6 +12,7 @@ use super::super::{
 use super::describe::{self, c_name};
 use super::step::Step;
 use crate::diag::{Diagnostics, Problem, Role, Site};
+use crate::rules::Rules;
 use crate::source::Span;
 
 /// Checks every union.
@@ -62,6 +63,17 @@ impl<'a> Unions<'a, '_> {
         self.diagnostics.report_ranked(problem, site, step.rank());
     }
 
+    /// Whether a union's branch can have such a type; that it can be a union
+    /// is news since QEMU 7.2.
+    fn can_be_branch(&self, ty: TypeId) -> bool {
+        match &self.schema.ty(ty).kind {
+            TypeKind::Object(object) => {
+                object.branches.is_none() || self.schema.rules > Rules::V7_2
+            }
+            _ => false,
+        }
+    }
+
     fn union(&mut self, id: TypeId, object: &'a Object, branches: &'a Branches) {
         let base_is_struct = |base: TypeId| matches!(&self.schema.ty(base).kind, TypeKind::Object(base) if base.branches.is_none());
         let base = match object.base {
@@ -79,7 +91,7 @@ impl<'a> Unions<'a, '_> {
         }
         for (branch, segment) in branches.list.iter().zip(1u32..) {
             let unresolved = Some(branch.ty) == self.schema.unresolved;
-            if !unresolved && !matches!(self.schema.ty(branch.ty).kind, TypeKind::Object(_)) {
+            if !unresolved && !self.can_be_branch(branch.ty) {
                 let problem = Problem::CannotUse {
                     user: Role::Branch(branch.name.clone()),
                     ty: describe::type_name(self.schema, branch.ty),

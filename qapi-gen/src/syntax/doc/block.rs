@@ -34,6 +34,9 @@ pub(crate) enum SectionKind<'s> {
     Errors,
     Since,
     Todo,
+    /// A section that is written otherwise since QEMU 9.1 or 10.0, by its tag:
+    /// a note or an example.
+    Older(&'static str),
 }
 
 impl SectionKind<'_> {
@@ -48,6 +51,7 @@ impl SectionKind<'_> {
             Self::Since => "Since",
             // QEMU's generator reads `TODO` and writes `Todo`.
             Self::Todo => "Todo",
+            Self::Older(tag) => tag,
         }
     }
 }

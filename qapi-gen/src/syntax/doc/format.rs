@@ -4,7 +4,7 @@
 //! one. It knows only as much of reStructuredText as tells where text that is
 //! shown as it stands, to which no rule applies, begins and ends.
 
-use super::indentation;
+use super::markup::indentation;
 use crate::rules::Rules;
 
 /// How long a line may be, its marker included.

@@ -1,13 +1,11 @@
-//! `cargo xtask bench`: what the runtime costs, as ratios.
+//! The sweep of all vCPUs' statistics: the provider against bare reads.
 //!
-//! In: vCPUs of this machine's KVM. Out: a table whose every row compares two ways to do the
-//! same, measured in turn in one run, because these figures mean nothing alone.
+//! In: vCPUs of this machine's KVM. Out: rows of a table.
 
 use std::hint::black_box;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use clap::Args;
 use kvm_ioctls::{Kvm, VcpuFd, VmFd};
 use qapi::stats::StatsTarget;
 use qapi::wire::Writer;
@@ -15,40 +13,19 @@ use stats_runtime::kvm::{Image, KvmProvider, raise_nofile_limit, record, vcpu_st
 use stats_runtime::provider::{Provider, StatsQuery, StatsSink};
 use stats_runtime::sink::JsonResults;
 
-use crate::tools::{Failure, cargo};
+use super::{quantile, spread, time};
+use crate::tools::Failure;
 
-#[derive(Debug, Args)]
-pub(crate) struct Arguments {
-    /// Numbers of vCPUs to measure with
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 64, 255])]
-    vcpus: Vec<u32>,
-    /// How many times the two sides take turns
-    #[arg(long, default_value_t = 31)]
-    rounds: usize,
-}
-
-/// How long each side runs in its turn.
-const TURN: Duration = Duration::from_millis(20);
-
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    if cfg!(debug_assertions) {
-        // A debug build measures nothing.
-        let given: Vec<String> = std::env::args().skip(1).collect();
-        let mut line = vec!["run", "--release", "--quiet", "--package", "xtask", "--"];
-        line.extend(given.iter().map(String::as_str));
-        return cargo(&line, &[]);
-    }
+/// Prints the table: a row for each number of vCPUs.
+pub(super) fn run(vcpus: &[u32], rounds: usize) -> Result<(), Failure> {
     println!("Sweep of all statistics of all vCPUs, which do not run.");
-    println!(
-        "Medians of {} turns; in brackets the quartiles of the ratio.\n",
-        arguments.rounds
-    );
+    println!("Medians of {rounds} turns; in brackets the quartiles of the ratio.\n");
     println!(
         "{:>6}  {:>12}  {:>12}  {:>22}  {:>12}  {:>22}",
         "vCPUs", "bare pread", "provider", "ratio", "to JSON", "ratio"
     );
-    for &vcpus in &arguments.vcpus {
-        let row = sweep(vcpus, arguments.rounds)?;
+    for &vcpus in vcpus {
+        let row = sweep(vcpus, rounds)?;
         println!(
             "{vcpus:>6}  {:>12}  {:>12}  {:>22}  {:>12}  {:>22}",
             time(row.bare_ns),
@@ -60,6 +37,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+/// How long each side runs in its turn.
+const TURN: Duration = Duration::from_millis(20);
 
 struct Row {
     bare_ns: f64,
@@ -217,29 +197,4 @@ fn turn(mut work: impl FnMut() -> bool) -> Option<f64> {
         count += 8;
     }
     Some(begin.elapsed().as_secs_f64() * 1e9 / f64::from(count))
-}
-
-fn quantile(values: &mut [f64], at: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "an index within the values"
-    )]
-    let index = (values.len().saturating_sub(1) as f64 * at).round() as usize;
-    values.get(index).copied().unwrap_or(f64::NAN)
-}
-
-fn spread(mut ratios: Vec<f64>) -> String {
-    let [low, median, high] = [0.25, 0.5, 0.75].map(|at| quantile(&mut ratios, at));
-    format!("{median:.2} [{low:.2}, {high:.2}]")
-}
-
-fn time(ns: f64) -> String {
-    if ns < 10_000.0 {
-        format!("{ns:.0} ns")
-    } else {
-        format!("{:.1} us", ns / 1000.0)
-    }
 }

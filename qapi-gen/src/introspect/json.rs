@@ -1,0 +1,116 @@
+//! JSON text.
+//!
+//! In: objects, arrays and strings, begun and ended in order. Out: text with
+//! every comma in its place. It does not know what is told.
+
+/// A place in JSON text.
+#[derive(Debug)]
+pub(super) struct Mark(usize);
+
+/// JSON text that grows.
+#[derive(Debug, Default)]
+pub(super) struct Json {
+    text: String,
+}
+
+impl Json {
+    /// Begins an object, as an element of an array or the value of a key.
+    pub(super) fn begin_object(&mut self) {
+        self.separate();
+        self.text.push('{');
+    }
+
+    /// Ends an object.
+    pub(super) fn end_object(&mut self) {
+        self.text.push('}');
+    }
+
+    /// Begins an array, as an element of an array or the value of a key.
+    pub(super) fn begin_array(&mut self) {
+        self.separate();
+        self.text.push('[');
+    }
+
+    /// Ends an array.
+    pub(super) fn end_array(&mut self) {
+        self.text.push(']');
+    }
+
+    /// Adds a key, whose value comes next.
+    pub(super) fn key(&mut self, key: &str) {
+        self.string(key);
+        self.text.push(':');
+    }
+
+    /// Adds a string.
+    pub(super) fn string(&mut self, value: &str) {
+        self.separate();
+        self.text.push('"');
+        for c in value.chars() {
+            match c {
+                '"' | '\\' => self.text.extend(['\\', c]),
+                ' '..='~' => self.text.push(c),
+                // No name in a schema has these, but a text that is no JSON
+                // would be worse than a long one.
+                _ => {
+                    for unit in c.encode_utf16(&mut [0; 2]) {
+                        self.text.push_str(&format!("\\u{unit:04x}"));
+                    }
+                }
+            }
+        }
+        self.text.push('"');
+    }
+
+    /// Adds a key and a string.
+    pub(super) fn member(&mut self, key: &str, value: &str) {
+        self.key(key);
+        self.string(value);
+    }
+
+    /// Adds a word: `null`, `true` or `false`.
+    pub(super) fn word(&mut self, word: &str) {
+        self.separate();
+        self.text.push_str(word);
+    }
+
+    /// Begins another line, for the next element of an array.
+    pub(super) fn begin_line(&mut self) {
+        self.separate();
+        self.text.push('\n');
+    }
+
+    /// Ends the last line of an array, if it has any.
+    pub(super) fn end_lines(&mut self) {
+        if !self.is_separated() {
+            self.text.push('\n');
+        }
+    }
+
+    /// How much there is so far.
+    pub(super) fn mark(&self) -> Mark {
+        Mark(self.text.len())
+    }
+
+    /// Takes back all that came after a mark.
+    pub(super) fn take_back(&mut self, mark: &Mark) {
+        self.text.truncate(mark.0);
+    }
+
+    /// All of it.
+    pub(super) fn finish(mut self) -> String {
+        self.text.push('\n');
+        self.text
+    }
+
+    fn separate(&mut self) {
+        if !self.is_separated() {
+            self.text.push(',');
+        }
+    }
+
+    /// Whether what comes next needs no comma before it.
+    fn is_separated(&self) -> bool {
+        self.text.is_empty() || self.text.ends_with(['[', '{', ':', ',', '\n'])
+    }
+}

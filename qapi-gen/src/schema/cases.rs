@@ -1,0 +1,48 @@
+//! What the values of a union's discriminator stand for.
+//!
+//! In: a union's branches. Out: one case for every value, also for those that
+//! the schema leaves out. It adds nothing to the schema.
+
+use std::collections::HashSet;
+
+use super::{Branches, Cond, Schema, TypeId, TypeKind};
+
+/// A value of a discriminator, and what it stands for.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The value.
+    pub name: &'a str,
+    /// The object type whose members come with it.
+    pub ty: TypeId,
+    /// The condition under which it exists.
+    pub cond: Option<&'a Cond>,
+}
+
+impl Schema {
+    /// The cases of a union: the branches that the schema gives, in schema
+    /// order, then the empty object for each other value of the discriminator,
+    /// under the condition of the value.
+    #[must_use]
+    pub fn cases<'a>(&'a self, branches: &'a Branches) -> Vec<Case<'a>> {
+        let given = branches.list.iter().map(|branch| Case {
+            name: &branch.name,
+            ty: branch.ty,
+            cond: branch.cond.as_ref(),
+        });
+        let names: HashSet<&str> = given.clone().map(|case| case.name).collect();
+        let values = match &self.ty(branches.tag_type).kind {
+            TypeKind::Enum(tag) => tag.values.as_slice(),
+            _ => &[],
+        };
+        let empty = self.predefined("q_empty");
+        let absent = values
+            .iter()
+            .filter(|value| !names.contains(value.name.as_str()))
+            .map(|value| Case {
+                name: &value.name,
+                ty: empty,
+                cond: value.cond.as_ref(),
+            });
+        given.chain(absent).collect()
+    }
+}

@@ -1,0 +1,121 @@
+//! What a schema is, told in full: its canonical text and its introspection.
+//!
+//! `NAME.out` in `tests/cases/schema` is the canonical text of `NAME.json`,
+//! `NAME.masked` and `NAME.unmasked` are its introspection. `UPDATE_GOLDEN=1`
+//! rewrites those that exist; an empty file is enough to ask for one.
+
+#![expect(clippy::unwrap_used, reason = "tests may stop at the first surprise")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use qapi_gen::schema::CheckedSchema;
+use qapi_gen::{FsLoader, Introspection, MemoryLoader, check, dump};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases/schema")
+}
+
+/// Compares every golden of one kind with what is told now.
+fn compare(extension: &str, tell: impl Fn(&CheckedSchema) -> String) {
+    let update = env::var_os("UPDATE_GOLDEN").is_some();
+    let mut goldens: Vec<PathBuf> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|actual| actual == extension))
+        .collect();
+    goldens.sort();
+    assert!(!goldens.is_empty());
+    let mut failures = Vec::new();
+    for golden in goldens {
+        let outcome = check(golden.with_extension("json"), &FsLoader);
+        let actual = tell(&outcome.schema.unwrap());
+        if update {
+            fs::write(&golden, &actual).unwrap();
+        }
+        let expected = fs::read_to_string(&golden).unwrap();
+        if actual != expected {
+            failures.push(format!(
+                "{}:\n--- expected\n{expected}--- actual\n{actual}",
+                golden.display()
+            ));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn the_canonical_text_is_as_expected() {
+    compare("out", dump);
+}
+
+#[test]
+fn the_masked_introspection_is_as_expected() {
+    let masked = Introspection::default();
+    compare("masked", |schema| masked.json(schema));
+}
+
+#[test]
+fn the_unmasked_introspection_is_as_expected() {
+    let unmasked = Introspection {
+        unmask: true,
+        ..Introspection::default()
+    };
+    compare("unmasked", |schema| unmasked.json(schema));
+}
+
+/// What is told of a schema when these symbols are defined.
+fn configured(schema: &str, symbols: &[&str]) -> String {
+    let loader = MemoryLoader::from_iter([("a.json", schema)]);
+    let introspection = Introspection {
+        unmask: false,
+        config: Some(
+            symbols
+                .iter()
+                .map(ToString::to_string)
+                .collect::<BTreeSet<_>>(),
+        ),
+    };
+    introspection.json(&check("a.json", &loader).schema.unwrap())
+}
+
+#[test]
+fn what_a_configuration_lacks_is_left_out_but_counted() {
+    let schema = "
+        { 'command': 'first', 'data': { 'm': 'First' }, 'if': 'A' }
+        { 'struct': 'First', 'data': {}, 'if': 'A' }
+        { 'command': 'second', 'data': 'Second', 'boxed': true,
+          'features': [ { 'name': 'f', 'if': { 'all': [ 'A', 'B' ] } } ] }
+        { 'struct': 'Second', 'data': { 'm': { 'type': 'bool', 'if': { 'not': 'B' } } } }";
+    assert_eq!(
+        configured(schema, &["B"]),
+        r#"[
+{"name":"second","meta-type":"command","arg-type":"2","ret-type":"1","features":[]},
+{"name":"1","meta-type":"object","members":[]},
+{"name":"2","meta-type":"object","members":[]},
+{"name":"bool","meta-type":"builtin","json-type":"boolean"}
+]
+"#
+    );
+    assert_eq!(
+        configured(schema, &["A"]),
+        r#"[
+{"name":"first","meta-type":"command","arg-type":"0","ret-type":"1"},
+{"name":"second","meta-type":"command","arg-type":"2","ret-type":"1","features":[]},
+{"name":"0","meta-type":"object","members":[{"name":"m","type":"3"}]},
+{"name":"1","meta-type":"object","members":[]},
+{"name":"2","meta-type":"object","members":[{"name":"m","type":"bool"}]},
+{"name":"3","meta-type":"object","members":[]},
+{"name":"bool","meta-type":"builtin","json-type":"boolean"}
+]
+"#
+    );
+}
+
+#[test]
+fn a_schema_without_commands_tells_nothing() {
+    assert_eq!(configured("", &[]), "[]\n");
+    let only = "{ 'event': 'E', 'if': 'X' } { 'event': 'F', 'if': 'Y' }";
+    assert_eq!(configured(only, &["Y"]).lines().count(), 4);
+}

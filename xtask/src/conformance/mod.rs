@@ -1,0 +1,295 @@
+//! `cargo xtask conformance QEMU_SRC`: what we say of schemas against what a
+//! QEMU tree's own generator says.
+//!
+//! In: a QEMU source tree, Python 3. Out: a table, and every difference. The
+//! tree's schemas and tests are read where they are and never copied.
+
+mod mutate;
+mod oracle;
+mod subject;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use qapi_gen::Rules;
+
+use crate::tools::Failure;
+use mutate::Mutator;
+use oracle::{Oracle, Verdict};
+use subject::Subject;
+
+/// Compare the schema compiler with a QEMU tree's own
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// A QEMU source tree
+    #[arg(value_name = "QEMU_SRC")]
+    source: PathBuf,
+    /// How many mutated schemas to compare, besides the tree's own
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    mutations: usize,
+    /// Where the mutations begin
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// How many differences of a kind to print
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    show: usize,
+}
+
+/// The schemas that QEMU itself is built from.
+const REAL_SCHEMAS: [&str; 3] = [
+    "qapi/qapi-schema.json",
+    "qga/qapi-schema.json",
+    "storage-daemon/qapi/qapi-schema.json",
+];
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let source = fs::canonicalize(&arguments.source)
+        .map_err(|error| format!("{}: {error}", arguments.source.display()))?;
+    let (version, rules) = rules(&source)?;
+    println!("QEMU {version}, rules {rules:?}\n");
+    let tests = source.join("tests/qapi-schema");
+    let mut table = Table::new(arguments.show);
+    corpus(&tests, rules, &mut table)?;
+    for schema in REAL_SCHEMAS {
+        if source.join(schema).exists() {
+            compare_whole(&source, schema, rules, &mut table)?;
+        }
+    }
+    if arguments.mutations > 0 {
+        mutations(&source, rules, arguments, &mut table)?;
+    }
+    table.finish()
+}
+
+/// The rules of the tree's release.
+pub(crate) fn rules(source: &Path) -> Result<(String, Rules), Failure> {
+    let version = fs::read_to_string(source.join("VERSION"))
+        .map_err(|error| format!("{}: no QEMU tree: VERSION: {error}", source.display()))?;
+    let version = version.trim().to_owned();
+    let mut numbers = version
+        .split('.')
+        .map(|part| part.parse::<u32>().unwrap_or(0));
+    let release = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    let rules = match release {
+        (..8, _) => Rules::V7_2,
+        (..10, _) | (10, ..2) => Rules::V10_0,
+        _ => Rules::V10_2,
+    };
+    Ok((version, rules))
+}
+
+/// The tree's own tests: each input that it runs, against what it is to print.
+fn corpus(tests: &Path, rules: Rules, table: &mut Table) -> Result<(), Failure> {
+    let entries = fs::read_dir(tests).map_err(|error| format!("{}: {error}", tests.display()))?;
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(".err").map(str::to_owned))
+        .collect();
+    names.sort();
+    // What is not listed there is not maintained.
+    let listed = fs::read_to_string(tests.join("meson.build")).unwrap_or_default();
+    for name in names {
+        let input = format!("{name}.json");
+        if !listed.contains(&format!("'{input}'")) {
+            table.count("corpus: not run by QEMU itself");
+            continue;
+        }
+        let subject = Subject::check(tests, &input, rules);
+        let read = |ending: &str| {
+            fs::read_to_string(tests.join(format!("{name}.{ending}"))).unwrap_or_default()
+        };
+        // One case is about an input that is not there; packages lack others.
+        if !tests.join(&input).exists() && !read("err").contains("can't read schema file") {
+            table.count("corpus: input missing");
+            continue;
+        }
+        table.compare(
+            "corpus: first error",
+            &name,
+            &subject.error_text(),
+            &read("err"),
+        );
+        if subject.is_accepted() {
+            table.compare("corpus: dump", &name, &subject.dump(), &read("out"));
+        }
+    }
+    Ok(())
+}
+
+/// A real schema: accepted, and dumped and introspected as the tree does.
+fn compare_whole(
+    source: &Path,
+    schema: &str,
+    rules: Rules,
+    table: &mut Table,
+) -> Result<(), Failure> {
+    let subject = Subject::check(source, schema, rules);
+    let verdicts = Oracle::start(source, source, true)?.ask([schema])?;
+    for verdict in verdicts {
+        table.compare(
+            "schemas: error",
+            schema,
+            &subject.first_error(),
+            &verdict.first_error(),
+        );
+        if let (true, Some(whole)) = (subject.is_accepted(), verdict.whole) {
+            table.compare("schemas: dump", schema, &subject.dump(), &whole.dump);
+            table.compare(
+                "schemas: introspection",
+                schema,
+                &subject.introspection(false),
+                &whole.masked,
+            );
+            table.compare(
+                "schemas: introspection, unmasked",
+                schema,
+                &subject.introspection(true),
+                &whole.unmasked,
+            );
+        }
+    }
+    Ok(())
+}
+
+/// How many mutated schemas are asked about at once.
+const BATCH: usize = 500;
+
+/// Mutated schemas: acceptance and the first error have to be the same.
+fn mutations(
+    source: &Path,
+    rules: Rules,
+    arguments: &Arguments,
+    table: &mut Table,
+) -> Result<(), Failure> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let mut mutator = Mutator::new(source, &REAL_SCHEMAS, arguments.seed)?;
+    let mut oracle = Oracle::start(source, folder.path(), false)?;
+    let mut done = 0;
+    while done < arguments.mutations {
+        let count = BATCH.min(arguments.mutations - done);
+        let names: Vec<String> = (done..done + count).map(|n| format!("m{n}.json")).collect();
+        for name in &names {
+            fs::write(folder.path().join(name), mutator.next())
+                .map_err(|error| error.to_string())?;
+        }
+        let verdicts = oracle.ask(names.iter().map(String::as_str))?;
+        for (name, verdict) in names.iter().zip(verdicts) {
+            compare_mutation(folder.path(), name, rules, &verdict, table);
+            let _ = fs::remove_file(folder.path().join(name));
+        }
+        done += count;
+    }
+    Ok(())
+}
+
+fn compare_mutation(folder: &Path, name: &str, rules: Rules, verdict: &Verdict, table: &mut Table) {
+    if verdict.crash.is_some() {
+        table.count("mutations on which QEMU's generator crashes");
+        return;
+    }
+    let subject = Subject::check(folder, name, rules);
+    let kind = if verdict.error.is_some() {
+        "mutations: refused"
+    } else {
+        "mutations: accepted"
+    };
+    if !table.compare(kind, name, &subject.first_error(), &verdict.first_error()) {
+        let text = fs::read_to_string(folder.join(name)).unwrap_or_default();
+        table.show(&text);
+    }
+}
+
+/// What has been compared.
+struct Table {
+    rows: Vec<Row>,
+    show: usize,
+}
+
+struct Row {
+    kind: &'static str,
+    same: usize,
+    different: usize,
+}
+
+impl Table {
+    fn new(show: usize) -> Self {
+        Self {
+            rows: Vec::new(),
+            show,
+        }
+    }
+
+    fn row(&mut self, kind: &'static str) -> Option<&mut Row> {
+        if !self.rows.iter().any(|row| row.kind == kind) {
+            self.rows.push(Row {
+                kind,
+                same: 0,
+                different: 0,
+            });
+        }
+        self.rows.iter_mut().find(|row| row.kind == kind)
+    }
+
+    fn count(&mut self, kind: &'static str) {
+        if let Some(row) = self.row(kind) {
+            row.same += 1;
+        }
+    }
+
+    /// Counts a comparison, and prints what differs; true if nothing does or
+    /// enough has been printed.
+    fn compare(&mut self, kind: &'static str, name: &str, ours: &str, theirs: &str) -> bool {
+        let show = self.show;
+        let Some(row) = self.row(kind) else {
+            return true;
+        };
+        if ours == theirs {
+            row.same += 1;
+            return true;
+        }
+        row.different += 1;
+        if row.different > show {
+            return true;
+        }
+        println!(
+            "{kind}: {name}\n  ours:   {}\n  theirs: {}",
+            excerpt(ours, theirs),
+            excerpt(theirs, ours)
+        );
+        false
+    }
+
+    fn show(&self, text: &str) {
+        println!(
+            "  schema: {}",
+            text.trim_end().replace('\n', "\n          ")
+        );
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        println!("\n{:<48} {:>8} {:>10}", "", "equal", "different");
+        for row in &self.rows {
+            println!("{:<48} {:>8} {:>10}", row.kind, row.same, row.different);
+        }
+        let different: usize = self.rows.iter().map(|row| row.different).sum();
+        if different == 0 {
+            Ok(())
+        } else {
+            Err(format!("{different} differences"))
+        }
+    }
+}
+
+/// The part of a text around where it begins to differ from another.
+fn excerpt(text: &str, other: &str) -> String {
+    const CHARACTERS: usize = 300;
+    let same = text
+        .chars()
+        .zip(other.chars())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let from = same.saturating_sub(CHARACTERS / 3);
+    let part: String = text.chars().skip(from).take(CHARACTERS).collect();
+    format!("{}{part:?}", if from > 0 { "..." } else { "" })
+}
