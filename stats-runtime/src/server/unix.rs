@@ -28,6 +28,12 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(1);
 /// How often it looks whether they have.
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(2);
 
+/// How often a socket file is asked whether anybody listens.
+const STALE_TRIES: u32 = 3;
+
+/// How long it is given in between.
+const STALE_INTERVAL: Duration = Duration::from_millis(20);
+
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 128;
 
@@ -59,12 +65,22 @@ pub fn bind_private(path: &Path) -> io::Result<UnixListener> {
     Ok(UnixListener::from(socket))
 }
 
+/// Whether a socket file is there to which nobody listens. One that has just
+/// been bound is listened to a moment later, so it is asked more than once.
 fn is_stale(path: &Path) -> bool {
     let is_socket =
         std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
-    is_socket
-        && UnixStream::connect(path)
+    let refuses = || {
+        UnixStream::connect(path)
             .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    };
+    is_socket
+        && (0..STALE_TRIES).all(|number| {
+            if number > 0 {
+                thread::sleep(STALE_INTERVAL);
+            }
+            refuses()
+        })
 }
 
 /// A running server. Dropping it stops it.
