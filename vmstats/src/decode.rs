@@ -16,6 +16,9 @@ use crate::failure::Failure;
 use crate::printable::printable;
 use crate::replay::open_file;
 
+/// How much that is odd about a file is told of in full.
+const WARNINGS_MAX: usize = 10;
+
 /// Runs `vmstats decode`.
 ///
 /// # Errors
@@ -38,9 +41,16 @@ pub fn run(arguments: &Decode, out: &mut dyn Write) -> Result<(), Failure> {
     let image = Image::read(&bytes).map_err(|error| explain(&error))?;
     // What the kernel's own test of such files would find: odd, but no reason
     // to refuse what a kernel wrote.
-    for warning in warnings(&bytes).unwrap_or_default() {
+    let warnings = warnings(&bytes).unwrap_or_default();
+    for warning in warnings.iter().take(WARNINGS_MAX) {
         let line = format!("{name}: {warning}");
         eprintln!("vmstats: warning: {}", printable(&line));
+    }
+    if warnings.len() > WARNINGS_MAX {
+        eprintln!(
+            "vmstats: warning: and {} more like these",
+            warnings.len() - WARNINGS_MAX
+        );
     }
     let registry = registry(image, arguments.target.into(), arguments.qom_path.clone());
     let filter = StatsFilter {

@@ -169,7 +169,7 @@ pub enum LayoutError {
         /// Bytes there are.
         actual: usize,
     },
-    /// More descriptors than [`NUM_DESC_MAX`].
+    /// No descriptors, or more than [`NUM_DESC_MAX`].
     NumDesc {
         /// What the header says.
         value: u32,
@@ -225,7 +225,7 @@ impl fmt::Display for LayoutError {
             Self::NumDesc { value } => {
                 write!(
                     f,
-                    "header field num_desc is {value}, more than {NUM_DESC_MAX}"
+                    "header field num_desc is {value}, not within 1 and {NUM_DESC_MAX}"
                 )
             }
             Self::NameSize { value } => {

@@ -74,13 +74,13 @@ impl Header {
             desc_offset: next()?,
             data_offset: next()?,
         };
-        if header.num_desc > NUM_DESC_MAX {
+        // A file that describes nothing was not written by a kernel.
+        if !(1..=NUM_DESC_MAX).contains(&header.num_desc) {
             return Err(LayoutError::NumDesc {
                 value: header.num_desc,
             });
         }
-        // Without descriptors there is no name whose size could be wrong.
-        if header.name_size > NAME_SIZE_MAX || (header.name_size == 0 && header.num_desc != 0) {
+        if !(1..=NAME_SIZE_MAX).contains(&header.name_size) {
             return Err(LayoutError::NameSize {
                 value: header.name_size,
             });

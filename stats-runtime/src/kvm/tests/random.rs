@@ -56,7 +56,7 @@ fn drawn() -> impl Strategy<Value = Drawn> {
 /// Statistics, and a file of them with blocks and values shuffled.
 fn file() -> impl Strategy<Value = (Vec<Drawn>, Vec<u8>)> {
     let order = Just([Block::Id, Block::Descriptors, Block::Data]).prop_shuffle();
-    let stats = vec((drawn(), 0_u32..20), 0..20).prop_map(|stats| {
+    let stats = vec((drawn(), 0_u32..20), 1..20).prop_map(|stats| {
         let places: Vec<usize> = (0..stats.len()).collect();
         (stats, places)
     });
