@@ -18,7 +18,7 @@ mod loader;
 mod path;
 mod pragma;
 
-pub use loader::{FsLoader, Loader, MemoryLoader};
+pub use loader::{FolderLoader, FsLoader, Loader, MemoryLoader};
 pub(crate) use pragma::Pragmas;
 
 /// How many bytes a schema may have, all files together; more is no schema

@@ -14,28 +14,15 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::{env, fs, io};
+use std::{env, fs};
 
 use qapi_gen::diag::{Diagnostic, Problem};
 use qapi_gen::schema::DocArg;
 use qapi_gen::source::Sources;
 use qapi_gen::{
-    CheckOptions, FsLoader, Loader, MemoryLoader, Options, Rules, Style, check, check_with,
+    CheckOptions, FolderLoader, Loader, MemoryLoader, Options, Rules, Style, check, check_with,
     generate,
 };
-
-/// Reads files of one folder, so that messages name them without it.
-struct Folder(PathBuf);
-
-impl Loader for Folder {
-    fn read(&self, path: &str, bytes_max: usize) -> io::Result<Vec<u8>> {
-        FsLoader.read(&self.0.join(path).to_string_lossy(), bytes_max)
-    }
-
-    fn current_folder(&self) -> String {
-        "/".to_owned()
-    }
-}
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases/schema")
@@ -106,7 +93,7 @@ fn every_case_is_reported_as_expected() {
     let mut failures = Vec::new();
     for case in cases() {
         let expected = folder().join(&case).with_extension("err");
-        let actual = diagnostics(&format!("{case}.json"), &Folder(folder()));
+        let actual = diagnostics(&format!("{case}.json"), &FolderLoader::new(folder()));
         if update {
             fs::write(&expected, &actual).unwrap();
         }
@@ -143,7 +130,7 @@ fn every_kind_of_problem_has_a_case() {
         }
     };
     for case in cases() {
-        found(report(&format!("{case}.json"), &Folder(folder())).1);
+        found(report(&format!("{case}.json"), &FolderLoader::new(folder())).1);
     }
     found(report("a.json", &many_bases(true)).1);
     assert!(missing.is_empty(), "no case triggers {missing:?}");
@@ -280,7 +267,7 @@ fn files_are_listed_also_on_failure() {
 
 #[test]
 fn modules_and_entities_are_in_qemus_order() {
-    let outcome = check("include-order.json", &Folder(folder()));
+    let outcome = check("include-order.json", &FolderLoader::new(folder()));
     let schema = outcome.schema.unwrap();
     let modules: Vec<_> = schema
         .modules()
@@ -308,7 +295,7 @@ fn modules_and_entities_are_in_qemus_order() {
 
 #[test]
 fn older_markup_stays_in_the_documentation() {
-    let folder = Folder(folder());
+    let folder = FolderLoader::new(folder());
     let path = "style-warnings.json";
     let outcome = check_with(path, &folder, options(path, &folder));
     let schema = outcome.schema.unwrap();

@@ -6,22 +6,9 @@
 #![expect(clippy::unwrap_used, reason = "tests may stop at the first surprise")]
 
 use std::path::{Path, PathBuf};
-use std::{env, fs, io};
+use std::{env, fs};
 
-use qapi_gen::{CheckOptions, FsLoader, Loader, Rules, check_with, dump};
-
-/// Reads files of one folder, so that messages name them without it.
-struct Folder(PathBuf);
-
-impl Loader for Folder {
-    fn read(&self, path: &str, bytes_max: usize) -> io::Result<Vec<u8>> {
-        FsLoader.read(&self.0.join(path).to_string_lossy(), bytes_max)
-    }
-
-    fn current_folder(&self) -> String {
-        "/".to_owned()
-    }
-}
+use qapi_gen::{CheckOptions, FolderLoader, FsLoader, Rules, check_with, dump};
 
 /// Cases whose expectation nobody maintains: QEMU does not run them, and what
 /// they expect is not what its generator says.
@@ -83,7 +70,11 @@ fn reports_what_qemu_reports() {
             Some((_, expected)) => (*expected).to_owned(),
             None => fs::read_to_string(case).unwrap(),
         };
-        let outcome = check_with(format!("{name}.json"), &Folder(folder.clone()), options);
+        let outcome = check_with(
+            format!("{name}.json"),
+            &FolderLoader::new(folder.clone()),
+            options,
+        );
         let actual = outcome
             .diagnostics
             .iter()

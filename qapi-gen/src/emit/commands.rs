@@ -6,7 +6,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::{deprecated, docs, structs};
+use super::{item_attributes, structs};
 use crate::rust::Prelude;
 use crate::rust::plan::{Arguments, CommandPlan, Handler, ModulePlan};
 
@@ -64,18 +64,12 @@ pub(super) fn commands(plan: &ModulePlan) -> TokenStream {
 /// The struct that a client fills in.
 fn request(plan: &CommandPlan, std: &Prelude) -> TokenStream {
     let ident = &plan.request;
-    let docs = docs(&plan.docs);
-    let deprecated = deprecated(plan.deprecated);
-    let exact = if plan.exact {
-        quote!(Eq, Hash,)
-    } else {
-        quote!()
-    };
     let body = body(ident, &plan.arguments, std);
     let default = match &plan.arguments {
         Arguments::None | Arguments::Inline { default: true, .. } => quote!(Default),
         Arguments::Inline { .. } | Arguments::Named { .. } => quote!(),
     };
+    let attributes = item_attributes(&plan.docs, plan.deprecated, plan.exact, &default);
     let wire_name = &plan.wire;
     let reply = plan
         .reply_in_request
@@ -90,9 +84,7 @@ fn request(plan: &CommandPlan, std: &Prelude) -> TokenStream {
         ..
     } = plan;
     quote! {
-        #docs
-        #deprecated
-        #[derive(Clone, Debug, PartialEq, #exact #default)]
+        #attributes
         #body
 
         impl wire::command::Request for #ident {

@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::commands::body;
-use super::{deprecated, docs};
+use super::item_attributes;
 use crate::rust::Prelude;
 use crate::rust::plan::{Arguments, EventPlan, ModulePlan};
 
@@ -31,19 +31,11 @@ pub(super) fn events(plan: &ModulePlan) -> TokenStream {
 
 fn event(plan: &EventPlan, std: &Prelude) -> TokenStream {
     let (ident, wire_name, features) = (&plan.ident, &plan.wire, &plan.features);
-    let docs = docs(&plan.docs);
-    let deprecated = deprecated(plan.deprecated);
-    let exact = if plan.exact {
-        quote!(Eq, Hash,)
-    } else {
-        quote!()
-    };
+    let attributes = item_attributes(&plan.docs, plan.deprecated, plan.exact, &quote!());
     let body = body(ident, &plan.data, std);
     let has_data = !matches!(plan.data, Arguments::None);
     quote! {
-        #docs
-        #deprecated
-        #[derive(Clone, Debug, PartialEq, #exact)]
+        #attributes
         #body
 
         impl wire::command::Event for #ident {

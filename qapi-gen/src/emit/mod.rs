@@ -89,15 +89,22 @@ fn deprecated(is_deprecated: bool) -> TokenStream {
     }
 }
 
-/// Documentation, derives and deprecation of a type.
+/// Documentation, derives and deprecation of a type of the schema.
 fn attributes(head: &Head, further_derives: &TokenStream) -> TokenStream {
-    let docs = docs(&head.docs);
-    let deprecated = deprecated(head.deprecated);
-    let exact = if head.exact {
-        quote!(Eq, Hash,)
-    } else {
-        quote!()
-    };
+    item_attributes(&head.docs, head.deprecated, head.exact, further_derives)
+}
+
+/// The same for any item; one that is `exact` can be compared exactly and
+/// hashed.
+fn item_attributes(
+    lines: &[String],
+    is_deprecated: bool,
+    exact: bool,
+    further_derives: &TokenStream,
+) -> TokenStream {
+    let docs = docs(lines);
+    let deprecated = deprecated(is_deprecated);
+    let exact = if exact { quote!(Eq, Hash,) } else { quote!() };
     quote! {
         #docs
         #deprecated

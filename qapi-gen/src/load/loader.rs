@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::path::PathBuf;
 
 /// Reads schema files.
 pub trait Loader {
@@ -52,6 +53,31 @@ impl Loader for FsLoader {
             |_| "/".to_owned(),
             |folder| folder.to_string_lossy().into_owned(),
         )
+    }
+}
+
+/// Reads files of one folder from disk; messages name them without it.
+#[derive(Clone, Debug)]
+pub struct FolderLoader {
+    folder: PathBuf,
+}
+
+impl FolderLoader {
+    /// A loader whose relative paths count from `folder`.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+        }
+    }
+}
+
+impl Loader for FolderLoader {
+    fn read(&self, path: &str, bytes_max: usize) -> io::Result<Vec<u8>> {
+        FsLoader.read(&self.folder.join(path).to_string_lossy(), bytes_max)
+    }
+
+    fn current_folder(&self) -> String {
+        self.folder.to_string_lossy().into_owned()
     }
 }
 

@@ -132,17 +132,9 @@ impl Dict {
     }
 
     /// Adds a member behind the others. The caller sees to it that names are
-    /// unique: the parser refuses duplicates, [`Self::set`] replaces.
+    /// unique, as the parser does.
     pub fn push(&mut self, name: impl Into<String>, value: Value) {
         self.members.push((name.into(), value));
-    }
-
-    /// Gives the member called `name` a value, in its old place if it exists.
-    pub fn set(&mut self, name: &str, value: Value) {
-        match self.members.iter_mut().find(|(key, _)| key == name) {
-            Some((_, old)) => *old = value,
-            None => self.push(name, value),
-        }
     }
 
     /// The members in order.

@@ -2,23 +2,10 @@
 //!
 //! In: a schema, rules. Out: the first error, the dump, the introspection.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use qapi_gen::{CheckOptions, FsLoader, Introspection, Loader, Outcome, Rules};
+use qapi_gen::{CheckOptions, FolderLoader, Introspection, Outcome, Rules};
 use serde_json::Value;
-
-/// Files of one folder, so that messages name them without it.
-struct Folder(PathBuf);
-
-impl Loader for Folder {
-    fn read(&self, path: &str, bytes_max: usize) -> std::io::Result<Vec<u8>> {
-        FsLoader.read(&self.0.join(path).to_string_lossy(), bytes_max)
-    }
-
-    fn current_folder(&self) -> String {
-        self.0.to_string_lossy().into_owned()
-    }
-}
 
 /// A schema that has been checked.
 pub(super) struct Subject {
@@ -32,7 +19,7 @@ impl Subject {
             ..CheckOptions::default()
         };
         Self {
-            outcome: qapi_gen::check_with(schema, &Folder(folder.to_owned()), options),
+            outcome: qapi_gen::check_with(schema, &FolderLoader::new(folder.to_owned()), options),
         }
     }
 

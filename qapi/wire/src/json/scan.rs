@@ -122,12 +122,6 @@ impl Scanner {
         }
     }
 
-    /// Whether the stream may end here: no message has begun.
-    #[must_use]
-    pub fn is_between_messages(&self) -> bool {
-        self.message_start.is_none() && matches!(self.state, State::Start | State::Recovery)
-    }
-
     /// Where in the caller's bytes the unfinished message begins; what stands
     /// before it is no longer needed. The caller tells with
     /// [`Self::discard`] what it dropped.
