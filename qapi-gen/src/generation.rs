@@ -32,8 +32,8 @@ pub struct Generation {
 /// is no hindrance: about that there are warnings.
 pub fn generate(path: impl AsRef<Path>, loader: &dyn Loader, options: &Options) -> Generation {
     let check = CheckOptions {
+        rules: options.rules,
         style: Style::Warn,
-        ..CheckOptions::default()
     };
     let Outcome {
         sources,
