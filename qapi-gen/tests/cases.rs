@@ -15,17 +15,13 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::{env, fs};
 
 use common::{folder, options};
 use qapi_gen::diag::{Diagnostic, Problem};
 use qapi_gen::schema::DocArg;
 use qapi_gen::source::Sources;
-use qapi_gen::{
-    CheckOptions, FolderLoader, Loader, MemoryLoader, Options, Rules, Style, check, check_with,
-    generate,
-};
+use qapi_gen::{FolderLoader, Loader, MemoryLoader, Options, check, check_with, generate};
 
 /// The names of all cases.
 fn cases() -> Vec<String> {

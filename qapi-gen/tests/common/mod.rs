@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use qapi_gen::{CheckOptions, Loader, Rules, Style};
 
 /// The folder of the cases.
-pub fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases/schema")
 }
 
 /// How the first line of a schema wants it to be checked: `# rules: 7.2`,
 /// `# style: warn`.
-pub fn options(path: &str, loader: &dyn Loader) -> CheckOptions {
+pub(crate) fn options(path: &str, loader: &dyn Loader) -> CheckOptions {
     let mut options = CheckOptions::default();
     let text = loader.read(path, usize::MAX).unwrap_or_default();
     match text.split(|&byte| byte == b'\n').next() {
