@@ -48,9 +48,9 @@ fn module(plan: &ModulePlan) -> TokenStream {
     let std = &plan.prelude;
     let types = plan.types.iter().map(|ty| match ty {
         TypePlan::Enum(plan) => enums::enumeration(plan, std),
-        TypePlan::Struct(plan) => structs::structure(plan, std),
+        TypePlan::Struct(plan) => structs::structure(plan),
         TypePlan::Union(plan) => unions::union(plan, std),
-        TypePlan::Alternate(plan) => alternates::alternate(plan, std),
+        TypePlan::Alternate(plan) => alternates::alternate(plan),
     });
     let commands = commands::commands(plan);
     let events = events::events(plan);
