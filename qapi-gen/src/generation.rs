@@ -43,7 +43,10 @@ pub fn generate(path: impl AsRef<Path>, loader: &dyn Loader, options: &Options) 
     } = crate::check_with(path, loader, check);
     let files = schema.and_then(|schema| {
         let plan = Plan::new(&schema, options, &mut diagnostics);
-        let print = || emit::files(&plan).into_iter().map(output::print).collect();
+        let print = || {
+            let files = emit::files(&plan).into_iter();
+            files.map(|file| output::print(file, &plan.docs)).collect()
+        };
         (!diagnostics.has_errors()).then(print)
     });
     Generation {

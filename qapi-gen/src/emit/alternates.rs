@@ -13,7 +13,7 @@ pub(super) fn alternate(plan: &AlternatePlan) -> TokenStream {
     let wire_name = &plan.head.wire;
     let attributes = attributes(&plan.head, &quote!());
     let variants = plan.branches.iter().map(|branch| {
-        let (ident, ty, docs) = (&branch.ident, &branch.ty, docs(&branch.docs));
+        let (ident, ty, docs) = (&branch.ident, &branch.ty, docs(branch.docs));
         quote!(#docs #ident(#ty),)
     });
     let idents: Vec<_> = plan.branches.iter().map(|branch| &branch.ident).collect();

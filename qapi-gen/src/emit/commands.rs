@@ -65,7 +65,7 @@ fn request(plan: &CommandPlan) -> TokenStream {
         Arguments::None | Arguments::Inline { default: true, .. } => quote!(Default),
         Arguments::Inline { .. } | Arguments::Named { .. } => quote!(),
     };
-    let attributes = item_attributes(&plan.docs, plan.deprecated, plan.exact, &default);
+    let attributes = item_attributes(plan.docs, plan.deprecated, plan.exact, &default);
     let reply = plan
         .reply_in_request
         .clone()

@@ -35,7 +35,7 @@ fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     };
     let attributes = attributes(&plan.head, &quote!(PartialOrd, Ord, #copy));
     let values = plan.values.iter().map(|value| {
-        let (ident, docs) = (&value.ident, docs(&value.docs));
+        let (ident, docs) = (&value.ident, docs(value.docs));
         let deprecated = deprecated(value.deprecated);
         quote!(#docs #deprecated #ident,)
     });

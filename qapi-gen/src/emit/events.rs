@@ -27,7 +27,7 @@ pub(super) fn events(plan: &ModulePlan) -> TokenStream {
 
 fn event(plan: &EventPlan) -> TokenStream {
     let (ident, wire_name, features) = (&plan.ident, &plan.wire, &plan.features);
-    let attributes = item_attributes(&plan.docs, plan.deprecated, plan.exact, &quote!());
+    let attributes = item_attributes(plan.docs, plan.deprecated, plan.exact, &quote!());
     let body = body(ident, &plan.data);
     let has_data = !matches!(plan.data, Arguments::None);
     quote! {

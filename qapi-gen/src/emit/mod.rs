@@ -18,6 +18,7 @@ mod unions;
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use crate::rust::doc::DocRef;
 use crate::rust::plan::{Head, ModulePlan, Plan, TypePlan};
 
 /// A generated file.
@@ -69,16 +70,9 @@ fn module(plan: &ModulePlan) -> TokenStream {
     }
 }
 
-/// `#[doc]` attributes, a blank in front of each line as in `///` comments.
-fn docs(lines: &[String]) -> TokenStream {
-    let lines = lines.iter().map(|line| {
-        if line.is_empty() {
-            String::new()
-        } else {
-            format!(" {line}")
-        }
-    });
-    quote!(#(#[doc = #lines])*)
+/// The attribute that refers to an item's documentation.
+fn docs(docs: DocRef) -> Option<TokenStream> {
+    docs.mark().map(|mark| quote!(#[doc = #mark]))
 }
 
 fn deprecated(is_deprecated: bool) -> TokenStream {
@@ -91,18 +85,18 @@ fn deprecated(is_deprecated: bool) -> TokenStream {
 
 /// Documentation, derives and deprecation of a type of the schema.
 fn attributes(head: &Head, further_derives: &TokenStream) -> TokenStream {
-    item_attributes(&head.docs, head.deprecated, head.exact, further_derives)
+    item_attributes(head.docs, head.deprecated, head.exact, further_derives)
 }
 
 /// The same for any item; one that is `exact` can be compared exactly and
 /// hashed.
 fn item_attributes(
-    lines: &[String],
+    docs: DocRef,
     is_deprecated: bool,
     exact: bool,
     further_derives: &TokenStream,
 ) -> TokenStream {
-    let docs = docs(lines);
+    let docs = self::docs(docs);
     let deprecated = deprecated(is_deprecated);
     let exact = if exact { quote!(Eq, Hash,) } else { quote!() };
     quote! {

@@ -32,7 +32,7 @@ pub(super) fn structure(plan: &StructPlan) -> TokenStream {
 /// The definition of a field.
 pub(super) fn field(plan: &FieldPlan) -> TokenStream {
     let FieldPlan { ident, ty, .. } = plan;
-    let docs = docs(&plan.docs);
+    let docs = docs(plan.docs);
     let deprecated = deprecated(plan.deprecated);
     quote!(#docs #deprecated pub #ident: #ty,)
 }

@@ -32,7 +32,7 @@ fn definition(plan: &UnionPlan) -> TokenStream {
     let fields = plan.fields.iter().map(|field| match field {
         UnionField::Plain(plan) => structs::field(plan),
         UnionField::Tag { ident, docs, .. } => {
-            let docs = self::docs(docs);
+            let docs = self::docs(*docs);
             quote!(#docs pub #ident: #branch_ident,)
         }
     });
@@ -57,7 +57,7 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
         quote!()
     };
     let variants = plan.branches.iter().map(|branch| {
-        let (ident, docs) = (&branch.ident, docs(&branch.docs));
+        let (ident, docs) = (&branch.ident, docs(branch.docs));
         let carried = branch.ty.iter();
         quote!(#docs #ident #((#carried))*,)
     });
