@@ -18,34 +18,33 @@ pub struct GeneratedFile {
 }
 
 /// Formats a file, and fills its documentation in.
-pub(crate) fn print(file: File, docs: &DocTable) -> GeneratedFile {
-    let source = match &file.schema_file {
+pub(crate) fn print(file: File<'_>, docs: &DocTable) -> GeneratedFile {
+    let source = match file.schema_file {
         Some(schema) => format!("`{schema}`"),
         None => "a QAPI schema".to_owned(),
     };
     let mut text = format!("{HEADING} {source}. Do not edit.\n");
-    let tree: syn::File = match syn::parse2(file.tokens.clone()) {
-        Ok(tree) => tree,
-        Err(error) => {
-            // Then the emitter has a bug. rustc shows its place best.
-            debug_assert!(false, "{}: {error}", file.name);
-            text.push_str(&file.tokens.to_string());
-            return GeneratedFile {
-                name: file.name,
-                text,
-            };
-        }
-    };
-    for item in tree.items {
-        // One at a time, for blank lines between them.
-        let item = syn::File {
-            shebang: None,
-            frontmatter: None,
-            attrs: Vec::new(),
-            items: vec![item],
+    for tokens in file.items {
+        let tree: syn::File = match syn::parse2(tokens.clone()) {
+            Ok(tree) => tree,
+            Err(error) => {
+                // Then the emitter has a bug. rustc shows its place best.
+                debug_assert!(false, "{}: {error}", file.name);
+                text.push_str(&tokens.to_string());
+                continue;
+            }
         };
-        text.push('\n');
-        docs.fill_in(&prettyplease::unparse(&item), &mut text);
+        for item in tree.items {
+            // One at a time, for blank lines between them.
+            let item = syn::File {
+                shebang: None,
+                frontmatter: None,
+                attrs: Vec::new(),
+                items: vec![item],
+            };
+            text.push('\n');
+            docs.fill_in(&prettyplease::unparse(&item), &mut text);
+        }
     }
     GeneratedFile {
         name: file.name,
