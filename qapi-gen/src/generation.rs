@@ -45,7 +45,7 @@ pub fn generate(path: impl AsRef<Path>, loader: &dyn Loader, options: &Options) 
         let plan = Plan::new(&schema, options, &mut diagnostics);
         let print = || {
             let files = emit::files(&plan);
-            files.map(|file| output::print(file, &plan.docs)).collect()
+            files.map(|file| output::print(file, &plan.texts)).collect()
         };
         (!diagnostics.has_errors()).then(print)
     });

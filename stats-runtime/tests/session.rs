@@ -407,7 +407,7 @@ impl DecodeMembers for Moved {
 
 impl EncodeMembers for Moved {
     fn encode_members(&self, out: &mut ObjectWriter<'_, '_>) {
-        out.member("by", &self.by);
+        out.required("by", &self.by);
     }
 }
 

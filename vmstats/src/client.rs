@@ -206,7 +206,7 @@ impl<R: Request> Encode for Envelope<'_, R> {
 
 impl<R: Request> EncodeMembers for Envelope<'_, R> {
     fn encode_members(&self, out: &mut ObjectWriter<'_, '_>) {
-        out.member("execute", R::INFO.name);
+        out.required("execute", R::INFO.name);
         out.name("arguments").members(self.0);
     }
 }

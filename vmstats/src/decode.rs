@@ -62,8 +62,8 @@ pub fn run(arguments: &Decode, out: &mut dyn Write) -> Result<(), Failure> {
     let mut text = Vec::new();
     let mut writer = wire::Writer::new(&mut text);
     let mut object = writer.object();
-    object.member("results", &results);
-    object.member("schemas", &schemas);
+    object.required("results", &results);
+    object.required("schemas", &schemas);
     object.end();
     text.push(b'\n');
     out.write_all(&text)?;

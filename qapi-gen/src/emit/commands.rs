@@ -8,12 +8,13 @@ use quote::quote;
 
 use super::{item_attributes, structs};
 use crate::rust::plan::{Arguments, CommandPlan, Handler, ModulePlan};
+use crate::rust::text::Texts;
 
-pub(super) fn commands(plan: &ModulePlan) -> TokenStream {
+pub(super) fn commands(plan: &ModulePlan, texts: &Texts) -> TokenStream {
     if plan.commands.is_empty() {
         return quote!();
     }
-    let requests = plan.commands.iter().map(request);
+    let requests = plan.commands.iter().map(|command| request(command, texts));
     let handlers = plan.commands.iter().map(handler);
     let arms = plan.commands.iter().map(arm);
     let requests_summary = format!(" The requests of `{}`, as a client sends them.", plan.file);
@@ -58,9 +59,9 @@ pub(super) fn commands(plan: &ModulePlan) -> TokenStream {
 }
 
 /// The struct that a client fills in.
-fn request(plan: &CommandPlan) -> TokenStream {
+fn request(plan: &CommandPlan, texts: &Texts) -> TokenStream {
     let ident = &plan.request;
-    let body = body(ident, &plan.arguments);
+    let body = body(ident, &plan.arguments, texts);
     let default = match &plan.arguments {
         Arguments::None | Arguments::Inline { default: true, .. } => quote!(Default),
         Arguments::Inline { .. } | Arguments::Named { .. } => quote!(),
@@ -99,15 +100,15 @@ fn info(plan: &CommandPlan) -> TokenStream {
 }
 
 /// The struct of a request's arguments or an event's data, with its traits.
-pub(super) fn body(ident: &Ident, arguments: &Arguments) -> TokenStream {
+pub(super) fn body(ident: &Ident, arguments: &Arguments, texts: &Texts) -> TokenStream {
     match arguments {
         Arguments::None => {
-            let traits = structs::traits(ident, &[]);
+            let traits = structs::traits(ident, &[], texts);
             quote!(pub struct #ident {} #traits)
         }
         Arguments::Inline { fields, .. } => {
             let definitions = fields.iter().map(structs::field);
-            let traits = structs::traits(ident, fields);
+            let traits = structs::traits(ident, fields, texts);
             quote!(pub struct #ident { #(#definitions)* } #traits)
         }
         Arguments::Named { inner, .. } => quote! {

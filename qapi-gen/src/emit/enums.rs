@@ -1,29 +1,22 @@
 //! Enumerations and their tables.
 //!
-//! In: an `EnumPlan`. Out: the enum, its `NAMES` and `ALL`, from which
-//! `qapi_wire::enumeration!` makes the rest.
+//! In: an `EnumPlan`. Out: the enum, and the table of its values, from
+//! which `qapi-wire` makes the rest.
+
+use std::fmt::Write as _;
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{attributes, deprecated, docs};
 use crate::rust::Prelude;
-use crate::rust::plan::EnumPlan;
+use crate::rust::plan::{EnumPlan, Head, ValuePlan};
+use crate::rust::text::Texts;
 
-pub(super) fn enumeration(plan: &EnumPlan, std: &Prelude) -> TokenStream {
+pub(super) fn enumeration(plan: &EnumPlan, std: &Prelude, texts: &Texts) -> TokenStream {
     let definition = definition(plan, std);
-    let tables = tables(plan);
-    let (ident, wire_name) = (&plan.head.ident, &plan.head.wire);
-    let traits = match &plan.unknown {
-        Some(unknown) => quote!(wire::enumeration!(#ident, #wire_name, #unknown);),
-        None if plan.values.is_empty() => quote!(wire::enumeration!(#ident {});),
-        None => quote!(wire::enumeration!(#ident);),
-    };
-    quote! {
-        #definition
-        #tables
-        #traits
-    }
+    let traits = traits(plan, texts);
+    quote!(#definition #traits)
 }
 
 fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
@@ -56,33 +49,21 @@ fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     }
 }
 
-fn tables(plan: &EnumPlan) -> TokenStream {
-    let ident = &plan.head.ident;
-    let variants: Vec<_> = plan.values.iter().map(|value| &value.ident).collect();
-    let names: Vec<_> = plan.values.iter().map(|value| &value.wire).collect();
-    // A closed enumeration has its name by its number, in every one the same
-    // way; one whose variant holds a name has no number.
-    let name = plan.unknown.iter().map(|unknown| {
-        quote! {
-            /// The name on the wire.
-            #[must_use]
-            pub fn name(&self) -> &str {
-                match self {
-                    #(Self::#variants => #names,)*
-                    Self::#unknown(name) => name,
-                }
-            }
-        }
-    });
-    quote! {
-        impl #ident {
-            /// The names on the wire, in schema order.
-            pub const NAMES: &'static [&'static str] = &[#(#names),*];
-
-            /// The values, in schema order.
-            pub const ALL: &'static [Self] = &[#(Self::#variants),*];
-
-            #(#name)*
-        }
+/// What implements everything else, from the table of the values.
+fn traits(plan: &EnumPlan, texts: &Texts) -> TokenStream {
+    let Head { ident, wire, .. } = &plan.head;
+    let mut table = String::new();
+    if let Some(unknown) = &plan.unknown {
+        let _ = write!(table, "\"{wire}\", {unknown}, ");
+    }
+    let _ = write!(table, "{ident} {{");
+    for ValuePlan { ident, wire, .. } in &plan.values {
+        let _ = write!(table, "\n    {ident}: \"{wire}\",");
+    }
+    table.push_str(if plan.values.is_empty() { "}" } else { "\n}" });
+    let mark = texts.add(table).mark();
+    match plan.unknown {
+        Some(_) => quote!(wire::open_enumeration!(#mark);),
+        None => quote!(wire::enumeration!(#mark);),
     }
 }

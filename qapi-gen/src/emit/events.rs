@@ -8,13 +8,14 @@ use quote::quote;
 use super::commands::body;
 use super::item_attributes;
 use crate::rust::plan::{Arguments, EventPlan, ModulePlan};
+use crate::rust::text::Texts;
 
-pub(super) fn events(plan: &ModulePlan) -> TokenStream {
+pub(super) fn events(plan: &ModulePlan, texts: &Texts) -> TokenStream {
     if plan.events.is_empty() {
         return quote!();
     }
     let summary = format!(" The events of `{}`.", plan.file);
-    let events = plan.events.iter().map(event);
+    let events = plan.events.iter().map(|event| self::event(event, texts));
     quote! {
         #[doc = #summary]
         pub mod events {
@@ -25,10 +26,10 @@ pub(super) fn events(plan: &ModulePlan) -> TokenStream {
     }
 }
 
-fn event(plan: &EventPlan) -> TokenStream {
+fn event(plan: &EventPlan, texts: &Texts) -> TokenStream {
     let (ident, wire_name, features) = (&plan.ident, &plan.wire, &plan.features);
     let attributes = item_attributes(plan.docs, plan.deprecated, plan.exact, &quote!());
-    let body = body(ident, &plan.data);
+    let body = body(ident, &plan.data, texts);
     let has_data = !matches!(plan.data, Arguments::None);
     quote! {
         #attributes

@@ -18,8 +18,8 @@ mod unions;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::rust::doc::DocRef;
 use crate::rust::plan::{Head, ModulePlan, Plan, TypePlan};
+use crate::rust::text::{TextRef, Texts};
 
 /// A generated file.
 pub(crate) struct File<'p> {
@@ -42,12 +42,12 @@ pub(crate) fn files(plan: &Plan) -> impl Iterator<Item = File<'_>> {
     let modules = plan.modules.iter().map(|module| File {
         name: format!("{}.rs", module.ident),
         schema_file: Some(&module.file),
-        items: Box::new(self::module(module)),
+        items: Box::new(self::module(module, &plan.texts)),
     });
     std::iter::once(root).chain(modules)
 }
 
-fn module(plan: &ModulePlan) -> impl Iterator<Item = TokenStream> {
+fn module<'p>(plan: &'p ModulePlan, texts: &'p Texts) -> impl Iterator<Item = TokenStream> + 'p {
     // Events have a module, and an import, of their own.
     let uses_wire = !plan.types.is_empty() || !plan.commands.is_empty();
     let wire = uses_wire.then(|| {
@@ -56,20 +56,21 @@ fn module(plan: &ModulePlan) -> impl Iterator<Item = TokenStream> {
         )
     });
     let std = &plan.prelude;
-    let types = plan.types.iter().map(|ty| match ty {
-        TypePlan::Enum(plan) => enums::enumeration(plan, std),
-        TypePlan::Struct(plan) => structs::structure(plan),
+    let types = plan.types.iter().map(move |ty| match ty {
+        TypePlan::Enum(plan) => enums::enumeration(plan, std, texts),
+        TypePlan::Struct(plan) => structs::structure(plan, texts),
         TypePlan::Union(plan) => unions::union(plan, std),
         TypePlan::Alternate(plan) => alternates::alternate(plan),
     });
-    let commands = std::iter::once_with(|| commands::commands(plan));
-    let events = std::iter::once_with(|| events::events(plan));
+    let commands = std::iter::once_with(move || commands::commands(plan, texts));
+    let events = std::iter::once_with(move || events::events(plan, texts));
     wire.into_iter().chain(types).chain(commands).chain(events)
 }
 
 /// The attribute that refers to an item's documentation.
-fn docs(docs: DocRef) -> Option<TokenStream> {
-    docs.mark().map(|mark| quote!(#[doc = #mark]))
+fn docs(docs: Option<TextRef>) -> Option<TokenStream> {
+    let mark = docs?.mark();
+    Some(quote!(#[doc = #mark]))
 }
 
 fn deprecated(is_deprecated: bool) -> TokenStream {
@@ -88,7 +89,7 @@ fn attributes(head: &Head, further_derives: &TokenStream) -> TokenStream {
 /// The same for any item; one that is `exact` can be compared exactly and
 /// hashed.
 fn item_attributes(
-    docs: DocRef,
+    docs: Option<TextRef>,
     is_deprecated: bool,
     exact: bool,
     further_derives: &TokenStream,

@@ -3,13 +3,16 @@
 //! In: a `StructPlan`, or the fields of an inline object. Out: the struct and
 //! its traits.
 
+use std::fmt::Write as _;
+
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::{attributes, deprecated, docs};
 use crate::rust::plan::{FieldPlan, StructPlan};
+use crate::rust::text::Texts;
 
-pub(super) fn structure(plan: &StructPlan) -> TokenStream {
+pub(super) fn structure(plan: &StructPlan, texts: &Texts) -> TokenStream {
     let ident = &plan.head.ident;
     let default = if plan.default {
         quote!(Default,)
@@ -18,7 +21,7 @@ pub(super) fn structure(plan: &StructPlan) -> TokenStream {
     };
     let attributes = attributes(&plan.head, &default);
     let fields = plan.fields.iter().map(field);
-    let traits = traits(ident, &plan.fields);
+    let traits = traits(ident, &plan.fields, texts);
     quote! {
         #attributes
         pub struct #ident {
@@ -37,30 +40,21 @@ pub(super) fn field(plan: &FieldPlan) -> TokenStream {
     quote!(#docs #deprecated pub #ident: #ty,)
 }
 
-/// The traits of an object type: what takes its members out of, and puts them
-/// among, others, and what follows from that.
-pub(super) fn traits(ident: &Ident, fields: &[FieldPlan]) -> TokenStream {
-    if fields.is_empty() {
-        return quote!(wire::object!(#ident {}););
+/// What implements the traits of an object type, from the table of its fields.
+pub(super) fn traits(ident: &Ident, fields: &[FieldPlan], texts: &Texts) -> TokenStream {
+    let mut table = format!("{ident} {{");
+    for field in fields {
+        let kind = if field.optional {
+            "optional"
+        } else {
+            "required"
+        };
+        let FieldPlan { ident, wire, .. } = field;
+        let _ = write!(table, "\n    {ident}: {kind}(\"{wire}\"),");
     }
-    let idents = fields.iter().map(|field| &field.ident);
-    let decoded = fields.iter().map(decoded);
-    let encoded = fields.iter().map(encoded);
-    quote! {
-        impl wire::DecodeMembers for #ident {
-            fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-                Ok(Self { #(#idents: #decoded,)* })
-            }
-        }
-
-        impl wire::EncodeMembers for #ident {
-            fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-                #(#encoded)*
-            }
-        }
-
-        wire::object!(#ident);
-    }
+    table.push_str(if fields.is_empty() { "}" } else { "\n}" });
+    let mark = texts.add(table).mark();
+    quote!(wire::object!(#mark);)
 }
 
 /// The expression that decodes a member.
@@ -77,8 +71,8 @@ pub(super) fn decoded(plan: &FieldPlan) -> TokenStream {
 pub(super) fn encoded(plan: &FieldPlan) -> TokenStream {
     let (ident, wire_name) = (&plan.ident, &plan.wire);
     if plan.optional {
-        quote!(out.optional(#wire_name, self.#ident.as_ref());)
+        quote!(out.optional(#wire_name, &self.#ident);)
     } else {
-        quote!(out.member(#wire_name, &self.#ident);)
+        quote!(out.required(#wire_name, &self.#ident);)
     }
 }

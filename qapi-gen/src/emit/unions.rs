@@ -139,7 +139,7 @@ fn members(plan: &UnionPlan) -> TokenStream {
             UnionField::Tag { ident, wire, .. } => {
                 idents.push(ident);
                 decoded.push(quote!(let #held: #tag_ty = members.required(#wire)?;));
-                encoded.push(quote!(out.member(#wire, self.#ident.name());));
+                encoded.push(quote!(out.required(#wire, self.#ident.name());));
                 branch = quote!(let #held = #branch_ident::decode_branch(#held, members)?;);
                 tag_ident = Some(ident);
             }

@@ -4,103 +4,40 @@
 //! takes without a warning and never mistakes for code to run. It knows
 //! nothing of what is documented.
 
-use std::cell::RefCell;
-
 use crate::schema::{Doc, DocArg, Feature};
 
-/// The rustdoc text of everything that will be generated.
-///
-/// Items only refer to it: text is by far the most of the generated code, and
-/// needs to be neither parsed nor laid out.
-#[derive(Debug, Default)]
-pub(crate) struct DocTable(RefCell<Vec<String>>);
-
-/// The documentation of an item, if it has any.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct DocRef(Option<usize>);
-
-impl DocTable {
-    /// Adds the documentation of a definition: its body, its sections, its
-    /// features.
-    pub(crate) fn definition(
-        &self,
-        doc: Option<&Doc>,
-        features: &[Feature],
-        wire_name: &str,
-    ) -> DocRef {
-        let mut text = Text::default();
-        if let Some(doc) = doc {
-            text.paragraph("", &doc.body);
-            for section in &doc.sections {
-                // Examples are written for readers of the schema, TODOs for
-                // its authors.
-                if !matches!(section.tag.as_str(), "Todo" | "Example" | "Examples") {
-                    text.paragraph(&section.tag, &section.text);
-                }
-            }
-        }
-        text.features(doc, features);
-        if text.0.is_empty() {
-            text.name(wire_name);
-        }
-        self.add(text)
-    }
-
-    /// Adds the documentation of one member or value.
-    pub(crate) fn member(
-        &self,
-        doc: Option<&Doc>,
-        wire_name: &str,
-        features: &[Feature],
-    ) -> DocRef {
-        let mut text = Text::default();
-        // Older schemas may have spaces around the name.
-        let is_meant = |arg: &&DocArg| arg.name.trim() == wire_name;
-        let described = doc.and_then(|doc| doc.members.iter().find(is_meant));
-        text.paragraph("", described.map_or("", |arg| &arg.text));
-        if text.0.is_empty() {
-            text.name(wire_name);
-        }
-        text.features(doc, features);
-        self.add(text)
-    }
-
-    fn add(&self, text: Text) -> DocRef {
-        let mut table = self.0.borrow_mut();
-        table.push(text.0);
-        DocRef(Some(table.len() - 1))
-    }
-
-    /// Puts the documentation where lines of code refer to it.
-    pub(crate) fn fill_in(&self, code: &str, out: &mut String) {
-        let table = self.0.borrow();
-        for line in code.lines() {
-            let code = line.trim_start();
-            let reference = code.strip_prefix(MARK).and_then(|index| index.parse().ok());
-            let text = reference.and_then(|index: usize| table.get(index));
-            let (indent, _) = line.split_at(line.len() - code.len());
-            match text {
-                Some(text) => {
-                    for line in text.lines() {
-                        let blank = if line.is_empty() { "" } else { " " };
-                        out.extend([indent, "///", blank, line, "\n"]);
-                    }
-                }
-                None => out.extend([line, "\n"]),
+/// The documentation of a definition: its body, its sections, its features.
+pub(crate) fn definition(doc: Option<&Doc>, features: &[Feature], wire_name: &str) -> String {
+    let mut text = Text::default();
+    if let Some(doc) = doc {
+        text.paragraph("", &doc.body);
+        for section in &doc.sections {
+            // Examples are written for readers of the schema, TODOs for its
+            // authors.
+            if !matches!(section.tag.as_str(), "Todo" | "Example" | "Examples") {
+                text.paragraph(&section.tag, &section.text);
             }
         }
     }
+    text.features(doc, features);
+    if text.0.is_empty() {
+        text.name(wire_name);
+    }
+    text.0
 }
 
-/// How a documentation comment begins that refers to the table. Those that
-/// hold text have a blank there.
-const MARK: &str = "///@";
-
-impl DocRef {
-    /// The text of the documentation comment that refers to the table.
-    pub(crate) fn mark(self) -> Option<String> {
-        self.0.map(|index| format!("@{index}"))
+/// The documentation of one member or value.
+pub(crate) fn member(doc: Option<&Doc>, wire_name: &str, features: &[Feature]) -> String {
+    let mut text = Text::default();
+    // Older schemas may have spaces around the name.
+    let is_meant = |arg: &&DocArg| arg.name.trim() == wire_name;
+    let described = doc.and_then(|doc| doc.members.iter().find(is_meant));
+    text.paragraph("", described.map_or("", |arg| &arg.text));
+    if text.0.is_empty() {
+        text.name(wire_name);
     }
+    text.features(doc, features);
+    text.0
 }
 
 /// Text that grows line by line.

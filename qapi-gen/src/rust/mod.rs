@@ -9,6 +9,7 @@ pub(crate) mod name;
 pub(crate) mod options;
 mod paths;
 pub(crate) mod plan;
+pub(crate) mod text;
 mod ty;
 
 pub use options::Options;

@@ -5,9 +5,10 @@
 
 use proc_macro2::Ident;
 
-use super::doc::{DocRef, DocTable};
+use super::doc;
 use super::graph::TypeGraph;
 use super::paths::ModulePaths;
+use super::text::{TextRef, Texts};
 use super::ty::TypeNames;
 use super::{Options, Prelude};
 use crate::diag::Diagnostics;
@@ -19,15 +20,15 @@ mod types;
 
 pub(crate) use commands::{Arguments, CommandPlan, EventPlan, Handler};
 pub(crate) use types::{
-    AlternatePlan, EnumPlan, FieldPlan, Head, StructPlan, UnionField, UnionPlan,
+    AlternatePlan, EnumPlan, FieldPlan, Head, StructPlan, UnionField, UnionPlan, ValuePlan,
 };
 
 /// Everything that will be generated.
 pub(crate) struct Plan {
     /// The modules, in schema order, those without items left out.
     pub(crate) modules: Vec<ModulePlan>,
-    /// What the items' documentation refers to.
-    pub(crate) docs: DocTable,
+    /// The items' documentation.
+    pub(crate) texts: Texts,
 }
 
 /// One generated module: one schema file.
@@ -67,7 +68,7 @@ struct Planner<'s> {
     options: &'s Options,
     graph: TypeGraph,
     names: TypeNames<'s>,
-    docs: DocTable,
+    texts: Texts,
 }
 
 impl Plan {
@@ -84,7 +85,7 @@ impl Plan {
             options,
             graph: TypeGraph::new(schema, &options.open_enums),
             names: TypeNames::new(schema, &paths),
-            docs: DocTable::default(),
+            texts: Texts::default(),
         };
         let modules: Vec<ModulePlan> = schema
             .modules()
@@ -97,7 +98,7 @@ impl Plan {
         clashes::report_root(&modules, diagnostics);
         Self {
             modules,
-            docs: planner.docs,
+            texts: planner.texts,
         }
     }
 }
@@ -143,22 +144,16 @@ impl Planner<'_> {
         self.options.includes(cond)
     }
 
-    fn docs(&self, common: &Common) -> DocRef {
-        self.docs_if_wanted(|table| {
-            table.definition(common.doc.as_ref(), &common.features, &common.name)
-        })
+    fn docs(&self, common: &Common) -> Option<TextRef> {
+        self.docs_if_wanted(|| doc::definition(common.doc.as_ref(), &common.features, &common.name))
     }
 
-    fn member_docs(&self, doc: Option<&Doc>, wire: &str, features: &[Feature]) -> DocRef {
-        self.docs_if_wanted(|table| table.member(doc, wire, features))
+    fn member_docs(&self, doc: Option<&Doc>, wire: &str, features: &[Feature]) -> Option<TextRef> {
+        self.docs_if_wanted(|| doc::member(doc, wire, features))
     }
 
-    fn docs_if_wanted(&self, add: impl FnOnce(&DocTable) -> DocRef) -> DocRef {
-        if self.options.docs {
-            add(&self.docs)
-        } else {
-            DocRef::default()
-        }
+    fn docs_if_wanted(&self, docs: impl FnOnce() -> String) -> Option<TextRef> {
+        self.options.docs.then(|| self.texts.add(docs()))
     }
 }
 

@@ -170,14 +170,14 @@ impl<'a> ObjectWriter<'_, 'a> {
     }
 
     /// Writes a member.
-    pub fn member<T: Encode + ?Sized>(&mut self, name: &str, value: &T) {
+    pub fn required<T: Encode + ?Sized>(&mut self, name: &str, value: &T) {
         value.encode(self.name(name));
     }
 
     /// Writes a member, if there is one.
-    pub fn optional<T: Encode>(&mut self, name: &str, value: Option<&T>) {
+    pub fn optional<T: Encode>(&mut self, name: &str, value: &Option<T>) {
         if let Some(value) = value {
-            self.member(name, value);
+            self.required(name, value);
         }
     }
 

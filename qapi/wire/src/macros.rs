@@ -1,11 +1,32 @@
 //! The traits that all generated types of a kind have in the same words.
 //!
-//! In: a type's name. Out: its implementations. What differs from type to type
-//! is written out by the generator; what does not is here, once.
+//! In: a type's name, and a table of what differs from type to type: its
+//! members or values. Out: its implementations. An entry of a table may have
+//! attributes: `#[cfg(...)]`.
 
-/// Implements [`Decode`](crate::Decode), [`Encode`](crate::Encode) and serde's
-/// traits for a type that has `DecodeMembers` and `EncodeMembers`; for one
-/// without members, `object!(Type {})`, these too.
+/// Implements [`DecodeMembers`](crate::DecodeMembers),
+/// [`EncodeMembers`](crate::EncodeMembers), and what follows from them, for a
+/// struct whose fields are given in schema order.
+///
+/// ```
+/// # #[derive(Debug, PartialEq)]
+/// struct Point {
+///     x: i64,
+///     label: Option<String>,
+/// }
+///
+/// qapi_wire::object!(Point {
+///     x: required("x"),
+///     label: optional("label"),
+/// });
+/// # let point: Point = qapi_wire::from_json(b"{'x': 1}", &qapi_wire::Context::strict()).unwrap();
+/// # assert_eq!(point, Point { x: 1, label: None });
+/// # assert_eq!(qapi_wire::to_json(&point), r#"{"x": 1}"#);
+/// ```
+///
+/// `object!(Type)` is for a type that has the two traits already: it
+/// implements [`Decode`](crate::Decode), [`Encode`](crate::Encode) and serde's
+/// traits.
 #[macro_export]
 macro_rules! object {
     ($type:ident) => {
@@ -36,54 +57,67 @@ macro_rules! object {
 
         $crate::object!($type);
     };
+    ($type:ident { $($(#[$when:meta])* $field:ident: $kind:ident($($name:tt)*),)* }) => {
+        impl $crate::DecodeMembers for $type {
+            fn decode_members(members: &mut $crate::Members<'_>) -> $crate::Result<Self> {
+                Ok(Self { $($(#[$when])* $field: members.$kind($($name)*)?,)* })
+            }
+        }
+
+        impl $crate::EncodeMembers for $type {
+            fn encode_members(&self, out: &mut $crate::ObjectWriter<'_, '_>) {
+                $($(#[$when])* out.$kind($($name)*, &self.$field);)*
+            }
+        }
+
+        $crate::object!($type);
+    };
 }
 
-/// Implements what every enumeration has, given its tables `NAMES` and `ALL`:
-/// `name` and `index`, `FromStr`, `Display`, [`Decode`](crate::Decode),
+/// Implements what every enumeration has: its tables `NAMES` and `ALL`, `name`
+/// and `index`, `FromStr`, `Display`, [`Decode`](crate::Decode),
 /// [`Encode`](crate::Encode) and serde's traits.
 ///
-/// `enumeration!(Type)` is closed, `enumeration!(Type {})` has no values.
-/// `enumeration!(Type, "type", Unknown)` is open: it is called `type` in the
-/// schema, and the variant `Unknown` holds the name of what the schema does
-/// not list.
+/// ```
+/// # #[derive(Clone, Copy, Debug, PartialEq)]
+/// enum Color {
+///     Red,
+///     DarkGreen,
+/// }
+///
+/// qapi_wire::enumeration!(Color {
+///     Red: "red",
+///     DarkGreen: "dark-green",
+/// });
+/// # assert_eq!("dark-green".parse(), Ok(Color::DarkGreen));
+/// # assert_eq!(Color::NAMES, ["red", "dark-green"]);
+/// ```
+///
+/// See [`open_enumeration!`](crate::open_enumeration) for one that also has
+/// values which the schema does not list.
 #[macro_export]
 macro_rules! enumeration {
-    ($type:ident) => {
+    ($type:ident { $($(#[$when:meta])* $value:ident: $name:literal,)* }) => {
+        $crate::enumeration!(@tables $type { $($(#[$when])* $value: $name,)* });
+
         impl $type {
             /// The name on the wire.
             #[must_use]
             pub fn name(&self) -> &'static str {
-                // The tables have the variants' order.
-                Self::NAMES.get(self.index()).copied().unwrap_or_default()
+                // A reference is not known to refer to nothing, if there are
+                // no values.
+                match *self {
+                    $($(#[$when])* Self::$value => $name,)*
+                }
             }
 
             /// The place in [`Self::ALL`].
             #[must_use]
             pub fn index(&self) -> usize {
-                *self as usize
+                Self::ALL.iter().take_while(|listed| *listed != self).count()
             }
         }
 
-        $crate::enumeration!(@closed $type);
-    };
-    ($type:ident {}) => {
-        impl $type {
-            /// The name on the wire.
-            #[must_use]
-            pub fn name(&self) -> &'static str {
-                match *self {}
-            }
-
-            /// The place in [`Self::ALL`].
-            #[must_use]
-            pub fn index(&self) -> usize {
-                match *self {}
-            }
-        }
-
-        $crate::enumeration!(@closed $type);
-    };
-    (@closed $type:ident) => {
         impl ::core::str::FromStr for $type {
             type Err = $crate::UnknownValue;
 
@@ -101,8 +135,66 @@ macro_rules! enumeration {
 
         $crate::enumeration!(@text $type);
     };
-    ($type:ident, $wire_name:literal, $unknown:ident) => {
+    (@tables $type:ident { $($(#[$when:meta])* $value:ident: $name:literal,)* }) => {
         impl $type {
+            /// The names on the wire, in schema order.
+            pub const NAMES: &'static [&'static str] = &[$($(#[$when])* $name,)*];
+
+            /// The values, in schema order.
+            pub const ALL: &'static [Self] = &[$($(#[$when])* Self::$value,)*];
+        }
+    };
+    (@text $type:ident) => {
+        impl ::core::fmt::Display for $type {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+
+        impl $crate::Encode for $type {
+            fn encode(&self, out: &mut $crate::Writer<'_>) {
+                out.string(self.name());
+            }
+        }
+
+        $crate::serde!($type);
+    };
+}
+
+/// The same as [`enumeration!`](crate::enumeration) for an enumeration with a
+/// variant that keeps values which the schema does not list, and holds their
+/// names: given first, with the enumeration's name in the schema.
+///
+/// ```
+/// # #[derive(Clone, Debug, PartialEq)]
+/// enum Color {
+///     Red,
+///     Unknown(Box<str>),
+/// }
+///
+/// qapi_wire::open_enumeration!("Color", Unknown, Color {
+///     Red: "red",
+/// });
+/// # assert_eq!("teal".parse(), Ok(Color::Unknown("teal".into())));
+/// ```
+#[macro_export]
+macro_rules! open_enumeration {
+    (
+        $wire_name:literal, $unknown:ident,
+        $type:ident { $($(#[$when:meta])* $value:ident: $name:literal,)* }
+    ) => {
+        $crate::enumeration!(@tables $type { $($(#[$when])* $value: $name,)* });
+
+        impl $type {
+            /// The name on the wire.
+            #[must_use]
+            pub fn name(&self) -> &str {
+                match self {
+                    $($(#[$when])* Self::$value => $name,)*
+                    Self::$unknown(name) => name,
+                }
+            }
+
             /// The place in [`Self::ALL`]; `None` if the schema does not list
             /// the value.
             #[must_use]
@@ -127,21 +219,6 @@ macro_rules! enumeration {
         }
 
         $crate::enumeration!(@text $type);
-    };
-    (@text $type:ident) => {
-        impl ::core::fmt::Display for $type {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                f.pad(self.name())
-            }
-        }
-
-        impl $crate::Encode for $type {
-            fn encode(&self, out: &mut $crate::Writer<'_>) {
-                out.string(self.name());
-            }
-        }
-
-        $crate::serde!($type);
     };
 }
 

@@ -199,7 +199,7 @@ impl Encode for Dict {
 impl EncodeMembers for Dict {
     fn encode_members(&self, out: &mut ObjectWriter<'_, '_>) {
         for (name, value) in self.iter() {
-            out.member(name, value);
+            out.required(name, value);
         }
     }
 }

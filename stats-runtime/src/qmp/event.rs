@@ -38,10 +38,10 @@ pub(super) fn event<E: Event>(out: &mut Vec<u8>, event: &E, at: Timestamp) {
     let mut writer = Writer::new(out);
     let mut line = writer.object();
     let mut timestamp = line.name("timestamp").object();
-    timestamp.member("seconds", &at.seconds);
-    timestamp.member("microseconds", &at.microseconds);
+    timestamp.required("seconds", &at.seconds);
+    timestamp.required("microseconds", &at.microseconds);
     timestamp.end();
-    line.member("event", E::NAME);
+    line.required("event", E::NAME);
     if E::HAS_DATA {
         line.name("data").members(event);
     }

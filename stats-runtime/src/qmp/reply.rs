@@ -60,10 +60,12 @@ pub(super) fn reply(
 pub(super) fn error(out: &mut Vec<u8>, id: Option<&Value>, error: &Error) {
     let mut writer = Writer::new(out);
     let mut line = writer.object();
-    line.optional("id", id);
+    if let Some(id) = id {
+        line.required("id", id);
+    }
     let mut body = line.name("error").object();
-    body.member("class", error.class().name());
-    body.member("desc", error.desc());
+    body.required("class", error.class().name());
+    body.required("desc", error.desc());
     body.end();
     line.end();
     writer.raw(LINE_END);

@@ -10,32 +10,11 @@ pub enum Never {
     Unknown(::std::boxed::Box<str>),
 }
 
-impl Never {
-    /// The names on the wire, in schema order.
-    pub const NAMES: &'static [&'static str] = &[];
-    /// The values, in schema order.
-    pub const ALL: &'static [Self] = &[];
-    /// The name on the wire.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Unknown(name) => name,
-        }
-    }
-}
-
-wire::enumeration!(Never, "Never", Unknown);
+wire::open_enumeration!("Never", Unknown, Never {});
 
 /// `Nothing` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Copy)]
 pub enum Nothing {}
-
-impl Nothing {
-    /// The names on the wire, in schema order.
-    pub const NAMES: &'static [&'static str] = &[];
-    /// The values, in schema order.
-    pub const ALL: &'static [Self] = &[];
-}
 
 wire::enumeration!(Nothing {});
 
@@ -57,38 +36,13 @@ pub enum Color {
     UnknownValue(::std::boxed::Box<str>),
 }
 
-impl Color {
-    /// The names on the wire, in schema order.
-    pub const NAMES: &'static [&'static str] = &[
-        "red",
-        "green",
-        "x86-64",
-        "self",
-        "unknown",
-    ];
-    /// The values, in schema order.
-    pub const ALL: &'static [Self] = &[
-        Self::Red,
-        Self::Green,
-        Self::X86_64,
-        Self::Self_,
-        Self::Unknown,
-    ];
-    /// The name on the wire.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Red => "red",
-            Self::Green => "green",
-            Self::X86_64 => "x86-64",
-            Self::Self_ => "self",
-            Self::Unknown => "unknown",
-            Self::UnknownValue(name) => name,
-        }
-    }
-}
-
-wire::enumeration!(Color, "Color", UnknownValue);
+wire::open_enumeration!("Color", UnknownValue, Color {
+    Red: "red",
+    Green: "green",
+    X86_64: "x86-64",
+    Self_: "self",
+    Unknown: "unknown",
+});
 
 /// `Shape` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -106,30 +60,12 @@ pub enum Shape {
     Unknown(::std::boxed::Box<str>),
 }
 
-impl Shape {
-    /// The names on the wire, in schema order.
-    pub const NAMES: &'static [&'static str] = &["point", "circle", "group", "nothing"];
-    /// The values, in schema order.
-    pub const ALL: &'static [Self] = &[
-        Self::Point,
-        Self::Circle,
-        Self::Group,
-        Self::Nothing,
-    ];
-    /// The name on the wire.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Point => "point",
-            Self::Circle => "circle",
-            Self::Group => "group",
-            Self::Nothing => "nothing",
-            Self::Unknown(name) => name,
-        }
-    }
-}
-
-wire::enumeration!(Shape, "Shape", Unknown);
+wire::open_enumeration!("Shape", Unknown, Shape {
+    Point: "point",
+    Circle: "circle",
+    Group: "group",
+    Nothing: "nothing",
+});
 
 /// `Empty` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -158,35 +94,16 @@ pub struct Keywords {
     pub uuid: ::std::string::String,
 }
 
-impl wire::DecodeMembers for Keywords {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            type_: members.required("type")?,
-            fn_: members.optional("fn")?,
-            self_: members.required("self")?,
-            async_: members.optional("async")?,
-            gen_: members.required("gen")?,
-            members: members.required("members")?,
-            at_1: members.required("at-1")?,
-            uuid: members.required("UUID")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for Keywords {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("type", &self.type_);
-        out.optional("fn", self.fn_.as_ref());
-        out.member("self", &self.self_);
-        out.optional("async", self.async_.as_ref());
-        out.member("gen", &self.gen_);
-        out.member("members", &self.members);
-        out.member("at-1", &self.at_1);
-        out.member("UUID", &self.uuid);
-    }
-}
-
-wire::object!(Keywords);
+wire::object!(Keywords {
+    type_: required("type"),
+    fn_: optional("fn"),
+    self_: required("self"),
+    async_: optional("async"),
+    gen_: required("gen"),
+    members: required("members"),
+    at_1: required("at-1"),
+    uuid: required("UUID"),
+});
 
 /// `Numbers` of the schema.
 #[derive(Clone, Debug, PartialEq)]
@@ -219,45 +136,21 @@ pub struct Numbers {
     pub m: ::core::option::Option<()>,
 }
 
-impl wire::DecodeMembers for Numbers {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            a: members.required("a")?,
-            b: members.required("b")?,
-            c: members.required("c")?,
-            d: members.required("d")?,
-            e: members.required("e")?,
-            f: members.required("f")?,
-            g: members.required("g")?,
-            h: members.required("h")?,
-            i: members.required("i")?,
-            j: members.required("j")?,
-            k: members.required("k")?,
-            l: members.optional("l")?,
-            m: members.optional("m")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for Numbers {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("a", &self.a);
-        out.member("b", &self.b);
-        out.member("c", &self.c);
-        out.member("d", &self.d);
-        out.member("e", &self.e);
-        out.member("f", &self.f);
-        out.member("g", &self.g);
-        out.member("h", &self.h);
-        out.member("i", &self.i);
-        out.member("j", &self.j);
-        out.member("k", &self.k);
-        out.optional("l", self.l.as_ref());
-        out.optional("m", self.m.as_ref());
-    }
-}
-
-wire::object!(Numbers);
+wire::object!(Numbers {
+    a: required("a"),
+    b: required("b"),
+    c: required("c"),
+    d: required("d"),
+    e: required("e"),
+    f: required("f"),
+    g: required("g"),
+    h: required("h"),
+    i: required("i"),
+    j: required("j"),
+    k: required("k"),
+    l: optional("l"),
+    m: optional("m"),
+});
 
 /// `Base` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -268,23 +161,10 @@ pub struct Base {
     pub color: ::core::option::Option<Color>,
 }
 
-impl wire::DecodeMembers for Base {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            name: members.required("name")?,
-            color: members.optional("color")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for Base {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("name", &self.name);
-        out.optional("color", self.color.as_ref());
-    }
-}
-
-wire::object!(Base);
+wire::object!(Base {
+    name: required("name"),
+    color: optional("color"),
+});
 
 /// `Derived` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -297,25 +177,11 @@ pub struct Derived {
     pub next: ::core::option::Option<::std::boxed::Box<Derived>>,
 }
 
-impl wire::DecodeMembers for Derived {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            name: members.required("name")?,
-            color: members.optional("color")?,
-            next: members.optional("next")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for Derived {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("name", &self.name);
-        out.optional("color", self.color.as_ref());
-        out.optional("next", self.next.as_ref());
-    }
-}
-
-wire::object!(Derived);
+wire::object!(Derived {
+    name: required("name"),
+    color: optional("color"),
+    next: optional("next"),
+});
 
 /// `Ping` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -324,21 +190,9 @@ pub struct Ping {
     pub pong: ::core::option::Option<::std::boxed::Box<Pong>>,
 }
 
-impl wire::DecodeMembers for Ping {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            pong: members.optional("pong")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for Ping {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.optional("pong", self.pong.as_ref());
-    }
-}
-
-wire::object!(Ping);
+wire::object!(Ping {
+    pong: optional("pong"),
+});
 
 /// `Pong` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -349,23 +203,10 @@ pub struct Pong {
     pub ping: ::core::option::Option<::std::boxed::Box<Ping>>,
 }
 
-impl wire::DecodeMembers for Pong {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            pings: members.required("pings")?,
-            ping: members.optional("ping")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for Pong {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("pings", &self.pings);
-        out.optional("ping", self.ping.as_ref());
-    }
-}
-
-wire::object!(Pong);
+wire::object!(Pong {
+    pings: required("pings"),
+    ping: optional("ping"),
+});
 
 /// `Option` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -374,21 +215,9 @@ pub struct Option {
     pub some: ::core::option::Option<String>,
 }
 
-impl wire::DecodeMembers for Option {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            some: members.optional("some")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for Option {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.optional("some", self.some.as_ref());
-    }
-}
-
-wire::object!(Option);
+wire::object!(Option {
+    some: optional("some"),
+});
 
 /// `String` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -399,23 +228,10 @@ pub struct String {
     pub list: ::core::option::Option<::std::vec::Vec<Vec>>,
 }
 
-impl wire::DecodeMembers for String {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            text: members.required("text")?,
-            list: members.optional("list")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for String {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("text", &self.text);
-        out.optional("list", self.list.as_ref());
-    }
-}
-
-wire::object!(String);
+wire::object!(String {
+    text: required("text"),
+    list: optional("list"),
+});
 
 /// `Vec` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -424,21 +240,9 @@ pub struct Vec {
     pub item: ::core::option::Option<Box>,
 }
 
-impl wire::DecodeMembers for Vec {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            item: members.optional("item")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for Vec {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.optional("item", self.item.as_ref());
-    }
-}
-
-wire::object!(Vec);
+wire::object!(Vec {
+    item: optional("item"),
+});
 
 /// `Box` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -449,23 +253,10 @@ pub struct Box {
     pub result: ::core::option::Option<Result>,
 }
 
-impl wire::DecodeMembers for Box {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            box_: members.optional("box")?,
-            result: members.optional("result")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for Box {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.optional("box", self.box_.as_ref());
-        out.optional("result", self.result.as_ref());
-    }
-}
-
-wire::object!(Box);
+wire::object!(Box {
+    box_: optional("box"),
+    result: optional("result"),
+});
 
 /// `Result` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -474,21 +265,9 @@ pub struct Result {
     pub ok: ::core::option::Option<Option>,
 }
 
-impl wire::DecodeMembers for Result {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            ok: members.optional("ok")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for Result {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.optional("ok", self.ok.as_ref());
-    }
-}
-
-wire::object!(Result);
+wire::object!(Result {
+    ok: optional("ok"),
+});
 
 /// `__org.example_Thing` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -497,21 +276,9 @@ pub struct OrgExampleThing {
     pub org_example_part: ::core::option::Option<::std::string::String>,
 }
 
-impl wire::DecodeMembers for OrgExampleThing {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            org_example_part: members.optional("__org.example_part")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for OrgExampleThing {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.optional("__org.example_part", self.org_example_part.as_ref());
-    }
-}
-
-wire::object!(OrgExampleThing);
+wire::object!(OrgExampleThing {
+    org_example_part: optional("__org.example_part"),
+});
 
 /// `Circle` of the schema.
 #[derive(Clone, Debug, PartialEq)]
@@ -520,21 +287,9 @@ pub struct Circle {
     pub radius: f64,
 }
 
-impl wire::DecodeMembers for Circle {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            radius: members.required("radius")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for Circle {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("radius", &self.radius);
-    }
-}
-
-wire::object!(Circle);
+wire::object!(Circle {
+    radius: required("radius"),
+});
 
 /// `Group` of the schema.
 #[derive(Clone, Debug, PartialEq)]
@@ -545,23 +300,10 @@ pub struct Group {
     pub one: ::core::option::Option<::std::boxed::Box<Figure>>,
 }
 
-impl wire::DecodeMembers for Group {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            parts: members.required("parts")?,
-            one: members.optional("one")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for Group {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("parts", &self.parts);
-        out.optional("one", self.one.as_ref());
-    }
-}
-
-wire::object!(Group);
+wire::object!(Group {
+    parts: required("parts"),
+    one: optional("one"),
+});
 
 /// `Figure` of the schema.
 #[derive(Clone, Debug, PartialEq)]
@@ -636,9 +378,9 @@ impl wire::DecodeMembers for Figure {
 
 impl wire::EncodeMembers for Figure {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("id", &self.id);
-        out.member("kind", self.kind.name());
-        out.optional("label", self.label.as_ref());
+        out.required("id", &self.id);
+        out.required("kind", self.kind.name());
+        out.optional("label", &self.label);
         self.kind.encode_branch(out);
     }
 }
@@ -690,23 +432,10 @@ pub struct NamedBase {
     pub note: ::core::option::Option<::std::string::String>,
 }
 
-impl wire::DecodeMembers for NamedBase {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            color: members.required("color")?,
-            note: members.optional("note")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for NamedBase {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("color", &self.color);
-        out.optional("note", self.note.as_ref());
-    }
-}
-
-wire::object!(NamedBase);
+wire::object!(NamedBase {
+    color: required("color"),
+    note: optional("note"),
+});
 
 /// `Painted` of the schema.
 #[derive(Clone, Debug, PartialEq)]
@@ -781,8 +510,8 @@ impl wire::DecodeMembers for Painted {
 
 impl wire::EncodeMembers for Painted {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("color", self.color.name());
-        out.optional("note", self.note.as_ref());
+        out.required("color", self.color.name());
+        out.optional("note", &self.note);
         self.color.encode_branch(out);
     }
 }
@@ -950,21 +679,10 @@ pub mod commands {
         /// `with` of the schema.
         pub with: ::core::option::Option<super::ColorOrNumber>,
     }
-    impl wire::DecodeMembers for Paint {
-        fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-            Ok(Self {
-                what: members.required("what")?,
-                with: members.optional("with")?,
-            })
-        }
-    }
-    impl wire::EncodeMembers for Paint {
-        fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-            out.member("what", &self.what);
-            out.optional("with", self.with.as_ref());
-        }
-    }
-    wire::object!(Paint);
+    wire::object!(Paint {
+        what: required("what"),
+        with: optional("with"),
+    });
     impl wire::command::Request for Paint {
         type Reply = super::Painted;
         const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
@@ -1027,23 +745,11 @@ pub mod commands {
         /// `never` of the schema.
         pub never: ::core::option::Option<super::Nothing>,
     }
-    impl wire::DecodeMembers for Pick {
-        fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-            Ok(Self {
-                one: members.required("one")?,
-                other: members.optional("other")?,
-                never: members.optional("never")?,
-            })
-        }
-    }
-    impl wire::EncodeMembers for Pick {
-        fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-            out.member("one", &self.one);
-            out.optional("other", self.other.as_ref());
-            out.optional("never", self.never.as_ref());
-        }
-    }
-    wire::object!(Pick);
+    wire::object!(Pick {
+        one: required("one"),
+        other: optional("other"),
+        never: optional("never"),
+    });
     impl wire::command::Request for Pick {
         type Reply = wire::command::Empty;
         const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
@@ -1056,17 +762,9 @@ pub mod commands {
         /// `x` of the schema.
         pub x: i64,
     }
-    impl wire::DecodeMembers for Raw {
-        fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-            Ok(Self { x: members.required("x")? })
-        }
-    }
-    impl wire::EncodeMembers for Raw {
-        fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-            out.member("x", &self.x);
-        }
-    }
-    wire::object!(Raw);
+    wire::object!(Raw {
+        x: required("x"),
+    });
     impl wire::command::Request for Raw {
         type Reply = super::Numbers;
         const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
@@ -1102,19 +800,9 @@ pub mod commands {
         /// `value` of the schema.
         pub value: ::qapi_wire::Value,
     }
-    impl wire::DecodeMembers for Echo {
-        fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-            Ok(Self {
-                value: members.required("value")?,
-            })
-        }
-    }
-    impl wire::EncodeMembers for Echo {
-        fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-            out.member("value", &self.value);
-        }
-    }
-    wire::object!(Echo);
+    wire::object!(Echo {
+        value: required("value"),
+    });
     impl wire::command::Request for Echo {
         type Reply = ::qapi_wire::Value;
         const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
@@ -1147,19 +835,9 @@ pub mod commands {
         /// `limit` of the schema.
         pub limit: ::core::option::Option<u32>,
     }
-    impl wire::DecodeMembers for Base {
-        fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-            Ok(Self {
-                limit: members.optional("limit")?,
-            })
-        }
-    }
-    impl wire::EncodeMembers for Base {
-        fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-            out.optional("limit", self.limit.as_ref());
-        }
-    }
-    wire::object!(Base);
+    wire::object!(Base {
+        limit: optional("limit"),
+    });
     impl wire::command::Request for Base {
         type Reply = super::Derived;
         const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
@@ -1299,21 +977,10 @@ pub mod events {
         /// `by` of the schema.
         pub by: ::core::option::Option<super::Base>,
     }
-    impl wire::DecodeMembers for Painted {
-        fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-            Ok(Self {
-                color: members.required("color")?,
-                by: members.optional("by")?,
-            })
-        }
-    }
-    impl wire::EncodeMembers for Painted {
-        fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-            out.member("color", &self.color);
-            out.optional("by", self.by.as_ref());
-        }
-    }
-    wire::object!(Painted);
+    wire::object!(Painted {
+        color: required("color"),
+        by: optional("by"),
+    });
     impl wire::command::Event for Painted {
         const NAME: &'static str = "PAINTED";
         const HAS_DATA: bool = true;

@@ -11,14 +11,9 @@ pub enum QMPCapability {
     Oob,
 }
 
-impl QMPCapability {
-    /// The names on the wire, in schema order.
-    pub const NAMES: &'static [&'static str] = &["oob"];
-    /// The values, in schema order.
-    pub const ALL: &'static [Self] = &[Self::Oob];
-}
-
-wire::enumeration!(QMPCapability);
+wire::enumeration!(QMPCapability {
+    Oob: "oob",
+});
 
 /// A version number of three parts.
 ///
@@ -33,25 +28,11 @@ pub struct VersionTriple {
     pub micro: i64,
 }
 
-impl wire::DecodeMembers for VersionTriple {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            major: members.required("major")?,
-            minor: members.required("minor")?,
-            micro: members.required("micro")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for VersionTriple {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("major", &self.major);
-        out.member("minor", &self.minor);
-        out.member("micro", &self.micro);
-    }
-}
-
-wire::object!(VersionTriple);
+wire::object!(VersionTriple {
+    major: required("major"),
+    minor: required("minor"),
+    micro: required("micro"),
+});
 
 /// What a program is and how old.
 ///
@@ -65,23 +46,10 @@ pub struct VersionInfo {
     pub package: String,
 }
 
-impl wire::DecodeMembers for VersionInfo {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            qemu: members.required("qemu")?,
-            package: members.required("package")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for VersionInfo {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("qemu", &self.qemu);
-        out.member("package", &self.package);
-    }
-}
-
-wire::object!(VersionInfo);
+wire::object!(VersionInfo {
+    qemu: required("qemu"),
+    package: required("package"),
+});
 
 /// A command that the monitor knows.
 ///
@@ -92,21 +60,9 @@ pub struct CommandInfo {
     pub name: String,
 }
 
-impl wire::DecodeMembers for CommandInfo {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            name: members.required("name")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for CommandInfo {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("name", &self.name);
-    }
-}
-
-wire::object!(CommandInfo);
+wire::object!(CommandInfo {
+    name: required("name"),
+});
 
 /// The requests of `control.json`, as a client sends them.
 pub mod commands {
@@ -121,19 +77,9 @@ pub mod commands {
         /// greeting; none if absent.
         pub enable: Option<Vec<super::QMPCapability>>,
     }
-    impl wire::DecodeMembers for QmpCapabilities {
-        fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-            Ok(Self {
-                enable: members.optional("enable")?,
-            })
-        }
-    }
-    impl wire::EncodeMembers for QmpCapabilities {
-        fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-            out.optional("enable", self.enable.as_ref());
-        }
-    }
-    wire::object!(QmpCapabilities);
+    wire::object!(QmpCapabilities {
+        enable: optional("enable"),
+    });
     impl wire::command::Request for QmpCapabilities {
         type Reply = wire::command::Empty;
         const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(

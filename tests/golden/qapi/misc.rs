@@ -11,21 +11,9 @@ pub struct NameInfo {
     pub name: Option<String>,
 }
 
-impl wire::DecodeMembers for NameInfo {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            name: members.optional("name")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for NameInfo {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.optional("name", self.name.as_ref());
-    }
-}
-
-wire::object!(NameInfo);
+wire::object!(NameInfo {
+    name: optional("name"),
+});
 
 /// The requests of `misc.json`, as a client sends them.
 pub mod commands {
@@ -44,21 +32,10 @@ pub mod commands {
         /// if absent.
         pub cpu_index: Option<i64>,
     }
-    impl wire::DecodeMembers for HumanMonitorCommand {
-        fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-            Ok(Self {
-                command_line: members.required("command-line")?,
-                cpu_index: members.optional("cpu-index")?,
-            })
-        }
-    }
-    impl wire::EncodeMembers for HumanMonitorCommand {
-        fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-            out.member("command-line", &self.command_line);
-            out.optional("cpu-index", self.cpu_index.as_ref());
-        }
-    }
-    wire::object!(HumanMonitorCommand);
+    wire::object!(HumanMonitorCommand {
+        command_line: required("command-line"),
+        cpu_index: optional("cpu-index"),
+    });
     impl wire::command::Request for HumanMonitorCommand {
         type Reply = String;
         const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(

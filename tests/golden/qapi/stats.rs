@@ -24,38 +24,13 @@ pub enum StatsType {
     Unknown(Box<str>),
 }
 
-impl StatsType {
-    /// The names on the wire, in schema order.
-    pub const NAMES: &'static [&'static str] = &[
-        "cumulative",
-        "instant",
-        "peak",
-        "linear-histogram",
-        "log2-histogram",
-    ];
-    /// The values, in schema order.
-    pub const ALL: &'static [Self] = &[
-        Self::Cumulative,
-        Self::Instant,
-        Self::Peak,
-        Self::LinearHistogram,
-        Self::Log2Histogram,
-    ];
-    /// The name on the wire.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Cumulative => "cumulative",
-            Self::Instant => "instant",
-            Self::Peak => "peak",
-            Self::LinearHistogram => "linear-histogram",
-            Self::Log2Histogram => "log2-histogram",
-            Self::Unknown(name) => name,
-        }
-    }
-}
-
-wire::enumeration!(StatsType, "StatsType", Unknown);
+wire::open_enumeration!("StatsType", Unknown, StatsType {
+    Cumulative: "cumulative",
+    Instant: "instant",
+    Peak: "peak",
+    LinearHistogram: "linear-histogram",
+    Log2Histogram: "log2-histogram",
+});
 
 /// What a statistic is measured in.  In a histogram the unit belongs to
 /// the buckets' bounds; their values are counts.
@@ -76,35 +51,12 @@ pub enum StatsUnit {
     Unknown(Box<str>),
 }
 
-impl StatsUnit {
-    /// The names on the wire, in schema order.
-    pub const NAMES: &'static [&'static str] = &[
-        "bytes",
-        "seconds",
-        "cycles",
-        "boolean",
-    ];
-    /// The values, in schema order.
-    pub const ALL: &'static [Self] = &[
-        Self::Bytes,
-        Self::Seconds,
-        Self::Cycles,
-        Self::Boolean,
-    ];
-    /// The name on the wire.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Bytes => "bytes",
-            Self::Seconds => "seconds",
-            Self::Cycles => "cycles",
-            Self::Boolean => "boolean",
-            Self::Unknown(name) => name,
-        }
-    }
-}
-
-wire::enumeration!(StatsUnit, "StatsUnit", Unknown);
+wire::open_enumeration!("StatsUnit", Unknown, StatsUnit {
+    Bytes: "bytes",
+    Seconds: "seconds",
+    Cycles: "cycles",
+    Boolean: "boolean",
+});
 
 /// Who counts.  A program may register others when it runs.
 ///
@@ -120,23 +72,10 @@ pub enum StatsProvider {
     Unknown(Box<str>),
 }
 
-impl StatsProvider {
-    /// The names on the wire, in schema order.
-    pub const NAMES: &'static [&'static str] = &["kvm", "cryptodev"];
-    /// The values, in schema order.
-    pub const ALL: &'static [Self] = &[Self::Kvm, Self::Cryptodev];
-    /// The name on the wire.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Kvm => "kvm",
-            Self::Cryptodev => "cryptodev",
-            Self::Unknown(name) => name,
-        }
-    }
-}
-
-wire::enumeration!(StatsProvider, "StatsProvider", Unknown);
+wire::open_enumeration!("StatsProvider", Unknown, StatsProvider {
+    Kvm: "kvm",
+    Cryptodev: "cryptodev",
+});
 
 /// What a statistic is about.
 ///
@@ -154,24 +93,11 @@ pub enum StatsTarget {
     Unknown(Box<str>),
 }
 
-impl StatsTarget {
-    /// The names on the wire, in schema order.
-    pub const NAMES: &'static [&'static str] = &["vm", "vcpu", "cryptodev"];
-    /// The values, in schema order.
-    pub const ALL: &'static [Self] = &[Self::Vm, Self::Vcpu, Self::Cryptodev];
-    /// The name on the wire.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Vm => "vm",
-            Self::Vcpu => "vcpu",
-            Self::Cryptodev => "cryptodev",
-            Self::Unknown(name) => name,
-        }
-    }
-}
-
-wire::enumeration!(StatsTarget, "StatsTarget", Unknown);
+wire::open_enumeration!("StatsTarget", Unknown, StatsTarget {
+    Vm: "vm",
+    Vcpu: "vcpu",
+    Cryptodev: "cryptodev",
+});
 
 /// Which statistics are wanted of one provider.
 ///
@@ -185,23 +111,10 @@ pub struct StatsRequest {
     pub names: Option<Vec<String>>,
 }
 
-impl wire::DecodeMembers for StatsRequest {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            provider: members.required("provider")?,
-            names: members.optional("names")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for StatsRequest {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("provider", &self.provider);
-        out.optional("names", self.names.as_ref());
-    }
-}
-
-wire::object!(StatsRequest);
+wire::object!(StatsRequest {
+    provider: required("provider"),
+    names: optional("names"),
+});
 
 /// Which virtual CPUs are wanted.
 ///
@@ -213,21 +126,9 @@ pub struct StatsVCPUFilter {
     pub vcpus: Option<Vec<String>>,
 }
 
-impl wire::DecodeMembers for StatsVCPUFilter {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            vcpus: members.optional("vcpus")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for StatsVCPUFilter {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.optional("vcpus", self.vcpus.as_ref());
-    }
-}
-
-wire::object!(StatsVCPUFilter);
+wire::object!(StatsVCPUFilter {
+    vcpus: optional("vcpus"),
+});
 
 /// What a query asks for.
 ///
@@ -297,8 +198,8 @@ impl wire::DecodeMembers for StatsFilter {
 
 impl wire::EncodeMembers for StatsFilter {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("target", self.target.name());
-        out.optional("providers", self.providers.as_ref());
+        out.required("target", self.target.name());
+        out.optional("providers", &self.providers);
         self.target.encode_branch(out);
     }
 }
@@ -386,23 +287,10 @@ pub struct Stats {
     pub value: StatsValue,
 }
 
-impl wire::DecodeMembers for Stats {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            name: members.required("name")?,
-            value: members.required("value")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for Stats {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("name", &self.name);
-        out.member("value", &self.value);
-    }
-}
-
-wire::object!(Stats);
+wire::object!(Stats {
+    name: required("name"),
+    value: required("value"),
+});
 
 /// What one provider answers about one object.
 ///
@@ -418,25 +306,11 @@ pub struct StatsResult {
     pub stats: Vec<Stats>,
 }
 
-impl wire::DecodeMembers for StatsResult {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            provider: members.required("provider")?,
-            qom_path: members.optional("qom-path")?,
-            stats: members.required("stats")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for StatsResult {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("provider", &self.provider);
-        out.optional("qom-path", self.qom_path.as_ref());
-        out.member("stats", &self.stats);
-    }
-}
-
-wire::object!(StatsResult);
+wire::object!(StatsResult {
+    provider: required("provider"),
+    qom_path: optional("qom-path"),
+    stats: required("stats"),
+});
 
 /// What a statistic means.
 ///
@@ -461,31 +335,14 @@ pub struct StatsSchemaValue {
     pub bucket_size: Option<u32>,
 }
 
-impl wire::DecodeMembers for StatsSchemaValue {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            name: members.required("name")?,
-            type_: members.required("type")?,
-            unit: members.optional("unit")?,
-            base: members.optional("base")?,
-            exponent: members.required("exponent")?,
-            bucket_size: members.optional("bucket-size")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for StatsSchemaValue {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("name", &self.name);
-        out.member("type", &self.type_);
-        out.optional("unit", self.unit.as_ref());
-        out.optional("base", self.base.as_ref());
-        out.member("exponent", &self.exponent);
-        out.optional("bucket-size", self.bucket_size.as_ref());
-    }
-}
-
-wire::object!(StatsSchemaValue);
+wire::object!(StatsSchemaValue {
+    name: required("name"),
+    type_: required("type"),
+    unit: optional("unit"),
+    base: optional("base"),
+    exponent: required("exponent"),
+    bucket_size: optional("bucket-size"),
+});
 
 /// All statistics of one provider about one target.
 ///
@@ -500,25 +357,11 @@ pub struct StatsSchema {
     pub stats: Vec<StatsSchemaValue>,
 }
 
-impl wire::DecodeMembers for StatsSchema {
-    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {
-            provider: members.required("provider")?,
-            target: members.required("target")?,
-            stats: members.required("stats")?,
-        })
-    }
-}
-
-impl wire::EncodeMembers for StatsSchema {
-    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.member("provider", &self.provider);
-        out.member("target", &self.target);
-        out.member("stats", &self.stats);
-    }
-}
-
-wire::object!(StatsSchema);
+wire::object!(StatsSchema {
+    provider: required("provider"),
+    target: required("target"),
+    stats: required("stats"),
+});
 
 /// The requests of `stats.json`, as a client sends them.
 pub mod commands {
@@ -560,19 +403,9 @@ pub mod commands {
         /// the only provider to tell of; all if absent.
         pub provider: Option<super::StatsProvider>,
     }
-    impl wire::DecodeMembers for QueryStatsSchemas {
-        fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-            Ok(Self {
-                provider: members.optional("provider")?,
-            })
-        }
-    }
-    impl wire::EncodeMembers for QueryStatsSchemas {
-        fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-            out.optional("provider", self.provider.as_ref());
-        }
-    }
-    wire::object!(QueryStatsSchemas);
+    wire::object!(QueryStatsSchemas {
+        provider: optional("provider"),
+    });
     impl wire::command::Request for QueryStatsSchemas {
         type Reply = Vec<super::StatsSchema>;
         const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(

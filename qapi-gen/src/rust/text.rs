@@ -1,0 +1,107 @@
+//! Text that is filled in once the code around it is laid out.
+//!
+//! In: documentation, and the tables that `qapi-wire`'s macros take. Out: marks
+//! that stand for them among the tokens, and the code with the text in the
+//! place of the marks. By far the most of the generated code is such text,
+//! which needs to be neither parsed nor laid out.
+
+use std::cell::RefCell;
+
+/// All such text of a plan.
+#[derive(Debug, Default)]
+pub(crate) struct Texts(RefCell<Vec<String>>);
+
+/// A text, by its place among all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TextRef(usize);
+
+impl Texts {
+    /// Keeps a text of one or more lines.
+    pub(crate) fn add(&self, text: String) -> TextRef {
+        let mut texts = self.0.borrow_mut();
+        texts.push(text);
+        TextRef(texts.len() - 1)
+    }
+
+    /// Puts the texts where lines of code have their marks: those in
+    /// documentation comments as such comments, those in a macro's parentheses
+    /// as its argument.
+    pub(crate) fn fill_in(&self, code: &str, out: &mut String) {
+        let texts = self.0.borrow();
+        for line in code.lines() {
+            let code = line.trim_start();
+            let (indent, _) = line.split_at(line.len() - code.len());
+            match Marked::new(code).and_then(|(marked, index)| Some((marked, texts.get(index)?))) {
+                Some((marked, text)) => marked.fill_in(text, indent, out),
+                None => out.extend([line, "\n"]),
+            }
+        }
+    }
+}
+
+impl TextRef {
+    /// What stands for the text in a string literal. Neither a name nor
+    /// documentation can be the same: names have no such character, and
+    /// documentation begins with a blank.
+    pub(crate) fn mark(self) -> String {
+        format!("@{}", self.0)
+    }
+}
+
+/// A line that has a mark.
+enum Marked<'c> {
+    Doc,
+    Macro { before: &'c str, after: &'c str },
+}
+
+impl<'c> Marked<'c> {
+    fn new(code: &'c str) -> Option<(Self, usize)> {
+        if let Some(index) = code.strip_prefix("///@") {
+            return Some((Self::Doc, index.parse().ok()?));
+        }
+        let (before, rest) = code.split_once("!(\"@")?;
+        let (index, after) = rest.split_once("\")")?;
+        Some((Self::Macro { before, after }, index.parse().ok()?))
+    }
+
+    fn fill_in(self, text: &str, indent: &str, out: &mut String) {
+        match self {
+            Self::Doc => {
+                for line in text.lines() {
+                    let blank = if line.is_empty() { "" } else { " " };
+                    out.extend([indent, "///", blank, line, "\n"]);
+                }
+            }
+            Self::Macro { before, after } => {
+                out.extend([indent, before, "!("]);
+                for (number, line) in text.lines().enumerate() {
+                    if number > 0 {
+                        out.extend(["\n", indent]);
+                    }
+                    out.push_str(line);
+                }
+                out.extend([")", after, "\n"]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Texts;
+
+    #[test]
+    fn marks_are_filled_in_at_their_indentation() {
+        let texts = Texts::default();
+        let doc = texts.add("One.\n\nTwo.".to_owned()).mark();
+        let table = texts.add("A {\n    b: c,\n}".to_owned()).mark();
+        let code = format!("    ///{doc}\n    wire::object!(\"{table}\");\n///@7\n// @0\n");
+        let mut out = String::new();
+        texts.fill_in(&code, &mut out);
+        assert_eq!(
+            out,
+            "    /// One.\n    ///\n    /// Two.\n    wire::object!(A {\n        b: c,\n    });\n\
+             ///@7\n// @0\n"
+        );
+    }
+}
