@@ -6,7 +6,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::{item_attributes, structs};
+use super::{features, item_attributes, structs};
 use crate::rust::Prelude;
 use crate::rust::plan::{Arguments, CommandPlan, Handler, ModulePlan};
 
@@ -69,7 +69,7 @@ fn request(plan: &CommandPlan, std: &Prelude) -> TokenStream {
         Arguments::None | Arguments::Inline { default: true, .. } => quote!(Default),
         Arguments::Inline { .. } | Arguments::Named { .. } => quote!(),
     };
-    let attributes = item_attributes(&plan.docs, plan.deprecated, plan.exact, &default);
+    let attributes = item_attributes(&plan.docs, &plan.features, plan.exact, &default);
     let wire_name = &plan.wire;
     let reply = plan
         .reply_in_request
@@ -80,9 +80,9 @@ fn request(plan: &CommandPlan, std: &Prelude) -> TokenStream {
         allow_preconfig,
         success_response,
         coroutine,
-        features,
         ..
     } = plan;
+    let features = &plan.features.names;
     quote! {
         #attributes
         #body
@@ -178,6 +178,7 @@ fn handler(plan: &CommandPlan) -> TokenStream {
 
 fn arm(plan: &CommandPlan) -> TokenStream {
     let (method, wire_name) = (&plan.method, &plan.wire);
+    let admit = features::special(&plan.features).map(|special| quote!(call.admit(#special)?;));
     let parameter = parameter(plan);
     let argument = parameter.iter().map(|(_, value)| value);
     // Even a command without arguments refuses those that are sent.
@@ -187,12 +188,14 @@ fn arm(plan: &CommandPlan) -> TokenStream {
     match plan.handler {
         Handler::Direct => quote! {
             #wire_name => {
+                #admit
                 #no_arguments
                 server.#method(#(#argument,)* reply)
             }
         },
         Handler::Typed if plan.reply.is_none() => quote! {
             #wire_name => {
+                #admit
                 #no_arguments
                 server.#method(#(#argument),*)?;
                 wire::Encode::encode(&wire::command::Empty {}, reply);
@@ -201,6 +204,7 @@ fn arm(plan: &CommandPlan) -> TokenStream {
         },
         Handler::Typed | Handler::Raw => quote! {
             #wire_name => {
+                #admit
                 #no_arguments
                 let value = server.#method(#(#argument),*)?;
                 wire::Encode::encode(&value, reply);

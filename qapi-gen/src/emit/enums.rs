@@ -5,7 +5,8 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{attributes, deprecated, docs};
+use super::features::{deprecated, special};
+use super::{attributes, docs};
 use crate::rust::Prelude;
 use crate::rust::plan::EnumPlan;
 
@@ -34,7 +35,7 @@ fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     let attributes = attributes(&plan.head, &quote!(PartialOrd, Ord, #copy));
     let values = plan.values.iter().map(|value| {
         let (ident, docs) = (&value.ident, docs(&value.docs));
-        let deprecated = deprecated(value.deprecated);
+        let deprecated = deprecated(&value.features);
         quote!(#docs #deprecated #ident,)
     });
     let box_ = &std.box_;
@@ -140,12 +141,20 @@ fn decode(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     let string = &std.string;
     let ident = &plan.head.ident;
     let wire_name = &plan.head.wire;
+    let special = special_values(plan);
     let body = if plan.unknown.is_some() {
         quote! {
             let Ok(value) = name.parse::<Self>();
             if value.index().is_none() {
                 at.open_value(#wire_name, &name)?;
             }
+            #special
+            Ok(value)
+        }
+    } else if special.is_some() {
+        quote! {
+            let value = name.parse().map_err(|_| at.invalid_value(&name))?;
+            #special
             Ok(value)
         }
     } else {
@@ -159,4 +168,18 @@ fn decode(plan: &EnumPlan, std: &Prelude) -> TokenStream {
             }
         }
     }
+}
+
+/// The statement that asks the policy about a value's special features, if any
+/// value has some.
+fn special_values(plan: &EnumPlan) -> Option<TokenStream> {
+    let arms: Vec<_> = plan
+        .values
+        .iter()
+        .filter_map(|value| {
+            let (name, special) = (&value.wire, special(&value.features)?);
+            Some(quote!(#name => at.special_value(&name, #special)?,))
+        })
+        .collect();
+    (!arms.is_empty()).then(|| quote!(match name.as_str() { #(#arms)* _ => {} }))
 }

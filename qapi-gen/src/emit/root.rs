@@ -6,6 +6,7 @@
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
+use super::features;
 use crate::rust::plan::{ModulePlan, Plan};
 
 /// The interface of `qapi-wire` that the emitted code is written for.
@@ -30,6 +31,7 @@ pub(super) fn root(plan: &Plan) -> TokenStream {
     let interface = Literal::u32_unsuffixed(WIRE_INTERFACE);
     let commands = commands(plan);
     let events = events(plan);
+    let features = features::table(plan);
     quote! {
         const _: () = assert!(
             ::qapi_wire::INTERFACE == #interface,
@@ -39,6 +41,7 @@ pub(super) fn root(plan: &Plan) -> TokenStream {
         #(#modules)*
         #commands
         #events
+        #features
     }
 }
 

@@ -6,7 +6,8 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::{attributes, deprecated, docs};
+use super::features::{deprecated, special};
+use super::{attributes, docs};
 use crate::rust::Prelude;
 use crate::rust::plan::{FieldPlan, StructPlan};
 
@@ -35,7 +36,7 @@ pub(super) fn structure(plan: &StructPlan, std: &Prelude) -> TokenStream {
 pub(super) fn field(plan: &FieldPlan) -> TokenStream {
     let FieldPlan { ident, ty, .. } = plan;
     let docs = docs(&plan.docs);
-    let deprecated = deprecated(plan.deprecated);
+    let deprecated = deprecated(&plan.features);
     quote!(#docs #deprecated pub #ident: #ty,)
 }
 
@@ -96,20 +97,24 @@ pub(super) fn members(ident: &Ident, fields: &[FieldPlan], std: &Prelude) -> Tok
 /// The expression that decodes a member.
 pub(super) fn decoded(plan: &FieldPlan) -> TokenStream {
     let wire_name = &plan.wire;
-    if plan.optional {
-        quote!(members.optional(#wire_name)?)
-    } else {
-        quote!(members.required(#wire_name)?)
+    match (plan.optional, special(&plan.features)) {
+        (true, None) => quote!(members.optional(#wire_name)?),
+        (false, None) => quote!(members.required(#wire_name)?),
+        (true, Some(special)) => quote!(members.optional_special(#wire_name, #special)?),
+        (false, Some(special)) => quote!(members.required_special(#wire_name, #special)?),
     }
 }
 
 /// The statement that encodes a member.
 pub(super) fn encoded(plan: &FieldPlan) -> TokenStream {
     let (ident, wire_name) = (&plan.ident, &plan.wire);
-    if plan.optional {
-        quote!(out.optional(#wire_name, self.#ident.as_ref());)
-    } else {
-        quote!(out.member(#wire_name, &self.#ident);)
+    match (plan.optional, special(&plan.features)) {
+        (true, None) => quote!(out.optional(#wire_name, self.#ident.as_ref());),
+        (false, None) => quote!(out.member(#wire_name, &self.#ident);),
+        (true, Some(special)) => {
+            quote!(out.optional_special(#wire_name, #special, self.#ident.as_ref());)
+        }
+        (false, Some(special)) => quote!(out.member_special(#wire_name, #special, &self.#ident);),
     }
 }
 

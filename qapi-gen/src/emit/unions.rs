@@ -7,6 +7,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
+use super::features::{deprecated, special};
 use super::{attributes, docs, structs};
 use crate::rust::Prelude;
 use crate::rust::plan::{UnionField, UnionPlan};
@@ -31,9 +32,14 @@ fn definition(plan: &UnionPlan) -> TokenStream {
     let (ident, branch_ident) = (&plan.head.ident, &plan.branch_ident);
     let fields = plan.fields.iter().map(|field| match field {
         UnionField::Plain(plan) => structs::field(plan),
-        UnionField::Tag { ident, docs, .. } => {
-            let docs = self::docs(docs);
-            quote!(#docs pub #ident: #branch_ident,)
+        UnionField::Tag {
+            ident,
+            docs,
+            features,
+            ..
+        } => {
+            let (docs, deprecated) = (self::docs(docs), deprecated(features));
+            quote!(#docs #deprecated pub #ident: #branch_ident,)
         }
     });
     quote! {
@@ -58,8 +64,9 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     };
     let variants = plan.branches.iter().map(|branch| {
         let (ident, docs) = (&branch.ident, docs(&branch.docs));
+        let deprecated = deprecated(&branch.features);
         let carried = branch.ty.iter();
-        quote!(#docs #ident #((#carried))*,)
+        quote!(#docs #deprecated #ident #((#carried))*,)
     });
     let unknown = plan.unknown.iter().map(|unknown| {
         quote! {
@@ -139,10 +146,16 @@ fn members(plan: &UnionPlan, std: &Prelude) -> TokenStream {
                 encoded.push(structs::encoded(field));
                 serialized.push(structs::serialized(field));
             }
-            UnionField::Tag { ident, wire, .. } => {
+            UnionField::Tag {
+                ident,
+                wire,
+                features,
+                ..
+            } => {
                 idents.push(ident);
-                decoded.push(quote!(let #held: #tag_ty = members.required(#wire)?;));
-                encoded.push(quote!(out.member(#wire, self.#ident.name());));
+                let (take, put) = tag(wire, &quote!(self.#ident.name()), special(features));
+                decoded.push(quote!(let #held: #tag_ty = members.#take?;));
+                encoded.push(quote!(out.#put;));
                 serialized.push(quote!(map.serialize_entry(#wire, self.#ident.name())?;));
                 branch = quote!(let #held = #branch_ident::decode_branch(#held, members)?;);
                 tag_ident = Some(ident);
@@ -175,6 +188,17 @@ fn members(plan: &UnionPlan, std: &Prelude) -> TokenStream {
                 #(self.#tag_ident.serialize_branch(map))*
             }
         }
+    }
+}
+
+/// The calls that take and put the discriminator.
+fn tag(wire: &str, name: &TokenStream, special: Option<TokenStream>) -> (TokenStream, TokenStream) {
+    match special {
+        None => (quote!(required(#wire)), quote!(member(#wire, #name))),
+        Some(special) => (
+            quote!(required_special(#wire, #special)),
+            quote!(member_special(#wire, #special, #name)),
+        ),
     }
 }
 

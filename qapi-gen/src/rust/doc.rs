@@ -40,6 +40,15 @@ pub(crate) fn member(doc: Option<&Doc>, wire_name: &str, features: &[Feature]) -
     text.lines
 }
 
+/// What the documentation says of a deprecation, on one line.
+pub(crate) fn deprecation(doc: &Doc) -> Option<String> {
+    let described = doc.features.iter().find(|arg| arg.name == "deprecated")?;
+    let words: Vec<&str> = described.text.split_whitespace().collect();
+    // The compiler shows it as it is, so nothing is escaped.
+    let note = spans(&words.join(" "), &[]);
+    (!note.is_empty()).then_some(note)
+}
+
 #[derive(Default)]
 struct Text {
     lines: Vec<String>,
@@ -76,9 +85,15 @@ impl Text {
     }
 }
 
-/// One line: `@name` and literals become code spans, and what Markdown or
-/// rustdoc would take for markup is escaped.
+/// One line, of which Markdown and rustdoc take nothing for markup but the code
+/// spans.
 fn markdown(line: &str) -> String {
+    spans(line, &['<', '>', '[', ']', '`', '\\', '|'])
+}
+
+/// One line: `@name` and literals become code spans, and of the rest the given
+/// characters are escaped.
+fn spans(line: &str, escaped: &[char]) -> String {
     let mut out = String::with_capacity(line.len());
     let mut rest = line;
     while let Some(first) = rest.chars().next() {
@@ -107,7 +122,7 @@ fn markdown(line: &str) -> String {
                 continue;
             }
         }
-        if matches!(first, '<' | '>' | '[' | ']' | '`' | '\\' | '|') {
+        if escaped.contains(&first) {
             out.push('\\');
         }
         out.push(first);

@@ -3,6 +3,8 @@
 //! In: a `CheckedSchema` and `Options`. Out: a [`Plan`] that `emit/` only has
 //! to write down. It decides all, and quotes nothing but names and types.
 
+use std::collections::BTreeMap;
+
 use proc_macro2::Ident;
 
 use super::graph::TypeGraph;
@@ -14,9 +16,11 @@ use crate::schema::{CheckedSchema, Common, Cond, Doc, Entity, Feature, ModuleId}
 
 mod clashes;
 mod commands;
+mod features;
 mod types;
 
 pub(crate) use commands::{Arguments, CommandPlan, EventPlan, Handler};
+pub(crate) use features::FeaturesPlan;
 pub(crate) use types::{
     AlternatePlan, EnumPlan, FieldPlan, Head, StructPlan, UnionField, UnionPlan,
 };
@@ -25,6 +29,8 @@ pub(crate) use types::{
 pub(crate) struct Plan {
     /// The modules, in schema order, those without items left out.
     pub(crate) modules: Vec<ModulePlan>,
+    /// Everything that has features, by path.
+    pub(crate) features: BTreeMap<String, Vec<String>>,
 }
 
 /// One generated module: one schema file.
@@ -90,7 +96,8 @@ impl Plan {
             .filter(|module| !module.is_empty())
             .collect();
         clashes::report_root(&modules, diagnostics);
-        Self { modules }
+        let features = features::table(&modules);
+        Self { modules, features }
     }
 }
 
@@ -150,10 +157,4 @@ impl Planner<'_> {
             Vec::new()
         }
     }
-}
-
-/// Whether one of the features is the special one that QEMU calls
-/// `deprecated`.
-fn is_deprecated(features: &[Feature]) -> bool {
-    features.iter().any(|feature| feature.name == "deprecated")
 }

@@ -3,9 +3,11 @@
 //! In: constants that generated code fills. Out: what a session, a dispatcher
 //! and a client read. No schema, no socket.
 
-use crate::decode::{At, Context, Decode, DecodeMembers, Members};
+use crate::context::Context;
+use crate::decode::{At, Decode, DecodeMembers, Members};
 use crate::encode::{Encode, EncodeMembers, Writer};
 use crate::error::{Error, Result};
+use crate::features::Special;
 use crate::value::Dict;
 
 /// What the schema says of a command.
@@ -62,6 +64,16 @@ impl Call<'_> {
     /// QEMU's error for the first one that does not fit.
     pub fn arguments<T: DecodeMembers>(self) -> Result<T> {
         decode_whole(self.arguments, self.context)
+    }
+
+    /// Whether the policy lets a command that has special features be
+    /// executed. Generated dispatch asks before it decodes the arguments.
+    ///
+    /// # Errors
+    ///
+    /// That the command is disabled.
+    pub fn admit(&self, special: Special) -> Result<()> {
+        self.context.policy().command(self.name, special)
     }
 
     /// The error for a command that is not in a set.

@@ -3,12 +3,15 @@
 //!
 //! In: any deserializer. Out: a tree, then [`Decode`]; and the other way any
 //! serializer. There is no second decoder: what `Decode` takes, serde takes.
+//! Neither way asks a [compatibility policy](crate::compat): that is for what
+//! goes over the wire.
 
 use std::fmt;
 
 use ::serde::de::{self, MapAccess, SeqAccess, Visitor};
 
-use crate::decode::{Context, Decode, from_value};
+use crate::context::Context;
+use crate::decode::{Decode, from_value};
 use crate::value::{Dict, UniqueMembers, Value};
 
 pub use ::serde::de::{Deserialize, Deserializer};

@@ -6,8 +6,9 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
+use super::Planner;
+use super::features::FeaturesPlan;
 use super::types::FieldPlan;
-use super::{Planner, is_deprecated};
 use crate::rust::name;
 use crate::rust::paths::Place;
 use crate::schema::{CommandId, Common, EventId, ModuleId, ObjectOrigin, TypeId, TypeKind};
@@ -18,7 +19,6 @@ pub(crate) struct CommandPlan {
     pub(crate) wire: String,
     pub(crate) span: Option<Span>,
     pub(crate) docs: Vec<String>,
-    pub(crate) deprecated: bool,
     /// The handler's name.
     pub(crate) method: Ident,
     /// The request's name, in module `commands`.
@@ -34,7 +34,7 @@ pub(crate) struct CommandPlan {
     pub(crate) allow_preconfig: bool,
     pub(crate) success_response: bool,
     pub(crate) coroutine: bool,
-    pub(crate) features: Vec<String>,
+    pub(crate) features: FeaturesPlan,
 }
 
 /// How a handler takes its arguments and gives its reply.
@@ -53,12 +53,11 @@ pub(crate) struct EventPlan {
     pub(crate) wire: String,
     pub(crate) span: Option<Span>,
     pub(crate) docs: Vec<String>,
-    pub(crate) deprecated: bool,
     /// Its name, in module `events` and in the enum of all.
     pub(crate) ident: Ident,
     pub(crate) data: Arguments,
     pub(crate) exact: bool,
-    pub(crate) features: Vec<String>,
+    pub(crate) features: FeaturesPlan,
 }
 
 /// The arguments of a command, or the data of an event.
@@ -98,7 +97,6 @@ impl Planner<'_> {
             wire: common.name.clone(),
             span: common.span,
             docs: self.docs(common),
-            deprecated: is_deprecated(&common.features),
             method: name::snake(&common.name),
             request: name::camel(&common.name),
             arguments: self.arguments(command.arg, common, module),
@@ -110,7 +108,7 @@ impl Planner<'_> {
             allow_preconfig: command.allow_preconfig,
             success_response: command.success_response,
             coroutine: command.coroutine,
-            features: feature_names(common),
+            features: self.features(&common.features, common.doc.as_ref()),
         })
     }
 
@@ -121,11 +119,10 @@ impl Planner<'_> {
             wire: common.name.clone(),
             span: common.span,
             docs: self.docs(common),
-            deprecated: is_deprecated(&common.features),
             ident: name::camel(&common.name),
             data: self.arguments(event.arg, common, module),
             exact: event.arg.is_none_or(|arg| self.graph.is_exact(arg)),
-            features: feature_names(common),
+            features: self.features(&common.features, common.doc.as_ref()),
         })
     }
 
@@ -136,10 +133,7 @@ impl Planner<'_> {
         let place = Place::Submodule(module);
         match &self.schema.ty(arg).kind {
             TypeKind::Object(object) if object.origin == ObjectOrigin::InlineArguments => {
-                let mut fields = self.fields(arg, place);
-                for field in &mut fields {
-                    field.docs = self.member_docs(common.doc.as_ref(), &field.wire, &[]);
-                }
+                let fields = self.fields(arg, common.doc.as_ref(), place);
                 let default = fields.iter().all(|field| field.optional);
                 Arguments::Inline { fields, default }
             }
@@ -157,12 +151,4 @@ impl CommandPlan {
         let request = &self.request;
         quote!(commands::#request)
     }
-}
-
-fn feature_names(common: &Common) -> Vec<String> {
-    common
-        .features
-        .iter()
-        .map(|feature| feature.name.clone())
-        .collect()
 }

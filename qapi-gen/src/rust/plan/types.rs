@@ -6,7 +6,8 @@
 use proc_macro2::{Ident, Span as TokenSpan, TokenStream};
 use quote::format_ident;
 
-use super::{Planner, TypePlan, is_deprecated};
+use super::features::FeaturesPlan;
+use super::{Planner, TypePlan};
 use crate::rust::name;
 use crate::rust::paths::Place;
 use crate::schema::{
@@ -21,7 +22,7 @@ pub(crate) struct Head {
     /// The name in the schema.
     pub(crate) wire: String,
     pub(crate) docs: Vec<String>,
-    pub(crate) deprecated: bool,
+    pub(crate) features: FeaturesPlan,
     /// Whether it can be compared exactly and hashed.
     pub(crate) exact: bool,
     pub(crate) span: Option<Span>,
@@ -40,7 +41,7 @@ pub(crate) struct ValuePlan {
     pub(crate) ident: Ident,
     pub(crate) wire: String,
     pub(crate) docs: Vec<String>,
-    pub(crate) deprecated: bool,
+    pub(crate) features: FeaturesPlan,
 }
 
 /// A struct.
@@ -59,7 +60,7 @@ pub(crate) struct FieldPlan {
     pub(crate) ty: TokenStream,
     pub(crate) optional: bool,
     pub(crate) docs: Vec<String>,
-    pub(crate) deprecated: bool,
+    pub(crate) features: FeaturesPlan,
 }
 
 /// A union: a struct whose discriminator is an enum that holds the branches.
@@ -84,6 +85,7 @@ pub(crate) enum UnionField {
         ident: Ident,
         wire: String,
         docs: Vec<String>,
+        features: FeaturesPlan,
     },
 }
 
@@ -94,6 +96,7 @@ pub(crate) struct BranchPlan {
     /// What it carries; `None`: nothing.
     pub(crate) ty: Option<TokenStream>,
     pub(crate) docs: Vec<String>,
+    pub(crate) features: FeaturesPlan,
 }
 
 /// An alternate.
@@ -155,7 +158,7 @@ impl Planner<'_> {
             ident: name::camel(&common.name),
             wire: common.name.clone(),
             docs: self.docs(common),
-            deprecated: is_deprecated(&common.features),
+            features: self.features(&common.features, common.doc.as_ref()),
             exact: self.graph.is_exact(id),
             span: common.span,
         }
@@ -190,7 +193,7 @@ impl Planner<'_> {
                 ident: name::camel(&value.name),
                 wire: value.name.clone(),
                 docs: self.member_docs(doc, &value.name, &value.features),
-                deprecated: is_deprecated(&value.features),
+                features: self.features(&value.features, doc),
             })
             .collect();
         EnumPlan {
@@ -204,7 +207,7 @@ impl Planner<'_> {
         let head = self.head(id, common);
         let place = Place::Module(module);
         let Some(branches) = &object.branches else {
-            let fields = self.fields(id, place);
+            let fields = self.fields(id, None, place);
             let default = fields.iter().all(|field| field.optional);
             return TypePlan::Struct(StructPlan {
                 head,
@@ -213,7 +216,7 @@ impl Planner<'_> {
             });
         };
         let fields = self
-            .members(id)
+            .members(id, None)
             .into_iter()
             .map(|(member, doc)| {
                 if member.name == branches.tag {
@@ -221,6 +224,7 @@ impl Planner<'_> {
                         ident: name::snake(&member.name),
                         wire: member.name.clone(),
                         docs: self.member_docs(doc, &member.name, &member.features),
+                        features: self.features(&member.features, doc),
                     }
                 } else {
                     UnionField::Plain(self.field(id, member, doc, place))
@@ -240,6 +244,7 @@ impl Planner<'_> {
     /// One for every value of the discriminator, with or without a branch.
     fn branches(&self, id: TypeId, branches: &Branches, place: Place) -> Vec<BranchPlan> {
         let tag = self.schema.ty(branches.tag_type);
+        let doc = tag.common.doc.as_ref();
         let TypeKind::Enum(enumeration) = &tag.kind else {
             return Vec::new();
         };
@@ -256,7 +261,8 @@ impl Planner<'_> {
                     ident: name::camel(&value.name),
                     wire: value.name.clone(),
                     ty: branch.map(|branch| self.boxed_if_recursive(id, branch.ty, place)),
-                    docs: self.member_docs(tag.common.doc.as_ref(), &value.name, &value.features),
+                    docs: self.member_docs(doc, &value.name, &value.features),
+                    features: self.features(&value.features, doc),
                 }
             })
             .collect()
@@ -308,9 +314,10 @@ impl Planner<'_> {
         }
     }
 
-    /// The fields for all members of an object type, its base's first.
-    pub(super) fn fields(&self, id: TypeId, place: Place) -> Vec<FieldPlan> {
-        self.members(id)
+    /// The fields for all members of an object type, its base's first. What
+    /// has no documentation of its own has that of `owner`.
+    pub(super) fn fields(&self, id: TypeId, owner: Option<&Doc>, place: Place) -> Vec<FieldPlan> {
+        self.members(id, owner)
             .into_iter()
             .map(|(member, doc)| self.field(id, member, doc, place))
             .collect()
@@ -328,7 +335,7 @@ impl Planner<'_> {
             },
             optional: member.optional,
             docs: self.member_docs(doc, &member.name, &member.features),
-            deprecated: is_deprecated(&member.features),
+            features: self.features(&member.features, doc),
         }
     }
 
@@ -343,7 +350,11 @@ impl Planner<'_> {
 
     /// All members of an object type, its base's first, each with the
     /// documentation block that describes it.
-    fn members(&self, id: TypeId) -> Vec<(&Member, Option<&Doc>)> {
+    fn members<'a>(
+        &'a self,
+        id: TypeId,
+        owner: Option<&'a Doc>,
+    ) -> Vec<(&'a Member, Option<&'a Doc>)> {
         let mut chain = Vec::new();
         let mut next = Some(id);
         while let Some(id) = next {
@@ -354,8 +365,9 @@ impl Planner<'_> {
             chain.push((object, ty.common.doc.as_ref()));
             next = object.base;
         }
-        // An inline base has no documentation of its own: the union has.
-        let outermost = chain.first().and_then(|(_, doc)| *doc);
+        // An inline base has no documentation of its own: the union has. Nor
+        // have arguments: the command has.
+        let outermost = chain.first().and_then(|(_, doc)| *doc).or(owner);
         chain
             .into_iter()
             .rev()
