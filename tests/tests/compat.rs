@@ -12,6 +12,7 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::{env, process};
 
 use qapi_gen::{FsLoader, Options, generate};
@@ -21,6 +22,7 @@ use qapi_wire::message::Timestamp;
 use qapi_wire::{Context, Dict, ErrorClass, Special, Value, Writer};
 use stats_runtime::host::{Host as _, NoHost};
 use stats_runtime::qmp::{Limits, Session};
+use stats_runtime::{Monitor, Registry};
 use tests::compat::compat::commands::{OldCommand, Probe, XDocumented};
 use tests::compat::compat::{
     self as schema, Choice, Everything, Inner, Kind, Must, OldTag, OldTagBranch, Tagged,
@@ -446,6 +448,31 @@ fn a_session_keeps_to_the_policy_of_its_context() {
         shown.contains("x-new") && !shown.contains("\"old\":"),
         "{shown}"
     );
+}
+
+#[test]
+fn a_monitor_hands_its_policy_to_its_sessions() {
+    let policy = policy("unstable-input=crash,deprecated-output=hide");
+    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    assert_eq!(monitor.context().policy(), Policy::ACCEPT);
+    assert_eq!(monitor.with_policy(policy).context().policy(), policy);
+}
+
+#[test]
+fn policies_are_read_as_qemus_option_is() {
+    assert_eq!(policy(""), Policy::ACCEPT);
+    for text in [
+        "deprecated-input",
+        "deprecated-input=hide",
+        "unstable-output=reject",
+        "x=accept",
+    ] {
+        let error = text.parse::<Policy>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("'{text}' is no part of a compatibility policy")
+        );
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //!
 //! In: an `EnumPlan`. Out: the enum, its `NAMES` and `ALL`, and its traits.
 
+use std::collections::BTreeMap;
+
 use proc_macro2::TokenStream;
 use quote::quote;
 
@@ -170,16 +172,26 @@ fn decode(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     }
 }
 
-/// The statement that asks the policy about a value's special features, if any
+/// The statements that ask the policy about a value's special features, if any
 /// value has some.
 fn special_values(plan: &EnumPlan) -> Option<TokenStream> {
-    let arms: Vec<_> = plan
-        .values
-        .iter()
-        .filter_map(|value| {
-            let (name, special) = (&value.wire, special(&value.features)?);
-            Some(quote!(#name => at.special_value(&name, #special)?,))
-        })
+    // By what they have in common: equal arms are one.
+    let mut arms: BTreeMap<String, (TokenStream, Vec<&str>)> = BTreeMap::new();
+    for value in &plan.values {
+        if let Some(special) = special(&value.features) {
+            let arm = arms.entry(special.to_string());
+            let (_, names) = arm.or_insert((special, Vec::new()));
+            names.push(&value.wire);
+        }
+    }
+    let arms: Vec<_> = arms
+        .values()
+        .map(|(special, names)| quote!(#(#names)|* => #special,))
         .collect();
-    (!arms.is_empty()).then(|| quote!(match name.as_str() { #(#arms)* _ => {} }))
+    (!arms.is_empty()).then(|| {
+        quote! {
+            let special = match name.as_str() { #(#arms)* _ => wire::Special::NONE };
+            at.special_value(&name, special)?;
+        }
+    })
 }

@@ -1898,6 +1898,7 @@ pub fn execute<T: Commands + ?::core::marker::Sized>(
             Ok(())
         }
         "paint" => {
+            call.admit(wire::Special::DEPRECATED.with(wire::Special::UNSTABLE))?;
             let value = server.paint(call.arguments::<commands::Paint>()?)?;
             wire::Encode::encode(&value, reply);
             Ok(())
