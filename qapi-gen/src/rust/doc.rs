@@ -44,8 +44,7 @@ pub(crate) fn member(doc: Option<&Doc>, wire_name: &str, features: &[Feature]) -
 pub(crate) fn deprecation(doc: &Doc) -> Option<String> {
     let described = doc.features.iter().find(|arg| arg.name == "deprecated")?;
     let words: Vec<&str> = described.text.split_whitespace().collect();
-    // The compiler shows it as it is, so nothing is escaped.
-    let note = spans(&words.join(" "), &[]);
+    let note = spans(&words.join(" "), Shown::AsItIs);
     (!note.is_empty()).then_some(note)
 }
 
@@ -88,12 +87,19 @@ impl Text {
 /// One line, of which Markdown and rustdoc take nothing for markup but the code
 /// spans.
 fn markdown(line: &str) -> String {
-    spans(line, &['<', '>', '[', ']', '`', '\\', '|'])
+    spans(line, Shown::ByRustdoc)
 }
 
-/// One line: `@name` and literals become code spans, and of the rest the given
-/// characters are escaped.
-fn spans(line: &str, escaped: &[char]) -> String {
+/// Who shows a text: rustdoc, which takes it for Markdown, or the compiler.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    ByRustdoc,
+    AsItIs,
+}
+
+/// One line: `@name` and literals become code spans; for rustdoc addresses
+/// become links, and what it would take for markup is escaped.
+fn spans(line: &str, shown: Shown) -> String {
     let mut out = String::with_capacity(line.len());
     let mut rest = line;
     while let Some(first) = rest.chars().next() {
@@ -122,13 +128,32 @@ fn spans(line: &str, escaped: &[char]) -> String {
                 continue;
             }
         }
-        if escaped.contains(&first) {
-            out.push('\\');
+        if shown == Shown::ByRustdoc {
+            if let Some((address, tail)) = address(rest) {
+                out.push_str(&format!("<{address}>"));
+                rest = tail;
+                continue;
+            }
+            if matches!(first, '<' | '>' | '[' | ']' | '`' | '\\' | '|') {
+                out.push('\\');
+            }
         }
         out.push(first);
         rest = rest.strip_prefix(first).unwrap_or_default();
     }
     out
+}
+
+/// The web address that a text begins with, and what follows it.
+fn address(text: &str) -> Option<(&str, &str)> {
+    if !text.starts_with("https://") && !text.starts_with("http://") {
+        return None;
+    }
+    let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '`');
+    let (address, _) = text.split_at(text.find(ends).unwrap_or(text.len()));
+    // What a sentence ends with is not part of it.
+    let address = address.trim_end_matches(['.', ',', ';', ':', ')', '!', '?']);
+    Some((address, text.strip_prefix(address)?))
 }
 
 #[cfg(test)]
@@ -143,6 +168,14 @@ mod tests {
             ("me@example.org", "me@example.org"),
             ("an array [1]", r"an array \[1\]"),
             ("a lone ` and ``", r"a lone \` and \`\`"),
+            (
+                "(see https://example.org/a.html#b).",
+                "(see <https://example.org/a.html#b>).",
+            ),
+            (
+                "`x <http://example.org>`_",
+                r"\`x \<<http://example.org>\>\`_",
+            ),
         ];
         for (line, expected) in rows {
             assert_eq!(markdown(line), expected);

@@ -36,7 +36,8 @@ pub trait CommandSet {
     /// The command called `name`.
     fn command(&self, name: &str) -> Option<&'static CommandInfo>;
 
-    /// Executes a command, and writes its reply value into `reply`.
+    /// Executes a command, and writes its reply value into `reply`: without
+    /// what the writer's policy hides.
     ///
     /// # Errors
     ///
@@ -52,7 +53,7 @@ pub struct Call<'a> {
     pub name: &'a str,
     /// Its arguments, not yet decoded.
     pub arguments: Dict,
-    /// How to decode them.
+    /// How to decode them, and by which policy.
     pub context: &'a Context<'a>,
 }
 
