@@ -13,6 +13,7 @@ use qapi::misc::commands::HumanMonitorCommand;
 use qapi::stats::StatsFilter;
 use qapi::stats::commands::QueryStatsSchemas;
 use qapi::wire::command::{Call, CommandSet};
+use qapi::wire::compat::Policy;
 use qapi::wire::{Context, Error, Writer};
 
 use crate::host::Host;
@@ -28,6 +29,7 @@ use crate::sink::{JsonResults, JsonSchemas};
 pub struct Monitor {
     registry: Arc<Registry>,
     host: Arc<dyn Host>,
+    policy: Policy,
 }
 
 impl std::fmt::Debug for Monitor {
@@ -41,7 +43,20 @@ impl std::fmt::Debug for Monitor {
 impl Monitor {
     /// A monitor of `host` that serves the statistics of `registry`.
     pub fn new(registry: Arc<Registry>, host: Arc<dyn Host>) -> Self {
-        Self { registry, host }
+        Self {
+            registry,
+            host,
+            policy: Policy::ACCEPT,
+        }
+    }
+
+    /// The same with a policy for what is deprecated and unstable, like QEMU's
+    /// option `-compat`; without, all is accepted. It is part of
+    /// [`context`](Self::context), and so of every session that is run in it.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
     }
 
     /// The registry.
@@ -57,10 +72,11 @@ impl Monitor {
     }
 
     /// How requests to this monitor are decoded: strictly, with the
-    /// registered providers as further values of `StatsProvider`.
+    /// registered providers as further values of `StatsProvider`, by the
+    /// monitor's policy.
     #[must_use]
     pub fn context(&self) -> Context<'_> {
-        Context::strict_with(self.registry.as_ref())
+        Context::strict_with(self.registry.as_ref()).with_policy(self.policy)
     }
 }
 

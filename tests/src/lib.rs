@@ -11,6 +11,16 @@ pub mod every_shape {
     include!(concat!(env!("OUT_DIR"), "/every-shape/mod.rs"));
 }
 
+/// A schema with features in every place.
+pub mod compat {
+    include!(concat!(env!("OUT_DIR"), "/compat/mod.rs"));
+}
+
+/// What QEMU 7.2 has of deprecated and unstable things, in part.
+pub mod qemu_7_2 {
+    include!(concat!(env!("OUT_DIR"), "/qemu-7-2/mod.rs"));
+}
+
 /// The README, whose example has to compile.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

@@ -1,5 +1,5 @@
 //! Against a real QEMU under KVM: what it says of the kernel's statistics is
-//! what we say, and our client can ask it.
+//! what we say, our client can ask it, and it refuses and hides what we do.
 
 #![cfg(target_arch = "x86_64")]
 #![allow(
@@ -7,6 +7,10 @@
     clippy::panic,
     clippy::indexing_slicing,
     reason = "tests"
+)]
+#![allow(
+    deprecated,
+    reason = "deprecated things are sent to see what becomes of them"
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,8 +26,21 @@ use qapi::stats::{
     StatsFilter, StatsFilterBranch, StatsProvider, StatsResult, StatsSchema, StatsVCPUFilter,
     StatsValue,
 };
+use qapi_wire::command::{Call, CommandSet, Request};
+use qapi_wire::compat::Policy;
+use qapi_wire::{Context, Error, ErrorClass, Value, Writer};
 use stats_runtime::Registry;
-use vmstats::client::Client;
+use tests::qemu_7_2::Dispatcher;
+use tests::qemu_7_2::qemu_7_2::commands::{
+    Eject, MigrateSetCapabilities, NbdServerRemove, ObjectAdd, QueryMigrateParameters, Transaction,
+    XQueryRoms,
+};
+use tests::qemu_7_2::qemu_7_2::{
+    self as part, Abort, AbortWrapper, HumanReadableText, MigrationCapability,
+    MigrationCapabilityStatus, MigrationParameters, ObjectOptions, ObjectOptionsBranch,
+    SecretProperties, TransactionAction, TransactionActionBranch,
+};
+use vmstats::client::{Client, ClientError};
 use vmstats::endpoint::Endpoint;
 use vmstats::guest::{Guest, GuestConfig};
 
@@ -37,9 +54,9 @@ impl Drop for Qemu {
     }
 }
 
-/// Starts a QEMU with two vCPUs; `None`, with the reason printed, where there
-/// is no QEMU or no KVM.
-fn qemu(socket: &Path) -> Option<Qemu> {
+/// Starts a QEMU with two vCPUs and further options; `None`, with the reason
+/// printed, where there is no QEMU or no KVM.
+fn qemu(socket: &Path, options: &[&str]) -> Option<Qemu> {
     if let Err(error) = File::options().read(true).write(true).open("/dev/kvm") {
         println!("skipped: /dev/kvm cannot be opened: {error}");
         return None;
@@ -58,6 +75,7 @@ fn qemu(socket: &Path) -> Option<Qemu> {
             "-nodefaults",
         ])
         .args(["-display", "none", "-name", "test", "-qmp", &qmp])
+        .args(options)
         .stdin(Stdio::null())
         .spawn();
     match child {
@@ -131,7 +149,9 @@ fn names(results: &[StatsResult]) -> Vec<&str> {
 fn qemu_and_we_say_the_same_of_this_kernel() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("qmp.sock");
-    let Some(_qemu) = qemu(&socket) else { return };
+    let Some(_qemu) = qemu(&socket, &[]) else {
+        return;
+    };
     let mut client = connect(&socket);
 
     let guest = Guest::boot(GuestConfig {
@@ -173,7 +193,9 @@ fn qemu_and_we_say_the_same_of_this_kernel() {
 fn our_client_can_ask_qemu() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("qmp.sock");
-    let Some(_qemu) = qemu(&socket) else { return };
+    let Some(_qemu) = qemu(&socket, &[]) else {
+        return;
+    };
     let mut client = connect(&socket);
     assert!(client.version().qemu.major > 6);
     let results = client.execute(&QueryStats(filter(vcpu()))).unwrap();
@@ -194,4 +216,158 @@ fn our_client_can_ask_qemu() {
             .len(),
         1
     );
+}
+
+/// Succeeds with everything that the part of QEMU's interface has.
+struct Part;
+
+impl part::Commands for Part {
+    fn nbd_server_remove(&self, _: NbdServerRemove) -> Result<(), Error> {
+        Ok(())
+    }
+    fn eject(&self, _: Eject) -> Result<(), Error> {
+        Ok(())
+    }
+    fn x_query_roms(&self) -> Result<HumanReadableText, Error> {
+        Ok(HumanReadableText {
+            human_readable_text: String::new(),
+        })
+    }
+    fn migrate_set_capabilities(&self, _: MigrateSetCapabilities) -> Result<(), Error> {
+        Ok(())
+    }
+    fn query_migrate_parameters(&self) -> Result<MigrationParameters, Error> {
+        Ok(MigrationParameters {
+            x_checkpoint_delay: Some(1),
+        })
+    }
+    fn transaction(&self, _: Transaction) -> Result<(), Error> {
+        Ok(())
+    }
+    fn object_add(&self, _: ObjectOptions) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// What we answer to a request.
+fn ours<R: Request>(request: &R, policy: Policy) -> Result<Value, Error> {
+    let mut text = Vec::new();
+    Writer::new(&mut text).members(request);
+    let Value::Object(arguments) = qapi_wire::json::parse(&text)? else {
+        panic!("arguments are an object")
+    };
+    let context = Context::strict().with_policy(policy);
+    let mut reply = Vec::new();
+    let call = Call {
+        name: R::INFO.name,
+        arguments,
+        context: &context,
+    };
+    Dispatcher(Part).execute(call, &mut Writer::new(&mut reply).with_policy(policy))?;
+    Ok(qapi_wire::json::parse(&reply)?)
+}
+
+/// What we and QEMU answer to a request that the policy refuses.
+#[track_caller]
+fn refused<R: Request>(client: &mut Client, policy: Policy, request: &R) -> String {
+    let ours = ours(request, policy).unwrap_err();
+    match client.execute_raw(request) {
+        Err(ClientError::Refused(theirs)) => assert_eq!(ours, theirs),
+        other => panic!("{other:?}"),
+    }
+    let is_command = ours.desc().contains(" command ");
+    assert_eq!(is_command, *ours.class() == ErrorClass::CommandNotFound);
+    ours.desc().to_owned()
+}
+
+#[test]
+fn qemu_and_we_refuse_and_hide_the_same_by_policy() {
+    let compat = "deprecated-input=reject,unstable-input=reject,unstable-output=hide";
+    let policy: Policy = compat.parse().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("qmp.sock");
+    let Some(_qemu) = qemu(&socket, &["-compat", compat]) else {
+        return;
+    };
+    let mut client = connect(&socket);
+    if (client.version().qemu.major, client.version().qemu.minor) != (7, 2) {
+        println!("skipped: other things are deprecated in this QEMU than in 7.2");
+        return;
+    }
+    let descs = [
+        refused(
+            &mut client,
+            policy,
+            &NbdServerRemove {
+                name: "n".to_owned(),
+            },
+        ),
+        refused(&mut client, policy, &XQueryRoms {}),
+        refused(
+            &mut client,
+            policy,
+            &Eject {
+                device: Some("d".to_owned()),
+                id: None,
+            },
+        ),
+        refused(
+            &mut client,
+            policy,
+            &MigrateSetCapabilities {
+                capabilities: vec![MigrationCapabilityStatus {
+                    capability: MigrationCapability::XIgnoreShared,
+                    state: true,
+                }],
+            },
+        ),
+        refused(
+            &mut client,
+            policy,
+            &Transaction {
+                actions: vec![TransactionAction {
+                    type_: TransactionActionBranch::DriveBackup(AbortWrapper { data: Abort {} }),
+                }],
+            },
+        ),
+        refused(
+            &mut client,
+            policy,
+            &ObjectAdd(ObjectOptions {
+                qom_type: ObjectOptionsBranch::Secret(SecretProperties {
+                    loaded: Some(true),
+                    data: Some("d".to_owned()),
+                }),
+                id: "s".to_owned(),
+            }),
+        ),
+    ];
+    assert_eq!(
+        descs,
+        [
+            "Deprecated command nbd-server-remove disabled by policy",
+            "Unstable command x-query-roms disabled by policy",
+            "Deprecated parameter device disabled by policy",
+            "Unstable value x-ignore-shared disabled by policy",
+            "Deprecated value drive-backup disabled by policy",
+            "Deprecated parameter loaded disabled by policy",
+        ]
+    );
+
+    let delay = |reply: &Value| {
+        reply
+            .as_object()
+            .unwrap()
+            .get("x-checkpoint-delay")
+            .is_some()
+    };
+    let query = QueryMigrateParameters {};
+    assert!(!delay(&client.execute_raw(&query).unwrap()));
+    assert!(!delay(&ours(&query, policy).unwrap()));
+    let socket = folder.path().join("other.sock");
+    let Some(_other) = qemu(&socket, &[]) else {
+        return;
+    };
+    assert!(delay(&connect(&socket).execute_raw(&query).unwrap()));
+    assert!(delay(&ours(&query, Policy::ACCEPT).unwrap()));
 }

@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 use qapi::control::VersionInfo;
 use qapi::control::commands::QmpCapabilities;
 use qapi::wire::command::Request;
-use qapi::wire::json::{Limits, Scan, Scanner, parse_message};
+use qapi::wire::message::{Message, Messages};
 use qapi::wire::{
-    Context, Dict, Encode, EncodeMembers, Error, ErrorClass, ObjectWriter, Value, Writer,
-    from_value,
+    Context, Encode, EncodeMembers, Error, ErrorClass, ObjectWriter, Value, Writer, from_value,
 };
 
 use crate::endpoint::{Endpoint, Stream};
@@ -70,12 +69,11 @@ pub struct Client {
     version: VersionInfo,
 }
 
-/// The stream, and what has been read of the next message.
+/// The stream, and the messages on it.
 #[derive(Debug)]
 struct Connection {
     stream: Stream,
-    scanner: Scanner,
-    bytes: Vec<u8>,
+    messages: Messages,
 }
 
 impl Client {
@@ -92,8 +90,7 @@ impl Client {
             .map_err(|error| ClientError::Connect(endpoint.clone(), error))?;
         let mut connection = Connection {
             stream,
-            scanner: Scanner::new(Limits::default()),
-            bytes: Vec::new(),
+            messages: Messages::default(),
         };
         let version = greeting(connection.receive(deadline)?)?;
         let mut client = Self {
@@ -138,42 +135,28 @@ impl Client {
             .write_all(&line, deadline)
             .map_err(ClientError::Transport)?;
         loop {
-            let mut reply = self.connection.receive(deadline)?;
-            // Events may come at any time.
-            if reply.get("event").is_some() {
-                continue;
+            match self.connection.receive(deadline)? {
+                Message::Return { value, .. } => return Ok(value),
+                Message::Error { error, .. } => return Err(ClientError::Refused(error)),
+                // Events may come at any time.
+                Message::Event { .. } => {}
+                Message::Greeting { .. } => {
+                    return Err(ClientError::Protocol("it greets twice".to_owned()));
+                }
             }
-            if let Some(value) = reply.take("return") {
-                return Ok(value);
-            }
-            let error = reply.get("error").and_then(Value::as_object);
-            return Err(match error {
-                Some(error) => ClientError::Refused(refusal(error)),
-                None => ClientError::Protocol("a reply without return and error".to_owned()),
-            });
         }
     }
 }
 
 impl Connection {
     /// The next message, waited for until the deadline.
-    fn receive(&mut self, deadline: Instant) -> Result<Dict, ClientError> {
+    fn receive(&mut self, deadline: Instant) -> Result<Message, ClientError> {
         loop {
-            match self.scanner.scan(&self.bytes) {
-                Scan::Message { start, end } => {
-                    let message = parse_message(self.bytes.get(start..end).unwrap_or_default());
-                    self.bytes.drain(..end);
-                    self.scanner.discard(end);
-                    return match message {
-                        Ok(Value::Object(dict)) => Ok(dict),
-                        Ok(_) => Err(ClientError::Protocol("a message is no object".to_owned())),
-                        Err(error) => Err(ClientError::Protocol(error.to_string())),
-                    };
+            match self.messages.next_message() {
+                Some(message) => {
+                    return message.map_err(|error| ClientError::Protocol(error.to_string()));
                 }
-                Scan::Invalid { error, .. } => {
-                    return Err(ClientError::Protocol(error.to_string()));
-                }
-                Scan::Incomplete => self.read(deadline)?,
+                None => self.read(deadline)?,
             }
         }
     }
@@ -184,8 +167,8 @@ impl Connection {
             match self.stream.read(&mut buffer, deadline) {
                 Ok(0) => return Err(ClientError::Transport(io::ErrorKind::UnexpectedEof.into())),
                 Ok(count) => {
-                    self.bytes
-                        .extend_from_slice(buffer.get(..count).unwrap_or_default());
+                    self.messages
+                        .receive(buffer.get(..count).unwrap_or_default());
                     return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -211,16 +194,10 @@ impl<R: Request> EncodeMembers for Envelope<'_, R> {
     }
 }
 
-fn greeting(mut message: Dict) -> Result<VersionInfo, ClientError> {
+fn greeting(message: Message) -> Result<VersionInfo, ClientError> {
     let no_greeting = |what| ClientError::Protocol(format!("its first message {what}"));
-    let Some(Value::Object(mut greeting)) = message.take("QMP") else {
+    let Message::Greeting { version, .. } = message else {
         return Err(no_greeting("is no greeting".to_owned()));
     };
-    let version = greeting.take("version").unwrap_or(Value::Null);
     from_value(version, &Context::tolerant()).map_err(|error| no_greeting(error.to_string()))
-}
-
-fn refusal(error: &Dict) -> Error {
-    let text = |name| error.get(name).and_then(Value::as_str).unwrap_or_default();
-    Error::new(ErrorClass::from(text("class")), text("desc"))
 }

@@ -6,7 +6,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::{item_attributes, structs};
+use super::{features, item_attributes, structs};
 use crate::rust::plan::{Arguments, CommandPlan, Handler, ModulePlan};
 use crate::rust::text::Texts;
 
@@ -66,7 +66,7 @@ fn request(plan: &CommandPlan, texts: &Texts) -> TokenStream {
         Arguments::None | Arguments::Inline { default: true, .. } => quote!(Default),
         Arguments::Inline { .. } | Arguments::Named { .. } => quote!(),
     };
-    let attributes = item_attributes(plan.docs, plan.deprecated, plan.exact, &default);
+    let attributes = item_attributes(plan.docs, &plan.features, plan.exact, &default);
     let reply = plan
         .reply_in_request
         .clone()
@@ -86,7 +86,7 @@ fn request(plan: &CommandPlan, texts: &Texts) -> TokenStream {
 
 /// What the table says of a command: its name, and what is not usual.
 fn info(plan: &CommandPlan) -> TokenStream {
-    let (wire_name, features) = (&plan.wire, &plan.features);
+    let (wire_name, features) = (&plan.wire, &plan.features.names);
     let flag = |is_set: bool, method: TokenStream| is_set.then(|| quote!(.#method()));
     let flags = [
         flag(plan.allow_oob, quote!(allow_oob)),
@@ -175,6 +175,8 @@ fn handler(plan: &CommandPlan) -> TokenStream {
 
 fn arm(plan: &CommandPlan) -> TokenStream {
     let (method, wire_name) = (&plan.method, &plan.wire);
+    let admit =
+        features::special_tokens(&plan.features).map(|special| quote!(call.admit(#special)?;));
     let parameter = parameter(plan);
     let argument = parameter.iter().map(|(_, value)| value);
     // Even a command without arguments refuses those that are sent.
@@ -189,5 +191,5 @@ fn arm(plan: &CommandPlan) -> TokenStream {
             wire::command::reply(&server.#method(#(#argument),*)?, reply)
         },
     };
-    quote!(#wire_name => { #no_arguments #calling })
+    quote!(#wire_name => { #admit #no_arguments #calling })
 }

@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{attributes, deprecated, docs};
+use super::features::{self, deprecated};
+use super::{attributes, docs};
 use crate::rust::Prelude;
 use crate::rust::plan::{EnumPlan, Head, ValuePlan};
 use crate::rust::text::Texts;
@@ -29,7 +30,7 @@ fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     let attributes = attributes(&plan.head, &quote!(PartialOrd, Ord, #copy));
     let values = plan.values.iter().map(|value| {
         let (ident, docs) = (&value.ident, docs(value.docs));
-        let deprecated = deprecated(value.deprecated);
+        let deprecated = deprecated(&value.features);
         quote!(#docs #deprecated #ident,)
     });
     let box_ = &std.box_;
@@ -57,8 +58,18 @@ fn traits(plan: &EnumPlan, texts: &Texts) -> TokenStream {
         let _ = write!(table, "\"{wire}\", {unknown}, ");
     }
     let _ = write!(table, "{ident} {{");
-    for ValuePlan { ident, wire, .. } in &plan.values {
-        let _ = write!(table, "\n    {ident}: \"{wire}\",");
+    for ValuePlan {
+        ident,
+        wire,
+        features,
+        ..
+    } in &plan.values
+    {
+        let _ = write!(table, "\n    {ident}: \"{wire}\"");
+        if let Some(special) = features::special(features) {
+            let _ = write!(table, " as {special}");
+        }
+        table.push(',');
     }
     table.push_str(if plan.values.is_empty() { "}" } else { "\n}" });
     let mark = texts.add(table).mark();

@@ -27,8 +27,8 @@ pub(super) fn events(plan: &ModulePlan, texts: &Texts) -> TokenStream {
 }
 
 fn event(plan: &EventPlan, texts: &Texts) -> TokenStream {
-    let (ident, wire_name, features) = (&plan.ident, &plan.wire, &plan.features);
-    let attributes = item_attributes(plan.docs, plan.deprecated, plan.exact, &quote!());
+    let (ident, wire_name, features) = (&plan.ident, &plan.wire, &plan.features.names);
+    let attributes = item_attributes(plan.docs, &plan.features, plan.exact, &quote!());
     let body = body(ident, &plan.data, texts);
     let has_data = !matches!(plan.data, Arguments::None);
     quote! {

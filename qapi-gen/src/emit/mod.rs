@@ -11,6 +11,7 @@ mod alternates;
 mod commands;
 mod enums;
 mod events;
+mod features;
 mod root;
 mod structs;
 mod unions;
@@ -18,7 +19,8 @@ mod unions;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::rust::plan::{Head, ModulePlan, Plan, TypePlan};
+use self::features::deprecated;
+use crate::rust::plan::{FeaturesPlan, Head, ModulePlan, Plan, TypePlan};
 use crate::rust::text::{TextRef, Texts};
 
 /// A generated file.
@@ -73,29 +75,21 @@ fn docs(docs: Option<TextRef>) -> Option<TokenStream> {
     Some(quote!(#[doc = #mark]))
 }
 
-fn deprecated(is_deprecated: bool) -> TokenStream {
-    if is_deprecated {
-        quote!(#[deprecated])
-    } else {
-        quote!()
-    }
-}
-
 /// Documentation, derives and deprecation of a type of the schema.
 fn attributes(head: &Head, further_derives: &TokenStream) -> TokenStream {
-    item_attributes(head.docs, head.deprecated, head.exact, further_derives)
+    item_attributes(head.docs, &head.features, head.exact, further_derives)
 }
 
 /// The same for any item; one that is `exact` can be compared exactly and
 /// hashed.
 fn item_attributes(
     docs: Option<TextRef>,
-    is_deprecated: bool,
+    features: &FeaturesPlan,
     exact: bool,
     further_derives: &TokenStream,
 ) -> TokenStream {
     let docs = self::docs(docs);
-    let deprecated = deprecated(is_deprecated);
+    let deprecated = deprecated(features);
     let exact = if exact { quote!(Eq, Hash,) } else { quote!() };
     quote! {
         #docs

@@ -6,6 +6,7 @@
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
+use super::features;
 use crate::rust::plan::{ModulePlan, Plan};
 
 /// The interface of `qapi-wire` that the emitted code is written for.
@@ -36,10 +37,12 @@ pub(super) fn root(plan: &Plan) -> impl Iterator<Item = TokenStream> {
     });
     let commands = std::iter::once_with(|| commands(plan));
     let events = std::iter::once_with(|| events(plan));
+    let features = std::iter::once_with(|| features::table(plan));
     std::iter::once(interface)
         .chain(modules)
         .chain(commands)
         .chain(events)
+        .chain(features)
 }
 
 fn commands(plan: &Plan) -> TokenStream {

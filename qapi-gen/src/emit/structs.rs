@@ -6,10 +6,11 @@
 use std::fmt::Write as _;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use quote::{format_ident, quote};
 
-use super::{attributes, deprecated, docs};
-use crate::rust::plan::{FieldPlan, StructPlan};
+use super::features::{deprecated, special, special_tokens};
+use super::{attributes, docs};
+use crate::rust::plan::{FeaturesPlan, FieldPlan, StructPlan};
 use crate::rust::text::Texts;
 
 pub(super) fn structure(plan: &StructPlan, texts: &Texts) -> TokenStream {
@@ -36,7 +37,7 @@ pub(super) fn structure(plan: &StructPlan, texts: &Texts) -> TokenStream {
 pub(super) fn field(plan: &FieldPlan) -> TokenStream {
     let FieldPlan { ident, ty, .. } = plan;
     let docs = docs(plan.docs);
-    let deprecated = deprecated(plan.deprecated);
+    let deprecated = deprecated(&plan.features);
     quote!(#docs #deprecated pub #ident: #ty,)
 }
 
@@ -44,35 +45,60 @@ pub(super) fn field(plan: &FieldPlan) -> TokenStream {
 pub(super) fn traits(ident: &Ident, fields: &[FieldPlan], texts: &Texts) -> TokenStream {
     let mut table = format!("{ident} {{");
     for field in fields {
-        let kind = if field.optional {
-            "optional"
-        } else {
-            "required"
-        };
+        let method = method(field.optional, &field.features);
         let FieldPlan { ident, wire, .. } = field;
-        let _ = write!(table, "\n    {ident}: {kind}(\"{wire}\"),");
+        let _ = write!(table, "\n    {ident}: {method}(\"{wire}\"");
+        if let Some(special) = special(&field.features) {
+            let _ = write!(table, ", {special}");
+        }
+        table.push_str("),");
     }
     table.push_str(if fields.is_empty() { "}" } else { "\n}" });
     let mark = texts.add(table).mark();
     quote!(wire::object!(#mark);)
 }
 
-/// The expression that decodes a member.
-pub(super) fn decoded(plan: &FieldPlan) -> TokenStream {
-    let wire_name = &plan.wire;
-    if plan.optional {
-        quote!(members.optional(#wire_name)?)
-    } else {
-        quote!(members.required(#wire_name)?)
+/// The method of `Members` and of `ObjectWriter` for a member.
+fn method(optional: bool, features: &FeaturesPlan) -> &'static str {
+    match (optional, special(features).is_some()) {
+        (true, false) => "optional",
+        (true, true) => "optional_special",
+        (false, false) => "required",
+        (false, true) => "required_special",
     }
 }
 
-/// The statement that encodes a member.
-pub(super) fn encoded(plan: &FieldPlan) -> TokenStream {
-    let (ident, wire_name) = (&plan.ident, &plan.wire);
-    if plan.optional {
-        quote!(out.optional(#wire_name, &self.#ident);)
-    } else {
-        quote!(out.required(#wire_name, &self.#ident);)
+/// How a member is taken out of, and put among, others.
+pub(super) struct Access {
+    /// The expression that decodes it.
+    pub(super) decoded: TokenStream,
+    /// The statement that encodes it.
+    pub(super) encoded: TokenStream,
+}
+
+impl Access {
+    pub(super) fn field(plan: &FieldPlan) -> Self {
+        let ident = &plan.ident;
+        Self::new(
+            &plan.wire,
+            plan.optional,
+            &plan.features,
+            &quote!(&self.#ident),
+        )
+    }
+
+    /// The same for any member, whose value is a reference to `value`.
+    pub(super) fn new(
+        wire_name: &str,
+        optional: bool,
+        features: &FeaturesPlan,
+        value: &TokenStream,
+    ) -> Self {
+        let method = format_ident!("{}", method(optional, features));
+        let special = special_tokens(features).map(|special| quote!(, #special));
+        Self {
+            decoded: quote!(members.#method(#wire_name #special)?),
+            encoded: quote!(out.#method(#wire_name #special, #value);),
+        }
     }
 }

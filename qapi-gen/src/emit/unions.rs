@@ -7,7 +7,9 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::{attributes, docs, structs};
+use super::features::deprecated;
+use super::structs::{self, Access};
+use super::{attributes, docs};
 use crate::rust::Prelude;
 use crate::rust::plan::{UnionField, UnionPlan};
 
@@ -31,9 +33,14 @@ fn definition(plan: &UnionPlan) -> TokenStream {
     let (ident, branch_ident) = (&plan.head.ident, &plan.branch_ident);
     let fields = plan.fields.iter().map(|field| match field {
         UnionField::Plain(plan) => structs::field(plan),
-        UnionField::Tag { ident, docs, .. } => {
-            let docs = self::docs(*docs);
-            quote!(#docs pub #ident: #branch_ident,)
+        UnionField::Tag {
+            ident,
+            docs,
+            features,
+            ..
+        } => {
+            let (docs, deprecated) = (self::docs(*docs), deprecated(features));
+            quote!(#docs #deprecated pub #ident: #branch_ident,)
         }
     });
     quote! {
@@ -58,8 +65,9 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     };
     let variants = plan.branches.iter().map(|branch| {
         let (ident, docs) = (&branch.ident, docs(branch.docs));
+        let deprecated = deprecated(&branch.features);
         let carried = branch.ty.iter();
-        quote!(#docs #ident #((#carried))*,)
+        quote!(#docs #deprecated #ident #((#carried))*,)
     });
     let unknown = plan.unknown.iter().map(|unknown| {
         quote! {
@@ -131,15 +139,23 @@ fn members(plan: &UnionPlan) -> TokenStream {
         match field {
             UnionField::Plain(field) => {
                 let ident = &field.ident;
-                let (value, ty) = (structs::decoded(field), &field.ty);
+                let (ty, access) = (&field.ty, Access::field(field));
+                let value = access.decoded;
                 idents.push(ident);
                 decoded.push(quote!(let #held: #ty = #value;));
-                encoded.push(structs::encoded(field));
+                encoded.push(access.encoded);
             }
-            UnionField::Tag { ident, wire, .. } => {
+            UnionField::Tag {
+                ident,
+                wire,
+                features,
+                ..
+            } => {
                 idents.push(ident);
-                decoded.push(quote!(let #held: #tag_ty = members.required(#wire)?;));
-                encoded.push(quote!(out.required(#wire, self.#ident.name());));
+                let access = Access::new(wire, false, features, &quote!(self.#ident.name()));
+                let value = access.decoded;
+                decoded.push(quote!(let #held: #tag_ty = #value;));
+                encoded.push(access.encoded);
                 branch = quote!(let #held = #branch_ident::decode_branch(#held, members)?;);
                 tag_ident = Some(ident);
             }

@@ -40,6 +40,15 @@ pub(crate) fn member(doc: Option<&Doc>, wire_name: &str, features: &[Feature]) -
     text.0
 }
 
+/// What the documentation says of a deprecation, on one line.
+pub(crate) fn deprecation(doc: &Doc) -> Option<String> {
+    let described = doc.features.iter().find(|arg| arg.name == "deprecated")?;
+    let words: Vec<&str> = described.text.split_whitespace().collect();
+    let mut note = String::new();
+    spans(&words.join(" "), Shown::AsItIs, &mut note);
+    (!note.is_empty()).then_some(note)
+}
+
 /// Text that grows line by line.
 #[derive(Default)]
 struct Text(String);
@@ -79,9 +88,22 @@ impl Text {
     }
 }
 
-/// One line: `@name` and literals become code spans, and what Markdown or
-/// rustdoc would take for markup is escaped.
+/// One line, of which Markdown and rustdoc take nothing for markup but the code
+/// spans.
 fn markdown(line: &str, out: &mut String) {
+    spans(line, Shown::ByRustdoc, out);
+}
+
+/// Who shows a text: rustdoc, which takes it for Markdown, or the compiler.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    ByRustdoc,
+    AsItIs,
+}
+
+/// One line: `@name` and literals become code spans; for rustdoc addresses
+/// become links, and what it would take for markup is escaped.
+fn spans(line: &str, shown: Shown, out: &mut String) {
     let start = out.len();
     let mut rest = line;
     while let Some(first) = rest.chars().next() {
@@ -111,12 +133,31 @@ fn markdown(line: &str, out: &mut String) {
                 continue;
             }
         }
-        if matches!(first, '<' | '>' | '[' | ']' | '`' | '\\' | '|') {
-            out.push('\\');
+        if shown == Shown::ByRustdoc {
+            if let Some((address, tail)) = address(rest) {
+                out.extend(["<", address, ">"]);
+                rest = tail;
+                continue;
+            }
+            if matches!(first, '<' | '>' | '[' | ']' | '`' | '\\' | '|') {
+                out.push('\\');
+            }
         }
         out.push(first);
         rest = rest.strip_prefix(first).unwrap_or_default();
     }
+}
+
+/// The web address that a text begins with, and what follows it.
+fn address(text: &str) -> Option<(&str, &str)> {
+    if !text.starts_with("https://") && !text.starts_with("http://") {
+        return None;
+    }
+    let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '`');
+    let (address, _) = text.split_at(text.find(ends).unwrap_or(text.len()));
+    // What a sentence ends with is not part of it.
+    let address = address.trim_end_matches(['.', ',', ';', ':', ')', '!', '?']);
+    Some((address, text.strip_prefix(address)?))
 }
 
 #[cfg(test)]
@@ -131,6 +172,14 @@ mod tests {
             ("me@example.org", "me@example.org"),
             ("an array [1]", r"an array \[1\]"),
             ("a lone ` and ``", r"a lone \` and \`\`"),
+            (
+                "(see https://example.org/a.html#b).",
+                "(see <https://example.org/a.html#b>).",
+            ),
+            (
+                "`x <http://example.org>`_",
+                r"\`x \<<http://example.org>\>\`_",
+            ),
         ];
         for (line, expected) in rows {
             let mut out = "word".to_owned();

@@ -3,6 +3,8 @@
 //! In: a `CheckedSchema` and `Options`. Out: a [`Plan`] that `emit/` only has
 //! to write down. It decides all, and quotes nothing but names and types.
 
+use std::collections::BTreeMap;
+
 use proc_macro2::Ident;
 
 use super::doc;
@@ -16,9 +18,11 @@ use crate::schema::{CheckedSchema, Common, Cond, Doc, Entity, Feature, ModuleId}
 
 mod clashes;
 mod commands;
+mod features;
 mod types;
 
 pub(crate) use commands::{Arguments, CommandPlan, EventPlan, Handler};
+pub(crate) use features::FeaturesPlan;
 pub(crate) use types::{
     AlternatePlan, EnumPlan, FieldPlan, Head, StructPlan, UnionField, UnionPlan, ValuePlan,
 };
@@ -29,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) modules: Vec<ModulePlan>,
     /// The items' documentation.
     pub(crate) texts: Texts,
+    /// Everything that has features, by path.
+    pub(crate) features: BTreeMap<String, Vec<String>>,
 }
 
 /// One generated module: one schema file.
@@ -96,8 +102,10 @@ impl Plan {
             .filter(|module| !module.is_empty())
             .collect();
         clashes::report_root(&modules, diagnostics);
+        let features = features::table(&modules);
         Self {
             modules,
+            features,
             texts: planner.texts,
         }
     }
@@ -155,10 +163,4 @@ impl Planner<'_> {
     fn docs_if_wanted(&self, docs: impl FnOnce() -> String) -> Option<TextRef> {
         self.options.docs.then(|| self.texts.add(docs()))
     }
-}
-
-/// Whether one of the features is the special one that QEMU calls
-/// `deprecated`.
-fn is_deprecated(features: &[Feature]) -> bool {
-    features.iter().any(|feature| feature.name == "deprecated")
 }

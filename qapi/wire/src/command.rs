@@ -3,9 +3,11 @@
 //! In: constants that generated code fills. Out: what a session, a dispatcher
 //! and a client read. No schema, no socket.
 
-use crate::decode::{At, Context, Decode, DecodeMembers, Members};
+use crate::context::Context;
+use crate::decode::{At, Decode, DecodeMembers, Members};
 use crate::encode::{Encode, EncodeMembers, Writer};
 use crate::error::{Error, Result};
+use crate::features::Special;
 use crate::value::Dict;
 
 /// What the schema says of a command.
@@ -91,7 +93,8 @@ pub trait CommandSet {
     /// The command called `name`.
     fn command(&self, name: &str) -> Option<&'static CommandInfo>;
 
-    /// Executes a command, and writes its reply value into `reply`.
+    /// Executes a command, and writes its reply value into `reply`: without
+    /// what the writer's policy hides.
     ///
     /// # Errors
     ///
@@ -107,7 +110,7 @@ pub struct Call<'a> {
     pub name: &'a str,
     /// Its arguments, not yet decoded.
     pub arguments: Dict,
-    /// How to decode them.
+    /// How to decode them, and by which policy.
     pub context: &'a Context<'a>,
 }
 
@@ -128,6 +131,16 @@ impl Call<'_> {
     /// That the first one is unexpected.
     pub fn no_arguments(self) -> Result<()> {
         self.arguments::<Empty>().map(|Empty {}| ())
+    }
+
+    /// Whether the policy lets a command that has special features be
+    /// executed. Generated dispatch asks before it decodes the arguments.
+    ///
+    /// # Errors
+    ///
+    /// That the command is disabled.
+    pub fn admit(&self, special: Special) -> Result<()> {
+        self.context.policy().command(self.name, special)
     }
 
     /// The error for a command that is not in a set.

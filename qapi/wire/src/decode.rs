@@ -11,80 +11,11 @@
 //! range or unknown to an enumeration only by its last step, which for a list
 //! element is `null`.
 
-use std::fmt;
-
+use crate::context::{Context, Mode};
 use crate::error::{Error, Result};
+use crate::features::Special;
 use crate::json;
 use crate::value::{Dict, Value};
-
-/// How a decoder treats what the schema does not list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// A server's: unknown members and values are errors.
-    Strict,
-    /// A client's: unknown members are ignored, and unknown values of open
-    /// enumerations kept, because the peer may be newer.
-    Tolerant,
-}
-
-/// Which values, beyond the schema's, an open enumeration has here.
-pub trait OpenValues: Sync {
-    /// Whether `value` is registered for the enumeration called `enum_name`
-    /// in the schema.
-    fn is_registered(&self, enum_name: &str, value: &str) -> bool;
-}
-
-/// What holds for a whole decoding: the mode, and the registered values.
-#[derive(Clone, Copy)]
-pub struct Context<'a> {
-    mode: Mode,
-    open: Option<&'a dyn OpenValues>,
-}
-
-impl<'a> Context<'a> {
-    /// A server's context without registered values.
-    #[must_use]
-    pub const fn strict() -> Self {
-        Self {
-            mode: Mode::Strict,
-            open: None,
-        }
-    }
-
-    /// A server's context in which open enumerations also have the values
-    /// that `open` knows.
-    #[must_use]
-    pub const fn strict_with(open: &'a dyn OpenValues) -> Self {
-        Self {
-            mode: Mode::Strict,
-            open: Some(open),
-        }
-    }
-
-    /// A client's context.
-    #[must_use]
-    pub const fn tolerant() -> Self {
-        Self {
-            mode: Mode::Tolerant,
-            open: None,
-        }
-    }
-
-    /// The mode.
-    #[must_use]
-    pub fn mode(&self) -> Mode {
-        self.mode
-    }
-}
-
-impl fmt::Debug for Context<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context")
-            .field("mode", &self.mode)
-            .field("open", &self.open.is_some())
-            .finish()
-    }
-}
 
 /// Where a value stands in the document that is being decoded.
 #[derive(Clone, Copy, Debug)]
@@ -135,7 +66,7 @@ impl<'a> At<'a> {
     /// How strict to be.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        self.context.mode
+        self.context.mode()
     }
 
     /// The error for a member that is not there.
@@ -201,18 +132,25 @@ impl<'a> At<'a> {
     /// In strict mode, that the value is not accepted, unless it is
     /// registered.
     pub fn open_value(&self, enum_name: &str, value: &str) -> Result<()> {
-        let accepted = match self.context.mode {
+        let accepted = match self.mode() {
             Mode::Tolerant => true,
-            Mode::Strict => self
-                .context
-                .open
-                .is_some_and(|open| open.is_registered(enum_name, value)),
+            Mode::Strict => self.context.is_registered(enum_name, value),
         };
         if accepted {
             Ok(())
         } else {
             Err(self.invalid_value(value))
         }
+    }
+
+    /// Whether the policy takes a value of an enumeration that has special
+    /// features; the error if it does not.
+    ///
+    /// # Errors
+    ///
+    /// That the value is disabled.
+    pub fn special_value(&self, value: &str, special: Special) -> Result<()> {
+        self.context.policy().value(value, special)
     }
 
     fn last_name(&self) -> &str {
@@ -353,6 +291,34 @@ impl<'a> Members<'a> {
             Some(value) => T::decode(value, self.at.member(name)).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Decodes a mandatory member that has special features. The policy comes
+    /// first, even for one that is missing: the order of the code that QEMU's
+    /// generator writes (`scripts/qapi/visit.py`).
+    ///
+    /// # Errors
+    ///
+    /// As [`required`](Self::required), and that the policy disables it.
+    pub fn required_special<T: Decode>(&mut self, name: &str, special: Special) -> Result<T> {
+        self.at.context.policy().parameter(name, special)?;
+        self.required(name)
+    }
+
+    /// Decodes an optional member that has special features.
+    ///
+    /// # Errors
+    ///
+    /// As [`optional`](Self::optional), and that the policy disables it.
+    pub fn optional_special<T: Decode>(
+        &mut self,
+        name: &str,
+        special: Special,
+    ) -> Result<Option<T>> {
+        if self.dict.get(name).is_some() {
+            self.at.context.policy().parameter(name, special)?;
+        }
+        self.optional(name)
     }
 
     /// Whatever is left, for a value that this build does not know.

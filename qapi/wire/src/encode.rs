@@ -4,6 +4,8 @@
 //! and `": "` between things, ASCII only. A caller that changes its mind cuts
 //! the buffer back to a [`Writer::mark`].
 
+use crate::compat::Policy;
+use crate::features::Special;
 use crate::json::text;
 
 /// A type that can be written as JSON.
@@ -38,6 +40,7 @@ pub struct Writer<'a> {
     bytes: &'a mut Vec<u8>,
     bytes_max: usize,
     overflowed: bool,
+    policy: Policy,
 }
 
 impl<'a> Writer<'a> {
@@ -53,7 +56,15 @@ impl<'a> Writer<'a> {
             bytes,
             bytes_max,
             overflowed: false,
+            policy: Policy::default(),
         }
+    }
+
+    /// Has members left out that a policy hides.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
     }
 
     /// Whether something was not written because of the limit.
@@ -178,6 +189,39 @@ impl<'a> ObjectWriter<'_, 'a> {
     pub fn optional<T: Encode>(&mut self, name: &str, value: &Option<T>) {
         if let Some(value) = value {
             self.required(name, value);
+        }
+    }
+
+    /// Writes a member that has special features, unless the policy hides it.
+    pub fn required_special<T: Encode + ?Sized>(
+        &mut self,
+        name: &str,
+        special: Special,
+        value: &T,
+    ) {
+        if !self.out.policy.hides(special) {
+            self.required(name, value);
+        }
+    }
+
+    /// Writes a member that has special features, if there is one and the
+    /// policy does not hide it.
+    pub fn optional_special<T: Encode>(&mut self, name: &str, special: Special, value: &Option<T>) {
+        if let Some(value) = value {
+            self.required_special(name, special, value);
+        }
+    }
+
+    /// Writes a member that is an object, unless that comes out empty.
+    pub fn object_if_any<T: EncodeMembers + ?Sized>(&mut self, name: &str, object: &T) {
+        let (mark, was_empty) = (self.out.mark(), self.empty);
+        let mut members = self.name(name).object();
+        object.encode_members(&mut members);
+        let is_empty = members.empty;
+        members.end();
+        if is_empty {
+            self.out.truncate(mark);
+            self.empty = was_empty;
         }
     }
 

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use crate::decode::{At, Decode};
 use crate::error::{Result, UnknownValue};
+use crate::features::Special;
 use crate::value::Value;
 
 /// The value called `name`, if there is one.
@@ -18,14 +19,24 @@ pub fn listed<T: Clone>(names: &[&str], values: &[T], name: &str) -> Option<T> {
     values.get(place).cloned()
 }
 
+/// The values of an enumeration that have special features.
+pub type SpecialValues = [(&'static str, Special)];
+
 /// Decodes a value of a closed enumeration.
 ///
 /// # Errors
 ///
-/// That `value` is no string, or none that the schema lists.
-pub fn decode_enumeration<T: FromStr<Err = UnknownValue>>(value: Value, at: At<'_>) -> Result<T> {
+/// That `value` is no string, none that the schema lists, or one that the
+/// policy does not take.
+pub fn decode_enumeration<T: FromStr<Err = UnknownValue>>(
+    value: Value,
+    at: At<'_>,
+    special: &SpecialValues,
+) -> Result<T> {
     let name = String::decode(value, at)?;
-    name.parse().map_err(|_| at.invalid_value(&name))
+    let value = name.parse().map_err(|_| at.invalid_value(&name))?;
+    ask_policy(&name, at, special)?;
+    Ok(value)
 }
 
 /// Decodes a value of the open enumeration that the schema calls `enum_name`
@@ -33,18 +44,28 @@ pub fn decode_enumeration<T: FromStr<Err = UnknownValue>>(value: Value, at: At<'
 ///
 /// # Errors
 ///
-/// That `value` is no string, or one that neither the schema lists nor the
-/// context takes: see [`At::open_value`].
+/// That `value` is no string, one that neither the schema lists nor the
+/// context takes (see [`At::open_value`]), or one that the policy does not
+/// take.
 pub fn decode_open_enumeration<T: FromStr<Err = Infallible>>(
     value: Value,
     at: At<'_>,
     enum_name: &str,
     names: &[&str],
+    special: &SpecialValues,
 ) -> Result<T> {
     let name = String::decode(value, at)?;
     if !names.contains(&name.as_str()) {
         at.open_value(enum_name, &name)?;
     }
+    ask_policy(&name, at, special)?;
     let Ok(value) = name.parse();
     Ok(value)
+}
+
+fn ask_policy(name: &str, at: At<'_>, special: &SpecialValues) -> Result<()> {
+    match special.iter().find(|(value, _)| *value == name) {
+        Some((_, special)) => at.special_value(name, *special),
+        None => Ok(()),
+    }
 }

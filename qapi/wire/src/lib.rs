@@ -9,6 +9,9 @@
 //! - [`Decode`] and [`Encode`]: between trees or text and typed values, in
 //!   QEMU's order, with QEMU's member paths and error texts.
 //! - [`Error`] and [`ErrorClass`]: what a failed command answers.
+//! - [`compat`] and [`Features`]: what is deprecated or unstable, and whether it
+//!   is taken and sent.
+//! - [`message`]: what a server sends, as a client reads it.
 //! - [`command`]: the types of a command table, of requests and of events.
 //! - [`serde`]: the bridge to serde's two traits.
 //!
@@ -28,23 +31,26 @@
 //! ```
 
 pub mod command;
+pub mod compat;
+mod context;
 mod decode;
 mod encode;
 mod enumeration;
 mod error;
+mod features;
 pub mod json;
 mod macros;
+pub mod message;
 mod scalar;
 pub mod serde;
 mod value;
 
-pub use decode::{
-    At, Context, Decode, DecodeMembers, Members, Mode, OpenValues, decode_object, from_json,
-    from_value,
-};
+pub use context::{Context, Mode, OpenValues};
+pub use decode::{At, Decode, DecodeMembers, Members, decode_object, from_json, from_value};
 pub use encode::{ArrayWriter, Encode, EncodeMembers, ObjectWriter, Writer, to_json};
-pub use enumeration::{decode_enumeration, decode_open_enumeration, listed};
+pub use enumeration::{SpecialValues, decode_enumeration, decode_open_enumeration, listed};
 pub use error::{Error, ErrorClass, Result, UnknownValue};
+pub use features::{Features, Special};
 pub use value::{Dict, Kind, Value};
 
 /// The version of the interface between this crate and generated code.

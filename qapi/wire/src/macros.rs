@@ -93,11 +93,15 @@ macro_rules! object {
 /// # assert_eq!(Color::NAMES, ["red", "dark-green"]);
 /// ```
 ///
+/// A value with special features has them behind its name, as in
+/// `Red: "red" as Special::DEPRECATED`; so has a member of an
+/// [`object!`](crate::object), `optional_special("x", Special::UNSTABLE)`.
+///
 /// See [`open_enumeration!`](crate::open_enumeration) for one that also has
 /// values which the schema does not list.
 #[macro_export]
 macro_rules! enumeration {
-    ($type:ident { $($(#[$when:meta])* $value:ident: $name:literal,)* }) => {
+    ($type:ident { $($(#[$when:meta])* $value:ident: $name:literal $(as $special:expr)?,)* }) => {
         $crate::enumeration!(@tables $type { $($(#[$when])* $value: $name,)* });
 
         impl $type {
@@ -129,7 +133,7 @@ macro_rules! enumeration {
 
         impl $crate::Decode for $type {
             fn decode(value: $crate::Value, at: $crate::At<'_>) -> $crate::Result<Self> {
-                $crate::decode_enumeration(value, at)
+                $crate::decode_enumeration(value, at, &[$($(($name, $special),)?)*])
             }
         }
 
@@ -181,7 +185,7 @@ macro_rules! enumeration {
 macro_rules! open_enumeration {
     (
         $wire_name:literal, $unknown:ident,
-        $type:ident { $($(#[$when:meta])* $value:ident: $name:literal,)* }
+        $type:ident { $($(#[$when:meta])* $value:ident: $name:literal $(as $special:expr)?,)* }
     ) => {
         $crate::enumeration!(@tables $type { $($(#[$when])* $value: $name,)* });
 
@@ -214,7 +218,13 @@ macro_rules! open_enumeration {
 
         impl $crate::Decode for $type {
             fn decode(value: $crate::Value, at: $crate::At<'_>) -> $crate::Result<Self> {
-                $crate::decode_open_enumeration(value, at, $wire_name, Self::NAMES)
+                $crate::decode_open_enumeration(
+                    value,
+                    at,
+                    $wire_name,
+                    Self::NAMES,
+                    &[$($(($name, $special),)?)*],
+                )
             }
         }
 

@@ -3,14 +3,16 @@
 //!
 //! In: any deserializer. Out: a tree, then [`Decode`]; and the other way
 //! [`Encode`], a tree, any serializer. There is no second decoder or encoder:
-//! what they take and write, serde does.
+//! what they take and write, serde does. Neither way asks a [compatibility
+//! policy](crate::compat): that is for what goes over the wire.
 
 use std::fmt;
 
 use ::serde::de::{self, MapAccess, SeqAccess, Visitor};
 use ::serde::ser;
 
-use crate::decode::{Context, Decode, from_value};
+use crate::context::Context;
+use crate::decode::{Decode, from_value};
 use crate::encode::{Encode, to_json};
 use crate::json;
 use crate::value::{Dict, UniqueMembers, Value};

@@ -2,40 +2,17 @@
 //!
 //! In: a generated event and when it happened. Out: a line.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use qapi::wire::Writer;
 use qapi::wire::command::Event;
+use qapi::wire::compat::Policy;
+use qapi::wire::message::Timestamp;
 
 use super::reply::LINE_END;
 
-/// When an event happened, as the protocol tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timestamp {
-    /// Seconds since 1970; -1 if the clock could not be read.
-    pub seconds: i64,
-    /// Microseconds within the second; -1 if the clock could not be read.
-    pub microseconds: i64,
-}
-
-impl From<SystemTime> for Timestamp {
-    fn from(time: SystemTime) -> Self {
-        match time.duration_since(UNIX_EPOCH) {
-            Ok(since) => Self {
-                seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
-                microseconds: i64::from(since.subsec_micros()),
-            },
-            Err(_) => Self {
-                seconds: -1,
-                microseconds: -1,
-            },
-        }
-    }
-}
-
-/// Writes an event.
-pub(super) fn event<E: Event>(out: &mut Vec<u8>, event: &E, at: Timestamp) {
-    let mut writer = Writer::new(out);
+/// Writes an event. Data of which the policy, or the sender, leaves nothing are
+/// left out altogether, as QEMU does (`scripts/qapi/events.py`).
+pub(super) fn event<E: Event>(out: &mut Vec<u8>, policy: Policy, event: &E, at: Timestamp) {
+    let mut writer = Writer::new(out).with_policy(policy);
     let mut line = writer.object();
     let mut timestamp = line.name("timestamp").object();
     timestamp.required("seconds", &at.seconds);
@@ -43,7 +20,7 @@ pub(super) fn event<E: Event>(out: &mut Vec<u8>, event: &E, at: Timestamp) {
     timestamp.end();
     line.required("event", E::NAME);
     if E::HAS_DATA {
-        line.name("data").members(event);
+        line.object_if_any("data", event);
     }
     line.end();
     writer.raw(LINE_END);

@@ -7,10 +7,11 @@
 //! loop.
 
 mod event;
-mod frame;
+mod limits;
 mod reply;
 mod request;
 mod session;
 
-pub use event::Timestamp;
-pub use session::{Command, Limits, Session, Ticket};
+pub use limits::Limits;
+pub use qapi::wire::message::Timestamp;
+pub use session::{Command, Session, Ticket};

@@ -4,6 +4,7 @@
 //! is what clients split at. Their members come in QEMU's order.
 
 use qapi::control::VersionInfo;
+use qapi::wire::compat::Policy;
 use qapi::wire::{Encode, Error, Value, Writer};
 
 /// The end of every line.
@@ -26,10 +27,11 @@ pub(super) fn reply(
     id: Option<&Value>,
     success: bool,
     bytes_max: usize,
+    policy: Policy,
     write: impl FnOnce(&mut Writer<'_>) -> Result<(), Error>,
 ) {
     let mark = out.len();
-    let mut writer = Writer::limited(out, mark.saturating_add(bytes_max));
+    let mut writer = Writer::limited(out, mark.saturating_add(bytes_max)).with_policy(policy);
     writer.raw(b"{\"return\": ");
     let outcome = write(&mut writer);
     let outcome = if writer.overflowed() {

@@ -8,42 +8,15 @@ use std::collections::VecDeque;
 use qapi::control::commands::QmpCapabilities;
 use qapi::control::{QMPCapability, VersionInfo};
 use qapi::wire::command::{Call, CommandInfo, CommandSet, Event};
-use qapi::wire::{Context, Dict, Error, Value, Writer, json};
+use qapi::wire::compat::Policy;
+use qapi::wire::json::Frames;
+use qapi::wire::message::Timestamp;
+use qapi::wire::{Context, Dict, Error, Special, Value, Writer};
 
-use super::event::{self, Timestamp};
-use super::frame::Frames;
+use super::event;
+use super::limits::Limits;
 use super::reply;
 use super::request::{Malformed, Request};
-
-/// How much a session may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// What one message may hold.
-    pub message: json::Limits,
-    /// Requests that wait while another is executed; more are left unread. In
-    /// QEMU, 8.
-    pub queued_requests_max: usize,
-    /// Bytes of a reply's value; a longer one becomes an error.
-    pub reply_bytes_max: usize,
-    /// Bytes of output from which on no further request is executed until the
-    /// client has read. One reply may exceed it.
-    pub output_bytes_high: usize,
-    /// Bytes of output that a client may leave unread: beyond, events no
-    /// longer fit and the session ends.
-    pub output_bytes_max: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            message: json::Limits::default(),
-            queued_requests_max: 8,
-            reply_bytes_max: 64 << 20,
-            output_bytes_high: 1 << 20,
-            output_bytes_max: 64 << 20,
-        }
-    }
-}
 
 /// Which command an outcome belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,6 +40,7 @@ pub struct Command {
 #[derive(Debug)]
 pub struct Session {
     limits: Limits,
+    policy: Policy,
     frames: Frames,
     output: Vec<u8>,
     /// How much of the output has been sent.
@@ -115,6 +89,7 @@ impl Session {
         reply::greeting(&mut output, version);
         Self {
             limits,
+            policy: Policy::ACCEPT,
             frames: Frames::new(limits.message),
             output,
             sent_bytes: 0,
@@ -123,6 +98,14 @@ impl Session {
             running: Vec::new(),
             next_ticket: 0,
         }
+    }
+
+    /// What becomes of what is deprecated or unstable: in commands, replies
+    /// and events. [`run`](Self::run) takes the policy of its context; who
+    /// executes commands otherwise sets it here, and decodes their arguments
+    /// in a context that has the same.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
     }
 
     /// Takes bytes from the client, cut anywhere.
@@ -232,15 +215,18 @@ impl Session {
                 id.as_ref(),
                 info.success_response,
                 bytes_max,
+                self.policy,
                 write,
             );
         }
     }
 
-    /// Tells the client of an event, if it has negotiated. A client that has
-    /// left too much unread is given up: the session ends.
+    /// Tells the client of an event, if it has negotiated and the policy does
+    /// not hide it. A client that has left too much unread is given up: the
+    /// session ends.
     pub fn emit<E: Event>(&mut self, event: &E, at: Timestamp) {
-        if !matches!(self.phase, Phase::Executing { .. }) {
+        let is_hidden = self.policy.hides(Special::among(E::FEATURES));
+        if is_hidden || !matches!(self.phase, Phase::Executing { .. }) {
             return;
         }
         if self.output().len() >= self.limits.output_bytes_max {
@@ -250,12 +236,13 @@ impl Session {
             return;
         }
         self.compact_output();
-        event::event(&mut self.output, event, at);
+        event::event(&mut self.output, self.policy, event, at);
     }
 
     /// Executes everything that can be executed now, one after the other, in
-    /// the caller's thread.
+    /// the caller's thread, by the policy of the context.
     pub fn run(&mut self, commands: &dyn CommandSet, context: &Context<'_>) {
+        self.set_policy(context.policy());
         while let Some(Command {
             ticket,
             info,
@@ -308,7 +295,7 @@ impl Session {
         if busy && self.queue.len() >= room {
             return None;
         }
-        Some(match self.frames.next()? {
+        Some(match self.frames.next_message()? {
             Ok(message) => match Request::new(message, oob) {
                 Ok(request) => Queued::Request(request),
                 Err(malformed) => Queued::Error(malformed),
@@ -337,6 +324,13 @@ impl Session {
             self.answer_error(id.as_ref(), &Error::command_not_found(desc));
             return None;
         };
+        // The generated dispatch asks the same, but in QEMU's order it comes
+        // before what follows here.
+        let special = Special::among(info.features);
+        if let Err(error) = self.policy.command(info.name, special) {
+            self.answer_error(id.as_ref(), &error);
+            return None;
+        }
         if oob && !info.allow_oob {
             let desc = format!("The command {command} does not support OOB");
             self.answer_error(id.as_ref(), &Error::generic(desc));
@@ -370,7 +364,7 @@ impl Session {
             Ok(oob) => {
                 self.phase = Phase::Executing { oob };
                 self.compact_output();
-                reply::reply(&mut self.output, id, true, usize::MAX, |out| {
+                reply::reply(&mut self.output, id, true, usize::MAX, self.policy, |out| {
                     out.raw(b"{}");
                     Ok(())
                 });

@@ -918,7 +918,10 @@ pub fn execute<T: Commands + ?::core::marker::Sized>(
             server.read_it()?;
             wire::command::reply(&wire::command::Empty {}, reply)
         }
-        "paint" => wire::command::reply(&server.paint(call.arguments()?)?, reply),
+        "paint" => {
+            call.admit(wire::Special::DEPRECATED.with(wire::Special::UNSTABLE))?;
+            wire::command::reply(&server.paint(call.arguments()?)?, reply)
+        }
         "boxed-figure" => {
             server.boxed_figure(call.arguments()?)?;
             wire::command::reply(&wire::command::Empty {}, reply)

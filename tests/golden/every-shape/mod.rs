@@ -161,3 +161,8 @@ impl Event {
         }
     }
 }
+
+/// Everything of the schema that has features, by path.
+pub static FEATURES: ::qapi_wire::Features = ::qapi_wire::Features::new(
+    &[("FIGURE", &["deprecated"]), ("paint", &["unstable", "deprecated"])],
+);

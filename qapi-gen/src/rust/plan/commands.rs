@@ -6,8 +6,9 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
+use super::Planner;
+use super::features::FeaturesPlan;
 use super::types::FieldPlan;
-use super::{Planner, is_deprecated};
 use crate::rust::name;
 use crate::rust::paths::Place;
 use crate::rust::text::TextRef;
@@ -19,7 +20,6 @@ pub(crate) struct CommandPlan {
     pub(crate) wire: String,
     pub(crate) span: Option<Span>,
     pub(crate) docs: Option<TextRef>,
-    pub(crate) deprecated: bool,
     /// The handler's name.
     pub(crate) method: Ident,
     /// The request's name, in module `commands`.
@@ -35,7 +35,7 @@ pub(crate) struct CommandPlan {
     pub(crate) allow_preconfig: bool,
     pub(crate) success_response: bool,
     pub(crate) coroutine: bool,
-    pub(crate) features: Vec<String>,
+    pub(crate) features: FeaturesPlan,
 }
 
 /// How a handler takes its arguments and gives its reply.
@@ -54,12 +54,11 @@ pub(crate) struct EventPlan {
     pub(crate) wire: String,
     pub(crate) span: Option<Span>,
     pub(crate) docs: Option<TextRef>,
-    pub(crate) deprecated: bool,
     /// Its name, in module `events` and in the enum of all.
     pub(crate) ident: Ident,
     pub(crate) data: Arguments,
     pub(crate) exact: bool,
-    pub(crate) features: Vec<String>,
+    pub(crate) features: FeaturesPlan,
 }
 
 /// The arguments of a command, or the data of an event.
@@ -99,7 +98,6 @@ impl Planner<'_> {
             wire: common.name.clone(),
             span: common.span,
             docs: self.docs(common),
-            deprecated: is_deprecated(&common.features),
             method: name::snake(&common.name),
             request: name::camel(&common.name),
             arguments: self.arguments(command.arg, common, module),
@@ -111,7 +109,7 @@ impl Planner<'_> {
             allow_preconfig: command.allow_preconfig,
             success_response: command.success_response,
             coroutine: command.coroutine,
-            features: feature_names(common),
+            features: self.features(&common.features, common.doc.as_ref()),
         })
     }
 
@@ -122,11 +120,10 @@ impl Planner<'_> {
             wire: common.name.clone(),
             span: common.span,
             docs: self.docs(common),
-            deprecated: is_deprecated(&common.features),
             ident: name::camel(&common.name),
             data: self.arguments(event.arg, common, module),
             exact: event.arg.is_none_or(|arg| self.graph.is_exact(arg)),
-            features: feature_names(common),
+            features: self.features(&common.features, common.doc.as_ref()),
         })
     }
 
@@ -137,10 +134,7 @@ impl Planner<'_> {
         let place = Place::Submodule(module);
         match &self.schema.ty(arg).kind {
             TypeKind::Object(object) if object.origin == ObjectOrigin::InlineArguments => {
-                let mut fields = self.fields(arg, place);
-                for field in &mut fields {
-                    field.docs = self.member_docs(common.doc.as_ref(), &field.wire, &[]);
-                }
+                let fields = self.fields(arg, common.doc.as_ref(), place);
                 let default = fields.iter().all(|field| field.optional);
                 Arguments::Inline { fields, default }
             }
@@ -158,12 +152,4 @@ impl CommandPlan {
         let request = &self.request;
         quote!(commands::#request)
     }
-}
-
-fn feature_names(common: &Common) -> Vec<String> {
-    common
-        .features
-        .iter()
-        .map(|feature| feature.name.clone())
-        .collect()
 }

@@ -6,7 +6,8 @@
 use proc_macro2::{Ident, Span as TokenSpan, TokenStream};
 use quote::format_ident;
 
-use super::{Planner, TypePlan, is_deprecated};
+use super::features::FeaturesPlan;
+use super::{Planner, TypePlan};
 use crate::rust::name;
 use crate::rust::paths::Place;
 use crate::rust::text::TextRef;
@@ -22,7 +23,7 @@ pub(crate) struct Head {
     /// The name in the schema.
     pub(crate) wire: String,
     pub(crate) docs: Option<TextRef>,
-    pub(crate) deprecated: bool,
+    pub(crate) features: FeaturesPlan,
     /// Whether it can be compared exactly and hashed.
     pub(crate) exact: bool,
     pub(crate) span: Option<Span>,
@@ -41,7 +42,7 @@ pub(crate) struct ValuePlan {
     pub(crate) ident: Ident,
     pub(crate) wire: String,
     pub(crate) docs: Option<TextRef>,
-    pub(crate) deprecated: bool,
+    pub(crate) features: FeaturesPlan,
 }
 
 /// A struct.
@@ -60,7 +61,7 @@ pub(crate) struct FieldPlan {
     pub(crate) ty: TokenStream,
     pub(crate) optional: bool,
     pub(crate) docs: Option<TextRef>,
-    pub(crate) deprecated: bool,
+    pub(crate) features: FeaturesPlan,
 }
 
 /// A union: a struct whose discriminator is an enum that holds the branches.
@@ -85,6 +86,7 @@ pub(crate) enum UnionField {
         ident: Ident,
         wire: String,
         docs: Option<TextRef>,
+        features: FeaturesPlan,
     },
 }
 
@@ -95,6 +97,7 @@ pub(crate) struct BranchPlan {
     /// What it carries; `None`: nothing.
     pub(crate) ty: Option<TokenStream>,
     pub(crate) docs: Option<TextRef>,
+    pub(crate) features: FeaturesPlan,
 }
 
 /// An alternate.
@@ -156,7 +159,7 @@ impl Planner<'_> {
             ident: name::camel(&common.name),
             wire: common.name.clone(),
             docs: self.docs(common),
-            deprecated: is_deprecated(&common.features),
+            features: self.features(&common.features, common.doc.as_ref()),
             exact: self.graph.is_exact(id),
             span: common.span,
         }
@@ -191,7 +194,7 @@ impl Planner<'_> {
                 ident: name::camel(&value.name),
                 wire: value.name.clone(),
                 docs: self.member_docs(doc, &value.name, &value.features),
-                deprecated: is_deprecated(&value.features),
+                features: self.features(&value.features, doc),
             })
             .collect();
         EnumPlan {
@@ -205,7 +208,7 @@ impl Planner<'_> {
         let head = self.head(id, common);
         let place = Place::Module(module);
         let Some(branches) = &object.branches else {
-            let fields = self.fields(id, place);
+            let fields = self.fields(id, None, place);
             let default = fields.iter().all(|field| field.optional);
             return TypePlan::Struct(StructPlan {
                 head,
@@ -214,7 +217,7 @@ impl Planner<'_> {
             });
         };
         let fields = self
-            .members(id)
+            .members(id, None)
             .into_iter()
             .map(|(member, doc)| {
                 if member.name == branches.tag {
@@ -222,6 +225,7 @@ impl Planner<'_> {
                         ident: name::snake(&member.name),
                         wire: member.name.clone(),
                         docs: self.member_docs(doc, &member.name, &member.features),
+                        features: self.features(&member.features, doc),
                     }
                 } else {
                     UnionField::Plain(self.field(id, member, doc, place))
@@ -241,6 +245,7 @@ impl Planner<'_> {
     /// One for every value of the discriminator, with or without a branch.
     fn branches(&self, id: TypeId, branches: &Branches, place: Place) -> Vec<BranchPlan> {
         let tag = self.schema.ty(branches.tag_type);
+        let doc = tag.common.doc.as_ref();
         let TypeKind::Enum(enumeration) = &tag.kind else {
             return Vec::new();
         };
@@ -257,7 +262,8 @@ impl Planner<'_> {
                     ident: name::camel(&value.name),
                     wire: value.name.clone(),
                     ty: branch.map(|branch| self.boxed_if_recursive(id, branch.ty, place)),
-                    docs: self.member_docs(tag.common.doc.as_ref(), &value.name, &value.features),
+                    docs: self.member_docs(doc, &value.name, &value.features),
+                    features: self.features(&value.features, doc),
                 }
             })
             .collect()
@@ -309,9 +315,10 @@ impl Planner<'_> {
         }
     }
 
-    /// The fields for all members of an object type, its base's first.
-    pub(super) fn fields(&self, id: TypeId, place: Place) -> Vec<FieldPlan> {
-        self.members(id)
+    /// The fields for all members of an object type, its base's first. What
+    /// has no documentation of its own has that of `owner`.
+    pub(super) fn fields(&self, id: TypeId, owner: Option<&Doc>, place: Place) -> Vec<FieldPlan> {
+        self.members(id, owner)
             .into_iter()
             .map(|(member, doc)| self.field(id, member, doc, place))
             .collect()
@@ -329,7 +336,7 @@ impl Planner<'_> {
             },
             optional: member.optional,
             docs: self.member_docs(doc, &member.name, &member.features),
-            deprecated: is_deprecated(&member.features),
+            features: self.features(&member.features, doc),
         }
     }
 
@@ -344,7 +351,11 @@ impl Planner<'_> {
 
     /// All members of an object type, its base's first, each with the
     /// documentation block that describes it.
-    fn members(&self, id: TypeId) -> Vec<(&Member, Option<&Doc>)> {
+    fn members<'a>(
+        &'a self,
+        id: TypeId,
+        owner: Option<&'a Doc>,
+    ) -> Vec<(&'a Member, Option<&'a Doc>)> {
         let mut chain = Vec::new();
         let mut next = Some(id);
         while let Some(id) = next {
@@ -355,8 +366,9 @@ impl Planner<'_> {
             chain.push((object, ty.common.doc.as_ref()));
             next = object.base;
         }
-        // An inline base has no documentation of its own: the union has.
-        let outermost = chain.first().and_then(|(_, doc)| *doc);
+        // An inline base has no documentation of its own: the union has. Nor
+        // have arguments: the command has.
+        let outermost = chain.first().and_then(|(_, doc)| *doc).or(owner);
         chain
             .into_iter()
             .rev()

@@ -5,12 +5,14 @@
 //! which `C0 80` stands for U+0000. See the notes in QEMU's
 //! `qobject/json-lexer.c` and `docs/interop/qmp-spec`.
 
+mod frames;
 mod parse;
 mod scan;
 pub(crate) mod text;
 
 use std::fmt;
 
+pub use frames::Frames;
 pub use scan::{Limits, Scan, Scanner};
 
 use crate::error::Error;

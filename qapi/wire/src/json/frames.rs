@@ -4,12 +4,24 @@
 //! errors, one at a time. It keeps no more than one unfinished message and
 //! what has not been asked for yet.
 
-use qapi::wire::Value;
-use qapi::wire::json::{self, Scan, Scanner, SyntaxError};
+use super::{Limits, Scan, Scanner, SyntaxError, parse_message};
+use crate::value::Value;
 
-/// The incoming half of a connection.
-#[derive(Debug)]
-pub(super) struct Frames {
+/// The incoming half of a connection: what a server and a client do with bytes
+/// before they mean anything.
+///
+/// ```
+/// use qapi_wire::json::{Frames, Limits};
+///
+/// let mut frames = Frames::new(Limits::default());
+/// frames.receive(b"{} [1");
+/// assert!(frames.next_message().unwrap().is_ok());
+/// assert!(frames.next_message().is_none());
+/// frames.receive(b"]");
+/// assert!(frames.next_message().unwrap().is_ok());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Frames {
     scanner: Scanner,
     bytes: Vec<u8>,
     /// How many of the bytes belong to messages that have been handed out.
@@ -22,7 +34,9 @@ pub(super) struct Frames {
 const BUFFER_BYTES_KEPT: usize = 64 << 10;
 
 impl Frames {
-    pub(super) fn new(limits: json::Limits) -> Self {
+    /// The beginning of a stream.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
         Self {
             scanner: Scanner::new(limits),
             bytes: Vec::new(),
@@ -32,28 +46,30 @@ impl Frames {
     }
 
     /// Takes what the peer sent.
-    pub(super) fn receive(&mut self, bytes: &[u8]) {
+    pub fn receive(&mut self, bytes: &[u8]) {
         self.compact();
         self.bytes.extend_from_slice(bytes);
     }
 
     /// The peer sends no more.
-    pub(super) fn end(&mut self) {
+    pub fn end(&mut self) {
         self.ended = true;
     }
 
     /// Whether the peer sends no more and everything has been handed out.
-    pub(super) fn is_exhausted(&self) -> bool {
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
         self.ended && self.unread().is_empty()
     }
 
     /// How many bytes are kept.
-    pub(super) fn pending_bytes(&self) -> usize {
+    #[must_use]
+    pub fn pending_bytes(&self) -> usize {
         self.unread().len()
     }
 
     /// The next message or syntax error, if one is complete.
-    pub(super) fn next(&mut self) -> Option<Result<Value, SyntaxError>> {
+    pub fn next_message(&mut self) -> Option<Result<Value, SyntaxError>> {
         let unread = self.bytes.get(self.done..).unwrap_or_default();
         let (end, message) = match self.scanner.scan(unread) {
             Scan::Incomplete => {
@@ -66,7 +82,7 @@ impl Frames {
             Scan::Invalid { end, error } => (end, Err(error)),
             Scan::Message { start, end } => (
                 end,
-                json::parse_message(unread.get(start..end).unwrap_or_default()),
+                parse_message(unread.get(start..end).unwrap_or_default()),
             ),
         };
         self.done += end;

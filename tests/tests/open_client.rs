@@ -1,0 +1,143 @@
+//! A client of a newer server: what it does not know is kept or ignored, where
+//! a server refuses the same.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(
+    deprecated,
+    reason = "the schema marks things as deprecated to see what comes of it"
+)]
+
+use qapi_wire::message::{Message, Messages, Timestamp};
+use qapi_wire::{Context, Decode, ErrorClass, Value, from_value, to_json};
+use tests::every_shape::Event;
+use tests::every_shape::every_shape::{
+    Anything, Color, Derived, FigureBranch, Keywords, Painted, PaintedBranch, events,
+};
+use tests::{compat, first_proposal::first_proposal as first};
+
+fn messages(stream: &str) -> Vec<Message> {
+    let mut messages = Messages::default();
+    messages.receive(stream.as_bytes());
+    std::iter::from_fn(|| messages.next_message())
+        .map(Result::unwrap)
+        .collect()
+}
+
+/// Decodes a value as a client does; a server must refuse it with `refusal`.
+fn kept<T: Decode + std::fmt::Debug>(text: &str, refusal: &str) -> T {
+    let value = || qapi_wire::json::parse(text.as_bytes()).unwrap();
+    let refused = from_value::<T>(value(), &Context::strict()).unwrap_err();
+    assert_eq!(refused.desc(), refusal);
+    from_value(value(), &Context::tolerant()).unwrap()
+}
+
+#[test]
+fn a_newer_servers_session_is_understood() {
+    let stream = r#"
+        {"QMP": {"version": {"qemu": {"micro": 0, "minor": 0, "major": 99}, "package": ""},
+                 "capabilities": ["oob", "newer"], "newer": 1}}
+        {"timestamp": {"seconds": -1, "microseconds": -1}, "event": "PAINTED",
+         "data": {"color": "mauve", "by": {"name": "n", "newer": 1}, "newer": 1}}
+        {"timestamp": {"seconds": 1, "microseconds": 2}, "event": "NEWER", "data": {"a": 1}}
+        {"return": {"color": "mauve", "note": "n", "depth": 1}, "newer": 1, "id": "x"}
+        {"error": {"class": "NewerError", "desc": "no", "newer": 1}}"#;
+    let [
+        Message::Greeting { capabilities, .. },
+        Message::Event {
+            name,
+            data,
+            timestamp,
+        },
+        Message::Event {
+            name: newer_name,
+            data: newer_data,
+            ..
+        },
+        Message::Return {
+            id: Some(Value::String(id)),
+            value,
+        },
+        Message::Error { error, .. },
+    ] = <[Message; 5]>::try_from(messages(stream)).unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!(capabilities, ["oob", "newer"]);
+
+    let context = Context::tolerant();
+    let painted = Event::decode(&name, data, &context).unwrap();
+    let Event::Painted(events::Painted {
+        color,
+        by: Some(by),
+    }) = painted
+    else {
+        panic!("{painted:?}")
+    };
+    assert_eq!((color.name(), by.name.as_str()), ("mauve", "n"));
+    assert_eq!(timestamp, Timestamp::UNKNOWN);
+
+    let unlisted = Event::decode(&newer_name, newer_data, &context).unwrap();
+    let Event::Unlisted { name, data } = unlisted else {
+        panic!("{unlisted:?}")
+    };
+    assert_eq!((&*name, data.len()), ("NEWER", 1));
+
+    let painted: Painted = from_value(value, &context).unwrap();
+    assert_eq!(id, "x");
+    assert_eq!(painted.note.as_deref(), Some("n"));
+    let PaintedBranch::UnknownValue { tag, members } = &painted.color else {
+        panic!("{painted:?}")
+    };
+    assert_eq!((&**tag, members.len()), ("mauve", 1));
+
+    assert_eq!(*error.class(), ErrorClass::Unknown("NewerError".into()));
+    assert_eq!(error.class().name(), "NewerError");
+}
+
+#[test]
+fn unknown_values_and_members_are_tolerated_wherever_they_stand() {
+    let derived: Derived = kept(
+        r#"{"name": "a", "next": {"name": "b", "color": "mauve", "newer": {}}}"#,
+        "Parameter 'color' does not accept value 'mauve'",
+    );
+    let color = derived.next.unwrap().color.unwrap();
+    assert_eq!(color, Color::UnknownValue("mauve".into()));
+
+    let colors: Vec<Color> = kept(
+        r#"["red", "mauve"]"#,
+        "Parameter 'null' does not accept value 'mauve'",
+    );
+    assert_eq!(to_json(&colors), r#"["red", "mauve"]"#);
+
+    let anything: Anything = kept(
+        r#"[{"name": "n", "newer": 1}]"#,
+        "Parameter '[0].newer' is unexpected",
+    );
+    assert_eq!(to_json(&anything), r#"[{"name": "n"}]"#);
+
+    let keywords: Keywords = kept(
+        r#"{"type": "t", "self": true, "gen": "red", "members": [], "at-1": 1, "UUID": "", "newer": 1}"#,
+        "Parameter 'newer' is unexpected",
+    );
+    assert_eq!(keywords.type_, "t");
+
+    let choice: compat::compat::Choice = kept(
+        "\"newer\"",
+        "Parameter 'null' does not accept value 'newer'",
+    );
+    let compat::compat::Choice::Kind(kind) = choice else {
+        panic!("{choice:?}")
+    };
+    assert_eq!(kind.name(), "newer");
+
+    let figure: tests::every_shape::every_shape::Figure = kept(
+        r#"{"id": 1, "kind": "sphere", "depth": 1}"#,
+        "Parameter 'kind' does not accept value 'sphere'",
+    );
+    assert!(matches!(figure.kind, FigureBranch::Unknown { .. }));
+
+    // An enumeration that has no value at all in this build.
+    let provider: first::StatsProvider =
+        kept("\"kvm\"", "Parameter 'null' does not accept value 'kvm'");
+    assert_eq!(provider.name(), "kvm");
+}
