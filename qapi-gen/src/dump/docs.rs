@@ -4,7 +4,7 @@
 //! they were read. It knows nothing of what they document.
 
 use super::text::Text;
-use crate::schema::{Doc, DocRef, Schema};
+use crate::schema::{Doc, DocRef, DocText, Schema};
 
 /// Writes all documentation blocks.
 pub(super) fn write(schema: &Schema, text: &mut Text) {
@@ -19,7 +19,7 @@ pub(super) fn write(schema: &Schema, text: &mut Text) {
             DocRef::FreeForm(module, index) => {
                 if let Some(doc) = schema.module(module).docs.get(index) {
                     text.line(0, &["doc freeform"]);
-                    part("body", "", &doc.text, text);
+                    part("body", "", doc.text(), text);
                 }
             }
         }
@@ -28,24 +28,24 @@ pub(super) fn write(schema: &Schema, text: &mut Text) {
 
 fn definition(symbol: &str, doc: &Doc, text: &mut Text) {
     text.line(0, &["doc symbol=", symbol]);
-    part("body", "", &doc.body, text);
-    for member in &doc.members {
-        part("arg", &member.name, &member.text, text);
+    part("body", "", doc.body(), text);
+    for member in doc.members() {
+        part("arg", member.name, member.text, text);
     }
-    for feature in &doc.features {
-        part("feature", &feature.name, &feature.text, text);
+    for feature in doc.features() {
+        part("feature", feature.name, feature.text, text);
     }
-    for section in &doc.sections {
-        let tag = match section.tag.as_str() {
+    for section in doc.sections() {
+        let tag = match section.tag {
             "" => "Plain",
             tag => tag,
         };
-        part("section", tag, &section.text, text);
+        part("section", tag, section.text, text);
     }
 }
 
 /// A part of a block: a line that names it, then its text as it is.
-fn part(what: &str, name: &str, content: &str, text: &mut Text) {
+fn part(what: &str, name: &str, content: DocText<'_>, text: &mut Text) {
     text.line(4, &[what, "=", name]);
-    text.line(0, &[content]);
+    text.line(0, &[&content.to_string()]);
 }

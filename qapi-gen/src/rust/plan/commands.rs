@@ -88,14 +88,14 @@ impl Planner<'_> {
         }
         let handler = if !command.gen_code {
             Handler::Raw
-        } else if self.options.direct_replies.contains(&common.name) {
+        } else if self.options.direct_replies.contains(common.name.as_str()) {
             Handler::Direct
         } else {
             Handler::Typed
         };
         let reply = |place| command.ret.map(|ret| self.names.ty(ret, place));
         Some(CommandPlan {
-            wire: common.name.clone(),
+            wire: common.name.to_string(),
             span: common.span,
             docs: self.docs(common),
             deprecated: is_deprecated(&common.features),
@@ -118,7 +118,7 @@ impl Planner<'_> {
         let event = self.schema.event(id);
         let common = &event.common;
         self.includes(common).then(|| EventPlan {
-            wire: common.name.clone(),
+            wire: common.name.to_string(),
             span: common.span,
             docs: self.docs(common),
             deprecated: is_deprecated(&common.features),
@@ -163,6 +163,6 @@ fn feature_names(common: &Common) -> Vec<String> {
     common
         .features
         .iter()
-        .map(|feature| feature.name.clone())
+        .map(|feature| feature.name.to_string())
         .collect()
 }
