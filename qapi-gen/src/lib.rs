@@ -77,7 +77,7 @@ pub fn check_with(path: impl AsRef<Path>, loader: &dyn Loader, options: CheckOpt
     let path = path.as_ref().to_string_lossy();
     let (program, files_read) =
         load::load(&path, loader, options.rules, &sources, &mut diagnostics);
-    let schema = lower(program, options.rules, &mut diagnostics);
+    let schema = lower(program, options.rules, &sources, &mut diagnostics);
     Outcome {
         sources,
         diagnostics,
@@ -89,6 +89,7 @@ pub fn check_with(path: impl AsRef<Path>, loader: &dyn Loader, options: CheckOpt
 fn lower(
     program: load::Program<'_>,
     rules: Rules,
+    sources: &Sources,
     diagnostics: &mut Diagnostics,
 ) -> Option<CheckedSchema> {
     if diagnostics.has_errors() {
@@ -98,6 +99,13 @@ fn lower(
     if diagnostics.has_errors() {
         return None;
     }
-    let schema = schema::build::build(program.modules, items, program.pragmas, rules, diagnostics);
+    let schema = schema::build::build(
+        program.modules,
+        items,
+        program.pragmas,
+        rules,
+        sources,
+        diagnostics,
+    );
     schema::check::check(schema, diagnostics)
 }

@@ -5,9 +5,10 @@
 //! belongs to each. Of the schema language it knows `include` and `pragma`;
 //! the loader is the only thing that does I/O.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::string::FromUtf8Error;
+
+use rustc_hash::FxHashMap as HashMap;
 
 use crate::diag::{Diagnostics, Problem, Site};
 use crate::rules::Rules;
@@ -51,13 +52,10 @@ pub(crate) enum Item<'s> {
         module: ModuleIndex,
         span: Span,
         object: Object<'s>,
-        doc: Option<DocBlock<'s>>,
+        doc: Option<DocBlock>,
     },
     /// A documentation block that belongs to no expression.
-    FreeForm {
-        module: ModuleIndex,
-        doc: DocBlock<'s>,
-    },
+    FreeForm { module: ModuleIndex, doc: DocBlock },
     /// An `include` directive in one module that names another.
     Include {
         module: ModuleIndex,
@@ -82,7 +80,7 @@ pub(crate) fn load<'s>(
         diagnostics,
         program: Program::default(),
         paths: path::Paths::new(loader.current_folder(), path),
-        modules: HashMap::new(),
+        modules: HashMap::default(),
         files_read: Vec::new(),
         bytes_left: SCHEMA_BYTES_MAX,
     };
@@ -118,7 +116,7 @@ struct OpenFile<'s> {
     name: &'s str,
     module: ModuleIndex,
     /// The last documentation block, if nothing has followed it yet.
-    doc: Option<DocBlock<'s>>,
+    doc: Option<DocBlock>,
 }
 
 struct Load<'s, 'a> {
@@ -249,7 +247,7 @@ impl<'s> Load<'s, '_> {
             return None;
         }
         let doc = file.doc.take();
-        if let Some(doc) = doc.as_ref().filter(|doc| doc.symbol.is_none()) {
+        if let Some(doc) = doc.as_ref().filter(|doc| doc.symbol().is_none()) {
             let site = Site::line(doc.span);
             self.diagnostics
                 .report_at(Problem::DocWithoutSymbol, Some(site));
@@ -269,7 +267,7 @@ impl<'s> Load<'s, '_> {
         let Some(doc) = file.doc.take() else {
             return;
         };
-        if let Some(symbol) = doc.symbol {
+        if let Some(symbol) = doc.symbol() {
             let problem = Problem::DocWithoutDefinition(symbol.to_owned());
             self.diagnostics
                 .report_at(problem, Some(Site::line(doc.span)));

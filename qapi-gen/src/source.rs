@@ -4,8 +4,12 @@
 //! It holds positions and knows nothing of what stands there.
 
 use std::ops::Range;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+mod excerpt;
+
+pub use excerpt::Excerpt;
 
 /// A file of a [`Sources`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,11 +34,83 @@ impl Span {
     }
 }
 
+/// A stretch of a text that is known from elsewhere, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    start: u32,
+    end: u32,
+}
+
+impl Stretch {
+    /// From one offset to another.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "files are limited to less than 4 GiB"
+    )]
+    pub(crate) fn new(start: usize, end: usize) -> Self {
+        Self {
+            start: start as u32,
+            end: end as u32,
+        }
+    }
+
+    /// Where a part of a text is in it; `None` if it is no part of it.
+    pub(crate) fn of(part: &str, whole: &str) -> Option<Self> {
+        let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
+        let end = start.checked_add(part.len())?;
+        (end <= whole.len()).then(|| Self::new(start, end))
+    }
+
+    /// What stands there in the text that it is a stretch of.
+    pub(crate) fn text(self, whole: &str) -> &str {
+        whole.get(self.range()).unwrap_or_default()
+    }
+
+    /// What stands between this and a later stretch.
+    pub(crate) fn gap(self, later: Self) -> Self {
+        Self {
+            start: self.end,
+            end: later.start,
+        }
+    }
+
+    /// From here to the end of a later stretch.
+    pub(crate) fn to(self, later: Self) -> Self {
+        Self {
+            start: self.start,
+            end: later.end,
+        }
+    }
+
+    /// The same as a range of indices.
+    pub(crate) fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    /// The same in a file.
+    pub(crate) fn within(self, file: FileId) -> Span {
+        Span {
+            file,
+            start: self.start,
+            end: self.end,
+        }
+    }
+}
+
+impl From<Span> for Stretch {
+    fn from(span: Span) -> Self {
+        Self {
+            start: span.start,
+            end: span.end,
+        }
+    }
+}
+
 /// A file's text, and how it came to be read.
 #[derive(Debug)]
 pub struct Source {
     name: String,
-    text: String,
+    text: Arc<String>,
     included_at: Option<Span>,
     line_starts: OnceLock<Vec<u32>>,
 }
@@ -55,7 +131,7 @@ impl Source {
         }
         Self {
             name,
-            text,
+            text: Arc::new(text),
             included_at,
             line_starts: OnceLock::new(),
         }
@@ -70,6 +146,11 @@ impl Source {
     /// The text, its lines ended by `\n`.
     #[must_use]
     pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The same, for as long as need be.
+    pub(crate) fn shared_text(&self) -> &Arc<String> {
         &self.text
     }
 
@@ -171,6 +252,14 @@ impl Sources {
         self.get(span.file)
             .and_then(|source| source.text.get(span.range()))
             .unwrap_or_default()
+    }
+
+    /// A text that stands in a file, for as long as need be.
+    pub(crate) fn excerpt(&self, file: FileId, part: &str) -> Excerpt {
+        match self.get(file) {
+            Some(source) => Excerpt::new(&source.text, part),
+            None => part.to_owned().into(),
+        }
     }
 
     /// The directives that lead to a file, the main schema's first.

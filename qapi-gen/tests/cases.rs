@@ -285,14 +285,10 @@ fn older_markup_stays_in_the_documentation() {
     let schema = outcome.schema.unwrap();
     let module = schema.modules().nth(1).unwrap().1;
     let doc = schema.common(module.entities[0]).doc.as_ref().unwrap();
-    let texts = |args: &[DocArg]| -> Vec<(String, String)> {
-        args.iter()
-            .map(|arg| (arg.name.clone(), arg.text.clone()))
-            .collect()
-    };
+    let text = |arg: DocArg<'_>| (arg.name.to_owned(), arg.text.to_string());
     let pair = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
     assert_eq!(
-        texts(&doc.members),
+        doc.members().map(text).collect::<Vec<_>>(),
         [
             ("x", "to the right\n      or to the left, which\n   depends"),
             ("y", "upwards"),
@@ -302,13 +298,12 @@ fn older_markup_stays_in_the_documentation() {
         .map(pair)
     );
     assert_eq!(
-        texts(&doc.features),
+        doc.features().map(text).collect::<Vec<_>>(),
         [("f", "the first that is described"), ("g", "once more"),].map(pair)
     );
     let sections: Vec<_> = doc
-        .sections
-        .iter()
-        .map(|section| (section.tag.clone(), section.text.clone()))
+        .sections()
+        .map(|section| (section.tag.to_owned(), section.text.to_string()))
         .collect();
     assert_eq!(
         sections,

@@ -3,15 +3,15 @@
 //! In: the value of an `if`. Out: the condition. It does not know which
 //! configuration symbols there are.
 
-use super::{Lowered, Reported, Scope, keys};
-use crate::diag::{Problem, Subject};
-use crate::schema::Cond;
+use super::{About, Lowered, Reported, Scope, keys};
+use crate::diag::Problem;
+use crate::schema::{Cond, CondKind};
 use crate::syntax::{Member, Object, Value, ValueKind};
 
 /// The condition of something, if it has one.
 pub(super) fn condition(
     object: &Object<'_>,
-    of: &Subject,
+    of: About<'_>,
     scope: &mut Scope<'_>,
 ) -> Lowered<Option<Cond>> {
     object
@@ -22,17 +22,17 @@ pub(super) fn condition(
 
 /// It calls itself as deeply as the parser lets values nest, so problems,
 /// which are large, are made elsewhere.
-fn lower(value: &Value<'_>, of: &Subject, scope: &mut Scope<'_>) -> Lowered<Cond> {
+fn lower(value: &Value<'_>, of: About<'_>, scope: &mut Scope<'_>) -> Lowered<Cond> {
     if let ValueKind::Str(symbol) = &value.kind
         && is_symbol(symbol)
     {
-        return Ok(Cond::Symbol(symbol.to_string()));
+        return Ok(CondKind::Symbol(symbol.to_string()).into());
     }
     let operator = operator(value, of, scope)?;
     let operands = match (operator.key.as_ref(), &operator.value.kind) {
         ("not", _) => {
             let operand = lower(&operator.value, of, scope)?;
-            return Ok(Cond::Not(Box::new(operand)));
+            return Ok(CondKind::Not(operand).into());
         }
         (_, ValueKind::List(operands)) if !operands.is_empty() => operands,
         _ => return Err(wrong_operands(operator, of, scope)),
@@ -42,9 +42,9 @@ fn lower(value: &Value<'_>, of: &Subject, scope: &mut Scope<'_>) -> Lowered<Cond
         conds.push(lower(operand, of, scope)?);
     }
     Ok(if operator.key == "all" {
-        Cond::All(conds)
+        CondKind::All(conds).into()
     } else {
-        Cond::Any(conds)
+        CondKind::Any(conds).into()
     })
 }
 
@@ -52,31 +52,31 @@ fn lower(value: &Value<'_>, of: &Subject, scope: &mut Scope<'_>) -> Lowered<Cond
 #[inline(never)]
 fn operator<'v, 's>(
     value: &'v Value<'s>,
-    of: &Subject,
+    of: About<'_>,
     scope: &mut Scope<'_>,
 ) -> Lowered<&'v Member<'s>> {
     let object = match &value.kind {
         ValueKind::Object(object) => object,
         ValueKind::Str(symbol) => {
             let problem = Problem::ConditionSymbol {
-                of: of.clone(),
+                of: of.into(),
                 symbol: symbol.to_string(),
             };
             return Err(scope.report(problem, value.span));
         }
-        _ => return Err(scope.report(Problem::ConditionType(of.clone()), value.span)),
+        _ => return Err(scope.report(Problem::ConditionType(of.into()), value.span)),
     };
-    let subject = Subject::Condition(Box::new(of.clone()));
-    keys::check(object, value.span, &subject, keys::CONDITION, scope)?;
-    match object.members.as_slice() {
+    let subject = About::Condition(&of);
+    keys::check(object, value.span, subject, keys::CONDITION, scope)?;
+    match &*object.members {
         [operator] => Ok(operator),
-        _ => Err(scope.report(Problem::ConditionKeys(of.clone()), value.span)),
+        _ => Err(scope.report(Problem::ConditionKeys(of.into()), value.span)),
     }
 }
 
 #[inline(never)]
-fn wrong_operands(operator: &Member<'_>, of: &Subject, scope: &mut Scope<'_>) -> Reported {
-    let of = of.clone();
+fn wrong_operands(operator: &Member<'_>, of: About<'_>, scope: &mut Scope<'_>) -> Reported {
+    let of = of.into();
     let problem = match (&operator.value.kind, operator.key.as_ref()) {
         (ValueKind::List(_), _) => Problem::ConditionEmpty(of),
         (_, "all") => Problem::ConditionOperands {

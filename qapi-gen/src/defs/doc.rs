@@ -13,7 +13,7 @@ use crate::syntax::{DocBlock, Object, SectionKind};
 /// Checks that a definition has the documentation that it needs, and not
 /// that of another kind.
 pub(super) fn check(
-    doc: Option<&DocBlock<'_>>,
+    doc: Option<&DocBlock>,
     name: &Name<'_>,
     object: &Object<'_>,
     scope: &mut Scope<'_>,
@@ -26,7 +26,7 @@ pub(super) fn check(
         let site = scope.site.clone().showing(Some(name.span));
         return report(Problem::DocMissing, site, scope);
     };
-    if let Some(symbol) = doc.symbol.filter(|&symbol| symbol != name.text) {
+    if let Some(symbol) = doc.symbol().filter(|&symbol| symbol != name.text) {
         let problem = Problem::DocForOther(symbol.to_owned());
         return Err(scope.report(problem, name.span));
     }
@@ -46,7 +46,7 @@ fn report(problem: Problem, site: Site, scope: &mut Scope<'_>) -> Lowered<()> {
 }
 
 /// The sections that do not suit the definition.
-fn sections(doc: &DocBlock<'_>, object: &Object<'_>, scope: &Scope<'_>) -> Vec<(Problem, Span)> {
+fn sections(doc: &DocBlock, object: &Object<'_>, scope: &Scope<'_>) -> Vec<(Problem, Span)> {
     let returns = doc.section(SectionKind::Returns);
     let is_command = scope.kind == DefinitionKind::Command;
     match (scope.rules, returns) {

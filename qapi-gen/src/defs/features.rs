@@ -4,17 +4,17 @@
 //! does not know which ones mean something.
 
 use super::name::{self, Free};
-use super::{Feature, Lowered, Name, Scope, cond, keys};
-use crate::diag::{Key, Problem, Subject};
+use super::{About, Feature, Lowered, Name, Scope, cond, keys};
+use crate::diag::{Key, Problem};
 use crate::syntax::{Object, Value, ValueKind};
 
 /// The features of something.
 pub(super) fn features<'s>(
     object: &Object<'s>,
     scope: &mut Scope<'_>,
-) -> Lowered<Vec<Feature<'s>>> {
+) -> Lowered<Box<[Feature<'s>]>> {
     let Some(value) = object.get("features") else {
-        return Ok(Vec::new());
+        return Ok(Box::default());
     };
     let ValueKind::List(list) = &value.kind else {
         return Err(scope.report(Problem::NotArray(Key::Features), value.span));
@@ -25,10 +25,10 @@ pub(super) fn features<'s>(
 
 fn feature<'s>(value: &Value<'s>, scope: &mut Scope<'_>) -> Lowered<Feature<'s>> {
     let (name, object) = named(value, Key::Features, keys::FEATURE, scope)?;
-    let subject = Subject::member(Key::Features, &name.text);
-    let valid = name::lower(&name, subject.clone(), Free::all(false), scope);
+    let subject = About::Member(Key::Features, &name.text);
+    let valid = name::lower(&name, subject, Free::all(false), scope);
     let cond = match object {
-        Some(object) => cond::condition(object, &subject, scope)?,
+        Some(object) => cond::condition(object, subject, scope)?,
         None => None,
     };
     valid?;
@@ -45,13 +45,13 @@ pub(super) fn named<'v, 's>(
 ) -> Lowered<(Name<'s>, Option<&'v Object<'s>>)> {
     let (name, object) = match &value.kind {
         ValueKind::Object(object) => {
-            keys::check(object, value.span, &Subject::Unnamed(of), allowed, scope)?;
+            keys::check(object, value.span, About::Unnamed(of), allowed, scope)?;
             (object.get("name").unwrap_or(value), Some(object))
         }
         _ => (value, None),
     };
     let ValueKind::Str(text) = &name.kind else {
-        let problem = Problem::NameNotString(Subject::Unnamed(of));
+        let problem = Problem::NameNotString(About::Unnamed(of).into());
         return Err(scope.report(problem, name.span));
     };
     let name = Name {

@@ -3,8 +3,8 @@
 //! In: an object and the keys that it must or may have. Out: whether it has
 //! them. It does not look at values.
 
-use super::{Lowered, Scope};
-use crate::diag::{DefinitionKind, Problem, Subject};
+use super::{About, Lowered, Scope};
+use crate::diag::{DefinitionKind, Problem};
 use crate::source::Span;
 use crate::syntax::Object;
 
@@ -91,7 +91,7 @@ pub(super) const CONDITION: Keys = Keys {
 pub(super) fn check(
     object: &Object<'_>,
     span: Span,
-    of: &Subject,
+    of: About<'_>,
     keys: Keys,
     scope: &mut Scope<'_>,
 ) -> Lowered<()> {
@@ -103,7 +103,7 @@ pub(super) fn check(
         .collect();
     if !missing.is_empty() {
         let problem = Problem::KeysMissing {
-            of: of.clone(),
+            of: of.into(),
             keys: missing,
         };
         return Err(scope.report(problem, span));
@@ -121,7 +121,7 @@ pub(super) fn check(
         .collect();
     names.sort_unstable();
     let problem = Problem::KeysUnknown {
-        of: of.clone(),
+        of: of.into(),
         keys: names,
         valid: keys.allowed.to_vec(),
     };

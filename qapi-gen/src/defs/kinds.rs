@@ -3,7 +3,7 @@
 //! In: an object whose keys are right. Out: the values of these keys, typed.
 
 use super::members::{BranchesOf, branches, members, members_or_type, type_name, type_or_array};
-use super::{Body, Flags, Lowered, Members, Name, Scope, Value, cond, features, keys, name};
+use super::{About, Body, Flags, Lowered, Members, Name, Scope, Value, cond, features, keys, name};
 use crate::diag::{DefinitionKind, Key, Problem, Subject};
 use crate::syntax::{self, Object, ValueKind};
 
@@ -57,14 +57,14 @@ fn enumeration<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'
 
 fn value<'s>(element: &syntax::Value<'s>, scope: &mut Scope<'_>) -> Lowered<Value<'s>> {
     let (name, object) = features::named(element, Key::Data, keys::VALUE, scope)?;
-    let subject = Subject::member(Key::Data, &name.text);
-    let valid = name::value(&name, subject.clone(), scope);
+    let subject = About::Member(Key::Data, &name.text);
+    let valid = name::value(&name, subject, scope);
     let (cond, features) = match object {
         Some(object) => (
-            cond::condition(object, &subject, scope),
+            cond::condition(object, subject, scope),
             features::features(object, scope),
         ),
-        None => (Ok(None), Ok(Vec::new())),
+        None => (Ok(None), Ok(Box::default())),
     };
     valid?;
     Ok(Value {
@@ -80,7 +80,7 @@ fn structure<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>
     let members = members(data, Key::Data, scope);
     let base = object
         .get("base")
-        .map(|base| type_name(base, Subject::Value(Key::Base), scope))
+        .map(|base| type_name(base, About::Value(Key::Base), scope))
         .transpose();
     Ok(Body::Struct {
         base: base?,
@@ -134,7 +134,7 @@ fn command<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>> 
     let arguments = arguments(object, scope);
     let returns = object
         .get("returns")
-        .map(|returns| type_or_array(returns, &Subject::Value(Key::Returns), scope))
+        .map(|returns| type_or_array(returns, About::Value(Key::Returns), scope))
         .transpose();
     let flag = |key| object.get(key).is_some();
     Ok(Body::Command {
@@ -164,7 +164,7 @@ fn arguments<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Option<M
     let boxed = object.get("boxed").filter(|boxed| !is_empty(&boxed.kind));
     match (boxed, data) {
         (Some(boxed), None) => Err(scope.report(Problem::BoxedWithoutData, boxed.span)),
-        (Some(_), Some(data)) => type_name(data, Subject::Value(Key::Data), scope)
+        (Some(_), Some(data)) => type_name(data, About::Value(Key::Data), scope)
             .map(Members::Of)
             .map(Some),
         (None, Some(data)) => members_or_type(data, Key::Data, scope).map(Some),

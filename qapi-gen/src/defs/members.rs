@@ -4,7 +4,7 @@
 //! uses of types. It does not know whether the types exist.
 
 use super::name::{self, Free};
-use super::{Branch, Lowered, Member, Members, Name, Scope, TypeRef, cond, features, keys};
+use super::{About, Branch, Lowered, Member, Members, Name, Scope, TypeRef, cond, features, keys};
 use crate::diag::{Key, Problem, Subject};
 use crate::rules::Rules;
 use crate::syntax::{self, Object, Value, ValueKind};
@@ -16,7 +16,7 @@ pub(super) fn members_or_type<'s>(
     scope: &mut Scope<'_>,
 ) -> Lowered<Members<'s>> {
     match &value.kind {
-        ValueKind::Str(_) => type_name(value, Subject::Value(key), scope).map(Members::Of),
+        ValueKind::Str(_) => type_name(value, About::Value(key), scope).map(Members::Of),
         _ => members(value, key, scope).map(Members::Inline),
     }
 }
@@ -26,10 +26,14 @@ pub(super) fn members<'s>(
     value: &Value<'s>,
     key: Key,
     scope: &mut Scope<'_>,
-) -> Lowered<Vec<Member<'s>>> {
+) -> Lowered<Box<[Member<'s>]>> {
     let ValueKind::Object(object) = &value.kind else {
-        let subject = Subject::Value(key);
-        let problem = not(value, subject, Problem::NotObjectOrType, scope.rules);
+        let problem = not(
+            value,
+            About::Value(key),
+            Problem::NotObjectOrType,
+            scope.rules,
+        );
         return Err(scope.report(problem, value.span));
     };
     // First all, then the first failure: every member is to be checked.
@@ -42,32 +46,32 @@ pub(super) fn members<'s>(
 }
 
 fn member<'s>(member: &syntax::Member<'s>, key: Key, scope: &mut Scope<'_>) -> Lowered<Member<'s>> {
-    let subject = Subject::member(key, &member.key);
+    let subject = About::Member(key, &member.key);
     let optional = member.key.starts_with('*');
     let name = Name {
         text: without_star(&member.key),
         span: member.key_span,
     };
     let free = Free::all(scope.free_names);
-    let valid = name::lower(&name, subject.clone(), free, scope);
+    let valid = name::lower(&name, subject, free, scope);
     let valid = valid.and_then(|()| {
         if name::is_reserved(&name.text) {
-            return Err(scope.report(Problem::NameReserved(subject.clone()), name.span));
+            return Err(scope.report(Problem::NameReserved(subject.into()), name.span));
         }
         Ok(())
     });
     let (cond, features, ty) = match &member.value.kind {
         ValueKind::Object(object) => {
-            keys::check(object, member.value.span, &subject, keys::MEMBER, scope)?;
+            keys::check(object, member.value.span, subject, keys::MEMBER, scope)?;
             (
-                cond::condition(object, &subject, scope),
+                cond::condition(object, subject, scope),
                 features::features(object, scope),
                 type_of(object, &member.value),
             )
         }
-        _ => (Ok(None), Ok(Vec::new()), &member.value),
+        _ => (Ok(None), Ok(Box::default()), &member.value),
     };
-    let ty = type_or_array(ty, &subject, scope);
+    let ty = type_or_array(ty, subject, scope);
     valid?;
     Ok(Member {
         name,
@@ -102,7 +106,7 @@ pub(super) fn branches<'s>(
     value: &Value<'s>,
     of: BranchesOf,
     scope: &mut Scope<'_>,
-) -> Lowered<Vec<Branch<'s>>> {
+) -> Lowered<Box<[Branch<'s>]>> {
     let ValueKind::Object(object) = &value.kind else {
         return Err(scope.report(Problem::NotObject(Key::Data), value.span));
     };
@@ -119,7 +123,7 @@ fn branch<'s>(
     of: BranchesOf,
     scope: &mut Scope<'_>,
 ) -> Lowered<Branch<'s>> {
-    let subject = Subject::member(Key::Data, &member.key);
+    let subject = About::Member(Key::Data, &member.key);
     let name = Name {
         text: member.key.clone(),
         span: member.key_span,
@@ -127,13 +131,13 @@ fn branch<'s>(
     let valid = match of {
         // The discriminator's type tells later whether there is such a value.
         BranchesOf::Union => Ok(()),
-        BranchesOf::Alternate => name::lower(&name, subject.clone(), Free::all(false), scope),
+        BranchesOf::Alternate => name::lower(&name, subject, Free::all(false), scope),
     };
     let (cond, ty) = match &member.value.kind {
         ValueKind::Object(object) => {
-            keys::check(object, member.value.span, &subject, keys::BRANCH, scope)?;
+            keys::check(object, member.value.span, subject, keys::BRANCH, scope)?;
             (
-                cond::condition(object, &subject, scope),
+                cond::condition(object, subject, scope),
                 type_of(object, &member.value),
             )
         }
@@ -141,7 +145,7 @@ fn branch<'s>(
     };
     let ty = match of {
         BranchesOf::Union => type_name(ty, subject, scope).map(TypeRef::Named),
-        BranchesOf::Alternate => type_or_array(ty, &subject, scope),
+        BranchesOf::Alternate => type_or_array(ty, subject, scope),
     };
     valid?;
     Ok(Branch {
@@ -154,7 +158,7 @@ fn branch<'s>(
 /// A type name.
 pub(super) fn type_name<'s>(
     value: &Value<'s>,
-    subject: Subject,
+    subject: About<'_>,
     scope: &mut Scope<'_>,
 ) -> Lowered<Name<'s>> {
     match &value.kind {
@@ -173,42 +177,42 @@ pub(super) fn type_name<'s>(
 /// an array only that it should be none.
 fn not(
     value: &Value<'_>,
-    subject: Subject,
+    subject: About<'_>,
     newer: fn(Subject) -> Problem,
     rules: Rules,
 ) -> Problem {
     match value.kind {
-        ValueKind::List(_) if rules == Rules::V7_2 => Problem::OldArray(subject),
-        _ => newer(subject),
+        ValueKind::List(_) if rules == Rules::V7_2 => Problem::OldArray(subject.into()),
+        _ => newer(subject.into()),
     }
 }
 
 /// A type name, or an array of one.
 pub(super) fn type_or_array<'s>(
     value: &Value<'s>,
-    subject: &Subject,
+    subject: About<'_>,
     scope: &mut Scope<'_>,
 ) -> Lowered<TypeRef<'s>> {
     let list = match &value.kind {
         ValueKind::List(list) => list,
         ValueKind::Str(_) => {
-            return type_name(value, subject.clone(), scope).map(TypeRef::Named);
+            return type_name(value, subject, scope).map(TypeRef::Named);
         }
         _ => {
             let problem = match scope.rules {
-                Rules::V7_2 => Problem::NotType(subject.clone()),
-                _ => Problem::NotTypeOrArray(subject.clone()),
+                Rules::V7_2 => Problem::NotType(subject.into()),
+                _ => Problem::NotTypeOrArray(subject.into()),
             };
             return Err(scope.report(problem, value.span));
         }
     };
-    match list.as_slice() {
+    match &**list {
         [
             element @ Value {
                 kind: ValueKind::Str(_),
                 ..
             },
-        ] => type_name(element, subject.clone(), scope).map(TypeRef::ArrayOf),
-        _ => Err(scope.report(Problem::ArrayType(subject.clone()), value.span)),
+        ] => type_name(element, subject, scope).map(TypeRef::ArrayOf),
+        _ => Err(scope.report(Problem::ArrayType(subject.into()), value.span)),
     }
 }

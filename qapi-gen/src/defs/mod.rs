@@ -27,9 +27,9 @@ pub(crate) struct Definition<'s> {
     pub(crate) module: ModuleIndex,
     pub(crate) name: Name<'s>,
     pub(crate) span: Span,
-    pub(crate) doc: Option<DocBlock<'s>>,
+    pub(crate) doc: Option<DocBlock>,
     pub(crate) cond: Option<Cond>,
-    pub(crate) features: Vec<Feature<'s>>,
+    pub(crate) features: Box<[Feature<'s>]>,
     pub(crate) body: Body<'s>,
 }
 
@@ -52,19 +52,19 @@ pub(crate) struct Feature<'s> {
 pub(crate) enum Body<'s> {
     Enum {
         prefix: Option<Cow<'s, str>>,
-        values: Vec<Value<'s>>,
+        values: Box<[Value<'s>]>,
     },
     Struct {
         base: Option<Name<'s>>,
-        members: Vec<Member<'s>>,
+        members: Box<[Member<'s>]>,
     },
     Union {
         base: Members<'s>,
         discriminator: Name<'s>,
-        branches: Vec<Branch<'s>>,
+        branches: Box<[Branch<'s>]>,
     },
     Alternate {
-        branches: Vec<Branch<'s>>,
+        branches: Box<[Branch<'s>]>,
     },
     Command {
         arguments: Option<Members<'s>>,
@@ -107,14 +107,14 @@ pub(crate) struct Flags {
 pub(crate) struct Value<'s> {
     pub(crate) name: Name<'s>,
     pub(crate) cond: Option<Cond>,
-    pub(crate) features: Vec<Feature<'s>>,
+    pub(crate) features: Box<[Feature<'s>]>,
 }
 
 /// Members, named by a type that has them or written in place.
 #[derive(Debug)]
 pub(crate) enum Members<'s> {
     Of(Name<'s>),
-    Inline(Vec<Member<'s>>),
+    Inline(Box<[Member<'s>]>),
 }
 
 /// A member.
@@ -125,7 +125,7 @@ pub(crate) struct Member<'s> {
     pub(crate) optional: bool,
     pub(crate) ty: TypeRef<'s>,
     pub(crate) cond: Option<Cond>,
-    pub(crate) features: Vec<Feature<'s>>,
+    pub(crate) features: Box<[Feature<'s>]>,
 }
 
 /// A branch of a union or an alternate.
@@ -145,12 +145,11 @@ pub(crate) enum TypeRef<'s> {
 
 /// A part of a schema's definitions.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are definitions")]
 pub(crate) enum DefItem<'s> {
-    Definition(Definition<'s>),
+    Definition(Box<Definition<'s>>),
     FreeForm {
         module: ModuleIndex,
-        doc: DocBlock<'s>,
+        doc: DocBlock,
     },
     Include {
         module: ModuleIndex,
@@ -187,7 +186,7 @@ pub(crate) fn lower<'s>(
                 object,
                 doc,
             } => definition(module, span, object, doc, settings, diagnostics)
-                .map(DefItem::Definition),
+                .map(|definition| DefItem::Definition(Box::new(definition))),
         })
         .collect()
 }
@@ -197,6 +196,28 @@ pub(crate) fn lower<'s>(
 struct Settings<'a> {
     pragmas: &'a Pragmas,
     rules: Rules,
+}
+
+/// What a problem would be about. Most have none, and then it costs nothing.
+#[derive(Clone, Copy)]
+enum About<'a> {
+    Definition(DefinitionKind),
+    Value(Key),
+    Unnamed(Key),
+    Member(Key, &'a str),
+    Condition(&'a About<'a>),
+}
+
+impl From<About<'_>> for Subject {
+    fn from(about: About<'_>) -> Self {
+        match about {
+            About::Definition(kind) => Self::Definition(kind),
+            About::Value(key) => Self::Value(key),
+            About::Unnamed(key) => Self::Unnamed(key),
+            About::Member(key, name) => Self::Member(key, name.into()),
+            About::Condition(of) => Self::Condition(Box::new((*of).into())),
+        }
+    }
 }
 
 /// A problem has been reported.
@@ -229,7 +250,7 @@ fn definition<'s>(
     module: ModuleIndex,
     span: Span,
     object: Object<'s>,
-    doc: Option<DocBlock<'s>>,
+    doc: Option<DocBlock>,
     Settings { pragmas, rules }: Settings<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Definition<'s>> {
@@ -267,14 +288,13 @@ fn definition<'s>(
     keys::check(
         &object,
         span,
-        &Subject::Definition(kind),
+        About::Definition(kind),
         keys::of(kind),
         &mut scope,
     )
     .ok()?;
     let body = kinds::body(&object, &mut scope);
-    let subject = Subject::Definition(kind);
-    let cond = cond::condition(&object, &subject, &mut scope);
+    let cond = cond::condition(&object, About::Definition(kind), &mut scope);
     let features = features::features(&object, &mut scope);
     let flags = kinds::check_flags(&object, &mut scope);
     named.and(documented).and(flags).ok()?;

@@ -3,8 +3,8 @@
 //! In: a name and what it names. Out: whether it follows the rules for that.
 //! It does not know whether the name is taken.
 
-use super::{Lowered, Name, Scope};
-use crate::diag::{DefinitionKind, Problem, Subject};
+use super::{About, Lowered, Name, Scope};
+use crate::diag::{DefinitionKind, Problem};
 use crate::load::Pragmas;
 
 /// The part of a name that conventions apply to: it has no downstream prefix
@@ -39,7 +39,7 @@ fn stem(name: &str) -> Option<&str> {
 /// Checks a lower-case name: a command's, member's, value's or feature's.
 pub(super) fn lower(
     name: &Name<'_>,
-    subject: Subject,
+    subject: About<'_>,
     free: Free,
     scope: &mut Scope<'_>,
 ) -> Lowered<()> {
@@ -47,7 +47,7 @@ pub(super) fn lower(
 }
 
 /// The same for the value of an enum, which may begin with a digit.
-pub(super) fn value(name: &Name<'_>, subject: Subject, scope: &mut Scope<'_>) -> Lowered<()> {
+pub(super) fn value(name: &Name<'_>, subject: About<'_>, scope: &mut Scope<'_>) -> Lowered<()> {
     let free = Free::all(scope.free_names);
     if name.text.starts_with(|c: char| c.is_ascii_digit()) {
         // A letter in front makes the rest of the rules apply.
@@ -77,16 +77,16 @@ impl Free {
 fn check_lower(
     text: &str,
     name: &Name<'_>,
-    subject: Subject,
+    subject: About<'_>,
     free: Free,
     scope: &mut Scope<'_>,
 ) -> Lowered<()> {
     let Some(stem) = stem(text) else {
-        return Err(scope.report(Problem::NameInvalid(subject), name.span));
+        return Err(scope.report(Problem::NameInvalid(subject.into()), name.span));
     };
     let upper = stem.contains(|c: char| c.is_ascii_uppercase());
     if (upper && !free.upper) || (stem.contains('_') && !free.underscore) {
-        return Err(scope.report(Problem::NameLower(subject), name.span));
+        return Err(scope.report(Problem::NameLower(subject.into()), name.span));
     }
     Ok(())
 }
@@ -99,7 +99,7 @@ pub(super) fn is_reserved(name: &str) -> bool {
 /// Checks the name of a definition.
 pub(super) fn definition(name: &Name<'_>, scope: &mut Scope<'_>, pragmas: &Pragmas) -> Lowered<()> {
     let kind = scope.kind;
-    let subject = Subject::Definition(kind);
+    let subject = About::Definition(kind);
     if kind == DefinitionKind::Command {
         let free = Free {
             upper: false,
@@ -108,14 +108,14 @@ pub(super) fn definition(name: &Name<'_>, scope: &mut Scope<'_>, pragmas: &Pragm
         return lower(name, subject, free, scope);
     }
     let problem = match stem(&name.text) {
-        None => Problem::NameInvalid(subject),
+        None => Problem::NameInvalid(subject.into()),
         Some(stem) if kind == DefinitionKind::Event => {
             if !stem.contains(|c: char| c.is_ascii_lowercase() || c == '-') {
                 return Ok(());
             }
-            Problem::NameUpper(subject)
+            Problem::NameUpper(subject.into())
         }
-        Some(stem) if !is_camel(stem) => Problem::NameCamel(subject),
+        Some(stem) if !is_camel(stem) => Problem::NameCamel(subject.into()),
         Some(_) if name.text.ends_with("List") => Problem::NameList(kind),
         Some(_) => return Ok(()),
     };

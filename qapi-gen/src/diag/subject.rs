@@ -56,13 +56,6 @@ pub enum Subject {
     Condition(Box<Subject>),
 }
 
-impl Subject {
-    /// The member `name` of `key`.
-    pub(crate) fn member(key: Key, name: &str) -> Self {
-        Self::Member(key, name.into())
-    }
-}
-
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -19,7 +19,7 @@ pub(super) fn write(schema: &Schema, text: &mut Text) {
             }
             DocRef::FreeForm(module, index) => {
                 if let Some(doc) = schema.module(module).docs.get(index) {
-                    free_form(&doc.text, schema.rules, text);
+                    free_form(&doc.text().to_string(), schema.rules, text);
                 }
             }
         }
@@ -50,30 +50,31 @@ fn free_form(content: &str, rules: Rules, text: &mut Text) {
 
 fn definition(symbol: &str, doc: &Doc, rules: Rules, text: &mut Text) {
     text.line(0, &["doc symbol=", symbol]);
-    part("body", "", &doc.body, rules, text);
-    for member in &doc.members {
-        part("arg", &member.name, &member.text, rules, text);
+    part("body", "", doc.body(), rules, text);
+    for member in doc.members() {
+        part("arg", member.name, member.text, rules, text);
     }
-    for feature in &doc.features {
-        part("feature", &feature.name, &feature.text, rules, text);
+    for feature in doc.features() {
+        part("feature", feature.name, feature.text, rules, text);
     }
-    for section in &doc.sections {
-        let tag = match (section.tag.as_str(), rules) {
+    for section in doc.sections() {
+        let tag = match (section.tag, rules) {
             ("", Rules::V7_2) => "None",
             ("", _) => "Plain",
             ("Todo", Rules::V7_2) => "TODO",
             (tag, _) => tag,
         };
-        part("section", tag, &section.text, rules, text);
+        part("section", tag, section.text, rules, text);
     }
 }
 
 /// A part of a block: a line that names it, then its text as it is; QEMU 7.2
 /// drops the indentation of its first line.
-fn part(what: &str, name: &str, content: &str, rules: Rules, text: &mut Text) {
+fn part(what: &str, name: &str, content: impl ToString, rules: Rules, text: &mut Text) {
+    let content = content.to_string();
     let content = match rules {
         Rules::V7_2 => content.trim(),
-        _ => content,
+        _ => &content,
     };
     text.line(4, &[what, "=", name]);
     text.line(0, &[content]);

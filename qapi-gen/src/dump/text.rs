@@ -3,7 +3,7 @@
 //! In: pieces of lines, conditions. Out: text. It knows nothing of schemas but
 //! their conditions.
 
-use crate::schema::Cond;
+use crate::schema::{Cond, CondKind};
 
 /// Text that grows line by line.
 #[derive(Debug, Default)]
@@ -32,8 +32,8 @@ pub(super) fn flag(value: bool) -> &'static str {
 /// within an operator it is in quotes.
 pub(super) fn cond(cond: &Cond) -> String {
     let mut text = String::new();
-    match cond {
-        Cond::Symbol(symbol) => text.push_str(symbol),
+    match cond.kind() {
+        CondKind::Symbol(symbol) => text.push_str(symbol),
         _ => operand(cond, &mut text),
     }
     text
@@ -41,19 +41,19 @@ pub(super) fn cond(cond: &Cond) -> String {
 
 /// It calls itself as deeply as the parser lets conditions nest.
 fn operand(cond: &Cond, text: &mut String) {
-    let (operator, operands) = match cond {
-        Cond::Symbol(symbol) => {
+    let (operator, operands) = match cond.kind() {
+        CondKind::Symbol(symbol) => {
             text.extend(["'", symbol, "'"]);
             return;
         }
-        Cond::Not(inner) => {
+        CondKind::Not(inner) => {
             text.push_str("{'not': ");
             operand(inner, text);
             text.push('}');
             return;
         }
-        Cond::All(conds) => ("all", conds),
-        Cond::Any(conds) => ("any", conds),
+        CondKind::All(conds) => ("all", conds),
+        CondKind::Any(conds) => ("any", conds),
     };
     text.extend(["{'", operator, "': ["]);
     for (index, inner) in operands.iter().enumerate() {

@@ -4,7 +4,7 @@
 //! later directive overrides an earlier one, in whatever file it stands, also
 //! for what stands before it; QEMU's generator has it so.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet as HashSet;
 
 use crate::diag::{Diagnostics, Problem, Site};
 use crate::rules::Rules;

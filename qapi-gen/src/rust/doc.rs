@@ -4,18 +4,18 @@
 //! takes without a warning and never mistakes for code to run. It knows
 //! nothing of what is documented.
 
-use crate::schema::{Doc, DocArg, Feature};
+use crate::schema::{Doc, DocArg, DocText, Feature};
 
 /// The documentation of a definition: its body, its sections, its features.
 pub(crate) fn definition(doc: Option<&Doc>, features: &[Feature], wire_name: &str) -> String {
     let mut text = Text::default();
     if let Some(doc) = doc {
-        text.paragraph("", &doc.body);
-        for section in &doc.sections {
+        text.paragraph("", &doc.body().to_string());
+        for section in doc.sections() {
             // Examples are written for readers of the schema, TODOs for its
             // authors.
-            if !matches!(section.tag.as_str(), "Todo" | "Example" | "Examples") {
-                text.paragraph(&section.tag, &section.text);
+            if !matches!(section.tag, "Todo" | "Example" | "Examples") {
+                text.paragraph(section.tag, &section.text.to_string());
             }
         }
     }
@@ -30,9 +30,11 @@ pub(crate) fn definition(doc: Option<&Doc>, features: &[Feature], wire_name: &st
 pub(crate) fn member(doc: Option<&Doc>, wire_name: &str, features: &[Feature]) -> String {
     let mut text = Text::default();
     // Older schemas may have spaces around the name.
-    let is_meant = |arg: &&DocArg| arg.name.trim() == wire_name;
-    let described = doc.and_then(|doc| doc.members.iter().find(is_meant));
-    text.paragraph("", described.map_or("", |arg| &arg.text));
+    let is_meant = |arg: &DocArg<'_>| arg.name.trim() == wire_name;
+    let described = doc.and_then(|doc| doc.members().find(is_meant));
+    if let Some(described) = described {
+        text.paragraph("", &described.text.to_string());
+    }
     if text.0.is_empty() {
         text.name(wire_name);
     }
@@ -42,8 +44,9 @@ pub(crate) fn member(doc: Option<&Doc>, wire_name: &str, features: &[Feature]) -
 
 /// What the documentation says of a deprecation, on one line.
 pub(crate) fn deprecation(doc: &Doc) -> Option<String> {
-    let described = doc.features.iter().find(|arg| arg.name == "deprecated")?;
-    let words: Vec<&str> = described.text.split_whitespace().collect();
+    let described = doc.features().find(|arg| arg.name == "deprecated")?;
+    let text = described.text.to_string();
+    let words: Vec<&str> = text.split_whitespace().collect();
     let mut note = String::new();
     spans(&words.join(" "), Shown::AsItIs, &mut note);
     (!note.is_empty()).then_some(note)
@@ -81,8 +84,8 @@ impl Text {
     fn features(&mut self, doc: Option<&Doc>, features: &[Feature]) {
         for feature in features {
             let described = doc
-                .and_then(|doc| doc.features.iter().find(|arg| arg.name == feature.name))
-                .map_or("", |arg| arg.text.as_str());
+                .and_then(|doc| doc.features().find(|arg| feature.name == arg.name))
+                .map_or(DocText::EMPTY, |arg| arg.text);
             self.paragraph("", &format!("Feature ``{}``: {described}", feature.name));
         }
     }

@@ -35,7 +35,8 @@ impl TypeGraph {
             .types()
             .filter(|(id, ty)| {
                 matches!(ty.kind, TypeKind::Enum(_))
-                    && (sent_by_servers.contains(id) || open_enums.contains(&ty.common.name))
+                    && (sent_by_servers.contains(id)
+                        || open_enums.contains(ty.common.name.as_str()))
             })
             .map(|(id, _)| id)
             .collect();

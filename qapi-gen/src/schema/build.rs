@@ -7,23 +7,24 @@
 //! First everything gets an id, then everything is made, so that definitions
 //! can refer to later ones.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet as HashSet;
 
 use super::check::step::{self, Step};
-use super::{DocRef, FreeFormDoc, Include, Module, ModuleId, Schema, Written};
+use super::{Include, Module, ModuleId, Schema, Written};
 use crate::defs::{Body, DefItem, Definition, Feature, Member, Members};
 use crate::diag::{Diagnostics, Problem, Site};
 use crate::load::Pragmas;
 use crate::rules::Rules;
-use crate::syntax::DocBlock;
+use crate::source::{Excerpt, Sources};
 
 mod convert;
 mod declare;
 mod docs;
 mod finish;
 mod resolve;
+mod uses;
 
-use declare::{Declarations, Declared};
+use declare::Declarations;
 
 /// The name of the module that has the built-in types.
 const BUILTIN_MODULE: &str = "./builtin";
@@ -34,9 +35,10 @@ const FEATURES_MAX: usize = 64;
 /// Makes a schema of definitions. `modules` are the modules' names.
 pub(crate) fn build(
     modules: Vec<String>,
-    items: Vec<DefItem<'_>>,
+    mut items: Vec<DefItem<'_>>,
     pragmas: Pragmas,
     rules: Rules,
+    sources: &Sources,
     diagnostics: &mut Diagnostics,
 ) -> Schema {
     let mut schema = Schema {
@@ -53,94 +55,26 @@ pub(crate) fn build(
             .collect(),
         ..Schema::default()
     };
-    let (definitions, places) = take_apart(items);
     let mut features = FeatureNames::default();
-    let mut declarations = Declarations::new();
-    let mut documented = Vec::new();
-    let mut includes = Vec::new();
-    for place in places {
-        match place {
-            Place::Definition(index, doc) => {
-                let Some(definition) = definitions.get(index) else {
-                    continue;
-                };
-                if rules > Rules::V7_2 {
-                    features.add(definition, diagnostics);
-                }
-                let entity = declarations.define(definition, diagnostics);
-                if let (Some(entity), Some(doc)) = (entity, doc) {
-                    schema.docs.push(DocRef::Definition(entity));
-                    documented.push((entity, doc));
-                }
-            }
-            Place::FreeForm(module, doc) => free_form(&mut schema, module, doc),
-            Place::Include(module, include) => {
-                includes.push((declarations.count(), module, include));
-            }
+    let mut declarations = Declarations::new(items.len(), sources);
+    items.retain(|item| {
+        let DefItem::Definition(definition) = item else {
+            return true;
+        };
+        if rules > Rules::V7_2 {
+            features.add(definition, diagnostics);
         }
-    }
-    resolve::resolve(declarations, &mut schema, diagnostics);
+        declarations.define(definition, diagnostics)
+    });
+    let includes = resolve::resolve(declarations, items, &mut schema, sources, diagnostics);
     assign_modules(&mut schema, includes);
-    for (entity, doc) in documented {
-        docs::attach(&mut schema, entity, doc);
-    }
+    docs::complete(&mut schema);
     schema
 }
 
 /// The module of an index that counts without the built-in one.
 fn user_module(index: usize) -> ModuleId {
     ModuleId::at(index + 1)
-}
-
-/// What stands where in the files, the definitions themselves aside.
-enum Place<'s> {
-    Definition(usize, Option<DocBlock<'s>>),
-    FreeForm(ModuleId, DocBlock<'s>),
-    Include(ModuleId, Include),
-}
-
-fn take_apart(items: Vec<DefItem<'_>>) -> (Vec<Definition<'_>>, Vec<Place<'_>>) {
-    let mut definitions = Vec::with_capacity(items.len());
-    let places = items
-        .into_iter()
-        .map(|item| match item {
-            DefItem::Definition(mut definition) => {
-                let doc = definition.doc.take();
-                definitions.push(definition);
-                Place::Definition(definitions.len() - 1, doc)
-            }
-            DefItem::FreeForm { module, doc } => Place::FreeForm(user_module(module), doc),
-            DefItem::Include {
-                module,
-                included,
-                span,
-            } => Place::Include(
-                user_module(module),
-                Include {
-                    module: user_module(included),
-                    entities_before: 0,
-                    span,
-                },
-            ),
-        })
-        .collect();
-    (definitions, places)
-}
-
-fn free_form(schema: &mut Schema, module: ModuleId, doc: DocBlock<'_>) {
-    let Some(place) = schema.modules.get_mut(module.0 as usize) else {
-        return;
-    };
-    schema.docs.push(DocRef::FreeForm(module, place.docs.len()));
-    let text = doc
-        .sections
-        .into_iter()
-        .next()
-        .map(|overview| overview.text);
-    place.docs.push(FreeFormDoc {
-        text: text.unwrap_or_default(),
-        span: doc.span,
-    });
 }
 
 /// Tells every module what it has. `includes` come with the number of
@@ -203,7 +137,7 @@ impl FeatureNames {
             _ => &[],
         };
         let values = match &definition.body {
-            Body::Enum { values, .. } => values.as_slice(),
+            Body::Enum { values, .. } => &**values,
             _ => &[],
         };
         let of_values = values.iter().flat_map(|value| &value.features);
@@ -242,10 +176,10 @@ impl FeatureNames {
 }
 
 impl Written {
-    fn new(definition: &Definition<'_>) -> Self {
+    fn new(definition: &Definition<'_>, name: Excerpt) -> Self {
         Self {
             kind: definition.body.kind(),
-            name: definition.name.text.to_string(),
+            name,
             span: definition.span,
         }
     }
@@ -258,6 +192,3 @@ impl Written {
         }
     }
 }
-
-/// A declared thing with its place in the schema.
-type Slot<'d, 's> = (Declared<'d, 's>, Option<u32>);

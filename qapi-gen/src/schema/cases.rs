@@ -3,7 +3,7 @@
 //! In: a union's branches. Out: one case for every value, also for those that
 //! the schema leaves out. It adds nothing to the schema.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet as HashSet;
 
 use super::{Branches, Cond, Schema, TypeId, TypeKind};
 
@@ -31,7 +31,7 @@ impl Schema {
         });
         let names: HashSet<&str> = given.clone().map(|case| case.name).collect();
         let values = match &self.ty(branches.tag_type).kind {
-            TypeKind::Enum(tag) => tag.values.as_slice(),
+            TypeKind::Enum(tag) => &*tag.values,
             _ => &[],
         };
         let empty = self.predefined("q_empty");

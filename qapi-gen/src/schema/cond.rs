@@ -8,29 +8,46 @@
 
 use std::collections::BTreeSet;
 
-/// A condition on configuration symbols.
+/// A condition on configuration symbols. Few things have one, so it takes no
+/// more room than a pointer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cond {
+pub struct Cond(Box<CondKind>);
+
+/// The kinds of conditions.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CondKind {
     /// The symbol is defined.
     Symbol(String),
     /// Not this.
-    Not(Box<Cond>),
+    Not(Cond),
     /// All of these.
     All(Vec<Cond>),
     /// Any of these.
     Any(Vec<Cond>),
 }
 
+impl From<CondKind> for Cond {
+    fn from(kind: CondKind) -> Self {
+        Self(Box::new(kind))
+    }
+}
+
 impl Cond {
+    /// What kind of condition it is.
+    #[must_use]
+    pub fn kind(&self) -> &CondKind {
+        &self.0
+    }
+
     /// Whether the condition holds when these symbols are defined, and no
     /// others.
     #[must_use]
     pub fn holds(&self, defined: &BTreeSet<String>) -> bool {
-        match self {
-            Self::Symbol(symbol) => defined.contains(symbol),
-            Self::Not(cond) => !cond.holds(defined),
-            Self::All(conds) => conds.iter().all(|cond| cond.holds(defined)),
-            Self::Any(conds) => conds.iter().any(|cond| cond.holds(defined)),
+        match self.kind() {
+            CondKind::Symbol(symbol) => defined.contains(symbol),
+            CondKind::Not(cond) => !cond.holds(defined),
+            CondKind::All(conds) => conds.iter().all(|cond| cond.holds(defined)),
+            CondKind::Any(conds) => conds.iter().any(|cond| cond.holds(defined)),
         }
     }
 }

@@ -7,12 +7,12 @@
 //! Definitions live in arenas and refer to each other by id; all containers
 //! keep schema order, so that the same input always gives the same output.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 
 use crate::diag::DefinitionKind;
 use crate::load::Pragmas;
 use crate::rules::Rules;
-use crate::source::Span;
+use crate::source::{Excerpt, Span};
 
 mod access;
 pub(crate) mod build;
@@ -21,9 +21,10 @@ pub(crate) mod check;
 mod cond;
 mod doc;
 
+pub use crate::syntax::DocText;
 pub use cases::Case;
 pub use check::CheckedSchema;
-pub use cond::Cond;
+pub use cond::{Cond, CondKind};
 pub use doc::{Doc, DocArg, DocSection, FreeFormDoc};
 
 macro_rules! ids {
@@ -95,7 +96,7 @@ pub enum DocRef {
 pub struct Common {
     /// The name in the schema; implicit types have the names that QEMU gives
     /// them (`q_obj_query-x-arg`, `intList`).
-    pub name: String,
+    pub name: Excerpt,
     /// The module that defines it.
     pub module: ModuleId,
     /// Where it is defined; `None` for built-in types.
@@ -105,7 +106,7 @@ pub struct Common {
     /// The condition under which it exists.
     pub cond: Option<Cond>,
     /// Its features, in order.
-    pub features: Vec<Feature>,
+    pub features: Box<[Feature]>,
 }
 
 /// A type.
@@ -171,22 +172,22 @@ pub enum Builtin {
 #[derive(Clone, Debug)]
 pub struct Enum {
     /// The prefix that the C generator uses, if one is given.
-    pub prefix: Option<String>,
+    pub prefix: Option<Excerpt>,
     /// Its values, in order; there may be none.
-    pub values: Vec<EnumValue>,
+    pub values: Box<[EnumValue]>,
 }
 
 /// A value of an enumeration.
 #[derive(Clone, Debug)]
 pub struct EnumValue {
     /// The name on the wire.
-    pub name: String,
+    pub name: Excerpt,
     /// Where it is defined; `None` in built-in types.
     pub span: Option<Span>,
     /// The condition under which it exists.
     pub cond: Option<Cond>,
     /// Its features.
-    pub features: Vec<Feature>,
+    pub features: Box<[Feature]>,
 }
 
 /// A struct, a union, or an implicit object type.
@@ -197,7 +198,7 @@ pub struct Object {
     /// The type whose members come first.
     pub base: Option<TypeId>,
     /// The members it adds to its base, in order.
-    pub members: Vec<Member>,
+    pub members: Box<[Member]>,
     /// The branches, if it is a union.
     pub branches: Option<Branches>,
 }
@@ -222,7 +223,7 @@ pub enum ObjectOrigin {
 #[derive(Clone, Debug)]
 pub struct Member {
     /// The name on the wire, without the `*` of an optional one.
-    pub name: String,
+    pub name: Excerpt,
     /// Its type.
     pub ty: TypeId,
     /// Whether it may be absent.
@@ -232,7 +233,7 @@ pub struct Member {
     /// The condition under which it exists.
     pub cond: Option<Cond>,
     /// Its features.
-    pub features: Vec<Feature>,
+    pub features: Box<[Feature]>,
 }
 
 /// The branches of a union.
@@ -240,12 +241,12 @@ pub struct Member {
 pub struct Branches {
     /// The name of the member that chooses: the discriminator. It is one of
     /// the base's members.
-    pub tag: String,
+    pub tag: Excerpt,
     /// The discriminator's type, an enumeration.
     pub tag_type: TypeId,
     /// The branches that the schema gives, in schema order. A value of the
     /// discriminator that has none stands for the empty object.
-    pub list: Vec<Branch>,
+    pub list: Box<[Branch]>,
 }
 
 /// A branch of a union or an alternate.
@@ -253,7 +254,7 @@ pub struct Branches {
 pub struct Branch {
     /// In a union the value of the discriminator; in an alternate a name that
     /// never shows on the wire.
-    pub name: String,
+    pub name: Excerpt,
     /// Its type; an object type in a union.
     pub ty: TypeId,
     /// Where it is defined.
@@ -266,7 +267,7 @@ pub struct Branch {
 #[derive(Clone, Debug)]
 pub struct Alternate {
     /// The branches, in order; no two have the same JSON type.
-    pub branches: Vec<Branch>,
+    pub branches: Box<[Branch]>,
 }
 
 /// A command.
@@ -307,7 +308,7 @@ pub struct Event {
 #[derive(Clone, Debug)]
 pub struct Feature {
     /// Its name.
-    pub name: String,
+    pub name: Excerpt,
     /// Where it is defined.
     pub span: Option<Span>,
     /// The condition under which it exists.
@@ -324,7 +325,7 @@ pub struct Schema {
     pub(crate) events: Vec<Event>,
     pub(crate) entities: Vec<Entity>,
     /// Indices into `entities`.
-    pub(crate) by_name: HashMap<String, u32>,
+    pub(crate) by_name: HashMap<Excerpt, u32>,
     /// All documentation blocks in the order in which they were read.
     pub(crate) docs: Vec<DocRef>,
     pub(crate) pragmas: Pragmas,
@@ -344,6 +345,6 @@ pub struct Schema {
 #[derive(Clone, Debug)]
 pub(crate) struct Written {
     pub(crate) kind: DefinitionKind,
-    pub(crate) name: String,
+    pub(crate) name: Excerpt,
     pub(crate) span: Span,
 }

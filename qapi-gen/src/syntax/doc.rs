@@ -3,23 +3,24 @@
 //! In: the comment lines of a block. Out: the block, cut into sections. It
 //! does not know what is documented, nor whether it exists.
 
-use super::Seen;
-use super::lexer::{Token, is_space};
+use super::Twice;
+use super::lexer::is_space;
 use super::parser::{Parser, Reported};
-use crate::diag::{Diagnostics, Problem, Severity, Site};
+use crate::diag::{Diagnostics, Problem, Site};
 use crate::rules::{Rules, Style};
-use crate::source::Span;
 
 mod block;
 mod format;
 mod markup;
 mod old;
+mod reader;
 
-use block::Section;
-pub(crate) use block::{DocBlock, SectionKind};
+pub use block::DocText;
+pub(crate) use block::{DocBlock, Draft, Section, SectionKind};
 use format::{Fault, Format};
 use markup::{advice, described, indentation, tagged};
 use old::OldLines;
+use reader::Reader;
 
 /// Whether a line goes on with text and begins nothing.
 fn is_text(line: &str) -> bool {
@@ -28,77 +29,41 @@ fn is_text(line: &str) -> bool {
 
 /// Reads the lines of a block.
 struct Lines<'p, 's> {
-    parser: &'p mut Parser<'s>,
-    diagnostics: &'p mut Diagnostics,
+    reader: Reader<'p, 's>,
     format: Format,
     /// The line at hand without its marker; `None` after the last.
     line: Option<&'s str>,
-    /// Whether the line that ends the block is still to come.
-    open: bool,
 }
 
 impl<'s> Lines<'_, 's> {
     fn advance(&mut self) -> Result<(), Reported> {
-        self.parser.advance(true, self.diagnostics)?;
-        let Token::Comment(comment) = self.parser.token else {
-            return self.fail(Problem::DocUnterminated);
-        };
-        self.line = if comment.starts_with("##") {
-            self.open = false;
-            if comment != "##" {
-                return self.fail(Problem::DocJunkAtEnd);
-            }
-            None
-        } else if comment == "#" {
-            Some("")
-        } else {
-            let Some(line) = comment.strip_prefix("# ") else {
-                return self.fail(Problem::DocMissingSpace);
-            };
-            let line = line.trim_end_matches(is_space);
-            if let Err(fault) = self.format.check(line) {
-                self.reject_line(fault)?;
-            }
-            Some(line)
-        };
-        Ok(())
-    }
-
-    fn fail<T>(&mut self, problem: Problem) -> Result<T, Reported> {
-        Err(self.parser.fail(problem, self.diagnostics))
-    }
-
-    /// Reports a fault of style. If this is only a warning, the block goes on,
-    /// and what is at fault is read for what it must mean.
-    fn fault(&mut self, problem: Problem) -> Result<(), Reported> {
-        let site = Site::exact(self.parser.span);
-        match self.diagnostics.report_at(problem, Some(site)) {
-            Severity::Warning => Ok(()),
-            Severity::Error => Err(Reported),
+        self.line = self
+            .reader
+            .next_line()?
+            .map(|line| line.trim_end_matches(is_space));
+        if let Some(Err(fault)) = self.line.map(|line| self.format.check(line)) {
+            self.reject_line(fault)?;
         }
+        Ok(())
     }
 
     fn reject_line(&mut self, fault: Fault) -> Result<(), Reported> {
         let Fault::SingleSpace(column) = fault else {
-            return self.fault(Problem::DocLineTooLong);
+            return self.reader.fault(Problem::DocLineTooLong);
         };
-        let span = self.parser.span;
-        let source = self.parser.source;
-        let line = source.line_start(self.parser.span.start) as usize;
+        let parser = &mut *self.reader.parser;
+        let span = parser.span;
+        let source = parser.source;
+        let line = source.line_start(span.start) as usize;
         let text = source.text().get(line..).unwrap_or_default();
         // The marker counts as two characters at the start of the line, also
         // where the comment is indented.
         let offset = text.char_indices().nth(column + 2);
         let at = line + offset.map_or(0, |(offset, _)| offset);
-        self.parser.span = self.parser.place(at, at);
-        let rejected = self.fault(Problem::DocSingleSpace);
-        self.parser.span = span;
+        parser.span = parser.place(at, at);
+        let rejected = self.reader.fault(Problem::DocSingleSpace);
+        self.reader.parser.span = span;
         rejected
-    }
-
-    /// Reports a problem of which QEMU tells only the line; the block goes on.
-    fn complain(&mut self, problem: Problem, span: Span) {
-        self.diagnostics.report_at(problem, Some(Site::line(span)));
     }
 
     fn skip_blank(&mut self) -> Result<(), Reported> {
@@ -109,13 +74,13 @@ impl<'s> Lines<'_, 's> {
     }
 
     /// The rest of a section, whose lines are indented as its first one is.
-    fn indented(&mut self, doc: &mut DocBlock<'s>) -> Result<(), Reported> {
+    fn indented(&mut self) -> Result<(), Reported> {
         self.advance()?;
-        if self.is_older_section(doc) {
-            return self.older_section(doc);
+        if self.is_older_section() {
+            return self.older_section();
         }
         while self.line == Some("") {
-            doc.append("");
+            self.reader.append("");
             self.advance()?;
         }
         let Some(first) = self.line else {
@@ -125,7 +90,7 @@ impl<'s> Lines<'_, 's> {
         if expected == 0 {
             return Ok(());
         }
-        doc.append(first);
+        self.reader.append(first);
         let mut second = true;
         loop {
             self.advance()?;
@@ -141,39 +106,44 @@ impl<'s> Lines<'_, 's> {
                 if !second {
                     return Ok(());
                 }
-                self.fault(Problem::DocDeIndent { expected })?;
+                self.reader.fault(Problem::DocDeIndent { expected })?;
                 expected = indentation(line);
                 if expected == 0 {
                     return Ok(());
                 }
             }
-            doc.append(line);
+            self.reader.append(line);
             second = false;
         }
     }
 
     /// Whether the section that begins here goes on as sections did once: with
     /// lines that are not indented, since its first line has no text.
-    fn is_older_section(&self, doc: &DocBlock<'s>) -> bool {
-        let (Style::Warn, Some(line), Some(section)) =
-            (self.diagnostics.style(), self.line, doc.sections.last())
-        else {
+    fn is_older_section(&self) -> bool {
+        let (Style::Warn, Some(line), Some((kind, _))) = (
+            self.reader.diagnostics.style(),
+            self.line,
+            self.reader.draft().last(),
+        ) else {
             return false;
         };
-        let is_older = matches!(section.kind, SectionKind::Older(_));
-        section.text.is_empty() && (is_older || indentation(line) == 0 && is_text(line))
+        let is_older = matches!(kind, SectionKind::Older(_));
+        self.reader.draft().is_section_empty()
+            && (is_older || indentation(line) == 0 && is_text(line))
     }
 
     /// The rest of such a section: all up to the next one, but the
     /// description of a member or a feature ends with its paragraph.
-    fn older_section(&mut self, doc: &mut DocBlock<'s>) -> Result<(), Reported> {
-        let Some((kind, span)) = doc.sections.last().map(|last| (last.kind, last.span)) else {
+    fn older_section(&mut self) -> Result<(), Reported> {
+        let Some((kind, begin)) = self.reader.draft().last() else {
             return Ok(());
         };
         if !matches!(kind, SectionKind::Older(_)) {
-            self.complain(Problem::DocEmptySection(kind.tag()), span);
+            let span = begin.within(self.reader.span().file);
+            self.reader
+                .complain(Problem::DocEmptySection(kind.tag()), span);
         }
-        let is_paragraph = matches!(kind, SectionKind::Member(_) | SectionKind::Feature(_));
+        let is_paragraph = matches!(kind, SectionKind::Member | SectionKind::Feature);
         while let Some(line) = self.line {
             let ends = if line.is_empty() {
                 is_paragraph
@@ -183,173 +153,168 @@ impl<'s> Lines<'_, 's> {
             if ends {
                 break;
             }
-            doc.append(line);
+            self.reader.append(line);
             self.advance()?;
         }
         Ok(())
     }
 
-    fn paragraph(&mut self, doc: &mut DocBlock<'s>) -> Result<(), Reported> {
-        doc.begin_plain(self.parser.span);
+    fn paragraph(&mut self) -> Result<(), Reported> {
+        self.reader.begin_plain();
         while let Some(line) = self.line {
             if line.is_empty() {
                 break;
             }
-            doc.append(line);
+            self.reader.append(line);
             self.advance()?;
         }
         Ok(())
     }
 
     /// Descriptions of members or features, as long as there are any.
-    fn descriptions(
-        &mut self,
-        doc: &mut DocBlock<'s>,
-        kind: fn(&'s str) -> SectionKind<'s>,
-    ) -> Result<bool, Reported> {
-        let mut seen = Seen::default();
+    fn descriptions(&mut self, kind: SectionKind) -> Result<bool, Reported> {
+        let mut twice = Twice::default();
+        let first = self.reader.draft().count();
         let mut any = false;
         while let Some((name, text)) = self.line.and_then(described) {
-            let span = self.parser.span;
+            let span = self.reader.span();
             if name.is_empty() {
-                self.complain(Problem::DocEmptyName, span);
-            } else if !seen.add(name.into()) {
-                self.complain(Problem::DocDuplicateName(name.to_owned()), span);
+                self.reader.complain(Problem::DocEmptyName, span);
+            } else if twice.is_among(name, self.reader.names(kind, first)) {
+                self.reader
+                    .complain(Problem::DocDuplicateName(name.to_owned()), span);
             }
-            doc.begin(kind(name), span);
+            self.reader.begin(kind, name);
             if !text.is_empty() {
-                doc.append(text);
+                self.reader.append(text);
             }
-            self.indented(doc)?;
+            self.indented()?;
             any = true;
         }
         Ok(any)
     }
 
-    fn features(&mut self, doc: &mut DocBlock<'s>) -> Result<(), Reported> {
-        let is_feature = |section: &Section<'_>| matches!(section.kind, SectionKind::Feature(_));
-        if doc.sections.iter().any(is_feature) {
-            self.fault(Problem::DocDuplicateFeatures)?;
+    fn features(&mut self) -> Result<(), Reported> {
+        if self.reader.draft().has(SectionKind::Feature) {
+            self.reader.fault(Problem::DocDuplicateFeatures)?;
         }
         self.advance()?;
         self.skip_blank()?;
-        if self.descriptions(doc, SectionKind::Feature)? {
+        if self.descriptions(SectionKind::Feature)? {
             Ok(())
         } else {
-            self.fault(Problem::DocFeaturesExpected)
+            self.reader.fault(Problem::DocFeaturesExpected)
         }
     }
 
-    fn section(
-        &mut self,
-        doc: &mut DocBlock<'s>,
-        kind: SectionKind<'static>,
-        text: &str,
-    ) -> Result<(), Reported> {
-        let span = self.parser.span;
+    fn section(&mut self, kind: SectionKind, text: &str) -> Result<(), Reported> {
+        let span = self.reader.span();
         if let SectionKind::Older(tag) = kind {
-            self.fault(Problem::DocObsoleteSection {
-                tag: tag.to_owned(),
+            self.reader.fault(Problem::DocObsoleteSection {
+                tag: kind.tag().to_owned(),
                 advice: advice(tag),
             })?;
-        } else if kind != SectionKind::Todo && doc.section(kind).is_some() {
-            self.complain(Problem::DocDuplicateSection(kind.tag()), span);
+        } else if kind != SectionKind::Todo && self.reader.draft().has(kind) {
+            self.reader
+                .complain(Problem::DocDuplicateSection(kind.tag()), span);
         }
-        doc.begin(kind, span);
+        self.reader.begin(kind, "");
         if !text.is_empty() {
-            doc.append(text);
+            self.reader.append(text);
         }
-        self.indented(doc)
+        self.indented()
     }
 
-    fn definition(&mut self, line: &'s str, span: Span) -> Result<DocBlock<'s>, Reported> {
+    /// A block that documents a definition, whose name it returns.
+    fn definition(&mut self, line: &'s str) -> Result<&'s str, Reported> {
         let Some(symbol) = line
             .strip_prefix('@')
             .and_then(|line| line.strip_suffix(':'))
         else {
-            return self.fail(Problem::DocSymbolColon);
+            return self.reader.fail(Problem::DocSymbolColon);
         };
         if symbol.is_empty() {
-            return self.fail(Problem::DocSymbolMissing);
+            return self.reader.fail(Problem::DocSymbolMissing);
         }
-        let mut doc = DocBlock::new(span, Some(symbol));
         let mut members_done = false;
         self.advance()?;
         loop {
             self.skip_blank()?;
             let Some(line) = self.line else {
-                return Ok(doc);
+                return Ok(symbol);
             };
             if line == "Features:" {
-                self.features(&mut doc)?;
+                self.features()?;
                 members_done = true;
             } else if let Some((name, _)) = described(line) {
                 if members_done {
-                    self.fault(Problem::DocDescriptionAfterSection(name.to_owned()))?;
+                    self.reader
+                        .fault(Problem::DocDescriptionAfterSection(name.to_owned()))?;
                 }
-                self.descriptions(&mut doc, SectionKind::Member)?;
+                self.descriptions(SectionKind::Member)?;
                 members_done = true;
             } else if let Some((kind, text)) = tagged(line) {
-                self.section(&mut doc, kind, text)?;
+                self.section(kind, text)?;
                 members_done = true;
             } else {
-                if line.starts_with('=') && self.parser.rules == Rules::V10_0 {
-                    self.fault(Problem::DocHeadingInDefinition)?;
+                if line.starts_with('=') && self.reader.parser.rules == Rules::V10_0 {
+                    self.reader.fault(Problem::DocHeadingInDefinition)?;
                 }
-                self.paragraph(&mut doc)?;
+                self.paragraph()?;
             }
         }
     }
 
-    fn free_form(&mut self, span: Span) -> Result<DocBlock<'s>, Reported> {
-        let mut doc = DocBlock::new(span, None);
-        doc.begin_plain(self.parser.span);
+    fn free_form(&mut self) -> Result<(), Reported> {
+        self.reader.begin_plain();
         let mut first = true;
         while let Some(line) = self.line {
             if let Some((name, _)) = described(line) {
-                self.fault(Problem::DocDescriptionInFreeForm(name.to_owned()))?;
+                self.reader
+                    .fault(Problem::DocDescriptionInFreeForm(name.to_owned()))?;
             }
-            if line.starts_with('=') && !first && self.parser.rules == Rules::V10_0 {
-                self.fault(Problem::DocHeadingNotFirst)?;
+            if line.starts_with('=') && !first && self.reader.parser.rules == Rules::V10_0 {
+                self.reader.fault(Problem::DocHeadingNotFirst)?;
             }
-            doc.append(line);
+            self.reader.append(line);
             self.advance()?;
             first = false;
         }
-        Ok(doc)
+        Ok(())
     }
 
-    fn block(&mut self) -> Result<DocBlock<'s>, Reported> {
-        let span = self.parser.span;
-        if self.parser.token != Token::Comment("##") {
-            return self.fail(Problem::DocJunkAtStart);
-        }
+    fn block(&mut self) -> Result<DocBlock, Reported> {
+        self.reader.opening()?;
         self.advance()?;
-        match self.line {
-            Some(line) if line.starts_with('@') => self.definition(line, span),
-            _ => self.free_form(span),
-        }
+        let symbol = match self.line {
+            Some(line) if line.starts_with('@') => Some(self.definition(line)?),
+            _ => {
+                self.free_form()?;
+                None
+            }
+        };
+        Ok(self.reader.finish(symbol))
     }
 }
 
-impl<'s> Parser<'s> {
+impl Parser<'_> {
     /// The documentation block that comes next; `None` if it is wrong, which
     /// has been reported then.
-    pub(crate) fn doc(&mut self, diagnostics: &mut Diagnostics) -> Option<DocBlock<'s>> {
+    pub(crate) fn doc(&mut self, diagnostics: &mut Diagnostics) -> Option<DocBlock> {
         let is_old = self.rules == Rules::V7_2;
+        let format = Format::new(self.rules);
+        let reader = Reader::new(self, diagnostics);
         let (block, open) = if is_old {
-            OldLines::new(self, diagnostics).read()
+            OldLines::new(reader).read()
         } else {
             let mut lines = Lines {
-                format: Format::new(self.rules),
-                parser: self,
-                diagnostics,
+                reader,
+                format,
                 line: None,
-                open: true,
             };
-            (lines.block(), lines.open)
+            (lines.block(), lines.reader.open)
         };
-        let Ok(mut doc) = block else {
+        let Ok(doc) = block else {
             if open {
                 self.lexer.leave_comment();
             } else {
@@ -359,8 +324,7 @@ impl<'s> Parser<'s> {
             return None;
         };
         self.advance_to_item(diagnostics);
-        for section in &mut doc.sections {
-            section.trim();
+        for section in doc.sections() {
             // The older rules have looked at this earlier.
             if !is_old && section.kind != SectionKind::Plain && section.text.is_empty() {
                 let problem = Problem::DocEmptySection(section.kind.tag());

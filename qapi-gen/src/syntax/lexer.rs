@@ -25,8 +25,8 @@ pub(crate) enum Token<'s> {
     End,
 }
 
-/// A token or what is wrong, with its first and last byte's offsets.
-pub(crate) type Lexed<'s> = (Result<Token<'s>, Problem>, usize, usize);
+/// A token or what is wrong, which is rare and large, with its first and last byte's offsets.
+pub(crate) type Lexed<'s> = (Result<Token<'s>, Box<Problem>>, usize, usize);
 
 /// Reads tokens.
 #[derive(Clone, Debug)]
@@ -60,7 +60,8 @@ impl<'s> Lexer<'s> {
             };
             let token = match byte {
                 b'\n' | b' ' | b'\t' => {
-                    self.at += 1;
+                    let is_blank = |byte: &u8| matches!(byte, b'\n' | b' ' | b'\t');
+                    self.at += rest.bytes().take_while(is_blank).count();
                     continue;
                 }
                 b'{' => Token::LeftBrace,
@@ -71,7 +72,8 @@ impl<'s> Lexer<'s> {
                 b',' => Token::Comma,
                 b'\'' => return self.string(rest, start),
                 b'#' => {
-                    let length = rest.find('\n').unwrap_or(rest.len());
+                    // Lines are short, so this is quicker than a search.
+                    let length = rest.bytes().take_while(|&byte| byte != b'\n').count();
                     self.at += length;
                     let comment = rest.get(..length).unwrap_or_default();
                     if comments || comment.starts_with("##") {
@@ -172,10 +174,10 @@ impl<'s> Lexer<'s> {
                 ' '..='~' => continue,
                 _ => Problem::FunnyCharacter,
             };
-            return (Err(problem), start, self.at);
+            return (Err(Box::new(problem)), start, self.at);
         }
         self.at = self.text.len();
-        (Err(Problem::UnterminatedString), start, self.at)
+        (Err(Box::new(Problem::UnterminatedString)), start, self.at)
     }
 
     fn stray(&mut self, rest: &'s str, start: usize) -> Lexed<'s> {
@@ -183,6 +185,6 @@ impl<'s> Lexer<'s> {
         let length = rest.find(ends).unwrap_or(rest.len());
         self.at += length;
         let text = rest.get(..length).unwrap_or_default().to_owned();
-        (Err(Problem::Stray(text)), start, self.at)
+        (Err(Box::new(Problem::Stray(text))), start, self.at)
     }
 }

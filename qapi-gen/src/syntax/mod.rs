@@ -4,7 +4,9 @@
 //! from it, with their places. No keyword of the schema language appears.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::hash::Hash;
+
+use rustc_hash::FxHashSet as HashSet;
 
 use crate::source::Span;
 
@@ -12,7 +14,8 @@ mod doc;
 mod lexer;
 mod parser;
 
-pub(crate) use doc::{DocBlock, SectionKind};
+pub use doc::DocText;
+pub(crate) use doc::{DocBlock, Section, SectionKind};
 pub(crate) use parser::{Next, Parser};
 
 /// A value: JSON without numbers and null.
@@ -27,14 +30,14 @@ pub(crate) struct Value<'s> {
 pub(crate) enum ValueKind<'s> {
     Str(Cow<'s, str>),
     Bool(bool),
-    List(Vec<Value<'s>>),
+    List(Box<[Value<'s>]>),
     Object(Object<'s>),
 }
 
 /// The members of an object, in order, no key twice.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Object<'s> {
-    pub(crate) members: Vec<Member<'s>>,
+    pub(crate) members: Box<[Member<'s>]>,
 }
 
 /// A member of an object.
@@ -59,24 +62,37 @@ impl<'s> Object<'s> {
 /// Up to this many names, comparing is cheaper than hashing.
 const FEW: usize = 12;
 
-/// The names seen so far, for finding one that stands twice.
-#[derive(Debug, Default)]
-struct Seen<'s> {
-    few: Vec<Cow<'s, str>>,
-    many: HashSet<Cow<'s, str>>,
+/// Finds names that stand twice in a list.
+#[derive(Debug)]
+struct Twice<N> {
+    many: HashSet<N>,
 }
 
-impl<'s> Seen<'s> {
-    /// Adds a name; false if it is there already.
-    fn add(&mut self, name: Cow<'s, str>) -> bool {
-        if self.few.contains(&name) || self.many.contains(&name) {
-            return false;
+impl<N> Default for Twice<N> {
+    fn default() -> Self {
+        Self {
+            many: HashSet::default(),
         }
-        if self.few.len() < FEW {
-            self.few.push(name);
-        } else {
-            self.many.insert(name);
+    }
+}
+
+impl<N: Eq + Hash> Twice<N> {
+    /// Whether a name stands among those `before` it. These grow name by
+    /// name, and all of them have been asked for.
+    fn is_among(&mut self, name: N, before: impl Iterator<Item = N> + Clone) -> bool {
+        if self.many.is_empty() {
+            let mut count = 0;
+            for earlier in before.clone() {
+                if earlier == name {
+                    return true;
+                }
+                count += 1;
+            }
+            if count < FEW {
+                return false;
+            }
+            self.many.extend(before);
         }
-        true
+        !self.many.insert(name)
     }
 }

@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 
+use super::doc::Draft;
 use super::lexer::{Lexer, Token};
-use super::{Member, Object, Seen, Value, ValueKind};
+use super::{Member, Object, Twice, Value, ValueKind};
 use crate::diag::{Diagnostics, Expected, Problem, Site};
 use crate::rules::Rules;
 use crate::source::{FileId, Source, Span};
@@ -50,8 +51,14 @@ pub(crate) struct Parser<'s> {
     pub(super) span: Span,
     pub(super) source: &'s Source,
     pub(super) rules: Rules,
+    /// The documentation block that is being read.
+    pub(super) draft: Draft,
     file: FileId,
     depth: usize,
+    /// The members of all objects that are open, and the elements of all
+    /// arrays: how many there will be is not known before.
+    members: Vec<Member<'s>>,
+    elements: Vec<Value<'s>>,
 }
 
 impl<'s> Parser<'s> {
@@ -74,8 +81,11 @@ impl<'s> Parser<'s> {
             span,
             source,
             rules,
+            draft: Draft::default(),
             file,
             depth: 0,
+            members: Vec::new(),
+            elements: Vec::new(),
         };
         parser.advance_to_item(diagnostics);
         parser
@@ -94,6 +104,8 @@ impl<'s> Parser<'s> {
     /// reported then.
     pub(crate) fn expression(&mut self, diagnostics: &mut Diagnostics) -> Option<Value<'s>> {
         self.depth = 0;
+        self.members.clear();
+        self.elements.clear();
         let Ok(value) = self.value(diagnostics) else {
             self.lexer.resynchronize();
             self.advance_to_item(diagnostics);
@@ -127,7 +139,7 @@ impl<'s> Parser<'s> {
                 Ok(())
             }
             Err(problem) => {
-                let problem = in_words_of(self.rules, problem);
+                let problem = in_words_of(self.rules, *problem);
                 Err(self.fail(problem, diagnostics))
             }
         }
@@ -207,35 +219,39 @@ impl<'s> Parser<'s> {
 
     /// The members of an object, up to its brace.
     fn members(&mut self, diagnostics: &mut Diagnostics) -> Result<Object<'s>, Reported> {
-        let mut members = Vec::new();
-        let mut seen = Seen::default();
+        let first = self.members.len();
+        let mut twice = Twice::default();
         if self.token == Token::RightBrace {
-            return Ok(Object { members });
+            return Ok(Object::default());
         }
         let mut expected = Expected::KeyOrBrace;
         loop {
-            let (key, key_span) = self.key(expected, &mut seen, diagnostics)?;
+            let (key, key_span) = self.key(expected, first, &mut twice, diagnostics)?;
             let value = self.value(diagnostics)?;
-            members.push(Member {
+            self.members.push(Member {
                 key,
                 key_span,
                 value,
             });
             self.advance(false, diagnostics)?;
             match self.token {
-                Token::RightBrace => return Ok(Object { members }),
+                Token::RightBrace => break,
                 Token::Comma => self.advance(false, diagnostics)?,
                 _ => return Err(self.unexpected(Expected::CommaOrBrace, diagnostics)),
             }
             expected = Expected::Key;
         }
+        let members = self.members.drain(first..).collect();
+        Ok(Object { members })
     }
 
-    /// A key with its colon, up to the value.
+    /// A key with its colon, up to the value. The object's members so far
+    /// begin at `first`.
     fn key(
         &mut self,
         expected: Expected,
-        seen: &mut Seen<'s>,
+        first: usize,
+        twice: &mut Twice<Cow<'s, str>>,
         diagnostics: &mut Diagnostics,
     ) -> Result<(Cow<'s, str>, Span), Reported> {
         let span = self.span;
@@ -247,30 +263,34 @@ impl<'s> Parser<'s> {
             return Err(self.unexpected(Expected::Colon, diagnostics));
         }
         self.advance(false, diagnostics)?;
-        if !seen.add(key.clone()) {
+        let before = self.members.get(first..).unwrap_or_default();
+        let before = before.iter().map(|member| member.key.clone());
+        if twice.is_among(key.clone(), before) {
             return Err(self.duplicate(&key, diagnostics));
         }
         Ok((key, span))
     }
 
     /// The elements of an array, up to its bracket.
-    fn elements(&mut self, diagnostics: &mut Diagnostics) -> Result<Vec<Value<'s>>, Reported> {
-        let mut elements = Vec::new();
+    fn elements(&mut self, diagnostics: &mut Diagnostics) -> Result<Box<[Value<'s>]>, Reported> {
+        let first = self.elements.len();
         match self.token {
-            Token::RightBracket => return Ok(elements),
+            Token::RightBracket => return Ok(Box::default()),
             Token::LeftBrace | Token::LeftBracket | Token::Str(_) | Token::Bool(_) => {}
             _ => return Err(self.unexpected(Expected::ValueOrBracket, diagnostics)),
         }
         loop {
-            elements.push(self.value(diagnostics)?);
+            let value = self.value(diagnostics)?;
+            self.elements.push(value);
             self.advance(false, diagnostics)?;
             match self.token {
-                Token::RightBracket => return Ok(elements),
+                Token::RightBracket => break,
                 Token::Comma => self.advance(false, diagnostics)?,
                 _ => {
                     return Err(self.unexpected(Expected::CommaOrBracket, diagnostics));
                 }
             }
         }
+        Ok(self.elements.drain(first..).collect())
     }
 }

@@ -88,14 +88,14 @@ impl Planner<'_> {
         }
         let handler = if !command.gen_code {
             Handler::Raw
-        } else if self.options.direct_replies.contains(&common.name) {
+        } else if self.options.direct_replies.contains(common.name.as_str()) {
             Handler::Direct
         } else {
             Handler::Typed
         };
         let reply = |place| command.ret.map(|ret| self.names.ty(ret, place));
         Some(CommandPlan {
-            wire: common.name.clone(),
+            wire: common.name.to_string(),
             span: common.span,
             docs: self.docs(common),
             method: name::snake(&common.name),
@@ -117,7 +117,7 @@ impl Planner<'_> {
         let event = self.schema.event(id);
         let common = &event.common;
         self.includes(common).then(|| EventPlan {
-            wire: common.name.clone(),
+            wire: common.name.to_string(),
             span: common.span,
             docs: self.docs(common),
             ident: name::camel(&common.name),

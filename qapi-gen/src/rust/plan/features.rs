@@ -43,7 +43,7 @@ impl Planner<'_> {
             .iter()
             .filter(|feature| self.includes_part(feature.cond.as_ref()));
         let plan = FeaturesPlan {
-            names: included.map(|feature| feature.name.clone()).collect(),
+            names: included.map(|feature| feature.name.to_string()).collect(),
             note: None,
         };
         let note = doc.filter(|_| self.options.docs && plan.is_deprecated());

@@ -157,7 +157,7 @@ impl Planner<'_> {
     fn head(&self, id: TypeId, common: &Common) -> Head {
         Head {
             ident: name::camel(&common.name),
-            wire: common.name.clone(),
+            wire: common.name.to_string(),
             docs: self.docs(common),
             features: self.features(&common.features, common.doc.as_ref()),
             exact: self.graph.is_exact(id),
@@ -192,7 +192,7 @@ impl Planner<'_> {
             .filter(|value| self.includes_part(value.cond.as_ref()))
             .map(|value| ValuePlan {
                 ident: name::camel(&value.name),
-                wire: value.name.clone(),
+                wire: value.name.to_string(),
                 docs: self.member_docs(doc, &value.name, &value.features),
                 features: self.features(&value.features, doc),
             })
@@ -223,7 +223,7 @@ impl Planner<'_> {
                 if member.name == branches.tag {
                     UnionField::Tag {
                         ident: name::snake(&member.name),
-                        wire: member.name.clone(),
+                        wire: member.name.to_string(),
                         docs: self.member_docs(doc, &member.name, &member.features),
                         features: self.features(&member.features, doc),
                     }
@@ -260,7 +260,7 @@ impl Planner<'_> {
                 });
                 BranchPlan {
                     ident: name::camel(&value.name),
-                    wire: value.name.clone(),
+                    wire: value.name.to_string(),
                     ty: branch.map(|branch| self.boxed_if_recursive(id, branch.ty, place)),
                     docs: self.member_docs(doc, &value.name, &value.features),
                     features: self.features(&value.features, doc),
@@ -282,7 +282,7 @@ impl Planner<'_> {
             .filter(|branch| self.includes_part(branch.cond.as_ref()))
             .map(|branch| AlternateBranchPlan {
                 ident: name::camel(&branch.name),
-                wire: branch.name.clone(),
+                wire: branch.name.to_string(),
                 ty: self.boxed_if_recursive(id, branch.ty, Place::Module(module)),
                 kind: Ident::new(self.json_kind(branch.ty), TokenSpan::call_site()),
                 docs: self.member_docs(common.doc.as_ref(), &branch.name, &[]),
@@ -328,7 +328,7 @@ impl Planner<'_> {
         let ty = self.boxed_if_recursive(holder, member.ty, place);
         FieldPlan {
             ident: name::snake(&member.name),
-            wire: member.name.clone(),
+            wire: member.name.to_string(),
             ty: if member.optional {
                 self.names.option(&ty)
             } else {

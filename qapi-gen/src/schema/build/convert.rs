@@ -3,14 +3,20 @@
 //! In: parts of definitions. Out: the same parts of a schema.
 
 use super::super::{EnumValue, Feature};
-use crate::defs;
+use crate::defs::{self, Name};
+use crate::source::{Excerpt, Sources};
+
+/// A name, to be kept.
+pub(super) fn name(name: &Name<'_>, sources: &Sources) -> Excerpt {
+    sources.excerpt(name.span.file, &name.text)
+}
 
 /// Features.
-pub(super) fn features(features: &[defs::Feature<'_>]) -> Vec<Feature> {
+pub(super) fn features(features: &[defs::Feature<'_>], sources: &Sources) -> Box<[Feature]> {
     features
         .iter()
         .map(|feature| Feature {
-            name: feature.name.text.to_string(),
+            name: name(&feature.name, sources),
             span: Some(feature.name.span),
             cond: feature.cond.clone(),
         })
@@ -18,28 +24,28 @@ pub(super) fn features(features: &[defs::Feature<'_>]) -> Vec<Feature> {
 }
 
 /// The values of an enum.
-pub(super) fn values(values: &[defs::Value<'_>]) -> Vec<EnumValue> {
+pub(super) fn values(values: &[defs::Value<'_>], sources: &Sources) -> Box<[EnumValue]> {
     values
         .iter()
         .map(|value| EnumValue {
-            name: value.name.text.to_string(),
+            name: name(&value.name, sources),
             span: Some(value.name.span),
             cond: value.cond.clone(),
-            features: features(&value.features),
+            features: features(&value.features, sources),
         })
         .collect()
 }
 
 /// The values of the built-in enum of JSON types.
-pub(super) fn json_types() -> Vec<EnumValue> {
+pub(super) fn json_types() -> Box<[EnumValue]> {
     [
         "none", "qnull", "qnum", "qstring", "qdict", "qlist", "qbool",
     ]
     .map(|name| EnumValue {
-        name: name.to_owned(),
+        name: name.to_owned().into(),
         span: None,
         cond: None,
-        features: Vec::new(),
+        features: Box::default(),
     })
     .into()
 }

@@ -4,13 +4,14 @@
 //! included, in the order in which QEMU's generator has them, and who has
 //! which name. No name is looked up but to see whether it is taken.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
+
 use super::super::{Builtin, CommandId, Entity, EventId, TypeId, Written};
-use super::Slot;
 use crate::defs::{Body, Definition, Members, TypeRef};
 use crate::diag::{DefinitionKind, Diagnostics, Problem, Site, TypeName};
+use crate::source::{Excerpt, Sources};
 
 /// The built-in types and their names.
 pub(super) const BUILTINS: [(&str, Builtin); 15] = [
@@ -35,47 +36,56 @@ pub(super) const BUILTINS: [(&str, Builtin); 15] = [
 const QTYPE: &str = "QType";
 
 /// Something that is to be made.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Declared<'d, 's> {
-    Builtin(&'static str, Builtin),
+#[derive(Clone, Debug)]
+pub(super) enum Declared {
+    Builtin(Builtin),
     QType,
     /// The one object type without members.
     EmptyObject,
     /// An array of the named type.
-    Array(&'d str),
+    Array(Excerpt),
     /// The members of a union's base.
-    InlineBase(&'d Definition<'s>),
+    InlineBase,
     /// The arguments of a command, the data of an event.
-    InlineArguments(&'d Definition<'s>),
-    Definition(&'d Definition<'s>),
+    InlineArguments,
+    Definition,
+}
+
+/// Something that is to be made, by name.
+#[derive(Clone, Debug)]
+pub(super) struct Slot {
+    pub(super) name: Excerpt,
+    pub(super) declared: Declared,
+    /// The definition that it stems from, an index into `written`.
+    pub(super) origin: Option<u32>,
 }
 
 /// Everything that is to be made.
-pub(super) struct Declarations<'d, 's> {
-    /// With the index of the definition in `written` that it stems from.
-    pub(super) slots: Vec<Slot<'d, 's>>,
+pub(super) struct Declarations<'s> {
+    sources: &'s Sources,
+    pub(super) slots: Vec<Slot>,
     /// Indices into `entities` and `slots`.
-    pub(super) by_name: HashMap<String, u32>,
+    pub(super) by_name: HashMap<Excerpt, u32>,
     pub(super) written: Vec<Written>,
     pub(super) entities: Vec<Entity>,
-    types: usize,
-    commands: usize,
-    events: usize,
+    pub(super) types: usize,
+    pub(super) commands: usize,
+    pub(super) events: usize,
 }
 
 /// The name of the arrays of a type.
 pub(super) fn array_name(element: &str) -> String {
-    format!("{element}List")
+    [element, "List"].concat()
 }
 
 /// The name of the members that a union's base has in place.
 pub(super) fn base_name(union: &str) -> String {
-    format!("q_obj_{union}-base")
+    ["q_obj_", union, "-base"].concat()
 }
 
 /// The name of the arguments that a command or event has in place.
 pub(super) fn arguments_name(owner: &str) -> String {
-    format!("q_obj_{owner}-arg")
+    ["q_obj_", owner, "-arg"].concat()
 }
 
 /// The definition as a place.
@@ -86,81 +96,72 @@ pub(super) fn site(definition: &Definition<'_>) -> Site {
     }
 }
 
-impl<'d, 's> Declarations<'d, 's> {
-    /// The built-in types.
-    pub(super) fn new() -> Self {
+impl<'s> Declarations<'s> {
+    /// The built-in types, with room for about as many definitions as given.
+    pub(super) fn new(definitions: usize, sources: &'s Sources) -> Self {
         let mut declarations = Self {
-            slots: Vec::new(),
-            by_name: HashMap::new(),
-            written: Vec::new(),
+            sources,
+            slots: Vec::with_capacity(definitions),
+            by_name: HashMap::with_capacity_and_hasher(definitions, FxBuildHasher),
+            written: Vec::with_capacity(definitions),
             entities: Vec::new(),
             types: 0,
             commands: 0,
             events: 0,
         };
         for (name, builtin) in BUILTINS {
-            declarations.add_type(name.to_owned(), Declared::Builtin(name, builtin), None);
-            declarations.array(name, None);
+            declarations.add_type(name.to_owned().into(), Declared::Builtin(builtin), None);
+            declarations.array(name.to_owned().into(), None);
         }
-        declarations.add_type("q_empty".to_owned(), Declared::EmptyObject, None);
-        declarations.add_type(QTYPE.to_owned(), Declared::QType, None);
+        declarations.add_type("q_empty".to_owned().into(), Declared::EmptyObject, None);
+        declarations.add_type(QTYPE.to_owned().into(), Declared::QType, None);
         declarations
     }
 
-    /// How many entities there are so far.
-    pub(super) fn count(&self) -> usize {
-        self.entities.len()
-    }
-
-    /// How many types there are so far.
-    pub(super) fn types(&self) -> usize {
-        self.types
-    }
-
-    /// Adds a definition and what it implies; `None` if its name is taken.
+    /// Adds a definition and what it implies; false if its name is taken.
     pub(super) fn define(
         &mut self,
-        definition: &'d Definition<'s>,
+        definition: &Definition<'_>,
         diagnostics: &mut Diagnostics,
-    ) -> Option<Entity> {
+    ) -> bool {
         let name = definition.name.text.as_ref();
         if let Some(&taken) = self.by_name.get(name) {
             let problem = self.redefined(name, taken);
             let site = site(definition).showing(Some(definition.name.span));
             diagnostics.report_at(problem, Some(site));
-            return None;
+            return false;
         }
         // Definitions have fewer than 2^32 bytes of source.
         let origin = u32::try_from(self.written.len()).ok();
-        self.written.push(Written::new(definition));
+        let name = self.sources.excerpt(definition.span.file, name);
+        self.written.push(Written::new(definition, name.clone()));
         self.imply(definition, origin);
-        let declared = Declared::Definition(definition);
-        let name = name.to_owned();
-        Some(match definition.body.kind() {
+        let entity = match definition.body.kind() {
             DefinitionKind::Command => {
-                let entity = Entity::Command(CommandId::at(self.commands));
                 self.commands += 1;
-                self.add(name, entity, declared, origin)
+                Entity::Command(CommandId::at(self.commands - 1))
             }
             DefinitionKind::Event => {
-                let entity = Entity::Event(EventId::at(self.events));
                 self.events += 1;
-                self.add(name, entity, declared, origin)
+                Entity::Event(EventId::at(self.events - 1))
             }
-            _ => self.add_type(name, declared, origin),
-        })
+            _ => {
+                self.add_type(name, Declared::Definition, origin);
+                return true;
+            }
+        };
+        self.add(name, entity, Declared::Definition, origin);
+        true
     }
 
     fn redefined(&self, name: &str, taken: u32) -> Problem {
         let slot = self.slots.get(taken as usize);
         let previous = slot
-            .and_then(|(_, origin)| self.written.get(origin.map(|origin| origin as usize)?))
+            .and_then(|slot| self.written.get(slot.origin? as usize))
             .map(Written::site);
-        let predefined = match slot {
-            Some((Declared::Builtin(..), _)) => Some(TypeName::Builtin(name.to_owned())),
-            Some((Declared::QType, _)) => {
-                Some(TypeName::Defined(DefinitionKind::Enum, name.to_owned()))
-            }
+        let predefined = match slot.map(|slot| &slot.declared) {
+            Some(Declared::Builtin(_)) => Some(TypeName::Builtin(name.to_owned())),
+            Some(Declared::QType) => Some(TypeName::Defined(DefinitionKind::Enum, name.to_owned())),
             _ => None,
         };
         Problem::Redefined {
@@ -171,7 +172,7 @@ impl<'d, 's> Declarations<'d, 's> {
     }
 
     /// Adds the types that a definition has without naming them.
-    fn imply(&mut self, definition: &'d Definition<'s>, origin: Option<u32>) {
+    fn imply(&mut self, definition: &Definition<'_>, origin: Option<u32>) {
         let name = definition.name.text.as_ref();
         match &definition.body {
             Body::Enum { .. } => {}
@@ -179,8 +180,8 @@ impl<'d, 's> Declarations<'d, 's> {
                 self.arrays(members.iter().map(|member| &member.ty), origin);
             }
             Body::Union { base, branches, .. } => {
-                let inline = Declared::InlineBase(definition);
-                self.inline(Some(base), base_name(name), inline, origin);
+                let inline = Declared::InlineBase;
+                self.inline(Some(base), base_name(name).into(), inline, origin);
                 self.arrays(branches.iter().map(|branch| &branch.ty), origin);
             }
             Body::Alternate { branches } => {
@@ -189,22 +190,32 @@ impl<'d, 's> Declarations<'d, 's> {
             Body::Command {
                 arguments, returns, ..
             } => {
-                let inline = Declared::InlineArguments(definition);
-                self.inline(arguments.as_ref(), arguments_name(name), inline, origin);
+                let inline = Declared::InlineArguments;
+                self.inline(
+                    arguments.as_ref(),
+                    arguments_name(name).into(),
+                    inline,
+                    origin,
+                );
                 self.arrays(returns.iter(), origin);
             }
             Body::Event { arguments, .. } => {
-                let inline = Declared::InlineArguments(definition);
-                self.inline(arguments.as_ref(), arguments_name(name), inline, origin);
+                let inline = Declared::InlineArguments;
+                self.inline(
+                    arguments.as_ref(),
+                    arguments_name(name).into(),
+                    inline,
+                    origin,
+                );
             }
         }
     }
 
     fn inline(
         &mut self,
-        members: Option<&'d Members<'s>>,
-        name: String,
-        declared: Declared<'d, 's>,
+        members: Option<&Members<'_>>,
+        name: Excerpt,
+        declared: Declared,
         origin: Option<u32>,
     ) {
         let Some(Members::Inline(members)) = members else {
@@ -217,45 +228,38 @@ impl<'d, 's> Declarations<'d, 's> {
         }
     }
 
-    fn arrays(&mut self, types: impl Iterator<Item = &'d TypeRef<'s>>, origin: Option<u32>) {
+    fn arrays<'t>(&mut self, types: impl Iterator<Item = &'t TypeRef<'t>>, origin: Option<u32>) {
         for ty in types {
             if let TypeRef::ArrayOf(element) = ty {
-                self.array(&element.text, origin);
+                let element = self.sources.excerpt(element.span.file, &element.text);
+                self.array(element, origin);
             }
         }
     }
 
-    fn array(&mut self, element: &'d str, origin: Option<u32>) {
-        if !self.by_name.contains_key(&array_name(element)) {
-            self.add_type(array_name(element), Declared::Array(element), origin);
+    fn array(&mut self, element: Excerpt, origin: Option<u32>) {
+        let name = array_name(&element);
+        if !self.by_name.contains_key(name.as_str()) {
+            self.add_type(name.into(), Declared::Array(element), origin);
         }
     }
 
-    fn add_type(
-        &mut self,
-        name: String,
-        declared: Declared<'d, 's>,
-        origin: Option<u32>,
-    ) -> Entity {
+    fn add_type(&mut self, name: Excerpt, declared: Declared, origin: Option<u32>) {
         let entity = Entity::Type(TypeId::at(self.types));
         self.types += 1;
-        self.add(name, entity, declared, origin)
+        self.add(name, entity, declared, origin);
     }
 
-    fn add(
-        &mut self,
-        name: String,
-        entity: Entity,
-        declared: Declared<'d, 's>,
-        origin: Option<u32>,
-    ) -> Entity {
-        if let (Entry::Vacant(entry), Ok(index)) =
-            (self.by_name.entry(name), u32::try_from(self.entities.len()))
-        {
+    fn add(&mut self, name: Excerpt, entity: Entity, declared: Declared, origin: Option<u32>) {
+        let entry = self.by_name.entry(name.clone());
+        if let (Entry::Vacant(entry), Ok(index)) = (entry, u32::try_from(self.entities.len())) {
             entry.insert(index);
         }
         self.entities.push(entity);
-        self.slots.push((declared, origin));
-        entity
+        self.slots.push(Slot {
+            name,
+            declared,
+            origin,
+        });
     }
 }

@@ -1,46 +1,69 @@
-//! The second pass: everything is made, and names are looked up.
+//! The second pass: everything is made.
 //!
-//! In: the declarations. Out: the arenas of the schema. A name that stands
-//! for no type is reported, and a type put in its place that the checks know
-//! to leave alone.
+//! In: the declarations, and the definitions that they stem from. Out: the
+//! arenas of the schema. How names are looked up, it does not know.
 
-use super::super::check::describe;
-use super::super::check::step::{ARGUMENTS, BASE, Step};
+use std::iter::Peekable;
+
+use super::super::check::step::BASE;
 use super::super::{
-    Alternate, Branch, Branches, Command, Common, Entity, Enum, Event, Member, ModuleId, Object,
-    ObjectOrigin, Schema, Type, TypeId, TypeKind,
+    Alternate, Branches, Command, Common, Doc, DocRef, Entity, Enum, Event, FreeFormDoc, Include,
+    ModuleId, Object, ObjectOrigin, Schema, Type, TypeId, TypeKind,
 };
-use super::declare::{Declarations, Declared, arguments_name, array_name, base_name};
+use super::declare::{Declarations, Declared, Slot, base_name};
 use super::{convert, finish, user_module};
-use crate::defs::{self, Body, Definition, Members, Name, TypeRef};
-use crate::diag::{DefinitionKind, Diagnostics, Key, Problem, Role};
-use crate::source::Span;
+use crate::defs::{self, Body, DefItem, Definition, Members, Name};
+use crate::diag::{DefinitionKind, Diagnostics, Key, Role};
+use crate::source::{Excerpt, Sources, Span};
+use crate::syntax::DocBlock;
 
-/// Makes everything that is declared.
+/// Makes everything that is declared, definition by definition, and takes
+/// each apart for it. Returns the `include` directives with the number of
+/// entities, of whichever module, that stand before each.
 pub(super) fn resolve(
-    declarations: Declarations<'_, '_>,
+    declarations: Declarations<'_>,
+    items: Vec<DefItem<'_>>,
     schema: &mut Schema,
+    sources: &Sources,
     diagnostics: &mut Diagnostics,
-) {
-    let types = declarations.types();
+) -> Vec<(usize, ModuleId, Include)> {
+    let types = declarations.types;
+    schema.types.reserve_exact(types + 1);
+    schema.type_origins.reserve_exact(types + 1);
+    schema.commands.reserve_exact(declarations.commands);
+    schema.events.reserve_exact(declarations.events);
     schema.by_name = declarations.by_name;
     schema.entities = declarations.entities;
     schema.written = declarations.written;
     let mut resolver = Resolver {
         schema,
+        sources,
         diagnostics,
+        slots: declarations.slots.into_iter().peekable(),
         unresolved: TypeId::at(types),
         missing: false,
         entity: Entity::Type(TypeId::at(0)),
         origin: None,
     };
-    for (index, (declared, origin)) in declarations.slots.into_iter().enumerate() {
-        let Some(&entity) = resolver.schema.entities.get(index) else {
-            break;
-        };
-        resolver.entity = entity;
-        resolver.origin = origin;
-        resolver.make(declared);
+    resolver.predefined();
+    let mut includes = Vec::new();
+    for item in items {
+        match item {
+            DefItem::Definition(definition) => resolver.define(*definition),
+            DefItem::FreeForm { module, doc } => resolver.free_form(user_module(module), doc),
+            DefItem::Include {
+                module,
+                included,
+                span,
+            } => {
+                let include = Include {
+                    module: user_module(included),
+                    entities_before: 0,
+                    span,
+                };
+                includes.push((resolver.made(), user_module(module), include));
+            }
+        }
     }
     let missing = resolver.missing;
     finish::arrays(schema);
@@ -48,21 +71,22 @@ pub(super) fn resolve(
         schema.unresolved = Some(TypeId::at(types));
         schema.type_origins.push(None);
         schema.types.push(Type {
-            common: common(String::new(), ModuleId::at(0), None),
+            common: common(String::new().into(), ModuleId::at(0), None),
             kind: TypeKind::Object(object(ObjectOrigin::Empty)),
         });
     }
     finish::discriminators(schema);
+    includes
 }
 
-fn common(name: String, module: ModuleId, span: Option<Span>) -> Common {
+fn common(name: Excerpt, module: ModuleId, span: Option<Span>) -> Common {
     Common {
         name,
         module,
         span,
         doc: None,
         cond: None,
-        features: Vec::new(),
+        features: Box::default(),
     }
 }
 
@@ -70,71 +94,83 @@ fn object(origin: ObjectOrigin) -> Object {
     Object {
         origin,
         base: None,
-        members: Vec::new(),
+        members: Box::default(),
         branches: None,
     }
 }
 
-struct Resolver<'a> {
-    schema: &'a mut Schema,
-    diagnostics: &'a mut Diagnostics,
+/// Makes what is declared, one after the other.
+pub(super) struct Resolver<'a> {
+    pub(super) schema: &'a mut Schema,
+    pub(super) sources: &'a Sources,
+    pub(super) diagnostics: &'a mut Diagnostics,
+    /// What is still to be made, in the order of the definitions.
+    slots: Peekable<std::vec::IntoIter<Slot>>,
     /// What takes the place of types that do not exist.
-    unresolved: TypeId,
+    pub(super) unresolved: TypeId,
     /// Whether there is such a type.
-    missing: bool,
+    pub(super) missing: bool,
     /// What is being made.
-    entity: Entity,
+    pub(super) entity: Entity,
     /// The definition that it stems from.
-    origin: Option<u32>,
+    pub(super) origin: Option<u32>,
 }
 
 impl Resolver<'_> {
-    fn make(&mut self, declared: Declared<'_, '_>) {
-        match declared {
-            Declared::Builtin(name, builtin) => {
-                self.add_builtin(name, TypeKind::Builtin(builtin));
-            }
-            Declared::QType => self.add_builtin(
-                "QType",
-                TypeKind::Enum(Enum {
+    /// How much is made so far.
+    fn made(&self) -> usize {
+        self.schema.entities.len() - self.slots.len()
+    }
+
+    /// Makes what every schema has.
+    fn predefined(&mut self) {
+        while let Some(slot) = self.next_slot(None) {
+            let kind = match slot.declared {
+                Declared::Builtin(builtin) => TypeKind::Builtin(builtin),
+                Declared::QType => TypeKind::Enum(Enum {
                     prefix: None,
                     values: convert::json_types(),
                 }),
-            ),
-            Declared::EmptyObject => {
-                self.add_builtin("q_empty", TypeKind::Object(object(ObjectOrigin::Empty)));
-            }
-            Declared::Array(element) => self.array(element),
-            Declared::InlineBase(definition) => {
-                if let Body::Union {
-                    base: Members::Inline(members),
-                    ..
-                } = &definition.body
-                {
-                    let name = base_name(&definition.name.text);
-                    self.inline(name, ObjectOrigin::InlineBase, definition, members);
+                Declared::Array(element) => {
+                    self.array(slot.name, &element);
+                    continue;
                 }
-            }
-            Declared::InlineArguments(definition) => {
-                if let Body::Command {
-                    arguments: Some(Members::Inline(members)),
-                    ..
-                }
-                | Body::Event {
-                    arguments: Some(Members::Inline(members)),
-                    ..
-                } = &definition.body
-                {
-                    let name = arguments_name(&definition.name.text);
-                    self.inline(name, ObjectOrigin::InlineArguments, definition, members);
-                }
-            }
-            Declared::Definition(definition) => self.definition(definition),
+                // The rest stems from definitions.
+                _ => TypeKind::Object(object(ObjectOrigin::Empty)),
+            };
+            self.add_type(common(slot.name, ModuleId::at(0), None), kind);
         }
     }
 
-    fn add_builtin(&mut self, name: &str, kind: TypeKind) {
-        self.add_type(common(name.to_owned(), ModuleId::at(0), None), kind);
+    /// Makes a definition, and before it what it implies.
+    fn define(&mut self, definition: Definition<'_>) {
+        let origin = Some(self.origin.map_or(0, |origin| origin + 1));
+        self.origin = origin;
+        while let Some(slot) = self.next_slot(origin) {
+            match slot.declared {
+                Declared::Array(element) => self.array(slot.name, &element),
+                Declared::InlineBase | Declared::InlineArguments => {
+                    self.inline(slot.name, &definition);
+                }
+                _ => return self.definition(slot.name, definition),
+            }
+        }
+    }
+
+    fn free_form(&mut self, module: ModuleId, doc: DocBlock) {
+        if let Some(place) = self.schema.modules.get_mut(module.0 as usize) {
+            let index = place.docs.len();
+            place.docs.push(FreeFormDoc(doc));
+            self.schema.docs.push(DocRef::FreeForm(module, index));
+        }
+    }
+
+    /// The next thing to be made, if it stems from a certain definition.
+    fn next_slot(&mut self, origin: Option<u32>) -> Option<Slot> {
+        let entity = self.schema.entities.get(self.made()).copied();
+        let slot = self.slots.next_if(|slot| slot.origin == origin)?;
+        self.entity = entity?;
+        Some(slot)
     }
 
     fn add_type(&mut self, common: Common, kind: TypeKind) {
@@ -142,24 +178,35 @@ impl Resolver<'_> {
         self.schema.type_origins.push(self.origin);
     }
 
-    fn array(&mut self, element: &str) {
+    fn array(&mut self, name: Excerpt, element: &str) {
         let written = self
             .origin
             .and_then(|at| self.schema.written.get(at as usize));
         let span = written.map(|written| written.span);
-        let user = Role::Definition(written.map_or(DefinitionKind::Struct, |written| written.kind));
+        let kind = written.map_or(DefinitionKind::Struct, |written| written.kind);
+        let user = || Role::Definition(kind);
         let ty = self.look_up(element, span, user, 0, 0);
-        let common = common(array_name(element), ModuleId::at(0), span);
+        let common = common(name, ModuleId::at(0), span);
         self.add_type(common, TypeKind::Array(ty));
     }
 
-    fn inline(
-        &mut self,
-        name: String,
-        origin: ObjectOrigin,
-        definition: &Definition<'_>,
-        members: &[defs::Member<'_>],
-    ) {
+    /// Makes the type of members written in place.
+    fn inline(&mut self, name: Excerpt, definition: &Definition<'_>) {
+        let (members, origin) = match &definition.body {
+            Body::Union {
+                base: Members::Inline(members),
+                ..
+            } => (members, ObjectOrigin::InlineBase),
+            Body::Command {
+                arguments: Some(Members::Inline(members)),
+                ..
+            }
+            | Body::Event {
+                arguments: Some(Members::Inline(members)),
+                ..
+            } => (members, ObjectOrigin::InlineArguments),
+            _ => return,
+        };
         let module = user_module(definition.module);
         let common = Common {
             cond: definition.cond.clone(),
@@ -175,26 +222,29 @@ impl Resolver<'_> {
         );
     }
 
-    fn definition(&mut self, definition: &Definition<'_>) {
-        let module = user_module(definition.module);
+    fn definition(&mut self, name: Excerpt, definition: Definition<'_>) {
+        if definition.doc.is_some() {
+            self.schema.docs.push(DocRef::Definition(self.entity));
+        }
         let common = Common {
-            cond: definition.cond.clone(),
-            features: convert::features(&definition.features),
-            ..common(
-                definition.name.text.to_string(),
-                module,
-                Some(definition.span),
-            )
+            name,
+            module: user_module(definition.module),
+            span: Some(definition.span),
+            doc: definition.doc.map(Doc::new),
+            cond: definition.cond,
+            features: convert::features(&definition.features, self.sources),
         };
         let kind = match &definition.body {
             Body::Enum { prefix, values } => TypeKind::Enum(Enum {
-                prefix: prefix.as_ref().map(ToString::to_string),
-                values: convert::values(values),
+                prefix: prefix
+                    .as_ref()
+                    .map(|prefix| self.sources.excerpt(definition.span.file, prefix)),
+                values: convert::values(values, self.sources),
             }),
             Body::Struct { base, members } => TypeKind::Object(Object {
                 base: base
                     .as_ref()
-                    .map(|base| self.named(base, Role::Base, BASE.0, BASE.1)),
+                    .map(|base| self.named(base, || Role::Base, BASE.0, BASE.1)),
                 members: self.members(members, ObjectOrigin::Struct),
                 ..object(ObjectOrigin::Struct)
             }),
@@ -202,7 +252,7 @@ impl Resolver<'_> {
                 base,
                 discriminator,
                 branches,
-            } => self.union(definition, base, discriminator, branches),
+            } => self.union(&common.name, base, discriminator, branches),
             Body::Alternate { branches } => TypeKind::Alternate(Alternate {
                 branches: self.branches(branches, |_| (0, 1)),
             }),
@@ -214,14 +264,14 @@ impl Resolver<'_> {
 
     fn union(
         &mut self,
-        definition: &Definition<'_>,
+        name: &str,
         base: &Members<'_>,
         discriminator: &Name<'_>,
         branches: &[defs::Branch<'_>],
     ) -> TypeKind {
         let base = match base {
-            Members::Of(name) => Some(self.named(name, Role::Base, BASE.0, BASE.1)),
-            Members::Inline(_) => self.schema.type_named(&base_name(&definition.name.text)),
+            Members::Of(name) => Some(self.named(name, || Role::Base, BASE.0, BASE.1)),
+            Members::Inline(_) => self.schema.type_named(&base_name(name)),
         };
         // Branch by branch the checks go into the branches' types, so each
         // has a step of its own.
@@ -229,7 +279,7 @@ impl Resolver<'_> {
         TypeKind::Object(Object {
             base,
             branches: Some(Branches {
-                tag: discriminator.text.to_string(),
+                tag: convert::name(discriminator, self.sources),
                 // Known when all members are.
                 tag_type: self.unresolved,
                 list,
@@ -249,7 +299,7 @@ impl Resolver<'_> {
         };
         let arg = self.arguments(arguments.as_ref(), &common.name, DefinitionKind::Command);
         let ret = returns.as_ref().map(|ty| {
-            let user = Role::Slot(DefinitionKind::Command, Key::Returns);
+            let user = || Role::Slot(DefinitionKind::Command, Key::Returns);
             self.used(ty, user, 1, 1)
         });
         self.schema.commands.push(Command {
@@ -275,100 +325,5 @@ impl Resolver<'_> {
             arg,
             boxed: *boxed,
         });
-    }
-
-    fn arguments(
-        &mut self,
-        arguments: Option<&Members<'_>>,
-        owner: &str,
-        kind: DefinitionKind,
-    ) -> Option<TypeId> {
-        match arguments? {
-            Members::Of(name) => {
-                let user = Role::Slot(kind, Key::Data);
-                Some(self.named(name, user, ARGUMENTS.0, ARGUMENTS.1))
-            }
-            Members::Inline(_) => self.schema.type_named(&arguments_name(owner)),
-        }
-    }
-
-    fn members(&mut self, members: &[defs::Member<'_>], origin: ObjectOrigin) -> Vec<Member> {
-        members
-            .iter()
-            .zip(0u32..)
-            .map(|(member, index)| {
-                let name = member.name.text.to_string();
-                let user = describe::member_role(origin, name.clone(), None);
-                Member {
-                    ty: self.used(&member.ty, user, 1, index),
-                    name,
-                    optional: member.optional,
-                    span: Some(member.name.span),
-                    cond: member.cond.clone(),
-                    features: convert::features(&member.features),
-                }
-            })
-            .collect()
-    }
-
-    fn branches(
-        &mut self,
-        branches: &[defs::Branch<'_>],
-        step: fn(u32) -> (u32, u32),
-    ) -> Vec<Branch> {
-        branches
-            .iter()
-            .zip(0u32..)
-            .map(|(branch, index)| {
-                let (segment, order) = step(index);
-                let name = branch.name.text.to_string();
-                Branch {
-                    ty: self.used(&branch.ty, Role::Branch(name.clone()), segment, order),
-                    name,
-                    span: Some(branch.name.span),
-                    cond: branch.cond.clone(),
-                }
-            })
-            .collect()
-    }
-
-    fn used(&mut self, ty: &TypeRef<'_>, user: Role, segment: u32, order: u32) -> TypeId {
-        match ty {
-            TypeRef::Named(name) => self.named(name, user, segment, order),
-            // It has been declared, so it is there.
-            TypeRef::ArrayOf(element) => self
-                .schema
-                .type_named(&array_name(&element.text))
-                .unwrap_or(self.unresolved),
-        }
-    }
-
-    fn named(&mut self, name: &Name<'_>, user: Role, segment: u32, order: u32) -> TypeId {
-        self.look_up(&name.text, Some(name.span), user, segment, order)
-    }
-
-    fn look_up(
-        &mut self,
-        name: &str,
-        shown: Option<Span>,
-        user: Role,
-        segment: u32,
-        order: u32,
-    ) -> TypeId {
-        if let Some(ty) = self.schema.type_named(name) {
-            return ty;
-        }
-        self.missing = true;
-        let problem = Problem::UnknownType {
-            user,
-            name: name.to_owned(),
-        };
-        let written = self
-            .origin
-            .and_then(|at| self.schema.written.get(at as usize));
-        let site = written.map(|written| written.site().showing(shown));
-        let step = Step::new(self.entity, segment, order);
-        self.diagnostics.report_ranked(problem, site, step.rank());
-        self.unresolved
     }
 }

@@ -3,7 +3,8 @@
 //! In: a schema. Out: reports.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+
+use rustc_hash::FxHashMap as HashMap;
 
 use super::super::{Alternate, Branch, Builtin, Entity, Schema, TypeId, TypeKind};
 use super::describe::{self, c_name};
@@ -36,10 +37,10 @@ fn branches(schema: &Schema, id: TypeId, alternate: &Alternate, diagnostics: &mu
         let site = describe::site(schema, entity).map(|site| site.showing(branch.span));
         diagnostics.report_ranked(problem, site, Step::new(entity, 0, 2).rank());
     };
-    let mut names: HashMap<Cow<'_, str>, &str> = HashMap::new();
-    let mut taken: HashMap<JsonType, &str> = HashMap::new();
+    let mut names: HashMap<Cow<'_, str>, &str> = HashMap::default();
+    let mut taken: HashMap<JsonType, &str> = HashMap::default();
     for branch in &alternate.branches {
-        let role = || Role::Branch(branch.name.clone());
+        let role = || Role::Branch(branch.name.to_string());
         if let Some(first) = names.insert(c_name(&branch.name), &branch.name) {
             let with = Role::Branch(first.to_owned());
             report(branch, Problem::Collision { what: role(), with });

@@ -3,7 +3,7 @@
 //! In: a schema. Out: reports. What events have in common with commands is
 //! here too.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 
 use super::super::{Entity, Schema, TypeId, TypeKind};
 use super::describe;
@@ -20,7 +20,7 @@ pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
         if schema
             .pragmas
             .command_returns_exceptions
-            .contains(&command.common.name)
+            .contains(command.common.name.as_str())
         {
             continue;
         }
@@ -60,7 +60,7 @@ impl<'a> Arguments<'a> {
         Self {
             schema,
             kind,
-            conditional: HashMap::new(),
+            conditional: HashMap::default(),
         }
     }
 

@@ -10,7 +10,7 @@ use super::super::{
 };
 use super::recursion::DEPTH_MAX;
 use crate::diag::{DefinitionKind, Role, Site, TypeName, Whose};
-use crate::source::Span;
+use crate::source::{Excerpt, Span};
 
 /// The C identifier of a name, up to what C's keywords add: names that differ
 /// only in this clash in QEMU's generated code.
@@ -35,10 +35,10 @@ pub(super) fn is_same_c_name(a: &str, b: &str) -> bool {
 /// A type, as messages name it.
 pub(super) fn type_name(schema: &Schema, id: TypeId) -> TypeName {
     let Type { common, kind } = schema.ty(id);
-    let name = common.name.clone();
+    let name = common.name.to_string();
     match kind {
         TypeKind::Builtin(_) => TypeName::Builtin(name),
-        TypeKind::Array(element) => TypeName::Array(schema.ty(*element).common.name.clone()),
+        TypeKind::Array(element) => TypeName::Array(schema.ty(*element).common.name.to_string()),
         TypeKind::Enum(_) => TypeName::Defined(DefinitionKind::Enum, name),
         TypeKind::Alternate(_) => TypeName::Defined(DefinitionKind::Alternate, name),
         TypeKind::Object(object) if object.branches.is_some() => {
@@ -68,7 +68,7 @@ pub(super) fn member_of(
     site: Option<&Site>,
 ) -> Role {
     let TypeKind::Object(kind) = &schema.ty(object).kind else {
-        return Role::Member(member.name.clone(), None);
+        return Role::Member(member.name.to_string(), None);
     };
     // An implicit object is named for the definition that has it.
     let owner = match kind.origin {
@@ -89,7 +89,7 @@ pub(super) fn member_of(
             },
             name: owner.to_owned(),
         });
-    member_role(kind.origin, member.name.clone(), whose)
+    member_role(kind.origin, member.name.to_string(), whose)
 }
 
 fn written(schema: &Schema, id: TypeId) -> Option<&Written> {
@@ -137,7 +137,7 @@ pub(crate) fn members(schema: &Schema, id: TypeId) -> &[Member] {
 pub(crate) enum Part<'a> {
     /// A member, value, branch or argument.
     Member {
-        name: &'a str,
+        name: &'a Excerpt,
         role: fn(String) -> Role,
         span: Option<Span>,
     },
@@ -145,26 +145,23 @@ pub(crate) enum Part<'a> {
     Feature(&'a Feature),
 }
 
-/// What the documentation of a definition has to describe.
-pub(crate) fn parts(schema: &Schema, entity: Entity) -> Vec<Part<'_>> {
-    let mut parts: Vec<Part<'_>> = schema
-        .common(entity)
-        .features
-        .iter()
-        .map(Part::Feature)
-        .collect();
+/// What the documentation of a definition has to describe takes the place of
+/// what is in `parts`.
+pub(crate) fn parts<'a>(schema: &'a Schema, entity: Entity, parts: &mut Vec<Part<'a>>) {
+    parts.clear();
+    let features = &schema.common(entity).features;
+    parts.extend(features.iter().map(Part::Feature));
     let arg = match entity {
         Entity::Type(id) => {
-            type_parts(schema, id, &mut parts);
-            return parts;
+            type_parts(schema, id, parts);
+            return;
         }
         Entity::Command(id) => schema.command(id).arg,
         Entity::Event(id) => schema.event(id).arg,
     };
     if let Some(arg) = arg.filter(|&arg| is_implicit(schema, arg)) {
-        type_parts(schema, arg, &mut parts);
+        type_parts(schema, arg, parts);
     }
-    parts
 }
 
 fn is_implicit(schema: &Schema, id: TypeId) -> bool {

@@ -3,7 +3,7 @@
 //! In: a schema. Out: reports. How a block is written, the parser has
 //! checked.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet as HashSet;
 
 use super::super::{Doc, DocArg, DocRef, Entity, Schema};
 use super::describe::{self, Part};
@@ -14,43 +14,51 @@ use crate::source::Span;
 
 /// Checks every documentation block.
 pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
+    let mut parts = Vec::new();
     for (doc, index) in schema.docs.iter().zip(0u32..) {
         let DocRef::Definition(entity) = *doc else {
             continue;
         };
         if let Some(doc) = &schema.common(entity).doc {
-            block(schema, entity, doc, index, diagnostics);
+            describe::parts(schema, entity, &mut parts);
+            // Most blocks need no closer look.
+            if !is_complete(doc, &parts) {
+                block(schema, entity, doc, &parts, index, diagnostics);
+            }
         }
     }
 }
 
-fn block(schema: &Schema, entity: Entity, doc: &Doc, index: u32, diagnostics: &mut Diagnostics) {
+fn block(
+    schema: &Schema,
+    entity: Entity,
+    doc: &Doc,
+    parts: &[Part<'_>],
+    index: u32,
+    diagnostics: &mut Diagnostics,
+) {
     let common = schema.common(entity);
-    let parts = describe::parts(schema, entity);
-    if is_complete(doc, &parts) {
-        return;
-    }
     let old = schema.rules == Rules::V7_2;
     let exceptions = &schema.pragmas.documentation_exceptions;
-    let members_optional = old || exceptions.contains(&common.name);
+    let members_optional = old || exceptions.contains(common.name.as_str());
     let described = Described::new(doc);
-    let mut members = HashSet::new();
-    let mut features = HashSet::new();
+    let mut members = HashSet::default();
+    let mut features = HashSet::default();
     for part in parts {
         let (role, span) = match part {
             Part::Member { name, role, span } => {
-                members.insert(name);
-                if members_optional || described.members.contains(name) {
+                members.insert(name.as_str());
+                if members_optional || described.members.contains(name.as_str()) {
                     continue;
                 }
-                (role(name.to_owned()), span)
+                (role(name.to_string()), *span)
             }
             Part::Feature(feature) => {
                 features.insert(feature.name.as_str());
                 if described.features.contains(feature.name.as_str()) {
                     continue;
                 }
-                (Role::Feature(feature.name.clone(), None), feature.span)
+                (Role::Feature(feature.name.to_string(), None), feature.span)
             }
         };
         let site = describe::site(schema, entity).map(|site| site.showing(span));
@@ -59,28 +67,28 @@ fn block(schema: &Schema, entity: Entity, doc: &Doc, index: u32, diagnostics: &m
     }
     // QEMU 7.2 does this definition by definition, and tells the block.
     let at = if old {
-        (doc.span, Step::docs(entity).rank())
+        (Some(doc.span()), Step::docs(entity).rank())
     } else {
         (None, Step::after_all(index))
     };
-    missing(&doc.members, &members, false, at, diagnostics);
-    missing(&doc.features, &features, true, at, diagnostics);
+    missing(doc.members(), &members, false, at, diagnostics);
+    missing(doc.features(), &features, true, at, diagnostics);
 }
 
 /// Whether a block describes everything, in order and nothing else, as most
 /// do. This is quick to see.
 fn is_complete(doc: &Doc, parts: &[Part<'_>]) -> bool {
     let members = parts.iter().filter_map(|part| match part {
-        Part::Member { name, .. } => Some(*name),
+        Part::Member { name, .. } => Some(name.as_str()),
         Part::Feature(_) => None,
     });
     let features = parts.iter().filter_map(|part| match part {
         Part::Member { .. } => None,
         Part::Feature(feature) => Some(feature.name.as_str()),
     });
-    doc.members.iter().all(|arg| arg.span.is_some())
-        && members.eq(doc.members.iter().map(|arg| arg.name.as_str()))
-        && features.eq(doc.features.iter().map(|arg| arg.name.as_str()))
+    doc.undescribed.is_empty()
+        && members.eq(doc.members().map(|arg| arg.name))
+        && features.eq(doc.features().map(|arg| arg.name))
 }
 
 /// What a block describes.
@@ -91,34 +99,30 @@ struct Described<'a> {
 
 impl<'a> Described<'a> {
     fn new(doc: &'a Doc) -> Self {
-        let names = |args: &'a [DocArg]| {
-            args.iter()
-                .filter(|arg| arg.span.is_some())
-                .map(|arg| arg.name.as_str())
-                .collect()
-        };
+        let members = doc.members().filter(|arg| arg.span.is_some());
         Self {
-            members: names(&doc.members),
-            features: names(&doc.features),
+            members: members.map(|arg| arg.name).collect(),
+            features: doc.features().map(|arg| arg.name).collect(),
         }
     }
 }
 
 /// Reports what is described and does not exist: at the first description, or
 /// at the given place.
-fn missing(
-    described: &[DocArg],
+fn missing<'a>(
+    described: impl Iterator<Item = DocArg<'a>>,
     existing: &HashSet<&str>,
     features: bool,
     (span, rank): (Option<Span>, Rank),
     diagnostics: &mut Diagnostics,
 ) {
-    let missing = |arg: &&DocArg| !existing.contains(arg.name.as_str());
-    let mut missing = described.iter().filter(missing).peekable();
+    let mut missing = described
+        .filter(|arg| !existing.contains(arg.name))
+        .peekable();
     let Some(first) = missing.peek().and_then(|arg| arg.span) else {
         return;
     };
-    let names = missing.map(|arg| arg.name.clone()).collect();
+    let names = missing.map(|arg| arg.name.to_owned()).collect();
     diagnostics.report_ranked(
         Problem::DocumentedMissing { features, names },
         Some(Site::line(span.unwrap_or(first)).showing(Some(first))),

@@ -3,7 +3,7 @@
 //! In: a schema. Out: reports. What a special feature means is not its
 //! business.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet as HashSet;
 
 use super::super::{Entity, Feature, Schema};
 use super::describe::{self, c_name};
@@ -20,7 +20,7 @@ pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
             special(schema, entity, features, diagnostics);
             for (member, index) in describe::members(schema, id).iter().zip(0u32..) {
                 let step = Step::new(entity, 1, index);
-                let features = (Some(member.name.as_str()), member.features.as_slice());
+                let features = (Some(member.name.as_str()), &*member.features);
                 clashes(schema, entity, features, step, diagnostics);
             }
         }
@@ -39,14 +39,14 @@ fn clashes(
     }
     let role = |feature: &Feature| {
         // QEMU takes the member for a type, unless it is named like it.
-        let whose = member.filter(|&member| member != schema.common(entity).name);
+        let whose = member.filter(|&member| *member != *schema.common(entity).name);
         let whose = whose.map(|name| Whose {
             kind: "type",
             name: name.to_owned(),
         });
-        Role::Feature(feature.name.clone(), whose)
+        Role::Feature(feature.name.to_string(), whose)
     };
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     for feature in features {
         let name = c_name(&feature.name);
         if seen.contains(&name) {
@@ -67,7 +67,7 @@ fn clashes(
 fn special(schema: &Schema, entity: Entity, features: &[Feature], diagnostics: &mut Diagnostics) {
     for feature in features {
         if SPECIAL_FEATURES.contains(&feature.name.as_str()) {
-            let problem = Problem::SpecialFeature(feature.name.clone());
+            let problem = Problem::SpecialFeature(feature.name.to_string());
             let site = describe::site(schema, entity).map(|site| site.showing(feature.span));
             diagnostics.report_ranked(problem, site, Step::new(entity, 0, 0).rank());
         }

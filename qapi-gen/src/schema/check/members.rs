@@ -3,7 +3,8 @@
 //! In: a schema. Out: reports. Of unions it looks at the base alone.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+
+use rustc_hash::FxHashMap as HashMap;
 
 use super::super::{Entity, Enum, EnumValue, Member, Object, Schema, TypeId, TypeKind};
 use super::describe::{self, c_name, is_same_c_name};
@@ -12,7 +13,7 @@ use crate::diag::{Diagnostics, Problem, Role};
 
 /// Checks names within enums, and within objects with all their bases.
 pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
-    let mut derived: HashMap<TypeId, Vec<TypeId>> = HashMap::new();
+    let mut derived: HashMap<TypeId, Vec<TypeId>> = HashMap::default();
     let mut roots = Vec::new();
     for (id, ty) in schema.types() {
         match &ty.kind {
@@ -33,14 +34,17 @@ pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
 }
 
 fn values(schema: &Schema, id: TypeId, kind: &Enum, diagnostics: &mut Diagnostics) {
-    let mut seen: HashMap<Cow<'_, str>, &EnumValue> = HashMap::new();
+    if are_few_and_distinct(kind.values.iter().map(|value| value.name.as_str())) {
+        return;
+    }
+    let mut seen: HashMap<Cow<'_, str>, &EnumValue> = HashMap::default();
     for value in &kind.values {
         let Some(first) = seen.insert(c_name(&value.name), value) else {
             continue;
         };
         let problem = Problem::Collision {
-            what: Role::Value(value.name.clone()),
-            with: Role::Value(first.name.clone()),
+            what: Role::Value(value.name.to_string()),
+            with: Role::Value(first.name.to_string()),
         };
         let entity = Entity::Type(id);
         let site = describe::site(schema, entity).map(|site| site.showing(value.span));
@@ -71,7 +75,7 @@ fn base(
 /// The members on the way from a root to an object, by their C names.
 type Seen<'a> = HashMap<Cow<'a, str>, (TypeId, &'a Member)>;
 
-/// Up to this many members, comparing is cheaper than hashing.
+/// Up to this many names, comparing is cheaper than hashing.
 const FEW: usize = 12;
 
 enum Visit {
@@ -86,10 +90,12 @@ fn descend(
     diagnostics: &mut Diagnostics,
 ) {
     // Most objects neither have a base nor are one, and have few members.
-    if !derived.contains_key(&root) && are_few_and_distinct(describe::members(schema, root)) {
+    let members = describe::members(schema, root);
+    let names = members.iter().map(|member| member.name.as_str());
+    if !derived.contains_key(&root) && are_few_and_distinct(names) {
         return;
     }
-    let mut seen = Seen::new();
+    let mut seen = Seen::default();
     let mut todo = vec![Visit::Enter(root)];
     while let Some(visit) = todo.pop() {
         match visit {
@@ -107,22 +113,14 @@ fn descend(
     }
 }
 
-/// Whether comparing all members with each other is quick, and finds nothing.
-fn are_few_and_distinct(members: &[Member]) -> bool {
-    if members.len() > FEW {
-        return false;
-    }
-    let mut rest = members;
-    while let [first, others @ ..] = rest {
-        if others
-            .iter()
-            .any(|other| is_same_c_name(&first.name, &other.name))
-        {
-            return false;
-        }
-        rest = others;
-    }
-    true
+/// Whether comparing all names with each other is quick, and finds nothing.
+fn are_few_and_distinct<'a>(names: impl ExactSizeIterator<Item = &'a str> + Clone) -> bool {
+    let mut rest = names.clone();
+    names.len() <= FEW
+        && names.clone().all(|name| {
+            rest.next();
+            !rest.clone().any(|other| is_same_c_name(name, other))
+        })
 }
 
 fn enter<'a>(schema: &'a Schema, id: TypeId, seen: &mut Seen<'a>, diagnostics: &mut Diagnostics) {

@@ -53,7 +53,7 @@ pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
             ),
             Walk::Segment(..) | Walk::Documentation(_) => return,
         };
-        let name = schema.ty(object).common.name.clone();
+        let name = schema.ty(object).common.name.to_string();
         let site = describe::site(schema, Entity::Type(object));
         diagnostics.report_ranked(problem(name), site, step.rank());
     });

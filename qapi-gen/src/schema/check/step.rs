@@ -6,7 +6,7 @@
 //! contains, before it is done with it; our passes look at all definitions
 //! for one purpose.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 
 use super::super::{Entity, Schema};
 use super::recursion::{self, Walk};

@@ -4,7 +4,8 @@
 //! In: a schema. Out: reports. Names within the base are not looked at.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::super::{
     Branches, Entity, Enum, Member, Object, ObjectOrigin, Schema, TypeId, TypeKind,
@@ -20,9 +21,9 @@ pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
     let mut unions = Unions {
         schema,
         diagnostics,
-        values: HashMap::new(),
-        contents: HashMap::new(),
-        clashes: HashMap::new(),
+        values: HashMap::default(),
+        contents: HashMap::default(),
+        clashes: HashMap::default(),
     };
     for (id, ty) in schema.types() {
         if let TypeKind::Object(object) = &ty.kind
@@ -93,7 +94,7 @@ impl<'a> Unions<'a, '_> {
             let unresolved = Some(branch.ty) == self.schema.unresolved;
             if !unresolved && !self.can_be_branch(branch.ty) {
                 let problem = Problem::CannotUse {
-                    user: Role::Branch(branch.name.clone()),
+                    user: Role::Branch(branch.name.to_string()),
                     ty: describe::type_name(self.schema, branch.ty),
                 };
                 self.report(id, problem, branch.span, (segment, 1));
@@ -124,7 +125,7 @@ impl<'a> Unions<'a, '_> {
                 ))
             });
         let Some((owner, member)) = found else {
-            let problem = Problem::DiscriminatorMissing(branches.tag.clone());
+            let problem = Problem::DiscriminatorMissing(branches.tag.to_string());
             self.report(id, problem, None, (1, 0));
             return None;
         };
@@ -150,8 +151,8 @@ impl<'a> Unions<'a, '_> {
                         if !matches!(object.origin, ObjectOrigin::Struct | ObjectOrigin::Union)
                 );
                 let problem = Problem::DiscriminatorKind {
-                    name: branches.tag.clone(),
-                    base: (!implicit).then(|| owner.common.name.clone()),
+                    name: branches.tag.to_string(),
+                    base: (!implicit).then(|| owner.common.name.to_string()),
                     must,
                 };
                 self.report(id, problem, None, (1, 0));
@@ -180,7 +181,7 @@ impl<'a> Unions<'a, '_> {
             .collect();
         for (branch, segment) in wrong {
             let problem = Problem::BranchNotValue {
-                branch: branch.name.clone(),
+                branch: branch.name.to_string(),
                 of: describe::type_name(self.schema, tag),
             };
             self.report(id, problem, branch.span, (segment, 1));
@@ -243,9 +244,9 @@ impl<'a> Unions<'a, '_> {
 fn contents(schema: &Schema, id: TypeId) -> Contents<'_> {
     let mut contents = Contents {
         members: Vec::new(),
-        places: HashMap::new(),
+        places: HashMap::default(),
     };
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     let mut todo = vec![id];
     while let Some(id) = todo.pop() {
         if seen.contains(&id) {

@@ -2,116 +2,274 @@
 //!
 //! In: sections and lines, in order. Out: the block. It knows nothing of how
 //! a comment is written.
+//!
+//! A schema is mostly documentation, of which a check needs the names alone.
+//! So a block only knows where its lines stand in the file; whoever wants
+//! their text has it put together.
 
-use crate::source::Span;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::source::{Source, Span, Stretch};
 
 /// A documentation block.
 #[derive(Clone, Debug)]
-pub(crate) struct DocBlock<'s> {
+pub(crate) struct DocBlock {
     /// The line that opens the block.
     pub(crate) span: Span,
-    /// What it documents; `None`: nothing in particular.
-    pub(crate) symbol: Option<&'s str>,
-    /// Its sections, the overview first, which may be empty.
-    pub(crate) sections: Vec<Section<'s>>,
+    file: Arc<String>,
+    symbol: Option<Stretch>,
+    /// The lines of all sections, where they stand in the file; those with
+    /// nothing but [`LINE_GAP`] in between are one stretch.
+    lines: Box<[Stretch]>,
+    /// The sections, the overview first, which may be empty.
+    sections: Box<[StoredSection]>,
+}
+
+/// What stands between two lines of most sections.
+const LINE_GAP: &str = "\n# ";
+
+/// What a block keeps of a section.
+#[derive(Clone, Copy, Debug)]
+struct StoredSection {
+    kind: SectionKind,
+    name: Stretch,
+    span: Stretch,
+    /// Which of the block's lines it has.
+    lines: Stretch,
 }
 
 /// A section of a documentation block.
-#[derive(Clone, Debug)]
-pub(crate) struct Section<'s> {
-    pub(crate) kind: SectionKind<'s>,
-    pub(crate) text: String,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Section<'d> {
+    pub(crate) kind: SectionKind,
+    /// The member or feature that it describes; of other sections empty.
+    pub(crate) name: &'d str,
+    pub(crate) text: DocText<'d>,
     pub(crate) span: Span,
 }
 
 /// What a section is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SectionKind<'s> {
+pub(crate) enum SectionKind {
     Plain,
-    Member(&'s str),
-    Feature(&'s str),
+    Member,
+    Feature,
     Returns,
     Errors,
     Since,
     Todo,
-    /// A section that is written otherwise since QEMU 9.1 or 10.0, by its tag:
-    /// a note or an example.
-    Older(&'static str),
+    /// A section that is written otherwise since QEMU 9.1 or 10.0: a note or
+    /// an example.
+    Older(OlderTag),
 }
 
-impl SectionKind<'_> {
+/// How a section begins that is written otherwise now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OlderTag {
+    Note,
+    Notes,
+    Example,
+    Examples,
+}
+
+impl SectionKind {
     /// The word that introduces such a section.
     pub(crate) fn tag(self) -> &'static str {
         match self {
             Self::Plain => "",
-            Self::Member(_) => "Member",
-            Self::Feature(_) => "Feature",
+            Self::Member => "Member",
+            Self::Feature => "Feature",
             Self::Returns => "Returns",
             Self::Errors => "Errors",
             Self::Since => "Since",
             // QEMU's generator reads `TODO` and writes `Todo`.
             Self::Todo => "Todo",
-            Self::Older(tag) => tag,
+            Self::Older(OlderTag::Note) => "Note",
+            Self::Older(OlderTag::Notes) => "Notes",
+            Self::Older(OlderTag::Example) => "Example",
+            Self::Older(OlderTag::Examples) => "Examples",
         }
     }
 }
 
-impl Section<'_> {
-    /// Takes blank lines away from both ends.
-    pub(super) fn trim(&mut self) {
-        let end = self.text.trim_end_matches('\n').len();
-        self.text.truncate(end);
-        let start = self.text.len() - self.text.trim_start_matches('\n').len();
-        self.text.drain(..start);
+/// The text of a section, without the comment markers, to be written out.
+#[derive(Clone, Copy, Debug)]
+pub struct DocText<'d> {
+    file: &'d str,
+    lines: &'d [Stretch],
+}
+
+impl DocText<'_> {
+    /// No text.
+    pub(crate) const EMPTY: Self = Self {
+        file: "",
+        lines: &[],
+    };
+
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
     }
 }
 
-impl<'s> DocBlock<'s> {
-    pub(super) fn new(span: Span, symbol: Option<&'s str>) -> Self {
-        let overview = Section {
-            kind: SectionKind::Plain,
-            text: String::new(),
-            span,
-        };
-        Self {
-            span,
-            symbol,
-            sections: vec![overview],
+impl fmt::Display for DocText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for lines in self.lines {
+            for line in lines.text(self.file).split(LINE_GAP) {
+                f.write_str(separator)?;
+                f.write_str(line)?;
+                separator = "\n";
+            }
         }
+        Ok(())
+    }
+}
+
+impl DocBlock {
+    /// The name of what it documents; `None`: nothing in particular.
+    pub(crate) fn symbol(&self) -> Option<&str> {
+        Some(self.symbol?.text(&self.file))
+    }
+
+    /// Its sections, the overview first.
+    pub(crate) fn sections(&self) -> impl Iterator<Item = Section<'_>> + Clone {
+        self.sections.iter().map(|section| Section {
+            kind: section.kind,
+            name: section.name.text(&self.file),
+            text: DocText {
+                file: &self.file,
+                lines: self.lines.get(section.lines.range()).unwrap_or_default(),
+            },
+            span: section.span.within(self.span.file),
+        })
     }
 
     /// The first section of a kind.
-    pub(crate) fn section(&self, kind: SectionKind<'_>) -> Option<&Section<'s>> {
-        self.sections.iter().find(|section| section.kind == kind)
+    pub(crate) fn section(&self, kind: SectionKind) -> Option<Section<'_>> {
+        self.sections().find(|section| section.kind == kind)
+    }
+}
+
+/// A block that is being read; its memory serves for one after the other.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Draft {
+    lines: Vec<Stretch>,
+    sections: Vec<StoredSection>,
+}
+
+impl Draft {
+    /// Begins a block, whose overview is empty so far.
+    pub(super) fn clear(&mut self, span: Span) {
+        self.lines.clear();
+        self.sections.clear();
+        self.begin(SectionKind::Plain, Stretch::default(), span);
     }
 
-    pub(super) fn begin(&mut self, kind: SectionKind<'s>, span: Span) {
-        self.sections.push(Section {
+    /// Begins a section.
+    pub(super) fn begin(&mut self, kind: SectionKind, name: Stretch, span: Span) {
+        self.end_section();
+        let first = self.lines.len();
+        self.sections.push(StoredSection {
             kind,
-            text: String::new(),
-            span,
+            name,
+            span: span.into(),
+            lines: Stretch::new(first, first),
         });
     }
 
     /// Goes on with plain text, in the last section if it is plain.
     pub(super) fn begin_plain(&mut self, span: Span) {
+        let is_empty = self.is_section_empty();
         match self.sections.last_mut() {
             Some(last) if last.kind == SectionKind::Plain => {
-                if last.text.is_empty() {
-                    last.span = span;
+                if is_empty {
+                    last.span = span.into();
                 }
-                last.text.push('\n');
+                self.lines.push(Stretch::default());
             }
-            _ => self.begin(SectionKind::Plain, span),
+            _ => self.begin(SectionKind::Plain, Stretch::default(), span),
         }
     }
 
-    pub(super) fn append(&mut self, line: &str) {
+    /// Adds a line of `file` to the last section.
+    pub(super) fn append(&mut self, line: Stretch, file: &str) {
+        let first = self.sections.last().map(|last| last.lines.range().start);
+        let follows = first.is_some_and(|first| first < self.lines.len());
+        match self.lines.last_mut().filter(|_| follows) {
+            Some(last) if last.gap(line).text(file) == LINE_GAP => *last = last.to(line),
+            _ => self.lines.push(line),
+        }
+    }
+
+    /// The kind of the last section and where it begins.
+    pub(super) fn last(&self) -> Option<(SectionKind, Stretch)> {
+        self.sections
+            .last()
+            .map(|section| (section.kind, section.span))
+    }
+
+    /// Whether there is a section of a kind.
+    pub(super) fn has(&self, kind: SectionKind) -> bool {
+        self.sections.iter().any(|section| section.kind == kind)
+    }
+
+    /// How many sections there are so far.
+    pub(super) fn count(&self) -> usize {
+        self.sections.len()
+    }
+
+    /// What sections of a kind describe, from the section `first` on.
+    pub(super) fn names(
+        &self,
+        kind: SectionKind,
+        first: usize,
+    ) -> impl Iterator<Item = Stretch> + Clone {
+        let sections = self.sections.iter().skip(first);
+        sections
+            .filter(move |section| section.kind == kind)
+            .map(|section| section.name)
+    }
+
+    /// The lines of the last section.
+    pub(super) fn section_lines(&self) -> &[Stretch] {
+        let first = self.sections.last().map(|last| last.lines.range().start);
+        first
+            .and_then(|first| self.lines.get(first..))
+            .unwrap_or_default()
+    }
+
+    /// Whether the last section has no line, not even a blank one.
+    pub(super) fn is_section_empty(&self) -> bool {
+        self.section_lines().is_empty()
+    }
+
+    /// Tells the last section which lines are its own, without the blank ones
+    /// at both ends.
+    fn end_section(&mut self) {
+        let is_blank = |line: &Stretch| line.range().is_empty();
+        let lines = self.section_lines();
+        let blank = lines.iter().take_while(|line| is_blank(line)).count();
+        let trailing = lines.iter().rev().take_while(|line| is_blank(line));
+        let end = self.lines.len() - trailing.count();
+        self.lines.truncate(end);
         if let Some(last) = self.sections.last_mut() {
-            // Few sections have less, so this saves growing it bit by bit.
-            last.text.reserve(line.len().max(80) + 1);
-            last.text.push_str(line);
-            last.text.push('\n');
+            let first = last.lines.range().start + blank;
+            last.lines = Stretch::new(first.min(end), end);
+        }
+    }
+
+    /// The block, once it is read.
+    pub(super) fn finish(&mut self, source: &Source, span: Span, symbol: Option<&str>) -> DocBlock {
+        self.end_section();
+        DocBlock {
+            span,
+            file: Arc::clone(source.shared_text()),
+            symbol: symbol.and_then(|symbol| Stretch::of(symbol, source.text())),
+            lines: self.lines.as_slice().into(),
+            sections: self.sections.as_slice().into(),
         }
     }
 }

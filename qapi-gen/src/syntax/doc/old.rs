@@ -4,12 +4,13 @@
 //! a section goes on until something else begins, and what follows the first
 //! line is indented as far as its text. It does not know the newer rules.
 
-use super::block::{DocBlock, Section, SectionKind};
+use super::block::{DocBlock, SectionKind};
 use super::markup::{indentation, tag};
-use crate::diag::{Diagnostics, Problem, Severity, Site};
-use crate::syntax::Seen;
-use crate::syntax::lexer::{Token, is_space};
-use crate::syntax::parser::{Parser, Reported};
+use super::reader::Reader;
+use crate::diag::Problem;
+use crate::syntax::Twice;
+use crate::syntax::lexer::is_space;
+use crate::syntax::parser::Reported;
 
 /// What kind of section is being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,9 +23,8 @@ enum Part {
 
 /// Reads the lines of a block.
 pub(super) struct OldLines<'p, 's> {
-    parser: &'p mut Parser<'s>,
-    diagnostics: &'p mut Diagnostics,
-    doc: DocBlock<'s>,
+    reader: Reader<'p, 's>,
+    symbol: Option<&'s str>,
     part: Part,
     /// How far the lines of the section at hand are indented.
     indent: usize,
@@ -32,10 +32,8 @@ pub(super) struct OldLines<'p, 's> {
     name: Option<&'s str>,
     /// The first section that describes no member or feature: its tag.
     first_section: Option<Option<&'static str>>,
-    members: Seen<'s>,
-    features: Seen<'s>,
-    /// Whether the line that ends the block is still to come.
-    open: bool,
+    members: Twice<&'s str>,
+    features: Twice<&'s str>,
 }
 
 /// The first word, ended by a space only.
@@ -56,77 +54,43 @@ fn mentioned(line: &str) -> Option<&str> {
 }
 
 /// The tag in a first word `Tag:`.
-fn tagged(line: &str) -> Option<(&'static str, SectionKind<'static>)> {
+fn tagged(line: &str) -> Option<(&'static str, SectionKind)> {
     let (word, kind) = tag(first_word(line).strip_suffix(':')?)?;
     // This is younger.
     (kind != SectionKind::Errors).then_some((word, kind))
 }
 
 impl<'p, 's> OldLines<'p, 's> {
-    pub(super) fn new(parser: &'p mut Parser<'s>, diagnostics: &'p mut Diagnostics) -> Self {
-        let doc = DocBlock::new(parser.span, None);
+    pub(super) fn new(reader: Reader<'p, 's>) -> Self {
         Self {
-            parser,
-            diagnostics,
-            doc,
+            reader,
+            symbol: None,
             part: Part::Overview,
             indent: 0,
             name: None,
             first_section: None,
-            members: Seen::default(),
-            features: Seen::default(),
-            open: true,
+            members: Twice::default(),
+            features: Twice::default(),
         }
     }
 
     /// Reads the block whose first line is the token at hand. The second part
     /// is whether the line that ends the block is still to come.
-    pub(super) fn read(mut self) -> (Result<DocBlock<'s>, Reported>, bool) {
+    pub(super) fn read(mut self) -> (Result<DocBlock, Reported>, bool) {
         let block = self.block();
-        (block.map(|()| self.doc), self.open)
+        let block = block.map(|()| self.reader.finish(self.symbol));
+        (block, self.reader.open)
     }
 
     fn block(&mut self) -> Result<(), Reported> {
-        if self.parser.token != Token::Comment("##") {
-            return self.fail(Problem::DocJunkAtStart);
-        }
-        loop {
-            self.parser.advance(true, self.diagnostics)?;
-            let Token::Comment(comment) = self.parser.token else {
-                return self.fail(Problem::DocUnterminated);
-            };
-            if comment.starts_with("##") {
-                self.open = false;
-                if comment != "##" {
-                    return self.fail(Problem::DocJunkAtEnd);
-                }
-                return self.leave_section();
+        self.reader.opening()?;
+        while let Some(line) = self.reader.next_line()? {
+            if line.starts_with('=') && self.symbol.is_some() {
+                self.reader.fault(Problem::DocHeadingInDefinition)?;
             }
-            if comment.starts_with("# =") && self.doc.symbol.is_some() {
-                self.fault(Problem::DocHeadingInDefinition)?;
-            }
-            let Some(line) = comment.strip_prefix("# ") else {
-                if comment != "#" {
-                    return self.fail(Problem::DocMissingSpace);
-                }
-                self.text("")?;
-                continue;
-            };
             self.line(line)?;
         }
-    }
-
-    fn fail<T>(&mut self, problem: Problem) -> Result<T, Reported> {
-        Err(self.parser.fail(problem, self.diagnostics))
-    }
-
-    /// Reports a fault of style, which may be only a warning.
-    fn fault(&mut self, problem: Problem) -> Result<(), Reported> {
-        let site = Site::exact(self.parser.span);
-        match self.diagnostics.report_at(problem, Some(site)) {
-            Severity::Warning => Ok(()),
-            Severity::Error => Err(Reported),
-        }
+        self.leave_section()
     }
 
     fn line(&mut self, line: &'s str) -> Result<(), Reported> {
@@ -138,8 +102,8 @@ impl<'p, 's> OldLines<'p, 's> {
     }
 
     fn overview(&mut self, line: &'s str) -> Result<(), Reported> {
-        let is_first = self.last().is_none_or(|overview| overview.text.is_empty());
-        if self.doc.symbol.is_none() {
+        let is_first = self.reader.draft().is_section_empty();
+        if self.symbol.is_none() {
             return match line.strip_prefix('@').filter(|_| is_first) {
                 Some(rest) => self.symbol(rest),
                 None => self.text(line),
@@ -160,12 +124,12 @@ impl<'p, 's> OldLines<'p, 's> {
 
     fn symbol(&mut self, rest: &'s str) -> Result<(), Reported> {
         let Some(symbol) = rest.strip_suffix(':') else {
-            return self.fail(Problem::DocSymbolColon);
+            return self.reader.fail(Problem::DocSymbolColon);
         };
         if symbol.is_empty() {
-            return self.fail(Problem::DocSymbolMissing);
+            return self.reader.fail(Problem::DocSymbolMissing);
         }
-        self.doc.symbol = Some(symbol);
+        self.symbol = Some(symbol);
         Ok(())
     }
 
@@ -177,7 +141,10 @@ impl<'p, 's> OldLines<'p, 's> {
         if tagged(line).is_some() {
             return self.section(line);
         }
-        let after_blank = self.last().is_some_and(|last| last.text.ends_with("\n\n"));
+        let after_blank = matches!(
+            self.reader.draft().section_lines(),
+            [.., _, last] if last.range().is_empty()
+        );
         if !after_blank || line.is_empty() || line.starts_with(is_space) {
             return self.text(line);
         }
@@ -185,23 +152,23 @@ impl<'p, 's> OldLines<'p, 's> {
             self.part = Part::Features;
             return Ok(());
         }
-        self.begin(SectionKind::Plain, None)?;
+        self.begin(SectionKind::Plain, "", None)?;
         self.first_section.get_or_insert(None);
         self.section(line)
     }
 
     fn begin_description(&mut self, name: &'s str, line: &'s str) -> Result<(), Reported> {
-        let (seen, kind) = match self.part {
-            Part::Features => (&mut self.features, SectionKind::Feature(name)),
-            _ => (&mut self.members, SectionKind::Member(name)),
+        let (twice, kind) = match self.part {
+            Part::Features => (&mut self.features, SectionKind::Feature),
+            _ => (&mut self.members, SectionKind::Member),
         };
         if name.is_empty() {
-            return self.fail(Problem::DocEmptyName);
+            return self.reader.fail(Problem::DocEmptyName);
         }
-        if !seen.add(name.into()) {
-            return self.fail(Problem::DocDuplicateName(name.to_owned()));
+        if twice.is_among(name, self.reader.names(kind, 0)) {
+            return self.reader.fail(Problem::DocDuplicateName(name.to_owned()));
         }
-        self.begin(kind, Some(name))?;
+        self.begin(kind, name, Some(name))?;
         self.first_line(line);
         Ok(())
     }
@@ -210,7 +177,7 @@ impl<'p, 's> OldLines<'p, 's> {
     fn section(&mut self, line: &'s str) -> Result<(), Reported> {
         self.part = Part::Sections;
         if let Some(name) = described(line) {
-            self.fault(Problem::OldDocCannotFollow {
+            self.reader.fault(Problem::OldDocCannotFollow {
                 name: name.to_owned(),
                 section: self.first_section.flatten(),
             })?;
@@ -221,27 +188,36 @@ impl<'p, 's> OldLines<'p, 's> {
             return self.text(line);
         };
         let once = matches!(kind, SectionKind::Returns | SectionKind::Since);
-        if once && self.doc.section(kind).is_some() {
-            self.fault(Problem::DocDuplicateSection(kind.tag()))?;
+        if once && self.reader.draft().has(kind) {
+            self.reader
+                .fault(Problem::DocDuplicateSection(kind.tag()))?;
         }
-        self.begin(kind, Some(tag))?;
+        self.begin(kind, "", Some(tag))?;
         self.first_section.get_or_insert(Some(tag));
         self.first_line(line);
         Ok(())
     }
 
-    fn begin(&mut self, kind: SectionKind<'s>, name: Option<&'s str>) -> Result<(), Reported> {
+    /// Begins a section; `name` is what messages call it.
+    fn begin(
+        &mut self,
+        kind: SectionKind,
+        described: &'s str,
+        name: Option<&'s str>,
+    ) -> Result<(), Reported> {
         self.leave_section()?;
-        self.doc.begin(kind, self.parser.span);
+        self.reader.begin(kind, described);
         self.name = name;
         self.indent = 0;
         Ok(())
     }
 
     fn leave_section(&mut self) -> Result<(), Reported> {
-        let is_empty = self.last().is_none_or(|last| last.text.trim().is_empty());
+        let is_empty = self.reader.is_section_blank();
         match self.name.filter(|_| is_empty) {
-            Some(name) => self.fault(Problem::OldDocEmptySection(name.to_owned())),
+            Some(name) => self
+                .reader
+                .fault(Problem::OldDocEmptySection(name.to_owned())),
             None => Ok(()),
         }
     }
@@ -255,17 +231,18 @@ impl<'p, 's> OldLines<'p, 's> {
         if !text.is_empty() {
             self.indent = word.chars().count() + indentation(rest);
         }
-        self.doc.append(text.trim_end_matches(is_space));
+        self.reader.append(text.trim_end_matches(is_space));
     }
 
     /// A line of text.
     fn text(&mut self, line: &str) -> Result<(), Reported> {
         if let Some(name) = mentioned(line) {
-            self.fault(Problem::DocDescriptionInFreeForm(name.to_owned()))?;
+            self.reader
+                .fault(Problem::DocDescriptionInFreeForm(name.to_owned()))?;
         }
         let expected = self.indent;
         if !line.is_empty() && indentation(line) < expected {
-            self.fault(Problem::DocDeIndent { expected })?;
+            self.reader.fault(Problem::DocDeIndent { expected })?;
         }
         let end = line
             .char_indices()
@@ -274,11 +251,7 @@ impl<'p, 's> OldLines<'p, 's> {
             .last()
             .map_or(0, |(at, c)| at + c.len_utf8());
         let text = line.get(end..).unwrap_or_default();
-        self.doc.append(text.trim_end_matches(is_space));
+        self.reader.append(text.trim_end_matches(is_space));
         Ok(())
-    }
-
-    fn last(&self) -> Option<&Section<'s>> {
-        self.doc.sections.last()
     }
 }
