@@ -4,6 +4,7 @@
 //! they were read. It knows nothing of what they document.
 
 use super::text::Text;
+use crate::rules::Rules;
 use crate::schema::{Doc, DocRef, Schema};
 
 /// Writes all documentation blocks.
@@ -13,7 +14,7 @@ pub(super) fn write(schema: &Schema, text: &mut Text) {
             DocRef::Definition(entity) => {
                 let common = schema.common(entity);
                 if let Some(doc) = &common.doc {
-                    definition(&common.name, doc, text);
+                    definition(&common.name, doc, schema.rules, text);
                 }
             }
             DocRef::FreeForm(module, index) => {
@@ -26,7 +27,7 @@ pub(super) fn write(schema: &Schema, text: &mut Text) {
     }
 }
 
-fn definition(symbol: &str, doc: &Doc, text: &mut Text) {
+fn definition(symbol: &str, doc: &Doc, rules: Rules, text: &mut Text) {
     text.line(0, &["doc symbol=", symbol]);
     part("body", "", &doc.body, text);
     for member in &doc.members {
@@ -37,7 +38,9 @@ fn definition(symbol: &str, doc: &Doc, text: &mut Text) {
     }
     for section in &doc.sections {
         let tag = match section.tag.as_str() {
+            "" if rules == Rules::V7_2 => "None",
             "" => "Plain",
+            "Todo" if rules == Rules::V7_2 => "TODO",
             tag => tag,
         };
         part("section", tag, &section.text, text);

@@ -131,16 +131,14 @@ fn free_form(schema: &mut Schema, module: ModuleId, doc: DocBlock<'_>) {
     let Some(place) = schema.modules.get_mut(module.0 as usize) else {
         return;
     };
-    schema.docs.push(DocRef::FreeForm(module, place.docs.len()));
-    let text = doc
-        .sections
-        .into_iter()
-        .next()
-        .map(|overview| overview.text);
-    place.docs.push(FreeFormDoc {
-        text: text.unwrap_or_default(),
-        span: doc.span,
-    });
+    // By the older rules there is one for each heading.
+    for section in doc.sections {
+        schema.docs.push(DocRef::FreeForm(module, place.docs.len()));
+        place.docs.push(FreeFormDoc {
+            text: section.text,
+            span: doc.span,
+        });
+    }
 }
 
 /// Tells every module what it has. `includes` come with the number of

@@ -359,8 +359,14 @@ impl<'s> Parser<'s> {
             return None;
         };
         self.advance_to_item(diagnostics);
+        // Newer rules leave the first line's indentation as it is.
+        let is_blank = if is_old {
+            is_space
+        } else {
+            |c: char| c == '\n'
+        };
         for section in &mut doc.sections {
-            section.trim();
+            section.trim(is_blank);
             // The older rules have looked at this earlier.
             if !is_old && section.kind != SectionKind::Plain && section.text.is_empty() {
                 let problem = Problem::DocEmptySection(section.kind.tag());

@@ -14,6 +14,7 @@ use super::declare::{Declarations, Declared, arguments_name, array_name, base_na
 use super::{convert, finish, user_module};
 use crate::defs::{self, Body, Definition, Members, Name, TypeRef};
 use crate::diag::{DefinitionKind, Diagnostics, Key, Problem, Role};
+use crate::rules::Rules;
 use crate::source::Span;
 
 /// Makes everything that is declared.
@@ -94,13 +95,11 @@ impl Resolver<'_> {
             Declared::Builtin(name, builtin) => {
                 self.add_builtin(name, TypeKind::Builtin(builtin));
             }
-            Declared::QType => self.add_builtin(
-                "QType",
-                TypeKind::Enum(Enum {
-                    prefix: None,
-                    values: convert::json_types(),
-                }),
-            ),
+            Declared::QType => {
+                let prefix = (self.schema.rules == Rules::V7_2).then(|| "QTYPE".to_owned());
+                let values = convert::json_types();
+                self.add_builtin("QType", TypeKind::Enum(Enum { prefix, values }));
+            }
             Declared::EmptyObject => {
                 self.add_builtin("q_empty", TypeKind::Object(object(ObjectOrigin::Empty)));
             }

@@ -57,11 +57,11 @@ impl SectionKind<'_> {
 }
 
 impl Section<'_> {
-    /// Takes blank lines away from both ends.
-    pub(super) fn trim(&mut self) {
-        let end = self.text.trim_end_matches('\n').len();
+    /// Takes what is blank away from both ends.
+    pub(super) fn trim(&mut self, is_blank: fn(char) -> bool) {
+        let end = self.text.trim_end_matches(is_blank).len();
         self.text.truncate(end);
-        let start = self.text.len() - self.text.trim_start_matches('\n').len();
+        let start = self.text.len() - self.text.trim_start_matches(is_blank).len();
         self.text.drain(..start);
     }
 }

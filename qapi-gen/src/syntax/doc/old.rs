@@ -102,8 +102,8 @@ impl<'p, 's> OldLines<'p, 's> {
                 }
                 return self.leave_section();
             }
-            if comment.starts_with("# =") && self.doc.symbol.is_some() {
-                self.fault(Problem::DocHeadingInDefinition)?;
+            if comment.starts_with("# =") {
+                self.heading()?;
             }
             let Some(line) = comment.strip_prefix("# ") else {
                 if comment != "#" {
@@ -127,6 +127,17 @@ impl<'p, 's> OldLines<'p, 's> {
             Severity::Warning => Ok(()),
             Severity::Error => Err(Reported),
         }
+    }
+
+    /// A heading begins a section where it may stand.
+    fn heading(&mut self) -> Result<(), Reported> {
+        if self.doc.symbol.is_some() {
+            return self.fault(Problem::DocHeadingInDefinition);
+        }
+        if self.last().is_some_and(|last| !last.text.is_empty()) {
+            self.doc.begin(SectionKind::Plain, self.doc.span);
+        }
+        Ok(())
     }
 
     fn line(&mut self, line: &'s str) -> Result<(), Reported> {
