@@ -30,6 +30,10 @@ const SCHEMA_BYTES_MAX: usize = 256 << 20;
 /// system has to be kept from includes that make it longer without end.
 const PATH_BYTES_MAX: usize = 4096;
 
+/// How many files a schema may have. Where folders link to themselves, a file
+/// that includes itself twice has a new name each time, and there is no end.
+const FILES_MAX: usize = 1 << 14;
+
 /// A schema's expressions.
 #[derive(Debug, Default)]
 pub(crate) struct Program<'s> {
@@ -163,6 +167,9 @@ impl<'s> Load<'s, '_> {
     ) -> Result<OpenFile<'s>, String> {
         if path.len() > PATH_BYTES_MAX {
             return Err("File name too long".to_owned());
+        }
+        if self.files_read.len() >= FILES_MAX {
+            return Err("too many files".to_owned());
         }
         let bytes = self.loader.read(path, self.bytes_left).map_err(reason)?;
         self.files_read.push(PathBuf::from(path));

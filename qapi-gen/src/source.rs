@@ -4,7 +4,7 @@
 //! It holds positions and knows nothing of what stands there.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 mod excerpt;
@@ -113,6 +113,19 @@ pub struct Source {
     text: Arc<String>,
     included_at: Option<Span>,
     line_starts: OnceLock<Vec<u32>>,
+    /// The place that was asked for last, and its column; see [`pack`].
+    last_column: AtomicU64,
+}
+
+/// A place and its column in one number.
+fn pack(place: u32, column: u32) -> u64 {
+    u64::from(place) << 32 | u64::from(column)
+}
+
+/// The reverse of [`pack`]. The column is 0 if nothing has been packed.
+fn unpack(packed: u64) -> (u32, u32) {
+    let low = u32::try_from(packed & u64::from(u32::MAX)).unwrap_or(0);
+    (u32::try_from(packed >> 32).unwrap_or(0), low)
 }
 
 impl Source {
@@ -134,6 +147,7 @@ impl Source {
             text: Arc::new(text),
             included_at,
             line_starts: OnceLock::new(),
+            last_column: AtomicU64::new(0),
         }
     }
 
@@ -175,12 +189,24 @@ impl Source {
     /// as QEMU's generator counts it, whose messages are compared with ours.
     #[must_use]
     pub fn column(&self, offset: u32) -> usize {
-        let start = self.line_start(offset) as usize;
-        let before = self.text.get(start..offset as usize).unwrap_or_default();
-        before.chars().fold(1, |column, c| match c {
-            '\t' => (column + 7) % 8 + 1,
-            _ => column + 1,
-        })
+        let start = self.line_start(offset);
+        // Many places in one line, one after the other, are counted in one go.
+        let last = self.last_column.load(Ordering::Relaxed);
+        let (place, column) = match unpack(last) {
+            (place, column) if (start..=offset).contains(&place) && column > 0 => (place, column),
+            _ => (start, 1),
+        };
+        let between = self.text.get(place as usize..offset as usize);
+        let column = between
+            .unwrap_or_default()
+            .chars()
+            .fold(column, |column, c| match c {
+                '\t' => (column + 7) % 8 + 1,
+                _ => column + 1,
+            });
+        self.last_column
+            .store(pack(offset, column), Ordering::Relaxed);
+        column as usize
     }
 
     /// The offset at which the line with the byte `offset` begins.

@@ -2,9 +2,14 @@
 //!
 //! In: an object whose keys are right. Out: the values of these keys, typed.
 
-use super::members::{BranchesOf, branches, members, members_or_type, type_name, type_or_array};
-use super::{About, Body, Flags, Lowered, Members, Name, Scope, Value, cond, features, keys, name};
+use super::members::{
+    BranchesOf, branches, members, members_of, members_or_type, type_name, type_or_array,
+};
+use super::{
+    About, Body, Flags, Lowered, Members, Name, Scope, TypeRef, Value, cond, features, keys, name,
+};
 use crate::diag::{DefinitionKind, Key, Problem, Subject};
+use crate::rules::Rules;
 use crate::syntax::{self, Object, ValueKind};
 
 /// Lowers what is particular to the kind of definition.
@@ -76,14 +81,21 @@ fn value<'s>(element: &syntax::Value<'s>, scope: &mut Scope<'_>) -> Lowered<Valu
 
 fn structure<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>> {
     let data = required(object, "data", scope)?;
-    // QEMU's generator has no type name in mind here, its message has.
-    let members = members(data, Key::Data, scope);
+    // QEMU's generator has no type name in mind here, its message has. That of
+    // 7.2 stumbles only when all definitions have been looked at.
+    let members = match &data.kind {
+        ValueKind::Str(_) if scope.rules == Rules::V7_2 => {
+            let problem = Problem::NotObjectOrType(Subject::Value(Key::Data));
+            Err(scope.report_late(problem, data.span))
+        }
+        _ => members(data, Key::Data, scope),
+    };
     let base = object
         .get("base")
         .map(|base| type_name(base, About::Value(Key::Base), scope))
         .transpose();
     Ok(Body::Struct {
-        base: base?,
+        base: base?.filter(|base| !base.text.is_empty()),
         members: members?,
     })
 }
@@ -136,6 +148,10 @@ fn command<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>> 
         .get("returns")
         .map(|returns| type_or_array(returns, About::Value(Key::Returns), scope))
         .transpose();
+    // An empty name names no type, as in `members_of`.
+    let returns = returns.map(|returns| {
+        returns.filter(|ty| !matches!(ty, TypeRef::Named(name) if name.text.is_empty()))
+    });
     let flag = |key| object.get(key).is_some();
     Ok(Body::Command {
         arguments: arguments?,
@@ -164,9 +180,7 @@ fn arguments<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Option<M
     let boxed = object.get("boxed").filter(|boxed| !is_empty(&boxed.kind));
     match (boxed, data) {
         (Some(boxed), None) => Err(scope.report(Problem::BoxedWithoutData, boxed.span)),
-        (Some(_), Some(data)) => type_name(data, About::Value(Key::Data), scope)
-            .map(Members::Of)
-            .map(Some),
+        (Some(_), Some(data)) => members_of(data, Key::Data, scope).map(Some),
         (None, Some(data)) => members_or_type(data, Key::Data, scope).map(Some),
         (None, None) => Ok(None),
     }

@@ -16,9 +16,24 @@ pub(super) fn members_or_type<'s>(
     scope: &mut Scope<'_>,
 ) -> Lowered<Members<'s>> {
     match &value.kind {
-        ValueKind::Str(_) => type_name(value, About::Value(key), scope).map(Members::Of),
+        ValueKind::Str(_) => members_of(value, key, scope),
         _ => members(value, key, scope).map(Members::Inline),
     }
+}
+
+/// The members of the named type. Like QEMU's generator we take an empty name
+/// for none, and so for no members.
+pub(super) fn members_of<'s>(
+    value: &Value<'s>,
+    key: Key,
+    scope: &mut Scope<'_>,
+) -> Lowered<Members<'s>> {
+    let name = type_name(value, About::Value(key), scope)?;
+    Ok(if name.text.is_empty() {
+        Members::Inline(Box::default())
+    } else {
+        Members::Of(name)
+    })
 }
 
 /// Members written in place.

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::diag::{DefinitionKind, Diagnostics, Key, Problem, Site, Subject};
+use crate::diag::{DefinitionKind, Diagnostics, Key, Problem, Rank, Site, Subject};
 use crate::load::{Item, ModuleIndex, Pragmas};
 use crate::rules::Rules;
 use crate::schema::Cond;
@@ -167,7 +167,7 @@ pub(crate) fn lower<'s>(
     diagnostics: &mut Diagnostics,
 ) -> Vec<DefItem<'s>> {
     let settings = Settings { pragmas, rules };
-    items
+    let items = items
         .into_iter()
         .filter_map(|item| match item {
             Item::FreeForm { module, doc } => Some(DefItem::FreeForm { module, doc }),
@@ -188,7 +188,9 @@ pub(crate) fn lower<'s>(
             } => definition(module, span, object, doc, settings, diagnostics)
                 .map(|definition| DefItem::Definition(Box::new(definition))),
         })
-        .collect()
+        .collect();
+    diagnostics.sort_by_rank(|rank| rank);
+    items
 }
 
 /// What holds for all definitions.
@@ -242,6 +244,15 @@ impl Scope<'_> {
     fn report(&mut self, problem: Problem, shown: Span) -> Reported {
         let site = self.site.clone().showing(Some(shown));
         self.diagnostics.report_at(problem, Some(site));
+        Reported
+    }
+
+    /// Reports a problem that QEMU's generator finds when all definitions have
+    /// been looked at.
+    fn report_late(&mut self, problem: Problem, shown: Span) -> Reported {
+        const LATE: Rank = Rank(1, 0);
+        let site = self.site.clone().showing(Some(shown));
+        self.diagnostics.report_ranked(problem, Some(site), LATE);
         Reported
     }
 }

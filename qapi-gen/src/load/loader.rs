@@ -30,6 +30,9 @@ pub struct FsLoader;
 
 impl Loader for FsLoader {
     fn read(&self, path: &str, bytes_max: usize) -> io::Result<Vec<u8>> {
+        if is_named_pipe(path) {
+            return Err(io::Error::other("Is a named pipe"));
+        }
         let file = File::open(path)?;
         let size = file.metadata().map_or(0, |metadata| metadata.len());
         let size = usize::try_from(size).unwrap_or(usize::MAX);
@@ -56,6 +59,20 @@ impl Loader for FsLoader {
     }
 }
 
+/// Whether opening a file may wait for ever for somebody to write into it. The
+/// pipes that a shell makes for `<(...)` are behind links, and have a writer.
+#[cfg(unix)]
+fn is_named_pipe(path: &str) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())
+}
+
+#[cfg(not(unix))]
+fn is_named_pipe(_path: &str) -> bool {
+    false
+}
+
 /// Reads files of one folder from disk; messages name them without it.
 #[derive(Clone, Debug)]
 pub struct FolderLoader {
@@ -73,6 +90,10 @@ impl FolderLoader {
 
 impl Loader for FolderLoader {
     fn read(&self, path: &str, bytes_max: usize) -> io::Result<Vec<u8>> {
+        if path.is_empty() {
+            // No file has this name, and the folder is not meant.
+            return FsLoader.read(path, bytes_max);
+        }
         FsLoader.read(&self.folder.join(path).to_string_lossy(), bytes_max)
     }
 

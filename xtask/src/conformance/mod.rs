@@ -4,8 +4,8 @@
 //! In: a QEMU source tree, Python 3. Out: a table, and every difference. The
 //! tree's schemas and tests are read where they are and never copied.
 
-mod mutate;
 mod oracle;
+mod seeds;
 mod subject;
 
 use std::fs;
@@ -15,8 +15,8 @@ use clap::Args;
 use qapi_gen::Rules;
 
 use crate::tools::Failure;
-use mutate::Mutator;
 use oracle::{Oracle, Verdict};
+use seeds::Seeds;
 use subject::Subject;
 
 /// Compare the schema compiler with a QEMU tree's own
@@ -51,13 +51,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let tests = source.join("tests/qapi-schema");
     let mut table = Table::new(arguments.show);
     corpus(&tests, rules, &mut table)?;
-    for schema in REAL_SCHEMAS {
-        if source.join(schema).exists() {
-            compare_whole(&source, schema, rules, &mut table)?;
-        }
+    let schemas: Vec<&str> = REAL_SCHEMAS
+        .into_iter()
+        .filter(|schema| source.join(schema).exists())
+        .collect();
+    for schema in &schemas {
+        compare_whole(&source, schema, rules, &mut table)?;
     }
     if arguments.mutations > 0 {
-        mutations(&source, rules, arguments, &mut table)?;
+        mutations(&source, &schemas, rules, arguments, &mut table)?;
     }
     table.finish()
 }
@@ -152,33 +154,27 @@ fn compare_whole(
     Ok(())
 }
 
-/// How many mutated schemas are asked about at once.
-const BATCH: usize = 500;
-
-/// Mutated schemas: acceptance and the first error have to be the same.
+/// Mutated schemas: acceptance and the first error have to be the same, and
+/// what is made of those that are right.
 fn mutations(
     source: &Path,
+    schemas: &[&str],
     rules: Rules,
     arguments: &Arguments,
     table: &mut Table,
 ) -> Result<(), Failure> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let mut mutator = Mutator::new(source, &REAL_SCHEMAS, arguments.seed)?;
-    let mut oracle = Oracle::start(source, folder.path(), false)?;
-    let mut done = 0;
-    while done < arguments.mutations {
-        let count = BATCH.min(arguments.mutations - done);
-        let names: Vec<String> = (done..done + count).map(|n| format!("m{n}.json")).collect();
-        for name in &names {
-            fs::write(folder.path().join(name), mutator.next())
-                .map_err(|error| error.to_string())?;
+    seeds::link(source, schemas, folder.path())?;
+    let mut seeds = Seeds::new(source, schemas, arguments.seed)?;
+    let mut oracle = Oracle::start(source, folder.path(), true)?;
+    for number in 0..arguments.mutations {
+        let name = format!("mutation-{number}.json");
+        let path = folder.path().join(&name);
+        fs::write(&path, seeds.next()).map_err(|error| error.to_string())?;
+        for verdict in oracle.ask([name.as_str()])? {
+            compare_mutation(folder.path(), &name, rules, &verdict, table);
         }
-        let verdicts = oracle.ask(names.iter().map(String::as_str))?;
-        for (name, verdict) in names.iter().zip(verdicts) {
-            compare_mutation(folder.path(), name, rules, &verdict, table);
-            let _ = fs::remove_file(folder.path().join(name));
-        }
-        done += count;
+        let _ = fs::remove_file(path);
     }
     Ok(())
 }
@@ -194,7 +190,26 @@ fn compare_mutation(folder: &Path, name: &str, rules: Rules, verdict: &Verdict, 
     } else {
         "mutations: accepted"
     };
-    if !table.compare(kind, name, &subject.first_error(), &verdict.first_error()) {
+    let mut same = table.compare(kind, name, &subject.first_error(), &verdict.first_error());
+    if let (true, Some(whole)) = (subject.is_accepted(), &verdict.whole) {
+        let pairs = [
+            ("mutations: dump", subject.dump(), &whole.dump),
+            (
+                "mutations: introspection",
+                subject.introspection(false),
+                &whole.masked,
+            ),
+            (
+                "mutations: introspection, unmasked",
+                subject.introspection(true),
+                &whole.unmasked,
+            ),
+        ];
+        for (kind, ours, theirs) in pairs {
+            same &= table.compare(kind, name, &ours, theirs);
+        }
+    }
+    if !same {
         let text = fs::read_to_string(folder.join(name)).unwrap_or_default();
         table.show(&text);
     }

@@ -11,6 +11,7 @@ use super::super::{
     Branches, Entity, Enum, Member, Object, ObjectOrigin, Schema, TypeId, TypeKind,
 };
 use super::describe::{self, c_name};
+use super::recursion::DEPTH_MAX;
 use super::step::Step;
 use crate::diag::{Diagnostics, Problem, Role, Site};
 use crate::rules::Rules;
@@ -23,6 +24,7 @@ pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
         diagnostics,
         values: HashMap::default(),
         contents: HashMap::default(),
+        kept: 0,
         clashes: HashMap::default(),
     };
     for (id, ty) in schema.types() {
@@ -44,6 +46,10 @@ struct Contents<'a> {
     places: HashMap<Cow<'a, str>, usize>,
 }
 
+/// How many members are kept in mind. Branches of branches have them again and
+/// again, so that they can be many more than the schema has.
+const KEPT_MAX: usize = 1 << 18;
+
 /// Two members, each with the object that has it.
 type Clash<'a> = ((TypeId, &'a Member), (TypeId, &'a Member));
 
@@ -53,6 +59,8 @@ struct Unions<'a, 'd> {
     // Many unions can share an enum, a base, a branch; each is looked at once.
     values: HashMap<TypeId, HashSet<&'a str>>,
     contents: HashMap<TypeId, Contents<'a>>,
+    /// How many members `contents` has in all.
+    kept: usize,
     clashes: HashMap<(TypeId, TypeId), Option<Clash<'a>>>,
 }
 
@@ -214,10 +222,15 @@ impl<'a> Unions<'a, '_> {
             return known;
         }
         let schema = self.schema;
-        let contents = self
-            .contents
-            .entry(branch)
-            .or_insert_with(|| contents(schema, branch));
+        if self.kept > KEPT_MAX {
+            self.contents.clear();
+            self.kept = 0;
+        }
+        let contents = self.contents.entry(branch).or_insert_with(|| {
+            let contents = contents(schema, branch);
+            self.kept += contents.members.len();
+            contents
+        });
         let clash = describe::lineage(schema, base)
             .into_iter()
             .flat_map(|owner| {
@@ -240,16 +253,17 @@ impl<'a> Unions<'a, '_> {
 }
 
 /// Goes through an object, its base and its branches, each type once: what is
-/// met again brings no new names.
+/// met again brings no new names. What is too deep has been reported, and is
+/// left out.
 fn contents(schema: &Schema, id: TypeId) -> Contents<'_> {
     let mut contents = Contents {
         members: Vec::new(),
         places: HashMap::default(),
     };
     let mut seen = HashSet::default();
-    let mut todo = vec![id];
-    while let Some(id) = todo.pop() {
-        if seen.contains(&id) {
+    let mut todo = vec![(id, 0)];
+    while let Some((id, depth)) = todo.pop() {
+        if depth > DEPTH_MAX || seen.contains(&id) {
             continue;
         }
         for owner in describe::lineage(schema, id) {
@@ -267,7 +281,8 @@ fn contents(schema: &Schema, id: TypeId) -> Contents<'_> {
             ..
         }) = &schema.ty(id).kind
         {
-            todo.extend(branches.list.iter().rev().map(|branch| branch.ty));
+            let branches = branches.list.iter().rev();
+            todo.extend(branches.map(|branch| (branch.ty, depth + 1)));
         }
     }
     contents

@@ -1,0 +1,166 @@
+//! Schemas that somebody made to do harm: they end in an answer or a clear
+//! error, and soon.
+
+#![expect(clippy::unwrap_used, reason = "tests may stop at the first surprise")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use qapi_gen::{FolderLoader, MemoryLoader, Outcome, check};
+
+/// The first error of a schema in one file; empty if there is none.
+fn first_error(schema: impl Into<Vec<u8>>) -> String {
+    first(&check_text(schema))
+}
+
+fn check_text(schema: impl Into<Vec<u8>>) -> Outcome {
+    check("a.json", &MemoryLoader::from_iter([("a.json", schema)]))
+}
+
+fn first(outcome: &Outcome) -> String {
+    let first = outcome.diagnostics.iter().next();
+    first
+        .map(|first| first.short(&outcome.sources))
+        .unwrap_or_default()
+}
+
+/// `line` for each number, one after the other.
+fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
+    (0..count).map(|n| line(n) + "\n").collect()
+}
+
+#[test]
+fn brackets_without_end() {
+    for open in ["[", "{ 'a': ", "{ 'if': { 'not': "] {
+        let error = first_error(open.repeat(200_000));
+        assert!(
+            error.ends_with("nest more than 1000 levels deep"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn texts_without_end() {
+    let long = "x".repeat(1 << 18);
+    let error = first_error(format!("{{ 'command': '{long}"));
+    assert_eq!(error, "a.json:1:14: missing terminating \"'\"");
+    assert_eq!(first_error(format!("# {long}")), "");
+    assert_eq!(first_error(format!("{{ 'command': '{long}' }}")), "");
+    let error = first_error(format!("##\n# {long}\n##\n"));
+    assert!(error.ends_with("longer than 70 characters"), "{error}");
+    assert_eq!(first_error("\n".repeat(1 << 18)), "");
+}
+
+#[test]
+fn many_definitions_on_one_line() {
+    let outcome = check_text("{ 'event': 'E' } ".repeat(5_000));
+    assert_eq!(outcome.diagnostics.len(), 4_999);
+    // Each column is counted from the one before.
+    for (diagnostic, index) in outcome.diagnostics.iter().zip(1..) {
+        let shown = diagnostic.site.as_ref().unwrap().shown();
+        let source = outcome.sources.get(shown.file).unwrap();
+        assert_eq!(source.column(shown.start), 17 * index + 12);
+    }
+}
+
+#[test]
+fn unions_within_unions() {
+    let schema = lines(1_100, |n| {
+        let next = n + 1;
+        format!(
+            "{{ 'union': 'U{n}x', 'base': {{ 't{n}': 'Ex' }}, 'discriminator': 't{n}',
+               'data': {{ 'a': 'U{next}x' }} }}"
+        )
+    });
+    let end = "{ 'enum': 'Ex', 'data': [ 'a' ] } { 'struct': 'U1100x', 'data': {} }";
+    let error = first_error(schema + end);
+    assert!(
+        error.contains("contains others more than 1000 levels deep"),
+        "{error}"
+    );
+}
+
+#[test]
+fn alternates_within_alternates() {
+    let error = first_error(lines(10_000, |n| {
+        let next = n + 1;
+        format!("{{ 'alternate': 'A{n}x', 'data': {{ 'a': 'A{next}x' }} }}")
+    }));
+    assert!(
+        error.ends_with("cannot use alternate type 'A1x'"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_file_that_includes_itself() {
+    for spelling in ["a.json", "./a.json", ".//a.json", "x/../a.json", "/a.json"] {
+        let error = first_error(format!("{{ 'include': '{spelling}' }}"));
+        assert_eq!(error, format!("a.json:1: inclusion loop for {spelling}"));
+    }
+}
+
+#[test]
+fn a_long_cycle_of_files() {
+    let file = |n: usize| {
+        let next = (n + 1) % 2_000;
+        (
+            format!("{n}.json"),
+            format!("{{ 'include': '{next}.json' }}"),
+        )
+    };
+    let outcome = check("0.json", &MemoryLoader::from_iter((0..2_000).map(file)));
+    let error = first(&outcome);
+    assert!(error.ends_with("inclusion loop for 0.json"), "{error}");
+    assert_eq!(outcome.files_read.len(), 2_000);
+}
+
+#[test]
+fn each_file_includes_the_next_one_twice() {
+    let file = |n: usize| {
+        let mut text = String::new();
+        for folder in ["", "./", "x/../"] {
+            writeln!(text, "{{ 'include': '{folder}{}.json' }}", n + 1).unwrap();
+        }
+        (format!("{n}.json"), text)
+    };
+    let last = ("60.json".to_owned(), String::new());
+    let files = MemoryLoader::from_iter((0..60).map(file).chain([last]));
+    assert_eq!(check("0.json", &files).files_read.len(), 61);
+}
+
+#[test]
+fn files_that_cannot_be_read() {
+    let folder = tempfile();
+    fs::create_dir_all(folder.join("folder")).unwrap();
+    let cases = [
+        ("folder", "Is a directory"),
+        ("folder/a.json", "No such file or directory"),
+        ("main.json/x", "Not a directory"),
+        ("/dev/zero", "file too large"),
+        ("", "No such file or directory"),
+    ];
+    for (name, reason) in cases {
+        fs::write(
+            folder.join("main.json"),
+            format!("{{ 'include': '{name}' }}"),
+        )
+        .unwrap();
+        let outcome = check("main.json", &FolderLoader::new(&folder));
+        assert_eq!(
+            first(&outcome),
+            format!("main.json:1: can't read include file '{name}': {reason}")
+        );
+    }
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// A folder of this process.
+fn tempfile() -> std::path::PathBuf {
+    let name = format!("hostile-{}", std::process::id());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
