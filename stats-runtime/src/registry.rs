@@ -253,6 +253,14 @@ impl OpenValues for Registry {
                 .iter()
                 .any(|name| name.name() == value)
     }
+
+    fn registered(&self, enum_name: &str) -> Vec<String> {
+        let names = match enum_name {
+            "StatsProvider" => self.names(),
+            _ => Vec::new(),
+        };
+        names.iter().map(ToString::to_string).collect()
+    }
 }
 
 /// A name that the schema lists is always its variant, never `Unknown`.

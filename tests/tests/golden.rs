@@ -23,7 +23,7 @@ fn workspace() -> PathBuf {
 fn shipped_options() -> Options {
     let mut options = Options::default();
     options.open_enums.insert("StatsProvider".to_owned());
-    for command in ["query-stats", "query-stats-schemas"] {
+    for command in ["query-qmp-schema", "query-stats", "query-stats-schemas"] {
         options.direct_replies.insert(command.to_owned());
     }
     options

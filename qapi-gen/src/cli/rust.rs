@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use qapi_gen::{FsLoader, Generation, Options, generate, write_files};
+use qapi_gen::{FsLoader, Generation, IncludeFolders, Options, generate, write_files};
 
 use super::report::Reporting;
 
@@ -41,8 +41,32 @@ pub(super) struct Rust {
     #[arg(long, value_name = "SYMBOL,...", value_delimiter = ',')]
     config: Option<Vec<String>>,
 
+    /// Leave out the static that holds the schema as data
+    #[arg(long)]
+    no_introspection: bool,
+
+    /// Take a module of the schema from another crate; may be repeated
+    ///
+    /// NAME is that of the schema file, PATH that of the Rust module, for
+    /// example `stats.json=::qapi::stats`.
+    #[arg(long = "extern-module", value_name = "NAME=PATH", value_parser = pair)]
+    extern_modules: Vec<(String, String)>,
+
+    /// Let the schema include files of a folder elsewhere, as if it were one
+    /// called NAME beside the main file; may be repeated
+    #[arg(long = "include-folder", value_name = "NAME=DIR", value_parser = pair)]
+    include_folders: Vec<(String, String)>,
+
     #[command(flatten)]
     reporting: Reporting,
+}
+
+/// An argument of two parts.
+fn pair(argument: &str) -> Result<(String, String), String> {
+    match argument.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => Err("a name and what it stands for, with '=' between them".to_owned()),
+    }
 }
 
 impl Rust {
@@ -53,13 +77,16 @@ impl Rust {
             open_enums: self.open_enums.into_iter().collect(),
             direct_replies: self.direct_replies.into_iter().collect(),
             config: self.config.map(|symbols| symbols.into_iter().collect()),
+            introspection: !self.no_introspection,
+            extern_modules: self.extern_modules.into_iter().collect(),
         };
+        let loader = IncludeFolders::new(&FsLoader, &self.schema, self.include_folders);
         let Generation {
             sources,
             diagnostics,
             files,
             ..
-        } = generate(&self.schema, &FsLoader, &options);
+        } = generate(&self.schema, &loader, &options);
         self.reporting.report(&sources, &diagnostics);
         let Some(files) = files else {
             return ExitCode::FAILURE;

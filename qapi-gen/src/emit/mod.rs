@@ -11,11 +11,12 @@ mod alternates;
 mod commands;
 mod enums;
 mod events;
+mod introspection;
 mod root;
 mod structs;
 mod unions;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
 use crate::rust::plan::{Head, ModulePlan, Plan, TypePlan};
@@ -29,19 +30,31 @@ pub(crate) struct File {
     pub(crate) tokens: TokenStream,
 }
 
-/// Writes down every file of a plan: one for each module, and `mod.rs`.
+/// The interface of `qapi-wire` that the emitted code is written for.
+const WIRE_INTERFACE: u32 = 1;
+
+/// Writes down every file of a plan: `mod.rs`, the schema as data, and one for
+/// each module.
 pub(crate) fn files(plan: &Plan) -> Vec<File> {
     let root = File {
         name: "mod.rs".to_owned(),
         schema_file: None,
         tokens: root::root(plan),
     };
-    let modules = plan.modules.iter().map(|module| File {
+    let introspection = plan.introspection.iter().map(|infos| File {
+        name: "schema_info.rs".to_owned(),
+        schema_file: None,
+        tokens: introspection::introspection(infos),
+    });
+    let modules = plan.own_modules().map(|module| File {
         name: format!("{}.rs", module.ident),
         schema_file: Some(module.file.clone()),
         tokens: self::module(module),
     });
-    std::iter::once(root).chain(modules).collect()
+    std::iter::once(root)
+        .chain(introspection)
+        .chain(modules)
+        .collect()
 }
 
 fn module(plan: &ModulePlan) -> TokenStream {
@@ -61,12 +74,21 @@ fn module(plan: &ModulePlan) -> TokenStream {
             use ::qapi_wire as wire;
         )
     });
+    let interface = interface();
     quote! {
         #wire
+
+        #[doc(hidden)]
+        pub const INTERFACE: u32 = #interface;
+
         #(#types)*
         #commands
         #events
     }
+}
+
+fn interface() -> Literal {
+    Literal::u32_unsuffixed(WIRE_INTERFACE)
 }
 
 /// `#[doc]` attributes, a blank in front of each line as in `///` comments.

@@ -3,7 +3,7 @@
 //! In: a `CheckedSchema` and `Options`. Out: a [`Plan`] that `emit/` only has
 //! to write down. It decides all, and quotes nothing but names and types.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenStream};
 
 use super::graph::TypeGraph;
 use super::paths::ModulePaths;
@@ -14,9 +14,11 @@ use crate::schema::{CheckedSchema, Common, Cond, Doc, Entity, Feature, ModuleId}
 
 mod clashes;
 mod commands;
+mod introspection;
 mod types;
 
 pub(crate) use commands::{Arguments, CommandPlan, EventPlan, Handler};
+pub(crate) use introspection::{EnumMemberPlan, InfoPlan, MemberPlan, MetaPlan};
 pub(crate) use types::{
     AlternatePlan, EnumPlan, FieldPlan, Head, StructPlan, UnionField, UnionPlan,
 };
@@ -25,13 +27,19 @@ pub(crate) use types::{
 pub(crate) struct Plan {
     /// The modules, in schema order, those without items left out.
     pub(crate) modules: Vec<ModulePlan>,
+    /// The schema as data; `None`: not wanted.
+    pub(crate) introspection: Option<Vec<InfoPlan>>,
 }
 
-/// One generated module: one schema file.
+/// One module: one schema file.
 pub(crate) struct ModulePlan {
     /// The schema file, as the schema names it.
     pub(crate) file: String,
     pub(crate) ident: Ident,
+    /// The module as the root sees it.
+    pub(crate) path: TokenStream,
+    /// Whether another crate has its code: then it is named, not generated.
+    pub(crate) external: bool,
     pub(crate) prelude: Prelude,
     pub(crate) types: Vec<TypePlan>,
     pub(crate) commands: Vec<CommandPlan>,
@@ -74,23 +82,50 @@ impl Plan {
         options: &Options,
         diagnostics: &mut Diagnostics,
     ) -> Self {
-        let paths = ModulePaths::new(schema);
+        let paths = ModulePaths::new(schema, options, diagnostics);
         let planner = Planner {
             schema,
             options,
-            graph: TypeGraph::new(schema, &options.open_enums),
+            graph: TypeGraph::new(schema, &options.open_enums, &paths),
             names: TypeNames::new(schema, &paths),
         };
         let modules: Vec<ModulePlan> = schema
             .modules()
             .filter_map(|(id, module)| {
-                let ident = paths.ident(id)?.clone();
-                Some(planner.module(id, &module.name, ident, diagnostics))
+                let mut plan = ModulePlan {
+                    file: module.name.clone(),
+                    ident: paths.ident(id)?.clone(),
+                    path: paths.from_root(id),
+                    external: paths.is_external(id),
+                    prelude: planner.names.prelude.clone(),
+                    types: Vec::new(),
+                    commands: Vec::new(),
+                    events: Vec::new(),
+                };
+                planner.fill(id, &mut plan);
+                Some(plan)
             })
             .filter(|module| !module.is_empty())
             .collect();
-        clashes::report_root(&modules, diagnostics);
-        Self { modules }
+        for module in modules.iter().filter(|module| !module.external) {
+            clashes::report(module, diagnostics);
+        }
+        let plan = Self {
+            modules,
+            introspection: options.introspection.then(|| planner.introspection()),
+        };
+        clashes::report_root(&plan, diagnostics);
+        plan
+    }
+
+    /// The modules to be generated.
+    pub(crate) fn own_modules(&self) -> impl Iterator<Item = &ModulePlan> {
+        self.modules.iter().filter(|module| !module.external)
+    }
+
+    /// The modules whose code another crate has.
+    pub(crate) fn external_modules(&self) -> impl Iterator<Item = &ModulePlan> {
+        self.modules.iter().filter(|module| module.external)
     }
 }
 
@@ -101,21 +136,8 @@ impl ModulePlan {
 }
 
 impl Planner<'_> {
-    fn module(
-        &self,
-        id: ModuleId,
-        file: &str,
-        ident: Ident,
-        diagnostics: &mut Diagnostics,
-    ) -> ModulePlan {
-        let mut plan = ModulePlan {
-            file: file.to_owned(),
-            ident,
-            prelude: self.names.prelude.clone(),
-            types: Vec::new(),
-            commands: Vec::new(),
-            events: Vec::new(),
-        };
+    /// Plans what a module defines.
+    fn fill(&self, id: ModuleId, plan: &mut ModulePlan) {
         for entity in &self.schema.module(id).entities {
             match *entity {
                 Entity::Type(ty) => plan.types.extend(self.ty(ty, id)),
@@ -123,8 +145,6 @@ impl Planner<'_> {
                 Entity::Event(event) => plan.events.extend(self.event(event, id)),
             }
         }
-        clashes::report(&plan, diagnostics);
-        plan
     }
 
     fn includes(&self, common: &Common) -> bool {

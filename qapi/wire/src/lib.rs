@@ -10,6 +10,7 @@
 //!   QEMU's order, with QEMU's member paths and error texts.
 //! - [`Error`] and [`ErrorClass`]: what a failed command answers.
 //! - [`command`]: the types of a command table, of requests and of events.
+//! - [`introspect`]: a schema as data, for `query-qmp-schema`.
 //! - [`serde`]: the bridge to serde's two traits.
 //!
 //! # Example
@@ -31,6 +32,7 @@ pub mod command;
 mod decode;
 mod encode;
 mod error;
+pub mod introspect;
 pub mod json;
 mod macros;
 mod scalar;
