@@ -5,7 +5,8 @@
 //!
 //! All names of `qapi-wire` are written as `wire::...`, an alias that every
 //! generated module begins with; those of the prelude as the plan spells them,
-//! because a schema may define an `Option` of its own; all others in full.
+//! because a schema may define an `Option` of its own, be it a type or a
+//! command; all others in full.
 
 mod alternates;
 mod commands;

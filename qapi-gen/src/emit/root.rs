@@ -198,7 +198,7 @@ fn own_dispatcher(plan: &Plan) -> TokenStream {
         #[allow(deprecated, reason = "what is deprecated is still served")]
         impl<T: #(#paths::Commands)+*> ::qapi_wire::command::CommandSet for OwnDispatcher<T> {
             fn commands(&self) -> Vec<&'static ::qapi_wire::command::CommandInfo> {
-                vec![#(#infos),*]
+                Vec::from([#(#infos),*])
             }
 
             fn command(&self, name: &str) -> Option<&'static ::qapi_wire::command::CommandInfo> {
