@@ -76,7 +76,7 @@ impl ModulePaths {
     }
 
     /// The path to a module from the root.
-    pub(super) fn from_root(&self, module: ModuleId) -> TokenStream {
+    pub(super) fn root_path(&self, module: ModuleId) -> TokenStream {
         match (self.external.get(&module), self.ident(module)) {
             (Some(path), _) => path.clone(),
             (None, ident) => quote!(#ident),

@@ -95,7 +95,7 @@ impl Plan {
                 let mut plan = ModulePlan {
                     file: module.name.clone(),
                     ident: paths.ident(id)?.clone(),
-                    path: paths.from_root(id),
+                    path: paths.root_path(id),
                     external: paths.is_external(id),
                     prelude: planner.names.prelude.clone(),
                     types: Vec::new(),
