@@ -108,6 +108,11 @@ impl Builder {
     /// Own types then use the other crate's, and what the root has of the
     /// whole schema, such as `Commands`, `Event` and `SCHEMA`, includes them.
     /// A server that implements only its own commands is an `OwnDispatcher`.
+    ///
+    /// An enumeration that the other crate was told to keep open has to be
+    /// named in [`open_enum`](Self::open_enum) here too, unless its own
+    /// replies and events carry it; the compiler says so if a union depends on
+    /// it.
     pub fn extern_module(mut self, module: impl Into<String>, path: impl Into<String>) -> Self {
         self.options
             .extern_modules

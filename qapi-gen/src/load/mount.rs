@@ -82,8 +82,8 @@ impl Loader for IncludeFolders<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check;
     use crate::load::MemoryLoader;
-    use crate::{Options, check, generate};
 
     /// Files as they lie on disk, and what is included from where.
     fn outcome(include: &str) -> crate::Outcome {
@@ -129,23 +129,5 @@ mod tests {
     fn what_only_looks_like_the_folder_is_read_where_it_is() {
         assert!(outcome("../depot/a.json").diagnostics.has_errors());
         assert!(outcome("dep/a.json").diagnostics.has_errors());
-    }
-
-    #[test]
-    fn a_module_of_another_crate_is_one_of_the_schema_and_has_a_path() {
-        let files = MemoryLoader::from_iter([("a.json", "{ 'event': 'STOP' }")]);
-        let report = |name: &str, path: &str| {
-            let mut options = Options::default();
-            options
-                .extern_modules
-                .insert(name.to_owned(), path.to_owned());
-            let generated = generate("a.json", &files, &options).into_files();
-            generated.map_or_else(|report| report.to_string(), |files| files[0].name.clone())
-        };
-        assert_eq!(report("a.json", "::a::b"), "mod.rs");
-        let unknown = "no module of the schema is called 'b.json'";
-        assert_eq!(report("b.json", "::a::b"), unknown);
-        let relative = "the path 'a::b' of module 'a.json' must begin with '::' or 'crate::'";
-        assert_eq!(report("a.json", "a::b"), relative);
     }
 }
