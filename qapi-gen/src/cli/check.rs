@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use qapi_gen::{CheckOptions, FsLoader, Rules, check_with};
+use qapi_gen::{CheckOptions, Rules, check_with};
 
+use super::folders::Folders;
 use super::report::Reporting;
 
 /// Checks schemas.
@@ -20,6 +21,9 @@ pub(super) struct Check {
     /// The version of QEMU whose rules the schemas have to follow.
     #[arg(long, value_enum, default_value_t = Version::V10_2)]
     rules: Version,
+
+    #[command(flatten)]
+    folders: Folders,
 
     #[command(flatten)]
     reporting: Reporting,
@@ -55,7 +59,7 @@ impl Check {
             ..CheckOptions::default()
         };
         for schema in &self.schemas {
-            let outcome = check_with(schema, &FsLoader, options);
+            let outcome = check_with(schema, &self.folders.loader(schema), options);
             if outcome.schema.is_none() {
                 status = ExitCode::FAILURE;
                 self.reporting

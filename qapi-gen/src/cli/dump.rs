@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use qapi_gen::dump;
 
+use super::folders::Folders;
 use super::print;
 use super::report::Reporting;
 
@@ -22,13 +23,16 @@ pub(super) struct Dump {
     schema: PathBuf,
 
     #[command(flatten)]
+    folders: Folders,
+
+    #[command(flatten)]
     reporting: Reporting,
 }
 
 impl Dump {
     /// Prints it, or reports all that is wrong.
     pub(super) fn run(self) -> ExitCode {
-        let Some(schema) = self.reporting.checked(&self.schema) else {
+        let Some(schema) = self.reporting.checked(&self.schema, &self.folders) else {
             return ExitCode::FAILURE;
         };
         print(&dump(&schema))

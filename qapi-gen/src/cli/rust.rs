@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use qapi_gen::{FsLoader, Generation, IncludeFolders, Options, generate, write_files};
+use qapi_gen::{Generation, Options, generate, write_files};
 
+use super::folders::{Folders, pair};
 use super::report::Reporting;
 
 /// Generates Rust for a schema.
@@ -52,21 +53,11 @@ pub(super) struct Rust {
     #[arg(long = "extern-module", value_name = "NAME=PATH", value_parser = pair)]
     extern_modules: Vec<(String, String)>,
 
-    /// Let the schema include files of a folder elsewhere, as if it were one
-    /// called NAME beside the main file; may be repeated
-    #[arg(long = "include-folder", value_name = "NAME=DIR", value_parser = pair)]
-    include_folders: Vec<(String, String)>,
+    #[command(flatten)]
+    folders: Folders,
 
     #[command(flatten)]
     reporting: Reporting,
-}
-
-/// An argument of two parts.
-fn pair(argument: &str) -> Result<(String, String), String> {
-    match argument.split_once('=') {
-        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-        None => Err("a name and what it stands for, with '=' between them".to_owned()),
-    }
 }
 
 impl Rust {
@@ -80,7 +71,7 @@ impl Rust {
             introspection: !self.no_introspection,
             extern_modules: self.extern_modules.into_iter().collect(),
         };
-        let loader = IncludeFolders::new(&FsLoader, &self.schema, self.include_folders);
+        let loader = self.folders.loader(&self.schema);
         let Generation {
             sources,
             diagnostics,
