@@ -1,9 +1,18 @@
-//! Compiles the schema, so that editing it and building is all it takes.
+//! Compiles the schema, so that editing it and building is all it takes, and
+//! tells dependents where it is, so that theirs can include it.
+
+use std::env;
+use std::path::Path;
 
 fn main() {
     qapi_gen::Builder::new("schema/qapi-schema.json")
         .open_enum("StatsProvider")
+        .direct_reply("query-qmp-schema")
         .direct_reply("query-stats")
         .direct_reply("query-stats-schemas")
         .compile();
+    if let Some(package) = env::var_os("CARGO_MANIFEST_DIR") {
+        let schema = Path::new(&package).join("schema");
+        println!("cargo::metadata=schema={}", schema.display());
+    }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 use crate::generation::Generation;
-use crate::load::FsLoader;
+use crate::load::{FsLoader, IncludeFolders};
 use crate::output::{GeneratedFile, HEADING};
 use crate::rules::Rules;
 use crate::rust::Options;
@@ -32,6 +32,7 @@ use crate::rust::Options;
 pub struct Builder {
     schema: PathBuf,
     options: Options,
+    include_folders: Vec<(String, PathBuf)>,
     out_dir: Option<PathBuf>,
 }
 
@@ -42,6 +43,7 @@ impl Builder {
         Self {
             schema: schema.into(),
             options: Options::default(),
+            include_folders: Vec::new(),
             out_dir: None,
         }
     }
@@ -78,6 +80,53 @@ impl Builder {
         self
     }
 
+    /// Whether the root has a static `SCHEMA` that holds the schema as data,
+    /// to answer `query-qmp-schema` from; by default it has.
+    pub fn introspection(mut self, introspection: bool) -> Self {
+        self.options.introspection = introspection;
+        self
+    }
+
+    /// Lets the schema include files of a folder elsewhere, as if it were one
+    /// called `name` beside the main file.
+    ///
+    /// A package that ships a schema tells its dependents the folder by way of
+    /// cargo's key [`links`](https://doc.rust-lang.org/cargo/reference/build-scripts.html#the-links-manifest-key);
+    /// `qapi-stats` does:
+    ///
+    /// ```no_run
+    /// let schema = std::env::var("DEP_QAPI_STATS_SCHEMA").unwrap();
+    /// qapi_gen::Builder::new("schema/vmm.json")
+    ///     .include_folder("qapi-stats", schema)
+    ///     .extern_module("qapi-stats/stats.json", "::qapi::stats")
+    ///     .compile();
+    /// ```
+    ///
+    /// and `vmm.json` says `{ 'include': 'qapi-stats/stats.json' }`.
+    pub fn include_folder(mut self, name: impl Into<String>, folder: impl Into<PathBuf>) -> Self {
+        self.include_folders.push((name.into(), folder.into()));
+        self
+    }
+
+    /// Takes a module of the schema from another crate instead of generating
+    /// it: `module` is the schema file's path relative to the main file's
+    /// folder, `path` that of the Rust module, from `::` or `crate::` on.
+    ///
+    /// Own types then use the other crate's, and what the root has of the
+    /// whole schema, such as `Commands`, `Event` and `SCHEMA`, includes them.
+    /// A server that implements only its own commands is an `OwnDispatcher`.
+    ///
+    /// An enumeration that the other crate was told to keep open has to be
+    /// named in [`open_enum`](Self::open_enum) here too, unless its own
+    /// replies and events carry it; the compiler says so if a union depends on
+    /// it.
+    pub fn extern_module(mut self, module: impl Into<String>, path: impl Into<String>) -> Self {
+        self.options
+            .extern_modules
+            .insert(module.into(), path.into());
+        self
+    }
+
     /// Writes into this folder; by default into `$OUT_DIR/qapi`.
     pub fn out_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.out_dir = Some(folder.into());
@@ -105,7 +154,8 @@ impl Builder {
             (None, Some(folder)) => Path::new(&folder).join("qapi"),
             (None, None) => return Err("OUT_DIR is not set: is this a build script?".to_owned()),
         };
-        let generation = crate::generate(&self.schema, &FsLoader, &self.options);
+        let loader = IncludeFolders::new(&FsLoader, &self.schema, self.include_folders);
+        let generation = crate::generate(&self.schema, &loader, &self.options);
         for file in &generation.files_read {
             println!("cargo::rerun-if-changed={}", file.display());
         }

@@ -1,8 +1,9 @@
 //! What a QMP server tells of its schema: the reply to `query-qmp-schema`.
 //!
-//! In: a checked schema, choices. Out: the array of `SchemaInfo` as JSON text,
-//! its elements in the order and with the numbers that QEMU's generator gives
-//! them. It knows no Rust, and nothing of how a schema is written.
+//! In: a checked schema, choices. Out: the array of `SchemaInfo`, as JSON text
+//! or as the table that the Rust back end writes down, its elements in the
+//! order and with the numbers that QEMU's generator gives them. It knows no
+//! Rust, and nothing of how a schema is written.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,10 @@ use crate::schema::{CheckedSchema, Cond};
 
 mod info;
 mod json;
+mod table;
 mod used;
+
+pub(crate) use table::{Info, Meta, Typed, table};
 
 /// How a schema is to be introspected.
 ///
@@ -43,7 +47,7 @@ impl Introspection {
     /// The array as JSON text, ASCII only, each element on a line of its own.
     #[must_use]
     pub fn json(&self, schema: &CheckedSchema) -> String {
-        info::write(schema, self)
+        info::write(&table(schema, self.unmask), self)
     }
 
     /// Whether something under this condition is told of.

@@ -38,7 +38,7 @@ pub use builder::{Builder, write_files};
 pub use dump::dump;
 pub use generation::{Generation, Report, generate};
 pub use introspect::Introspection;
-pub use load::{FolderLoader, FsLoader, Loader, MemoryLoader};
+pub use load::{FolderLoader, FsLoader, IncludeFolders, Loader, MemoryLoader};
 pub use output::GeneratedFile;
 pub use rules::{CheckOptions, Rules, Style};
 pub use rust::Options;

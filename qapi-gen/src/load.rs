@@ -16,10 +16,12 @@ use crate::source::{Source, Sources, Span};
 use crate::syntax::{DocBlock, Next, Object, Parser, Value, ValueKind};
 
 mod loader;
+mod mount;
 mod path;
 mod pragma;
 
 pub use loader::{FolderLoader, FsLoader, Loader, MemoryLoader};
+pub use mount::IncludeFolders;
 pub(crate) use pragma::Pragmas;
 
 /// How many bytes a schema may have, all files together; more is no schema
@@ -172,7 +174,7 @@ impl<'s> Load<'s, '_> {
             return Err("too many files".to_owned());
         }
         let bytes = self.loader.read(path, self.bytes_left).map_err(reason)?;
-        self.files_read.push(PathBuf::from(path));
+        self.files_read.push(self.loader.location(path));
         self.bytes_left = self.bytes_left.saturating_sub(bytes.len());
         let (text, whole) = match String::from_utf8(bytes) {
             Ok(text) => (text, true),

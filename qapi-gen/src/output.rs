@@ -2,7 +2,7 @@
 //!
 //! In: token streams. Out: the text of each file, formatted.
 
-use crate::emit::File;
+use crate::emit::{File, Item};
 use crate::rust::text::Texts;
 
 /// What every generated file begins with.
@@ -24,7 +24,14 @@ pub(crate) fn print(file: File<'_>, texts: &Texts) -> GeneratedFile {
         None => "a QAPI schema".to_owned(),
     };
     let mut text = format!("{HEADING} {source}. Do not edit.\n");
-    for tokens in file.items {
+    for item in file.items {
+        let tokens = match item {
+            Item::Tokens(tokens) => tokens,
+            Item::Text(item) => {
+                text.extend(["\n", &item]);
+                continue;
+            }
+        };
         let tree: syn::File = match syn::parse2(tokens.clone()) {
             Ok(tree) => tree,
             Err(error) => {

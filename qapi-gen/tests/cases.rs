@@ -105,6 +105,30 @@ fn many_bases(up: bool) -> MemoryLoader {
     MemoryLoader::from_iter([("a.json", schema)])
 }
 
+/// What is wrong with taking modules from other crates: one that the schema
+/// has not, and one from a path that is not the same everywhere.
+fn extern_modules() -> Vec<Diagnostic> {
+    let files = MemoryLoader::from_iter([("a.json", "{ 'event': 'STOP' }")]);
+    let mut options = Options::default();
+    for (module, path) in [("a.json", "super::a"), ("b.json", "::b")] {
+        let (module, path) = (module.to_owned(), path.to_owned());
+        options.extern_modules.insert(module, path);
+    }
+    let generation = generate("a.json", &files, &options);
+    assert!(generation.files.is_none());
+    generation.diagnostics.errors().cloned().collect()
+}
+
+#[test]
+fn modules_of_other_crates_are_checked() {
+    let messages: Vec<_> = extern_modules().iter().map(Diagnostic::message).collect();
+    let expected = [
+        "the path 'super::a' of module 'a.json' must begin with '::' or 'crate::'",
+        "no module of the schema is called 'b.json'",
+    ];
+    assert_eq!(messages, expected);
+}
+
 #[test]
 fn every_kind_of_problem_has_a_case() {
     let mut missing: BTreeSet<&str> = Problem::KINDS.iter().copied().collect();
@@ -117,6 +141,7 @@ fn every_kind_of_problem_has_a_case() {
         found(report(&format!("{case}.json"), &FolderLoader::new(folder())).1);
     }
     found(report("a.json", &many_bases(true)).1);
+    found(extern_modules());
     assert!(missing.is_empty(), "no case triggers {missing:?}");
 }
 

@@ -12,9 +12,10 @@ use qapi::misc::NameInfo;
 use qapi::misc::commands::HumanMonitorCommand;
 use qapi::stats::StatsFilter;
 use qapi::stats::commands::QueryStatsSchemas;
-use qapi::wire::command::{Call, CommandSet};
+use qapi::wire::command::{Call, CommandInfo as Info, CommandSet};
 use qapi::wire::compat::Policy;
-use qapi::wire::{Context, Error, Writer};
+use qapi::wire::introspect::{self, Introspection, SchemaInfo};
+use qapi::wire::{Context, Encode, Error, Writer};
 
 use crate::host::Host;
 use crate::provider::ProviderError;
@@ -30,6 +31,14 @@ pub struct Monitor {
     registry: Arc<Registry>,
     host: Arc<dyn Host>,
     policy: Policy,
+    extension: Option<Extension>,
+}
+
+/// What a VMM adds to the monitor's commands.
+#[derive(Clone)]
+struct Extension {
+    schema: &'static [SchemaInfo],
+    commands: Arc<dyn CommandSet + Send + Sync>,
 }
 
 impl std::fmt::Debug for Monitor {
@@ -47,6 +56,7 @@ impl Monitor {
             registry,
             host,
             policy: Policy::ACCEPT,
+            extension: None,
         }
     }
 
@@ -57,6 +67,24 @@ impl Monitor {
     pub fn with_policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
+    }
+
+    /// The same monitor with commands of the VMM's own, in the same sessions.
+    ///
+    /// `schema` is the `SCHEMA` of a schema that includes ours: it is what
+    /// `query-qmp-schema` tells, and of this monitor's commands those that it
+    /// lists are served. `commands` are the VMM's, for example the
+    /// `OwnDispatcher` that was generated; where both have a command of the
+    /// same name, theirs is executed. They may be called from any thread, and
+    /// from several at once.
+    #[must_use]
+    pub fn extended(
+        self,
+        schema: &'static [SchemaInfo],
+        commands: Arc<dyn CommandSet + Send + Sync>,
+    ) -> Self {
+        let extension = Some(Extension { schema, commands });
+        Self { extension, ..self }
     }
 
     /// The registry.
@@ -81,25 +109,49 @@ impl Monitor {
 }
 
 impl CommandSet for Monitor {
-    fn commands(&self) -> Vec<&'static qapi::wire::command::CommandInfo> {
-        qapi::COMMANDS
-            .iter()
-            .copied()
-            .filter(|info| is_built_in(info))
-            .collect()
+    fn commands(&self) -> Vec<&'static Info> {
+        let built_in = qapi::COMMANDS.iter().copied();
+        match &self.extension {
+            None => built_in.filter(|info| is_built_in(info)).collect(),
+            Some(extension) => built_in
+                .filter(|info| is_built_in(info) && extension.leaves(info))
+                .chain(extension.commands.commands())
+                .collect(),
+        }
     }
 
-    fn command(&self, name: &str) -> Option<&'static qapi::wire::command::CommandInfo> {
-        qapi::command(name).filter(|info| is_built_in(info))
+    fn command(&self, name: &str) -> Option<&'static Info> {
+        let built_in = || qapi::command(name).filter(|info| is_built_in(info));
+        match &self.extension {
+            None => built_in(),
+            Some(extension) => extension
+                .commands
+                .command(name)
+                .or_else(|| built_in().filter(|info| extension.leaves(info))),
+        }
     }
 
     fn execute(&self, call: Call<'_>, reply: &mut Writer<'_>) -> Result<(), Error> {
-        qapi::execute(self, call, reply)
+        match &self.extension {
+            Some(extension) if extension.commands.command(call.name).is_some() => {
+                extension.commands.execute(call, reply)
+            }
+            _ => qapi::execute(self, call, reply),
+        }
+    }
+}
+
+impl Extension {
+    /// Whether a built-in command is one of the VMM's schema, and left to the
+    /// monitor.
+    fn leaves(&self, built_in: &Info) -> bool {
+        self.commands.command(built_in.name).is_none()
+            && introspect::find(self.schema, built_in.name).is_some()
     }
 }
 
 /// Whether the features that this library was built with include the command.
-fn is_built_in(info: &qapi::wire::command::CommandInfo) -> bool {
+fn is_built_in(info: &Info) -> bool {
     cfg!(feature = "hmp") || info.name != "human-monitor-command"
 }
 
@@ -143,7 +195,7 @@ impl qapi::control::Commands for Monitor {
     }
 
     fn query_commands(&self) -> Result<Vec<CommandInfo>, Error> {
-        let info = |info: &qapi::wire::command::CommandInfo| CommandInfo {
+        let info = |info: &Info| CommandInfo {
             name: info.name.to_owned(),
         };
         Ok(self.commands().into_iter().map(info).collect())
@@ -151,6 +203,20 @@ impl qapi::control::Commands for Monitor {
 
     fn quit(&self) -> Result<(), Error> {
         self.host.quit()
+    }
+}
+
+impl qapi::introspect::Commands for Monitor {
+    fn query_qmp_schema(&self, reply: &mut Writer<'_>) -> Result<(), Error> {
+        let schema = match &self.extension {
+            Some(extension) => extension.schema,
+            None => qapi::SCHEMA,
+        };
+        Introspection::new(schema)
+            .with_open_values(self.registry.as_ref())
+            .served_by(self)
+            .encode(reply);
+        Ok(())
     }
 }
 

@@ -8,11 +8,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use qapi::stats::{Stats, StatsFilter, StatsProvider, StatsResult, StatsSchema, StatsSchemaValue};
 use qapi::stats::{StatsTarget, StatsValue};
-use qapi::wire::OpenValues;
 
 use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
 use crate::query::Selection;
 use crate::sink::{ResultsSink, SchemasSink, TypedResults, TypedSchemas};
+
+mod open;
 
 /// The providers of a program, in the order in which they were registered.
 ///
@@ -239,19 +240,6 @@ impl Registry {
 impl Registered {
     fn get(&self, index: usize) -> Option<(&StatsProvider, &dyn Provider)> {
         Some((self.names.get(index)?, self.providers.get(index)?.as_ref()))
-    }
-}
-
-/// A registered name is a value of `StatsProvider` although the schema does
-/// not list it.
-impl OpenValues for Registry {
-    fn is_registered(&self, enum_name: &str, value: &str) -> bool {
-        enum_name == "StatsProvider"
-            && self
-                .snapshot()
-                .names
-                .iter()
-                .any(|name| name.name() == value)
     }
 }
 

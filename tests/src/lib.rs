@@ -21,6 +21,21 @@ pub mod qemu_7_2 {
     include!(concat!(env!("OUT_DIR"), "/qemu-7-2/mod.rs"));
 }
 
+/// A schema whose types, commands and events share names.
+pub mod same_names {
+    include!(concat!(env!("OUT_DIR"), "/same-names/mod.rs"));
+}
+
+/// A VMM's schema that includes the statistics, whose code is in `qapi`.
+pub mod vmm {
+    include!(concat!(env!("OUT_DIR"), "/vmm/mod.rs"));
+}
+
+/// A schema that takes every shape from the module above.
+pub mod borrowed {
+    include!(concat!(env!("OUT_DIR"), "/extern/mod.rs"));
+}
+
 /// The README, whose example has to compile.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

@@ -9,10 +9,16 @@
 
 use std::fmt::Debug;
 
-use qapi_wire::command::{Call, CommandSet, Event as _, Request};
+use qapi_gen::{FsLoader, IncludeFolders, Introspection, Loader, check};
+use qapi_wire::command::{Call, CommandSet, Event as EventData, Request};
+use qapi_wire::introspect::SchemaInfo;
 use qapi_wire::{Context, Decode, Dict, Encode, Value, Writer, from_json, to_json};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use stats_runtime::NoHost;
+use stats_runtime::host::Host as _;
+use stats_runtime::qmp::{Session, Timestamp};
+use tests::borrowed::{self, qapi_schema as own};
 use tests::every_shape::every_shape::commands::{Echo, Paint, Pick, UnboxedBase};
 use tests::every_shape::every_shape::{
     self as shapes, Anything, Base, Circle, Color, ColorOrNumber, Derived, Empty, Figure,
@@ -443,4 +449,149 @@ fn the_first_proposal_works() {
         refused::<first::StatsValue>("true"),
         "Invalid parameter type for 'null', expected: StatsValue"
     );
+}
+
+/// A session with the server after its negotiation, with out-of-band
+/// execution.
+fn session(commands: &dyn CommandSet) -> Session {
+    let mut session = Session::new(&NoHost.version(), Default::default());
+    session.receive(b"{'execute': 'qmp_capabilities', 'arguments': {'enable': ['oob']}}");
+    session.run(commands, &Context::strict());
+    session.sent(session.output().len());
+    session
+}
+
+fn output(session: &mut Session) -> String {
+    let text = String::from_utf8(session.output().to_vec()).unwrap();
+    session.sent(text.len());
+    text
+}
+
+#[test]
+fn a_command_without_a_response_answers_only_errors() {
+    let server = Dispatcher(Server);
+    let mut session = session(&server);
+    session.receive(
+        b"{'execute': 'no-answer'} {'execute': 'no-answer', 'arguments': {'x': 1}, 'id': 1}",
+    );
+    session.run(&server, &Context::strict());
+    assert_eq!(
+        output(&mut session),
+        "{\"id\": 1, \"error\": {\"class\": \"GenericError\", \"desc\": \"Parameter 'x' is \
+         unexpected\"}}\r\n"
+    );
+}
+
+/// `paint` may overtake, the others may not.
+#[test]
+fn a_command_is_executed_out_of_band_if_it_may() {
+    let server = Dispatcher(Server);
+    let mut session = session(&server);
+    session.receive(b"{'execute': 'now', 'id': 1} {'exec-oob': 'now', 'id': 2}");
+    session.receive(b"{'exec-oob': 'paint', 'id': 3, 'arguments': {'what':");
+    session.receive(b" {'id': 1, 'kind': 'nothing'}, 'with': 3}}");
+    let now = session.next(&server).unwrap();
+    let paint = session.next(&server).unwrap();
+    assert_eq!((now.oob, paint.oob), (false, true));
+    for command in [paint, now] {
+        let call = Call {
+            name: command.info.name,
+            arguments: command.arguments,
+            context: &Context::strict(),
+        };
+        session.finish(command.ticket, |reply| server.execute(call, reply));
+    }
+    assert_eq!(
+        output(&mut session),
+        "{\"id\": 2, \"error\": {\"class\": \"GenericError\", \"desc\": \"The command now does \
+         not support OOB\"}}\r\n\
+         {\"return\": {\"color\": \"red\", \"id\": 1, \"kind\": \"nothing\"}, \"id\": 3}\r\n\
+         {\"return\": -1, \"id\": 1}\r\n"
+    );
+}
+
+/// What a client gets of an event, without its timestamp.
+fn emitted<E: EventData>(event: &E) -> String {
+    let mut session = session(&Dispatcher(Server));
+    let at = Timestamp {
+        seconds: 1,
+        microseconds: 2,
+    };
+    session.emit(event, at);
+    let line = output(&mut session);
+    let start = "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, ";
+    line.strip_prefix(start).unwrap().trim_end().to_owned()
+}
+
+#[test]
+fn events_are_emitted_with_data_boxed_or_without() {
+    assert_eq!(emitted(&events::Stop {}), r#""event": "STOP"}"#);
+    let painted = events::Painted {
+        color: Color::Red,
+        by: None,
+    };
+    assert_eq!(
+        emitted(&painted),
+        r#""event": "PAINTED", "data": {"color": "red"}}"#
+    );
+    let figure = events::Figure(figure(1, FigureBranch::Nothing));
+    assert_eq!(
+        emitted(&figure),
+        r#""event": "FIGURE", "data": {"id": 1, "kind": "nothing"}}"#
+    );
+}
+
+impl own::Commands for Server {
+    fn exhibit(&self, gallery: own::Gallery) -> qapi_wire::Result<own::Brush> {
+        assert_eq!(gallery.figures, [figure(1, FigureBranch::Nothing)]);
+        Ok(own::Brush {
+            color: own::BrushBranch::Unknown(Ping::default()),
+            numbers: Vec::new(),
+        })
+    }
+
+    fn shape(&self) -> qapi_wire::Result<Vec<Figure>> {
+        Ok(vec![figure(2, FigureBranch::Nothing)])
+    }
+}
+
+/// The module of every shape, generated elsewhere, and the schema's own are
+/// one interface: types, commands, events.
+#[test]
+fn a_module_from_elsewhere_is_part_of_the_whole() {
+    let server = borrowed::Dispatcher(Server);
+    let mut session = session(&server);
+    session.receive(b"{'execute': 'shape'} {'execute': 'now'} {'execute': 'exhibit', ");
+    session.receive(b"'arguments': {'figures': [{'id': 1, 'kind': 'nothing'}], 'any': null}}");
+    session.run(&server, &Context::strict());
+    assert_eq!(
+        output(&mut session),
+        "{\"return\": [{\"id\": 2, \"kind\": \"nothing\"}]}\r\n{\"return\": -1}\r\n\
+         {\"return\": {\"color\": \"unknown\", \"numbers\": []}}\r\n"
+    );
+    assert_eq!(borrowed::COMMANDS.len(), schema::COMMANDS.len() + 2);
+    assert_eq!(borrowed::OwnDispatcher(Server).commands().len(), 2);
+    let context = Context::tolerant();
+    let stop = borrowed::Event::decode("STOP", Dict::new(), &context);
+    assert_eq!(stop.unwrap(), borrowed::Event::Stop(events::Stop {}));
+    let closed = borrowed::Event::decode("CLOSED", Dict::new(), &context);
+    let data = own::events::Closed { subject: None };
+    assert_eq!(closed.unwrap(), borrowed::Event::Closed(data));
+}
+
+/// The table is what `qapi-gen introspect` prints, to the byte but for blanks.
+#[test]
+fn the_schema_is_there_as_data() {
+    let check = |file: &str, loader: &dyn Loader, table: &[SchemaInfo]| {
+        let text = Introspection::default().json(&check(file, loader).schema.unwrap());
+        let expected = qapi_wire::json::parse(text.as_bytes()).unwrap();
+        let told = table.iter().map(to_json).collect::<Vec<_>>().join(", ");
+        assert_eq!(format!("[{told}]"), to_json(&expected), "{file}");
+    };
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/cases");
+    let shapes = format!("{folder}/rust/every-shape.json");
+    check(&shapes, &FsLoader, schema::SCHEMA);
+    let main = format!("{folder}/extern/qapi-schema.json");
+    let loader = IncludeFolders::new(&FsLoader, &main, [("shapes", format!("{folder}/rust"))]);
+    check(&main, &loader, borrowed::SCHEMA);
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use qapi_gen::{FsLoader, Options, generate};
+use qapi_gen::{FsLoader, IncludeFolders, Options, generate};
 use similar::TextDiff;
 
 fn workspace() -> PathBuf {
@@ -23,7 +23,7 @@ fn workspace() -> PathBuf {
 fn shipped_options() -> Options {
     let mut options = Options::default();
     options.open_enums.insert("StatsProvider".to_owned());
-    for command in ["query-stats", "query-stats-schemas"] {
+    for command in ["query-qmp-schema", "query-stats", "query-stats-schemas"] {
         options.direct_replies.insert(command.to_owned());
     }
     options
@@ -31,7 +31,11 @@ fn shipped_options() -> Options {
 
 fn check(schema: &str, options: &Options, golden: &str) {
     let folder = workspace().join("tests/golden").join(golden);
-    let generation = generate(workspace().join(schema), &FsLoader, options);
+    let schema = workspace().join(schema);
+    // Only the VMM's schema includes it.
+    let ours = [("qapi-stats", workspace().join("qapi/schema"))];
+    let loader = IncludeFolders::new(&FsLoader, &schema, ours);
+    let generation = generate(&schema, &loader, options);
     let files = generation
         .into_files()
         .unwrap_or_else(|report| panic!("{report}"));
@@ -76,6 +80,20 @@ fn every_shape() {
         &Options::default(),
         "every-shape",
     );
+}
+
+/// A schema that includes the shipped one and takes its code from `qapi`.
+#[test]
+fn a_vmm_with_our_statistics() {
+    let mut options = Options::default();
+    for module in ["control", "introspect", "stats"] {
+        let (file, path) = (
+            format!("qapi-stats/{module}.json"),
+            format!("::qapi::{module}"),
+        );
+        options.extern_modules.insert(file, path);
+    }
+    check("tests/cases/vmm/qapi-schema.json", &options, "vmm");
 }
 
 #[test]

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use qapi_gen::{CheckOptions, FsLoader, check_with};
+use qapi_gen::{CheckOptions, check_with};
 
+use super::folders::Folders;
 use super::report::Reporting;
 use super::version::Version;
 
@@ -22,6 +23,9 @@ pub(super) struct Check {
     version: Version,
 
     #[command(flatten)]
+    folders: Folders,
+
+    #[command(flatten)]
     reporting: Reporting,
 }
 
@@ -34,7 +38,7 @@ impl Check {
             ..CheckOptions::default()
         };
         for schema in &self.schemas {
-            let outcome = check_with(schema, &FsLoader, options);
+            let outcome = check_with(schema, &self.folders.loader(schema), options);
             if outcome.schema.is_none() {
                 status = ExitCode::FAILURE;
                 self.reporting

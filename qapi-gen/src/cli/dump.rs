@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use qapi_gen::dump;
 
+use super::folders::Folders;
 use super::print;
 use super::report::Reporting;
 use super::version::Version;
@@ -23,6 +24,9 @@ pub(super) struct Dump {
     schema: PathBuf,
 
     #[command(flatten)]
+    folders: Folders,
+
+    #[command(flatten)]
     version: Version,
 
     #[command(flatten)]
@@ -32,7 +36,10 @@ pub(super) struct Dump {
 impl Dump {
     /// Prints it, or reports all that is wrong.
     pub(super) fn run(self) -> ExitCode {
-        let Some(schema) = self.reporting.checked(&self.schema, self.version.rules()) else {
+        let checked = self
+            .reporting
+            .checked(&self.schema, &self.folders, self.version.rules());
+        let Some(schema) = checked else {
             return ExitCode::FAILURE;
         };
         print(&dump(&schema))

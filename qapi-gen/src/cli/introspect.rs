@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::Args;
 use qapi_gen::Introspection;
 
+use super::folders::Folders;
 use super::print;
 use super::report::Reporting;
 use super::version::Version;
@@ -34,6 +35,9 @@ pub(super) struct Introspect {
     /// conditional is included.
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = Setting::parse)]
     config: Vec<Setting>,
+
+    #[command(flatten)]
+    folders: Folders,
 
     #[command(flatten)]
     version: Version,
@@ -72,7 +76,10 @@ impl Setting {
 impl Introspect {
     /// Prints it, or reports all that is wrong.
     pub(super) fn run(self) -> ExitCode {
-        let Some(schema) = self.reporting.checked(&self.schema, self.version.rules()) else {
+        let checked = self
+            .reporting
+            .checked(&self.schema, &self.folders, self.version.rules());
+        let Some(schema) = checked else {
             return ExitCode::FAILURE;
         };
         let introspection = Introspection {

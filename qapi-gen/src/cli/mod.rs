@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 mod check;
 mod dump;
+mod folders;
 mod human;
 mod introspect;
 mod json;

@@ -11,8 +11,9 @@ use clap::{Args, ValueEnum};
 use qapi_gen::diag::Diagnostics;
 use qapi_gen::schema::CheckedSchema;
 use qapi_gen::source::Sources;
-use qapi_gen::{CheckOptions, FsLoader, Rules, Style, check_with};
+use qapi_gen::{CheckOptions, Rules, Style, check_with};
 
+use super::folders::Folders;
 use super::{human, json};
 
 /// The options that say how diagnostics are shown.
@@ -42,12 +43,17 @@ enum Format {
 impl Reporting {
     /// Checks a schema and shows what is wrong. The style of its documentation
     /// is no hindrance: about that there are warnings.
-    pub(super) fn checked(self, schema: &Path, rules: Rules) -> Option<CheckedSchema> {
+    pub(super) fn checked(
+        self,
+        schema: &Path,
+        folders: &Folders,
+        rules: Rules,
+    ) -> Option<CheckedSchema> {
         let options = CheckOptions {
             rules,
             style: Style::Warn,
         };
-        let outcome = check_with(schema, &FsLoader, options);
+        let outcome = check_with(schema, &folders.loader(schema), options);
         self.report(&outcome.sources, &outcome.diagnostics);
         outcome.schema
     }

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use qapi_gen::{FsLoader, Generation, Options, generate, write_files};
+use qapi_gen::{Generation, Options, generate, write_files};
 
+use super::folders::{Folders, pair};
 use super::report::Reporting;
 use super::version::Version;
 
@@ -42,6 +43,20 @@ pub(super) struct Rust {
     #[arg(long, value_name = "SYMBOL,...", value_delimiter = ',')]
     config: Option<Vec<String>>,
 
+    /// Leave out the static that holds the schema as data
+    #[arg(long)]
+    no_introspection: bool,
+
+    /// Take a module of the schema from another crate; may be repeated
+    ///
+    /// NAME is that of the schema file, PATH that of the Rust module, for
+    /// example `stats.json=::qapi::stats`.
+    #[arg(long = "extern-module", value_name = "NAME=PATH", value_parser = pair)]
+    extern_modules: Vec<(String, String)>,
+
+    #[command(flatten)]
+    folders: Folders,
+
     #[command(flatten)]
     version: Version,
 
@@ -58,13 +73,16 @@ impl Rust {
             open_enums: self.open_enums.into_iter().collect(),
             direct_replies: self.direct_replies.into_iter().collect(),
             config: self.config.map(|symbols| symbols.into_iter().collect()),
+            introspection: !self.no_introspection,
+            extern_modules: self.extern_modules.into_iter().collect(),
         };
+        let loader = self.folders.loader(&self.schema);
         let Generation {
             sources,
             diagnostics,
             files,
             ..
-        } = generate(&self.schema, &FsLoader, &options);
+        } = generate(&self.schema, &loader, &options);
         self.reporting.report(&sources, &diagnostics);
         let Some(files) = files else {
             return ExitCode::FAILURE;

@@ -278,6 +278,14 @@ problems! {
             other: String,
             ident: String,
         },
+        /// Another crate is said to have a module that the schema has not.
+        ExternModuleUnknown(String),
+        /// A module of another crate is said to be at what is no path, or not
+        /// the same path everywhere.
+        ExternPath {
+            module: String,
+            path: String,
+        },
     }
 }
 

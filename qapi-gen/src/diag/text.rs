@@ -251,6 +251,13 @@ fn interfaces(problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         P::RustNameClash { name, other, ident } => {
             write!(f, "'{name}' and '{other}' both become '{ident}' in Rust")
         }
+        P::ExternModuleUnknown(name) => {
+            write!(f, "no module of the schema is called '{name}'")
+        }
+        P::ExternPath { module, path } => write!(
+            f,
+            "the path '{path}' of module '{module}' must begin with '::' or 'crate::'"
+        ),
         // Every stage's problems have been taken by now.
         _ => Ok(()),
     }

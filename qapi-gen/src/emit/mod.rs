@@ -5,18 +5,20 @@
 //!
 //! All names of `qapi-wire` are written as `wire::...`, an alias that every
 //! generated module begins with; those of the prelude as the plan spells them,
-//! because a schema may define an `Option` of its own; all others in full.
+//! because a schema may define an `Option` of its own, be it a type or a
+//! command; all others in full.
 
 mod alternates;
 mod commands;
 mod enums;
 mod events;
 mod features;
+mod introspection;
 mod root;
 mod structs;
 mod unions;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
 use self::features::deprecated;
@@ -31,22 +33,39 @@ pub(crate) struct File<'p> {
     pub(crate) schema_file: Option<&'p str>,
     /// What it holds, a few items at a time. They are written down when they
     /// are asked for: a file's tokens need many times the room of its text.
-    pub(crate) items: Box<dyn Iterator<Item = TokenStream> + 'p>,
+    pub(crate) items: Box<dyn Iterator<Item = Item> + 'p>,
 }
 
-/// Writes down every file of a plan: one for each module, and `mod.rs`.
+/// A part of a file.
+pub(crate) enum Item {
+    /// Items to be laid out.
+    Tokens(TokenStream),
+    /// Items that are laid out already.
+    Text(String),
+}
+
+/// The interface of `qapi-wire` that the emitted code is written for.
+const WIRE_INTERFACE: u32 = 1;
+
+/// Writes down every file of a plan: `mod.rs`, the schema as data, and one for
+/// each module.
 pub(crate) fn files(plan: &Plan) -> impl Iterator<Item = File<'_>> {
     let root = File {
         name: "mod.rs".to_owned(),
         schema_file: None,
-        items: Box::new(root::root(plan)),
+        items: Box::new(root::root(plan).map(Item::Tokens)),
     };
-    let modules = plan.modules.iter().map(|module| File {
+    let introspection = plan.introspection.iter().map(|infos| File {
+        name: "schema_info.rs".to_owned(),
+        schema_file: None,
+        items: Box::new(introspection::introspection(infos)),
+    });
+    let modules = plan.own_modules().map(|module| File {
         name: format!("{}.rs", module.ident),
         schema_file: Some(&module.file),
-        items: Box::new(self::module(module, &plan.texts)),
+        items: Box::new(self::module(module, &plan.texts).map(Item::Tokens)),
     });
-    std::iter::once(root).chain(modules)
+    std::iter::once(root).chain(introspection).chain(modules)
 }
 
 fn module<'p>(plan: &'p ModulePlan, texts: &'p Texts) -> impl Iterator<Item = TokenStream> + 'p {
@@ -64,9 +83,22 @@ fn module<'p>(plan: &'p ModulePlan, texts: &'p Texts) -> impl Iterator<Item = To
         TypePlan::Union(plan) => unions::union(plan, std),
         TypePlan::Alternate(plan) => alternates::alternate(plan),
     });
+    let interface = interface();
+    let interface = quote! {
+        #[doc(hidden)]
+        pub const INTERFACE: u32 = #interface;
+    };
     let commands = std::iter::once_with(move || commands::commands(plan, texts));
     let events = std::iter::once_with(move || events::events(plan, texts));
-    wire.into_iter().chain(types).chain(commands).chain(events)
+    wire.into_iter()
+        .chain([interface])
+        .chain(types)
+        .chain(commands)
+        .chain(events)
+}
+
+fn interface() -> Literal {
+    Literal::u32_unsuffixed(WIRE_INTERFACE)
 }
 
 /// The attribute that refers to an item's documentation.

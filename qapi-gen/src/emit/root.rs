@@ -1,26 +1,25 @@
 //! What joins the modules: `mod.rs`.
 //!
 //! In: the whole plan. Out: the module tree, the trait of all commands, the
-//! dispatcher, the enum of all events.
+//! dispatcher, the enum of all events. Modules of other crates are in all of
+//! these but the first.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::features;
+use super::{features, interface};
 use crate::rust::plan::{ModulePlan, Plan};
 
-/// The interface of `qapi-wire` that the emitted code is written for.
-const WIRE_INTERFACE: u32 = 1;
-
 pub(super) fn root(plan: &Plan) -> impl Iterator<Item = TokenStream> {
-    let interface = Literal::u32_unsuffixed(WIRE_INTERFACE);
+    let interface = interface();
     let interface = quote! {
         const _: () = assert!(
             ::qapi_wire::INTERFACE == #interface,
             "the versions of qapi-gen and qapi-wire do not fit",
         );
     };
-    let modules = plan.modules.iter().map(|module| {
+    let externals = plan.external_modules().map(external);
+    let modules = plan.own_modules().map(|module| {
         let ident = &module.ident;
         let summary = format!(" Generated from `{}`.", module.file);
         quote! {
@@ -35,14 +34,35 @@ pub(super) fn root(plan: &Plan) -> impl Iterator<Item = TokenStream> {
             pub mod #ident;
         }
     });
+    let introspection = plan.introspection.as_ref().map(|_| {
+        quote! {
+            mod schema_info;
+
+            pub use self::schema_info::SCHEMA;
+        }
+    });
     let commands = std::iter::once_with(|| commands(plan));
     let events = std::iter::once_with(|| events(plan));
     let features = std::iter::once_with(|| features::table(plan));
     std::iter::once(interface)
+        .chain(externals)
         .chain(modules)
+        .chain(introspection)
         .chain(commands)
         .chain(events)
         .chain(features)
+}
+
+/// The assertion that another crate's code fits.
+fn external(module: &ModulePlan) -> TokenStream {
+    let (path, interface) = (&module.path, interface());
+    let message = format!(
+        "the crate that has the code of `{}` was built with another version of qapi-gen",
+        module.file
+    );
+    quote! {
+        const _: () = assert!(#path::INTERFACE == #interface, #message);
+    }
 }
 
 fn commands(plan: &Plan) -> TokenStream {
@@ -54,16 +74,8 @@ fn commands(plan: &Plan) -> TokenStream {
     if modules.is_empty() {
         return quote!();
     }
-    let idents: Vec<_> = modules.iter().map(|module| &module.ident).collect();
-    let requests: Vec<_> = modules
-        .iter()
-        .flat_map(|module| {
-            module.commands.iter().map(move |command| {
-                let (ident, request) = (&module.ident, &command.request);
-                quote!(<#ident::commands::#request as ::qapi_wire::command::Request>::INFO)
-            })
-        })
-        .collect();
+    let paths: Vec<_> = modules.iter().map(|module| &module.path).collect();
+    let infos = modules.iter().flat_map(|module| infos(module));
     let lookup = modules
         .iter()
         .flat_map(|module| &module.commands)
@@ -72,20 +84,18 @@ fn commands(plan: &Plan) -> TokenStream {
             let wire_name = &command.wire;
             quote!(#wire_name => #index,)
         });
-    let names = modules.iter().map(|module| {
-        let names = module.commands.iter().map(|command| &command.wire);
-        quote!(#(#names)|*)
-    });
+    let names = modules.iter().map(|module| names(module));
     let dispatcher = dispatcher();
+    let own_dispatcher = own_dispatcher(plan);
     quote! {
         /// Every command of the schema, as a server implements them.
-        pub trait Commands: #(#idents::Commands)+* {}
+        pub trait Commands: #(#paths::Commands)+* {}
 
-        impl<T: #(#idents::Commands)+* + ?::core::marker::Sized> Commands for T {}
+        impl<T: #(#paths::Commands)+* + ?::core::marker::Sized> Commands for T {}
 
         /// Every command of the schema, in schema order.
         #[allow(deprecated, reason = "what is deprecated is still served")]
-        pub static COMMANDS: &[&::qapi_wire::command::CommandInfo] = &[#(#requests),*];
+        pub static COMMANDS: &[&::qapi_wire::command::CommandInfo] = &[#(#infos),*];
 
         /// Finds a command of the schema.
         #[must_use]
@@ -109,13 +119,28 @@ fn commands(plan: &Plan) -> TokenStream {
             reply: &mut ::qapi_wire::Writer<'_>,
         ) -> ::qapi_wire::Result<()> {
             match call.name {
-                #(#names => #idents::execute(server, call, reply),)*
+                #(#names => #paths::execute(server, call, reply),)*
                 _ => Err(call.not_found()),
             }
         }
 
         #dispatcher
+        #own_dispatcher
     }
+}
+
+/// What the schema says of each command of a module.
+fn infos(module: &ModulePlan) -> impl Iterator<Item = TokenStream> {
+    module.commands.iter().map(|command| {
+        let (path, request) = (&module.path, &command.request);
+        quote!(<#path::commands::#request as ::qapi_wire::command::Request>::INFO)
+    })
+}
+
+/// The pattern of all commands of a module.
+fn names(module: &ModulePlan) -> TokenStream {
+    let names = module.commands.iter().map(|command| &command.wire);
+    quote!(#(#names)|*)
 }
 
 /// The commands as a set, for whoever works with any set.
@@ -148,13 +173,62 @@ fn dispatcher() -> TokenStream {
     }
 }
 
+/// The commands of the modules generated here as a set of their own, where
+/// there are others.
+fn own_dispatcher(plan: &Plan) -> TokenStream {
+    let modules: Vec<&ModulePlan> = plan
+        .own_modules()
+        .filter(|module| !module.commands.is_empty())
+        .collect();
+    if plan.external_modules().next().is_none() || modules.is_empty() {
+        return quote!();
+    }
+    let paths: Vec<_> = modules.iter().map(|module| &module.path).collect();
+    let infos: Vec<_> = modules.iter().flat_map(|module| infos(module)).collect();
+    let commands = modules.iter().flat_map(|module| &module.commands);
+    let wire_names = commands.map(|command| &command.wire);
+    let names = modules.iter().map(|module| names(module));
+    quote! {
+        /// The commands of the modules that are generated here, as a set:
+        /// those of other crates' modules are left to these crates.
+        #[derive(Clone, Copy, Debug)]
+        pub struct OwnDispatcher<T>(
+            /// What implements them.
+            pub T,
+        );
+
+        #[allow(deprecated, reason = "what is deprecated is still served")]
+        impl<T: #(#paths::Commands)+*> ::qapi_wire::command::CommandSet for OwnDispatcher<T> {
+            fn commands(&self) -> Vec<&'static ::qapi_wire::command::CommandInfo> {
+                Vec::from([#(#infos),*])
+            }
+
+            fn command(&self, name: &str) -> Option<&'static ::qapi_wire::command::CommandInfo> {
+                match name {
+                    #(#wire_names => Some(#infos),)*
+                    _ => None,
+                }
+            }
+
+            fn execute(
+                &self,
+                call: ::qapi_wire::command::Call<'_>,
+                reply: &mut ::qapi_wire::Writer<'_>,
+            ) -> ::qapi_wire::Result<()> {
+                match call.name {
+                    #(#names => #paths::execute(&self.0, call, reply),)*
+                    _ => Err(call.not_found()),
+                }
+            }
+        }
+    }
+}
+
 fn events(plan: &Plan) -> TokenStream {
-    let events = plan.modules.iter().flat_map(|module| {
-        module
-            .events
-            .iter()
-            .map(move |event| (&module.ident, event))
-    });
+    let events = plan
+        .modules
+        .iter()
+        .flat_map(|module| module.events.iter().map(move |event| (&module.path, event)));
     let mut variants = Vec::new();
     let mut idents = Vec::new();
     let mut names = Vec::new();

@@ -1,41 +1,23 @@
-//! One `SchemaInfo` after the other.
+//! One `SchemaInfo` after the other, as JSON.
 //!
-//! In: a checked schema. Out: all commands and events, module by module, then
-//! the types they use and the types these use, in the order in which they are
-//! come across. How types are named it does not know.
-//!
-//! What is left out for its condition uses its types nevertheless: numbers
-//! are the same in every configuration.
+//! In: the table of them. Out: text, without what does not exist in the
+//! configuration. How types are named and in what order they come it does not
+//! know.
 
 use super::Introspection;
 use super::json::Json;
-use super::used::{Used, json_type};
-use crate::schema::check::describe;
-use crate::schema::{
-    Command, Common, Cond, Entity, Enum, EnumValue, Event, Feature, Member, Object, Schema, TypeId,
-    TypeKind,
-};
+use super::table::{Info, Meta, Typed};
+use crate::schema::{Cond, EnumValue, Feature};
 
-/// A whole schema as a JSON array.
-pub(super) fn write(schema: &Schema, introspection: &Introspection) -> String {
+/// A whole table as a JSON array.
+pub(super) fn write(infos: &[Info<'_>], introspection: &Introspection) -> String {
     let mut writer = Writer {
-        schema,
         introspection,
-        used: Used::new(schema, introspection.unmask),
         json: Json::default(),
     };
     writer.json.begin_array();
-    for (_, module) in schema.modules() {
-        for &entity in &module.entities {
-            match entity {
-                Entity::Command(id) => writer.command(schema.command(id)),
-                Entity::Event(id) => writer.event(schema.event(id)),
-                Entity::Type(_) => {}
-            }
-        }
-    }
-    while let Some(id) = writer.used.next() {
-        writer.ty(id);
+    for info in infos {
+        writer.info(info);
     }
     writer.json.end_lines();
     writer.json.end_array();
@@ -43,169 +25,141 @@ pub(super) fn write(schema: &Schema, introspection: &Introspection) -> String {
 }
 
 struct Writer<'a> {
-    schema: &'a Schema,
     introspection: &'a Introspection,
-    used: Used<'a>,
     json: Json,
 }
 
 impl Writer<'_> {
-    fn command(&mut self, command: &Command) {
-        let common = &command.common;
-        self.info(common, &common.name, "command", |writer| {
-            writer.object_type("arg-type", command.arg);
-            writer.object_type("ret-type", command.ret);
-            if command.allow_oob {
-                writer.json.key("allow-oob");
-                writer.json.word("true");
-            }
-        });
+    fn info(&mut self, info: &Info<'_>) {
+        if !self.introspection.includes(info.common.cond.as_ref()) {
+            return;
+        }
+        self.json.begin_line();
+        self.json.begin_object();
+        self.json.member("name", &info.name);
+        self.json.member("meta-type", info.meta.name());
+        self.meta(&info.meta);
+        self.features(&info.common.features);
+        self.json.end_object();
     }
 
-    fn event(&mut self, event: &Event) {
-        let common = &event.common;
-        self.info(common, &common.name, "event", |writer| {
-            writer.object_type("arg-type", event.arg);
-        });
-    }
-
-    fn ty(&mut self, id: TypeId) {
-        let schema = self.schema;
-        let ty = schema.ty(id);
-        let name = self.used.name(id);
-        let info = |writer: &mut Self, meta, body: &mut dyn FnMut(&mut Self)| {
-            writer.info(&ty.common, &name, meta, body);
-        };
-        match &ty.kind {
-            TypeKind::Builtin(builtin) => info(self, "builtin", &mut |writer| {
-                writer.json.member("json-type", json_type(*builtin));
-            }),
-            TypeKind::Enum(kind) => info(self, "enum", &mut |writer| writer.enumeration(kind)),
-            TypeKind::Array(element) => info(self, "array", &mut |writer| {
-                writer.type_member("element-type", *element);
-            }),
-            TypeKind::Object(object) => {
-                info(self, "object", &mut |writer| writer.object(id, object));
+    fn meta(&mut self, meta: &Meta<'_>) {
+        match meta {
+            Meta::Builtin { json_type } => self.json.member("json-type", json_type),
+            Meta::Enum { values, .. } => self.enumeration(values),
+            Meta::Array { element } => self.json.member("element-type", element),
+            Meta::Object { members, union } => {
+                self.list("members", members, |member| member.cond, Self::member);
+                if let Some(union) = union {
+                    self.json.member("tag", union.tag);
+                    self.list("variants", &union.cases, |case| case.cond, Self::case);
+                }
             }
-            TypeKind::Alternate(alternate) => info(self, "alternate", &mut |writer| {
-                writer.array("members", &alternate.branches, |writer, branch| {
-                    writer.conditional(branch.cond.as_ref(), |writer| {
-                        writer.json.begin_object();
-                        writer.type_member("type", branch.ty);
-                        writer.json.end_object();
-                    });
-                });
-            }),
+            Meta::Alternate { branches } => {
+                self.list("members", branches, |branch| branch.cond, Self::branch);
+            }
+            Meta::Command {
+                arg,
+                ret,
+                allow_oob,
+            } => {
+                self.json.member("arg-type", arg);
+                self.json.member("ret-type", ret);
+                if *allow_oob {
+                    self.json.key("allow-oob");
+                    self.json.word("true");
+                }
+            }
+            Meta::Event { arg } => self.json.member("arg-type", arg),
         }
     }
 
-    fn enumeration(&mut self, kind: &Enum) {
-        self.array("members", &kind.values, Self::value);
-        // What there was before values had features, and what older clients
-        // look at.
-        self.array("values", &kind.values, |writer, value| {
-            writer.conditional(value.cond.as_ref(), |writer| {
-                writer.json.string(&value.name);
-            });
-        });
-    }
-
-    fn value(&mut self, value: &EnumValue) {
-        self.conditional(value.cond.as_ref(), |writer| {
+    fn enumeration(&mut self, values: &[EnumValue]) {
+        fn cond(value: &EnumValue) -> Option<&Cond> {
+            value.cond.as_ref()
+        }
+        self.list("members", values, cond, |writer, value| {
             writer.json.begin_object();
             writer.json.member("name", &value.name);
             writer.features(&value.features);
             writer.json.end_object();
         });
-    }
-
-    fn object(&mut self, id: TypeId, object: &Object) {
-        let schema = self.schema;
-        let members: Vec<&Member> = describe::lineage(schema, id)
-            .into_iter()
-            .flat_map(|ancestor| describe::members(schema, ancestor))
-            .collect();
-        self.array("members", &members, |writer, member| writer.member(member));
-        let Some(branches) = &object.branches else {
-            return;
-        };
-        self.json.member("tag", &branches.tag);
-        self.array("variants", &schema.cases(branches), |writer, case| {
-            writer.conditional(case.cond, |writer| {
-                writer.json.begin_object();
-                writer.json.member("case", case.name);
-                writer.type_member("type", case.ty);
-                writer.json.end_object();
-            });
+        // What there was before values had features, and what older clients
+        // look at.
+        self.list("values", values, cond, |writer, value| {
+            writer.json.string(&value.name);
         });
     }
 
-    fn member(&mut self, member: &Member) {
-        self.conditional(member.cond.as_ref(), |writer| {
-            writer.json.begin_object();
-            writer.json.member("name", &member.name);
-            writer.type_member("type", member.ty);
-            if member.optional {
-                // What the default is nobody tells; that there is one says
-                // that the member may be absent.
-                writer.json.key("default");
-                writer.json.word("null");
-            }
-            writer.features(&member.features);
-            writer.json.end_object();
-        });
+    fn member(&mut self, member: &Typed<'_>) {
+        self.json.begin_object();
+        self.json.member("name", member.name);
+        self.json.member("type", &member.ty);
+        if member.optional {
+            // What the default is nobody tells; that there is one says that
+            // the member may be absent.
+            self.json.key("default");
+            self.json.word("null");
+        }
+        self.features(member.features);
+        self.json.end_object();
     }
 
-    /// What every `SchemaInfo` has, with what `body` adds.
-    fn info(&mut self, common: &Common, name: &str, meta: &str, body: impl FnOnce(&mut Self)) {
-        self.conditional(common.cond.as_ref(), |writer| {
-            writer.json.begin_line();
-            writer.json.begin_object();
-            writer.json.member("name", name);
-            writer.json.member("meta-type", meta);
-            body(writer);
-            writer.features(&common.features);
-            writer.json.end_object();
-        });
+    fn case(&mut self, case: &Typed<'_>) {
+        self.json.begin_object();
+        self.json.member("case", case.name);
+        self.json.member("type", &case.ty);
+        self.json.end_object();
+    }
+
+    fn branch(&mut self, branch: &Typed<'_>) {
+        self.json.begin_object();
+        self.json.member("type", &branch.ty);
+        self.json.end_object();
     }
 
     fn features(&mut self, features: &[Feature]) {
+        fn cond(feature: &Feature) -> Option<&Cond> {
+            feature.cond.as_ref()
+        }
         if features.is_empty() {
             return;
         }
-        self.array("features", features, |writer, feature| {
-            writer.conditional(feature.cond.as_ref(), |writer| {
-                writer.json.string(&feature.name);
-            });
+        self.list("features", features, cond, |writer, feature| {
+            writer.json.string(&feature.name);
         });
     }
 
-    /// A type for whose absence there is the empty object.
-    fn object_type(&mut self, key: &str, ty: Option<TypeId>) {
-        let ty = ty.unwrap_or_else(|| self.schema.predefined("q_empty"));
-        self.type_member(key, ty);
-    }
-
-    fn type_member(&mut self, key: &str, ty: TypeId) {
-        let name = self.used.name(ty);
-        self.json.member(key, &name);
-    }
-
-    fn array<T>(&mut self, key: &str, items: &[T], item: impl Fn(&mut Self, &T)) {
+    /// A key and an array of what exists.
+    fn list<'i, T>(
+        &mut self,
+        key: &str,
+        items: &'i [T],
+        cond: impl Fn(&'i T) -> Option<&'i Cond>,
+        item: impl Fn(&mut Self, &'i T),
+    ) {
         self.json.key(key);
         self.json.begin_array();
         for each in items {
-            item(self, each);
+            if self.introspection.includes(cond(each)) {
+                item(self, each);
+            }
         }
         self.json.end_array();
     }
+}
 
-    /// Writes something, and takes it back if it is to be left out.
-    fn conditional(&mut self, cond: Option<&Cond>, write: impl FnOnce(&mut Self)) {
-        let mark = self.json.mark();
-        write(self);
-        if !self.introspection.includes(cond) {
-            self.json.take_back(&mark);
+impl Meta<'_> {
+    /// What clients call it.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Builtin { .. } => "builtin",
+            Self::Enum { .. } => "enum",
+            Self::Array { .. } => "array",
+            Self::Object { .. } => "object",
+            Self::Alternate { .. } => "alternate",
+            Self::Command { .. } => "command",
+            Self::Event { .. } => "event",
         }
     }
 }

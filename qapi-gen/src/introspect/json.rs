@@ -3,10 +3,6 @@
 //! In: objects, arrays and strings, begun and ended in order. Out: text with
 //! every comma in its place. It does not know what is told.
 
-/// A place in JSON text.
-#[derive(Debug)]
-pub(super) struct Mark(usize);
-
 /// JSON text that grows.
 #[derive(Debug, Default)]
 pub(super) struct Json {
@@ -85,16 +81,6 @@ impl Json {
         if !self.is_separated() {
             self.text.push('\n');
         }
-    }
-
-    /// How much there is so far.
-    pub(super) fn mark(&self) -> Mark {
-        Mark(self.text.len())
-    }
-
-    /// Takes back all that came after a mark.
-    pub(super) fn take_back(&mut self, mark: &Mark) {
-        self.text.truncate(mark.0);
     }
 
     /// All of it.

@@ -22,6 +22,12 @@ pub trait Loader {
     /// The absolute path of the folder that relative paths count from. It
     /// serves to recognize a file that is named in different ways.
     fn current_folder(&self) -> String;
+
+    /// Where a file is: what a build has to watch for changes. By default it
+    /// is where its path says.
+    fn location(&self, path: &str) -> PathBuf {
+        PathBuf::from(path)
+    }
 }
 
 /// Reads files from disk.

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::schema::{Builtin, CheckedSchema, TypeId, TypeKind};
+use super::paths::ModulePaths;
+use crate::schema::{Builtin, CheckedSchema, Common, TypeId, TypeKind};
 
 /// Facts about every type of a schema.
 pub(super) struct TypeGraph {
@@ -19,7 +20,11 @@ pub(super) struct TypeGraph {
 }
 
 impl TypeGraph {
-    pub(super) fn new(schema: &CheckedSchema, open_enums: &BTreeSet<String>) -> Self {
+    pub(super) fn new(
+        schema: &CheckedSchema,
+        open_enums: &BTreeSet<String>,
+        paths: &ModulePaths,
+    ) -> Self {
         let held: Vec<Vec<TypeId>> = schema
             .types()
             .map(|(id, _)| held_types(schema, id, false))
@@ -28,15 +33,29 @@ impl TypeGraph {
             .types()
             .map(|(id, _)| held_types(schema, id, true))
             .collect();
-        let replies = schema.commands().filter_map(|(_, command)| command.ret);
-        let events = schema.events().filter_map(|(_, event)| event.arg);
-        let sent_by_servers = closure(replies.chain(events).collect(), &used);
+        let is_external = |common: &Common| paths.is_external(common.module);
+        let sent = |only_external: bool| {
+            let is_meant = move |common| !only_external || is_external(common);
+            let replies = schema.commands().map(|(_, it)| (&it.common, it.ret));
+            let events = schema.events().map(|(_, it)| (&it.common, it.arg));
+            let types = replies.chain(events).filter(|(common, _)| is_meant(common));
+            closure(types.filter_map(|(_, ty)| ty).collect(), &used)
+        };
+        // Another crate did not know our commands when its code was generated.
+        let (sent_by_all, sent_by_external) = (sent(false), sent(true));
+        let is_sent = |id: TypeId, common: &Common| {
+            let sent = if is_external(common) {
+                &sent_by_external
+            } else {
+                &sent_by_all
+            };
+            sent.contains(&id)
+        };
         let open: BTreeSet<TypeId> = schema
             .types()
             .filter(|(id, ty)| {
                 matches!(ty.kind, TypeKind::Enum(_))
-                    && (sent_by_servers.contains(id)
-                        || open_enums.contains(ty.common.name.as_str()))
+                    && (is_sent(*id, &ty.common) || open_enums.contains(ty.common.name.as_str()))
             })
             .map(|(id, _)| id)
             .collect();

@@ -3,7 +3,7 @@
 //! In: the builder's and the command line's settings. Out: the same, as one
 //! value that the plan reads.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::rules::Rules;
 use crate::schema::Cond;
@@ -23,6 +23,12 @@ pub struct Options {
     /// The configuration symbols that are defined; `None`: whatever is
     /// conditional is included.
     pub config: Option<BTreeSet<String>>,
+    /// Whether there is a static that holds the schema as data.
+    pub introspection: bool,
+    /// Modules of the schema whose code another crate has: by the module's
+    /// name, such as `stats.json`, the path of the Rust module, such as
+    /// `::qapi::stats`.
+    pub extern_modules: BTreeMap<String, String>,
 }
 
 impl Default for Options {
@@ -33,6 +39,8 @@ impl Default for Options {
             open_enums: BTreeSet::new(),
             direct_replies: BTreeSet::new(),
             config: None,
+            introspection: true,
+            extern_modules: BTreeMap::new(),
         }
     }
 }

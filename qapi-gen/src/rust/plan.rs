@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenStream};
 
 use super::doc;
 use super::graph::TypeGraph;
@@ -19,10 +19,12 @@ use crate::schema::{CheckedSchema, Common, Cond, Doc, Entity, Feature, ModuleId}
 mod clashes;
 mod commands;
 mod features;
+mod introspection;
 mod types;
 
 pub(crate) use commands::{Arguments, CommandPlan, EventPlan, Handler};
 pub(crate) use features::FeaturesPlan;
+pub(crate) use introspection::{EnumMemberPlan, InfoPlan, MemberPlan, MetaPlan};
 pub(crate) use types::{
     AlternatePlan, EnumPlan, FieldPlan, Head, StructPlan, UnionField, UnionPlan, ValuePlan,
 };
@@ -35,13 +37,19 @@ pub(crate) struct Plan {
     pub(crate) texts: Texts,
     /// Everything that has features, by path.
     pub(crate) features: BTreeMap<String, Vec<String>>,
+    /// The schema as data; `None`: not wanted.
+    pub(crate) introspection: Option<Vec<InfoPlan>>,
 }
 
-/// One generated module: one schema file.
+/// One module: one schema file.
 pub(crate) struct ModulePlan {
     /// The schema file, as the schema names it.
     pub(crate) file: String,
     pub(crate) ident: Ident,
+    /// The module as the root sees it.
+    pub(crate) path: TokenStream,
+    /// Whether another crate has its code: then it is named, not generated.
+    pub(crate) external: bool,
     pub(crate) prelude: Prelude,
     pub(crate) types: Vec<TypePlan>,
     pub(crate) commands: Vec<CommandPlan>,
@@ -85,29 +93,53 @@ impl Plan {
         options: &Options,
         diagnostics: &mut Diagnostics,
     ) -> Self {
-        let paths = ModulePaths::new(schema);
+        let paths = ModulePaths::new(schema, options, diagnostics);
         let planner = Planner {
             schema,
             options,
-            graph: TypeGraph::new(schema, &options.open_enums),
+            graph: TypeGraph::new(schema, &options.open_enums, &paths),
             names: TypeNames::new(schema, &paths),
             texts: Texts::default(),
         };
         let modules: Vec<ModulePlan> = schema
             .modules()
             .filter_map(|(id, module)| {
-                let ident = paths.ident(id)?.clone();
-                Some(planner.module(id, &module.name, ident, diagnostics))
+                let mut plan = ModulePlan {
+                    file: module.name.clone(),
+                    ident: paths.ident(id)?.clone(),
+                    path: paths.root_path(id),
+                    external: paths.is_external(id),
+                    prelude: planner.names.prelude.clone(),
+                    types: Vec::new(),
+                    commands: Vec::new(),
+                    events: Vec::new(),
+                };
+                planner.fill(id, &mut plan);
+                Some(plan)
             })
             .filter(|module| !module.is_empty())
             .collect();
-        clashes::report_root(&modules, diagnostics);
-        let features = features::table(&modules);
-        Self {
-            modules,
-            features,
-            texts: planner.texts,
+        for module in modules.iter().filter(|module| !module.external) {
+            clashes::report(module, diagnostics);
         }
+        let plan = Self {
+            features: features::table(&modules),
+            introspection: options.introspection.then(|| planner.introspection()),
+            modules,
+            texts: planner.texts,
+        };
+        clashes::report_root(&plan, diagnostics);
+        plan
+    }
+
+    /// The modules to be generated.
+    pub(crate) fn own_modules(&self) -> impl Iterator<Item = &ModulePlan> {
+        self.modules.iter().filter(|module| !module.external)
+    }
+
+    /// The modules whose code another crate has.
+    pub(crate) fn external_modules(&self) -> impl Iterator<Item = &ModulePlan> {
+        self.modules.iter().filter(|module| module.external)
     }
 }
 
@@ -118,21 +150,8 @@ impl ModulePlan {
 }
 
 impl Planner<'_> {
-    fn module(
-        &self,
-        id: ModuleId,
-        file: &str,
-        ident: Ident,
-        diagnostics: &mut Diagnostics,
-    ) -> ModulePlan {
-        let mut plan = ModulePlan {
-            file: file.to_owned(),
-            ident,
-            prelude: self.names.prelude.clone(),
-            types: Vec::new(),
-            commands: Vec::new(),
-            events: Vec::new(),
-        };
+    /// Plans what a module defines.
+    fn fill(&self, id: ModuleId, plan: &mut ModulePlan) {
         for entity in &self.schema.module(id).entities {
             match *entity {
                 Entity::Type(ty) => plan.types.extend(self.ty(ty, id)),
@@ -140,8 +159,6 @@ impl Planner<'_> {
                 Entity::Event(event) => plan.events.extend(self.event(event, id)),
             }
         }
-        clashes::report(&plan, diagnostics);
-        plan
     }
 
     fn includes(&self, common: &Common) -> bool {

@@ -13,7 +13,7 @@ use super::paths::{ModulePaths, Place};
 use crate::schema::{Builtin, CheckedSchema, TypeId, TypeKind};
 
 /// The names of the standard prelude's types, in full where the schema defines
-/// a type of the same name.
+/// a type, a command or an event of the same name.
 #[derive(Clone)]
 pub(crate) struct Prelude {
     pub(crate) box_: TokenStream,
@@ -25,8 +25,9 @@ pub(crate) struct Prelude {
 impl Prelude {
     fn new(schema: &CheckedSchema) -> Self {
         let defined: BTreeSet<String> = schema
-            .types()
-            .map(|(_, ty)| name::camel(&ty.common.name).to_string())
+            .entities()
+            .iter()
+            .map(|entity| name::camel(&schema.common(*entity).name).to_string())
             .collect();
         let choose = |short: &str, plain, full| if defined.contains(short) { full } else { plain };
         Self {

@@ -22,6 +22,14 @@ pub trait OpenValues: Sync {
     /// Whether `value` is registered for the enumeration called `enum_name`
     /// in the schema.
     fn is_registered(&self, enum_name: &str, value: &str) -> bool;
+
+    /// The values that are registered for the enumeration called `enum_name`
+    /// in the schema, for [introspection](crate::introspect); it may list
+    /// some that the schema has too. By default none is told of.
+    fn registered(&self, enum_name: &str) -> Vec<String> {
+        let _ = enum_name;
+        Vec::new()
+    }
 }
 
 /// What holds for a whole decoding: the mode, the registered values, the

@@ -67,6 +67,12 @@ impl<'a> Writer<'a> {
         self
     }
 
+    /// What is hidden.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.policy
+    }
+
     /// Whether something was not written because of the limit.
     #[must_use]
     pub fn overflowed(&self) -> bool {
@@ -178,6 +184,12 @@ impl<'a> ObjectWriter<'_, 'a> {
         self.out.string(name);
         self.out.raw(b": ");
         self.out
+    }
+
+    /// What is hidden.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.out.policy
     }
 
     /// Writes a member.

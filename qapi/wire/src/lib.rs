@@ -13,6 +13,7 @@
 //!   is taken and sent.
 //! - [`message`]: what a server sends, as a client reads it.
 //! - [`command`]: the types of a command table, of requests and of events.
+//! - [`introspect`]: a schema as data, for `query-qmp-schema`.
 //! - [`serde`]: the bridge to serde's two traits.
 //!
 //! # Example
@@ -38,6 +39,7 @@ mod encode;
 mod enumeration;
 mod error;
 mod features;
+pub mod introspect;
 pub mod json;
 mod macros;
 pub mod message;

@@ -2,6 +2,9 @@
 
 use ::qapi_wire as wire;
 
+#[doc(hidden)]
+pub const INTERFACE: u32 = 1;
+
 /// `Never` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Never {

@@ -14,6 +14,10 @@ const _: () = assert!(
 )]
 pub mod every_shape;
 
+mod schema_info;
+
+pub use self::schema_info::SCHEMA;
+
 /// Every command of the schema, as a server implements them.
 pub trait Commands: every_shape::Commands {}
 

@@ -2,6 +2,9 @@
 
 use ::qapi_wire as wire;
 
+#[doc(hidden)]
+pub const INTERFACE: u32 = 1;
+
 /// What a client can switch on when a session begins.
 ///
 /// Since: 2.12

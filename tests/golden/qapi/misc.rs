@@ -2,6 +2,9 @@
 
 use ::qapi_wire as wire;
 
+#[doc(hidden)]
+pub const INTERFACE: u32 = 1;
+
 /// What the virtual machine is called.
 ///
 /// Since: 0.14

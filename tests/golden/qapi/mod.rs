@@ -14,6 +14,16 @@ const _: () = assert!(
 )]
 pub mod control;
 
+/// Generated from `introspect.json`.
+#[allow(deprecated, reason = "what is deprecated is still served")]
+#[allow(
+    clippy::large_enum_variant,
+    clippy::match_single_binding,
+    clippy::module_inception,
+    reason = "what a branch holds and what a file is called is the schema's affair"
+)]
+pub mod introspect;
+
 /// Generated from `misc.json`.
 #[allow(deprecated, reason = "what is deprecated is still served")]
 #[allow(
@@ -34,11 +44,16 @@ pub mod misc;
 )]
 pub mod stats;
 
+mod schema_info;
+
+pub use self::schema_info::SCHEMA;
+
 /// Every command of the schema, as a server implements them.
-pub trait Commands: control::Commands + misc::Commands + stats::Commands {}
+pub trait Commands: control::Commands + introspect::Commands + misc::Commands + stats::Commands {}
 
 impl<
-    T: control::Commands + misc::Commands + stats::Commands + ?::core::marker::Sized,
+    T: control::Commands + introspect::Commands + misc::Commands + stats::Commands
+        + ?::core::marker::Sized,
 > Commands for T {}
 
 /// Every command of the schema, in schema order.
@@ -48,6 +63,7 @@ pub static COMMANDS: &[&::qapi_wire::command::CommandInfo] = &[
     <control::commands::QueryVersion as ::qapi_wire::command::Request>::INFO,
     <control::commands::QueryCommands as ::qapi_wire::command::Request>::INFO,
     <control::commands::Quit as ::qapi_wire::command::Request>::INFO,
+    <introspect::commands::QueryQmpSchema as ::qapi_wire::command::Request>::INFO,
     <misc::commands::HumanMonitorCommand as ::qapi_wire::command::Request>::INFO,
     <misc::commands::QueryName as ::qapi_wire::command::Request>::INFO,
     <stats::commands::QueryStats as ::qapi_wire::command::Request>::INFO,
@@ -62,10 +78,11 @@ pub fn command(name: &str) -> Option<&'static ::qapi_wire::command::CommandInfo>
         "query-version" => 1usize,
         "query-commands" => 2usize,
         "quit" => 3usize,
-        "human-monitor-command" => 4usize,
-        "query-name" => 5usize,
-        "query-stats" => 6usize,
-        "query-stats-schemas" => 7usize,
+        "query-qmp-schema" => 4usize,
+        "human-monitor-command" => 5usize,
+        "query-name" => 6usize,
+        "query-stats" => 7usize,
+        "query-stats-schemas" => 8usize,
         _ => return None,
     };
     COMMANDS.get(index).copied()
@@ -86,6 +103,7 @@ pub fn execute<T: Commands + ?::core::marker::Sized>(
         "qmp_capabilities" | "query-version" | "query-commands" | "quit" => {
             control::execute(server, call, reply)
         }
+        "query-qmp-schema" => introspect::execute(server, call, reply),
         "human-monitor-command" | "query-name" => misc::execute(server, call, reply),
         "query-stats" | "query-stats-schemas" => stats::execute(server, call, reply),
         _ => Err(call.not_found()),
@@ -114,3 +132,8 @@ impl<T: Commands> ::qapi_wire::command::CommandSet for Dispatcher<T> {
         execute(&self.0, call, reply)
     }
 }
+
+/// Everything of the schema that has features, by path.
+pub static FEATURES: ::qapi_wire::Features = ::qapi_wire::Features::new(
+    &[("SchemaInfoEnum.values", &["deprecated"])],
+);

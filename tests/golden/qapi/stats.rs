@@ -2,6 +2,9 @@
 
 use ::qapi_wire as wire;
 
+#[doc(hidden)]
+pub const INTERFACE: u32 = 1;
+
 /// How a statistic behaves over time.
 ///
 /// Since: 7.1

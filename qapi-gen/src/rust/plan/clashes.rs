@@ -7,21 +7,24 @@ use std::fmt::Display;
 
 use super::commands::Arguments;
 use super::types::{AlternatePlan, EnumPlan, Head, StructPlan, UnionField, UnionPlan};
-use super::{ModulePlan, TypePlan};
+use super::{ModulePlan, Plan, TypePlan};
 use crate::diag::{Diagnostics, Problem};
 use crate::source::Span;
 
 /// Reports every clash among the modules, and among the events of all.
-pub(super) fn report_root(modules: &[ModulePlan], diagnostics: &mut Diagnostics) {
+pub(super) fn report_root(plan: &Plan, diagnostics: &mut Diagnostics) {
     let mut names = Names::default();
     let mut events = Names::default();
     // The root's own items.
+    if plan.introspection.is_some() {
+        names.add("schema_info", "the schema as data", None, diagnostics);
+    }
     events.add("Unlisted", "events of newer peers", None, diagnostics);
-    for module in modules {
+    for module in plan.own_modules() {
         names.add(&module.ident, &module.file, None, diagnostics);
-        for event in &module.events {
-            events.add(&event.ident, &event.wire, event.span, diagnostics);
-        }
+    }
+    for event in plan.modules.iter().flat_map(|module| &module.events) {
+        events.add(&event.ident, &event.wire, event.span, diagnostics);
     }
 }
 

@@ -1,0 +1,174 @@
+//! The table as JSON text, member for member as QEMU's.
+//!
+//! In: entries, values registered at run time. Out: objects, in the order in
+//! which `qapi-gen introspect` prints their members.
+
+use super::{EnumMember, Introspection, Member, Meta, SchemaInfo, Variant};
+use crate::compat::Policy;
+use crate::encode::{ArrayWriter, Encode, ObjectWriter, Writer};
+use crate::features::Special;
+
+impl Encode for Introspection<'_> {
+    fn encode(&self, out: &mut Writer<'_>) {
+        let policy = out.policy();
+        let mut infos = out.array();
+        let told = |info: &&SchemaInfo| self.is_served(info) && is_told(info.features, policy);
+        for info in self.schema.iter().filter(told) {
+            let registered = match info.meta {
+                Meta::Enum { open, members } => self.registered(open, members),
+                _ => Vec::new(),
+            };
+            info.encode_with(&registered, infos.slot());
+        }
+        infos.end();
+    }
+}
+
+impl Encode for SchemaInfo {
+    fn encode(&self, out: &mut Writer<'_>) {
+        self.encode_with(&[], out);
+    }
+}
+
+impl SchemaInfo {
+    /// Writes it; an enumeration has the registered values at its end.
+    fn encode_with(&self, registered: &[String], out: &mut Writer<'_>) {
+        let mut object = out.object();
+        object.required("name", self.name);
+        object.required("meta-type", self.meta.name());
+        self.meta.encode_members(registered, &mut object);
+        features(self.features, &mut object);
+        object.end();
+    }
+}
+
+impl Meta {
+    fn encode_members(&self, registered: &[String], out: &mut ObjectWriter<'_, '_>) {
+        match *self {
+            Self::Builtin { json_type } => out.required("json-type", json_type),
+            Self::Enum { members, .. } => enumeration(members, registered, out),
+            Self::Array { element_type } => out.required("element-type", element_type),
+            Self::Object {
+                members,
+                tag,
+                variants,
+            } => {
+                let policy = out.policy();
+                let told = members.iter().filter(|m| is_told(m.features(), policy));
+                list("members", told, out);
+                if let Some(tag) = tag {
+                    out.required("tag", tag);
+                    list("variants", variants, out);
+                }
+            }
+            Self::Alternate { members } => {
+                let mut branches = out.name("members").array();
+                for ty in members {
+                    let mut branch = branches.slot().object();
+                    branch.required("type", *ty);
+                    branch.end();
+                }
+                branches.end();
+            }
+            Self::Command {
+                arg_type,
+                ret_type,
+                allow_oob,
+            } => {
+                out.required("arg-type", arg_type);
+                out.required("ret-type", ret_type);
+                if allow_oob {
+                    out.required("allow-oob", &true);
+                }
+            }
+            Self::Event { arg_type } => out.required("arg-type", arg_type),
+        }
+    }
+}
+
+impl Encode for EnumMember {
+    fn encode(&self, out: &mut Writer<'_>) {
+        let mut object = out.object();
+        object.required("name", self.name());
+        features(self.features(), &mut object);
+        object.end();
+    }
+}
+
+impl Encode for Member {
+    fn encode(&self, out: &mut Writer<'_>) {
+        let mut object = out.object();
+        object.required("name", self.name());
+        object.required("type", self.ty());
+        if self.is_optional() {
+            // What the default is nobody tells; that there is one says that
+            // the member may be absent.
+            object.required("default", &());
+        }
+        features(self.features(), &mut object);
+        object.end();
+    }
+}
+
+impl Encode for Variant {
+    fn encode(&self, out: &mut Writer<'_>) {
+        let mut object = out.object();
+        object.required("case", self.0);
+        object.required("type", self.1);
+        object.end();
+    }
+}
+
+/// The values of an enumeration, also as older clients look for them.
+fn enumeration(members: &[EnumMember], registered: &[String], out: &mut ObjectWriter<'_, '_>) {
+    let mut list = out.name("members").array();
+    elements(members, &mut list);
+    for value in registered {
+        let mut object = list.slot().object();
+        object.required("name", value);
+        object.end();
+    }
+    list.end();
+    let mut list = out.name("values").array();
+    for member in members {
+        list.element(member.name());
+    }
+    elements(registered, &mut list);
+    list.end();
+}
+
+fn features(features: &[&str], out: &mut ObjectWriter<'_, '_>) {
+    if !features.is_empty() {
+        let mut list = out.name("features").array();
+        for feature in features {
+            list.element(*feature);
+        }
+        list.end();
+    }
+}
+
+/// Whether the policy lets something be told of. As in QEMU's
+/// `query-qmp-schema`, what is hidden is what is deprecated, be it an entry or
+/// an object's member.
+fn is_told(features: &[&str], policy: Policy) -> bool {
+    !(features.contains(&"deprecated") && policy.hides(Special::DEPRECATED))
+}
+
+fn list<'t, T: Encode + 't>(
+    name: &str,
+    items: impl IntoIterator<Item = &'t T>,
+    out: &mut ObjectWriter<'_, '_>,
+) {
+    let mut list = out.name(name).array();
+    elements(items, &mut list);
+    list.end();
+}
+
+fn elements<'t, T: Encode + 't>(
+    items: impl IntoIterator<Item = &'t T>,
+    list: &mut ArrayWriter<'_, '_>,
+) {
+    for item in items {
+        list.element(item);
+    }
+}
