@@ -121,6 +121,18 @@ fn many_bases(up: bool) -> MemoryLoader {
     MemoryLoader::from_iter([("a.json", schema)])
 }
 
+/// What is reported of options that do not fit their schema; what each says
+/// is tested with the options.
+fn wrong_options() -> Vec<Diagnostic> {
+    let folder = folder().join("../rust");
+    let mut options = Options::default();
+    for (name, ty) in [("Nope", "u8"), ("Shape", "u8"), ("Empty", "<")] {
+        options.replaced.insert(name.to_owned(), ty.to_owned());
+    }
+    let generation = generate("every-shape.json", &FolderLoader::new(folder), &options);
+    generation.diagnostics.errors().cloned().collect()
+}
+
 #[test]
 fn every_kind_of_problem_has_a_case() {
     let mut missing: BTreeSet<&str> = Problem::KINDS.iter().copied().collect();
@@ -133,6 +145,7 @@ fn every_kind_of_problem_has_a_case() {
         found(report(&format!("{case}.json"), &FolderLoader::new(folder())).1);
     }
     found(report("a.json", &many_bases(true)).1);
+    found(wrong_options());
     assert!(missing.is_empty(), "no case triggers {missing:?}");
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use qapi_gen::{FsLoader, Options, generate};
+use qapi_gen::{CfgNames, Conditions, FsLoader, Options, generate};
 use similar::TextDiff;
 
 fn workspace() -> PathBuf {
@@ -76,6 +76,16 @@ fn every_shape() {
         &Options::default(),
         "every-shape",
     );
+}
+
+#[test]
+fn conditional() {
+    let options = Options {
+        conditions: Conditions::Cfg(CfgNames::default()),
+        ..Options::default()
+    };
+    let schema = "tests/cases/rust/conditional.json";
+    check(schema, &options, "conditional");
 }
 
 #[test]

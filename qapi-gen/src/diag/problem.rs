@@ -278,6 +278,12 @@ problems! {
             other: String,
             ident: String,
         },
+        /// An option names what the schema does not have.
+        OptionUnknown { option: &'static str, name: String, what: &'static str },
+        /// An option's text is not what it has to be.
+        OptionSyntax { option: &'static str, text: String, what: &'static str, reason: String },
+        /// A Rust type for what chooses a union's branch.
+        ReplacedDiscriminator { ty: String, union: String },
     }
 }
 

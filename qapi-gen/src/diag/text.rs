@@ -251,6 +251,23 @@ fn interfaces(problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         P::RustNameClash { name, other, ident } => {
             write!(f, "'{name}' and '{other}' both become '{ident}' in Rust")
         }
+        P::OptionUnknown { option, name, what } => {
+            write!(f, "{option}: the schema has no {what} '{name}'")
+        }
+        P::OptionSyntax {
+            option,
+            text,
+            what,
+            reason,
+        } => {
+            write!(f, "{option}: '{text}' is no {what}: {reason}")
+        }
+        P::ReplacedDiscriminator { ty, union } => {
+            write!(
+                f,
+                "replace: '{ty}' is the discriminator of union '{union}', which needs its variants"
+            )
+        }
         // Every stage's problems have been taken by now.
         _ => Ok(()),
     }

@@ -5,20 +5,33 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{attributes, docs};
+use super::{attributes, docs, nothing, unused};
 use crate::rust::Prelude;
-use crate::rust::plan::AlternatePlan;
+use crate::rust::cfg::Cfg;
+use crate::rust::plan::{AlternateBranchPlan, AlternatePlan};
 
 pub(super) fn alternate(plan: &AlternatePlan, std: &Prelude) -> TokenStream {
     let result = &std.result;
     let ident = &plan.head.ident;
     let wire_name = &plan.head.wire;
-    let attributes = attributes(&plan.head, &quote!());
+    let cfg = &plan.head.cfg;
+    let attributes = attributes(&plan.head);
     let variants = plan.branches.iter().map(|branch| {
-        let (ident, ty, docs) = (&branch.ident, &branch.ty, docs(&branch.docs));
-        quote!(#docs #ident(#ty),)
+        let AlternateBranchPlan {
+            ident,
+            ty,
+            cfg,
+            attributes,
+            ..
+        } = branch;
+        let docs = docs(&branch.docs);
+        quote!(#docs #cfg #attributes #ident(#ty),)
     });
     let idents: Vec<_> = plan.branches.iter().map(|branch| &branch.ident).collect();
+    let cfgs: Vec<_> = plan.branches.iter().map(|branch| &branch.cfg).collect();
+    let vacant = Cfg::none_of(cfgs.iter().copied());
+    let [no_out, no_to] = ["out", "to"].map(|name| unused(name, vacant.is_some()));
+    let nothing = nothing(vacant.as_ref());
     let kinds = plan.branches.iter().map(|branch| &branch.kind);
     quote! {
         #attributes
@@ -26,35 +39,43 @@ pub(super) fn alternate(plan: &AlternatePlan, std: &Prelude) -> TokenStream {
             #(#variants)*
         }
 
+        #cfg
         impl wire::Decode for #ident {
             fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
                 match value.kind() {
-                    #(wire::Kind::#kinds => wire::Decode::decode(value, at).map(Self::#idents),)*
+                    #(#cfgs wire::Kind::#kinds => wire::Decode::decode(value, at).map(Self::#idents),)*
                     #[allow(unreachable_patterns)]
                     _ => Err(at.invalid_alternate(#wire_name)),
                 }
             }
         }
 
+        #cfg
         impl wire::Encode for #ident {
             fn encode(&self, out: &mut wire::Writer<'_>) {
+                #no_out
                 match self {
-                    #(Self::#idents(value) => value.encode(out),)*
+                    #(#cfgs Self::#idents(value) => value.encode(out),)*
+                    #nothing
                 }
             }
         }
 
+        #cfg
         impl wire::serde::Serialize for #ident {
             fn serialize<S: wire::serde::Serializer>(
                 &self,
                 to: S,
             ) -> #result<S::Ok, S::Error> {
+                #no_to
                 match self {
-                    #(Self::#idents(value) => value.serialize(to),)*
+                    #(#cfgs Self::#idents(value) => value.serialize(to),)*
+                    #nothing
                 }
             }
         }
 
+        #cfg
         wire::deserialize!(#ident);
     }
 }

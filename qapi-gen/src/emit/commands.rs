@@ -6,8 +6,9 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::{item_attributes, structs};
+use super::{deprecated, docs, structs, unused};
 use crate::rust::Prelude;
+use crate::rust::cfg::Cfg;
 use crate::rust::plan::{Arguments, CommandPlan, Handler, ModulePlan};
 
 pub(super) fn commands(plan: &ModulePlan) -> TokenStream {
@@ -20,6 +21,9 @@ pub(super) fn commands(plan: &ModulePlan) -> TokenStream {
         .map(|command| request(command, &plan.prelude));
     let handlers = plan.commands.iter().map(handler);
     let arms = plan.commands.iter().map(arm);
+    let cfg = Cfg::any(plan.commands.iter().map(|command| &command.cfg));
+    let can_be_empty = cfg.as_ref().is_some_and(|cfg| !cfg.is_always());
+    let [no_server, no_reply] = ["server", "reply"].map(|name| unused(name, can_be_empty));
     let requests_summary = format!(" The requests of `{}`, as a client sends them.", plan.file);
     let handlers_summary = format!(
         " The commands of `{}`, as a server implements them.",
@@ -28,6 +32,7 @@ pub(super) fn commands(plan: &ModulePlan) -> TokenStream {
     let execute_summary = format!(" Executes a command of `{}`.", plan.file);
     quote! {
         #[doc = #requests_summary]
+        #cfg
         pub mod commands {
             use ::qapi_wire as wire;
 
@@ -53,6 +58,8 @@ pub(super) fn commands(plan: &ModulePlan) -> TokenStream {
             call: wire::command::Call<'_>,
             reply: &mut wire::Writer<'_>,
         ) -> wire::Result<()> {
+            #no_server
+            #no_reply
             match call.name {
                 #(#arms)*
                 _ => Err(call.not_found()),
@@ -64,12 +71,9 @@ pub(super) fn commands(plan: &ModulePlan) -> TokenStream {
 /// The struct that a client fills in.
 fn request(plan: &CommandPlan, std: &Prelude) -> TokenStream {
     let ident = &plan.request;
-    let body = body(ident, &plan.arguments, std);
-    let default = match &plan.arguments {
-        Arguments::None | Arguments::Inline { default: true, .. } => quote!(Default),
-        Arguments::Inline { .. } | Arguments::Named { .. } => quote!(),
-    };
-    let attributes = item_attributes(&plan.docs, plan.deprecated, plan.exact, &default);
+    let docs = docs(&plan.docs);
+    let deprecated = deprecated(plan.deprecated.as_ref());
+    let body = body(ident, &plan.cfg, &plan.arguments, std);
     let wire_name = &plan.wire;
     let reply = plan
         .reply_in_request
@@ -80,13 +84,22 @@ fn request(plan: &CommandPlan, std: &Prelude) -> TokenStream {
         allow_preconfig,
         success_response,
         coroutine,
-        features,
+        cfg,
+        derives,
+        attributes,
         ..
     } = plan;
+    let feature_cfgs = plan.features.iter().map(|feature| &feature.cfg);
+    let features = plan.features.iter().map(|feature| &feature.name);
     quote! {
+        #docs
+        #cfg
+        #deprecated
+        #[derive(#(#derives),*)]
         #attributes
         #body
 
+        #cfg
         impl wire::command::Request for #ident {
             type Reply = #reply;
 
@@ -96,23 +109,24 @@ fn request(plan: &CommandPlan, std: &Prelude) -> TokenStream {
                 allow_preconfig: #allow_preconfig,
                 success_response: #success_response,
                 coroutine: #coroutine,
-                features: &[#(#features),*],
+                features: &[#(#feature_cfgs #features),*],
             };
         }
     }
 }
 
-/// The struct of a request's arguments or an event's data, with its traits.
-pub(super) fn body(ident: &Ident, arguments: &Arguments, std: &Prelude) -> TokenStream {
+/// The struct of a request's arguments or an event's data, with its traits;
+/// its condition is for all but the first of these items.
+pub(super) fn body(ident: &Ident, cfg: &Cfg, arguments: &Arguments, std: &Prelude) -> TokenStream {
     match arguments {
         Arguments::None => {
-            let members = structs::members(ident, &[], std);
-            quote!(pub struct #ident {} #members wire::object!(#ident);)
+            let members = structs::members(ident, cfg, &[], std);
+            quote!(pub struct #ident {} #members #cfg wire::object!(#ident);)
         }
-        Arguments::Inline { fields, .. } => {
+        Arguments::Inline { fields } => {
             let definitions = fields.iter().map(structs::field);
-            let members = structs::members(ident, fields, std);
-            quote!(pub struct #ident { #(#definitions)* } #members wire::object!(#ident);)
+            let members = structs::members(ident, cfg, fields, std);
+            quote!(pub struct #ident { #(#definitions)* } #members #cfg wire::object!(#ident);)
         }
         Arguments::Named { inner, .. } => quote! {
             pub struct #ident(
@@ -120,12 +134,14 @@ pub(super) fn body(ident: &Ident, arguments: &Arguments, std: &Prelude) -> Token
                 pub #inner,
             );
 
+            #cfg
             impl wire::DecodeMembers for #ident {
                 fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
                     wire::DecodeMembers::decode_members(members).map(Self)
                 }
             }
 
+            #cfg
             impl wire::EncodeMembers for #ident {
                 fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
                     wire::EncodeMembers::encode_members(&self.0, out);
@@ -151,7 +167,7 @@ fn parameter(plan: &CommandPlan) -> Option<(TokenStream, TokenStream)> {
 }
 
 fn handler(plan: &CommandPlan) -> TokenStream {
-    let method = &plan.method;
+    let (method, cfg) = (&plan.method, &plan.cfg);
     let summary = format!(" `{}`: see [`commands::{}`].", plan.wire, plan.request);
     let parameter = parameter(plan)
         .map(|(ty, _)| quote!(arguments: #ty))
@@ -172,12 +188,13 @@ fn handler(plan: &CommandPlan) -> TokenStream {
     quote! {
         #[doc = #summary]
         #direct
+        #cfg
         fn #method(&self, #(#parameters),*) -> wire::Result<#reply>;
     }
 }
 
 fn arm(plan: &CommandPlan) -> TokenStream {
-    let (method, wire_name) = (&plan.method, &plan.wire);
+    let (method, wire_name, cfg) = (&plan.method, &plan.wire, &plan.cfg);
     let parameter = parameter(plan);
     let argument = parameter.iter().map(|(_, value)| value);
     // Even a command without arguments refuses those that are sent.
@@ -186,12 +203,14 @@ fn arm(plan: &CommandPlan) -> TokenStream {
         .then(|| quote!(call.arguments::<wire::command::Empty>()?;));
     match plan.handler {
         Handler::Direct => quote! {
+            #cfg
             #wire_name => {
                 #no_arguments
                 server.#method(#(#argument,)* reply)
             }
         },
         Handler::Typed if plan.reply.is_none() => quote! {
+            #cfg
             #wire_name => {
                 #no_arguments
                 server.#method(#(#argument),*)?;
@@ -200,6 +219,7 @@ fn arm(plan: &CommandPlan) -> TokenStream {
             }
         },
         Handler::Typed | Handler::Raw => quote! {
+            #cfg
             #wire_name => {
                 #no_arguments
                 let value = server.#method(#(#argument),*)?;

@@ -7,35 +7,38 @@ use quote::quote;
 
 use super::{attributes, deprecated, docs};
 use crate::rust::Prelude;
-use crate::rust::plan::EnumPlan;
+use crate::rust::cfg::Cfg;
+use crate::rust::plan::{EnumPlan, ValuePlan};
 
 pub(super) fn enumeration(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     let definition = definition(plan, std);
     let tables = tables(plan, std);
     let from_str = from_str(plan, std);
     let decode = decode(plan, std);
-    let ident = &plan.head.ident;
+    let (ident, cfg) = (&plan.head.ident, &plan.head.cfg);
     quote! {
         #definition
         #tables
         #from_str
         #decode
+        #cfg
         wire::enumeration!(#ident);
     }
 }
 
 fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     let ident = &plan.head.ident;
-    let copy = if plan.unknown.is_none() {
-        quote!(Copy,)
-    } else {
-        quote!()
-    };
-    let attributes = attributes(&plan.head, &quote!(PartialOrd, Ord, #copy));
+    let attributes = attributes(&plan.head);
     let values = plan.values.iter().map(|value| {
-        let (ident, docs) = (&value.ident, docs(&value.docs));
-        let deprecated = deprecated(value.deprecated);
-        quote!(#docs #deprecated #ident,)
+        let ValuePlan {
+            ident,
+            cfg,
+            attributes,
+            ..
+        } = value;
+        let docs = docs(&value.docs);
+        let deprecated = deprecated(value.deprecated.as_ref());
+        quote!(#docs #cfg #deprecated #attributes #ident,)
     });
     let box_ = &std.box_;
     let unknown = plan.unknown.iter().map(|unknown| {
@@ -56,25 +59,23 @@ fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
 
 fn tables(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     let option = &std.option;
-    let ident = &plan.head.ident;
+    let (ident, head_cfg) = (&plan.head.ident, &plan.head.cfg);
     let variants: Vec<_> = plan.values.iter().map(|value| &value.ident).collect();
     let names: Vec<_> = plan.values.iter().map(|value| &value.wire).collect();
-    let numbers = 0..plan.values.len();
-    let (index_type, index) = if plan.unknown.is_some() {
-        let known = numbers.map(|number| quote!(Some(#number)));
-        let arms = quote!(#(Self::#variants => #known,)*);
-        (quote!(#option<usize>), quote!(#arms _ => None,))
-    } else {
-        (quote!(usize), quote!(#(Self::#variants => #numbers,)*))
-    };
+    let cfgs: Vec<_> = plan.values.iter().map(|value| &value.cfg).collect();
+    let can_be_empty = Cfg::none_of(cfgs.iter().copied()).is_some();
     // A reference to a type without values is not known to have none.
-    let is_uninhabited = plan.values.is_empty() && plan.unknown.is_none();
-    let matched = if is_uninhabited {
+    let matched = if can_be_empty && plan.unknown.is_none() {
         quote!(*self)
     } else {
         quote!(self)
     };
-    let name_arms = quote!(#(Self::#variants => #names,)*);
+    let index_type = match plan.unknown {
+        Some(_) => quote!(#option<usize>),
+        None => quote!(usize),
+    };
+    let index = index(plan, &matched);
+    let name_arms = quote!(#(#cfgs Self::#variants => #names,)*);
     let unknown_name = plan
         .unknown
         .iter()
@@ -85,12 +86,13 @@ fn tables(plan: &EnumPlan, std: &Prelude) -> TokenStream {
         quote!(&'static str)
     };
     quote! {
+        #head_cfg
         impl #ident {
             /// The names on the wire, in schema order.
-            pub const NAMES: &'static [&'static str] = &[#(#names),*];
+            pub const NAMES: &'static [&'static str] = &[#(#cfgs #names),*];
 
             /// The values, in schema order.
-            pub const ALL: &'static [Self] = &[#(Self::#variants),*];
+            pub const ALL: &'static [Self] = &[#(#cfgs Self::#variants),*];
 
             /// The name on the wire.
             #[must_use]
@@ -101,17 +103,39 @@ fn tables(plan: &EnumPlan, std: &Prelude) -> TokenStream {
             /// The place in [`Self::ALL`].
             #[must_use]
             pub fn index(&self) -> #index_type {
-                match #matched { #index }
+                #index
             }
         }
     }
 }
 
+/// The expression for a value's place. Where values are conditional, it is
+/// the compiler that counts.
+fn index(plan: &EnumPlan, matched: &TokenStream) -> TokenStream {
+    let cfgs: Vec<_> = plan.values.iter().map(|value| &value.cfg).collect();
+    let variants: Vec<_> = plan.values.iter().map(|value| &value.ident).collect();
+    let numbers = 0..plan.values.len();
+    let is_conditional = cfgs.iter().any(|cfg| !cfg.is_always());
+    match (plan.unknown.is_some(), is_conditional) {
+        (true, true) => quote!(Self::ALL.iter().position(|value| value == self)),
+        (true, false) => {
+            quote!(match #matched { #(Self::#variants => Some(#numbers),)* _ => None, })
+        }
+        // What may have no value cannot be cast.
+        (false, true) if Cfg::none_of(cfgs.iter().copied()).is_some() => quote! {
+            match #matched { #(#cfgs Self::#variants => Self::#variants as usize,)* }
+        },
+        (false, true) => quote!(*self as usize),
+        (false, false) => quote!(match #matched { #(Self::#variants => #numbers,)* }),
+    }
+}
+
 fn from_str(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     let result = &std.result;
-    let ident = &plan.head.ident;
-    let variants: Vec<_> = plan.values.iter().map(|value| &value.ident).collect();
-    let names: Vec<_> = plan.values.iter().map(|value| &value.wire).collect();
+    let (ident, head_cfg) = (&plan.head.ident, &plan.head.cfg);
+    let variants = plan.values.iter().map(|value| &value.ident);
+    let names = plan.values.iter().map(|value| &value.wire);
+    let cfgs = plan.values.iter().map(|value| &value.cfg);
     let (error, unlisted) = match &plan.unknown {
         Some(unknown) => (
             quote!(::core::convert::Infallible),
@@ -123,12 +147,13 @@ fn from_str(plan: &EnumPlan, std: &Prelude) -> TokenStream {
         ),
     };
     quote! {
+        #head_cfg
         impl ::core::str::FromStr for #ident {
             type Err = #error;
 
             fn from_str(name: &str) -> #result<Self, Self::Err> {
                 match name {
-                    #(#names => Ok(Self::#variants),)*
+                    #(#cfgs #names => Ok(Self::#variants),)*
                     _ => #unlisted,
                 }
             }
@@ -138,7 +163,7 @@ fn from_str(plan: &EnumPlan, std: &Prelude) -> TokenStream {
 
 fn decode(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     let string = &std.string;
-    let ident = &plan.head.ident;
+    let (ident, cfg) = (&plan.head.ident, &plan.head.cfg);
     let wire_name = &plan.head.wire;
     let body = if plan.unknown.is_some() {
         quote! {
@@ -152,6 +177,7 @@ fn decode(plan: &EnumPlan, std: &Prelude) -> TokenStream {
         quote!(name.parse().map_err(|_| at.invalid_value(&name)))
     };
     quote! {
+        #cfg
         impl wire::Decode for #ident {
             fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
                 let name = #string::decode(value, at)?;

@@ -15,9 +15,11 @@ mod root;
 mod structs;
 mod unions;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
+use crate::rust::Layout;
+use crate::rust::cfg::Cfg;
 use crate::rust::plan::{Head, ModulePlan, Plan, TypePlan};
 
 /// A generated file.
@@ -29,19 +31,28 @@ pub(crate) struct File {
     pub(crate) tokens: TokenStream,
 }
 
-/// Writes down every file of a plan: one for each module, and `mod.rs`.
+/// Writes down every file of a plan: `mod.rs`, and one for each module unless
+/// they stand in it.
 pub(crate) fn files(plan: &Plan) -> Vec<File> {
+    let modules = plan.modules.iter().map(module);
+    let (inline, files) = match plan.layout {
+        Layout::OneFile => (modules.map(Some).collect(), Vec::new()),
+        Layout::FilePerModule => {
+            let file = |(tokens, module): (TokenStream, &ModulePlan)| File {
+                name: format!("{}.rs", module.ident),
+                schema_file: Some(module.file.clone()),
+                tokens,
+            };
+            let none = plan.modules.iter().map(|_| None).collect();
+            (none, modules.zip(&plan.modules).map(file).collect())
+        }
+    };
     let root = File {
         name: "mod.rs".to_owned(),
         schema_file: None,
-        tokens: root::root(plan),
+        tokens: root::root(plan, inline),
     };
-    let modules = plan.modules.iter().map(|module| File {
-        name: format!("{}.rs", module.ident),
-        schema_file: Some(module.file.clone()),
-        tokens: self::module(module),
-    });
-    std::iter::once(root).chain(modules).collect()
+    std::iter::once(root).chain(files).collect()
 }
 
 fn module(plan: &ModulePlan) -> TokenStream {
@@ -54,10 +65,13 @@ fn module(plan: &ModulePlan) -> TokenStream {
     });
     let commands = commands::commands(plan);
     let events = events::events(plan);
-    // Events have a module, and an import, of their own.
-    let uses_wire = !plan.types.is_empty() || !plan.commands.is_empty();
-    let wire = uses_wire.then(|| {
+    // Events have a module, and an import, of their own; the trait of the
+    // commands is there whatever becomes of them.
+    let commands_use = (!plan.commands.is_empty()).then_some(&Cfg::ALWAYS);
+    let types_use = plan.types.iter().map(|ty| &ty.head().cfg);
+    let wire = Cfg::any(commands_use.into_iter().chain(types_use)).map(|cfg| {
         quote!(
+            #cfg
             use ::qapi_wire as wire;
         )
     });
@@ -81,33 +95,40 @@ fn docs(lines: &[String]) -> TokenStream {
     quote!(#(#[doc = #lines])*)
 }
 
-fn deprecated(is_deprecated: bool) -> TokenStream {
-    if is_deprecated {
-        quote!(#[deprecated])
-    } else {
-        quote!()
-    }
+/// `#[deprecated]`, if and when it is.
+fn deprecated(when: Option<&Cfg>) -> TokenStream {
+    when.map(|cfg| cfg.attribute(&quote!(deprecated)))
+        .unwrap_or_default()
 }
 
-/// Documentation, derives and deprecation of a type of the schema.
-fn attributes(head: &Head, further_derives: &TokenStream) -> TokenStream {
-    item_attributes(&head.docs, head.deprecated, head.exact, further_derives)
+/// Condition, documentation, deprecation, derives and what the caller adds, of
+/// a type of the schema.
+fn attributes(head: &Head) -> TokenStream {
+    let Head {
+        cfg,
+        derives,
+        attributes,
+        ..
+    } = head;
+    let docs = docs(&head.docs);
+    let deprecated = deprecated(head.deprecated.as_ref());
+    quote!(#docs #cfg #deprecated #[derive(#(#derives),*)] #attributes)
 }
 
-/// The same for any item; one that is `exact` can be compared exactly and
-/// hashed.
-fn item_attributes(
-    lines: &[String],
-    is_deprecated: bool,
-    exact: bool,
-    further_derives: &TokenStream,
-) -> TokenStream {
-    let docs = docs(lines);
-    let deprecated = deprecated(is_deprecated);
-    let exact = if exact { quote!(Eq, Hash,) } else { quote!() };
-    quote! {
-        #docs
-        #deprecated
-        #[derive(Clone, Debug, PartialEq, #exact #further_derives)]
+/// A statement that lets a parameter go unused, if it can be that some
+/// configuration leaves nothing that uses it.
+fn unused(parameter: &str, can_be: bool) -> TokenStream {
+    if !can_be {
+        return TokenStream::new();
     }
+    let parameter = Ident::new(parameter, Span::call_site());
+    quote!(let _ = #parameter;)
+}
+
+/// The arm of a match on a reference to an enum that says that there is no
+/// value, in those configurations in which the enum has no variant.
+fn nothing(vacant: Option<&Cfg>) -> TokenStream {
+    vacant
+        .map(|cfg| quote!(#cfg _ => match *self {},))
+        .unwrap_or_default()
 }

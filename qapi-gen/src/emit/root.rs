@@ -6,15 +6,22 @@
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
+use super::unused;
+use crate::rust::cfg::Cfg;
 use crate::rust::plan::{ModulePlan, Plan};
 
 /// The interface of `qapi-wire` that the emitted code is written for.
 const WIRE_INTERFACE: u32 = 1;
 
-pub(super) fn root(plan: &Plan) -> TokenStream {
-    let modules = plan.modules.iter().map(|module| {
+/// `inline` has the items of each module that is to stand in this file.
+pub(super) fn root(plan: &Plan, inline: Vec<Option<TokenStream>>) -> TokenStream {
+    let modules = plan.modules.iter().zip(inline).map(|(module, items)| {
         let ident = &module.ident;
         let summary = format!(" Generated from `{}`.", module.file);
+        let body = match items {
+            Some(items) => quote!({ #items }),
+            None => quote!(;),
+        };
         quote! {
             #[doc = #summary]
             #[allow(deprecated, reason = "what is deprecated is still served")]
@@ -24,7 +31,7 @@ pub(super) fn root(plan: &Plan) -> TokenStream {
                 clippy::module_inception,
                 reason = "what a branch holds and what a file is called is the schema's affair"
             )]
-            pub mod #ident;
+            pub mod #ident #body
         }
     });
     let interface = Literal::u32_unsuffixed(WIRE_INTERFACE);
@@ -57,18 +64,13 @@ fn commands(plan: &Plan) -> TokenStream {
         .flat_map(|module| {
             module.commands.iter().map(move |command| {
                 let (ident, request) = (&module.ident, &command.request);
-                quote!(<#ident::commands::#request as ::qapi_wire::command::Request>::INFO)
+                let cfg = &command.cfg;
+                quote!(#cfg <#ident::commands::#request as ::qapi_wire::command::Request>::INFO)
             })
         })
         .collect();
-    let lookup = modules
-        .iter()
-        .flat_map(|module| &module.commands)
-        .zip(0usize..)
-        .map(|(command, index)| {
-            let wire_name = &command.wire;
-            quote!(#wire_name => #index,)
-        });
+    let lookup = lookup(&modules);
+    // A command that is not there in some configuration is not found there.
     let names = modules.iter().map(|module| {
         let names = module.commands.iter().map(|command| &command.wire);
         quote!(#(#names)|*)
@@ -86,13 +88,7 @@ fn commands(plan: &Plan) -> TokenStream {
 
         /// Finds a command of the schema.
         #[must_use]
-        pub fn command(name: &str) -> Option<&'static ::qapi_wire::command::CommandInfo> {
-            let index = match name {
-                #(#lookup)*
-                _ => return None,
-            };
-            COMMANDS.get(index).copied()
-        }
+        #lookup
 
         /// Executes a command of the schema.
         ///
@@ -112,6 +108,44 @@ fn commands(plan: &Plan) -> TokenStream {
         }
 
         #dispatcher
+    }
+}
+
+/// The function that finds a command: by its place, unless that depends on
+/// which others there are.
+fn lookup(modules: &[&ModulePlan]) -> TokenStream {
+    let commands = || {
+        modules.iter().flat_map(|module| {
+            let commands = module.commands.iter();
+            commands.map(|command| (&module.ident, command))
+        })
+    };
+    let names = commands().map(|(_, command)| &command.wire);
+    if commands().all(|(_, command)| command.cfg.is_always()) {
+        let places = 0..commands().count();
+        return quote! {
+            pub fn command(name: &str) -> Option<&'static ::qapi_wire::command::CommandInfo> {
+                let index = match name {
+                    #(#names => #places,)*
+                    _ => return None,
+                };
+                COMMANDS.get(index).copied()
+            }
+        };
+    }
+    let cfgs = commands().map(|(_, command)| &command.cfg);
+    let requests = commands().map(|(module, command)| {
+        let request = &command.request;
+        quote!(#module::commands::#request)
+    });
+    quote! {
+        #[allow(deprecated, reason = "what is deprecated is still served")]
+        pub fn command(name: &str) -> Option<&'static ::qapi_wire::command::CommandInfo> {
+            match name {
+                #(#cfgs #names => Some(<#requests as ::qapi_wire::command::Request>::INFO),)*
+                _ => None,
+            }
+        }
     }
 }
 
@@ -155,16 +189,19 @@ fn events(plan: &Plan) -> TokenStream {
     let mut variants = Vec::new();
     let mut idents = Vec::new();
     let mut names = Vec::new();
+    let mut cfgs = Vec::new();
     for (module, event) in events {
-        let ident = &event.ident;
+        let (ident, cfg) = (&event.ident, &event.cfg);
         let summary = format!(" `{}`.", event.wire);
-        variants.push(quote!(#[doc = #summary] #ident(#module::events::#ident),));
+        variants.push(quote!(#[doc = #summary] #cfg #ident(#module::events::#ident),));
         idents.push(ident);
         names.push(&event.wire);
+        cfgs.push(cfg);
     }
     if variants.is_empty() {
         return quote!();
     }
+    let no_context = unused("context", Cfg::none_of(cfgs.iter().copied()).is_some());
     quote! {
         /// Any event of the schema, as a client receives it.
         #[derive(Clone, Debug, PartialEq)]
@@ -191,8 +228,9 @@ fn events(plan: &Plan) -> TokenStream {
                 data: ::qapi_wire::Dict,
                 context: &::qapi_wire::Context<'_>,
             ) -> ::qapi_wire::Result<Self> {
+                #no_context
                 Ok(match name {
-                    #(#names => Self::#idents(::qapi_wire::command::event_data(data, context)?),)*
+                    #(#cfgs #names => Self::#idents(::qapi_wire::command::event_data(data, context)?),)*
                     _ => Self::Unlisted { name: name.into(), data },
                 })
             }
@@ -201,7 +239,7 @@ fn events(plan: &Plan) -> TokenStream {
             #[must_use]
             pub fn name(&self) -> &str {
                 match self {
-                    #(Self::#idents(_) => #names,)*
+                    #(#cfgs Self::#idents(_) => #names,)*
                     Self::Unlisted { name, .. } => name,
                 }
             }

@@ -6,20 +6,16 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::{attributes, deprecated, docs};
+use super::{attributes, deprecated, docs, unused};
 use crate::rust::Prelude;
+use crate::rust::cfg::Cfg;
 use crate::rust::plan::{FieldPlan, StructPlan};
 
 pub(super) fn structure(plan: &StructPlan, std: &Prelude) -> TokenStream {
-    let ident = &plan.head.ident;
-    let default = if plan.default {
-        quote!(Default,)
-    } else {
-        quote!()
-    };
-    let attributes = attributes(&plan.head, &default);
+    let (ident, cfg) = (&plan.head.ident, &plan.head.cfg);
+    let attributes = attributes(&plan.head);
     let fields = plan.fields.iter().map(field);
-    let members = members(ident, &plan.fields, std);
+    let members = members(ident, cfg, &plan.fields, std);
     quote! {
         #attributes
         pub struct #ident {
@@ -27,33 +23,48 @@ pub(super) fn structure(plan: &StructPlan, std: &Prelude) -> TokenStream {
         }
 
         #members
+        #cfg
         wire::object!(#ident);
     }
 }
 
 /// The definition of a field.
 pub(super) fn field(plan: &FieldPlan) -> TokenStream {
-    let FieldPlan { ident, ty, .. } = plan;
+    let FieldPlan {
+        ident,
+        ty,
+        cfg,
+        attributes,
+        ..
+    } = plan;
     let docs = docs(&plan.docs);
-    let deprecated = deprecated(plan.deprecated);
-    quote!(#docs #deprecated pub #ident: #ty,)
+    let deprecated = deprecated(plan.deprecated.as_ref());
+    quote!(#docs #cfg #deprecated #attributes pub #ident: #ty,)
 }
 
 /// The traits that take members out of, and put them among, others.
-pub(super) fn members(ident: &Ident, fields: &[FieldPlan], std: &Prelude) -> TokenStream {
+pub(super) fn members(
+    ident: &Ident,
+    cfg: &Cfg,
+    fields: &[FieldPlan],
+    std: &Prelude,
+) -> TokenStream {
     let result = &std.result;
     if fields.is_empty() {
         return quote! {
+            #cfg
             impl wire::DecodeMembers for #ident {
                 fn decode_members(_: &mut wire::Members<'_>) -> wire::Result<Self> {
                     Ok(Self {})
                 }
             }
 
+            #cfg
             impl wire::EncodeMembers for #ident {
                 fn encode_members(&self, _: &mut wire::ObjectWriter<'_, '_>) {}
             }
 
+            #cfg
             impl wire::serde::SerializeMembers for #ident {
                 fn serialize_members<M: wire::serde::SerializeMap>(
                     &self,
@@ -64,28 +75,38 @@ pub(super) fn members(ident: &Ident, fields: &[FieldPlan], std: &Prelude) -> Tok
             }
         };
     }
+    let may_be_empty = Cfg::none_of(fields.iter().map(|field| &field.cfg)).is_some();
+    let [no_members, no_out, no_map] =
+        ["members", "out", "map"].map(|name| unused(name, may_be_empty));
+    let cfgs = fields.iter().map(|field| &field.cfg);
     let idents = fields.iter().map(|field| &field.ident);
     let decoded = fields.iter().map(decoded);
     let encoded = fields.iter().map(encoded);
     let serialized = fields.iter().map(serialized);
     quote! {
+        #cfg
         impl wire::DecodeMembers for #ident {
             fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-                Ok(Self { #(#idents: #decoded,)* })
+                #no_members
+                Ok(Self { #(#cfgs #idents: #decoded,)* })
             }
         }
 
+        #cfg
         impl wire::EncodeMembers for #ident {
             fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
+                #no_out
                 #(#encoded)*
             }
         }
 
+        #cfg
         impl wire::serde::SerializeMembers for #ident {
             fn serialize_members<M: wire::serde::SerializeMap>(
                 &self,
                 map: &mut M,
             ) -> #result<(), M::Error> {
+                #no_map
                 #(#serialized)*
                 Ok(())
             }
@@ -105,24 +126,25 @@ pub(super) fn decoded(plan: &FieldPlan) -> TokenStream {
 
 /// The statement that encodes a member.
 pub(super) fn encoded(plan: &FieldPlan) -> TokenStream {
-    let (ident, wire_name) = (&plan.ident, &plan.wire);
+    let (ident, wire_name, cfg) = (&plan.ident, &plan.wire, &plan.cfg);
     if plan.optional {
-        quote!(out.optional(#wire_name, self.#ident.as_ref());)
+        quote!(#cfg out.optional(#wire_name, self.#ident.as_ref());)
     } else {
-        quote!(out.member(#wire_name, &self.#ident);)
+        quote!(#cfg out.member(#wire_name, &self.#ident);)
     }
 }
 
 /// The statement that serializes a member.
 pub(super) fn serialized(plan: &FieldPlan) -> TokenStream {
-    let (ident, wire_name) = (&plan.ident, &plan.wire);
+    let (ident, wire_name, cfg) = (&plan.ident, &plan.wire, &plan.cfg);
     if plan.optional {
         quote! {
+            #cfg
             if let Some(value) = &self.#ident {
                 map.serialize_entry(#wire_name, value)?;
             }
         }
     } else {
-        quote!(map.serialize_entry(#wire_name, &self.#ident)?;)
+        quote!(#cfg map.serialize_entry(#wire_name, &self.#ident)?;)
     }
 }

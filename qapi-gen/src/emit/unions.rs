@@ -4,15 +4,16 @@
 //! for every value of the discriminator, so that no state which the schema
 //! forbids can be built.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens as _, format_ident, quote};
 
-use super::{attributes, docs, structs};
+use super::{attributes, docs, nothing, structs, unused};
 use crate::rust::Prelude;
-use crate::rust::plan::{UnionField, UnionPlan};
+use crate::rust::cfg::Cfg;
+use crate::rust::plan::{BranchPlan, Head, UnionField, UnionPlan};
 
 pub(super) fn union(plan: &UnionPlan, std: &Prelude) -> TokenStream {
-    let ident = &plan.head.ident;
+    let (ident, cfg) = (&plan.head.ident, &plan.head.cfg);
     let definition = definition(plan);
     let branch_definition = branch_definition(plan, std);
     let members = members(plan, std);
@@ -22,18 +23,24 @@ pub(super) fn union(plan: &UnionPlan, std: &Prelude) -> TokenStream {
         #branch_definition
         #members
         #branch_codec
+        #cfg
         wire::object!(#ident);
     }
 }
 
 fn definition(plan: &UnionPlan) -> TokenStream {
-    let attributes = attributes(&plan.head, &quote!());
+    let attributes = attributes(&plan.head);
     let (ident, branch_ident) = (&plan.head.ident, &plan.branch_ident);
     let fields = plan.fields.iter().map(|field| match field {
         UnionField::Plain(plan) => structs::field(plan),
-        UnionField::Tag { ident, docs, .. } => {
+        UnionField::Tag {
+            ident,
+            docs,
+            attributes,
+            ..
+        } => {
             let docs = self::docs(docs);
-            quote!(#docs pub #ident: #branch_ident,)
+            quote!(#docs #attributes pub #ident: #branch_ident,)
         }
     });
     quote! {
@@ -51,16 +58,24 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
         " What the discriminator of [`{}`] chooses.",
         plan.head.ident
     );
-    let exact = if plan.head.exact {
-        quote!(Eq, Hash)
-    } else {
-        quote!()
-    };
+    let Head {
+        cfg,
+        derives,
+        attributes,
+        ..
+    } = &plan.head;
     let variants = plan.branches.iter().map(|branch| {
-        let (ident, docs) = (&branch.ident, docs(&branch.docs));
+        let BranchPlan {
+            ident,
+            cfg,
+            attributes,
+            ..
+        } = branch;
+        let docs = docs(&branch.docs);
         let carried = branch.ty.iter();
-        quote!(#docs #ident #((#carried))*,)
+        quote!(#docs #cfg #attributes #ident #((#carried))*,)
     });
+    let nothing = nothing(vacant(plan).as_ref());
     let unknown = plan.unknown.iter().map(|unknown| {
         quote! {
             /// A value that the schema does not list.
@@ -73,9 +88,9 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
         }
     });
     let names = plan.branches.iter().map(|branch| {
-        let (ident, wire_name) = (&branch.ident, &branch.wire);
+        let (ident, wire_name, cfg) = (&branch.ident, &branch.wire, &branch.cfg);
         let carried = branch.ty.iter().map(|_| quote!((_)));
-        quote!(Self::#ident #(#carried)* => #wire_name,)
+        quote!(#cfg Self::#ident #(#carried)* => #wire_name,)
     });
     let unknown_name = plan
         .unknown
@@ -83,9 +98,9 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
         .map(|unknown| quote!(Self::#unknown { tag, .. } => tag,));
     let tag_ty = &plan.tag_ty;
     let tags = plan.branches.iter().map(|branch| {
-        let ident = &branch.ident;
+        let (ident, cfg) = (&branch.ident, &branch.cfg);
         let carried = branch.ty.iter().map(|_| quote!((_)));
-        quote!(Self::#ident #(#carried)* => #tag_ty::#ident,)
+        quote!(#cfg Self::#ident #(#carried)* => #tag_ty::#ident,)
     });
     let unknown_tag = plan
         .unknown
@@ -93,23 +108,26 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
         .map(|unknown| quote!(Self::#unknown { tag, .. } => #tag_ty::#unknown(tag.clone()),));
     quote! {
         #[doc = #summary]
-        #[derive(Clone, Debug, PartialEq, #exact)]
+        #cfg
+        #[derive(#(#derives),*)]
+        #attributes
         pub enum #branch_ident {
             #(#variants)*
             #(#unknown)*
         }
 
+        #cfg
         impl #branch_ident {
             /// The name on the wire.
             #[must_use]
             pub fn name(&self) -> &str {
-                match self { #(#names)* #(#unknown_name)* }
+                match self { #(#names)* #(#unknown_name)* #nothing }
             }
 
             /// The discriminator.
             #[must_use]
             pub fn tag(&self) -> #tag_ty {
-                match self { #(#tags)* #(#unknown_tag)* }
+                match self { #(#tags)* #(#unknown_tag)* #nothing }
             }
         }
     }
@@ -118,11 +136,13 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
 /// The union's members: the base's, then the branch's.
 fn members(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     let result = &std.result;
-    let (ident, branch_ident, tag_ty) = (&plan.head.ident, &plan.branch_ident, &plan.tag_ty);
+    let (ident, cfg) = (&plan.head.ident, &plan.head.cfg);
+    let (branch_ident, tag_ty) = (&plan.branch_ident, &plan.tag_ty);
     // Fields may have any name, so what is decoded is held under numbers.
     let held: Vec<_> = (0..plan.fields.len())
         .map(|n| format_ident!("member_{n}"))
         .collect();
+    let mut cfgs = Vec::new();
     let mut idents = Vec::new();
     let mut decoded = Vec::new();
     let mut encoded = Vec::new();
@@ -134,12 +154,15 @@ fn members(plan: &UnionPlan, std: &Prelude) -> TokenStream {
             UnionField::Plain(field) => {
                 let ident = &field.ident;
                 let (value, ty) = (structs::decoded(field), &field.ty);
+                let cfg = &field.cfg;
+                cfgs.push(cfg);
                 idents.push(ident);
-                decoded.push(quote!(let #held: #ty = #value;));
+                decoded.push(quote!(#cfg let #held: #ty = #value;));
                 encoded.push(structs::encoded(field));
                 serialized.push(structs::serialized(field));
             }
             UnionField::Tag { ident, wire, .. } => {
+                cfgs.push(&Cfg::ALWAYS);
                 idents.push(ident);
                 decoded.push(quote!(let #held: #tag_ty = members.required(#wire)?;));
                 encoded.push(quote!(out.member(#wire, self.#ident.name());));
@@ -151,14 +174,16 @@ fn members(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     }
     let tag_ident = tag_ident.into_iter().collect::<Vec<_>>();
     quote! {
+        #cfg
         impl wire::DecodeMembers for #ident {
             fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
                 #(#decoded)*
                 #branch
-                Ok(Self { #(#idents: #held,)* })
+                Ok(Self { #(#cfgs #idents: #held,)* })
             }
         }
 
+        #cfg
         impl wire::EncodeMembers for #ident {
             fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
                 #(#encoded)*
@@ -166,6 +191,7 @@ fn members(plan: &UnionPlan, std: &Prelude) -> TokenStream {
             }
         }
 
+        #cfg
         impl wire::serde::SerializeMembers for #ident {
             fn serialize_members<M: wire::serde::SerializeMap>(
                 &self,
@@ -181,33 +207,36 @@ fn members(plan: &UnionPlan, std: &Prelude) -> TokenStream {
 /// How the branch is taken out of, and put among, the base's members.
 fn branch_codec(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     let result = &std.result;
-    let (branch_ident, tag_ty) = (&plan.branch_ident, &plan.tag_ty);
-    let carrying: Vec<_> = plan
-        .branches
-        .iter()
-        .filter(|b| b.ty.is_some())
-        .map(|b| &b.ident)
-        .collect();
-    let plain: Vec<_> = plan
-        .branches
-        .iter()
-        .filter(|b| b.ty.is_none())
-        .map(|b| &b.ident)
-        .collect();
+    let (branch_ident, tag_ty, cfg) = (&plan.branch_ident, &plan.tag_ty, &plan.head.cfg);
+    let (carrying, plain): (Vec<_>, Vec<_>) = plan.branches.iter().partition(|b| b.ty.is_some());
+    let cfgs: Vec<_> = carrying.iter().map(|branch| &branch.cfg).collect();
+    let carrying: Vec<_> = carrying.iter().map(|branch| &branch.ident).collect();
+    let plain_cfgs: Vec<_> = plain.iter().map(|branch| &branch.cfg).collect();
+    let plain: Vec<_> = plain.iter().map(|branch| &branch.ident).collect();
     let unknown: Vec<_> = plan.unknown.iter().collect();
     // Without a branch that carries anything the argument goes unused.
-    let unused = carrying.is_empty() && unknown.is_empty();
-    let (members, out, map) = if unused {
-        (quote!(_), quote!(_), quote!(_))
-    } else {
-        (quote!(members), quote!(out), quote!(map))
-    };
+    let is_unused = carrying.is_empty() && unknown.is_empty();
+    let can_be_unused =
+        !is_unused && unknown.is_empty() && Cfg::none_of(cfgs.iter().copied()).is_some();
+    let [members, out, map] = ["members", "out", "map"].map(|name| match is_unused {
+        true => quote!(_),
+        false => Ident::new(name, Span::call_site()).into_token_stream(),
+    });
+    let [no_members, no_out, no_map] =
+        ["members", "out", "map"].map(|name| unused(name, can_be_unused));
+    let vacant = vacant(plan);
+    let nothing = nothing(vacant.as_ref());
+    let unreachable = vacant
+        .map(|_| quote!(#[allow(unreachable_code, reason = "there may be no value to decode")]));
     quote! {
+        #cfg
         impl #branch_ident {
+            #unreachable
             fn decode_branch(tag: #tag_ty, #members: &mut wire::Members<'_>) -> wire::Result<Self> {
+                #no_members
                 Ok(match tag {
-                    #(#tag_ty::#plain => Self::#plain,)*
-                    #(#tag_ty::#carrying => Self::#carrying(
+                    #(#plain_cfgs #tag_ty::#plain => Self::#plain,)*
+                    #(#cfgs #tag_ty::#carrying => Self::#carrying(
                         wire::DecodeMembers::decode_members(members)?
                     ),)*
                     #(#tag_ty::#unknown(tag) => Self::#unknown { tag, members: members.rest() },)*
@@ -215,12 +244,14 @@ fn branch_codec(plan: &UnionPlan, std: &Prelude) -> TokenStream {
             }
 
             fn encode_branch(&self, #out: &mut wire::ObjectWriter<'_, '_>) {
+                #no_out
                 match self {
-                    #(Self::#plain => {})*
-                    #(Self::#carrying(branch) => wire::EncodeMembers::encode_members(branch, out),)*
+                    #(#plain_cfgs Self::#plain => {})*
+                    #(#cfgs Self::#carrying(branch) => wire::EncodeMembers::encode_members(branch, out),)*
                     #(Self::#unknown { members, .. } => {
                         wire::EncodeMembers::encode_members(members, out);
                     })*
+                    #nothing
                 }
             }
 
@@ -228,16 +259,26 @@ fn branch_codec(plan: &UnionPlan, std: &Prelude) -> TokenStream {
                 &self,
                 #map: &mut M,
             ) -> #result<(), M::Error> {
+                #no_map
                 match self {
-                    #(Self::#plain => Ok(()),)*
-                    #(Self::#carrying(branch) => {
+                    #(#plain_cfgs Self::#plain => Ok(()),)*
+                    #(#cfgs Self::#carrying(branch) => {
                         wire::serde::SerializeMembers::serialize_members(branch, map)
                     })*
                     #(Self::#unknown { members, .. } => {
                         wire::serde::SerializeMembers::serialize_members(members, map)
                     })*
+                    #nothing
                 }
             }
         }
+    }
+}
+
+/// When the branch enum has no variant.
+fn vacant(plan: &UnionPlan) -> Option<Cfg> {
+    match plan.unknown {
+        Some(_) => None,
+        None => Cfg::none_of(plan.branches.iter().map(|branch| &branch.cfg)),
     }
 }

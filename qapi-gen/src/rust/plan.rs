@@ -3,28 +3,36 @@
 //! In: a `CheckedSchema` and `Options`. Out: a [`Plan`] that `emit/` only has
 //! to write down. It decides all, and quotes nothing but names and types.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::ToTokens as _;
 
+use super::additions::Additions;
+use super::cfg::{Cfg, Presence};
 use super::graph::TypeGraph;
+use super::named::Names;
 use super::paths::ModulePaths;
-use super::ty::TypeNames;
-use super::{Options, Prelude, doc};
+use super::selection::Selection;
+use super::ty::{Replacements, TypeNames};
+use super::{Layout, Options, Prelude, doc};
 use crate::diag::Diagnostics;
-use crate::schema::{CheckedSchema, Common, Cond, Doc, Entity, Feature, ModuleId};
+use crate::schema::{CheckedSchema, Common, Doc, Entity, Feature, ModuleId};
 
+mod branches;
 mod clashes;
 mod commands;
 mod types;
 
 pub(crate) use commands::{Arguments, CommandPlan, EventPlan, Handler};
 pub(crate) use types::{
-    AlternatePlan, EnumPlan, FieldPlan, Head, StructPlan, UnionField, UnionPlan,
+    AlternateBranchPlan, AlternatePlan, BranchPlan, EnumPlan, FieldPlan, Head, StructPlan,
+    UnionField, UnionPlan, ValuePlan,
 };
 
 /// Everything that will be generated.
 pub(crate) struct Plan {
     /// The modules, in schema order, those without items left out.
     pub(crate) modules: Vec<ModulePlan>,
+    pub(crate) layout: Layout,
 }
 
 /// One generated module: one schema file.
@@ -64,6 +72,10 @@ struct Planner<'s> {
     options: &'s Options,
     graph: TypeGraph,
     names: TypeNames<'s>,
+    replaced: &'s Replacements,
+    presence: Presence<'s>,
+    selection: Selection,
+    additions: Additions,
 }
 
 impl Plan {
@@ -75,11 +87,17 @@ impl Plan {
         diagnostics: &mut Diagnostics,
     ) -> Self {
         let paths = ModulePaths::new(schema);
+        let replaced = Replacements::new(schema, &options.replaced, diagnostics);
+        report_names(schema, options, diagnostics);
         let planner = Planner {
             schema,
             options,
-            graph: TypeGraph::new(schema, &options.open_enums),
-            names: TypeNames::new(schema, &paths),
+            graph: TypeGraph::new(schema, &options.open_enums, &replaced),
+            names: TypeNames::new(schema, &paths, &replaced),
+            replaced: &replaced,
+            presence: Presence::new(schema, &options.conditions, diagnostics),
+            selection: Selection::new(schema, options, &replaced, diagnostics),
+            additions: Additions::new(schema, options, diagnostics),
         };
         let modules: Vec<ModulePlan> = schema
             .modules()
@@ -90,7 +108,10 @@ impl Plan {
             .filter(|module| !module.is_empty())
             .collect();
         clashes::report_root(&modules, diagnostics);
-        Self { modules }
+        Self {
+            modules,
+            layout: options.layout,
+        }
     }
 }
 
@@ -116,7 +137,8 @@ impl Planner<'_> {
             commands: Vec::new(),
             events: Vec::new(),
         };
-        for entity in &self.schema.module(id).entities {
+        let entities = self.schema.module(id).entities.iter();
+        for entity in entities.filter(|entity| self.selection.contains(**entity)) {
             match *entity {
                 Entity::Type(ty) => plan.types.extend(self.ty(ty, id)),
                 Entity::Command(command) => plan.commands.extend(self.command(command, id)),
@@ -127,20 +149,40 @@ impl Planner<'_> {
         plan
     }
 
-    fn includes(&self, common: &Common) -> bool {
-        self.options.includes(common.cond.as_ref())
+    /// The traits that a definition's items derive, those that they have
+    /// anyway first.
+    fn derives(&self, entity: Entity, exact: bool, further: &[&str]) -> Vec<TokenStream> {
+        let exact: &[&str] = if exact { &["Eq", "Hash"] } else { &[] };
+        let anyway = [&["Clone", "Debug", "PartialEq"], exact, further].concat();
+        let ident = |name: &&str| Ident::new(name, Span::call_site()).into_token_stream();
+        self.additions
+            .derives(entity, anyway.iter().map(ident).collect())
     }
 
-    fn includes_part(&self, cond: Option<&Cond>) -> bool {
-        self.options.includes(cond)
+    /// When something with these features is deprecated: when it has the
+    /// special one that QEMU calls so.
+    fn deprecated(&self, features: &[Feature]) -> Option<Cfg> {
+        let mut deprecating = features
+            .iter()
+            .filter(|feature| feature.name == "deprecated");
+        deprecating.find_map(|feature| self.presence.of(feature.cond.as_ref()))
     }
 
     fn docs(&self, common: &Common) -> Vec<String> {
-        self.docs_if_wanted(|| doc::definition(common.doc.as_ref(), &common.features, &common.name))
+        self.docs_if_wanted(|| {
+            let features = self.present(&common.features);
+            doc::definition(common.doc.as_ref(), &features, &common.name)
+        })
     }
 
     fn member_docs(&self, doc: Option<&Doc>, wire: &str, features: &[Feature]) -> Vec<String> {
-        self.docs_if_wanted(|| doc::member(doc, wire, features))
+        self.docs_if_wanted(|| doc::member(doc, wire, &self.present(features)))
+    }
+
+    /// The features that some configuration has of those that are generated.
+    fn present(&self, features: &[Feature]) -> Vec<Feature> {
+        let is_present = |feature: &&Feature| self.presence.of(feature.cond.as_ref()).is_some();
+        features.iter().filter(is_present).cloned().collect()
     }
 
     fn docs_if_wanted(&self, docs: impl FnOnce() -> Vec<String>) -> Vec<String> {
@@ -152,8 +194,20 @@ impl Planner<'_> {
     }
 }
 
-/// Whether one of the features is the special one that QEMU calls
-/// `deprecated`.
-fn is_deprecated(features: &[Feature]) -> bool {
-    features.iter().any(|feature| feature.name == "deprecated")
+/// Reports what options name and the schema does not have.
+fn report_names(schema: &CheckedSchema, options: &Options, diagnostics: &mut Diagnostics) {
+    let mut names = Names {
+        schema,
+        option: "open-enum",
+        diagnostics,
+    };
+    options
+        .open_enums
+        .iter()
+        .for_each(|name| names.enumeration(name));
+    names.option = "direct-reply";
+    options
+        .direct_replies
+        .iter()
+        .for_each(|name| names.command(name));
 }
