@@ -1,5 +1,6 @@
-//! Generates Rust for every schema under `cases/rust`, and for those that take
-//! modules from elsewhere, so that the tests compile it.
+//! Generates Rust for every schema under `cases/rust`, for some in several
+//! ways, and for those that take modules from elsewhere, so that the tests
+//! compile it.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -28,6 +29,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .extern_module("shapes/every-shape.json", "crate::every_shape::every_shape")
         .out_dir(out_dir.join("extern"))
         .compile();
+    configurations(out_dir);
+    choices(out_dir);
     Ok(())
 }
 
@@ -44,4 +47,43 @@ fn vmm_with_our_statistics(ours: OsString, out_dir: &Path) {
 
 fn variable(name: &str) -> Result<OsString, String> {
     env::var_os(name).ok_or_else(|| format!("{name} is not set"))
+}
+
+/// Predicates that always or never hold let one build have all configurations.
+fn configurations(out_dir: &Path) {
+    let builder = |name| Builder::new("cases/rust/conditional.json").out_dir(out_dir.join(name));
+    for (name, a, b) in [
+        ("conditional-off", "false", "false"),
+        ("conditional-a", "true", "false"),
+        ("conditional-b", "false", "true"),
+        ("conditional-on", "true", "true"),
+    ] {
+        builder(name)
+            .cfg_predicate("CONFIG_A", a)
+            .cfg_predicate("CONFIG_B", b)
+            .compile();
+    }
+    builder("resolved-off").config([""; 0]).one_file().compile();
+    builder("resolved-a").config(["CONFIG_A"]).compile();
+    // As features of the tests, which anybody may turn on.
+    builder("conditional-features")
+        .cfg()
+        .cfg_feature("CONFIG_A", "conditional-a")
+        .cfg_feature("CONFIG_B", "conditional-b")
+        .compile();
+}
+
+fn choices(out_dir: &Path) {
+    Builder::new("cases/rust/every-shape.json")
+        .out_dir(out_dir.join("choices"))
+        .only("paint")
+        .only("things")
+        .only("FIGURE")
+        .replace("Circle", "crate::replacement::Disc")
+        .derive_for("__org.example_Thing", "PartialOrd")
+        .derive_for("Shape", "PartialOrd")
+        .attribute_for("Figure", "#[allow(clippy::large_enum_variant)]")
+        .attribute_for("Figure.group", "#[doc(alias = \"many\")]")
+        .one_file()
+        .compile();
 }

@@ -3,15 +3,14 @@
 //! In: a schema's path and choices. Out: files in OUT_DIR, and cargo's
 //! `rerun-if-changed` lines for every file that was read.
 
-use std::io::Read as _;
+use std::env;
 use std::path::{Path, PathBuf};
-use std::{env, fs, io};
 
+use crate::folder::write_files;
 use crate::generation::Generation;
 use crate::load::{FsLoader, IncludeFolders};
-use crate::output::{GeneratedFile, HEADING};
 use crate::rules::Rules;
-use crate::rust::Options;
+use crate::rust::{Addition, CfgNames, Conditions, Layout, Options};
 
 /// Compiles a schema in a build script.
 ///
@@ -26,7 +25,20 @@ use crate::rust::Options;
 /// include!(concat!(env!("OUT_DIR"), "/qapi/mod.rs"));
 /// ```
 ///
-/// The crate depends on `qapi-wire`, which the generated code calls.
+/// The crate depends on `qapi-wire`, which the generated code calls. What is to
+/// be different is said before:
+///
+/// ```no_run
+/// qapi_gen::Builder::new("schema/qapi-schema.json")
+///     .only("block.json")
+///     .cfg_predicate("CONFIG_LINUX", r#"target_os = "linux""#)
+///     .derive_for("BlockInfo", "::schemars::JsonSchema")
+///     .replace("UuidInfo", "crate::Uuid")
+///     .compile();
+/// ```
+///
+/// Definitions and files are named as in the schema; a name that it does not
+/// have is an error.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is compiled before `compile` is called"]
 pub struct Builder {
@@ -74,9 +86,123 @@ impl Builder {
     }
 
     /// Generates only what exists if exactly these configuration symbols are
-    /// defined. By default whatever is conditional is generated.
+    /// defined. By default whatever is conditional is generated. Of this and
+    /// the methods that begin with `cfg`, the last that is called counts.
     pub fn config<S: Into<String>>(mut self, symbols: impl IntoIterator<Item = S>) -> Self {
-        self.options.config = Some(symbols.into_iter().map(Into::into).collect());
+        let defined = symbols.into_iter().map(Into::into).collect();
+        self.options.conditions = Conditions::Config(defined);
+        self
+    }
+
+    /// Generates whatever is conditional, each with a `#[cfg(...)]`: a symbol
+    /// like `CONFIG_VNC_SASL` is the Cargo feature `vnc-sasl`, unless
+    /// [`Self::cfg_feature`] or [`Self::cfg_predicate`] says otherwise. The
+    /// features are the crate's to declare.
+    ///
+    /// A handler of a conditional command needs the same condition, and so
+    /// does what uses a conditional member.
+    pub fn cfg(self) -> Self {
+        self.cfg_names(|names| names)
+    }
+
+    /// As [`Self::cfg`]; this symbol is this Cargo feature.
+    pub fn cfg_feature(self, symbol: impl Into<String>, feature: &str) -> Self {
+        self.cfg_names(|names| names.feature(symbol, feature))
+    }
+
+    /// As [`Self::cfg`]; this symbol is this predicate, such as
+    /// `target_os = "linux"`, `true` or `false`.
+    pub fn cfg_predicate(self, symbol: impl Into<String>, predicate: impl Into<String>) -> Self {
+        self.cfg_names(|names| names.predicate(symbol, predicate))
+    }
+
+    fn cfg_names(mut self, change: impl FnOnce(CfgNames) -> CfgNames) -> Self {
+        let names = match self.options.conditions {
+            Conditions::Cfg(names) => names,
+            Conditions::Ignore | Conditions::Config(_) => CfgNames::default(),
+        };
+        self.options.conditions = Conditions::Cfg(change(names));
+        self
+    }
+
+    /// Derives a further trait for everything that is generated for
+    /// definitions: types, the enums of unions' branches, requests, events.
+    /// Nothing is derived twice. The path has to hold from within the
+    /// generated modules: `::schemars::JsonSchema`,
+    /// `crate::Mine`.
+    pub fn derive(mut self, path: impl Into<String>) -> Self {
+        self.options.derives.push(Addition {
+            to: None,
+            text: path.into(),
+        });
+        self
+    }
+
+    /// Derives a further trait for a definition: a type, a command's request,
+    /// an event.
+    pub fn derive_for(mut self, definition: impl Into<String>, path: impl Into<String>) -> Self {
+        self.options.derives.push(Addition {
+            to: Some(definition.into()),
+            text: path.into(),
+        });
+        self
+    }
+
+    /// Puts an attribute, such as `#[non_exhaustive]`, on everything that is
+    /// generated for definitions, after the derives.
+    pub fn attribute(mut self, attribute: impl Into<String>) -> Self {
+        self.options.attributes.push(Addition {
+            to: None,
+            text: attribute.into(),
+        });
+        self
+    }
+
+    /// Puts an attribute on what is generated for `DEFINITION`, or on the
+    /// field or variant for `DEFINITION.MEMBER`, both as the schema spells
+    /// them. In a union that is a member of its base or, if there is none of
+    /// that name, the variant of a branch.
+    pub fn attribute_for(mut self, name: impl Into<String>, attribute: impl Into<String>) -> Self {
+        self.options.attributes.push(Addition {
+            to: Some(name.into()),
+            text: attribute.into(),
+        });
+        self
+    }
+
+    /// Uses a Rust type for a type of the schema, instead of generating one.
+    ///
+    /// It has to be `Clone`, `Debug` and `PartialEq`, and to implement
+    /// `qapi_wire`'s `Decode` and `Encode` and serde's `Serialize`; one that
+    /// stands for the arguments of a command, the data of an event or a branch
+    /// also `DecodeMembers` and `EncodeMembers`. Types
+    /// that hold it are neither `Eq` nor `Hash`. A union's discriminator
+    /// cannot be replaced.
+    pub fn replace(mut self, definition: impl Into<String>, ty: impl Into<String>) -> Self {
+        let replaced = &mut self.options.replaced;
+        replaced.insert(definition.into(), ty.into());
+        self
+    }
+
+    /// Generates only this schema file, named as in `include`s seen from the
+    /// main file's folder, or only this definition; called again also that.
+    /// The types that they need come with them.
+    pub fn only(mut self, name: impl Into<String>) -> Self {
+        self.options.only.insert(name.into());
+        self
+    }
+
+    /// Leaves out this schema file or definition, with the types that nothing
+    /// else needs. A type that something else needs stays.
+    pub fn except(mut self, name: impl Into<String>) -> Self {
+        self.options.except.insert(name.into());
+        self
+    }
+
+    /// Writes `mod.rs` only, with the modules in it. By default each schema
+    /// file that defines something becomes a file.
+    pub fn one_file(mut self) -> Self {
+        self.options.layout = Layout::OneFile;
         self
     }
 
@@ -187,43 +313,6 @@ fn warnings(generation: &Generation) -> Vec<String> {
         ));
     }
     lines
-}
-
-/// Writes the files that differ from what stands in the folder, so that what
-/// depends on them is built again only if need be. Files of an earlier
-/// generation that there are no more are removed; others are left alone.
-///
-/// # Errors
-///
-/// What making the folder or writing a file says.
-pub fn write_files(folder: &Path, files: &[GeneratedFile]) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    for file in files {
-        let path = folder.join(&file.name);
-        if fs::read(&path).is_ok_and(|old| old == file.text.as_bytes()) {
-            continue;
-        }
-        fs::write(path, &file.text)?;
-    }
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let is_current = files
-            .iter()
-            .any(|file| path.file_name() == Some(file.name.as_ref()));
-        if !is_current && is_generated(&path) {
-            fs::remove_file(path)?;
-        }
-    }
-    Ok(())
-}
-
-/// Whether a file begins as every file that [`write_files`] wrote does.
-fn is_generated(path: &Path) -> bool {
-    let mut head = [0; HEADING.len()];
-    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
-    path.extension().is_some_and(|extension| extension == "rs")
-        && read.is_ok()
-        && head == *HEADING.as_bytes()
 }
 
 #[cfg(test)]

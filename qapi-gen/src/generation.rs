@@ -44,7 +44,7 @@ pub fn generate(path: impl AsRef<Path>, loader: &dyn Loader, options: &Options) 
     let files = schema.and_then(|schema| {
         let plan = Plan::new(&schema, options, &mut diagnostics);
         let print = || {
-            let files = emit::files(&plan);
+            let files = emit::files(&plan).into_iter();
             files.map(|file| output::print(file, &plan.texts)).collect()
         };
         (!diagnostics.has_errors()).then(print)

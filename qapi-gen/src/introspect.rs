@@ -47,7 +47,7 @@ impl Introspection {
     /// The array as JSON text, ASCII only, each element on a line of its own.
     #[must_use]
     pub fn json(&self, schema: &CheckedSchema) -> String {
-        info::write(&table(schema, self.unmask), self)
+        info::write(&table(schema, self.unmask, |_| true), self)
     }
 
     /// Whether something under this condition is told of.

@@ -16,6 +16,23 @@
 //!      a.json:1: command's 'returns' uses unknown type 'Oops'",
 //! );
 //! ```
+//!
+//! From there [`generate`] goes on to Rust. A build script calls a
+//! [`Builder`], which does the same and writes the files; the command line is
+//! `qapi-gen rust`. All three take the same [`Options`]:
+//!
+//! ```
+//! use qapi_gen::{CfgNames, Conditions, MemoryLoader, Options, generate};
+//!
+//! let files = MemoryLoader::from_iter([("a.json", "{ 'event': 'STOP', 'if': 'CONFIG_KVM' }")]);
+//! let options = Options {
+//!     conditions: Conditions::Cfg(CfgNames::default()),
+//!     ..Options::default()
+//! };
+//! let files = generate("a.json", &files, &options).into_files().unwrap();
+//! assert_eq!(files[1].name, "a.rs");
+//! assert!(files[1].text.contains(r#"#[cfg(feature = "kvm")]"#));
+//! ```
 
 use std::path::{Path, PathBuf};
 
@@ -24,6 +41,7 @@ mod defs;
 pub mod diag;
 mod dump;
 mod emit;
+mod folder;
 mod generation;
 mod introspect;
 mod load;
@@ -34,14 +52,15 @@ pub mod schema;
 pub mod source;
 mod syntax;
 
-pub use builder::{Builder, write_files};
+pub use builder::Builder;
 pub use dump::dump;
+pub use folder::{Change, changes, write_files};
 pub use generation::{Generation, Report, generate};
 pub use introspect::Introspection;
 pub use load::{FolderLoader, FsLoader, IncludeFolders, Loader, MemoryLoader};
 pub use output::GeneratedFile;
 pub use rules::{CheckOptions, Rules, Style};
-pub use rust::Options;
+pub use rust::{Addition, CfgNames, Conditions, Layout, Options};
 
 use diag::Diagnostics;
 use schema::CheckedSchema;

@@ -129,6 +129,18 @@ fn modules_of_other_crates_are_checked() {
     assert_eq!(messages, expected);
 }
 
+/// What is reported of options that do not fit their schema; what each says
+/// is tested with the options.
+fn wrong_options() -> Vec<Diagnostic> {
+    let folder = folder().join("../rust");
+    let mut options = Options::default();
+    for (name, ty) in [("Nope", "u8"), ("Shape", "u8"), ("Empty", "<")] {
+        options.replaced.insert(name.to_owned(), ty.to_owned());
+    }
+    let generation = generate("every-shape.json", &FolderLoader::new(folder), &options);
+    generation.diagnostics.errors().cloned().collect()
+}
+
 #[test]
 fn every_kind_of_problem_has_a_case() {
     let mut missing: BTreeSet<&str> = Problem::KINDS.iter().copied().collect();
@@ -142,6 +154,7 @@ fn every_kind_of_problem_has_a_case() {
     }
     found(report("a.json", &many_bases(true)).1);
     found(extern_modules());
+    found(wrong_options());
     assert!(missing.is_empty(), "no case triggers {missing:?}");
 }
 

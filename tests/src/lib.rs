@@ -1,6 +1,8 @@
 //! Rust generated from the schemas under `cases/rust`, and what the
 //! integration tests share.
 
+pub mod replacement;
+
 /// The statistics schema as it was first proposed for QEMU 7.1.
 pub mod first_proposal {
     include!(concat!(env!("OUT_DIR"), "/first-proposal/mod.rs"));
@@ -34,6 +36,54 @@ pub mod vmm {
 /// A schema that takes every shape from the module above.
 pub mod borrowed {
     include!(concat!(env!("OUT_DIR"), "/extern/mod.rs"));
+}
+
+/// A part of it, generated with choices.
+pub mod choices {
+    include!(concat!(env!("OUT_DIR"), "/choices/mod.rs"));
+}
+
+/// A schema with every place of a condition, in several configurations.
+pub mod conditional {
+    /// Conditions are ignored.
+    pub mod ignored {
+        include!(concat!(env!("OUT_DIR"), "/conditional/mod.rs"));
+    }
+
+    /// With features of this crate.
+    pub mod features {
+        include!(concat!(env!("OUT_DIR"), "/conditional-features/mod.rs"));
+    }
+
+    /// Neither symbol is defined.
+    pub mod off {
+        include!(concat!(env!("OUT_DIR"), "/conditional-off/mod.rs"));
+    }
+
+    /// Symbol A is defined.
+    pub mod a {
+        include!(concat!(env!("OUT_DIR"), "/conditional-a/mod.rs"));
+    }
+
+    /// Symbol B is defined.
+    pub mod b {
+        include!(concat!(env!("OUT_DIR"), "/conditional-b/mod.rs"));
+    }
+
+    /// Both symbols are defined.
+    pub mod on {
+        include!(concat!(env!("OUT_DIR"), "/conditional-on/mod.rs"));
+    }
+
+    /// Neither symbol is defined, which was resolved when it was generated.
+    pub mod resolved_off {
+        include!(concat!(env!("OUT_DIR"), "/resolved-off/mod.rs"));
+    }
+
+    /// The same for symbol A.
+    pub mod resolved_a {
+        include!(concat!(env!("OUT_DIR"), "/resolved-a/mod.rs"));
+    }
 }
 
 /// The README, whose example has to compile.

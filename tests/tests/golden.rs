@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use qapi_gen::{FsLoader, IncludeFolders, Options, generate};
+use qapi_gen::{CfgNames, Conditions, FsLoader, IncludeFolders, Options, generate};
 use similar::TextDiff;
 
 fn workspace() -> PathBuf {
@@ -94,6 +94,16 @@ fn a_vmm_with_our_statistics() {
         options.extern_modules.insert(file, path);
     }
     check("tests/cases/vmm/qapi-schema.json", &options, "vmm");
+}
+
+#[test]
+fn conditional() {
+    let options = Options {
+        conditions: Conditions::Cfg(CfgNames::default()),
+        ..Options::default()
+    };
+    let schema = "tests/cases/rust/conditional.json";
+    check(schema, &options, "conditional");
 }
 
 #[test]

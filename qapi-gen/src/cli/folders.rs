@@ -25,7 +25,7 @@ impl Folders {
 }
 
 /// An argument of two parts.
-pub(super) fn pair(argument: &str) -> Result<(String, String), String> {
+fn pair(argument: &str) -> Result<(String, String), String> {
     match argument.split_once('=') {
         Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
         None => Err("a name and what it stands for, with '=' between them".to_owned()),

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod check;
+mod config;
+mod diff;
 mod dump;
 mod folders;
 mod human;
@@ -30,7 +32,7 @@ enum Command {
     Check(check::Check),
     Dump(dump::Dump),
     Introspect(introspect::Introspect),
-    Rust(rust::Rust),
+    Rust(Box<rust::Rust>),
 }
 
 /// Runs the command that the arguments give.

@@ -1,14 +1,20 @@
 //! `qapi-gen rust`.
 //!
-//! In: a schema, choices. Out: Rust files in a folder.
+//! In: a schema, choices. Out: Rust files in a folder; or, if they are only to
+//! be checked, how those in the folder differ.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use clap::Args;
-use qapi_gen::{Generation, Options, generate, write_files};
+use qapi_gen::{
+    Addition, CfgNames, Conditions, Generation, Layout, Options, generate, write_files,
+};
 
-use super::folders::{Folders, pair};
+use super::config::Config;
+use super::diff;
+use super::folders::Folders;
 use super::report::Reporting;
 use super::version::Version;
 
@@ -26,6 +32,21 @@ pub(super) struct Rust {
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
 
+    /// Write nothing: print how the files in the folder differ from what would
+    /// be generated, and fail if they do
+    #[arg(long)]
+    check: bool,
+
+    #[command(flatten)]
+    choices: Choices,
+
+    #[command(flatten)]
+    reporting: Reporting,
+}
+
+/// The options about what is generated.
+#[derive(Debug, Args)]
+struct Choices {
     /// Leave the schema's documentation out
     #[arg(long)]
     no_docs: bool,
@@ -38,10 +59,58 @@ pub(super) struct Rust {
     #[arg(long = "direct-reply", value_name = "COMMAND")]
     direct_replies: Vec<String>,
 
-    /// Generate only what exists if these symbols are defined, and no others;
-    /// without it whatever is conditional is generated
-    #[arg(long, value_name = "SYMBOL,...", value_delimiter = ',')]
-    config: Option<Vec<String>>,
+    #[command(flatten)]
+    folders: Folders,
+
+    #[command(flatten)]
+    version: Version,
+
+    #[command(flatten)]
+    config: Config,
+
+    /// Generate conditions as `#[cfg(...)]`: CONFIG_VNC_SASL is feature
+    /// vnc-sasl unless the following options say otherwise
+    #[arg(long, conflicts_with = "config")]
+    cfg: bool,
+
+    /// As --cfg, with another feature for a symbol
+    #[arg(long, value_name = "SYMBOL=FEATURE", conflicts_with = "config")]
+    cfg_feature: Vec<Pair>,
+
+    /// As --cfg, with a predicate for a symbol, such as
+    /// `CONFIG_LINUX=target_os = "linux"`
+    #[arg(long, value_name = "SYMBOL=PREDICATE", conflicts_with = "config")]
+    cfg_predicate: Vec<Pair>,
+
+    /// Derive a further trait for all definitions
+    #[arg(long, value_name = "TRAIT")]
+    derive: Vec<String>,
+
+    /// Derive a further trait for one definition
+    #[arg(long, value_name = "DEFINITION=TRAIT")]
+    derive_for: Vec<Pair>,
+
+    /// Put an attribute, as `#[...]`, on all definitions
+    #[arg(long, value_name = "ATTRIBUTE")]
+    attribute: Vec<String>,
+
+    /// Put an attribute on a definition, or on DEFINITION.MEMBER
+    #[arg(long, value_name = "NAME=ATTRIBUTE")]
+    attribute_for: Vec<Pair>,
+
+    /// Use a Rust type for a type of the schema
+    #[arg(long, value_name = "DEFINITION=TYPE")]
+    replace: Vec<Pair>,
+
+    /// Generate only this schema file or definition and the types it needs;
+    /// may be repeated
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+
+    /// Leave out this schema file or definition and the types that only it
+    /// needs; may be repeated
+    #[arg(long, value_name = "NAME")]
+    except: Vec<String>,
 
     /// Leave out the static that holds the schema as data
     #[arg(long)]
@@ -51,32 +120,92 @@ pub(super) struct Rust {
     ///
     /// NAME is that of the schema file, PATH that of the Rust module, for
     /// example `stats.json=::qapi::stats`.
-    #[arg(long = "extern-module", value_name = "NAME=PATH", value_parser = pair)]
-    extern_modules: Vec<(String, String)>,
+    #[arg(long = "extern-module", value_name = "NAME=PATH")]
+    extern_modules: Vec<Pair>,
 
-    #[command(flatten)]
-    folders: Folders,
+    /// Write `mod.rs` only, with the modules in it
+    #[arg(long)]
+    one_file: bool,
+}
 
-    #[command(flatten)]
-    version: Version,
+/// A name and what is said of it.
+#[derive(Clone, Debug)]
+struct Pair {
+    name: String,
+    value: String,
+}
 
-    #[command(flatten)]
-    reporting: Reporting,
+impl FromStr for Pair {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // No name of a schema has a '=' in it, while Rust may.
+        let (name, value) = text.split_once('=').ok_or("expected NAME=...")?;
+        Ok(Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        })
+    }
+}
+
+impl Pair {
+    fn addition(self) -> Addition {
+        Addition {
+            to: Some(self.name),
+            text: self.value,
+        }
+    }
+}
+
+impl Choices {
+    fn options(self) -> Options {
+        let to_all = |text| Addition { to: None, text };
+        let to_some = |pairs: Vec<Pair>| pairs.into_iter().map(Pair::addition);
+        let is_cfg = self.cfg || !self.cfg_feature.is_empty() || !self.cfg_predicate.is_empty();
+        let mut names = CfgNames::default();
+        for Pair { name, value } in self.cfg_feature {
+            names = names.feature(name, &value);
+        }
+        for Pair { name, value } in self.cfg_predicate {
+            names = names.predicate(name, value);
+        }
+        let derives = self.derive.into_iter().map(to_all);
+        let attributes = self.attribute.into_iter().map(to_all);
+        let replaced = self.replace.into_iter().map(|pair| (pair.name, pair.value));
+        Options {
+            rules: self.version.rules(),
+            docs: !self.no_docs,
+            open_enums: self.open_enums.into_iter().collect(),
+            direct_replies: self.direct_replies.into_iter().collect(),
+            conditions: match self.config.defined() {
+                Some(defined) => Conditions::Config(defined),
+                None if is_cfg => Conditions::Cfg(names),
+                None => Conditions::Ignore,
+            },
+            derives: derives.chain(to_some(self.derive_for)).collect(),
+            attributes: attributes.chain(to_some(self.attribute_for)).collect(),
+            replaced: replaced.collect(),
+            introspection: !self.no_introspection,
+            extern_modules: self
+                .extern_modules
+                .into_iter()
+                .map(|pair| (pair.name, pair.value))
+                .collect(),
+            only: self.only.into_iter().collect(),
+            except: self.except.into_iter().collect(),
+            layout: match self.one_file {
+                true => Layout::OneFile,
+                false => Layout::FilePerModule,
+            },
+        }
+    }
 }
 
 impl Rust {
     /// Generates, or reports all that is wrong.
     pub(super) fn run(self) -> ExitCode {
-        let options = Options {
-            rules: self.version.rules(),
-            docs: !self.no_docs,
-            open_enums: self.open_enums.into_iter().collect(),
-            direct_replies: self.direct_replies.into_iter().collect(),
-            config: self.config.map(|symbols| symbols.into_iter().collect()),
-            introspection: !self.no_introspection,
-            extern_modules: self.extern_modules.into_iter().collect(),
-        };
-        let loader = self.folders.loader(&self.schema);
+        let loader = self.choices.folders.loader(&self.schema);
+        let options = self.choices.options();
         let Generation {
             sources,
             diagnostics,
@@ -87,15 +216,15 @@ impl Rust {
         let Some(files) = files else {
             return ExitCode::FAILURE;
         };
-        match write_files(&self.output, &files) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!(
-                    "qapi-gen: cannot write to {}: {error}",
-                    self.output.display()
-                );
-                ExitCode::FAILURE
-            }
-        }
+        let done = if self.check {
+            diff::print(&self.output, &files)
+        } else {
+            write_files(&self.output, &files).map(|()| ExitCode::SUCCESS)
+        };
+        done.unwrap_or_else(|error| {
+            let verb = if self.check { "check" } else { "write to" };
+            eprintln!("qapi-gen: cannot {verb} {}: {error}", self.output.display());
+            ExitCode::FAILURE
+        })
     }
 }

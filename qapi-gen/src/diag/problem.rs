@@ -282,10 +282,13 @@ problems! {
         ExternModuleUnknown(String),
         /// A module of another crate is said to be at what is no path, or not
         /// the same path everywhere.
-        ExternPath {
-            module: String,
-            path: String,
-        },
+        ExternPath { module: String, path: String },
+        /// An option names what the schema does not have.
+        OptionUnknown { option: &'static str, name: String, what: &'static str },
+        /// An option's text is not what it has to be.
+        OptionSyntax { option: &'static str, text: String, what: &'static str, reason: String },
+        /// A Rust type for what chooses a union's branch.
+        ReplacedDiscriminator { ty: String, union: String },
     }
 }
 

@@ -258,6 +258,23 @@ fn interfaces(problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f,
             "the path '{path}' of module '{module}' must begin with '::' or 'crate::'"
         ),
+        P::OptionUnknown { option, name, what } => {
+            write!(f, "{option}: the schema has no {what} '{name}'")
+        }
+        P::OptionSyntax {
+            option,
+            text,
+            what,
+            reason,
+        } => {
+            write!(f, "{option}: '{text}' is no {what}: {reason}")
+        }
+        P::ReplacedDiscriminator { ty, union } => {
+            write!(
+                f,
+                "replace: '{ty}' is the discriminator of union '{union}', which needs its variants"
+            )
+        }
         // Every stage's problems have been taken by now.
         _ => Ok(()),
     }

@@ -6,7 +6,9 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::{features, item_attributes, structs};
+use super::features::{self, deprecated};
+use super::{docs, structs, unused};
+use crate::rust::cfg::Cfg;
 use crate::rust::plan::{Arguments, CommandPlan, Handler, ModulePlan};
 use crate::rust::text::Texts;
 
@@ -17,6 +19,9 @@ pub(super) fn commands(plan: &ModulePlan, texts: &Texts) -> TokenStream {
     let requests = plan.commands.iter().map(|command| request(command, texts));
     let handlers = plan.commands.iter().map(handler);
     let arms = plan.commands.iter().map(arm);
+    let cfg = Cfg::any(plan.commands.iter().map(|command| &command.cfg));
+    let can_be_empty = cfg.as_ref().is_some_and(|cfg| !cfg.is_always());
+    let [no_server, no_reply] = ["server", "reply"].map(|name| unused(name, can_be_empty));
     let requests_summary = format!(" The requests of `{}`, as a client sends them.", plan.file);
     let handlers_summary = format!(
         " The commands of `{}`, as a server implements them.",
@@ -25,6 +30,7 @@ pub(super) fn commands(plan: &ModulePlan, texts: &Texts) -> TokenStream {
     let execute_summary = format!(" Executes a command of `{}`.", plan.file);
     quote! {
         #[doc = #requests_summary]
+        #cfg
         pub mod commands {
             use ::qapi_wire as wire;
 
@@ -50,6 +56,8 @@ pub(super) fn commands(plan: &ModulePlan, texts: &Texts) -> TokenStream {
             call: wire::command::Call<'_>,
             reply: &mut wire::Writer<'_>,
         ) -> wire::Result<()> {
+            #no_server
+            #no_reply
             match call.name {
                 #(#arms)*
                 _ => Err(call.not_found()),
@@ -61,21 +69,29 @@ pub(super) fn commands(plan: &ModulePlan, texts: &Texts) -> TokenStream {
 /// The struct that a client fills in.
 fn request(plan: &CommandPlan, texts: &Texts) -> TokenStream {
     let ident = &plan.request;
-    let body = body(ident, &plan.arguments, texts);
-    let default = match &plan.arguments {
-        Arguments::None | Arguments::Inline { default: true, .. } => quote!(Default),
-        Arguments::Inline { .. } | Arguments::Named { .. } => quote!(),
-    };
-    let attributes = item_attributes(plan.docs, &plan.features, plan.exact, &default);
+    let CommandPlan {
+        cfg,
+        derives,
+        attributes,
+        ..
+    } = plan;
+    let body = body(ident, cfg, &plan.arguments, texts);
+    let docs = docs(plan.docs);
+    let deprecated = deprecated(&plan.features);
     let reply = plan
         .reply_in_request
         .clone()
         .unwrap_or(quote!(wire::command::Empty));
     let info = info(plan);
     quote! {
+        #docs
+        #cfg
+        #deprecated
+        #[derive(#(#derives),*)]
         #attributes
         #body
 
+        #cfg
         impl wire::command::Request for #ident {
             type Reply = #reply;
 
@@ -86,29 +102,30 @@ fn request(plan: &CommandPlan, texts: &Texts) -> TokenStream {
 
 /// What the table says of a command: its name, and what is not usual.
 fn info(plan: &CommandPlan) -> TokenStream {
-    let (wire_name, features) = (&plan.wire, &plan.features.names);
+    let (wire_name, features) = (&plan.wire, features::names(&plan.features.list));
     let flag = |is_set: bool, method: TokenStream| is_set.then(|| quote!(.#method()));
     let flags = [
         flag(plan.allow_oob, quote!(allow_oob)),
         flag(plan.allow_preconfig, quote!(allow_preconfig)),
         flag(!plan.success_response, quote!(no_success_response)),
         flag(plan.coroutine, quote!(coroutine)),
-        (!features.is_empty()).then(|| quote!(.features(&[#(#features),*]))),
+        (!features.is_empty()).then(|| quote!(.features(&[#features]))),
     ];
     let flags = flags.iter().flatten();
     quote!(wire::command::CommandInfo::new(#wire_name) #(#flags)*)
 }
 
-/// The struct of a request's arguments or an event's data, with its traits.
-pub(super) fn body(ident: &Ident, arguments: &Arguments, texts: &Texts) -> TokenStream {
+/// The struct of a request's arguments or an event's data, with its traits;
+/// its condition is for all but the first of these items.
+pub(super) fn body(ident: &Ident, cfg: &Cfg, arguments: &Arguments, texts: &Texts) -> TokenStream {
     match arguments {
         Arguments::None => {
-            let traits = structs::traits(ident, &[], texts);
+            let traits = structs::traits(ident, cfg, &[], texts);
             quote!(pub struct #ident {} #traits)
         }
-        Arguments::Inline { fields, .. } => {
+        Arguments::Inline { fields } => {
             let definitions = fields.iter().map(structs::field);
-            let traits = structs::traits(ident, fields, texts);
+            let traits = structs::traits(ident, cfg, fields, texts);
             quote!(pub struct #ident { #(#definitions)* } #traits)
         }
         Arguments::Named { inner, .. } => quote! {
@@ -117,12 +134,14 @@ pub(super) fn body(ident: &Ident, arguments: &Arguments, texts: &Texts) -> Token
                 pub #inner,
             );
 
+            #cfg
             impl wire::DecodeMembers for #ident {
                 fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
                     wire::DecodeMembers::decode_members(members).map(Self)
                 }
             }
 
+            #cfg
             impl wire::EncodeMembers for #ident {
                 fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
                     wire::EncodeMembers::encode_members(&self.0, out);
@@ -148,7 +167,7 @@ fn parameter(plan: &CommandPlan) -> Option<(TokenStream, TokenStream)> {
 }
 
 fn handler(plan: &CommandPlan) -> TokenStream {
-    let method = &plan.method;
+    let (method, cfg) = (&plan.method, &plan.cfg);
     let summary = format!(" `{}`: see [`commands::{}`].", plan.wire, plan.request);
     let parameter = parameter(plan)
         .map(|(ty, _)| quote!(arguments: #ty))
@@ -169,12 +188,13 @@ fn handler(plan: &CommandPlan) -> TokenStream {
     quote! {
         #[doc = #summary]
         #direct
+        #cfg
         fn #method(&self, #(#parameters),*) -> wire::Result<#reply>;
     }
 }
 
 fn arm(plan: &CommandPlan) -> TokenStream {
-    let (method, wire_name) = (&plan.method, &plan.wire);
+    let (method, wire_name, cfg) = (&plan.method, &plan.wire, &plan.cfg);
     let admit =
         features::special_tokens(&plan.features).map(|special| quote!(call.admit(#special)?;));
     let parameter = parameter(plan);
@@ -191,5 +211,5 @@ fn arm(plan: &CommandPlan) -> TokenStream {
             wire::command::reply(&server.#method(#(#argument),*)?, reply)
         },
     };
-    quote!(#wire_name => { #admit #no_arguments #calling })
+    quote!(#cfg #wire_name => { #admit #no_arguments #calling })
 }

@@ -3,12 +3,11 @@
 //! In: an `EnumPlan`. Out: the enum, and the table of its values, from
 //! which `qapi-wire` makes the rest.
 
-use std::fmt::Write as _;
-
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::features::{self, deprecated};
+use super::features::{deprecated, special};
+use super::table::Table;
 use super::{attributes, docs};
 use crate::rust::Prelude;
 use crate::rust::plan::{EnumPlan, Head, ValuePlan};
@@ -22,16 +21,17 @@ pub(super) fn enumeration(plan: &EnumPlan, std: &Prelude, texts: &Texts) -> Toke
 
 fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     let ident = &plan.head.ident;
-    let copy = if plan.unknown.is_none() {
-        quote!(Copy,)
-    } else {
-        quote!()
-    };
-    let attributes = attributes(&plan.head, &quote!(PartialOrd, Ord, #copy));
+    let attributes = attributes(&plan.head);
     let values = plan.values.iter().map(|value| {
-        let (ident, docs) = (&value.ident, docs(value.docs));
+        let ValuePlan {
+            ident,
+            cfg,
+            attributes,
+            ..
+        } = value;
+        let docs = docs(value.docs);
         let deprecated = deprecated(&value.features);
-        quote!(#docs #deprecated #ident,)
+        quote!(#docs #cfg #deprecated #attributes #ident,)
     });
     let box_ = &std.box_;
     let unknown = plan.unknown.iter().map(|unknown| {
@@ -52,29 +52,24 @@ fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
 
 /// What implements everything else, from the table of the values.
 fn traits(plan: &EnumPlan, texts: &Texts) -> TokenStream {
-    let Head { ident, wire, .. } = &plan.head;
-    let mut table = String::new();
-    if let Some(unknown) = &plan.unknown {
-        let _ = write!(table, "\"{wire}\", {unknown}, ");
+    let Head {
+        ident, wire, cfg, ..
+    } = &plan.head;
+    let mut table = match &plan.unknown {
+        Some(unknown) => Table::new(format_args!("\"{wire}\", {unknown}, {ident} {{")),
+        None => Table::new(format_args!("{ident} {{")),
+    };
+    for value in &plan.values {
+        let ValuePlan {
+            ident, wire, cfg, ..
+        } = value;
+        let special = special(&value.features).map(|special| format!(" as {special}"));
+        let special = special.unwrap_or_default();
+        table.entry(cfg, format_args!("{ident}: \"{wire}\"{special}"));
     }
-    let _ = write!(table, "{ident} {{");
-    for ValuePlan {
-        ident,
-        wire,
-        features,
-        ..
-    } in &plan.values
-    {
-        let _ = write!(table, "\n    {ident}: \"{wire}\"");
-        if let Some(special) = features::special(features) {
-            let _ = write!(table, " as {special}");
-        }
-        table.push(',');
-    }
-    table.push_str(if plan.values.is_empty() { "}" } else { "\n}" });
-    let mark = texts.add(table).mark();
+    let mark = texts.add(table.finish()).mark();
     match plan.unknown {
-        Some(_) => quote!(wire::open_enumeration!(#mark);),
-        None => quote!(wire::enumeration!(#mark);),
+        Some(_) => quote!(#cfg wire::open_enumeration!(#mark);),
+        None => quote!(#cfg wire::enumeration!(#mark);),
     }
 }

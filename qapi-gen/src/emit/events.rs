@@ -6,7 +6,9 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::commands::body;
-use super::item_attributes;
+use super::docs;
+use super::features::{self, deprecated};
+use crate::rust::cfg::Cfg;
 use crate::rust::plan::{Arguments, EventPlan, ModulePlan};
 use crate::rust::text::Texts;
 
@@ -15,9 +17,11 @@ pub(super) fn events(plan: &ModulePlan, texts: &Texts) -> TokenStream {
         return quote!();
     }
     let summary = format!(" The events of `{}`.", plan.file);
+    let cfg = Cfg::any(plan.events.iter().map(|event| &event.cfg));
     let events = plan.events.iter().map(|event| self::event(event, texts));
     quote! {
         #[doc = #summary]
+        #cfg
         pub mod events {
             use ::qapi_wire as wire;
 
@@ -27,18 +31,32 @@ pub(super) fn events(plan: &ModulePlan, texts: &Texts) -> TokenStream {
 }
 
 fn event(plan: &EventPlan, texts: &Texts) -> TokenStream {
-    let (ident, wire_name, features) = (&plan.ident, &plan.wire, &plan.features.names);
-    let attributes = item_attributes(plan.docs, &plan.features, plan.exact, &quote!());
-    let body = body(ident, &plan.data, texts);
+    let EventPlan {
+        ident,
+        cfg,
+        derives,
+        attributes,
+        ..
+    } = plan;
+    let docs = docs(plan.docs);
+    let deprecated = deprecated(&plan.features);
+    let body = body(ident, cfg, &plan.data, texts);
+    let wire_name = &plan.wire;
+    let features = features::names(&plan.features.list);
     let has_data = !matches!(plan.data, Arguments::None);
     quote! {
+        #docs
+        #cfg
+        #deprecated
+        #[derive(#(#derives),*)]
         #attributes
         #body
 
+        #cfg
         impl wire::command::Event for #ident {
             const NAME: &'static str = #wire_name;
             const HAS_DATA: bool = #has_data;
-            const FEATURES: &'static [&'static str] = &[#(#features),*];
+            const FEATURES: &'static [&'static str] = &[#features];
         }
     }
 }

@@ -6,25 +6,37 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::rust::plan::{FeaturesPlan, Plan};
+use crate::rust::plan::{FeaturePlan, FeaturesPlan, Plan};
 
-/// The attribute of what is deprecated.
-pub(super) fn deprecated(plan: &FeaturesPlan) -> TokenStream {
-    match &plan.note {
-        _ if !plan.is_deprecated() => quote!(),
-        Some(note) => quote!(#[deprecated(note = #note)]),
-        None => quote!(#[deprecated]),
-    }
+/// The attribute of what is deprecated, if and when it is.
+pub(super) fn deprecated(plan: &FeaturesPlan) -> Option<TokenStream> {
+    let attribute = match &plan.note {
+        Some(note) => quote!(deprecated(note = #note)),
+        None => quote!(deprecated),
+    };
+    plan.deprecated().map(|cfg| cfg.attribute(&attribute))
 }
 
-/// The special features as `qapi-wire` takes them; `None`: there is none.
-pub(super) fn special(plan: &FeaturesPlan) -> Option<&'static str> {
-    match (plan.is_deprecated(), plan.is_unstable()) {
-        (false, false) => None,
-        (true, false) => Some("wire::Special::DEPRECATED"),
-        (false, true) => Some("wire::Special::UNSTABLE"),
-        (true, true) => Some("wire::Special::DEPRECATED.with(wire::Special::UNSTABLE)"),
-    }
+/// The special features as `qapi-wire` takes them; `None`: there is none in any
+/// configuration.
+pub(super) fn special(plan: &FeaturesPlan) -> Option<String> {
+    let all = [
+        (plan.deprecated(), "wire::Special::DEPRECATED"),
+        (plan.unstable(), "wire::Special::UNSTABLE"),
+    ];
+    let mut present = all.into_iter().filter_map(|(cfg, special)| {
+        Some(match &cfg?.predicate() {
+            Some(predicate) => {
+                format!("if cfg!({predicate}) {{ {special} }} else {{ wire::Special::NONE }}")
+            }
+            None => special.to_owned(),
+        })
+    });
+    let first = present.next()?;
+    Some(match present.next() {
+        Some(second) => format!("wire::Special::NONE.with({first}).with({second})"),
+        None => first,
+    })
 }
 
 /// The same as tokens.
@@ -32,15 +44,22 @@ pub(super) fn special_tokens(plan: &FeaturesPlan) -> Option<TokenStream> {
     special(plan)?.parse().ok()
 }
 
+/// The elements of a list of features.
+pub(super) fn names(features: &[FeaturePlan]) -> TokenStream {
+    let cfgs = features.iter().map(|feature| &feature.cfg);
+    let names = features.iter().map(|feature| &feature.name);
+    quote!(#(#cfgs #names),*)
+}
+
 /// The table of everything that has features.
 pub(super) fn table(plan: &Plan) -> TokenStream {
     if plan.features.is_empty() {
         return quote!();
     }
-    let entries = plan
-        .features
-        .iter()
-        .map(|(path, features)| quote!((#path, &[#(#features),*])));
+    let entries = plan.features.iter().map(|(path, (cfg, features))| {
+        let features = names(features);
+        quote!(#cfg (#path, &[#features]))
+    });
     quote! {
         /// Everything of the schema that has features, by path.
         pub static FEATURES: ::qapi_wire::Features = ::qapi_wire::Features::new(&[#(#entries),*]);

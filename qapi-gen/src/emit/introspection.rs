@@ -5,33 +5,23 @@
 
 use std::fmt::{Display, Write as _};
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use super::{Item, cfg_lines};
+use crate::rust::cfg::Cfg;
+use crate::rust::plan::{
+    BranchTypePlan, EnumMemberPlan, FeaturePlan, InfoPlan, MemberPlan, MetaPlan,
+};
 
-use super::Item;
-use crate::rust::plan::{EnumMemberPlan, InfoPlan, MemberPlan, MetaPlan};
-
-pub(super) fn introspection(infos: &[InfoPlan]) -> impl Iterator<Item = Item> {
-    [Item::Tokens(imports()), Item::Text(table(infos))].into_iter()
-}
-
-fn imports() -> TokenStream {
-    quote! {
-        #[allow(unused_imports, reason = "not every schema has entries of every kind")]
-        use ::qapi_wire::introspect::{EnumMember, Member, Meta, SchemaInfo, Variant};
-    }
-}
-
-fn table(infos: &[InfoPlan]) -> String {
+/// The items of a file of its own.
+pub(super) fn items(infos: &[InfoPlan]) -> impl Iterator<Item = Item> {
     let mut text = Text::default();
-    text.line("/// The schema as `query-qmp-schema` tells it: commands and events by");
-    text.line("/// their names, types by number.");
-    text.list(
-        "pub static SCHEMA: &[SchemaInfo] = ",
-        infos,
-        ";",
-        Text::info,
-    );
+    text.items(infos);
+    std::iter::once(Item::Text(text.out))
+}
+
+/// The same as a module in another file.
+pub(super) fn inline(infos: &[InfoPlan]) -> String {
+    let mut text = Text::default();
+    text.nested("mod schema_info {", "}", |text| text.items(infos));
     text.out
 }
 
@@ -47,6 +37,29 @@ impl Text {
         self.out.extend(std::iter::repeat_n("    ", self.depth));
         // Writing to a string does not fail.
         let _ = writeln!(self.out, "{line}");
+    }
+
+    fn items(&mut self, infos: &[InfoPlan]) {
+        self.line(
+            "#[allow(unused_imports, reason = \"not every schema has entries of every kind\")]",
+        );
+        self.line("use ::qapi_wire::introspect::{EnumMember, Member, Meta, SchemaInfo, Variant};");
+        self.out.push('\n');
+        self.line("/// The schema as `query-qmp-schema` tells it: commands and events by");
+        self.line("/// their names, types by number.");
+        self.list(
+            "pub static SCHEMA: &[SchemaInfo] = ",
+            infos,
+            ";",
+            Self::info,
+        );
+    }
+
+    /// The condition of the line that follows.
+    fn cfg(&mut self, cfg: &Cfg) {
+        for line in cfg_lines(cfg).lines() {
+            self.line(line);
+        }
     }
 
     /// Lines between brackets.
@@ -72,6 +85,7 @@ impl Text {
     }
 
     fn info(&mut self, plan: &InfoPlan) {
+        self.cfg(&plan.cfg);
         self.nested("SchemaInfo {", "},", |text| {
             text.line(format_args!("name: \"{}\",", plan.name));
             text.meta(&plan.meta);
@@ -100,10 +114,9 @@ impl Text {
                 text.line(format_args!("tag: {},", Maybe(tag.as_deref())));
                 text.list("variants: ", variants, ",", Self::variant);
             }),
-            MetaPlan::Alternate { types } => self.line(format_args!(
-                "meta: Meta::Alternate {{ members: {} }},",
-                Names(types)
-            )),
+            MetaPlan::Alternate { types } => self.nested("meta: Meta::Alternate {", "},", |text| {
+                text.list("members: ", types, ",", Self::branch_type);
+            }),
             MetaPlan::Command {
                 arg,
                 ret,
@@ -119,8 +132,18 @@ impl Text {
         }
     }
 
+    fn branch_type(&mut self, plan: &BranchTypePlan) {
+        self.cfg(&plan.cfg);
+        self.line(format_args!("\"{}\",", plan.ty));
+    }
+
     fn enum_member(&mut self, plan: &EnumMemberPlan) {
-        let EnumMemberPlan { name, features } = plan;
+        let EnumMemberPlan {
+            name,
+            cfg,
+            features,
+        } = plan;
+        self.cfg(cfg);
         if features.is_empty() {
             self.line(format_args!("EnumMember::Plain(\"{name}\"),"));
         } else {
@@ -136,8 +159,10 @@ impl Text {
             name,
             ty,
             optional,
+            cfg,
             features,
         } = plan;
+        self.cfg(cfg);
         let kind = if *optional { "Optional" } else { "Required" };
         let member = format_args!("Member::{kind}(\"{name}\", \"{ty}\")");
         if features.is_empty() {
@@ -149,20 +174,29 @@ impl Text {
     }
 
     fn variant(&mut self, plan: &MemberPlan) {
-        let MemberPlan { name, ty, .. } = plan;
+        let MemberPlan { name, ty, cfg, .. } = plan;
+        self.cfg(cfg);
         self.line(format_args!("Variant(\"{name}\", \"{ty}\"),"));
     }
 }
 
-/// A slice of names. They have no character that a literal would escape.
-struct Names<'a>(&'a [String]);
+/// A slice of features. Their names have no character that a literal would
+/// escape.
+struct Names<'a>(&'a [FeaturePlan]);
 
 impl Display for Names<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("&[")?;
-        for (index, name) in self.0.iter().enumerate() {
+        for (index, feature) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
-            write!(f, "{separator}\"{name}\"")?;
+            let cfg = cfg_lines(&feature.cfg);
+            let blank = if cfg.is_empty() { "" } else { " " };
+            write!(
+                f,
+                "{separator}{}{blank}\"{}\"",
+                cfg.trim_end(),
+                feature.name
+            )?;
         }
         f.write_str("]")
     }

@@ -16,13 +16,16 @@ mod features;
 mod introspection;
 mod root;
 mod structs;
+mod table;
 mod unions;
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
 
 use self::features::deprecated;
-use crate::rust::plan::{FeaturesPlan, Head, ModulePlan, Plan, TypePlan};
+use crate::rust::Layout;
+use crate::rust::cfg::Cfg;
+use crate::rust::plan::{Head, ModulePlan, Plan, TypePlan};
 use crate::rust::text::{TextRef, Texts};
 
 /// A generated file.
@@ -47,32 +50,43 @@ pub(crate) enum Item {
 /// The interface of `qapi-wire` that the emitted code is written for.
 const WIRE_INTERFACE: u32 = 1;
 
-/// Writes down every file of a plan: `mod.rs`, the schema as data, and one for
-/// each module.
-pub(crate) fn files(plan: &Plan) -> impl Iterator<Item = File<'_>> {
-    let root = File {
+/// Writes down every file of a plan: `mod.rs`, and the schema as data and one
+/// for each module unless they stand in it.
+pub(crate) fn files(plan: &Plan) -> Vec<File<'_>> {
+    let introspection = || plan.introspection.iter().map(Vec::as_slice);
+    let mut root: Box<dyn Iterator<Item = Item>> = Box::new(root::root(plan).map(Item::Tokens));
+    if plan.layout == Layout::OneFile {
+        let introspection = introspection().map(introspection::inline).map(Item::Text);
+        root = Box::new(root.chain(introspection));
+    }
+    let mut files = vec![File {
         name: "mod.rs".to_owned(),
         schema_file: None,
-        items: Box::new(root::root(plan).map(Item::Tokens)),
-    };
-    let introspection = plan.introspection.iter().map(|infos| File {
-        name: "schema_info.rs".to_owned(),
-        schema_file: None,
-        items: Box::new(introspection::introspection(infos)),
-    });
-    let modules = plan.own_modules().map(|module| File {
-        name: format!("{}.rs", module.ident),
-        schema_file: Some(&module.file),
-        items: Box::new(self::module(module, &plan.texts).map(Item::Tokens)),
-    });
-    std::iter::once(root).chain(introspection).chain(modules)
+        items: root,
+    }];
+    if plan.layout == Layout::FilePerModule {
+        files.extend(introspection().map(|infos| File {
+            name: "schema_info.rs".to_owned(),
+            schema_file: None,
+            items: Box::new(introspection::items(infos)),
+        }));
+        files.extend(plan.own_modules().map(|module| File {
+            name: format!("{}.rs", module.ident),
+            schema_file: Some(&module.file),
+            items: Box::new(self::module(module, &plan.texts).map(Item::Tokens)),
+        }));
+    }
+    files
 }
 
 fn module<'p>(plan: &'p ModulePlan, texts: &'p Texts) -> impl Iterator<Item = TokenStream> + 'p {
-    // Events have a module, and an import, of their own.
-    let uses_wire = !plan.types.is_empty() || !plan.commands.is_empty();
-    let wire = uses_wire.then(|| {
+    // Events have a module, and an import, of their own; the trait of the
+    // commands is there whatever becomes of them.
+    let commands_use = (!plan.commands.is_empty()).then_some(&Cfg::ALWAYS);
+    let types_use = plan.types.iter().map(|ty| &ty.head().cfg);
+    let wire = Cfg::any(commands_use.into_iter().chain(types_use)).map(|cfg| {
         quote!(
+            #cfg
             use ::qapi_wire as wire;
         )
     });
@@ -107,25 +121,48 @@ fn docs(docs: Option<TextRef>) -> Option<TokenStream> {
     Some(quote!(#[doc = #mark]))
 }
 
-/// Documentation, derives and deprecation of a type of the schema.
-fn attributes(head: &Head, further_derives: &TokenStream) -> TokenStream {
-    item_attributes(head.docs, &head.features, head.exact, further_derives)
+/// Condition, documentation, deprecation, derives and what the caller adds, of
+/// a type of the schema.
+fn attributes(head: &Head) -> TokenStream {
+    let Head {
+        cfg,
+        derives,
+        attributes,
+        ..
+    } = head;
+    let docs = docs(head.docs);
+    let deprecated = deprecated(&head.features);
+    quote!(#docs #cfg #deprecated #[derive(#(#derives),*)] #attributes)
 }
 
-/// The same for any item; one that is `exact` can be compared exactly and
-/// hashed.
-fn item_attributes(
-    docs: Option<TextRef>,
-    features: &FeaturesPlan,
-    exact: bool,
-    further_derives: &TokenStream,
-) -> TokenStream {
-    let docs = self::docs(docs);
-    let deprecated = deprecated(features);
-    let exact = if exact { quote!(Eq, Hash,) } else { quote!() };
-    quote! {
-        #docs
-        #deprecated
-        #[derive(Clone, Debug, PartialEq, #exact #further_derives)]
+/// A condition as lines of text, for tables.
+fn cfg_lines(cfg: &Cfg) -> String {
+    if cfg.is_always() {
+        return String::new();
     }
+    // The attribute is laid out on an item that is taken away again.
+    let tokens = quote!(#cfg struct A;);
+    let laid_out = syn::parse2(tokens).map(|file| prettyplease::unparse(&file));
+    let lines = laid_out
+        .ok()
+        .and_then(|text| Some(text.strip_suffix("struct A;\n")?.to_owned()));
+    lines.unwrap_or_else(|| format!("{}\n", quote!(#cfg)))
+}
+
+/// A statement that lets a parameter go unused, if it can be that some
+/// configuration leaves nothing that uses it.
+fn unused(parameter: &str, can_be: bool) -> TokenStream {
+    if !can_be {
+        return TokenStream::new();
+    }
+    let parameter = Ident::new(parameter, Span::call_site());
+    quote!(let _ = #parameter;)
+}
+
+/// The arm of a match on a reference to an enum that says that there is no
+/// value, in those configurations in which the enum has no variant.
+fn nothing(vacant: Option<&Cfg>) -> TokenStream {
+    vacant
+        .map(|cfg| quote!(#cfg _ => match *self {},))
+        .unwrap_or_default()
 }

@@ -7,8 +7,10 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{features, interface};
-use crate::rust::plan::{ModulePlan, Plan};
+use super::{features, interface, unused};
+use crate::rust::Layout;
+use crate::rust::cfg::Cfg;
+use crate::rust::plan::{CommandPlan, ModulePlan, Plan};
 
 pub(super) fn root(plan: &Plan) -> impl Iterator<Item = TokenStream> {
     let interface = interface();
@@ -22,6 +24,13 @@ pub(super) fn root(plan: &Plan) -> impl Iterator<Item = TokenStream> {
     let modules = plan.own_modules().map(|module| {
         let ident = &module.ident;
         let summary = format!(" Generated from `{}`.", module.file);
+        let body = match plan.layout {
+            Layout::OneFile => {
+                let items = super::module(module, &plan.texts);
+                quote!({ #(#items)* })
+            }
+            Layout::FilePerModule => quote!(;),
+        };
         quote! {
             #[doc = #summary]
             #[allow(deprecated, reason = "what is deprecated is still served")]
@@ -31,12 +40,17 @@ pub(super) fn root(plan: &Plan) -> impl Iterator<Item = TokenStream> {
                 clippy::module_inception,
                 reason = "what a branch holds and what a file is called is the schema's affair"
             )]
-            pub mod #ident;
+            pub mod #ident #body
         }
     });
     let introspection = plan.introspection.as_ref().map(|_| {
+        let module = (plan.layout == Layout::FilePerModule).then(|| {
+            quote!(
+                mod schema_info;
+            )
+        });
         quote! {
-            mod schema_info;
+            #module
 
             pub use self::schema_info::SCHEMA;
         }
@@ -76,14 +90,8 @@ fn commands(plan: &Plan) -> TokenStream {
     }
     let paths: Vec<_> = modules.iter().map(|module| &module.path).collect();
     let infos = modules.iter().flat_map(|module| infos(module));
-    let lookup = modules
-        .iter()
-        .flat_map(|module| &module.commands)
-        .zip(0usize..)
-        .map(|(command, index)| {
-            let wire_name = &command.wire;
-            quote!(#wire_name => #index,)
-        });
+    let lookup = lookup(&modules);
+    // A command that is not there in some configuration is not found there.
     let names = modules.iter().map(|module| names(module));
     let dispatcher = dispatcher();
     let own_dispatcher = own_dispatcher(plan);
@@ -99,13 +107,7 @@ fn commands(plan: &Plan) -> TokenStream {
 
         /// Finds a command of the schema.
         #[must_use]
-        pub fn command(name: &str) -> Option<&'static ::qapi_wire::command::CommandInfo> {
-            let index = match name {
-                #(#lookup)*
-                _ => return None,
-            };
-            COMMANDS.get(index).copied()
-        }
+        #lookup
 
         /// Executes a command of the schema.
         ///
@@ -132,15 +134,57 @@ fn commands(plan: &Plan) -> TokenStream {
 /// What the schema says of each command of a module.
 fn infos(module: &ModulePlan) -> impl Iterator<Item = TokenStream> {
     module.commands.iter().map(|command| {
-        let (path, request) = (&module.path, &command.request);
-        quote!(<#path::commands::#request as ::qapi_wire::command::Request>::INFO)
+        let (info, cfg) = (info(module, command), &command.cfg);
+        quote!(#cfg #info)
     })
+}
+
+fn info(module: &ModulePlan, command: &CommandPlan) -> TokenStream {
+    let (path, request) = (&module.path, &command.request);
+    quote!(<#path::commands::#request as ::qapi_wire::command::Request>::INFO)
 }
 
 /// The pattern of all commands of a module.
 fn names(module: &ModulePlan) -> TokenStream {
     let names = module.commands.iter().map(|command| &command.wire);
     quote!(#(#names)|*)
+}
+
+/// The function that finds a command: by its place, unless that depends on
+/// which others there are.
+fn lookup(modules: &[&ModulePlan]) -> TokenStream {
+    let commands = || modules.iter().flat_map(|module| &module.commands);
+    let names = commands().map(|command| &command.wire);
+    if commands().all(|command| command.cfg.is_always()) {
+        let places = 0..commands().count();
+        return quote! {
+            pub fn command(name: &str) -> Option<&'static ::qapi_wire::command::CommandInfo> {
+                let index = match name {
+                    #(#names => #places,)*
+                    _ => return None,
+                };
+                COMMANDS.get(index).copied()
+            }
+        };
+    }
+    let found = modules.iter().flat_map(|module| found(module));
+    quote! {
+        #[allow(deprecated, reason = "what is deprecated is still served")]
+        pub fn command(name: &str) -> Option<&'static ::qapi_wire::command::CommandInfo> {
+            match name {
+                #(#found)*
+                _ => None,
+            }
+        }
+    }
+}
+
+/// The arms that find each command of a module.
+fn found(module: &ModulePlan) -> impl Iterator<Item = TokenStream> {
+    module.commands.iter().map(|command| {
+        let (name, info, cfg) = (&command.wire, info(module, command), &command.cfg);
+        quote!(#cfg #name => Some(#info),)
+    })
 }
 
 /// The commands as a set, for whoever works with any set.
@@ -184,9 +228,8 @@ fn own_dispatcher(plan: &Plan) -> TokenStream {
         return quote!();
     }
     let paths: Vec<_> = modules.iter().map(|module| &module.path).collect();
-    let infos: Vec<_> = modules.iter().flat_map(|module| infos(module)).collect();
-    let commands = modules.iter().flat_map(|module| &module.commands);
-    let wire_names = commands.map(|command| &command.wire);
+    let infos = modules.iter().flat_map(|module| infos(module));
+    let found = modules.iter().flat_map(|module| found(module));
     let names = modules.iter().map(|module| names(module));
     quote! {
         /// The commands of the modules that are generated here, as a set:
@@ -205,7 +248,7 @@ fn own_dispatcher(plan: &Plan) -> TokenStream {
 
             fn command(&self, name: &str) -> Option<&'static ::qapi_wire::command::CommandInfo> {
                 match name {
-                    #(#wire_names => Some(#infos),)*
+                    #(#found)*
                     _ => None,
                 }
             }
@@ -232,16 +275,19 @@ fn events(plan: &Plan) -> TokenStream {
     let mut variants = Vec::new();
     let mut idents = Vec::new();
     let mut names = Vec::new();
+    let mut cfgs = Vec::new();
     for (module, event) in events {
-        let ident = &event.ident;
+        let (ident, cfg) = (&event.ident, &event.cfg);
         let summary = format!(" `{}`.", event.wire);
-        variants.push(quote!(#[doc = #summary] #ident(#module::events::#ident),));
+        variants.push(quote!(#[doc = #summary] #cfg #ident(#module::events::#ident),));
         idents.push(ident);
         names.push(&event.wire);
+        cfgs.push(cfg);
     }
     if variants.is_empty() {
         return quote!();
     }
+    let no_context = unused("context", Cfg::none_of(cfgs.iter().copied()).is_some());
     quote! {
         /// Any event of the schema, as a client receives it.
         #[derive(Clone, Debug, PartialEq)]
@@ -268,8 +314,9 @@ fn events(plan: &Plan) -> TokenStream {
                 data: ::qapi_wire::Dict,
                 context: &::qapi_wire::Context<'_>,
             ) -> ::qapi_wire::Result<Self> {
+                #no_context
                 Ok(match name {
-                    #(#names => Self::#idents(::qapi_wire::command::event_data(data, context)?),)*
+                    #(#cfgs #names => Self::#idents(::qapi_wire::command::event_data(data, context)?),)*
                     _ => Self::Unlisted { name: name.into(), data },
                 })
             }
@@ -278,7 +325,7 @@ fn events(plan: &Plan) -> TokenStream {
             #[must_use]
             pub fn name(&self) -> &str {
                 match self {
-                    #(Self::#idents(_) => #names,)*
+                    #(#cfgs Self::#idents(_) => #names,)*
                     Self::Unlisted { name, .. } => name,
                 }
             }

@@ -3,26 +3,21 @@
 //! In: a `StructPlan`, or the fields of an inline object. Out: the struct and
 //! its traits.
 
-use std::fmt::Write as _;
-
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::features::{deprecated, special, special_tokens};
+use super::table::Table;
 use super::{attributes, docs};
-use crate::rust::plan::{FeaturesPlan, FieldPlan, StructPlan};
+use crate::rust::cfg::Cfg;
+use crate::rust::plan::{FeaturesPlan, FieldPlan, Head, StructPlan};
 use crate::rust::text::Texts;
 
 pub(super) fn structure(plan: &StructPlan, texts: &Texts) -> TokenStream {
-    let ident = &plan.head.ident;
-    let default = if plan.default {
-        quote!(Default,)
-    } else {
-        quote!()
-    };
-    let attributes = attributes(&plan.head, &default);
+    let Head { ident, cfg, .. } = &plan.head;
+    let attributes = attributes(&plan.head);
     let fields = plan.fields.iter().map(field);
-    let traits = traits(ident, &plan.fields, texts);
+    let traits = traits(ident, cfg, &plan.fields, texts);
     quote! {
         #attributes
         pub struct #ident {
@@ -35,27 +30,32 @@ pub(super) fn structure(plan: &StructPlan, texts: &Texts) -> TokenStream {
 
 /// The definition of a field.
 pub(super) fn field(plan: &FieldPlan) -> TokenStream {
-    let FieldPlan { ident, ty, .. } = plan;
+    let FieldPlan {
+        ident,
+        ty,
+        cfg,
+        attributes,
+        ..
+    } = plan;
     let docs = docs(plan.docs);
     let deprecated = deprecated(&plan.features);
-    quote!(#docs #deprecated pub #ident: #ty,)
+    quote!(#docs #cfg #deprecated #attributes pub #ident: #ty,)
 }
 
 /// What implements the traits of an object type, from the table of its fields.
-pub(super) fn traits(ident: &Ident, fields: &[FieldPlan], texts: &Texts) -> TokenStream {
-    let mut table = format!("{ident} {{");
+pub(super) fn traits(ident: &Ident, cfg: &Cfg, fields: &[FieldPlan], texts: &Texts) -> TokenStream {
+    let mut table = Table::new(format_args!("{ident} {{"));
     for field in fields {
         let method = method(field.optional, &field.features);
-        let FieldPlan { ident, wire, .. } = field;
-        let _ = write!(table, "\n    {ident}: {method}(\"{wire}\"");
-        if let Some(special) = special(&field.features) {
-            let _ = write!(table, ", {special}");
-        }
-        table.push_str("),");
+        let FieldPlan {
+            ident, wire, cfg, ..
+        } = field;
+        let special = special(&field.features).map(|special| format!(", {special}"));
+        let special = special.unwrap_or_default();
+        table.entry(cfg, format_args!("{ident}: {method}(\"{wire}\"{special})"));
     }
-    table.push_str(if fields.is_empty() { "}" } else { "\n}" });
-    let mark = texts.add(table).mark();
-    quote!(wire::object!(#mark);)
+    let mark = texts.add(table.finish()).mark();
+    quote!(#cfg wire::object!(#mark);)
 }
 
 /// The method of `Members` and of `ObjectWriter` for a member.

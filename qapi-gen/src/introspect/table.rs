@@ -69,15 +69,20 @@ pub(crate) struct Typed<'a> {
     pub(crate) cond: Option<&'a Cond>,
 }
 
-/// Everything there is to tell; `unmask`: types keep their names.
-pub(crate) fn table(schema: &Schema, unmask: bool) -> Vec<Info<'_>> {
+/// Everything there is to tell of a schema that `contains` these commands and
+/// events; `unmask`: types keep their names.
+pub(crate) fn table(
+    schema: &Schema,
+    unmask: bool,
+    contains: impl Fn(Entity) -> bool,
+) -> Vec<Info<'_>> {
     let mut table = Table {
         schema,
         used: Used::new(schema, unmask),
     };
     let mut infos = Vec::new();
     for (_, module) in schema.modules() {
-        for &entity in &module.entities {
+        for &entity in module.entities.iter().filter(|entity| contains(**entity)) {
             match entity {
                 Entity::Command(id) => infos.push(table.command(schema.command(id))),
                 Entity::Event(id) => infos.push(table.event(schema.event(id))),

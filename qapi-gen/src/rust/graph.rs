@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::paths::ModulePaths;
+use super::ty::Replacements;
 use crate::schema::{Builtin, CheckedSchema, Common, TypeId, TypeKind};
 
 /// Facts about every type of a schema.
@@ -24,6 +25,7 @@ impl TypeGraph {
         schema: &CheckedSchema,
         open_enums: &BTreeSet<String>,
         paths: &ModulePaths,
+        replaced: &Replacements,
     ) -> Self {
         let held: Vec<Vec<TypeId>> = schema
             .types()
@@ -59,7 +61,9 @@ impl TypeGraph {
             })
             .map(|(id, _)| id)
             .collect();
-        let inexact_leaves = schema.types().filter(|(_, ty)| match &ty.kind {
+        let inexact_leaves = schema.types().filter(|(id, ty)| match &ty.kind {
+            // Nobody knows what it has; that it holds itself is possible.
+            _ if replaced.contains(*id) => true,
             TypeKind::Builtin(builtin) => matches!(builtin, Builtin::Number | Builtin::Any),
             // Its unknown branches keep members of any value.
             TypeKind::Object(object) => object
@@ -92,6 +96,20 @@ impl TypeGraph {
     pub(super) fn is_open(&self, ty: TypeId) -> bool {
         self.open.contains(&ty)
     }
+}
+
+/// All types that these types hold, themselves included. What a type holds
+/// that the caller has a Rust type for, is in that.
+pub(super) fn reachable(
+    schema: &CheckedSchema,
+    start: Vec<TypeId>,
+    replaced: &Replacements,
+) -> BTreeSet<TypeId> {
+    let used = schema.types().map(|(id, _)| match replaced.contains(id) {
+        true => Vec::new(),
+        false => held_types(schema, id, true),
+    });
+    closure(start, &used.collect::<Vec<_>>())
 }
 
 fn index(id: TypeId) -> usize {

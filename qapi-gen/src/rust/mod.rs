@@ -3,14 +3,19 @@
 //! In: a `CheckedSchema` and options. Out: a [`plan::Plan`], in which every
 //! identifier, type and module stands. Nothing here writes code.
 
+mod additions;
+pub(crate) mod cfg;
 pub(crate) mod doc;
 mod graph;
 pub(crate) mod name;
+mod named;
 pub(crate) mod options;
 mod paths;
 pub(crate) mod plan;
+mod selection;
 pub(crate) mod text;
 mod ty;
 
-pub use options::Options;
+pub use cfg::{CfgNames, Conditions};
+pub use options::{Addition, Layout, Options};
 pub(crate) use ty::Prelude;

@@ -1,14 +1,18 @@
 //! What a caller may choose about the generated code.
 //!
 //! In: the builder's and the command line's settings. Out: the same, as one
-//! value that the plan reads.
+//! value that the plan reads. What they name is looked up elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::cfg::Conditions;
 use crate::rules::Rules;
-use crate::schema::Cond;
 
-/// What a caller may choose about the generated code.
+/// What a caller may choose about the generated code. The methods of
+/// [`Builder`](crate::Builder) say more about each.
+///
+/// A choice that names what the schema does not have, or that is no Rust where
+/// it has to be, is an error among the diagnostics.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Whose rules the schema follows.
@@ -20,15 +24,48 @@ pub struct Options {
     pub open_enums: BTreeSet<String>,
     /// Commands whose handler writes its reply itself, into the output.
     pub direct_replies: BTreeSet<String>,
-    /// The configuration symbols that are defined; `None`: whatever is
-    /// conditional is included.
-    pub config: Option<BTreeSet<String>>,
     /// Whether there is a static that holds the schema as data.
     pub introspection: bool,
     /// Modules of the schema whose code another crate has: by the module's
     /// name, such as `stats.json`, the path of the Rust module, such as
     /// `::qapi::stats`.
     pub extern_modules: BTreeMap<String, String>,
+    /// What becomes of conditions.
+    pub conditions: Conditions,
+    /// Paths of further traits to derive.
+    pub derives: Vec<Addition>,
+    /// Further attributes, as `#[...]`.
+    pub attributes: Vec<Addition>,
+    /// By type of the schema: the Rust type to use instead of a generated one.
+    pub replaced: BTreeMap<String, String>,
+    /// The schema files and definitions to generate, with the types that they
+    /// need; if there are none, all.
+    pub only: BTreeSet<String>,
+    /// The schema files and definitions to leave out, with the types that only
+    /// they need.
+    pub except: BTreeSet<String>,
+    /// How the code is spread over files.
+    pub layout: Layout,
+}
+
+/// Something that is added to generated items.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addition {
+    /// The definition to add it to, or `DEFINITION.MEMBER`; `None`: all
+    /// definitions.
+    pub to: Option<String>,
+    /// What is added, in Rust.
+    pub text: String,
+}
+
+/// How the code is spread over files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// `mod.rs`, and a file for each schema file that defines something.
+    #[default]
+    FilePerModule,
+    /// `mod.rs` only: the modules stand in it.
+    OneFile,
 }
 
 impl Default for Options {
@@ -38,19 +75,15 @@ impl Default for Options {
             docs: true,
             open_enums: BTreeSet::new(),
             direct_replies: BTreeSet::new(),
-            config: None,
+            conditions: Conditions::default(),
             introspection: true,
             extern_modules: BTreeMap::new(),
-        }
-    }
-}
-
-impl Options {
-    /// Whether something under this condition is generated.
-    pub(crate) fn includes(&self, cond: Option<&Cond>) -> bool {
-        match (&self.config, cond) {
-            (Some(defined), Some(cond)) => cond.holds(defined),
-            _ => true,
+            derives: Vec::new(),
+            attributes: Vec::new(),
+            replaced: BTreeMap::new(),
+            only: BTreeSet::new(),
+            except: BTreeSet::new(),
+            layout: Layout::default(),
         }
     }
 }

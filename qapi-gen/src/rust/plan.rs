@@ -3,19 +3,22 @@
 //! In: a `CheckedSchema` and `Options`. Out: a [`Plan`] that `emit/` only has
 //! to write down. It decides all, and quotes nothing but names and types.
 
-use std::collections::BTreeMap;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::ToTokens as _;
 
-use proc_macro2::{Ident, TokenStream};
-
-use super::doc;
+use super::additions::Additions;
+use super::cfg::Presence;
 use super::graph::TypeGraph;
+use super::named::Names;
 use super::paths::ModulePaths;
+use super::selection::Selection;
 use super::text::{TextRef, Texts};
-use super::ty::TypeNames;
-use super::{Options, Prelude};
+use super::ty::{Replacements, TypeNames};
+use super::{Layout, Options, Prelude, doc};
 use crate::diag::Diagnostics;
-use crate::schema::{CheckedSchema, Common, Cond, Doc, Entity, Feature, ModuleId};
+use crate::schema::{CheckedSchema, Common, Doc, Entity, Feature, ModuleId};
 
+mod branches;
 mod clashes;
 mod commands;
 mod features;
@@ -23,10 +26,11 @@ mod introspection;
 mod types;
 
 pub(crate) use commands::{Arguments, CommandPlan, EventPlan, Handler};
-pub(crate) use features::FeaturesPlan;
-pub(crate) use introspection::{EnumMemberPlan, InfoPlan, MemberPlan, MetaPlan};
+pub(crate) use features::{FeaturePlan, FeatureTable, FeaturesPlan};
+pub(crate) use introspection::{BranchTypePlan, EnumMemberPlan, InfoPlan, MemberPlan, MetaPlan};
 pub(crate) use types::{
-    AlternatePlan, EnumPlan, FieldPlan, Head, StructPlan, UnionField, UnionPlan, ValuePlan,
+    AlternateBranchPlan, AlternatePlan, BranchPlan, EnumPlan, FieldPlan, Head, StructPlan,
+    UnionField, UnionPlan, ValuePlan,
 };
 
 /// Everything that will be generated.
@@ -36,9 +40,10 @@ pub(crate) struct Plan {
     /// The items' documentation.
     pub(crate) texts: Texts,
     /// Everything that has features, by path.
-    pub(crate) features: BTreeMap<String, Vec<String>>,
+    pub(crate) features: FeatureTable,
     /// The schema as data; `None`: not wanted.
     pub(crate) introspection: Option<Vec<InfoPlan>>,
+    pub(crate) layout: Layout,
 }
 
 /// One module: one schema file.
@@ -83,6 +88,10 @@ struct Planner<'s> {
     graph: TypeGraph,
     names: TypeNames<'s>,
     texts: Texts,
+    replaced: &'s Replacements,
+    presence: Presence<'s>,
+    selection: Selection,
+    additions: Additions,
 }
 
 impl Plan {
@@ -94,12 +103,18 @@ impl Plan {
         diagnostics: &mut Diagnostics,
     ) -> Self {
         let paths = ModulePaths::new(schema, options, diagnostics);
+        let replaced = Replacements::new(schema, &options.replaced, diagnostics);
+        report_names(schema, options, diagnostics);
         let planner = Planner {
             schema,
             options,
-            graph: TypeGraph::new(schema, &options.open_enums, &paths),
-            names: TypeNames::new(schema, &paths),
+            graph: TypeGraph::new(schema, &options.open_enums, &paths, &replaced),
+            names: TypeNames::new(schema, &paths, &replaced),
             texts: Texts::default(),
+            replaced: &replaced,
+            presence: Presence::new(schema, &options.conditions, diagnostics),
+            selection: Selection::new(schema, options, &replaced, diagnostics),
+            additions: Additions::new(schema, options, diagnostics),
         };
         let modules: Vec<ModulePlan> = schema
             .modules()
@@ -126,6 +141,7 @@ impl Plan {
             features: features::table(&modules),
             introspection: options.introspection.then(|| planner.introspection()),
             modules,
+            layout: options.layout,
             texts: planner.texts,
         };
         clashes::report_root(&plan, diagnostics);
@@ -152,7 +168,8 @@ impl ModulePlan {
 impl Planner<'_> {
     /// Plans what a module defines.
     fn fill(&self, id: ModuleId, plan: &mut ModulePlan) {
-        for entity in &self.schema.module(id).entities {
+        let entities = self.schema.module(id).entities.iter();
+        for entity in entities.filter(|entity| self.selection.contains(**entity)) {
             match *entity {
                 Entity::Type(ty) => plan.types.extend(self.ty(ty, id)),
                 Entity::Command(command) => plan.commands.extend(self.command(command, id)),
@@ -161,23 +178,52 @@ impl Planner<'_> {
         }
     }
 
-    fn includes(&self, common: &Common) -> bool {
-        self.options.includes(common.cond.as_ref())
-    }
-
-    fn includes_part(&self, cond: Option<&Cond>) -> bool {
-        self.options.includes(cond)
+    /// The traits that a definition's items derive, those that they have
+    /// anyway first.
+    fn derives(&self, entity: Entity, exact: bool, further: &[&str]) -> Vec<TokenStream> {
+        let exact: &[&str] = if exact { &["Eq", "Hash"] } else { &[] };
+        let anyway = [&["Clone", "Debug", "PartialEq"], exact, further].concat();
+        let ident = |name: &&str| Ident::new(name, Span::call_site()).into_token_stream();
+        self.additions
+            .derives(entity, anyway.iter().map(ident).collect())
     }
 
     fn docs(&self, common: &Common) -> Option<TextRef> {
-        self.docs_if_wanted(|| doc::definition(common.doc.as_ref(), &common.features, &common.name))
+        self.docs_if_wanted(|| {
+            let features = self.present(&common.features);
+            doc::definition(common.doc.as_ref(), &features, &common.name)
+        })
     }
 
     fn member_docs(&self, doc: Option<&Doc>, wire: &str, features: &[Feature]) -> Option<TextRef> {
-        self.docs_if_wanted(|| doc::member(doc, wire, features))
+        self.docs_if_wanted(|| doc::member(doc, wire, &self.present(features)))
+    }
+
+    /// The features that some configuration has of those that are generated.
+    fn present(&self, features: &[Feature]) -> Vec<Feature> {
+        let is_present = |feature: &&Feature| self.presence.of(feature.cond.as_ref()).is_some();
+        features.iter().filter(is_present).cloned().collect()
     }
 
     fn docs_if_wanted(&self, docs: impl FnOnce() -> String) -> Option<TextRef> {
         self.options.docs.then(|| self.texts.add(docs()))
     }
+}
+
+/// Reports what options name and the schema does not have.
+fn report_names(schema: &CheckedSchema, options: &Options, diagnostics: &mut Diagnostics) {
+    let mut names = Names {
+        schema,
+        option: "open-enum",
+        diagnostics,
+    };
+    options
+        .open_enums
+        .iter()
+        .for_each(|name| names.enumeration(name));
+    names.option = "direct-reply";
+    options
+        .direct_replies
+        .iter()
+        .for_each(|name| names.command(name));
 }

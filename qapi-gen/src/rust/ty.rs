@@ -3,13 +3,15 @@
 //! In: a type of the schema, and where in the generated code it is named. Out:
 //! the Rust type as tokens. It decides nothing but spelling.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote};
 
 use super::name;
+use super::named::Names;
 use super::paths::{ModulePaths, Place};
+use crate::diag::{Diagnostics, Problem};
 use crate::schema::{Builtin, CheckedSchema, TypeId, TypeKind};
 
 /// The names of the standard prelude's types, in full where the schema defines
@@ -39,24 +41,81 @@ impl Prelude {
     }
 }
 
+/// Types of the schema that the caller has Rust types for.
+pub(super) struct Replacements {
+    by_type: BTreeMap<TypeId, TokenStream>,
+}
+
+impl Replacements {
+    pub(super) fn new(
+        schema: &CheckedSchema,
+        options: &BTreeMap<String, String>,
+        diagnostics: &mut Diagnostics,
+    ) -> Self {
+        let mut by_type = BTreeMap::new();
+        let mut names = Names {
+            schema,
+            option: "replace",
+            diagnostics,
+        };
+        for (name, text) in options {
+            let Some(id) = names.ty(name) else { continue };
+            match syn::parse_str::<syn::Type>(text) {
+                Ok(ty) => {
+                    by_type.insert(id, ty.into_token_stream());
+                }
+                Err(error) => names.report_syntax(text, "type", &error),
+            }
+        }
+        // What a union generates has a variant for each value, and names them.
+        for (_, ty) in schema.types() {
+            if let TypeKind::Object(object) = &ty.kind
+                && let Some(branches) = &object.branches
+                && by_type.contains_key(&branches.tag_type)
+            {
+                let problem = Problem::ReplacedDiscriminator {
+                    ty: schema.ty(branches.tag_type).common.name.to_string(),
+                    union: ty.common.name.to_string(),
+                };
+                diagnostics.report(problem, None);
+            }
+        }
+        Self { by_type }
+    }
+
+    /// Whether the caller has a Rust type for it.
+    pub(super) fn contains(&self, id: TypeId) -> bool {
+        self.by_type.contains_key(&id)
+    }
+}
+
 /// Spells types.
 pub(super) struct TypeNames<'s> {
     schema: &'s CheckedSchema,
     paths: &'s ModulePaths,
+    replaced: &'s Replacements,
     pub(super) prelude: Prelude,
 }
 
 impl<'s> TypeNames<'s> {
-    pub(super) fn new(schema: &'s CheckedSchema, paths: &'s ModulePaths) -> Self {
+    pub(super) fn new(
+        schema: &'s CheckedSchema,
+        paths: &'s ModulePaths,
+        replaced: &'s Replacements,
+    ) -> Self {
         Self {
             schema,
             paths,
+            replaced,
             prelude: Prelude::new(schema),
         }
     }
 
     /// The Rust type for a QAPI type.
     pub(super) fn ty(&self, id: TypeId, place: Place) -> TokenStream {
+        if let Some(replacement) = self.replaced.by_type.get(&id) {
+            return replacement.clone();
+        }
         let ty = self.schema.ty(id);
         match &ty.kind {
             TypeKind::Builtin(builtin) => self.builtin(*builtin),

@@ -1,12 +1,15 @@
 //! Conditions, and what they mean.
 //!
 //! In: a condition, the configuration symbols that are defined. Out: whether
-//! it holds. Where symbols come from and what is left out, others know.
+//! it holds; of a schema, which conditions there are. Where symbols come from
+//! and what is left out, others know.
 //!
 //! Conditions nest as deeply as the parser lets values nest, which bounds the
 //! recursion here.
 
 use std::collections::BTreeSet;
+
+use super::{Branch, Enum, Feature, Schema, TypeKind};
 
 /// A condition on configuration symbols. Few things have one, so it takes no
 /// more room than a pointer.
@@ -50,4 +53,42 @@ impl Cond {
             CondKind::Any(conds) => conds.iter().any(|cond| cond.holds(defined)),
         }
     }
+}
+
+impl Schema {
+    /// The conditions of everything in the schema that has one, those of
+    /// members, values, branches and features included.
+    pub fn conditions(&self) -> impl Iterator<Item = &Cond> {
+        let definitions = self.entities().iter().flat_map(|entity| {
+            let common = self.common(*entity);
+            common.cond.iter().chain(features(&common.features))
+        });
+        let parts = self.types().flat_map(|(_, ty)| match &ty.kind {
+            TypeKind::Enum(Enum { values, .. }) => values
+                .iter()
+                .flat_map(|value| value.cond.iter().chain(features(&value.features)))
+                .collect(),
+            TypeKind::Object(object) => {
+                let members = object
+                    .members
+                    .iter()
+                    .flat_map(|member| member.cond.iter().chain(features(&member.features)));
+                let branches = object.branches.iter().flat_map(|branches| &branches.list);
+                members.chain(branches.filter_map(condition)).collect()
+            }
+            TypeKind::Alternate(alternate) => {
+                alternate.branches.iter().filter_map(condition).collect()
+            }
+            TypeKind::Builtin(_) | TypeKind::Array(_) => Vec::new(),
+        });
+        definitions.chain(parts)
+    }
+}
+
+fn condition(branch: &Branch) -> Option<&Cond> {
+    branch.cond.as_ref()
+}
+
+fn features(features: &[Feature]) -> impl Iterator<Item = &Cond> {
+    features.iter().filter_map(|feature| feature.cond.as_ref())
 }

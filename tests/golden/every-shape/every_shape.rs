@@ -922,7 +922,11 @@ pub fn execute<T: Commands + ?::core::marker::Sized>(
             wire::command::reply(&wire::command::Empty {}, reply)
         }
         "paint" => {
-            call.admit(wire::Special::DEPRECATED.with(wire::Special::UNSTABLE))?;
+            call.admit(
+                wire::Special::NONE
+                    .with(wire::Special::DEPRECATED)
+                    .with(wire::Special::UNSTABLE),
+            )?;
             wire::command::reply(&server.paint(call.arguments()?)?, reply)
         }
         "boxed-figure" => {

@@ -363,7 +363,12 @@ pub static SCHEMA: &[SchemaInfo] = &[
     },
     SchemaInfo {
         name: "15",
-        meta: Meta::Alternate { members: &["16", "int"] },
+        meta: Meta::Alternate {
+            members: &[
+                "16",
+                "int",
+            ],
+        },
         features: &[],
     },
     SchemaInfo {
@@ -455,12 +460,25 @@ pub static SCHEMA: &[SchemaInfo] = &[
     },
     SchemaInfo {
         name: "22",
-        meta: Meta::Alternate { members: &["str", "4", "[22]", "null"] },
+        meta: Meta::Alternate {
+            members: &[
+                "str",
+                "4",
+                "[22]",
+                "null",
+            ],
+        },
         features: &[],
     },
     SchemaInfo {
         name: "23",
-        meta: Meta::Alternate { members: &["number", "bool", "[int]"] },
+        meta: Meta::Alternate {
+            members: &[
+                "number",
+                "bool",
+                "[int]",
+            ],
+        },
         features: &[],
     },
     SchemaInfo {

@@ -570,7 +570,13 @@ pub static SCHEMA: &[SchemaInfo] = &[
     },
     SchemaInfo {
         name: "32",
-        meta: Meta::Alternate { members: &["int", "bool", "[int]"] },
+        meta: Meta::Alternate {
+            members: &[
+                "int",
+                "bool",
+                "[int]",
+            ],
+        },
         features: &[],
     },
     SchemaInfo {

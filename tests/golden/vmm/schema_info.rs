@@ -591,7 +591,13 @@ pub static SCHEMA: &[SchemaInfo] = &[
     },
     SchemaInfo {
         name: "33",
-        meta: Meta::Alternate { members: &["int", "bool", "[int]"] },
+        meta: Meta::Alternate {
+            members: &[
+                "int",
+                "bool",
+                "[int]",
+            ],
+        },
         features: &[],
     },
     SchemaInfo {

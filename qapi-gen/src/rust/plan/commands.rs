@@ -9,17 +9,22 @@ use quote::quote;
 use super::Planner;
 use super::features::FeaturesPlan;
 use super::types::FieldPlan;
+use crate::rust::cfg::Cfg;
 use crate::rust::name;
 use crate::rust::paths::Place;
 use crate::rust::text::TextRef;
-use crate::schema::{CommandId, Common, EventId, ModuleId, ObjectOrigin, TypeId, TypeKind};
+use crate::schema::{CommandId, Common, Entity, EventId, ModuleId, ObjectOrigin, TypeId, TypeKind};
 use crate::source::Span;
 
 /// A command.
 pub(crate) struct CommandPlan {
     pub(crate) wire: String,
     pub(crate) span: Option<Span>,
+    pub(crate) cfg: Cfg,
     pub(crate) docs: Option<TextRef>,
+    pub(crate) derives: Vec<TokenStream>,
+    /// What the caller adds.
+    pub(crate) attributes: TokenStream,
     /// The handler's name.
     pub(crate) method: Ident,
     /// The request's name, in module `commands`.
@@ -30,7 +35,6 @@ pub(crate) struct CommandPlan {
     /// The same, as seen from module `commands`.
     pub(crate) reply_in_request: Option<TokenStream>,
     pub(crate) handler: Handler,
-    pub(crate) exact: bool,
     pub(crate) allow_oob: bool,
     pub(crate) allow_preconfig: bool,
     pub(crate) success_response: bool,
@@ -53,11 +57,14 @@ pub(crate) enum Handler {
 pub(crate) struct EventPlan {
     pub(crate) wire: String,
     pub(crate) span: Option<Span>,
+    pub(crate) cfg: Cfg,
     pub(crate) docs: Option<TextRef>,
+    pub(crate) derives: Vec<TokenStream>,
+    /// What the caller adds.
+    pub(crate) attributes: TokenStream,
     /// Its name, in module `events` and in the enum of all.
     pub(crate) ident: Ident,
     pub(crate) data: Arguments,
-    pub(crate) exact: bool,
     pub(crate) features: FeaturesPlan,
 }
 
@@ -66,10 +73,7 @@ pub(crate) enum Arguments {
     /// None.
     None,
     /// Members written in place: they are the fields of a struct of its own.
-    Inline {
-        fields: Vec<FieldPlan>,
-        default: bool,
-    },
+    Inline { fields: Vec<FieldPlan> },
     /// A type of the schema: a struct of one field holds it.
     Named {
         /// The type as seen from the module.
@@ -83,9 +87,8 @@ impl Planner<'_> {
     pub(super) fn command(&self, id: CommandId, module: ModuleId) -> Option<CommandPlan> {
         let command = self.schema.command(id);
         let common = &command.common;
-        if !self.includes(common) {
-            return None;
-        }
+        let entity = Entity::Command(id);
+        let cfg = self.presence.of(common.cond.as_ref())?;
         let handler = if !command.gen_code {
             Handler::Raw
         } else if self.options.direct_replies.contains(common.name.as_str()) {
@@ -94,17 +97,28 @@ impl Planner<'_> {
             Handler::Typed
         };
         let reply = |place| command.ret.map(|ret| self.names.ty(ret, place));
+        let arguments = self.arguments(command.arg, common, entity, module);
+        let exact = command.arg.is_none_or(|arg| self.graph.is_exact(arg));
+        let default: &[&str] = match &arguments {
+            Arguments::None => &["Default"],
+            Arguments::Inline { fields } if fields.iter().all(|field| field.optional) => {
+                &["Default"]
+            }
+            Arguments::Inline { .. } | Arguments::Named { .. } => &[],
+        };
         Some(CommandPlan {
             wire: common.name.to_string(),
             span: common.span,
+            cfg,
             docs: self.docs(common),
+            derives: self.derives(entity, exact, default),
+            attributes: self.additions.attributes(entity),
             method: name::snake(&common.name),
             request: name::camel(&common.name),
-            arguments: self.arguments(command.arg, common, module),
+            arguments,
             reply: reply(Place::Module(module)),
             reply_in_request: reply(Place::Submodule(module)),
             handler,
-            exact: command.arg.is_none_or(|arg| self.graph.is_exact(arg)),
             allow_oob: command.allow_oob,
             allow_preconfig: command.allow_preconfig,
             success_response: command.success_response,
@@ -116,27 +130,39 @@ impl Planner<'_> {
     pub(super) fn event(&self, id: EventId, module: ModuleId) -> Option<EventPlan> {
         let event = self.schema.event(id);
         let common = &event.common;
-        self.includes(common).then(|| EventPlan {
+        let entity = Entity::Event(id);
+        let exact = event.arg.is_none_or(|arg| self.graph.is_exact(arg));
+        Some(EventPlan {
             wire: common.name.to_string(),
             span: common.span,
+            cfg: self.presence.of(common.cond.as_ref())?,
             docs: self.docs(common),
+            derives: self.derives(entity, exact, &[]),
+            attributes: self.additions.attributes(entity),
             ident: name::camel(&common.name),
-            data: self.arguments(event.arg, common, module),
-            exact: event.arg.is_none_or(|arg| self.graph.is_exact(arg)),
+            data: self.arguments(event.arg, common, entity, module),
             features: self.features(&common.features, common.doc.as_ref()),
         })
     }
 
-    fn arguments(&self, arg: Option<TypeId>, common: &Common, module: ModuleId) -> Arguments {
+    fn arguments(
+        &self,
+        arg: Option<TypeId>,
+        common: &Common,
+        entity: Entity,
+        module: ModuleId,
+    ) -> Arguments {
         let Some(arg) = arg.filter(|arg| !self.is_empty(*arg)) else {
             return Arguments::None;
         };
         let place = Place::Submodule(module);
         match &self.schema.ty(arg).kind {
             TypeKind::Object(object) if object.origin == ObjectOrigin::InlineArguments => {
-                let fields = self.fields(arg, common.doc.as_ref(), place);
-                let default = fields.iter().all(|field| field.optional);
-                Arguments::Inline { fields, default }
+                let mut fields = self.fields(arg, common.doc.as_ref(), place);
+                for field in &mut fields {
+                    field.attributes = self.additions.member(entity, &field.wire);
+                }
+                Arguments::Inline { fields }
             }
             _ => Arguments::Named {
                 ty: self.names.ty(arg, Place::Module(module)),

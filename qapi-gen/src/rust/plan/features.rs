@@ -9,44 +9,59 @@ use std::collections::BTreeMap;
 use super::commands::Arguments;
 use super::types::{FieldPlan, UnionField};
 use super::{ModulePlan, Planner, TypePlan};
+use crate::rust::cfg::Cfg;
 use crate::rust::doc;
 use crate::schema::{Doc, Feature};
 
 /// The features of a definition or of a part of one.
 pub(crate) struct FeaturesPlan {
-    /// Their names, in schema order.
-    pub(crate) names: Vec<String>,
+    /// In schema order.
+    pub(crate) list: Vec<FeaturePlan>,
     /// What the schema says of the deprecation, if it does.
     pub(crate) note: Option<String>,
 }
 
+/// A feature.
+#[derive(Clone)]
+pub(crate) struct FeaturePlan {
+    pub(crate) name: String,
+    pub(crate) cfg: Cfg,
+}
+
+/// Everything that has features, by path: when it is there, and which.
+pub(crate) type FeatureTable = BTreeMap<String, (Cfg, Vec<FeaturePlan>)>;
+
 impl FeaturesPlan {
-    /// The special feature that QEMU calls `deprecated`.
-    pub(crate) fn is_deprecated(&self) -> bool {
-        self.has("deprecated")
+    /// When it has the special feature that QEMU calls `deprecated`.
+    pub(crate) fn deprecated(&self) -> Option<&Cfg> {
+        self.when("deprecated")
     }
 
-    /// The special feature that QEMU calls `unstable`.
-    pub(crate) fn is_unstable(&self) -> bool {
-        self.has("unstable")
+    /// When it has the special feature that QEMU calls `unstable`.
+    pub(crate) fn unstable(&self) -> Option<&Cfg> {
+        self.when("unstable")
     }
 
-    fn has(&self, feature: &str) -> bool {
-        self.names.iter().any(|name| name == feature)
+    fn when(&self, name: &str) -> Option<&Cfg> {
+        let feature = self.list.iter().find(|feature| feature.name == name)?;
+        Some(&feature.cfg)
     }
 }
 
 impl Planner<'_> {
     /// Plans features that `doc` documents.
     pub(super) fn features(&self, features: &[Feature], doc: Option<&Doc>) -> FeaturesPlan {
-        let included = features
-            .iter()
-            .filter(|feature| self.includes_part(feature.cond.as_ref()));
+        let plan = |feature: &Feature| {
+            Some(FeaturePlan {
+                name: feature.name.to_string(),
+                cfg: self.presence.of(feature.cond.as_ref())?,
+            })
+        };
         let plan = FeaturesPlan {
-            names: included.map(|feature| feature.name.to_string()).collect(),
+            list: features.iter().filter_map(plan).collect(),
             note: None,
         };
-        let note = doc.filter(|_| self.options.docs && plan.is_deprecated());
+        let note = doc.filter(|_| self.options.docs && plan.deprecated().is_some());
         FeaturesPlan {
             note: note.and_then(doc::deprecation),
             ..plan
@@ -55,19 +70,27 @@ impl Planner<'_> {
 }
 
 /// Everything that has features, by path.
-pub(super) fn table(modules: &[ModulePlan]) -> BTreeMap<String, Vec<String>> {
+pub(super) fn table(modules: &[ModulePlan]) -> FeatureTable {
     let mut table = Table::default();
     for module in modules {
         for ty in &module.types {
             type_entries(ty, &mut table);
         }
         for command in &module.commands {
-            table.add(&command.wire, None, &command.features);
-            table.arguments(&command.wire, &command.arguments);
+            let owner = Owner {
+                name: &command.wire,
+                cfg: &command.cfg,
+            };
+            table.definition(owner, &command.features);
+            table.arguments(owner, &command.arguments);
         }
         for event in &module.events {
-            table.add(&event.wire, None, &event.features);
-            table.arguments(&event.wire, &event.data);
+            let owner = Owner {
+                name: &event.wire,
+                cfg: &event.cfg,
+            };
+            table.definition(owner, &event.features);
+            table.arguments(owner, &event.data);
         }
     }
     table.entries
@@ -75,19 +98,28 @@ pub(super) fn table(modules: &[ModulePlan]) -> BTreeMap<String, Vec<String>> {
 
 fn type_entries(ty: &TypePlan, table: &mut Table) {
     let head = ty.head();
-    table.add(&head.wire, None, &head.features);
+    let owner = Owner {
+        name: &head.wire,
+        cfg: &head.cfg,
+    };
+    table.definition(owner, &head.features);
     match ty {
         TypePlan::Enum(plan) => {
             for value in &plan.values {
-                table.add(&head.wire, Some(&value.wire), &value.features);
+                table.part(owner, &value.wire, &value.cfg, &value.features);
             }
         }
-        TypePlan::Struct(plan) => table.fields(&head.wire, &plan.fields),
+        TypePlan::Struct(plan) => table.fields(owner, &plan.fields),
         TypePlan::Union(plan) => {
             for field in &plan.fields {
-                let (UnionField::Plain(FieldPlan { wire, features, .. })
-                | UnionField::Tag { wire, features, .. }) = field;
-                table.add(&head.wire, Some(wire), features);
+                match field {
+                    UnionField::Plain(field) => {
+                        table.part(owner, &field.wire, &field.cfg, &field.features);
+                    }
+                    UnionField::Tag { wire, features, .. } => {
+                        table.part(owner, wire, &Cfg::ALWAYS, features);
+                    }
+                }
             }
         }
         // Its branches have none in the schema language.
@@ -95,32 +127,46 @@ fn type_entries(ty: &TypePlan, table: &mut Table) {
     }
 }
 
+/// A definition that has features, or parts that have.
+#[derive(Clone, Copy)]
+struct Owner<'p> {
+    name: &'p str,
+    cfg: &'p Cfg,
+}
+
 #[derive(Default)]
 struct Table {
-    entries: BTreeMap<String, Vec<String>>,
+    entries: FeatureTable,
 }
 
 impl Table {
-    fn add(&mut self, definition: &str, part: Option<&str>, features: &FeaturesPlan) {
-        if features.names.is_empty() {
-            return;
-        }
-        let path = match part {
-            Some(part) => format!("{definition}.{part}"),
-            None => definition.to_owned(),
-        };
-        self.entries.insert(path, features.names.clone());
+    fn definition(&mut self, owner: Owner<'_>, features: &FeaturesPlan) {
+        self.add(owner.name.to_owned(), owner.cfg.clone(), features);
     }
 
-    fn fields(&mut self, definition: &str, fields: &[FieldPlan]) {
+    fn part(&mut self, owner: Owner<'_>, part: &str, cfg: &Cfg, features: &FeaturesPlan) {
+        self.add(
+            format!("{}.{part}", owner.name),
+            owner.cfg.and(cfg),
+            features,
+        );
+    }
+
+    fn add(&mut self, path: String, cfg: Cfg, features: &FeaturesPlan) {
+        if !features.list.is_empty() {
+            self.entries.insert(path, (cfg, features.list.clone()));
+        }
+    }
+
+    fn fields(&mut self, owner: Owner<'_>, fields: &[FieldPlan]) {
         for field in fields {
-            self.add(definition, Some(&field.wire), &field.features);
+            self.part(owner, &field.wire, &field.cfg, &field.features);
         }
     }
 
-    fn arguments(&mut self, definition: &str, arguments: &Arguments) {
+    fn arguments(&mut self, owner: Owner<'_>, arguments: &Arguments) {
         if let Arguments::Inline { fields, .. } = arguments {
-            self.fields(definition, fields);
+            self.fields(owner, fields);
         }
     }
 }

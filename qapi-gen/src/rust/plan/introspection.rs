@@ -5,14 +5,17 @@
 //! are numbered over the whole schema, whichever crate their code is in.
 
 use super::Planner;
+use super::features::FeaturePlan;
 use crate::introspect::{self, Info, Meta, Typed};
-use crate::schema::{Cond, Feature, TypeId};
+use crate::rust::cfg::Cfg;
+use crate::schema::{EnumValue, TypeId};
 
 /// An entry.
 pub(crate) struct InfoPlan {
     pub(crate) name: String,
+    pub(crate) cfg: Cfg,
     pub(crate) meta: MetaPlan,
-    pub(crate) features: Vec<String>,
+    pub(crate) features: Vec<FeaturePlan>,
 }
 
 /// What an entry tells of.
@@ -34,7 +37,7 @@ pub(crate) enum MetaPlan {
         variants: Vec<MemberPlan>,
     },
     Alternate {
-        types: Vec<String>,
+        types: Vec<BranchTypePlan>,
     },
     Command {
         arg: String,
@@ -46,10 +49,17 @@ pub(crate) enum MetaPlan {
     },
 }
 
+/// The type of an alternate's branch.
+pub(crate) struct BranchTypePlan {
+    pub(crate) ty: String,
+    pub(crate) cfg: Cfg,
+}
+
 /// A value of an enumeration.
 pub(crate) struct EnumMemberPlan {
     pub(crate) name: String,
-    pub(crate) features: Vec<String>,
+    pub(crate) cfg: Cfg,
+    pub(crate) features: Vec<FeaturePlan>,
 }
 
 /// A member of an object, or the case of a union.
@@ -57,91 +67,94 @@ pub(crate) struct MemberPlan {
     pub(crate) name: String,
     pub(crate) ty: String,
     pub(crate) optional: bool,
-    pub(crate) features: Vec<String>,
+    pub(crate) cfg: Cfg,
+    pub(crate) features: Vec<FeaturePlan>,
 }
 
 impl Planner<'_> {
-    /// Plans the table of the whole schema.
+    /// Plans the table of the whole schema, or of the part that was chosen.
     pub(super) fn introspection(&self) -> Vec<InfoPlan> {
-        let infos = introspect::table(self.schema, false);
-        let included = self.existing(infos, |info| info.common.cond.as_ref());
-        included.map(|info| self.info(info)).collect()
+        let infos = introspect::table(self.schema, false, |entity| self.selection.contains(entity));
+        infos
+            .into_iter()
+            .filter_map(|info| self.info(info))
+            .collect()
     }
 
-    fn info(&self, info: Info<'_>) -> InfoPlan {
-        InfoPlan {
-            meta: match info.meta {
-                Meta::Builtin { json_type } => MetaPlan::Builtin { json_type },
-                Meta::Enum { id, values } => MetaPlan::Enum {
-                    open: self.open_name(id),
-                    members: self
-                        .existing(values, |value| value.cond.as_ref())
-                        .map(|value| EnumMemberPlan {
-                            name: value.name.to_string(),
-                            features: self.features_told(&value.features),
-                        })
-                        .collect(),
-                },
-                Meta::Array { element } => MetaPlan::Array { element },
-                Meta::Object { members, union } => MetaPlan::Object {
-                    members: self.members_told(members),
-                    tag: union.as_ref().map(|union| union.tag.to_owned()),
-                    variants: self.members_told(union.map(|union| union.cases).unwrap_or_default()),
-                },
-                Meta::Alternate { branches } => MetaPlan::Alternate {
-                    types: self
-                        .existing(branches, |branch| branch.cond)
-                        .map(|branch| branch.ty)
-                        .collect(),
-                },
-                Meta::Command {
-                    arg,
-                    ret,
-                    allow_oob,
-                } => MetaPlan::Command {
-                    arg,
-                    ret,
-                    allow_oob,
-                },
-                Meta::Event { arg } => MetaPlan::Event { arg },
-            },
-            features: self.features_told(&info.common.features),
+    fn info(&self, info: Info<'_>) -> Option<InfoPlan> {
+        Some(InfoPlan {
+            cfg: self.presence.of(info.common.cond.as_ref())?,
+            meta: self.meta(info.meta),
+            features: self.features(&info.common.features, None).list,
             name: info.name,
+        })
+    }
+
+    fn meta(&self, meta: Meta<'_>) -> MetaPlan {
+        match meta {
+            Meta::Builtin { json_type } => MetaPlan::Builtin { json_type },
+            Meta::Enum { id, values } => MetaPlan::Enum {
+                open: self.open_name(id),
+                members: values
+                    .iter()
+                    .filter_map(|value| self.enum_member(value))
+                    .collect(),
+            },
+            Meta::Array { element } => MetaPlan::Array { element },
+            Meta::Object { members, union } => MetaPlan::Object {
+                members: self.members_told(members),
+                tag: union.as_ref().map(|union| union.tag.to_owned()),
+                variants: self.members_told(union.map(|union| union.cases).unwrap_or_default()),
+            },
+            Meta::Alternate { branches } => MetaPlan::Alternate {
+                types: branches
+                    .into_iter()
+                    .filter_map(|branch| self.branch_type(branch))
+                    .collect(),
+            },
+            Meta::Command {
+                arg,
+                ret,
+                allow_oob,
+            } => MetaPlan::Command {
+                arg,
+                ret,
+                allow_oob,
+            },
+            Meta::Event { arg } => MetaPlan::Event { arg },
         }
     }
 
+    fn enum_member(&self, value: &EnumValue) -> Option<EnumMemberPlan> {
+        Some(EnumMemberPlan {
+            name: value.name.to_string(),
+            cfg: self.presence.of(value.cond.as_ref())?,
+            features: self.features(&value.features, None).list,
+        })
+    }
+
+    fn branch_type(&self, branch: Typed<'_>) -> Option<BranchTypePlan> {
+        Some(BranchTypePlan {
+            cfg: self.presence.of(branch.cond)?,
+            ty: branch.ty,
+        })
+    }
+
     fn members_told(&self, members: Vec<Typed<'_>>) -> Vec<MemberPlan> {
-        self.existing(members, |member| member.cond)
-            .map(|member| MemberPlan {
+        let plan = |member: Typed<'_>| {
+            Some(MemberPlan {
                 name: member.name.to_owned(),
-                features: self.features_told(member.features),
+                cfg: self.presence.of(member.cond)?,
+                features: self.features(member.features, None).list,
                 ty: member.ty,
                 optional: member.optional,
             })
-            .collect()
-    }
-
-    fn features_told(&self, features: &[Feature]) -> Vec<String> {
-        self.existing(features, |feature| feature.cond.as_ref())
-            .map(|feature| feature.name.to_string())
-            .collect()
+        };
+        members.into_iter().filter_map(plan).collect()
     }
 
     fn open_name(&self, id: TypeId) -> Option<String> {
         let name = &self.schema.ty(id).common.name;
         self.graph.is_open(id).then(|| name.to_string())
-    }
-
-    /// What exists in the chosen configuration. A condition that is to be
-    /// decided when the generated code is compiled would go into the plan
-    /// here, to become an attribute of the element.
-    fn existing<T>(
-        &self,
-        items: impl IntoIterator<Item = T>,
-        cond: impl for<'i> Fn(&'i T) -> Option<&'i Cond>,
-    ) -> impl Iterator<Item = T> {
-        items
-            .into_iter()
-            .filter(move |item| self.includes_part(cond(item)))
     }
 }

@@ -1,19 +1,20 @@
-//! Planning of types: enums, structs, unions, alternates.
+//! Planning of types: enums, structs, unions, alternates. What unions and
+//! alternates choose from is in `branches.rs`.
 //!
 //! In: one type of the schema. Out: its plan. The shapes are described in the
 //! crate's documentation, under "What Rust looks like".
 
-use proc_macro2::{Ident, Span as TokenSpan, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
 use super::features::FeaturesPlan;
 use super::{Planner, TypePlan};
+use crate::rust::cfg::Cfg;
 use crate::rust::name;
 use crate::rust::paths::Place;
 use crate::rust::text::TextRef;
 use crate::schema::{
-    Alternate, Branches, Builtin, Common, Doc, Enum, Member, ModuleId, Object, ObjectOrigin,
-    TypeId, TypeKind,
+    Common, Doc, Entity, Enum, Member, ModuleId, Object, ObjectOrigin, TypeId, TypeKind,
 };
 use crate::source::Span;
 
@@ -22,10 +23,12 @@ pub(crate) struct Head {
     pub(crate) ident: Ident,
     /// The name in the schema.
     pub(crate) wire: String,
+    pub(crate) cfg: Cfg,
     pub(crate) docs: Option<TextRef>,
     pub(crate) features: FeaturesPlan,
-    /// Whether it can be compared exactly and hashed.
-    pub(crate) exact: bool,
+    pub(crate) derives: Vec<TokenStream>,
+    /// What the caller adds.
+    pub(crate) attributes: TokenStream,
     pub(crate) span: Option<Span>,
 }
 
@@ -41,16 +44,16 @@ pub(crate) struct EnumPlan {
 pub(crate) struct ValuePlan {
     pub(crate) ident: Ident,
     pub(crate) wire: String,
+    pub(crate) cfg: Cfg,
     pub(crate) docs: Option<TextRef>,
     pub(crate) features: FeaturesPlan,
+    pub(crate) attributes: TokenStream,
 }
 
 /// A struct.
 pub(crate) struct StructPlan {
     pub(crate) head: Head,
     pub(crate) fields: Vec<FieldPlan>,
-    /// Whether every member may be absent.
-    pub(crate) default: bool,
 }
 
 /// A member that becomes a field.
@@ -60,8 +63,10 @@ pub(crate) struct FieldPlan {
     /// The field's type, with its box and its option.
     pub(crate) ty: TokenStream,
     pub(crate) optional: bool,
+    pub(crate) cfg: Cfg,
     pub(crate) docs: Option<TextRef>,
     pub(crate) features: FeaturesPlan,
+    pub(crate) attributes: TokenStream,
 }
 
 /// A union: a struct whose discriminator is an enum that holds the branches.
@@ -82,22 +87,27 @@ pub(crate) struct UnionPlan {
 /// A field of a union's struct.
 pub(crate) enum UnionField {
     Plain(FieldPlan),
+    /// The discriminator, which the language lets have no condition.
     Tag {
         ident: Ident,
         wire: String,
         docs: Option<TextRef>,
         features: FeaturesPlan,
+        attributes: TokenStream,
     },
 }
 
-/// A value of a union's discriminator.
+/// A value of a union's discriminator. One that has a branch in some
+/// configurations only is there twice, never both at once.
 pub(crate) struct BranchPlan {
     pub(crate) ident: Ident,
     pub(crate) wire: String,
     /// What it carries; `None`: nothing.
     pub(crate) ty: Option<TokenStream>,
+    pub(crate) cfg: Cfg,
     pub(crate) docs: Option<TextRef>,
     pub(crate) features: FeaturesPlan,
+    pub(crate) attributes: TokenStream,
 }
 
 /// An alternate.
@@ -113,35 +123,35 @@ pub(crate) struct AlternateBranchPlan {
     pub(crate) ty: TokenStream,
     /// Its JSON type, as a variant of `qapi_wire::Kind`.
     pub(crate) kind: Ident,
+    pub(crate) cfg: Cfg,
     pub(crate) docs: Option<TextRef>,
+    pub(crate) attributes: TokenStream,
 }
 
 impl Planner<'_> {
     /// Plans a named type; built-in, array and implicit types have none.
     pub(super) fn ty(&self, id: TypeId, module: ModuleId) -> Option<TypePlan> {
         let ty = self.schema.ty(id);
-        if !self.includes(&ty.common) {
+        if self.replaced.contains(id) {
             return None;
         }
         match &ty.kind {
             TypeKind::Builtin(_) | TypeKind::Array(_) => None,
             TypeKind::Enum(_) if ty.common.name == "QType" && !self.is_used(id) => None,
-            TypeKind::Enum(enumeration) => Some(TypePlan::Enum(self.enumeration(
-                id,
-                &ty.common,
-                enumeration,
-            ))),
+            TypeKind::Enum(enumeration) => self
+                .enumeration(id, &ty.common, enumeration)
+                .map(TypePlan::Enum),
             TypeKind::Object(object) => match object.origin {
                 ObjectOrigin::Struct | ObjectOrigin::Union => {
-                    Some(self.object(id, &ty.common, object, module))
+                    self.object(id, &ty.common, object, module)
                 }
                 ObjectOrigin::InlineBase | ObjectOrigin::InlineArguments | ObjectOrigin::Empty => {
                     None
                 }
             },
-            TypeKind::Alternate(alternate) => Some(TypePlan::Alternate(
-                self.alternate(id, &ty.common, alternate, module),
-            )),
+            TypeKind::Alternate(alternate) => self
+                .alternate(id, &ty.common, alternate, module)
+                .map(TypePlan::Alternate),
         }
     }
 
@@ -154,15 +164,24 @@ impl Planner<'_> {
         })
     }
 
-    fn head(&self, id: TypeId, common: &Common) -> Head {
-        Head {
+    /// What every type has; `None`: the configuration leaves it out.
+    pub(super) fn head(
+        &self,
+        id: TypeId,
+        common: &Common,
+        further_derives: &[&str],
+    ) -> Option<Head> {
+        let entity = Entity::Type(id);
+        Some(Head {
             ident: name::camel(&common.name),
             wire: common.name.to_string(),
+            cfg: self.presence.of(common.cond.as_ref())?,
             docs: self.docs(common),
             features: self.features(&common.features, common.doc.as_ref()),
-            exact: self.graph.is_exact(id),
+            derives: self.derives(entity, self.graph.is_exact(id), further_derives),
+            attributes: self.additions.attributes(entity),
             span: common.span,
-        }
+        })
     }
 
     /// The name of an enumeration's variant for values that the schema does
@@ -184,127 +203,71 @@ impl Planner<'_> {
         candidates.find(is_free).filter(|_| self.graph.is_open(id))
     }
 
-    fn enumeration(&self, id: TypeId, common: &Common, enumeration: &Enum) -> EnumPlan {
+    fn enumeration(&self, id: TypeId, common: &Common, enumeration: &Enum) -> Option<EnumPlan> {
         let doc = common.doc.as_ref();
-        let values = enumeration
-            .values
-            .iter()
-            .filter(|value| self.includes_part(value.cond.as_ref()))
-            .map(|value| ValuePlan {
+        let values = enumeration.values.iter().filter_map(|value| {
+            Some(ValuePlan {
                 ident: name::camel(&value.name),
                 wire: value.name.to_string(),
+                cfg: self.presence.of(value.cond.as_ref())?,
                 docs: self.member_docs(doc, &value.name, &value.features),
                 features: self.features(&value.features, doc),
+                attributes: self.additions.member(Entity::Type(id), &value.name),
             })
-            .collect();
-        EnumPlan {
-            head: self.head(id, common),
-            values,
-            unknown: self.unknown_variant(id),
-        }
-    }
-
-    fn object(&self, id: TypeId, common: &Common, object: &Object, module: ModuleId) -> TypePlan {
-        let head = self.head(id, common);
-        let place = Place::Module(module);
-        let Some(branches) = &object.branches else {
-            let fields = self.fields(id, None, place);
-            let default = fields.iter().all(|field| field.optional);
-            return TypePlan::Struct(StructPlan {
-                head,
-                fields,
-                default,
-            });
-        };
-        let fields = self
-            .members(id, None)
-            .into_iter()
-            .map(|(member, doc)| {
-                if member.name == branches.tag {
-                    UnionField::Tag {
-                        ident: name::snake(&member.name),
-                        wire: member.name.to_string(),
-                        docs: self.member_docs(doc, &member.name, &member.features),
-                        features: self.features(&member.features, doc),
-                    }
-                } else {
-                    UnionField::Plain(self.field(id, member, doc, place))
-                }
-            })
-            .collect();
-        TypePlan::Union(UnionPlan {
-            branch_ident: format_ident!("{}Branch", head.ident),
-            head,
-            fields,
-            tag_ty: self.names.ty(branches.tag_type, place),
-            unknown: self.unknown_variant(branches.tag_type),
-            branches: self.branches(id, branches, place),
+        });
+        let unknown = self.unknown_variant(id);
+        let copy = unknown.is_none().then_some("Copy");
+        let derives: Vec<&str> = ["PartialOrd", "Ord"].into_iter().chain(copy).collect();
+        Some(EnumPlan {
+            head: self.head(id, common, &derives)?,
+            values: values.collect(),
+            unknown,
         })
     }
 
-    /// One for every value of the discriminator, with or without a branch.
-    fn branches(&self, id: TypeId, branches: &Branches, place: Place) -> Vec<BranchPlan> {
-        let tag = self.schema.ty(branches.tag_type);
-        let doc = tag.common.doc.as_ref();
-        let TypeKind::Enum(enumeration) = &tag.kind else {
-            return Vec::new();
-        };
-        let values = enumeration.values.iter();
-        values
-            .filter(|value| self.includes_part(value.cond.as_ref()))
-            .map(|value| {
-                let branch = branches.list.iter().find(|branch| {
-                    branch.name == value.name
-                        && self.includes_part(branch.cond.as_ref())
-                        && !self.is_empty(branch.ty)
-                });
-                BranchPlan {
-                    ident: name::camel(&value.name),
-                    wire: value.name.to_string(),
-                    ty: branch.map(|branch| self.boxed_if_recursive(id, branch.ty, place)),
-                    docs: self.member_docs(doc, &value.name, &value.features),
-                    features: self.features(&value.features, doc),
-                }
-            })
-            .collect()
-    }
-
-    fn alternate(
+    fn object(
         &self,
         id: TypeId,
         common: &Common,
-        alternate: &Alternate,
+        object: &Object,
         module: ModuleId,
-    ) -> AlternatePlan {
-        let branches = alternate
-            .branches
-            .iter()
-            .filter(|branch| self.includes_part(branch.cond.as_ref()))
-            .map(|branch| AlternateBranchPlan {
-                ident: name::camel(&branch.name),
-                wire: branch.name.to_string(),
-                ty: self.boxed_if_recursive(id, branch.ty, Place::Module(module)),
-                kind: Ident::new(self.json_kind(branch.ty), TokenSpan::call_site()),
-                docs: self.member_docs(common.doc.as_ref(), &branch.name, &[]),
+    ) -> Option<TypePlan> {
+        let place = Place::Module(module);
+        let Some(branches) = &object.branches else {
+            let fields = self.fields(id, None, place);
+            let default: &[&str] = match fields.iter().all(|field| field.optional) {
+                true => &["Default"],
+                false => &[],
+            };
+            let head = self.head(id, common, default)?;
+            return Some(TypePlan::Struct(StructPlan { head, fields }));
+        };
+        let field = |(member, doc): (&Member, Option<&Doc>)| {
+            Some(if member.name == branches.tag {
+                UnionField::Tag {
+                    ident: name::snake(&member.name),
+                    wire: member.name.to_string(),
+                    docs: self.member_docs(doc, &member.name, &member.features),
+                    features: self.features(&member.features, doc),
+                    attributes: self.additions.member(Entity::Type(id), &member.name),
+                }
+            } else {
+                UnionField::Plain(self.field(id, member, doc, place)?)
             })
-            .collect();
-        AlternatePlan {
-            head: self.head(id, common),
-            branches,
-        }
-    }
-
-    /// The JSON type that values of the type have, as `qapi_wire::Kind` names
-    /// it.
-    fn json_kind(&self, id: TypeId) -> &'static str {
-        match &self.schema.ty(id).kind {
-            TypeKind::Builtin(Builtin::Str) | TypeKind::Enum(_) => "String",
-            TypeKind::Builtin(Builtin::Bool) => "Bool",
-            TypeKind::Builtin(Builtin::Null) => "Null",
-            TypeKind::Builtin(_) => "Number",
-            TypeKind::Array(_) => "Array",
-            TypeKind::Object(_) | TypeKind::Alternate(_) => "Object",
-        }
+        };
+        let head = self.head(id, common, &[])?;
+        Some(TypePlan::Union(UnionPlan {
+            branch_ident: format_ident!("{}Branch", head.ident),
+            head,
+            fields: self
+                .members(id, None)
+                .into_iter()
+                .filter_map(field)
+                .collect(),
+            tag_ty: self.names.ty(branches.tag_type, place),
+            unknown: self.unknown_variant(branches.tag_type),
+            branches: self.branches(id, branches, place),
+        }))
     }
 
     /// Whether it is the object type without members that stands for none.
@@ -320,13 +283,20 @@ impl Planner<'_> {
     pub(super) fn fields(&self, id: TypeId, owner: Option<&Doc>, place: Place) -> Vec<FieldPlan> {
         self.members(id, owner)
             .into_iter()
-            .map(|(member, doc)| self.field(id, member, doc, place))
+            .filter_map(|(member, doc)| self.field(id, member, doc, place))
             .collect()
     }
 
-    fn field(&self, holder: TypeId, member: &Member, doc: Option<&Doc>, place: Place) -> FieldPlan {
+    /// The field for a member; `None`: the configuration leaves it out.
+    fn field(
+        &self,
+        holder: TypeId,
+        member: &Member,
+        doc: Option<&Doc>,
+        place: Place,
+    ) -> Option<FieldPlan> {
         let ty = self.boxed_if_recursive(holder, member.ty, place);
-        FieldPlan {
+        Some(FieldPlan {
             ident: name::snake(&member.name),
             wire: member.name.to_string(),
             ty: if member.optional {
@@ -335,12 +305,19 @@ impl Planner<'_> {
                 ty
             },
             optional: member.optional,
+            cfg: self.presence.of(member.cond.as_ref())?,
             docs: self.member_docs(doc, &member.name, &member.features),
             features: self.features(&member.features, doc),
-        }
+            attributes: self.additions.member(Entity::Type(holder), &member.name),
+        })
     }
 
-    fn boxed_if_recursive(&self, holder: TypeId, held: TypeId, place: Place) -> TokenStream {
+    pub(super) fn boxed_if_recursive(
+        &self,
+        holder: TypeId,
+        held: TypeId,
+        place: Place,
+    ) -> TokenStream {
         let ty = self.names.ty(held, place);
         if self.graph.needs_box(holder, held) {
             self.names.boxed(&ty)
@@ -351,7 +328,7 @@ impl Planner<'_> {
 
     /// All members of an object type, its base's first, each with the
     /// documentation block that describes it.
-    fn members<'a>(
+    pub(super) fn members<'a>(
         &'a self,
         id: TypeId,
         owner: Option<&'a Doc>,
@@ -378,7 +355,6 @@ impl Planner<'_> {
                     .iter()
                     .map(move |member| (member, doc.or(outermost)))
             })
-            .filter(|(member, _)| self.includes_part(member.cond.as_ref()))
             .collect()
     }
 }

@@ -1,0 +1,95 @@
+//! The configuration that a subcommand works with.
+//!
+//! In: `--config` options. Out: the symbols that are defined.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::Args;
+
+/// The options that give a configuration.
+#[derive(Debug, Args)]
+pub(super) struct Config {
+    /// Include only what exists with this configuration; may be repeated
+    ///
+    /// NAME and NAME=VALUE define a symbol; the value does not matter, but
+    /// that nothing, `0`, `n`, `no`, `off` and `false` leave the symbol
+    /// undefined. Of several settings of one symbol the last counts. Symbols
+    /// that are not given are undefined. Without this option whatever is
+    /// conditional is included.
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = Setting::parse)]
+    config: Vec<Setting>,
+}
+
+impl Config {
+    /// The symbols that are defined; `None`: no configuration is given.
+    pub(super) fn defined(self) -> Option<BTreeSet<String>> {
+        (!self.config.is_empty()).then(|| defined(self.config))
+    }
+}
+
+/// A configuration symbol, defined or undefined.
+#[derive(Clone, Debug)]
+struct Setting {
+    symbol: String,
+    defined: bool,
+}
+
+impl Setting {
+    fn parse(argument: &str) -> Result<Self, String> {
+        const NEGATIVE: [&str; 6] = ["", "0", "n", "no", "off", "false"];
+        let (symbol, value) = argument.split_once('=').unwrap_or((argument, "1"));
+        // What is none could be in no condition, so it would do nothing.
+        let is_symbol = symbol.starts_with(|c: char| c.is_ascii_uppercase())
+            && symbol
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+        if !is_symbol {
+            return Err("a symbol consists of upper case letters, digits and '_'".to_owned());
+        }
+        let value = value.to_ascii_lowercase();
+        Ok(Self {
+            symbol: symbol.to_owned(),
+            defined: !NEGATIVE.contains(&value.as_str()),
+        })
+    }
+}
+
+/// The symbols that are defined in the end.
+fn defined(settings: Vec<Setting>) -> BTreeSet<String> {
+    let last: BTreeMap<String, bool> = settings
+        .into_iter()
+        .map(|setting| (setting.symbol, setting.defined))
+        .collect();
+    last.into_iter()
+        .filter_map(|(symbol, defined)| defined.then_some(symbol))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What these settings define in the end.
+    fn symbols(settings: &[&str]) -> Vec<String> {
+        let settings = settings
+            .iter()
+            .map(|setting| Setting::parse(setting).unwrap())
+            .collect();
+        defined(settings).into_iter().collect()
+    }
+
+    #[test]
+    fn a_value_can_undefine_and_the_last_counts() {
+        let given = ["B", "A=1", "C_2=y", "D=maybe", "E=x=y", "F=00"];
+        assert_eq!(symbols(&given), ["A", "B", "C_2", "D", "E", "F"]);
+        assert!(symbols(&["A=", "B=0", "C=n", "D=no", "E=OFF", "F=False"]).is_empty());
+        assert_eq!(symbols(&["A=1", "B=0", "A=0", "B"]), ["B"]);
+    }
+
+    #[test]
+    fn what_is_no_symbol_is_refused() {
+        for argument in ["", "=1", "a", "1A", "A-B", "A B=1", "_A", "Ä"] {
+            assert!(Setting::parse(argument).is_err(), "{argument}");
+        }
+    }
+}

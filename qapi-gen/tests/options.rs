@@ -1,0 +1,417 @@
+//! What each option does to the generated text, and what is said of options
+//! that do not fit the schema.
+
+#![allow(clippy::unwrap_used, reason = "tests may stop at the first surprise")]
+
+use std::path::Path;
+use std::{env, fs};
+
+use qapi_gen::{
+    Addition, Builder, CfgNames, Conditions, Layout, MemoryLoader, Options, changes, generate,
+    write_files,
+};
+
+const MAIN: &str = "
+{ 'include': 'sub/shapes.json' }
+{ 'enum': 'Kind', 'data': [ 'round', 'flat' ] }
+{ 'struct': 'Part', 'data': { 'size': 'int', '*tags': [ 'Tag' ] } }
+{ 'struct': 'Tag', 'data': { 'text': 'str' } }
+{ 'struct': 'Lonely', 'data': { 'text': 'str' } }
+{ 'union': 'Thing', 'base': { 'kind': 'Kind', 'id': 'int' },
+  'discriminator': 'kind', 'data': { 'round': 'Part' } }
+{ 'command': 'make', 'data': { 'thing': 'Thing', 'count': 'int' } }
+{ 'command': 'unmake', 'data': { 'shape': 'Shape' } }
+{ 'event': 'MADE', 'data': 'Tag', 'boxed': true, 'if': 'CONFIG_EVENTS' }
+";
+const SHAPES: &str = "
+{ 'struct': 'Shape', 'data': { 'outer': 'Outline' } }
+{ 'struct': 'Outline', 'data': { 'points': [ 'int' ], '*part': 'Spot' } }
+{ 'struct': 'Spot', 'data': { 'x': 'int' } }
+";
+
+fn loader() -> MemoryLoader {
+    MemoryLoader::from_iter([("main.json", MAIN), ("sub/shapes.json", SHAPES)])
+}
+
+/// All generated text in one file, or all that is wrong, one on a line.
+fn generated(choose: impl FnOnce(&mut Options)) -> String {
+    let mut options = Options {
+        docs: false,
+        layout: Layout::OneFile,
+        ..Options::default()
+    };
+    choose(&mut options);
+    match generate("main.json", &loader(), &options).into_files() {
+        Ok(files) => files.iter().map(|file| file.text.as_str()).collect(),
+        Err(report) => report.to_string(),
+    }
+}
+
+/// The text without line breaks and indentation, which depend on lengths.
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn check(choose: impl FnOnce(&mut Options), expected: &[&str], absent: &[&str]) {
+    let text = flat(&generated(choose));
+    for expected in expected {
+        assert!(text.contains(expected), "no {expected} in {text}");
+    }
+    for absent in absent {
+        assert!(!text.contains(absent), "{absent} in {text}");
+    }
+}
+
+fn addition(to: Option<&str>, text: &str) -> Addition {
+    Addition {
+        to: to.map(str::to_owned),
+        text: text.to_owned(),
+    }
+}
+
+#[test]
+fn derives_are_added_once() {
+    let derives = [
+        addition(None, "::x::Marked"),
+        addition(None, "PartialOrd"),
+        addition(Some("Part"), "Ord"),
+    ];
+    check(
+        |options| options.derives.extend(derives),
+        &[
+            "#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Copy, ::x::Marked)] \
+             pub enum Kind",
+            "#[derive(Clone, Debug, PartialEq, Eq, Hash, ::x::Marked, PartialOrd, Ord)] \
+             pub struct Part ",
+            "#[derive(Clone, Debug, PartialEq, Eq, Hash, ::x::Marked, PartialOrd)] \
+             pub struct Make ",
+            "#[derive(Clone, Debug, PartialEq, Eq, Hash, ::x::Marked, PartialOrd)] \
+             pub enum ThingBranch",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn attributes_go_where_they_are_sent() {
+    let attributes = [
+        addition(None, "#[all]"),
+        addition(Some("Part"), "#[one] #[two(x = \"y\")]"),
+        addition(Some("Part.size"), "#[size]"),
+        addition(Some("Kind.flat"), "#[flat]"),
+        addition(Some("Thing.id"), "#[id]"),
+        addition(Some("Thing.round"), "#[round]"),
+        addition(Some("make.count"), "#[count]"),
+        addition(Some("MADE"), "#[made]"),
+    ];
+    check(
+        |options| options.attributes.extend(attributes),
+        &[
+            "#[all] #[one] #[two(x = \"y\")] pub struct Part { #[size] pub size: i64,",
+            "#[all] pub enum Kind { Round, #[flat] Flat, }",
+            "#[all] pub struct Thing { pub kind: ThingBranch, #[id] pub id: i64, }",
+            "#[all] pub enum ThingBranch { #[round] Round(Part), Flat, }",
+            "pub thing: super::Thing, #[count] pub count: i64,",
+            "#[all] #[made] pub struct Made(",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn a_type_is_replaced_wherever_it_is_named() {
+    check(
+        |options| {
+            let replaced = [("Part", "crate::Own"), ("Outline", "Vec<u8>")];
+            let replaced = replaced.map(|(name, ty)| (name.to_owned(), ty.to_owned()));
+            options.replaced.extend(replaced);
+        },
+        &[
+            "#[derive(Clone, Debug, PartialEq)] pub enum ThingBranch { Round(crate::Own), Flat, }",
+            "pub outer: Vec<u8>",
+            "pub struct Tag",
+        ],
+        &["struct Part", "struct Outline"],
+    );
+}
+
+#[test]
+fn a_part_of_the_schema_brings_what_it_needs() {
+    let only = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    check(
+        |options| options.only = only(&["make"]),
+        &[
+            "struct Make ",
+            "struct Thing ",
+            "enum Kind",
+            "struct Part ",
+            "struct Tag ",
+        ],
+        &["Unmake", "Shape", "Lonely", "Made", "Spot"],
+    );
+    check(
+        |options| options.only = only(&["sub/shapes.json", "MADE"]),
+        &[
+            "struct Shape",
+            "struct Outline",
+            "struct Spot",
+            "struct Made(",
+            "struct Tag ",
+        ],
+        &["struct Make", "Kind", "Lonely", "trait Commands"],
+    );
+    check(
+        |options| options.except = only(&["make"]),
+        &[
+            "struct Unmake",
+            "struct Shape",
+            "struct Lonely",
+            "struct Tag ",
+        ],
+        &["struct Make ", "struct Thing", "struct Part ", "enum Kind"],
+    );
+    // A type that something needs stays.
+    check(
+        |options| options.except = only(&["sub/shapes.json", "main.json"]),
+        &[],
+        &["struct", "enum"],
+    );
+    check(
+        |options| options.except = only(&["sub/shapes.json"]),
+        &["struct Shape", "struct Spot", "struct Make "],
+        &[],
+    );
+    // What a replaced type holds is not needed.
+    check(
+        |options| {
+            options.only = only(&["unmake"]);
+            options
+                .replaced
+                .insert("Outline".to_owned(), "X".to_owned());
+        },
+        &["struct Shape", "pub outer: X"],
+        &["Spot"],
+    );
+}
+
+#[test]
+fn conditions_are_cfgs_or_resolved() {
+    let names = CfgNames::default();
+    let cfg = |names| |options: &mut Options| options.conditions = Conditions::Cfg(names);
+    check(
+        cfg(names.clone()),
+        &[
+            "#[cfg(feature = \"events\")] pub mod events",
+            "#[cfg(feature = \"events\")] Made(",
+        ],
+        &[],
+    );
+    check(
+        cfg(names.clone().feature("CONFIG_EVENTS", "other")),
+        &["#[cfg(feature = \"other\")] pub mod events"],
+        &["\"events\""],
+    );
+    check(
+        cfg(names.predicate("CONFIG_EVENTS", "all(unix, not(x))")),
+        &["#[cfg(all(unix, not(x)))] pub mod events"],
+        &["feature = "],
+    );
+    let config = |symbols: &[&str]| {
+        let defined = symbols.iter().map(|symbol| (*symbol).to_owned()).collect();
+        |options: &mut Options| options.conditions = Conditions::Config(defined)
+    };
+    check(config(&["CONFIG_EVENTS"]), &["struct Made"], &["cfg"]);
+    check(config(&["OTHER"]), &["struct Tag"], &["Made", "cfg"]);
+}
+
+#[test]
+fn without_conditions_nothing_is_conditional() {
+    let cfg = |options: &mut Options| {
+        options.only.insert("make".to_owned());
+        options.conditions = Conditions::Cfg(CfgNames::default());
+    };
+    let none = |options: &mut Options| {
+        options.only.insert("make".to_owned());
+    };
+    assert_eq!(generated(cfg), generated(none));
+}
+
+#[test]
+fn modules_stand_in_one_file_or_in_one_each() {
+    let files = |layout| {
+        let options = Options {
+            layout,
+            ..Options::default()
+        };
+        let files = generate("main.json", &loader(), &options).into_files();
+        let files = files.unwrap().into_iter();
+        files.map(|file| file.name).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        files(Layout::FilePerModule),
+        ["mod.rs", "schema_info.rs", "main.rs", "sub_shapes.rs"]
+    );
+    assert_eq!(files(Layout::OneFile), ["mod.rs"]);
+}
+
+#[test]
+fn what_the_schema_does_not_have_is_an_error() {
+    let check = |choose: fn(&mut Options), expected: &str| {
+        assert_eq!(generated(choose), expected);
+    };
+    check(
+        |options| {
+            options.open_enums.insert("Part".to_owned());
+            options.direct_replies.insert("MADE".to_owned());
+            options.derives.push(addition(Some("int"), "X"));
+            options.attributes.push(addition(Some("Part.id"), "#[x]"));
+            options.attributes.push(addition(Some("q_empty"), "#[x]"));
+            options.replaced.insert("make".to_owned(), "X".to_owned());
+            options.only.insert("shapes.json".to_owned());
+            options.except.insert("TagList".to_owned());
+            let names = CfgNames::default().feature("CONFIG_X", "x");
+            options.conditions = Conditions::Cfg(names);
+        },
+        "replace: the schema has no type 'make'\n\
+         open-enum: the schema has no enum 'Part'\n\
+         direct-reply: the schema has no command 'MADE'\n\
+         cfg: the schema has no configuration symbol 'CONFIG_X'\n\
+         only: the schema has no file or definition 'shapes.json'\n\
+         except: the schema has no file or definition 'TagList'\n\
+         derive: the schema has no definition 'int'\n\
+         attribute: the schema has no definition or member 'Part.id'\n\
+         attribute: the schema has no definition or member 'q_empty'",
+    );
+    check(
+        |options| drop(options.replaced.insert("Kind".to_owned(), "X".to_owned())),
+        "replace: 'Kind' is the discriminator of union 'Thing', which needs its variants",
+    );
+}
+
+#[test]
+fn what_is_no_rust_is_an_error() {
+    let begins = |choose: fn(&mut Options), expected: &str| {
+        let report = generated(choose);
+        assert!(report.starts_with(expected), "{report}");
+        assert_eq!(report.lines().count(), 1, "{report}");
+    };
+    begins(
+        |options| {
+            let names = CfgNames::default().predicate("CONFIG_EVENTS", "most(a)");
+            options.conditions = Conditions::Cfg(names);
+        },
+        "cfg: 'most(a)' is no cfg predicate: expected 'all', 'any' or 'not'",
+    );
+    begins(
+        |options| options.derives.push(addition(None, "a b")),
+        "derive: 'a b' is no path: ",
+    );
+    begins(
+        |options| options.attributes.push(addition(None, "inline")),
+        "attribute: 'inline' is no attribute: ",
+    );
+    begins(
+        |options| options.attributes.push(addition(None, "")),
+        "attribute: '' is no attribute: expected `#[...]`",
+    );
+    begins(
+        |options| drop(options.replaced.insert("Part".to_owned(), "{".to_owned())),
+        "replace: '{' is no type: ",
+    );
+}
+
+#[test]
+fn the_builder_has_every_option() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("builder");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(folder.join("sub")).unwrap();
+    fs::write(folder.join("main.json"), MAIN).unwrap();
+    fs::write(folder.join("sub/shapes.json"), SHAPES).unwrap();
+    let builder = || {
+        Builder::new(folder.join("main.json"))
+            .out_dir(folder.join("out"))
+            .docs(false)
+    };
+    let built = |builder: Builder| {
+        builder.try_compile().unwrap();
+        flat(&fs::read_to_string(folder.join("out/mod.rs")).unwrap())
+    };
+    let text = built(
+        builder()
+            .one_file()
+            .cfg_feature("CONFIG_EVENTS", "told")
+            .derive("::x::All")
+            .derive_for("Tag", "::x::One")
+            .attribute("#[all]")
+            .attribute_for("Tag.text", "#[text]")
+            .replace("Outline", "crate::Own")
+            .except("make"),
+    );
+    for expected in [
+        "#[cfg(feature = \"told\")]",
+        "Hash, ::x::All, ::x::One)] #[all] pub struct Tag { #[text] pub text: String, }",
+        "pub outer: crate::Own",
+    ] {
+        assert!(text.contains(expected), "no {expected} in {text}");
+    }
+    assert!(!text.contains("struct Thing"), "{text}");
+    // Of several ways to treat conditions the last counts.
+    let text = built(builder().one_file().cfg().config(["X"]).only("MADE"));
+    assert!(!text.contains("Made"), "{text}");
+    let text = built(builder().one_file().config(["X"]).cfg().only("MADE"));
+    assert!(text.contains("#[cfg(feature = \"events\")] Made"), "{text}");
+    let predicate = builder().one_file().cfg_predicate("CONFIG_EVENTS", "unix");
+    assert!(built(predicate).contains("#[cfg(unix)] Made"));
+    let error = builder().only("nothing").try_compile().unwrap_err();
+    assert_eq!(
+        error,
+        "only: the schema has no file or definition 'nothing'"
+    );
+}
+
+#[test]
+fn a_folder_is_compared_and_brought_up_to_date() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("folder");
+    let _ = fs::remove_dir_all(&folder);
+    let files = |layout| {
+        let options = Options {
+            layout,
+            ..Options::default()
+        };
+        generate("main.json", &loader(), &options)
+            .into_files()
+            .unwrap()
+    };
+    let differing = |layout| {
+        let changes = changes(&folder, &files(layout)).unwrap();
+        let changes = changes.into_iter();
+        let change = |it: qapi_gen::Change| (it.name, it.old.is_some(), it.new.is_some());
+        changes.map(change).collect::<Vec<_>>()
+    };
+    let row = |name: &str, old, new| (name.to_owned(), old, new);
+    assert_eq!(
+        differing(Layout::OneFile),
+        [row("mod.rs", false, true)],
+        "nothing is there, not even the folder"
+    );
+    write_files(&folder, &files(Layout::FilePerModule)).unwrap();
+    assert_eq!(differing(Layout::FilePerModule), []);
+    fs::write(folder.join("own.rs"), "// Written by hand.\n").unwrap();
+    assert_eq!(
+        differing(Layout::OneFile),
+        [
+            row("mod.rs", true, true),
+            row("main.rs", true, false),
+            row("schema_info.rs", true, false),
+            row("sub_shapes.rs", true, false),
+        ]
+    );
+    write_files(&folder, &files(Layout::OneFile)).unwrap();
+    assert_eq!(differing(Layout::OneFile), []);
+    let mut left: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["mod.rs", "own.rs"]);
+}
