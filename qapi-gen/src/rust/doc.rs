@@ -47,22 +47,27 @@ struct Text {
 
 impl Text {
     fn paragraph(&mut self, tag: &str, text: &str) {
-        let text = text.trim();
+        let text = text.trim_end().trim_start_matches('\n');
         if text.is_empty() {
             return;
         }
         if !self.lines.is_empty() {
             self.lines.push(String::new());
         }
+        let mut list = List::default();
         for (number, line) in text.lines().enumerate() {
-            // Indentation would make a code block, and rustdoc runs those.
-            let line = markdown(line.trim());
+            let layout = list.lay_out(line, number == 0);
+            if layout.ends_list {
+                self.lines.push(String::new());
+            }
+            let text = markdown(line.trim());
             let prefix = if number == 0 && !tag.is_empty() {
                 format!("{tag}: ")
             } else {
-                String::new()
+                " ".repeat(layout.indent)
             };
-            self.lines.push(format!("{prefix}{line}"));
+            let line = format!("{prefix}{text}");
+            self.lines.push(line.trim_end().to_owned());
         }
     }
 
@@ -76,7 +81,77 @@ impl Text {
     }
 }
 
-/// One line: `@name` and literals become code spans, and what Markdown or
+/// The list items that are open at a line. Markdown wants what belongs to an
+/// item to stand exactly under its text: less is bad style, and much more is a
+/// block of code, which rustdoc runs.
+#[derive(Default)]
+struct List {
+    /// For every open item: where it stands in the schema, and where its text
+    /// stands here.
+    items: Vec<(usize, usize)>,
+    after_text: bool,
+}
+
+/// How a line is to stand.
+struct Layout {
+    indent: usize,
+    /// Whether a blank line has to end the list before it.
+    ends_list: bool,
+}
+
+impl List {
+    fn lay_out(&mut self, line: &str, is_first: bool) -> Layout {
+        let content = line.trim();
+        if content.is_empty() {
+            self.after_text = false;
+            return Layout {
+                indent: 0,
+                ends_list: false,
+            };
+        }
+        let at = line.len() - line.trim_start().len();
+        let open = self.items.len();
+        while self.items.pop_if(|(begin, _)| at <= *begin).is_some() {}
+        let indent = self.items.last().map_or(0, |(_, text)| *text);
+        let marker = marker_width(content)
+            .filter(|_| is_first || open > 0 || !self.after_text || !content.starts_with(digit));
+        let ends_list = marker.is_none() && self.items.len() < open && self.after_text;
+        if let Some(width) = marker {
+            self.items.push((at, indent + width));
+        }
+        self.after_text = true;
+        Layout { indent, ends_list }
+    }
+}
+
+/// How wide the marker at the beginning of a list item is, its blank included.
+fn marker_width(line: &str) -> Option<usize> {
+    let number = line.trim_start_matches(digit);
+    let digits = line.len() - number.len();
+    let is_item = match digits {
+        0 => line.starts_with(['-', '*', '+']),
+        _ => digits <= 9 && number.starts_with(['.', ')']),
+    };
+    let width = digits + 2;
+    (is_item && line.get(width - 1..width) == Some(" ")).then_some(width)
+}
+
+fn digit(c: char) -> bool {
+    c.is_ascii_digit()
+}
+
+/// The address at the beginning of a text, if there is one.
+fn address(text: &str) -> Option<&str> {
+    let scheme = ["https://", "http://"]
+        .into_iter()
+        .find(|scheme| text.starts_with(scheme))?;
+    let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '`' | '"' | '\'' | ')');
+    let end = text.find(ends).unwrap_or(text.len());
+    let address = text.get(..end)?.trim_end_matches(['.', ',', ';', ':']);
+    (address.len() > scheme.len()).then_some(address)
+}
+
+/// One line: `@name` and literals become code spans, addresses links, and what Markdown or
 /// rustdoc would take for markup is escaped.
 fn markdown(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
@@ -107,6 +182,15 @@ fn markdown(line: &str) -> String {
                 continue;
             }
         }
+        if let Some(address) = address(rest)
+            && at_word_start
+        {
+            out.push('<');
+            out.push_str(address);
+            out.push('>');
+            rest = rest.strip_prefix(address).unwrap_or_default();
+            continue;
+        }
         if matches!(first, '<' | '>' | '[' | ']' | '`' | '\\' | '|') {
             out.push('\\');
         }
@@ -118,7 +202,7 @@ fn markdown(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::markdown;
+    use super::{Text, markdown};
 
     #[test]
     fn markup() {
@@ -127,10 +211,29 @@ mod tests {
             ("``a <b>`` and <c>", r"`a <b>` and \<c\>"),
             ("me@example.org", "me@example.org"),
             ("an array [1]", r"an array \[1\]"),
+            ("see https://a.org/b.", "see <https://a.org/b>."),
+            ("(http://a.org)", "(<http://a.org>)"),
             ("a lone ` and ``", r"a lone \` and \`\`"),
         ];
         for (line, expected) in rows {
             assert_eq!(markdown(line), expected);
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_a_list_item_stands_under_its_text() {
+        let rows = [
+            ("a\n    b", "a\nb"),
+            ("- one\n  two\nthree", "- one\n  two\n\nthree"),
+            ("- one\n     two\n\n     three", "- one\n  two\n\n  three"),
+            ("- one\n    - two\n      three", "- one\n  - two\n    three"),
+            ("10. one\n    two\n11. three", "10. one\n    two\n11. three"),
+            ("in\n10. that is\n -1", "in\n10. that is\n-1"),
+        ];
+        for (text, expected) in rows {
+            let mut out = Text::default();
+            out.paragraph("", text);
+            assert_eq!(out.lines.join("\n"), expected);
         }
     }
 }
