@@ -12,4 +12,5 @@ pub(crate) mod plan;
 mod ty;
 
 pub use options::Options;
+pub use paths::rust_path;
 pub(crate) use ty::Prelude;

@@ -242,7 +242,8 @@ impl<'a> At<'a> {
                 Step::Element(index) => path.push_str(&format!("[{index}]")),
             }
         }
-        if path.is_empty() {
+        // A member's name may be empty, so that no text is a path too.
+        if matches!(self.step, Step::Root) {
             path.push_str("<anonymous>");
         }
         path
