@@ -162,6 +162,14 @@ impl<'a> At<'a> {
         ))
     }
 
+    /// The error for a value that is no `uint64`. It has the words for a number
+    /// out of range, but the whole path.
+    #[cold]
+    #[must_use]
+    pub fn invalid_uint64(&self) -> Error {
+        Error::generic(format!("Parameter '{}' expects uint64", self.path()))
+    }
+
     /// The error for a value that no branch of the alternate type called
     /// `expected` takes.
     #[cold]

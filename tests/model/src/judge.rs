@@ -49,17 +49,21 @@ impl Place<'_> {
     }
 
     fn wrong_type<T>(self, expected: &str) -> Result<T, Refusal> {
-        let path = if self.path.is_empty() {
-            "<anonymous>"
-        } else {
-            self.path
-        };
         Self::refuse(format!(
-            "Invalid parameter type for '{path}', expected: {expected}"
+            "Invalid parameter type for '{}', expected: {expected}",
+            self.whole()
         ))
     }
 
-    /// Errors of values name the last step only.
+    fn whole(&self) -> &str {
+        if self.path.is_empty() && self.name.is_none() {
+            "<anonymous>"
+        } else {
+            self.path
+        }
+    }
+
+    /// Errors about values name the last step only.
     fn last(self) -> String {
         self.name.unwrap_or("null").to_owned()
     }
@@ -200,7 +204,8 @@ fn integer(ty: Builtin, value: &Value, at: Place<'_>) -> Result<(), Refusal> {
     let number = match *value {
         Value::Int(number) => i128::from(number),
         Value::Uint(number) if !signed => i128::from(number),
-        _ => return at.wrong_type(if signed { "integer" } else { "uint64" }),
+        _ if signed => return at.wrong_type("integer"),
+        _ => return Place::refuse(format!("Parameter '{}' expects uint64", at.whole())),
     };
     // Negative numbers have always wrapped around to 64 bits without a sign.
     let number = if !signed && number < 0 {

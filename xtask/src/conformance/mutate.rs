@@ -7,6 +7,8 @@
 use std::fs;
 use std::path::Path;
 
+use schema_model::Random;
+
 use crate::tools::Failure;
 
 /// Makes mutated schemas.
@@ -51,7 +53,7 @@ impl Mutator {
             return Err(format!("{}: no schemas to mutate", source.display()));
         }
         Ok(Self {
-            random: Random(seed),
+            random: Random::new(seed),
             seeds,
             tokens,
         })
@@ -92,7 +94,7 @@ impl Mutator {
             }
             6 => {
                 if let Some(part) = parts.get_mut(at) {
-                    *part = self.random.change_character(part);
+                    *part = change_character(&mut self.random, part);
                 }
             }
             _ => {
@@ -142,39 +144,15 @@ fn tokens(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A small generator of numbers (xorshift64*), so that a seed means the same
-/// everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        // Zero would stay zero.
-        let mut x = self.0.max(1);
-        x ^= x >> 12;
-        x ^= x << 25;
-        x ^= x >> 27;
-        self.0 = x;
-        x.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16
-    }
-
-    fn below(&mut self, count: usize) -> usize {
-        let count = u64::try_from(count.max(1)).unwrap_or(u64::MAX);
-        usize::try_from(self.next() % count).unwrap_or(0)
-    }
-
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
-        from.get(self.below(from.len()))
-    }
-
-    fn change_character(&mut self, text: &str) -> String {
-        const OTHERS: [char; 14] = [
-            '_', '-', 'A', 'z', '0', '.', '*', '\'', '\\', '@', ':', '#', ' ', '\n',
-        ];
-        let at = self.below(text.chars().count());
-        let other = self.pick(&OTHERS).copied().unwrap_or('_');
-        text.chars()
-            .enumerate()
-            .map(|(index, c)| if index == at { other } else { c })
-            .collect()
-    }
+/// The text with one character changed.
+fn change_character(random: &mut Random, text: &str) -> String {
+    const OTHERS: [char; 14] = [
+        '_', '-', 'A', 'z', '0', '.', '*', '\'', '\\', '@', ':', '#', ' ', '\n',
+    ];
+    let at = random.below(text.chars().count());
+    let other = random.pick(&OTHERS).copied().unwrap_or('_');
+    text.chars()
+        .enumerate()
+        .map(|(index, c)| if index == at { other } else { c })
+        .collect()
 }
