@@ -10,6 +10,7 @@ use std::{env, fs, io};
 use crate::generation::Generation;
 use crate::load::FsLoader;
 use crate::output::{GeneratedFile, HEADING};
+use crate::rules::Rules;
 use crate::rust::Options;
 
 /// Compiles a schema in a build script.
@@ -43,6 +44,12 @@ impl Builder {
             options: Options::default(),
             out_dir: None,
         }
+    }
+
+    /// Whose rules the schema follows; by default the newest.
+    pub fn rules(mut self, rules: Rules) -> Self {
+        self.options.rules = rules;
+        self
     }
 
     /// Whether the schema's documentation becomes rustdoc; by default it does.

@@ -4,6 +4,7 @@
 //! documentation blocks, in the form that QEMU's tests expect. It decides
 //! nothing, and knows no Rust.
 
+use crate::rules::Rules;
 use crate::schema::{
     Branch, Case, CheckedSchema, Command, Cond, Entity, Enum, Event, Feature, Member, Module,
     Object, Schema, Type, TypeId, TypeKind,
@@ -104,7 +105,10 @@ impl<'a> Dump<'a> {
 
     fn enumeration(&mut self, name: &str, kind: &Enum) {
         self.text.line(0, &["enum ", name]);
-        if let Some(prefix) = &kind.prefix {
+        // QEMU 7.2's generator gives its own enumeration a prefix.
+        let is_prefixed = name == "QType" && self.schema.rules == Rules::V7_2;
+        let prefix = kind.prefix.as_deref().or(is_prefixed.then_some("QTYPE"));
+        if let Some(prefix) = prefix {
             self.text.line(OF_DEFINITION, &["prefix ", prefix]);
         }
         for value in &kind.values {

@@ -32,8 +32,8 @@ pub struct Generation {
 /// is no hindrance: about that there are warnings.
 pub fn generate(path: impl AsRef<Path>, loader: &dyn Loader, options: &Options) -> Generation {
     let check = CheckOptions {
+        rules: options.rules,
         style: Style::Warn,
-        ..CheckOptions::default()
     };
     let Outcome {
         sources,
@@ -43,7 +43,10 @@ pub fn generate(path: impl AsRef<Path>, loader: &dyn Loader, options: &Options) 
     } = crate::check_with(path, loader, check);
     let files = schema.and_then(|schema| {
         let plan = Plan::new(&schema, options, &mut diagnostics);
-        let print = || emit::files(&plan).into_iter().map(output::print).collect();
+        let print = || {
+            let files = emit::files(&plan);
+            files.map(|file| output::print(file, &plan.docs)).collect()
+        };
         (!diagnostics.has_errors()).then(print)
     });
     Generation {

@@ -6,16 +6,15 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may stop at the first surprise")]
 
+mod common;
+
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{env, fs};
 
+use common::{folder, options};
 use qapi_gen::schema::CheckedSchema;
-use qapi_gen::{FsLoader, Introspection, MemoryLoader, check, dump};
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases/schema")
-}
+use qapi_gen::{FsLoader, Introspection, MemoryLoader, check, check_with, dump};
 
 /// Compares every golden of one kind with what is told now.
 fn compare(extension: &str, tell: impl Fn(&CheckedSchema) -> String) {
@@ -29,7 +28,9 @@ fn compare(extension: &str, tell: impl Fn(&CheckedSchema) -> String) {
     assert!(!goldens.is_empty());
     let mut failures = Vec::new();
     for golden in goldens {
-        let outcome = check(golden.with_extension("json"), &FsLoader);
+        let path = golden.with_extension("json");
+        let options = options(&path.to_string_lossy(), &FsLoader);
+        let outcome = check_with(path, &FsLoader, options);
         let actual = tell(&outcome.schema.unwrap());
         if update {
             fs::write(&golden, &actual).unwrap();

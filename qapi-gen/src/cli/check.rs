@@ -5,10 +5,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
-use qapi_gen::{CheckOptions, FsLoader, Rules, check_with};
+use clap::Args;
+use qapi_gen::{CheckOptions, FsLoader, check_with};
 
 use super::report::Reporting;
+use super::version::Version;
 
 /// Checks schemas.
 #[derive(Debug, Args)]
@@ -17,33 +18,11 @@ pub(super) struct Check {
     #[arg(required = true, value_name = "SCHEMA")]
     schemas: Vec<PathBuf>,
 
-    /// The version of QEMU whose rules the schemas have to follow.
-    #[arg(long, value_enum, default_value_t = Version::V10_2)]
-    rules: Version,
+    #[command(flatten)]
+    version: Version,
 
     #[command(flatten)]
     reporting: Reporting,
-}
-
-/// The versions of QEMU whose rules are known.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Version {
-    #[value(name = "7.2")]
-    V7_2,
-    #[value(name = "10.0")]
-    V10_0,
-    #[value(name = "10.2")]
-    V10_2,
-}
-
-impl From<Version> for Rules {
-    fn from(version: Version) -> Self {
-        match version {
-            Version::V7_2 => Self::V7_2,
-            Version::V10_0 => Self::V10_0,
-            Version::V10_2 => Self::V10_2,
-        }
-    }
 }
 
 impl Check {
@@ -51,7 +30,7 @@ impl Check {
     pub(super) fn run(self) -> ExitCode {
         let mut status = ExitCode::SUCCESS;
         let options = CheckOptions {
-            rules: self.rules.into(),
+            rules: self.version.rules(),
             ..CheckOptions::default()
         };
         for schema in &self.schemas {

@@ -10,6 +10,7 @@ use qapi_gen::dump;
 
 use super::print;
 use super::report::Reporting;
+use super::version::Version;
 
 /// Prints the canonical text of a schema.
 ///
@@ -22,13 +23,16 @@ pub(super) struct Dump {
     schema: PathBuf,
 
     #[command(flatten)]
+    version: Version,
+
+    #[command(flatten)]
     reporting: Reporting,
 }
 
 impl Dump {
     /// Prints it, or reports all that is wrong.
     pub(super) fn run(self) -> ExitCode {
-        let Some(schema) = self.reporting.checked(&self.schema) else {
+        let Some(schema) = self.reporting.checked(&self.schema, self.version.rules()) else {
             return ExitCode::FAILURE;
         };
         print(&dump(&schema))

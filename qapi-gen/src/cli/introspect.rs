@@ -12,6 +12,7 @@ use qapi_gen::Introspection;
 
 use super::print;
 use super::report::Reporting;
+use super::version::Version;
 
 /// Prints what `query-qmp-schema` returns: a JSON array of `SchemaInfo`.
 #[derive(Debug, Args)]
@@ -33,6 +34,9 @@ pub(super) struct Introspect {
     /// conditional is included.
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = Setting::parse)]
     config: Vec<Setting>,
+
+    #[command(flatten)]
+    version: Version,
 
     #[command(flatten)]
     reporting: Reporting,
@@ -68,7 +72,7 @@ impl Setting {
 impl Introspect {
     /// Prints it, or reports all that is wrong.
     pub(super) fn run(self) -> ExitCode {
-        let Some(schema) = self.reporting.checked(&self.schema) else {
+        let Some(schema) = self.reporting.checked(&self.schema, self.version.rules()) else {
             return ExitCode::FAILURE;
         };
         let introspection = Introspection {

@@ -14,6 +14,7 @@ mod introspect;
 mod json;
 mod report;
 mod rust;
+mod version;
 
 /// Compiles QAPI schemas, the language in which QEMU describes its interface.
 #[derive(Debug, Parser)]

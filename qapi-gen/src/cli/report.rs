@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use qapi_gen::diag::Diagnostics;
 use qapi_gen::schema::CheckedSchema;
 use qapi_gen::source::Sources;
-use qapi_gen::{CheckOptions, FsLoader, Style, check_with};
+use qapi_gen::{CheckOptions, FsLoader, Rules, Style, check_with};
 
 use super::{human, json};
 
@@ -42,10 +42,10 @@ enum Format {
 impl Reporting {
     /// Checks a schema and shows what is wrong. The style of its documentation
     /// is no hindrance: about that there are warnings.
-    pub(super) fn checked(self, schema: &Path) -> Option<CheckedSchema> {
+    pub(super) fn checked(self, schema: &Path, rules: Rules) -> Option<CheckedSchema> {
         let options = CheckOptions {
+            rules,
             style: Style::Warn,
-            ..CheckOptions::default()
         };
         let outcome = check_with(schema, &FsLoader, options);
         self.report(&outcome.sources, &outcome.diagnostics);

@@ -9,6 +9,7 @@ use clap::Args;
 use qapi_gen::{FsLoader, Generation, Options, generate, write_files};
 
 use super::report::Reporting;
+use super::version::Version;
 
 /// Generates Rust for a schema.
 ///
@@ -42,6 +43,9 @@ pub(super) struct Rust {
     config: Option<Vec<String>>,
 
     #[command(flatten)]
+    version: Version,
+
+    #[command(flatten)]
     reporting: Reporting,
 }
 
@@ -49,6 +53,7 @@ impl Rust {
     /// Generates, or reports all that is wrong.
     pub(super) fn run(self) -> ExitCode {
         let options = Options {
+            rules: self.version.rules(),
             docs: !self.no_docs,
             open_enums: self.open_enums.into_iter().collect(),
             direct_replies: self.direct_replies.into_iter().collect(),

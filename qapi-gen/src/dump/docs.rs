@@ -4,6 +4,7 @@
 //! they were read. It knows nothing of what they document.
 
 use super::text::Text;
+use crate::rules::Rules;
 use crate::schema::{Doc, DocRef, Schema};
 
 /// Writes all documentation blocks.
@@ -13,39 +14,67 @@ pub(super) fn write(schema: &Schema, text: &mut Text) {
             DocRef::Definition(entity) => {
                 let common = schema.common(entity);
                 if let Some(doc) = &common.doc {
-                    definition(&common.name, doc, text);
+                    definition(&common.name, doc, schema.rules, text);
                 }
             }
             DocRef::FreeForm(module, index) => {
                 if let Some(doc) = schema.module(module).docs.get(index) {
-                    text.line(0, &["doc freeform"]);
-                    part("body", "", &doc.text, text);
+                    free_form(&doc.text, schema.rules, text);
                 }
             }
         }
     }
 }
 
-fn definition(symbol: &str, doc: &Doc, text: &mut Text) {
-    text.line(0, &["doc symbol=", symbol]);
-    part("body", "", &doc.body, text);
-    for member in &doc.members {
-        part("arg", &member.name, &member.text, text);
-    }
-    for feature in &doc.features {
-        part("feature", &feature.name, &feature.text, text);
-    }
-    for section in &doc.sections {
-        let tag = match section.tag.as_str() {
-            "" => "Plain",
-            tag => tag,
+/// Writes a block that belongs to no definition; for QEMU 7.2 every heading
+/// begins another block.
+fn free_form(content: &str, rules: Rules, text: &mut Text) {
+    let mut rest = content;
+    loop {
+        let heading = match rules {
+            Rules::V7_2 => rest.find("\n="),
+            _ => None,
         };
-        part("section", tag, &section.text, text);
+        let (block, more) = match heading.and_then(|at| rest.split_at_checked(at)) {
+            Some((block, more)) => (block.trim_end(), more.strip_prefix('\n')),
+            None => (rest, None),
+        };
+        text.line(0, &["doc freeform"]);
+        part("body", "", block, rules, text);
+        match more {
+            Some(more) => rest = more,
+            None => break,
+        }
     }
 }
 
-/// A part of a block: a line that names it, then its text as it is.
-fn part(what: &str, name: &str, content: &str, text: &mut Text) {
+fn definition(symbol: &str, doc: &Doc, rules: Rules, text: &mut Text) {
+    text.line(0, &["doc symbol=", symbol]);
+    part("body", "", &doc.body, rules, text);
+    for member in &doc.members {
+        part("arg", &member.name, &member.text, rules, text);
+    }
+    for feature in &doc.features {
+        part("feature", &feature.name, &feature.text, rules, text);
+    }
+    for section in &doc.sections {
+        let tag = match (section.tag.as_str(), rules) {
+            ("", Rules::V7_2) => "None",
+            ("", _) => "Plain",
+            ("Todo", Rules::V7_2) => "TODO",
+            (tag, _) => tag,
+        };
+        part("section", tag, &section.text, rules, text);
+    }
+}
+
+/// A part of a block: a line that names it, then its text as it is; QEMU 7.2
+/// drops the indentation of its first line.
+fn part(what: &str, name: &str, content: &str, rules: Rules, text: &mut Text) {
+    let content = match rules {
+        Rules::V7_2 => content.trim(),
+        _ => content,
+    };
     text.line(4, &[what, "=", name]);
     text.line(0, &[content]);
 }

@@ -6,16 +6,14 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{attributes, docs};
-use crate::rust::Prelude;
 use crate::rust::plan::AlternatePlan;
 
-pub(super) fn alternate(plan: &AlternatePlan, std: &Prelude) -> TokenStream {
-    let result = &std.result;
+pub(super) fn alternate(plan: &AlternatePlan) -> TokenStream {
     let ident = &plan.head.ident;
     let wire_name = &plan.head.wire;
     let attributes = attributes(&plan.head, &quote!());
     let variants = plan.branches.iter().map(|branch| {
-        let (ident, ty, docs) = (&branch.ident, &branch.ty, docs(&branch.docs));
+        let (ident, ty, docs) = (&branch.ident, &branch.ty, docs(branch.docs));
         quote!(#docs #ident(#ty),)
     });
     let idents: Vec<_> = plan.branches.iter().map(|branch| &branch.ident).collect();
@@ -44,17 +42,6 @@ pub(super) fn alternate(plan: &AlternatePlan, std: &Prelude) -> TokenStream {
             }
         }
 
-        impl wire::serde::Serialize for #ident {
-            fn serialize<S: wire::serde::Serializer>(
-                &self,
-                to: S,
-            ) -> #result<S::Ok, S::Error> {
-                match self {
-                    #(Self::#idents(value) => value.serialize(to),)*
-                }
-            }
-        }
-
-        wire::deserialize!(#ident);
+        wire::serde!(#ident);
     }
 }

@@ -7,17 +7,13 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::{item_attributes, structs};
-use crate::rust::Prelude;
 use crate::rust::plan::{Arguments, CommandPlan, Handler, ModulePlan};
 
 pub(super) fn commands(plan: &ModulePlan) -> TokenStream {
     if plan.commands.is_empty() {
         return quote!();
     }
-    let requests = plan
-        .commands
-        .iter()
-        .map(|command| request(command, &plan.prelude));
+    let requests = plan.commands.iter().map(request);
     let handlers = plan.commands.iter().map(handler);
     let arms = plan.commands.iter().map(arm);
     let requests_summary = format!(" The requests of `{}`, as a client sends them.", plan.file);
@@ -62,27 +58,19 @@ pub(super) fn commands(plan: &ModulePlan) -> TokenStream {
 }
 
 /// The struct that a client fills in.
-fn request(plan: &CommandPlan, std: &Prelude) -> TokenStream {
+fn request(plan: &CommandPlan) -> TokenStream {
     let ident = &plan.request;
-    let body = body(ident, &plan.arguments, std);
+    let body = body(ident, &plan.arguments);
     let default = match &plan.arguments {
         Arguments::None | Arguments::Inline { default: true, .. } => quote!(Default),
         Arguments::Inline { .. } | Arguments::Named { .. } => quote!(),
     };
-    let attributes = item_attributes(&plan.docs, plan.deprecated, plan.exact, &default);
-    let wire_name = &plan.wire;
+    let attributes = item_attributes(plan.docs, plan.deprecated, plan.exact, &default);
     let reply = plan
         .reply_in_request
         .clone()
         .unwrap_or(quote!(wire::command::Empty));
-    let CommandPlan {
-        allow_oob,
-        allow_preconfig,
-        success_response,
-        coroutine,
-        features,
-        ..
-    } = plan;
+    let info = info(plan);
     quote! {
         #attributes
         #body
@@ -90,29 +78,37 @@ fn request(plan: &CommandPlan, std: &Prelude) -> TokenStream {
         impl wire::command::Request for #ident {
             type Reply = #reply;
 
-            const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-                name: #wire_name,
-                allow_oob: #allow_oob,
-                allow_preconfig: #allow_preconfig,
-                success_response: #success_response,
-                coroutine: #coroutine,
-                features: &[#(#features),*],
-            };
+            const INFO: &'static wire::command::CommandInfo = &#info;
         }
     }
 }
 
+/// What the table says of a command: its name, and what is not usual.
+fn info(plan: &CommandPlan) -> TokenStream {
+    let (wire_name, features) = (&plan.wire, &plan.features);
+    let flag = |is_set: bool, method: TokenStream| is_set.then(|| quote!(.#method()));
+    let flags = [
+        flag(plan.allow_oob, quote!(allow_oob)),
+        flag(plan.allow_preconfig, quote!(allow_preconfig)),
+        flag(!plan.success_response, quote!(no_success_response)),
+        flag(plan.coroutine, quote!(coroutine)),
+        (!features.is_empty()).then(|| quote!(.features(&[#(#features),*]))),
+    ];
+    let flags = flags.iter().flatten();
+    quote!(wire::command::CommandInfo::new(#wire_name) #(#flags)*)
+}
+
 /// The struct of a request's arguments or an event's data, with its traits.
-pub(super) fn body(ident: &Ident, arguments: &Arguments, std: &Prelude) -> TokenStream {
+pub(super) fn body(ident: &Ident, arguments: &Arguments) -> TokenStream {
     match arguments {
         Arguments::None => {
-            let members = structs::members(ident, &[], std);
-            quote!(pub struct #ident {} #members wire::object!(#ident);)
+            let traits = structs::traits(ident, &[]);
+            quote!(pub struct #ident {} #traits)
         }
         Arguments::Inline { fields, .. } => {
             let definitions = fields.iter().map(structs::field);
-            let members = structs::members(ident, fields, std);
-            quote!(pub struct #ident { #(#definitions)* } #members wire::object!(#ident);)
+            let traits = structs::traits(ident, fields);
+            quote!(pub struct #ident { #(#definitions)* } #traits)
         }
         Arguments::Named { inner, .. } => quote! {
             pub struct #ident(
@@ -144,9 +140,9 @@ fn parameter(plan: &CommandPlan) -> Option<(TokenStream, TokenStream)> {
         Arguments::None => None,
         Arguments::Inline { .. } => {
             let request = plan.request_path();
-            Some((request.clone(), quote!(call.arguments::<#request>()?)))
+            Some((request, quote!(call.arguments()?)))
         }
-        Arguments::Named { ty, .. } => Some((ty.clone(), quote!(call.arguments::<#ty>()?))),
+        Arguments::Named { ty, .. } => Some((ty.clone(), quote!(call.arguments()?))),
     }
 }
 
@@ -181,31 +177,16 @@ fn arm(plan: &CommandPlan) -> TokenStream {
     let parameter = parameter(plan);
     let argument = parameter.iter().map(|(_, value)| value);
     // Even a command without arguments refuses those that are sent.
-    let no_arguments = parameter
-        .is_none()
-        .then(|| quote!(call.arguments::<wire::command::Empty>()?;));
-    match plan.handler {
-        Handler::Direct => quote! {
-            #wire_name => {
-                #no_arguments
-                server.#method(#(#argument,)* reply)
-            }
-        },
+    let no_arguments = parameter.is_none().then(|| quote!(call.no_arguments()?;));
+    let calling = match plan.handler {
+        Handler::Direct => quote!(server.#method(#(#argument,)* reply)),
         Handler::Typed if plan.reply.is_none() => quote! {
-            #wire_name => {
-                #no_arguments
-                server.#method(#(#argument),*)?;
-                wire::Encode::encode(&wire::command::Empty {}, reply);
-                Ok(())
-            }
+            server.#method(#(#argument),*)?;
+            wire::command::reply(&wire::command::Empty {}, reply)
         },
         Handler::Typed | Handler::Raw => quote! {
-            #wire_name => {
-                #no_arguments
-                let value = server.#method(#(#argument),*)?;
-                wire::Encode::encode(&value, reply);
-                Ok(())
-            }
+            wire::command::reply(&server.#method(#(#argument),*)?, reply)
         },
-    }
+    };
+    quote!(#wire_name => { #no_arguments #calling })
 }

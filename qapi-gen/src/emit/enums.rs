@@ -1,6 +1,7 @@
 //! Enumerations and their tables.
 //!
-//! In: an `EnumPlan`. Out: the enum, its `NAMES` and `ALL`, and its traits.
+//! In: an `EnumPlan`. Out: the enum, its `NAMES` and `ALL`, from which
+//! `qapi_wire::enumeration!` makes the rest.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -11,16 +12,17 @@ use crate::rust::plan::EnumPlan;
 
 pub(super) fn enumeration(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     let definition = definition(plan, std);
-    let tables = tables(plan, std);
-    let from_str = from_str(plan, std);
-    let decode = decode(plan, std);
-    let ident = &plan.head.ident;
+    let tables = tables(plan);
+    let (ident, wire_name) = (&plan.head.ident, &plan.head.wire);
+    let traits = match &plan.unknown {
+        Some(unknown) => quote!(wire::enumeration!(#ident, #wire_name, #unknown);),
+        None if plan.values.is_empty() => quote!(wire::enumeration!(#ident {});),
+        None => quote!(wire::enumeration!(#ident);),
+    };
     quote! {
         #definition
         #tables
-        #from_str
-        #decode
-        wire::enumeration!(#ident);
+        #traits
     }
 }
 
@@ -33,7 +35,7 @@ fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     };
     let attributes = attributes(&plan.head, &quote!(PartialOrd, Ord, #copy));
     let values = plan.values.iter().map(|value| {
-        let (ident, docs) = (&value.ident, docs(&value.docs));
+        let (ident, docs) = (&value.ident, docs(value.docs));
         let deprecated = deprecated(value.deprecated);
         quote!(#docs #deprecated #ident,)
     });
@@ -54,36 +56,24 @@ fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     }
 }
 
-fn tables(plan: &EnumPlan, std: &Prelude) -> TokenStream {
-    let option = &std.option;
+fn tables(plan: &EnumPlan) -> TokenStream {
     let ident = &plan.head.ident;
     let variants: Vec<_> = plan.values.iter().map(|value| &value.ident).collect();
     let names: Vec<_> = plan.values.iter().map(|value| &value.wire).collect();
-    let numbers = 0..plan.values.len();
-    let (index_type, index) = if plan.unknown.is_some() {
-        let known = numbers.map(|number| quote!(Some(#number)));
-        let arms = quote!(#(Self::#variants => #known,)*);
-        (quote!(#option<usize>), quote!(#arms _ => None,))
-    } else {
-        (quote!(usize), quote!(#(Self::#variants => #numbers,)*))
-    };
-    // A reference to a type without values is not known to have none.
-    let is_uninhabited = plan.values.is_empty() && plan.unknown.is_none();
-    let matched = if is_uninhabited {
-        quote!(*self)
-    } else {
-        quote!(self)
-    };
-    let name_arms = quote!(#(Self::#variants => #names,)*);
-    let unknown_name = plan
-        .unknown
-        .iter()
-        .map(|unknown| quote!(Self::#unknown(name) => name,));
-    let name_lifetime = if plan.unknown.is_some() {
-        quote!(&str)
-    } else {
-        quote!(&'static str)
-    };
+    // A closed enumeration has its name by its number, in every one the same
+    // way; one whose variant holds a name has no number.
+    let name = plan.unknown.iter().map(|unknown| {
+        quote! {
+            /// The name on the wire.
+            #[must_use]
+            pub fn name(&self) -> &str {
+                match self {
+                    #(Self::#variants => #names,)*
+                    Self::#unknown(name) => name,
+                }
+            }
+        }
+    });
     quote! {
         impl #ident {
             /// The names on the wire, in schema order.
@@ -92,71 +82,7 @@ fn tables(plan: &EnumPlan, std: &Prelude) -> TokenStream {
             /// The values, in schema order.
             pub const ALL: &'static [Self] = &[#(Self::#variants),*];
 
-            /// The name on the wire.
-            #[must_use]
-            pub fn name(&self) -> #name_lifetime {
-                match #matched { #name_arms #(#unknown_name)* }
-            }
-
-            /// The place in [`Self::ALL`].
-            #[must_use]
-            pub fn index(&self) -> #index_type {
-                match #matched { #index }
-            }
-        }
-    }
-}
-
-fn from_str(plan: &EnumPlan, std: &Prelude) -> TokenStream {
-    let result = &std.result;
-    let ident = &plan.head.ident;
-    let variants: Vec<_> = plan.values.iter().map(|value| &value.ident).collect();
-    let names: Vec<_> = plan.values.iter().map(|value| &value.wire).collect();
-    let (error, unlisted) = match &plan.unknown {
-        Some(unknown) => (
-            quote!(::core::convert::Infallible),
-            quote!(Ok(Self::#unknown(name.into()))),
-        ),
-        None => (
-            quote!(wire::UnknownValue),
-            quote!(Err(wire::UnknownValue::new(name))),
-        ),
-    };
-    quote! {
-        impl ::core::str::FromStr for #ident {
-            type Err = #error;
-
-            fn from_str(name: &str) -> #result<Self, Self::Err> {
-                match name {
-                    #(#names => Ok(Self::#variants),)*
-                    _ => #unlisted,
-                }
-            }
-        }
-    }
-}
-
-fn decode(plan: &EnumPlan, std: &Prelude) -> TokenStream {
-    let string = &std.string;
-    let ident = &plan.head.ident;
-    let wire_name = &plan.head.wire;
-    let body = if plan.unknown.is_some() {
-        quote! {
-            let Ok(value) = name.parse::<Self>();
-            if value.index().is_none() {
-                at.open_value(#wire_name, &name)?;
-            }
-            Ok(value)
-        }
-    } else {
-        quote!(name.parse().map_err(|_| at.invalid_value(&name)))
-    };
-    quote! {
-        impl wire::Decode for #ident {
-            fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
-                let name = #string::decode(value, at)?;
-                #body
-            }
+            #(#name)*
         }
     }
 }

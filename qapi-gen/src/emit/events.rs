@@ -7,7 +7,6 @@ use quote::quote;
 
 use super::commands::body;
 use super::item_attributes;
-use crate::rust::Prelude;
 use crate::rust::plan::{Arguments, EventPlan, ModulePlan};
 
 pub(super) fn events(plan: &ModulePlan) -> TokenStream {
@@ -15,10 +14,7 @@ pub(super) fn events(plan: &ModulePlan) -> TokenStream {
         return quote!();
     }
     let summary = format!(" The events of `{}`.", plan.file);
-    let events = plan
-        .events
-        .iter()
-        .map(|event| self::event(event, &plan.prelude));
+    let events = plan.events.iter().map(event);
     quote! {
         #[doc = #summary]
         pub mod events {
@@ -29,10 +25,10 @@ pub(super) fn events(plan: &ModulePlan) -> TokenStream {
     }
 }
 
-fn event(plan: &EventPlan, std: &Prelude) -> TokenStream {
+fn event(plan: &EventPlan) -> TokenStream {
     let (ident, wire_name, features) = (&plan.ident, &plan.wire, &plan.features);
-    let attributes = item_attributes(&plan.docs, plan.deprecated, plan.exact, &quote!());
-    let body = body(ident, &plan.data, std);
+    let attributes = item_attributes(plan.docs, plan.deprecated, plan.exact, &quote!());
+    let body = body(ident, &plan.data);
     let has_data = !matches!(plan.data, Arguments::None);
     quote! {
         #attributes

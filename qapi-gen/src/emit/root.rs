@@ -11,7 +11,14 @@ use crate::rust::plan::{ModulePlan, Plan};
 /// The interface of `qapi-wire` that the emitted code is written for.
 const WIRE_INTERFACE: u32 = 1;
 
-pub(super) fn root(plan: &Plan) -> TokenStream {
+pub(super) fn root(plan: &Plan) -> impl Iterator<Item = TokenStream> {
+    let interface = Literal::u32_unsuffixed(WIRE_INTERFACE);
+    let interface = quote! {
+        const _: () = assert!(
+            ::qapi_wire::INTERFACE == #interface,
+            "the versions of qapi-gen and qapi-wire do not fit",
+        );
+    };
     let modules = plan.modules.iter().map(|module| {
         let ident = &module.ident;
         let summary = format!(" Generated from `{}`.", module.file);
@@ -27,19 +34,12 @@ pub(super) fn root(plan: &Plan) -> TokenStream {
             pub mod #ident;
         }
     });
-    let interface = Literal::u32_unsuffixed(WIRE_INTERFACE);
-    let commands = commands(plan);
-    let events = events(plan);
-    quote! {
-        const _: () = assert!(
-            ::qapi_wire::INTERFACE == #interface,
-            "the versions of qapi-gen and qapi-wire do not fit",
-        );
-
-        #(#modules)*
-        #commands
-        #events
-    }
+    let commands = std::iter::once_with(|| commands(plan));
+    let events = std::iter::once_with(|| events(plan));
+    std::iter::once(interface)
+        .chain(modules)
+        .chain(commands)
+        .chain(events)
 }
 
 fn commands(plan: &Plan) -> TokenStream {

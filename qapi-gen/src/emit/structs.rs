@@ -7,10 +7,9 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::{attributes, deprecated, docs};
-use crate::rust::Prelude;
 use crate::rust::plan::{FieldPlan, StructPlan};
 
-pub(super) fn structure(plan: &StructPlan, std: &Prelude) -> TokenStream {
+pub(super) fn structure(plan: &StructPlan) -> TokenStream {
     let ident = &plan.head.ident;
     let default = if plan.default {
         quote!(Default,)
@@ -19,55 +18,34 @@ pub(super) fn structure(plan: &StructPlan, std: &Prelude) -> TokenStream {
     };
     let attributes = attributes(&plan.head, &default);
     let fields = plan.fields.iter().map(field);
-    let members = members(ident, &plan.fields, std);
+    let traits = traits(ident, &plan.fields);
     quote! {
         #attributes
         pub struct #ident {
             #(#fields)*
         }
 
-        #members
-        wire::object!(#ident);
+        #traits
     }
 }
 
 /// The definition of a field.
 pub(super) fn field(plan: &FieldPlan) -> TokenStream {
     let FieldPlan { ident, ty, .. } = plan;
-    let docs = docs(&plan.docs);
+    let docs = docs(plan.docs);
     let deprecated = deprecated(plan.deprecated);
     quote!(#docs #deprecated pub #ident: #ty,)
 }
 
-/// The traits that take members out of, and put them among, others.
-pub(super) fn members(ident: &Ident, fields: &[FieldPlan], std: &Prelude) -> TokenStream {
-    let result = &std.result;
+/// The traits of an object type: what takes its members out of, and puts them
+/// among, others, and what follows from that.
+pub(super) fn traits(ident: &Ident, fields: &[FieldPlan]) -> TokenStream {
     if fields.is_empty() {
-        return quote! {
-            impl wire::DecodeMembers for #ident {
-                fn decode_members(_: &mut wire::Members<'_>) -> wire::Result<Self> {
-                    Ok(Self {})
-                }
-            }
-
-            impl wire::EncodeMembers for #ident {
-                fn encode_members(&self, _: &mut wire::ObjectWriter<'_, '_>) {}
-            }
-
-            impl wire::serde::SerializeMembers for #ident {
-                fn serialize_members<M: wire::serde::SerializeMap>(
-                    &self,
-                    _: &mut M,
-                ) -> #result<(), M::Error> {
-                    Ok(())
-                }
-            }
-        };
+        return quote!(wire::object!(#ident {}););
     }
     let idents = fields.iter().map(|field| &field.ident);
     let decoded = fields.iter().map(decoded);
     let encoded = fields.iter().map(encoded);
-    let serialized = fields.iter().map(serialized);
     quote! {
         impl wire::DecodeMembers for #ident {
             fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
@@ -81,15 +59,7 @@ pub(super) fn members(ident: &Ident, fields: &[FieldPlan], std: &Prelude) -> Tok
             }
         }
 
-        impl wire::serde::SerializeMembers for #ident {
-            fn serialize_members<M: wire::serde::SerializeMap>(
-                &self,
-                map: &mut M,
-            ) -> #result<(), M::Error> {
-                #(#serialized)*
-                Ok(())
-            }
-        }
+        wire::object!(#ident);
     }
 }
 
@@ -110,19 +80,5 @@ pub(super) fn encoded(plan: &FieldPlan) -> TokenStream {
         quote!(out.optional(#wire_name, self.#ident.as_ref());)
     } else {
         quote!(out.member(#wire_name, &self.#ident);)
-    }
-}
-
-/// The statement that serializes a member.
-pub(super) fn serialized(plan: &FieldPlan) -> TokenStream {
-    let (ident, wire_name) = (&plan.ident, &plan.wire);
-    if plan.optional {
-        quote! {
-            if let Some(value) = &self.#ident {
-                map.serialize_entry(#wire_name, value)?;
-            }
-        }
-    } else {
-        quote!(map.serialize_entry(#wire_name, &self.#ident)?;)
     }
 }

@@ -15,8 +15,8 @@ pub(super) fn union(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     let ident = &plan.head.ident;
     let definition = definition(plan);
     let branch_definition = branch_definition(plan, std);
-    let members = members(plan, std);
-    let branch_codec = branch_codec(plan, std);
+    let members = members(plan);
+    let branch_codec = branch_codec(plan);
     quote! {
         #definition
         #branch_definition
@@ -32,7 +32,7 @@ fn definition(plan: &UnionPlan) -> TokenStream {
     let fields = plan.fields.iter().map(|field| match field {
         UnionField::Plain(plan) => structs::field(plan),
         UnionField::Tag { ident, docs, .. } => {
-            let docs = self::docs(docs);
+            let docs = self::docs(*docs);
             quote!(#docs pub #ident: #branch_ident,)
         }
     });
@@ -57,7 +57,7 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
         quote!()
     };
     let variants = plan.branches.iter().map(|branch| {
-        let (ident, docs) = (&branch.ident, docs(&branch.docs));
+        let (ident, docs) = (&branch.ident, docs(branch.docs));
         let carried = branch.ty.iter();
         quote!(#docs #ident #((#carried))*,)
     });
@@ -116,8 +116,7 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
 }
 
 /// The union's members: the base's, then the branch's.
-fn members(plan: &UnionPlan, std: &Prelude) -> TokenStream {
-    let result = &std.result;
+fn members(plan: &UnionPlan) -> TokenStream {
     let (ident, branch_ident, tag_ty) = (&plan.head.ident, &plan.branch_ident, &plan.tag_ty);
     // Fields may have any name, so what is decoded is held under numbers.
     let held: Vec<_> = (0..plan.fields.len())
@@ -126,7 +125,6 @@ fn members(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     let mut idents = Vec::new();
     let mut decoded = Vec::new();
     let mut encoded = Vec::new();
-    let mut serialized = Vec::new();
     let mut branch = quote!();
     let mut tag_ident = None;
     for (field, held) in plan.fields.iter().zip(&held) {
@@ -137,13 +135,11 @@ fn members(plan: &UnionPlan, std: &Prelude) -> TokenStream {
                 idents.push(ident);
                 decoded.push(quote!(let #held: #ty = #value;));
                 encoded.push(structs::encoded(field));
-                serialized.push(structs::serialized(field));
             }
             UnionField::Tag { ident, wire, .. } => {
                 idents.push(ident);
                 decoded.push(quote!(let #held: #tag_ty = members.required(#wire)?;));
                 encoded.push(quote!(out.member(#wire, self.#ident.name());));
-                serialized.push(quote!(map.serialize_entry(#wire, self.#ident.name())?;));
                 branch = quote!(let #held = #branch_ident::decode_branch(#held, members)?;);
                 tag_ident = Some(ident);
             }
@@ -165,22 +161,11 @@ fn members(plan: &UnionPlan, std: &Prelude) -> TokenStream {
                 #(self.#tag_ident.encode_branch(out);)*
             }
         }
-
-        impl wire::serde::SerializeMembers for #ident {
-            fn serialize_members<M: wire::serde::SerializeMap>(
-                &self,
-                map: &mut M,
-            ) -> #result<(), M::Error> {
-                #(#serialized)*
-                #(self.#tag_ident.serialize_branch(map))*
-            }
-        }
     }
 }
 
 /// How the branch is taken out of, and put among, the base's members.
-fn branch_codec(plan: &UnionPlan, std: &Prelude) -> TokenStream {
-    let result = &std.result;
+fn branch_codec(plan: &UnionPlan) -> TokenStream {
     let (branch_ident, tag_ty) = (&plan.branch_ident, &plan.tag_ty);
     let carrying: Vec<_> = plan
         .branches
@@ -197,10 +182,10 @@ fn branch_codec(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     let unknown: Vec<_> = plan.unknown.iter().collect();
     // Without a branch that carries anything the argument goes unused.
     let unused = carrying.is_empty() && unknown.is_empty();
-    let (members, out, map) = if unused {
-        (quote!(_), quote!(_), quote!(_))
+    let (members, out) = if unused {
+        (quote!(_), quote!(_))
     } else {
-        (quote!(members), quote!(out), quote!(map))
+        (quote!(members), quote!(out))
     };
     quote! {
         impl #branch_ident {
@@ -217,24 +202,11 @@ fn branch_codec(plan: &UnionPlan, std: &Prelude) -> TokenStream {
             fn encode_branch(&self, #out: &mut wire::ObjectWriter<'_, '_>) {
                 match self {
                     #(Self::#plain => {})*
-                    #(Self::#carrying(branch) => wire::EncodeMembers::encode_members(branch, out),)*
+                    #(Self::#carrying(branch) => {
+                        wire::EncodeMembers::encode_members(branch, out);
+                    })*
                     #(Self::#unknown { members, .. } => {
                         wire::EncodeMembers::encode_members(members, out);
-                    })*
-                }
-            }
-
-            fn serialize_branch<M: wire::serde::SerializeMap>(
-                &self,
-                #map: &mut M,
-            ) -> #result<(), M::Error> {
-                match self {
-                    #(Self::#plain => Ok(()),)*
-                    #(Self::#carrying(branch) => {
-                        wire::serde::SerializeMembers::serialize_members(branch, map)
-                    })*
-                    #(Self::#unknown { members, .. } => {
-                        wire::serde::SerializeMembers::serialize_members(members, map)
                     })*
                 }
             }

@@ -4,46 +4,108 @@
 //! takes without a warning and never mistakes for code to run. It knows
 //! nothing of what is documented.
 
+use std::cell::RefCell;
+
 use crate::schema::{Doc, DocArg, Feature};
 
-/// The documentation of a definition: its body, its sections, its features.
-pub(crate) fn definition(doc: Option<&Doc>, features: &[Feature], wire_name: &str) -> Vec<String> {
-    let mut text = Text::default();
-    if let Some(doc) = doc {
-        text.paragraph("", &doc.body);
-        for section in &doc.sections {
-            // Examples are written for readers of the schema, TODOs for its
-            // authors.
-            if !matches!(section.tag.as_str(), "Todo" | "Example" | "Examples") {
-                text.paragraph(&section.tag, &section.text);
+/// The rustdoc text of everything that will be generated.
+///
+/// Items only refer to it: text is by far the most of the generated code, and
+/// needs to be neither parsed nor laid out.
+#[derive(Debug, Default)]
+pub(crate) struct DocTable(RefCell<Vec<String>>);
+
+/// The documentation of an item, if it has any.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct DocRef(Option<usize>);
+
+impl DocTable {
+    /// Adds the documentation of a definition: its body, its sections, its
+    /// features.
+    pub(crate) fn definition(
+        &self,
+        doc: Option<&Doc>,
+        features: &[Feature],
+        wire_name: &str,
+    ) -> DocRef {
+        let mut text = Text::default();
+        if let Some(doc) = doc {
+            text.paragraph("", &doc.body);
+            for section in &doc.sections {
+                // Examples are written for readers of the schema, TODOs for
+                // its authors.
+                if !matches!(section.tag.as_str(), "Todo" | "Example" | "Examples") {
+                    text.paragraph(&section.tag, &section.text);
+                }
+            }
+        }
+        text.features(doc, features);
+        if text.0.is_empty() {
+            text.name(wire_name);
+        }
+        self.add(text)
+    }
+
+    /// Adds the documentation of one member or value.
+    pub(crate) fn member(
+        &self,
+        doc: Option<&Doc>,
+        wire_name: &str,
+        features: &[Feature],
+    ) -> DocRef {
+        let mut text = Text::default();
+        // Older schemas may have spaces around the name.
+        let is_meant = |arg: &&DocArg| arg.name.trim() == wire_name;
+        let described = doc.and_then(|doc| doc.members.iter().find(is_meant));
+        text.paragraph("", described.map_or("", |arg| &arg.text));
+        if text.0.is_empty() {
+            text.name(wire_name);
+        }
+        text.features(doc, features);
+        self.add(text)
+    }
+
+    fn add(&self, text: Text) -> DocRef {
+        let mut table = self.0.borrow_mut();
+        table.push(text.0);
+        DocRef(Some(table.len() - 1))
+    }
+
+    /// Puts the documentation where lines of code refer to it.
+    pub(crate) fn fill_in(&self, code: &str, out: &mut String) {
+        let table = self.0.borrow();
+        for line in code.lines() {
+            let code = line.trim_start();
+            let reference = code.strip_prefix(MARK).and_then(|index| index.parse().ok());
+            let text = reference.and_then(|index: usize| table.get(index));
+            let (indent, _) = line.split_at(line.len() - code.len());
+            match text {
+                Some(text) => {
+                    for line in text.lines() {
+                        let blank = if line.is_empty() { "" } else { " " };
+                        out.extend([indent, "///", blank, line, "\n"]);
+                    }
+                }
+                None => out.extend([line, "\n"]),
             }
         }
     }
-    text.features(doc, features);
-    if text.lines.is_empty() {
-        text.paragraph("", &format!("``{wire_name}`` of the schema."));
-    }
-    text.lines
 }
 
-/// The documentation of one member or value.
-pub(crate) fn member(doc: Option<&Doc>, wire_name: &str, features: &[Feature]) -> Vec<String> {
-    let mut text = Text::default();
-    // Older schemas may have spaces around the name.
-    let is_meant = |arg: &&DocArg| arg.name.trim() == wire_name;
-    let described = doc.and_then(|doc| doc.members.iter().find(is_meant));
-    text.paragraph("", described.map_or("", |arg| &arg.text));
-    if text.lines.is_empty() {
-        text.paragraph("", &format!("``{wire_name}`` of the schema."));
+/// How a documentation comment begins that refers to the table. Those that
+/// hold text have a blank there.
+const MARK: &str = "///@";
+
+impl DocRef {
+    /// The text of the documentation comment that refers to the table.
+    pub(crate) fn mark(self) -> Option<String> {
+        self.0.map(|index| format!("@{index}"))
     }
-    text.features(doc, features);
-    text.lines
 }
 
+/// Text that grows line by line.
 #[derive(Default)]
-struct Text {
-    lines: Vec<String>,
-}
+struct Text(String);
 
 impl Text {
     fn paragraph(&mut self, tag: &str, text: &str) {
@@ -51,24 +113,31 @@ impl Text {
         if text.is_empty() {
             return;
         }
-        if !self.lines.is_empty() {
-            self.lines.push(String::new());
+        if !self.0.is_empty() {
+            self.0.push_str("\n\n");
+        }
+        if !tag.is_empty() {
+            self.0.extend([tag, ": "]);
         }
         let mut list = List::default();
         for (number, line) in text.lines().enumerate() {
+            if number > 0 {
+                self.0.push('\n');
+            }
             let layout = list.lay_out(line, number == 0);
             if layout.ends_list {
-                self.lines.push(String::new());
+                self.0.push('\n');
             }
-            let text = markdown(line.trim());
-            let prefix = if number == 0 && !tag.is_empty() {
-                format!("{tag}: ")
-            } else {
-                " ".repeat(layout.indent)
-            };
-            let line = format!("{prefix}{text}");
-            self.lines.push(line.trim_end().to_owned());
+            // More indentation would make a code block, and rustdoc runs those.
+            if !line.trim().is_empty() {
+                self.0.extend(std::iter::repeat_n(' ', layout.indent));
+            }
+            markdown(line.trim(), &mut self.0);
         }
+    }
+
+    fn name(&mut self, wire_name: &str) {
+        self.0.extend(["`", wire_name, "` of the schema."]);
     }
 
     fn features(&mut self, doc: Option<&Doc>, features: &[Feature]) {
@@ -151,10 +220,10 @@ fn address(text: &str) -> Option<&str> {
     (address.len() > scheme.len()).then_some(address)
 }
 
-/// One line: `@name` and literals become code spans, addresses links, and what Markdown or
-/// rustdoc would take for markup is escaped.
-fn markdown(line: &str) -> String {
-    let mut out = String::with_capacity(line.len());
+/// One line: `@name` and literals become code spans, addresses links, and what
+/// Markdown or rustdoc would take for markup is escaped.
+fn markdown(line: &str, out: &mut String) {
+    let start = out.len();
     let mut rest = line;
     while let Some(first) = rest.chars().next() {
         if let Some(literal) = rest.strip_prefix("``")
@@ -166,7 +235,8 @@ fn markdown(line: &str) -> String {
             rest = tail;
             continue;
         }
-        let at_word_start = !out.ends_with(|c: char| c.is_ascii_alphanumeric());
+        let before = out.get(start..).unwrap_or_default();
+        let at_word_start = !before.ends_with(|c: char| c.is_ascii_alphanumeric());
         if let Some(named) = rest.strip_prefix('@')
             && at_word_start
         {
@@ -182,9 +252,7 @@ fn markdown(line: &str) -> String {
                 continue;
             }
         }
-        if let Some(address) = address(rest)
-            && at_word_start
-        {
+        if at_word_start && let Some(address) = address(rest) {
             out.push('<');
             out.push_str(address);
             out.push('>');
@@ -197,7 +265,6 @@ fn markdown(line: &str) -> String {
         out.push(first);
         rest = rest.strip_prefix(first).unwrap_or_default();
     }
-    out
 }
 
 #[cfg(test)]
@@ -216,7 +283,9 @@ mod tests {
             ("a lone ` and ``", r"a lone \` and \`\`"),
         ];
         for (line, expected) in rows {
-            assert_eq!(markdown(line), expected);
+            let mut out = "word".to_owned();
+            markdown(line, &mut out);
+            assert_eq!(out.strip_prefix("word"), Some(expected));
         }
     }
 
@@ -233,7 +302,7 @@ mod tests {
         for (text, expected) in rows {
             let mut out = Text::default();
             out.paragraph("", text);
-            assert_eq!(out.lines.join("\n"), expected);
+            assert_eq!(out.0, expected);
         }
     }
 }

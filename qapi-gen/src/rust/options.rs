@@ -5,11 +5,14 @@
 
 use std::collections::BTreeSet;
 
+use crate::rules::Rules;
 use crate::schema::Cond;
 
 /// What a caller may choose about the generated code.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Whose rules the schema follows.
+    pub rules: Rules,
     /// Whether the schema's documentation becomes rustdoc.
     pub docs: bool,
     /// Enumerations that may have values at run time which the schema does not
@@ -25,6 +28,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            rules: Rules::default(),
             docs: true,
             open_enums: BTreeSet::new(),
             direct_replies: BTreeSet::new(),

@@ -5,10 +5,11 @@
 
 use proc_macro2::Ident;
 
+use super::doc::{DocRef, DocTable};
 use super::graph::TypeGraph;
 use super::paths::ModulePaths;
 use super::ty::TypeNames;
-use super::{Options, Prelude, doc};
+use super::{Options, Prelude};
 use crate::diag::Diagnostics;
 use crate::schema::{CheckedSchema, Common, Cond, Doc, Entity, Feature, ModuleId};
 
@@ -25,6 +26,8 @@ pub(crate) use types::{
 pub(crate) struct Plan {
     /// The modules, in schema order, those without items left out.
     pub(crate) modules: Vec<ModulePlan>,
+    /// What the items' documentation refers to.
+    pub(crate) docs: DocTable,
 }
 
 /// One generated module: one schema file.
@@ -64,6 +67,7 @@ struct Planner<'s> {
     options: &'s Options,
     graph: TypeGraph,
     names: TypeNames<'s>,
+    docs: DocTable,
 }
 
 impl Plan {
@@ -80,6 +84,7 @@ impl Plan {
             options,
             graph: TypeGraph::new(schema, &options.open_enums),
             names: TypeNames::new(schema, &paths),
+            docs: DocTable::default(),
         };
         let modules: Vec<ModulePlan> = schema
             .modules()
@@ -90,7 +95,10 @@ impl Plan {
             .filter(|module| !module.is_empty())
             .collect();
         clashes::report_root(&modules, diagnostics);
-        Self { modules }
+        Self {
+            modules,
+            docs: planner.docs,
+        }
     }
 }
 
@@ -135,19 +143,21 @@ impl Planner<'_> {
         self.options.includes(cond)
     }
 
-    fn docs(&self, common: &Common) -> Vec<String> {
-        self.docs_if_wanted(|| doc::definition(common.doc.as_ref(), &common.features, &common.name))
+    fn docs(&self, common: &Common) -> DocRef {
+        self.docs_if_wanted(|table| {
+            table.definition(common.doc.as_ref(), &common.features, &common.name)
+        })
     }
 
-    fn member_docs(&self, doc: Option<&Doc>, wire: &str, features: &[Feature]) -> Vec<String> {
-        self.docs_if_wanted(|| doc::member(doc, wire, features))
+    fn member_docs(&self, doc: Option<&Doc>, wire: &str, features: &[Feature]) -> DocRef {
+        self.docs_if_wanted(|table| table.member(doc, wire, features))
     }
 
-    fn docs_if_wanted(&self, docs: impl FnOnce() -> Vec<String>) -> Vec<String> {
+    fn docs_if_wanted(&self, add: impl FnOnce(&DocTable) -> DocRef) -> DocRef {
         if self.options.docs {
-            docs()
+            add(&self.docs)
         } else {
-            Vec::new()
+            DocRef::default()
         }
     }
 }

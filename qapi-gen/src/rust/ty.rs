@@ -18,7 +18,6 @@ use crate::schema::{Builtin, CheckedSchema, TypeId, TypeKind};
 pub(crate) struct Prelude {
     pub(crate) box_: TokenStream,
     pub(crate) option: TokenStream,
-    pub(crate) result: TokenStream,
     pub(crate) string: TokenStream,
     pub(crate) vec: TokenStream,
 }
@@ -33,7 +32,6 @@ impl Prelude {
         Self {
             box_: choose("Box", quote!(Box), quote!(::std::boxed::Box)),
             option: choose("Option", quote!(Option), quote!(::core::option::Option)),
-            result: choose("Result", quote!(Result), quote!(::core::result::Result)),
             string: choose("String", quote!(String), quote!(::std::string::String)),
             vec: choose("Vec", quote!(Vec), quote!(::std::vec::Vec)),
         }

@@ -25,6 +25,63 @@ pub struct CommandInfo {
     pub features: &'static [&'static str],
 }
 
+impl CommandInfo {
+    /// A command for which the schema says nothing but its name.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            allow_oob: false,
+            allow_preconfig: false,
+            success_response: true,
+            coroutine: false,
+            features: &[],
+        }
+    }
+
+    /// The same, but it may be executed out of band.
+    #[must_use]
+    pub const fn allow_oob(self) -> Self {
+        Self {
+            allow_oob: true,
+            ..self
+        }
+    }
+
+    /// The same, but it may be executed before the machine is set up.
+    #[must_use]
+    pub const fn allow_preconfig(self) -> Self {
+        Self {
+            allow_preconfig: true,
+            ..self
+        }
+    }
+
+    /// The same, but success is not answered.
+    #[must_use]
+    pub const fn no_success_response(self) -> Self {
+        Self {
+            success_response: false,
+            ..self
+        }
+    }
+
+    /// The same, but its handler is a coroutine.
+    #[must_use]
+    pub const fn coroutine(self) -> Self {
+        Self {
+            coroutine: true,
+            ..self
+        }
+    }
+
+    /// The same with features.
+    #[must_use]
+    pub const fn features(self, features: &'static [&'static str]) -> Self {
+        Self { features, ..self }
+    }
+}
+
 /// A set of commands that can be looked up and executed: what generated
 /// dispatchers are, and what a session works with.
 pub trait CommandSet {
@@ -62,6 +119,15 @@ impl Call<'_> {
     /// QEMU's error for the first one that does not fit.
     pub fn arguments<T: DecodeMembers>(self) -> Result<T> {
         decode_whole(self.arguments, self.context)
+    }
+
+    /// Refuses arguments, for a command that takes none.
+    ///
+    /// # Errors
+    ///
+    /// That the first one is unexpected.
+    pub fn no_arguments(self) -> Result<()> {
+        self.arguments::<Empty>().map(|Empty {}| ())
     }
 
     /// The error for a command that is not in a set.
@@ -104,6 +170,17 @@ impl Encode for Empty {
     fn encode(&self, out: &mut Writer<'_>) {
         out.members(self);
     }
+}
+
+/// Writes what a handler has returned.
+///
+/// # Errors
+///
+/// None: it is the last step of an `execute`, whose type this has.
+#[allow(clippy::unnecessary_wraps, reason = "see above")]
+pub fn reply<T: Encode + ?Sized>(value: &T, to: &mut Writer<'_>) -> Result<()> {
+    value.encode(to);
+    Ok(())
 }
 
 /// An event's data, with the event's name.

@@ -30,6 +30,7 @@
 pub mod command;
 mod decode;
 mod encode;
+mod enumeration;
 mod error;
 pub mod json;
 mod macros;
@@ -42,6 +43,7 @@ pub use decode::{
     from_value,
 };
 pub use encode::{ArrayWriter, Encode, EncodeMembers, ObjectWriter, Writer, to_json};
+pub use enumeration::{decode_enumeration, decode_open_enumeration, listed};
 pub use error::{Error, ErrorClass, Result, UnknownValue};
 pub use value::{Dict, Kind, Value};
 

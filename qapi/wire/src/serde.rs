@@ -1,18 +1,22 @@
 //! The bridge to serde: every generated type works with `serde_json` and the
 //! like.
 //!
-//! In: any deserializer. Out: a tree, then [`Decode`]; and the other way any
-//! serializer. There is no second decoder: what `Decode` takes, serde takes.
+//! In: any deserializer. Out: a tree, then [`Decode`]; and the other way
+//! [`Encode`], a tree, any serializer. There is no second decoder or encoder:
+//! what they take and write, serde does.
 
 use std::fmt;
 
 use ::serde::de::{self, MapAccess, SeqAccess, Visitor};
+use ::serde::ser;
 
 use crate::decode::{Context, Decode, from_value};
+use crate::encode::{Encode, to_json};
+use crate::json;
 use crate::value::{Dict, UniqueMembers, Value};
 
 pub use ::serde::de::{Deserialize, Deserializer};
-pub use ::serde::ser::{Serialize, SerializeMap, Serializer};
+pub use ::serde::ser::{Serialize, Serializer};
 
 /// Decodes any type from any deserializer, as a client does: what a newer peer
 /// adds is ignored or kept.
@@ -25,43 +29,22 @@ pub fn deserialize<'de, T: Decode, D: Deserializer<'de>>(from: D) -> Result<T, D
     from_value(value, &Context::tolerant()).map_err(de::Error::custom)
 }
 
-/// An object type: its members can be serialized among others.
-pub trait SerializeMembers {
-    /// Serializes the members.
-    ///
-    /// # Errors
-    ///
-    /// The serializer's.
-    fn serialize_members<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
-}
-
-/// Serializes a whole object.
+/// Serializes any type to any serializer: what `Encode` writes, read back as a
+/// tree.
 ///
 /// # Errors
 ///
-/// The serializer's.
-pub fn serialize<T: SerializeMembers, S: Serializer>(object: &T, to: S) -> Result<S::Ok, S::Error> {
-    let mut map = to.serialize_map(None)?;
-    object.serialize_members(&mut map)?;
-    map.end()
-}
-
-impl<T: SerializeMembers + ?Sized> SerializeMembers for Box<T> {
-    fn serialize_members<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        (**self).serialize_members(map)
-    }
-}
-
-impl SerializeMembers for Dict {
-    fn serialize_members<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        self.iter()
-            .try_for_each(|(name, value)| map.serialize_entry(name, value))
-    }
+/// The serializer's, or that the value has no JSON: a number that is not
+/// finite, nesting beyond [`json::NESTING_MAX`].
+pub fn serialize<T: Encode + ?Sized, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+    let text = to_json(value);
+    let tree = json::parse_message(text.as_bytes()).map_err(ser::Error::custom)?;
+    tree.serialize(to)
 }
 
 impl Serialize for Dict {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        serialize(self, to)
+        to.collect_map(self.iter())
     }
 }
 

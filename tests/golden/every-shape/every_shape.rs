@@ -22,36 +22,9 @@ impl Never {
             Self::Unknown(name) => name,
         }
     }
-    /// The place in [`Self::ALL`].
-    #[must_use]
-    pub fn index(&self) -> ::core::option::Option<usize> {
-        match self {
-            _ => None,
-        }
-    }
 }
 
-impl ::core::str::FromStr for Never {
-    type Err = ::core::convert::Infallible;
-    fn from_str(name: &str) -> ::core::result::Result<Self, Self::Err> {
-        match name {
-            _ => Ok(Self::Unknown(name.into())),
-        }
-    }
-}
-
-impl wire::Decode for Never {
-    fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
-        let name = ::std::string::String::decode(value, at)?;
-        let Ok(value) = name.parse::<Self>();
-        if value.index().is_none() {
-            at.open_value("Never", &name)?;
-        }
-        Ok(value)
-    }
-}
-
-wire::enumeration!(Never);
+wire::enumeration!(Never, "Never", Unknown);
 
 /// `Nothing` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Copy)]
@@ -62,35 +35,9 @@ impl Nothing {
     pub const NAMES: &'static [&'static str] = &[];
     /// The values, in schema order.
     pub const ALL: &'static [Self] = &[];
-    /// The name on the wire.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match *self {}
-    }
-    /// The place in [`Self::ALL`].
-    #[must_use]
-    pub fn index(&self) -> usize {
-        match *self {}
-    }
 }
 
-impl ::core::str::FromStr for Nothing {
-    type Err = wire::UnknownValue;
-    fn from_str(name: &str) -> ::core::result::Result<Self, Self::Err> {
-        match name {
-            _ => Err(wire::UnknownValue::new(name)),
-        }
-    }
-}
-
-impl wire::Decode for Nothing {
-    fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
-        let name = ::std::string::String::decode(value, at)?;
-        name.parse().map_err(|_| at.invalid_value(&name))
-    }
-}
-
-wire::enumeration!(Nothing);
+wire::enumeration!(Nothing {});
 
 /// `Color` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -139,46 +86,9 @@ impl Color {
             Self::UnknownValue(name) => name,
         }
     }
-    /// The place in [`Self::ALL`].
-    #[must_use]
-    pub fn index(&self) -> ::core::option::Option<usize> {
-        match self {
-            Self::Red => Some(0usize),
-            Self::Green => Some(1usize),
-            Self::X86_64 => Some(2usize),
-            Self::Self_ => Some(3usize),
-            Self::Unknown => Some(4usize),
-            _ => None,
-        }
-    }
 }
 
-impl ::core::str::FromStr for Color {
-    type Err = ::core::convert::Infallible;
-    fn from_str(name: &str) -> ::core::result::Result<Self, Self::Err> {
-        match name {
-            "red" => Ok(Self::Red),
-            "green" => Ok(Self::Green),
-            "x86-64" => Ok(Self::X86_64),
-            "self" => Ok(Self::Self_),
-            "unknown" => Ok(Self::Unknown),
-            _ => Ok(Self::UnknownValue(name.into())),
-        }
-    }
-}
-
-impl wire::Decode for Color {
-    fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
-        let name = ::std::string::String::decode(value, at)?;
-        let Ok(value) = name.parse::<Self>();
-        if value.index().is_none() {
-            at.open_value("Color", &name)?;
-        }
-        Ok(value)
-    }
-}
-
-wire::enumeration!(Color);
+wire::enumeration!(Color, "Color", UnknownValue);
 
 /// `Shape` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -217,69 +127,15 @@ impl Shape {
             Self::Unknown(name) => name,
         }
     }
-    /// The place in [`Self::ALL`].
-    #[must_use]
-    pub fn index(&self) -> ::core::option::Option<usize> {
-        match self {
-            Self::Point => Some(0usize),
-            Self::Circle => Some(1usize),
-            Self::Group => Some(2usize),
-            Self::Nothing => Some(3usize),
-            _ => None,
-        }
-    }
 }
 
-impl ::core::str::FromStr for Shape {
-    type Err = ::core::convert::Infallible;
-    fn from_str(name: &str) -> ::core::result::Result<Self, Self::Err> {
-        match name {
-            "point" => Ok(Self::Point),
-            "circle" => Ok(Self::Circle),
-            "group" => Ok(Self::Group),
-            "nothing" => Ok(Self::Nothing),
-            _ => Ok(Self::Unknown(name.into())),
-        }
-    }
-}
-
-impl wire::Decode for Shape {
-    fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
-        let name = ::std::string::String::decode(value, at)?;
-        let Ok(value) = name.parse::<Self>();
-        if value.index().is_none() {
-            at.open_value("Shape", &name)?;
-        }
-        Ok(value)
-    }
-}
-
-wire::enumeration!(Shape);
+wire::enumeration!(Shape, "Shape", Unknown);
 
 /// `Empty` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Empty {}
 
-impl wire::DecodeMembers for Empty {
-    fn decode_members(_: &mut wire::Members<'_>) -> wire::Result<Self> {
-        Ok(Self {})
-    }
-}
-
-impl wire::EncodeMembers for Empty {
-    fn encode_members(&self, _: &mut wire::ObjectWriter<'_, '_>) {}
-}
-
-impl wire::serde::SerializeMembers for Empty {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        _: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        Ok(())
-    }
-}
-
-wire::object!(Empty);
+wire::object!(Empty {});
 
 /// `Keywords` of the schema.
 #[derive(Clone, Debug, PartialEq)]
@@ -327,27 +183,6 @@ impl wire::EncodeMembers for Keywords {
         out.member("members", &self.members);
         out.member("at-1", &self.at_1);
         out.member("UUID", &self.uuid);
-    }
-}
-
-impl wire::serde::SerializeMembers for Keywords {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        map.serialize_entry("type", &self.type_)?;
-        if let Some(value) = &self.fn_ {
-            map.serialize_entry("fn", value)?;
-        }
-        map.serialize_entry("self", &self.self_)?;
-        if let Some(value) = &self.async_ {
-            map.serialize_entry("async", value)?;
-        }
-        map.serialize_entry("gen", &self.gen_)?;
-        map.serialize_entry("members", &self.members)?;
-        map.serialize_entry("at-1", &self.at_1)?;
-        map.serialize_entry("UUID", &self.uuid)?;
-        Ok(())
     }
 }
 
@@ -422,32 +257,6 @@ impl wire::EncodeMembers for Numbers {
     }
 }
 
-impl wire::serde::SerializeMembers for Numbers {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        map.serialize_entry("a", &self.a)?;
-        map.serialize_entry("b", &self.b)?;
-        map.serialize_entry("c", &self.c)?;
-        map.serialize_entry("d", &self.d)?;
-        map.serialize_entry("e", &self.e)?;
-        map.serialize_entry("f", &self.f)?;
-        map.serialize_entry("g", &self.g)?;
-        map.serialize_entry("h", &self.h)?;
-        map.serialize_entry("i", &self.i)?;
-        map.serialize_entry("j", &self.j)?;
-        map.serialize_entry("k", &self.k)?;
-        if let Some(value) = &self.l {
-            map.serialize_entry("l", value)?;
-        }
-        if let Some(value) = &self.m {
-            map.serialize_entry("m", value)?;
-        }
-        Ok(())
-    }
-}
-
 wire::object!(Numbers);
 
 /// `Base` of the schema.
@@ -472,19 +281,6 @@ impl wire::EncodeMembers for Base {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
         out.member("name", &self.name);
         out.optional("color", self.color.as_ref());
-    }
-}
-
-impl wire::serde::SerializeMembers for Base {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        map.serialize_entry("name", &self.name)?;
-        if let Some(value) = &self.color {
-            map.serialize_entry("color", value)?;
-        }
-        Ok(())
     }
 }
 
@@ -519,22 +315,6 @@ impl wire::EncodeMembers for Derived {
     }
 }
 
-impl wire::serde::SerializeMembers for Derived {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        map.serialize_entry("name", &self.name)?;
-        if let Some(value) = &self.color {
-            map.serialize_entry("color", value)?;
-        }
-        if let Some(value) = &self.next {
-            map.serialize_entry("next", value)?;
-        }
-        Ok(())
-    }
-}
-
 wire::object!(Derived);
 
 /// `Ping` of the schema.
@@ -555,18 +335,6 @@ impl wire::DecodeMembers for Ping {
 impl wire::EncodeMembers for Ping {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
         out.optional("pong", self.pong.as_ref());
-    }
-}
-
-impl wire::serde::SerializeMembers for Ping {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        if let Some(value) = &self.pong {
-            map.serialize_entry("pong", value)?;
-        }
-        Ok(())
     }
 }
 
@@ -597,19 +365,6 @@ impl wire::EncodeMembers for Pong {
     }
 }
 
-impl wire::serde::SerializeMembers for Pong {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        map.serialize_entry("pings", &self.pings)?;
-        if let Some(value) = &self.ping {
-            map.serialize_entry("ping", value)?;
-        }
-        Ok(())
-    }
-}
-
 wire::object!(Pong);
 
 /// `Option` of the schema.
@@ -630,18 +385,6 @@ impl wire::DecodeMembers for Option {
 impl wire::EncodeMembers for Option {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
         out.optional("some", self.some.as_ref());
-    }
-}
-
-impl wire::serde::SerializeMembers for Option {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        if let Some(value) = &self.some {
-            map.serialize_entry("some", value)?;
-        }
-        Ok(())
     }
 }
 
@@ -672,19 +415,6 @@ impl wire::EncodeMembers for String {
     }
 }
 
-impl wire::serde::SerializeMembers for String {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        map.serialize_entry("text", &self.text)?;
-        if let Some(value) = &self.list {
-            map.serialize_entry("list", value)?;
-        }
-        Ok(())
-    }
-}
-
 wire::object!(String);
 
 /// `Vec` of the schema.
@@ -705,18 +435,6 @@ impl wire::DecodeMembers for Vec {
 impl wire::EncodeMembers for Vec {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
         out.optional("item", self.item.as_ref());
-    }
-}
-
-impl wire::serde::SerializeMembers for Vec {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        if let Some(value) = &self.item {
-            map.serialize_entry("item", value)?;
-        }
-        Ok(())
     }
 }
 
@@ -747,21 +465,6 @@ impl wire::EncodeMembers for Box {
     }
 }
 
-impl wire::serde::SerializeMembers for Box {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        if let Some(value) = &self.box_ {
-            map.serialize_entry("box", value)?;
-        }
-        if let Some(value) = &self.result {
-            map.serialize_entry("result", value)?;
-        }
-        Ok(())
-    }
-}
-
 wire::object!(Box);
 
 /// `Result` of the schema.
@@ -782,18 +485,6 @@ impl wire::DecodeMembers for Result {
 impl wire::EncodeMembers for Result {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
         out.optional("ok", self.ok.as_ref());
-    }
-}
-
-impl wire::serde::SerializeMembers for Result {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        if let Some(value) = &self.ok {
-            map.serialize_entry("ok", value)?;
-        }
-        Ok(())
     }
 }
 
@@ -820,18 +511,6 @@ impl wire::EncodeMembers for OrgExampleThing {
     }
 }
 
-impl wire::serde::SerializeMembers for OrgExampleThing {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        if let Some(value) = &self.org_example_part {
-            map.serialize_entry("__org.example_part", value)?;
-        }
-        Ok(())
-    }
-}
-
 wire::object!(OrgExampleThing);
 
 /// `Circle` of the schema.
@@ -852,16 +531,6 @@ impl wire::DecodeMembers for Circle {
 impl wire::EncodeMembers for Circle {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
         out.member("radius", &self.radius);
-    }
-}
-
-impl wire::serde::SerializeMembers for Circle {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        map.serialize_entry("radius", &self.radius)?;
-        Ok(())
     }
 }
 
@@ -889,19 +558,6 @@ impl wire::EncodeMembers for Group {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
         out.member("parts", &self.parts);
         out.optional("one", self.one.as_ref());
-    }
-}
-
-impl wire::serde::SerializeMembers for Group {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        map.serialize_entry("parts", &self.parts)?;
-        if let Some(value) = &self.one {
-            map.serialize_entry("one", value)?;
-        }
-        Ok(())
     }
 }
 
@@ -987,20 +643,6 @@ impl wire::EncodeMembers for Figure {
     }
 }
 
-impl wire::serde::SerializeMembers for Figure {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        map.serialize_entry("id", &self.id)?;
-        map.serialize_entry("kind", self.kind.name())?;
-        if let Some(value) = &self.label {
-            map.serialize_entry("label", value)?;
-        }
-        self.kind.serialize_branch(map)
-    }
-}
-
 impl FigureBranch {
     fn decode_branch(tag: Shape, members: &mut wire::Members<'_>) -> wire::Result<Self> {
         Ok(
@@ -1035,26 +677,6 @@ impl FigureBranch {
             }
         }
     }
-    fn serialize_branch<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        match self {
-            Self::Nothing => Ok(()),
-            Self::Point(branch) => {
-                wire::serde::SerializeMembers::serialize_members(branch, map)
-            }
-            Self::Circle(branch) => {
-                wire::serde::SerializeMembers::serialize_members(branch, map)
-            }
-            Self::Group(branch) => {
-                wire::serde::SerializeMembers::serialize_members(branch, map)
-            }
-            Self::Unknown { members, .. } => {
-                wire::serde::SerializeMembers::serialize_members(members, map)
-            }
-        }
-    }
 }
 
 wire::object!(Figure);
@@ -1081,19 +703,6 @@ impl wire::EncodeMembers for NamedBase {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
         out.member("color", &self.color);
         out.optional("note", self.note.as_ref());
-    }
-}
-
-impl wire::serde::SerializeMembers for NamedBase {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        map.serialize_entry("color", &self.color)?;
-        if let Some(value) = &self.note {
-            map.serialize_entry("note", value)?;
-        }
-        Ok(())
     }
 }
 
@@ -1178,19 +787,6 @@ impl wire::EncodeMembers for Painted {
     }
 }
 
-impl wire::serde::SerializeMembers for Painted {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        map.serialize_entry("color", self.color.name())?;
-        if let Some(value) = &self.note {
-            map.serialize_entry("note", value)?;
-        }
-        self.color.serialize_branch(map)
-    }
-}
-
 impl PaintedBranch {
     fn decode_branch(tag: Color, members: &mut wire::Members<'_>) -> wire::Result<Self> {
         Ok(
@@ -1218,23 +814,6 @@ impl PaintedBranch {
             Self::Red(branch) => wire::EncodeMembers::encode_members(branch, out),
             Self::UnknownValue { members, .. } => {
                 wire::EncodeMembers::encode_members(members, out);
-            }
-        }
-    }
-    fn serialize_branch<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> ::core::result::Result<(), M::Error> {
-        match self {
-            Self::Green => Ok(()),
-            Self::X86_64 => Ok(()),
-            Self::Self_ => Ok(()),
-            Self::Unknown => Ok(()),
-            Self::Red(branch) => {
-                wire::serde::SerializeMembers::serialize_members(branch, map)
-            }
-            Self::UnknownValue { members, .. } => {
-                wire::serde::SerializeMembers::serialize_members(members, map)
             }
         }
     }
@@ -1279,21 +858,7 @@ impl wire::Encode for Anything {
     }
 }
 
-impl wire::serde::Serialize for Anything {
-    fn serialize<S: wire::serde::Serializer>(
-        &self,
-        to: S,
-    ) -> ::core::result::Result<S::Ok, S::Error> {
-        match self {
-            Self::Text(value) => value.serialize(to),
-            Self::Object(value) => value.serialize(to),
-            Self::List(value) => value.serialize(to),
-            Self::Nothing(value) => value.serialize(to),
-        }
-    }
-}
-
-wire::deserialize!(Anything);
+wire::serde!(Anything);
 
 /// `Value` of the schema.
 #[derive(Clone, Debug, PartialEq)]
@@ -1328,20 +893,7 @@ impl wire::Encode for Value {
     }
 }
 
-impl wire::serde::Serialize for Value {
-    fn serialize<S: wire::serde::Serializer>(
-        &self,
-        to: S,
-    ) -> ::core::result::Result<S::Ok, S::Error> {
-        match self {
-            Self::Number(value) => value.serialize(to),
-            Self::Flag(value) => value.serialize(to),
-            Self::List(value) => value.serialize(to),
-        }
-    }
-}
-
-wire::deserialize!(Value);
+wire::serde!(Value);
 
 /// `ColorOrNumber` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -1372,19 +924,7 @@ impl wire::Encode for ColorOrNumber {
     }
 }
 
-impl wire::serde::Serialize for ColorOrNumber {
-    fn serialize<S: wire::serde::Serializer>(
-        &self,
-        to: S,
-    ) -> ::core::result::Result<S::Ok, S::Error> {
-        match self {
-            Self::Color(value) => value.serialize(to),
-            Self::Number(value) => value.serialize(to),
-        }
-    }
-}
-
-wire::deserialize!(ColorOrNumber);
+wire::serde!(ColorOrNumber);
 
 /// The requests of `every-shape.json`, as a client sends them.
 pub mod commands {
@@ -1392,33 +932,12 @@ pub mod commands {
     /// `read_it` of the schema.
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
     pub struct ReadIt {}
-    impl wire::DecodeMembers for ReadIt {
-        fn decode_members(_: &mut wire::Members<'_>) -> wire::Result<Self> {
-            Ok(Self {})
-        }
-    }
-    impl wire::EncodeMembers for ReadIt {
-        fn encode_members(&self, _: &mut wire::ObjectWriter<'_, '_>) {}
-    }
-    impl wire::serde::SerializeMembers for ReadIt {
-        fn serialize_members<M: wire::serde::SerializeMap>(
-            &self,
-            _: &mut M,
-        ) -> ::core::result::Result<(), M::Error> {
-            Ok(())
-        }
-    }
-    wire::object!(ReadIt);
+    wire::object!(ReadIt {});
     impl wire::command::Request for ReadIt {
         type Reply = wire::command::Empty;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "read_it",
-            allow_oob: false,
-            allow_preconfig: false,
-            success_response: true,
-            coroutine: false,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+            "read_it",
+        );
     }
     /// Feature `unstable`:
     ///
@@ -1445,29 +964,14 @@ pub mod commands {
             out.optional("with", self.with.as_ref());
         }
     }
-    impl wire::serde::SerializeMembers for Paint {
-        fn serialize_members<M: wire::serde::SerializeMap>(
-            &self,
-            map: &mut M,
-        ) -> ::core::result::Result<(), M::Error> {
-            map.serialize_entry("what", &self.what)?;
-            if let Some(value) = &self.with {
-                map.serialize_entry("with", value)?;
-            }
-            Ok(())
-        }
-    }
     wire::object!(Paint);
     impl wire::command::Request for Paint {
         type Reply = super::Painted;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "paint",
-            allow_oob: true,
-            allow_preconfig: false,
-            success_response: true,
-            coroutine: false,
-            features: &["unstable", "deprecated"],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+                "paint",
+            )
+            .allow_oob()
+            .features(&["unstable", "deprecated"]);
     }
     /// `boxed-figure` of the schema.
     #[derive(Clone, Debug, PartialEq)]
@@ -1487,14 +991,9 @@ pub mod commands {
     }
     impl wire::command::Request for BoxedFigure {
         type Reply = wire::command::Empty;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "boxed-figure",
-            allow_oob: false,
-            allow_preconfig: false,
-            success_response: true,
-            coroutine: false,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+            "boxed-figure",
+        );
     }
     /// `unboxed-base` of the schema.
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -1514,14 +1013,9 @@ pub mod commands {
     }
     impl wire::command::Request for UnboxedBase {
         type Reply = ::std::vec::Vec<super::Keywords>;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "unboxed-base",
-            allow_oob: false,
-            allow_preconfig: false,
-            success_response: true,
-            coroutine: false,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+            "unboxed-base",
+        );
     }
     /// `pick` of the schema.
     #[derive(Clone, Debug, PartialEq)]
@@ -1549,32 +1043,12 @@ pub mod commands {
             out.optional("never", self.never.as_ref());
         }
     }
-    impl wire::serde::SerializeMembers for Pick {
-        fn serialize_members<M: wire::serde::SerializeMap>(
-            &self,
-            map: &mut M,
-        ) -> ::core::result::Result<(), M::Error> {
-            map.serialize_entry("one", &self.one)?;
-            if let Some(value) = &self.other {
-                map.serialize_entry("other", value)?;
-            }
-            if let Some(value) = &self.never {
-                map.serialize_entry("never", value)?;
-            }
-            Ok(())
-        }
-    }
     wire::object!(Pick);
     impl wire::command::Request for Pick {
         type Reply = wire::command::Empty;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "pick",
-            allow_oob: false,
-            allow_preconfig: false,
-            success_response: true,
-            coroutine: false,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+            "pick",
+        );
     }
     /// `raw` of the schema.
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -1592,88 +1066,35 @@ pub mod commands {
             out.member("x", &self.x);
         }
     }
-    impl wire::serde::SerializeMembers for Raw {
-        fn serialize_members<M: wire::serde::SerializeMap>(
-            &self,
-            map: &mut M,
-        ) -> ::core::result::Result<(), M::Error> {
-            map.serialize_entry("x", &self.x)?;
-            Ok(())
-        }
-    }
     wire::object!(Raw);
     impl wire::command::Request for Raw {
         type Reply = super::Numbers;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "raw",
-            allow_oob: false,
-            allow_preconfig: false,
-            success_response: true,
-            coroutine: false,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+            "raw",
+        );
     }
     /// `no-answer` of the schema.
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
     pub struct NoAnswer {}
-    impl wire::DecodeMembers for NoAnswer {
-        fn decode_members(_: &mut wire::Members<'_>) -> wire::Result<Self> {
-            Ok(Self {})
-        }
-    }
-    impl wire::EncodeMembers for NoAnswer {
-        fn encode_members(&self, _: &mut wire::ObjectWriter<'_, '_>) {}
-    }
-    impl wire::serde::SerializeMembers for NoAnswer {
-        fn serialize_members<M: wire::serde::SerializeMap>(
-            &self,
-            _: &mut M,
-        ) -> ::core::result::Result<(), M::Error> {
-            Ok(())
-        }
-    }
-    wire::object!(NoAnswer);
+    wire::object!(NoAnswer {});
     impl wire::command::Request for NoAnswer {
         type Reply = wire::command::Empty;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "no-answer",
-            allow_oob: false,
-            allow_preconfig: false,
-            success_response: false,
-            coroutine: false,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+                "no-answer",
+            )
+            .no_success_response();
     }
     /// `prepare` of the schema.
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
     pub struct Prepare {}
-    impl wire::DecodeMembers for Prepare {
-        fn decode_members(_: &mut wire::Members<'_>) -> wire::Result<Self> {
-            Ok(Self {})
-        }
-    }
-    impl wire::EncodeMembers for Prepare {
-        fn encode_members(&self, _: &mut wire::ObjectWriter<'_, '_>) {}
-    }
-    impl wire::serde::SerializeMembers for Prepare {
-        fn serialize_members<M: wire::serde::SerializeMap>(
-            &self,
-            _: &mut M,
-        ) -> ::core::result::Result<(), M::Error> {
-            Ok(())
-        }
-    }
-    wire::object!(Prepare);
+    wire::object!(Prepare {});
     impl wire::command::Request for Prepare {
         type Reply = wire::command::Empty;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "prepare",
-            allow_oob: false,
-            allow_preconfig: true,
-            success_response: true,
-            coroutine: true,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+                "prepare",
+            )
+            .allow_preconfig()
+            .coroutine();
     }
     /// `echo` of the schema.
     #[derive(Clone, Debug, PartialEq)]
@@ -1693,88 +1114,32 @@ pub mod commands {
             out.member("value", &self.value);
         }
     }
-    impl wire::serde::SerializeMembers for Echo {
-        fn serialize_members<M: wire::serde::SerializeMap>(
-            &self,
-            map: &mut M,
-        ) -> ::core::result::Result<(), M::Error> {
-            map.serialize_entry("value", &self.value)?;
-            Ok(())
-        }
-    }
     wire::object!(Echo);
     impl wire::command::Request for Echo {
         type Reply = ::qapi_wire::Value;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "echo",
-            allow_oob: false,
-            allow_preconfig: false,
-            success_response: true,
-            coroutine: false,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+            "echo",
+        );
     }
     /// `now` of the schema.
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
     pub struct Now {}
-    impl wire::DecodeMembers for Now {
-        fn decode_members(_: &mut wire::Members<'_>) -> wire::Result<Self> {
-            Ok(Self {})
-        }
-    }
-    impl wire::EncodeMembers for Now {
-        fn encode_members(&self, _: &mut wire::ObjectWriter<'_, '_>) {}
-    }
-    impl wire::serde::SerializeMembers for Now {
-        fn serialize_members<M: wire::serde::SerializeMap>(
-            &self,
-            _: &mut M,
-        ) -> ::core::result::Result<(), M::Error> {
-            Ok(())
-        }
-    }
-    wire::object!(Now);
+    wire::object!(Now {});
     impl wire::command::Request for Now {
         type Reply = i64;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "now",
-            allow_oob: false,
-            allow_preconfig: false,
-            success_response: true,
-            coroutine: false,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+            "now",
+        );
     }
     /// `stop` of the schema.
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
     pub struct Stop {}
-    impl wire::DecodeMembers for Stop {
-        fn decode_members(_: &mut wire::Members<'_>) -> wire::Result<Self> {
-            Ok(Self {})
-        }
-    }
-    impl wire::EncodeMembers for Stop {
-        fn encode_members(&self, _: &mut wire::ObjectWriter<'_, '_>) {}
-    }
-    impl wire::serde::SerializeMembers for Stop {
-        fn serialize_members<M: wire::serde::SerializeMap>(
-            &self,
-            _: &mut M,
-        ) -> ::core::result::Result<(), M::Error> {
-            Ok(())
-        }
-    }
-    wire::object!(Stop);
+    wire::object!(Stop {});
     impl wire::command::Request for Stop {
         type Reply = wire::command::Empty;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "stop",
-            allow_oob: false,
-            allow_preconfig: false,
-            success_response: true,
-            coroutine: false,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+            "stop",
+        );
     }
     /// `base` of the schema.
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -1794,28 +1159,12 @@ pub mod commands {
             out.optional("limit", self.limit.as_ref());
         }
     }
-    impl wire::serde::SerializeMembers for Base {
-        fn serialize_members<M: wire::serde::SerializeMap>(
-            &self,
-            map: &mut M,
-        ) -> ::core::result::Result<(), M::Error> {
-            if let Some(value) = &self.limit {
-                map.serialize_entry("limit", value)?;
-            }
-            Ok(())
-        }
-    }
     wire::object!(Base);
     impl wire::command::Request for Base {
         type Reply = super::Derived;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "base",
-            allow_oob: false,
-            allow_preconfig: false,
-            success_response: true,
-            coroutine: false,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+            "base",
+        );
     }
     /// `things` of the schema.
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -1835,14 +1184,9 @@ pub mod commands {
     }
     impl wire::command::Request for Things {
         type Reply = ::std::vec::Vec<super::Ping>;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "things",
-            allow_oob: false,
-            allow_preconfig: false,
-            success_response: true,
-            coroutine: false,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+            "things",
+        );
     }
 }
 
@@ -1892,75 +1236,45 @@ pub fn execute<T: Commands + ?::core::marker::Sized>(
 ) -> wire::Result<()> {
     match call.name {
         "read_it" => {
-            call.arguments::<wire::command::Empty>()?;
+            call.no_arguments()?;
             server.read_it()?;
-            wire::Encode::encode(&wire::command::Empty {}, reply);
-            Ok(())
+            wire::command::reply(&wire::command::Empty {}, reply)
         }
-        "paint" => {
-            let value = server.paint(call.arguments::<commands::Paint>()?)?;
-            wire::Encode::encode(&value, reply);
-            Ok(())
-        }
+        "paint" => wire::command::reply(&server.paint(call.arguments()?)?, reply),
         "boxed-figure" => {
-            server.boxed_figure(call.arguments::<Figure>()?)?;
-            wire::Encode::encode(&wire::command::Empty {}, reply);
-            Ok(())
+            server.boxed_figure(call.arguments()?)?;
+            wire::command::reply(&wire::command::Empty {}, reply)
         }
         "unboxed-base" => {
-            let value = server.unboxed_base(call.arguments::<Base>()?)?;
-            wire::Encode::encode(&value, reply);
-            Ok(())
+            wire::command::reply(&server.unboxed_base(call.arguments()?)?, reply)
         }
         "pick" => {
-            server.pick(call.arguments::<commands::Pick>()?)?;
-            wire::Encode::encode(&wire::command::Empty {}, reply);
-            Ok(())
+            server.pick(call.arguments()?)?;
+            wire::command::reply(&wire::command::Empty {}, reply)
         }
-        "raw" => {
-            let value = server.raw(call.arguments)?;
-            wire::Encode::encode(&value, reply);
-            Ok(())
-        }
+        "raw" => wire::command::reply(&server.raw(call.arguments)?, reply),
         "no-answer" => {
-            call.arguments::<wire::command::Empty>()?;
+            call.no_arguments()?;
             server.no_answer()?;
-            wire::Encode::encode(&wire::command::Empty {}, reply);
-            Ok(())
+            wire::command::reply(&wire::command::Empty {}, reply)
         }
         "prepare" => {
-            call.arguments::<wire::command::Empty>()?;
+            call.no_arguments()?;
             server.prepare()?;
-            wire::Encode::encode(&wire::command::Empty {}, reply);
-            Ok(())
+            wire::command::reply(&wire::command::Empty {}, reply)
         }
-        "echo" => {
-            let value = server.echo(call.arguments::<commands::Echo>()?)?;
-            wire::Encode::encode(&value, reply);
-            Ok(())
-        }
+        "echo" => wire::command::reply(&server.echo(call.arguments()?)?, reply),
         "now" => {
-            call.arguments::<wire::command::Empty>()?;
-            let value = server.now()?;
-            wire::Encode::encode(&value, reply);
-            Ok(())
+            call.no_arguments()?;
+            wire::command::reply(&server.now()?, reply)
         }
         "stop" => {
-            call.arguments::<wire::command::Empty>()?;
+            call.no_arguments()?;
             server.stop()?;
-            wire::Encode::encode(&wire::command::Empty {}, reply);
-            Ok(())
+            wire::command::reply(&wire::command::Empty {}, reply)
         }
-        "base" => {
-            let value = server.base(call.arguments::<commands::Base>()?)?;
-            wire::Encode::encode(&value, reply);
-            Ok(())
-        }
-        "things" => {
-            let value = server.things(call.arguments::<OrgExampleThing>()?)?;
-            wire::Encode::encode(&value, reply);
-            Ok(())
-        }
+        "base" => wire::command::reply(&server.base(call.arguments()?)?, reply),
+        "things" => wire::command::reply(&server.things(call.arguments()?)?, reply),
         _ => Err(call.not_found()),
     }
 }
@@ -1971,23 +1285,7 @@ pub mod events {
     /// `STOP` of the schema.
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     pub struct Stop {}
-    impl wire::DecodeMembers for Stop {
-        fn decode_members(_: &mut wire::Members<'_>) -> wire::Result<Self> {
-            Ok(Self {})
-        }
-    }
-    impl wire::EncodeMembers for Stop {
-        fn encode_members(&self, _: &mut wire::ObjectWriter<'_, '_>) {}
-    }
-    impl wire::serde::SerializeMembers for Stop {
-        fn serialize_members<M: wire::serde::SerializeMap>(
-            &self,
-            _: &mut M,
-        ) -> ::core::result::Result<(), M::Error> {
-            Ok(())
-        }
-    }
-    wire::object!(Stop);
+    wire::object!(Stop {});
     impl wire::command::Event for Stop {
         const NAME: &'static str = "STOP";
         const HAS_DATA: bool = false;
@@ -2013,18 +1311,6 @@ pub mod events {
         fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
             out.member("color", &self.color);
             out.optional("by", self.by.as_ref());
-        }
-    }
-    impl wire::serde::SerializeMembers for Painted {
-        fn serialize_members<M: wire::serde::SerializeMap>(
-            &self,
-            map: &mut M,
-        ) -> ::core::result::Result<(), M::Error> {
-            map.serialize_entry("color", &self.color)?;
-            if let Some(value) = &self.by {
-                map.serialize_entry("by", value)?;
-            }
-            Ok(())
         }
     }
     wire::object!(Painted);

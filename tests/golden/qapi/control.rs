@@ -16,37 +16,6 @@ impl QMPCapability {
     pub const NAMES: &'static [&'static str] = &["oob"];
     /// The values, in schema order.
     pub const ALL: &'static [Self] = &[Self::Oob];
-    /// The name on the wire.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Oob => "oob",
-        }
-    }
-    /// The place in [`Self::ALL`].
-    #[must_use]
-    pub fn index(&self) -> usize {
-        match self {
-            Self::Oob => 0usize,
-        }
-    }
-}
-
-impl ::core::str::FromStr for QMPCapability {
-    type Err = wire::UnknownValue;
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "oob" => Ok(Self::Oob),
-            _ => Err(wire::UnknownValue::new(name)),
-        }
-    }
-}
-
-impl wire::Decode for QMPCapability {
-    fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
-        let name = String::decode(value, at)?;
-        name.parse().map_err(|_| at.invalid_value(&name))
-    }
 }
 
 wire::enumeration!(QMPCapability);
@@ -82,18 +51,6 @@ impl wire::EncodeMembers for VersionTriple {
     }
 }
 
-impl wire::serde::SerializeMembers for VersionTriple {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> Result<(), M::Error> {
-        map.serialize_entry("major", &self.major)?;
-        map.serialize_entry("minor", &self.minor)?;
-        map.serialize_entry("micro", &self.micro)?;
-        Ok(())
-    }
-}
-
 wire::object!(VersionTriple);
 
 /// What a program is and how old.
@@ -124,17 +81,6 @@ impl wire::EncodeMembers for VersionInfo {
     }
 }
 
-impl wire::serde::SerializeMembers for VersionInfo {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> Result<(), M::Error> {
-        map.serialize_entry("qemu", &self.qemu)?;
-        map.serialize_entry("package", &self.package)?;
-        Ok(())
-    }
-}
-
 wire::object!(VersionInfo);
 
 /// A command that the monitor knows.
@@ -157,16 +103,6 @@ impl wire::DecodeMembers for CommandInfo {
 impl wire::EncodeMembers for CommandInfo {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
         out.member("name", &self.name);
-    }
-}
-
-impl wire::serde::SerializeMembers for CommandInfo {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> Result<(), M::Error> {
-        map.serialize_entry("name", &self.name)?;
-        Ok(())
     }
 }
 
@@ -197,28 +133,13 @@ pub mod commands {
             out.optional("enable", self.enable.as_ref());
         }
     }
-    impl wire::serde::SerializeMembers for QmpCapabilities {
-        fn serialize_members<M: wire::serde::SerializeMap>(
-            &self,
-            map: &mut M,
-        ) -> Result<(), M::Error> {
-            if let Some(value) = &self.enable {
-                map.serialize_entry("enable", value)?;
-            }
-            Ok(())
-        }
-    }
     wire::object!(QmpCapabilities);
     impl wire::command::Request for QmpCapabilities {
         type Reply = wire::command::Empty;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "qmp_capabilities",
-            allow_oob: false,
-            allow_preconfig: true,
-            success_response: true,
-            coroutine: false,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+                "qmp_capabilities",
+            )
+            .allow_preconfig();
     }
     /// Tells the version that the greeting told.
     ///
@@ -227,33 +148,13 @@ pub mod commands {
     /// Since: 0.14
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
     pub struct QueryVersion {}
-    impl wire::DecodeMembers for QueryVersion {
-        fn decode_members(_: &mut wire::Members<'_>) -> wire::Result<Self> {
-            Ok(Self {})
-        }
-    }
-    impl wire::EncodeMembers for QueryVersion {
-        fn encode_members(&self, _: &mut wire::ObjectWriter<'_, '_>) {}
-    }
-    impl wire::serde::SerializeMembers for QueryVersion {
-        fn serialize_members<M: wire::serde::SerializeMap>(
-            &self,
-            _: &mut M,
-        ) -> Result<(), M::Error> {
-            Ok(())
-        }
-    }
-    wire::object!(QueryVersion);
+    wire::object!(QueryVersion {});
     impl wire::command::Request for QueryVersion {
         type Reply = super::VersionInfo;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "query-version",
-            allow_oob: false,
-            allow_preconfig: true,
-            success_response: true,
-            coroutine: false,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+                "query-version",
+            )
+            .allow_preconfig();
     }
     /// Lists the commands that the monitor knows.
     ///
@@ -262,33 +163,13 @@ pub mod commands {
     /// Since: 0.14
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
     pub struct QueryCommands {}
-    impl wire::DecodeMembers for QueryCommands {
-        fn decode_members(_: &mut wire::Members<'_>) -> wire::Result<Self> {
-            Ok(Self {})
-        }
-    }
-    impl wire::EncodeMembers for QueryCommands {
-        fn encode_members(&self, _: &mut wire::ObjectWriter<'_, '_>) {}
-    }
-    impl wire::serde::SerializeMembers for QueryCommands {
-        fn serialize_members<M: wire::serde::SerializeMap>(
-            &self,
-            _: &mut M,
-        ) -> Result<(), M::Error> {
-            Ok(())
-        }
-    }
-    wire::object!(QueryCommands);
+    wire::object!(QueryCommands {});
     impl wire::command::Request for QueryCommands {
         type Reply = Vec<super::CommandInfo>;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "query-commands",
-            allow_oob: false,
-            allow_preconfig: true,
-            success_response: true,
-            coroutine: false,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+                "query-commands",
+            )
+            .allow_preconfig();
     }
     /// Asks the program to end.  Its answer may be the last thing that it
     /// sends.
@@ -296,33 +177,13 @@ pub mod commands {
     /// Since: 0.14
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
     pub struct Quit {}
-    impl wire::DecodeMembers for Quit {
-        fn decode_members(_: &mut wire::Members<'_>) -> wire::Result<Self> {
-            Ok(Self {})
-        }
-    }
-    impl wire::EncodeMembers for Quit {
-        fn encode_members(&self, _: &mut wire::ObjectWriter<'_, '_>) {}
-    }
-    impl wire::serde::SerializeMembers for Quit {
-        fn serialize_members<M: wire::serde::SerializeMap>(
-            &self,
-            _: &mut M,
-        ) -> Result<(), M::Error> {
-            Ok(())
-        }
-    }
-    wire::object!(Quit);
+    wire::object!(Quit {});
     impl wire::command::Request for Quit {
         type Reply = wire::command::Empty;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "quit",
-            allow_oob: false,
-            allow_preconfig: true,
-            success_response: true,
-            coroutine: false,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+                "quit",
+            )
+            .allow_preconfig();
     }
 }
 
@@ -354,27 +215,21 @@ pub fn execute<T: Commands + ?::core::marker::Sized>(
 ) -> wire::Result<()> {
     match call.name {
         "qmp_capabilities" => {
-            server.qmp_capabilities(call.arguments::<commands::QmpCapabilities>()?)?;
-            wire::Encode::encode(&wire::command::Empty {}, reply);
-            Ok(())
+            server.qmp_capabilities(call.arguments()?)?;
+            wire::command::reply(&wire::command::Empty {}, reply)
         }
         "query-version" => {
-            call.arguments::<wire::command::Empty>()?;
-            let value = server.query_version()?;
-            wire::Encode::encode(&value, reply);
-            Ok(())
+            call.no_arguments()?;
+            wire::command::reply(&server.query_version()?, reply)
         }
         "query-commands" => {
-            call.arguments::<wire::command::Empty>()?;
-            let value = server.query_commands()?;
-            wire::Encode::encode(&value, reply);
-            Ok(())
+            call.no_arguments()?;
+            wire::command::reply(&server.query_commands()?, reply)
         }
         "quit" => {
-            call.arguments::<wire::command::Empty>()?;
+            call.no_arguments()?;
             server.quit()?;
-            wire::Encode::encode(&wire::command::Empty {}, reply);
-            Ok(())
+            wire::command::reply(&wire::command::Empty {}, reply)
         }
         _ => Err(call.not_found()),
     }

@@ -25,18 +25,6 @@ impl wire::EncodeMembers for NameInfo {
     }
 }
 
-impl wire::serde::SerializeMembers for NameInfo {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> Result<(), M::Error> {
-        if let Some(value) = &self.name {
-            map.serialize_entry("name", value)?;
-        }
-        Ok(())
-    }
-}
-
 wire::object!(NameInfo);
 
 /// The requests of `misc.json`, as a client sends them.
@@ -70,29 +58,12 @@ pub mod commands {
             out.optional("cpu-index", self.cpu_index.as_ref());
         }
     }
-    impl wire::serde::SerializeMembers for HumanMonitorCommand {
-        fn serialize_members<M: wire::serde::SerializeMap>(
-            &self,
-            map: &mut M,
-        ) -> Result<(), M::Error> {
-            map.serialize_entry("command-line", &self.command_line)?;
-            if let Some(value) = &self.cpu_index {
-                map.serialize_entry("cpu-index", value)?;
-            }
-            Ok(())
-        }
-    }
     wire::object!(HumanMonitorCommand);
     impl wire::command::Request for HumanMonitorCommand {
         type Reply = String;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "human-monitor-command",
-            allow_oob: false,
-            allow_preconfig: false,
-            success_response: true,
-            coroutine: false,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+            "human-monitor-command",
+        );
     }
     /// Tells what the virtual machine is called.
     ///
@@ -101,33 +72,13 @@ pub mod commands {
     /// Since: 0.14
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
     pub struct QueryName {}
-    impl wire::DecodeMembers for QueryName {
-        fn decode_members(_: &mut wire::Members<'_>) -> wire::Result<Self> {
-            Ok(Self {})
-        }
-    }
-    impl wire::EncodeMembers for QueryName {
-        fn encode_members(&self, _: &mut wire::ObjectWriter<'_, '_>) {}
-    }
-    impl wire::serde::SerializeMembers for QueryName {
-        fn serialize_members<M: wire::serde::SerializeMap>(
-            &self,
-            _: &mut M,
-        ) -> Result<(), M::Error> {
-            Ok(())
-        }
-    }
-    wire::object!(QueryName);
+    wire::object!(QueryName {});
     impl wire::command::Request for QueryName {
         type Reply = super::NameInfo;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "query-name",
-            allow_oob: false,
-            allow_preconfig: true,
-            success_response: true,
-            coroutine: false,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+                "query-name",
+            )
+            .allow_preconfig();
     }
 }
 
@@ -158,18 +109,14 @@ pub fn execute<T: Commands + ?::core::marker::Sized>(
 ) -> wire::Result<()> {
     match call.name {
         "human-monitor-command" => {
-            let value = server
-                .human_monitor_command(
-                    call.arguments::<commands::HumanMonitorCommand>()?,
-                )?;
-            wire::Encode::encode(&value, reply);
-            Ok(())
+            wire::command::reply(
+                &server.human_monitor_command(call.arguments()?)?,
+                reply,
+            )
         }
         "query-name" => {
-            call.arguments::<wire::command::Empty>()?;
-            let value = server.query_name()?;
-            wire::Encode::encode(&value, reply);
-            Ok(())
+            call.no_arguments()?;
+            wire::command::reply(&server.query_name()?, reply)
         }
         _ => Err(call.not_found()),
     }

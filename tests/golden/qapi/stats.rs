@@ -53,46 +53,9 @@ impl StatsType {
             Self::Unknown(name) => name,
         }
     }
-    /// The place in [`Self::ALL`].
-    #[must_use]
-    pub fn index(&self) -> Option<usize> {
-        match self {
-            Self::Cumulative => Some(0usize),
-            Self::Instant => Some(1usize),
-            Self::Peak => Some(2usize),
-            Self::LinearHistogram => Some(3usize),
-            Self::Log2Histogram => Some(4usize),
-            _ => None,
-        }
-    }
 }
 
-impl ::core::str::FromStr for StatsType {
-    type Err = ::core::convert::Infallible;
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "cumulative" => Ok(Self::Cumulative),
-            "instant" => Ok(Self::Instant),
-            "peak" => Ok(Self::Peak),
-            "linear-histogram" => Ok(Self::LinearHistogram),
-            "log2-histogram" => Ok(Self::Log2Histogram),
-            _ => Ok(Self::Unknown(name.into())),
-        }
-    }
-}
-
-impl wire::Decode for StatsType {
-    fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
-        let name = String::decode(value, at)?;
-        let Ok(value) = name.parse::<Self>();
-        if value.index().is_none() {
-            at.open_value("StatsType", &name)?;
-        }
-        Ok(value)
-    }
-}
-
-wire::enumeration!(StatsType);
+wire::enumeration!(StatsType, "StatsType", Unknown);
 
 /// What a statistic is measured in.  In a histogram the unit belongs to
 /// the buckets' bounds; their values are counts.
@@ -139,44 +102,9 @@ impl StatsUnit {
             Self::Unknown(name) => name,
         }
     }
-    /// The place in [`Self::ALL`].
-    #[must_use]
-    pub fn index(&self) -> Option<usize> {
-        match self {
-            Self::Bytes => Some(0usize),
-            Self::Seconds => Some(1usize),
-            Self::Cycles => Some(2usize),
-            Self::Boolean => Some(3usize),
-            _ => None,
-        }
-    }
 }
 
-impl ::core::str::FromStr for StatsUnit {
-    type Err = ::core::convert::Infallible;
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "bytes" => Ok(Self::Bytes),
-            "seconds" => Ok(Self::Seconds),
-            "cycles" => Ok(Self::Cycles),
-            "boolean" => Ok(Self::Boolean),
-            _ => Ok(Self::Unknown(name.into())),
-        }
-    }
-}
-
-impl wire::Decode for StatsUnit {
-    fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
-        let name = String::decode(value, at)?;
-        let Ok(value) = name.parse::<Self>();
-        if value.index().is_none() {
-            at.open_value("StatsUnit", &name)?;
-        }
-        Ok(value)
-    }
-}
-
-wire::enumeration!(StatsUnit);
+wire::enumeration!(StatsUnit, "StatsUnit", Unknown);
 
 /// Who counts.  A program may register others when it runs.
 ///
@@ -206,40 +134,9 @@ impl StatsProvider {
             Self::Unknown(name) => name,
         }
     }
-    /// The place in [`Self::ALL`].
-    #[must_use]
-    pub fn index(&self) -> Option<usize> {
-        match self {
-            Self::Kvm => Some(0usize),
-            Self::Cryptodev => Some(1usize),
-            _ => None,
-        }
-    }
 }
 
-impl ::core::str::FromStr for StatsProvider {
-    type Err = ::core::convert::Infallible;
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "kvm" => Ok(Self::Kvm),
-            "cryptodev" => Ok(Self::Cryptodev),
-            _ => Ok(Self::Unknown(name.into())),
-        }
-    }
-}
-
-impl wire::Decode for StatsProvider {
-    fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
-        let name = String::decode(value, at)?;
-        let Ok(value) = name.parse::<Self>();
-        if value.index().is_none() {
-            at.open_value("StatsProvider", &name)?;
-        }
-        Ok(value)
-    }
-}
-
-wire::enumeration!(StatsProvider);
+wire::enumeration!(StatsProvider, "StatsProvider", Unknown);
 
 /// What a statistic is about.
 ///
@@ -272,42 +169,9 @@ impl StatsTarget {
             Self::Unknown(name) => name,
         }
     }
-    /// The place in [`Self::ALL`].
-    #[must_use]
-    pub fn index(&self) -> Option<usize> {
-        match self {
-            Self::Vm => Some(0usize),
-            Self::Vcpu => Some(1usize),
-            Self::Cryptodev => Some(2usize),
-            _ => None,
-        }
-    }
 }
 
-impl ::core::str::FromStr for StatsTarget {
-    type Err = ::core::convert::Infallible;
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "vm" => Ok(Self::Vm),
-            "vcpu" => Ok(Self::Vcpu),
-            "cryptodev" => Ok(Self::Cryptodev),
-            _ => Ok(Self::Unknown(name.into())),
-        }
-    }
-}
-
-impl wire::Decode for StatsTarget {
-    fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
-        let name = String::decode(value, at)?;
-        let Ok(value) = name.parse::<Self>();
-        if value.index().is_none() {
-            at.open_value("StatsTarget", &name)?;
-        }
-        Ok(value)
-    }
-}
-
-wire::enumeration!(StatsTarget);
+wire::enumeration!(StatsTarget, "StatsTarget", Unknown);
 
 /// Which statistics are wanted of one provider.
 ///
@@ -337,19 +201,6 @@ impl wire::EncodeMembers for StatsRequest {
     }
 }
 
-impl wire::serde::SerializeMembers for StatsRequest {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> Result<(), M::Error> {
-        map.serialize_entry("provider", &self.provider)?;
-        if let Some(value) = &self.names {
-            map.serialize_entry("names", value)?;
-        }
-        Ok(())
-    }
-}
-
 wire::object!(StatsRequest);
 
 /// Which virtual CPUs are wanted.
@@ -373,18 +224,6 @@ impl wire::DecodeMembers for StatsVCPUFilter {
 impl wire::EncodeMembers for StatsVCPUFilter {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
         out.optional("vcpus", self.vcpus.as_ref());
-    }
-}
-
-impl wire::serde::SerializeMembers for StatsVCPUFilter {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> Result<(), M::Error> {
-        if let Some(value) = &self.vcpus {
-            map.serialize_entry("vcpus", value)?;
-        }
-        Ok(())
     }
 }
 
@@ -464,19 +303,6 @@ impl wire::EncodeMembers for StatsFilter {
     }
 }
 
-impl wire::serde::SerializeMembers for StatsFilter {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> Result<(), M::Error> {
-        map.serialize_entry("target", self.target.name())?;
-        if let Some(value) = &self.providers {
-            map.serialize_entry("providers", value)?;
-        }
-        self.target.serialize_branch(map)
-    }
-}
-
 impl StatsFilterBranch {
     fn decode_branch(
         tag: StatsTarget,
@@ -505,21 +331,6 @@ impl StatsFilterBranch {
             Self::Vcpu(branch) => wire::EncodeMembers::encode_members(branch, out),
             Self::Unknown { members, .. } => {
                 wire::EncodeMembers::encode_members(members, out);
-            }
-        }
-    }
-    fn serialize_branch<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> Result<(), M::Error> {
-        match self {
-            Self::Vm => Ok(()),
-            Self::Cryptodev => Ok(()),
-            Self::Vcpu(branch) => {
-                wire::serde::SerializeMembers::serialize_members(branch, map)
-            }
-            Self::Unknown { members, .. } => {
-                wire::serde::SerializeMembers::serialize_members(members, map)
             }
         }
     }
@@ -562,17 +373,7 @@ impl wire::Encode for StatsValue {
     }
 }
 
-impl wire::serde::Serialize for StatsValue {
-    fn serialize<S: wire::serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Scalar(value) => value.serialize(to),
-            Self::Boolean(value) => value.serialize(to),
-            Self::List(value) => value.serialize(to),
-        }
-    }
-}
-
-wire::deserialize!(StatsValue);
+wire::serde!(StatsValue);
 
 /// A statistic's present value.
 ///
@@ -598,17 +399,6 @@ impl wire::EncodeMembers for Stats {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
         out.member("name", &self.name);
         out.member("value", &self.value);
-    }
-}
-
-impl wire::serde::SerializeMembers for Stats {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> Result<(), M::Error> {
-        map.serialize_entry("name", &self.name)?;
-        map.serialize_entry("value", &self.value)?;
-        Ok(())
     }
 }
 
@@ -643,20 +433,6 @@ impl wire::EncodeMembers for StatsResult {
         out.member("provider", &self.provider);
         out.optional("qom-path", self.qom_path.as_ref());
         out.member("stats", &self.stats);
-    }
-}
-
-impl wire::serde::SerializeMembers for StatsResult {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> Result<(), M::Error> {
-        map.serialize_entry("provider", &self.provider)?;
-        if let Some(value) = &self.qom_path {
-            map.serialize_entry("qom-path", value)?;
-        }
-        map.serialize_entry("stats", &self.stats)?;
-        Ok(())
     }
 }
 
@@ -709,27 +485,6 @@ impl wire::EncodeMembers for StatsSchemaValue {
     }
 }
 
-impl wire::serde::SerializeMembers for StatsSchemaValue {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> Result<(), M::Error> {
-        map.serialize_entry("name", &self.name)?;
-        map.serialize_entry("type", &self.type_)?;
-        if let Some(value) = &self.unit {
-            map.serialize_entry("unit", value)?;
-        }
-        if let Some(value) = &self.base {
-            map.serialize_entry("base", value)?;
-        }
-        map.serialize_entry("exponent", &self.exponent)?;
-        if let Some(value) = &self.bucket_size {
-            map.serialize_entry("bucket-size", value)?;
-        }
-        Ok(())
-    }
-}
-
 wire::object!(StatsSchemaValue);
 
 /// All statistics of one provider about one target.
@@ -763,18 +518,6 @@ impl wire::EncodeMembers for StatsSchema {
     }
 }
 
-impl wire::serde::SerializeMembers for StatsSchema {
-    fn serialize_members<M: wire::serde::SerializeMap>(
-        &self,
-        map: &mut M,
-    ) -> Result<(), M::Error> {
-        map.serialize_entry("provider", &self.provider)?;
-        map.serialize_entry("target", &self.target)?;
-        map.serialize_entry("stats", &self.stats)?;
-        Ok(())
-    }
-}
-
 wire::object!(StatsSchema);
 
 /// The requests of `stats.json`, as a client sends them.
@@ -803,14 +546,9 @@ pub mod commands {
     }
     impl wire::command::Request for QueryStats {
         type Reply = Vec<super::StatsResult>;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "query-stats",
-            allow_oob: false,
-            allow_preconfig: false,
-            success_response: true,
-            coroutine: false,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+            "query-stats",
+        );
     }
     /// Tells what statistics there are and what they mean.
     ///
@@ -834,28 +572,12 @@ pub mod commands {
             out.optional("provider", self.provider.as_ref());
         }
     }
-    impl wire::serde::SerializeMembers for QueryStatsSchemas {
-        fn serialize_members<M: wire::serde::SerializeMap>(
-            &self,
-            map: &mut M,
-        ) -> Result<(), M::Error> {
-            if let Some(value) = &self.provider {
-                map.serialize_entry("provider", value)?;
-            }
-            Ok(())
-        }
-    }
     wire::object!(QueryStatsSchemas);
     impl wire::command::Request for QueryStatsSchemas {
         type Reply = Vec<super::StatsSchema>;
-        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo {
-            name: "query-stats-schemas",
-            allow_oob: false,
-            allow_preconfig: false,
-            success_response: true,
-            coroutine: false,
-            features: &[],
-        };
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+            "query-stats-schemas",
+        );
     }
 }
 
@@ -896,14 +618,8 @@ pub fn execute<T: Commands + ?::core::marker::Sized>(
     reply: &mut wire::Writer<'_>,
 ) -> wire::Result<()> {
     match call.name {
-        "query-stats" => server.query_stats(call.arguments::<StatsFilter>()?, reply),
-        "query-stats-schemas" => {
-            server
-                .query_stats_schemas(
-                    call.arguments::<commands::QueryStatsSchemas>()?,
-                    reply,
-                )
-        }
+        "query-stats" => server.query_stats(call.arguments()?, reply),
+        "query-stats-schemas" => server.query_stats_schemas(call.arguments()?, reply),
         _ => Err(call.not_found()),
     }
 }

@@ -8,6 +8,7 @@ use quote::quote;
 
 use super::types::FieldPlan;
 use super::{Planner, is_deprecated};
+use crate::rust::doc::DocRef;
 use crate::rust::name;
 use crate::rust::paths::Place;
 use crate::schema::{CommandId, Common, EventId, ModuleId, ObjectOrigin, TypeId, TypeKind};
@@ -17,7 +18,7 @@ use crate::source::Span;
 pub(crate) struct CommandPlan {
     pub(crate) wire: String,
     pub(crate) span: Option<Span>,
-    pub(crate) docs: Vec<String>,
+    pub(crate) docs: DocRef,
     pub(crate) deprecated: bool,
     /// The handler's name.
     pub(crate) method: Ident,
@@ -52,7 +53,7 @@ pub(crate) enum Handler {
 pub(crate) struct EventPlan {
     pub(crate) wire: String,
     pub(crate) span: Option<Span>,
-    pub(crate) docs: Vec<String>,
+    pub(crate) docs: DocRef,
     pub(crate) deprecated: bool,
     /// Its name, in module `events` and in the enum of all.
     pub(crate) ident: Ident,

@@ -7,6 +7,7 @@ use proc_macro2::{Ident, Span as TokenSpan, TokenStream};
 use quote::format_ident;
 
 use super::{Planner, TypePlan, is_deprecated};
+use crate::rust::doc::DocRef;
 use crate::rust::name;
 use crate::rust::paths::Place;
 use crate::schema::{
@@ -20,7 +21,7 @@ pub(crate) struct Head {
     pub(crate) ident: Ident,
     /// The name in the schema.
     pub(crate) wire: String,
-    pub(crate) docs: Vec<String>,
+    pub(crate) docs: DocRef,
     pub(crate) deprecated: bool,
     /// Whether it can be compared exactly and hashed.
     pub(crate) exact: bool,
@@ -39,7 +40,7 @@ pub(crate) struct EnumPlan {
 pub(crate) struct ValuePlan {
     pub(crate) ident: Ident,
     pub(crate) wire: String,
-    pub(crate) docs: Vec<String>,
+    pub(crate) docs: DocRef,
     pub(crate) deprecated: bool,
 }
 
@@ -58,7 +59,7 @@ pub(crate) struct FieldPlan {
     /// The field's type, with its box and its option.
     pub(crate) ty: TokenStream,
     pub(crate) optional: bool,
-    pub(crate) docs: Vec<String>,
+    pub(crate) docs: DocRef,
     pub(crate) deprecated: bool,
 }
 
@@ -83,7 +84,7 @@ pub(crate) enum UnionField {
     Tag {
         ident: Ident,
         wire: String,
-        docs: Vec<String>,
+        docs: DocRef,
     },
 }
 
@@ -93,7 +94,7 @@ pub(crate) struct BranchPlan {
     pub(crate) wire: String,
     /// What it carries; `None`: nothing.
     pub(crate) ty: Option<TokenStream>,
-    pub(crate) docs: Vec<String>,
+    pub(crate) docs: DocRef,
 }
 
 /// An alternate.
@@ -109,7 +110,7 @@ pub(crate) struct AlternateBranchPlan {
     pub(crate) ty: TokenStream,
     /// Its JSON type, as a variant of `qapi_wire::Kind`.
     pub(crate) kind: Ident,
-    pub(crate) docs: Vec<String>,
+    pub(crate) docs: DocRef,
 }
 
 impl Planner<'_> {
