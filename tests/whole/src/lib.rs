@@ -36,14 +36,19 @@ pub const QMP_SCHEMA: &str = env!("QMP_SCHEMA");
 /// The main file of the guest agent's schema.
 pub const QGA_SCHEMA: &str = env!("QGA_SCHEMA");
 
+/// From a value to the text of what it became.
+pub type RoundTrip = fn(Value, &Context<'_>) -> Result<String, Error>;
+/// From text to text.
+pub type SerdeRoundTrip = fn(&str) -> Result<String, serde_json::Error>;
+
 /// What a generated type does with values, its name forgotten.
 #[derive(Clone, Copy, Debug)]
 pub struct Codec {
     /// Decodes a value and writes it down again.
-    pub round_trip: fn(Value, &Context<'_>) -> Result<String, Error>,
+    pub round_trip: RoundTrip,
     /// The same with serde: from text to text. Commands and events, whose
     /// members are all that travels, may go without.
-    pub serde: Option<fn(&str) -> Result<String, serde_json::Error>>,
+    pub serde: Option<SerdeRoundTrip>,
 }
 
 impl Codec {

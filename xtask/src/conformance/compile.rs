@@ -12,19 +12,29 @@ use crate::tools::Failure;
 
 const ROOT: &str = "//! A schema of QEMU.\n#![deny(warnings)]\n\n/// All of it.\npub mod schema;\n";
 
-/// What each tool is asked, and how.
-const CHECKS: [(&str, &[&str], &[(&str, &str)]); 3] = [
-    ("schemas: Rust that compiles", &["build"], &[]),
-    (
-        "schemas: Rust that clippy takes",
-        &["clippy", "--", "-D", "warnings"],
-        &[],
-    ),
-    (
-        "schemas: Rust that rustdoc takes",
-        &["doc", "--no-deps"],
-        &[("RUSTDOCFLAGS", "-D warnings")],
-    ),
+/// A tool that has to have nothing to say.
+struct Check {
+    kind: &'static str,
+    arguments: &'static [&'static str],
+    rustdoc_flags: &'static str,
+}
+
+const CHECKS: [Check; 3] = [
+    Check {
+        kind: "schemas: Rust that compiles",
+        arguments: &["build"],
+        rustdoc_flags: "",
+    },
+    Check {
+        kind: "schemas: Rust that clippy takes",
+        arguments: &["clippy", "--", "-D", "warnings"],
+        rustdoc_flags: "",
+    },
+    Check {
+        kind: "schemas: Rust that rustdoc takes",
+        arguments: &["doc", "--no-deps"],
+        rustdoc_flags: "-D warnings",
+    },
 ];
 
 pub(super) fn compile(source: &Path, schema: &str, table: &mut Table) -> Result<(), Failure> {
@@ -38,8 +48,9 @@ pub(super) fn compile(source: &Path, schema: &str, table: &mut Table) -> Result<
     };
     table.compare("schemas: Rust", schema, "", "");
     let scratch = Scratch::new("qapi-of-qemu", "lib.rs", ROOT, &files)?;
-    for (kind, arguments, variables) in CHECKS {
-        table.compare(kind, schema, &scratch.cargo(arguments, variables)?, "");
+    for check in CHECKS {
+        let said = scratch.cargo(check.arguments, &[("RUSTDOCFLAGS", check.rustdoc_flags)])?;
+        table.compare(check.kind, schema, &said, "");
     }
     Ok(())
 }
