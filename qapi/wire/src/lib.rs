@@ -10,7 +10,7 @@
 //!   QEMU's order, with QEMU's member paths and error texts.
 //! - [`Error`] and [`ErrorClass`]: what a failed command answers.
 //! - [`command`]: the types of a command table, of requests and of events.
-//! - [`serde`]: the bridge to serde's two traits.
+//! - [`mod@serde`]: the bridge to serde's two traits.
 //!
 //! # Example
 //!

@@ -17,14 +17,14 @@ pub mod qga {
     include!(concat!(env!("OUT_DIR"), "/qga/mod.rs"));
 }
 
-/// The types, commands and events of [`qmp`](crate::qmp).
+/// The types, commands and events of [`qmp`].
 #[allow(deprecated, missing_docs, reason = "a table of all there is")]
 pub mod qmp_table {
     use crate::{Codec, qmp};
     include!(concat!(env!("OUT_DIR"), "/qmp-table.rs"));
 }
 
-/// The types, commands and events of [`qga`](crate::qga).
+/// The types, commands and events of [`qga`].
 #[allow(deprecated, missing_docs, reason = "a table of all there is")]
 pub mod qga_table {
     use crate::{Codec, qga};
