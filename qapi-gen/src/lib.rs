@@ -41,7 +41,7 @@ pub use introspect::Introspection;
 pub use load::{FolderLoader, FsLoader, IncludeFolders, Loader, MemoryLoader};
 pub use output::GeneratedFile;
 pub use rules::{CheckOptions, Rules, Style};
-pub use rust::Options;
+pub use rust::{Options, rust_path};
 
 use diag::Diagnostics;
 use schema::CheckedSchema;

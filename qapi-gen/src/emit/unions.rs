@@ -218,7 +218,9 @@ fn branch_codec(plan: &UnionPlan) -> TokenStream {
             fn encode_branch(&self, #out: &mut wire::ObjectWriter<'_, '_>) {
                 match self {
                     #(Self::#plain => {})*
-                    #(Self::#carrying(branch) => wire::EncodeMembers::encode_members(branch, out),)*
+                    #(Self::#carrying(branch) => {
+                        wire::EncodeMembers::encode_members(branch, out);
+                    })*
                     #(Self::#unknown { members, .. } => {
                         wire::EncodeMembers::encode_members(members, out);
                     })*

@@ -13,4 +13,5 @@ pub(crate) mod text;
 mod ty;
 
 pub use options::Options;
+pub use paths::rust_path;
 pub(crate) use ty::Prelude;
