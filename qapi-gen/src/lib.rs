@@ -60,7 +60,7 @@ pub use introspect::Introspection;
 pub use load::{FolderLoader, FsLoader, IncludeFolders, Loader, MemoryLoader};
 pub use output::GeneratedFile;
 pub use rules::{CheckOptions, Rules, Style};
-pub use rust::{Addition, CfgNames, Conditions, Layout, Options};
+pub use rust::{Addition, CfgNames, Conditions, Layout, Options, rust_path};
 
 use diag::Diagnostics;
 use schema::CheckedSchema;

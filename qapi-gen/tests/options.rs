@@ -249,7 +249,7 @@ fn modules_stand_in_one_file_or_in_one_each() {
     };
     assert_eq!(
         files(Layout::FilePerModule),
-        ["mod.rs", "schema_info.rs", "main.rs", "sub_shapes.rs"]
+        ["mod.rs", "main.rs", "sub_shapes.rs", "schema_info.rs"]
     );
     assert_eq!(files(Layout::OneFile), ["mod.rs"]);
 }

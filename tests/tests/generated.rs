@@ -207,11 +207,7 @@ fn numbers_have_their_ranges() {
             "'m': 0",
             "Invalid parameter type for 'm', expected: null",
         ),
-        (
-            "'h': 1",
-            "'h': 1.5",
-            "Invalid parameter type for 'h', expected: uint64",
-        ),
+        ("'h': 1", "'h': 1.5", "Parameter 'h' expects uint64"),
     ] {
         assert_eq!(refused::<Numbers>(&text.replace(from, to)), expected);
     }

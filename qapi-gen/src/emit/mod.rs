@@ -50,8 +50,8 @@ pub(crate) enum Item {
 /// The interface of `qapi-wire` that the emitted code is written for.
 const WIRE_INTERFACE: u32 = 1;
 
-/// Writes down every file of a plan: `mod.rs`, and the schema as data and one
-/// for each module unless they stand in it.
+/// Writes down every file of a plan: `mod.rs`, and one for each module and the
+/// schema as data unless they stand in it.
 pub(crate) fn files(plan: &Plan) -> Vec<File<'_>> {
     let introspection = || plan.introspection.iter().map(Vec::as_slice);
     let mut root: Box<dyn Iterator<Item = Item>> = Box::new(root::root(plan).map(Item::Tokens));
@@ -65,15 +65,15 @@ pub(crate) fn files(plan: &Plan) -> Vec<File<'_>> {
         items: root,
     }];
     if plan.layout == Layout::FilePerModule {
-        files.extend(introspection().map(|infos| File {
-            name: "schema_info.rs".to_owned(),
-            schema_file: None,
-            items: Box::new(introspection::items(infos)),
-        }));
         files.extend(plan.own_modules().map(|module| File {
             name: format!("{}.rs", module.ident),
             schema_file: Some(&module.file),
             items: Box::new(self::module(module, &plan.texts).map(Item::Tokens)),
+        }));
+        files.extend(introspection().map(|infos| File {
+            name: "schema_info.rs".to_owned(),
+            schema_file: None,
+            items: Box::new(introspection::items(infos)),
         }));
     }
     files

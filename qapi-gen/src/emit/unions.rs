@@ -240,7 +240,9 @@ fn branch_codec(plan: &UnionPlan) -> TokenStream {
                 #no_out
                 match self {
                     #(#plain_cfgs Self::#plain => {})*
-                    #(#cfgs Self::#carrying(branch) => wire::EncodeMembers::encode_members(branch, out),)*
+                    #(#cfgs Self::#carrying(branch) => {
+                        wire::EncodeMembers::encode_members(branch, out);
+                    })*
                     #(Self::#unknown { members, .. } => {
                         wire::EncodeMembers::encode_members(members, out);
                     })*

@@ -58,7 +58,7 @@ struct Text(String);
 
 impl Text {
     fn paragraph(&mut self, tag: &str, text: &str) {
-        let text = text.trim();
+        let text = text.trim_end().trim_start_matches('\n');
         if text.is_empty() {
             return;
         }
@@ -68,11 +68,19 @@ impl Text {
         if !tag.is_empty() {
             self.0.extend([tag, ": "]);
         }
+        let mut list = List::default();
         for (number, line) in text.lines().enumerate() {
             if number > 0 {
                 self.0.push('\n');
             }
-            // Indentation would make a code block, and rustdoc runs those.
+            let layout = list.lay_out(line, number == 0);
+            if layout.ends_list {
+                self.0.push('\n');
+            }
+            // More indentation would make a code block, and rustdoc runs those.
+            if !line.trim().is_empty() {
+                self.0.extend(std::iter::repeat_n(' ', layout.indent));
+            }
             markdown(line.trim(), &mut self.0);
         }
     }
@@ -89,6 +97,65 @@ impl Text {
             self.paragraph("", &format!("Feature ``{}``: {described}", feature.name));
         }
     }
+}
+
+/// The list items that are open at a line. Markdown wants what belongs to an
+/// item to stand exactly under its text: less is bad style, and much more is a
+/// block of code, which rustdoc runs.
+#[derive(Default)]
+struct List {
+    /// For every open item: where it stands in the schema, and where its text
+    /// stands here.
+    items: Vec<(usize, usize)>,
+    after_text: bool,
+}
+
+/// How a line is to stand.
+struct Layout {
+    indent: usize,
+    /// Whether a blank line has to end the list before it.
+    ends_list: bool,
+}
+
+impl List {
+    fn lay_out(&mut self, line: &str, is_first: bool) -> Layout {
+        let content = line.trim();
+        if content.is_empty() {
+            self.after_text = false;
+            return Layout {
+                indent: 0,
+                ends_list: false,
+            };
+        }
+        let at = line.len() - line.trim_start().len();
+        let open = self.items.len();
+        while self.items.pop_if(|(begin, _)| at <= *begin).is_some() {}
+        let indent = self.items.last().map_or(0, |(_, text)| *text);
+        let marker = marker_width(content)
+            .filter(|_| is_first || open > 0 || !self.after_text || !content.starts_with(digit));
+        let ends_list = marker.is_none() && self.items.len() < open && self.after_text;
+        if let Some(width) = marker {
+            self.items.push((at, indent + width));
+        }
+        self.after_text = true;
+        Layout { indent, ends_list }
+    }
+}
+
+/// How wide the marker at the beginning of a list item is, its blank included.
+fn marker_width(line: &str) -> Option<usize> {
+    let number = line.trim_start_matches(digit);
+    let digits = line.len() - number.len();
+    let is_item = match digits {
+        0 => line.starts_with(['-', '*', '+']),
+        _ => digits <= 9 && number.starts_with(['.', ')']),
+    };
+    let width = digits + 2;
+    (is_item && line.get(width - 1..width) == Some(" ")).then_some(width)
+}
+
+fn digit(c: char) -> bool {
+    c.is_ascii_digit()
 }
 
 /// One line, of which Markdown and rustdoc take nothing for markup but the code
@@ -137,7 +204,7 @@ fn spans(line: &str, shown: Shown, out: &mut String) {
             }
         }
         if shown == Shown::ByRustdoc {
-            if let Some((address, tail)) = address(rest) {
+            if at_word_start && let Some((address, tail)) = address(rest) {
                 out.extend(["<", address, ">"]);
                 rest = tail;
                 continue;
@@ -153,19 +220,19 @@ fn spans(line: &str, shown: Shown, out: &mut String) {
 
 /// The web address that a text begins with, and what follows it.
 fn address(text: &str) -> Option<(&str, &str)> {
-    if !text.starts_with("https://") && !text.starts_with("http://") {
-        return None;
-    }
-    let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '`');
+    let scheme = ["https://", "http://"]
+        .into_iter()
+        .find(|scheme| text.starts_with(scheme))?;
+    let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '`' | '"' | '\'' | ')');
     let (address, _) = text.split_at(text.find(ends).unwrap_or(text.len()));
     // What a sentence ends with is not part of it.
-    let address = address.trim_end_matches(['.', ',', ';', ':', ')', '!', '?']);
-    Some((address, text.strip_prefix(address)?))
+    let address = address.trim_end_matches(['.', ',', ';', ':', '!', '?']);
+    (address.len() > scheme.len()).then_some((address, text.strip_prefix(address)?))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::markdown;
+    use super::{Text, markdown};
 
     #[test]
     fn markup() {
@@ -174,6 +241,8 @@ mod tests {
             ("``a <b>`` and <c>", r"`a <b>` and \<c\>"),
             ("me@example.org", "me@example.org"),
             ("an array [1]", r"an array \[1\]"),
+            ("see https://a.org/b.", "see <https://a.org/b>."),
+            ("(http://a.org)", "(<http://a.org>)"),
             ("a lone ` and ``", r"a lone \` and \`\`"),
             (
                 "(see https://example.org/a.html#b).",
@@ -188,6 +257,23 @@ mod tests {
             let mut out = "word".to_owned();
             markdown(line, &mut out);
             assert_eq!(out.strip_prefix("word"), Some(expected));
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_a_list_item_stands_under_its_text() {
+        let rows = [
+            ("a\n    b", "a\nb"),
+            ("- one\n  two\nthree", "- one\n  two\n\nthree"),
+            ("- one\n     two\n\n     three", "- one\n  two\n\n  three"),
+            ("- one\n    - two\n      three", "- one\n  - two\n    three"),
+            ("10. one\n    two\n11. three", "10. one\n    two\n11. three"),
+            ("in\n10. that is\n -1", "in\n10. that is\n-1"),
+        ];
+        for (text, expected) in rows {
+            let mut out = Text::default();
+            out.paragraph("", text);
+            assert_eq!(out.0, expected);
         }
     }
 }

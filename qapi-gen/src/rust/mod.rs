@@ -18,4 +18,5 @@ mod ty;
 
 pub use cfg::{CfgNames, Conditions};
 pub use options::{Addition, Layout, Options};
+pub use paths::rust_path;
 pub(crate) use ty::Prelude;

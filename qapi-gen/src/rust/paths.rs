@@ -10,7 +10,40 @@ use quote::quote;
 
 use super::{Options, name};
 use crate::diag::{Diagnostics, Problem};
-use crate::schema::{CheckedSchema, ModuleId};
+use crate::schema::{CheckedSchema, Entity, ModuleId, ObjectOrigin, TypeKind};
+
+/// Where in generated code that which a definition became stands, as a path
+/// from the generated root: `stats::StatsFilter`, and for a command or an event
+/// the struct of its arguments or data, `stats::commands::QueryStats`. `None`:
+/// it has no Rust type of its own, as lists, built-in and implicit types.
+///
+/// ```
+/// use qapi_gen::{MemoryLoader, check, rust_path};
+///
+/// let files = MemoryLoader::from_iter([("a.json", "{ 'event': 'STOP' }")]);
+/// let schema = check("a.json", &files).schema.unwrap();
+/// let path = rust_path(&schema, schema.entity_named("STOP").unwrap());
+/// assert_eq!(path.unwrap(), "a::events::Stop");
+/// ```
+#[must_use]
+pub fn rust_path(schema: &CheckedSchema, entity: Entity) -> Option<String> {
+    let inner = match entity {
+        Entity::Command(_) => "commands::",
+        Entity::Event(_) => "events::",
+        Entity::Type(id) => match &schema.ty(id).kind {
+            TypeKind::Enum(_) | TypeKind::Alternate(_) => "",
+            TypeKind::Object(object) => match object.origin {
+                ObjectOrigin::Struct | ObjectOrigin::Union => "",
+                _ => return None,
+            },
+            TypeKind::Builtin(_) | TypeKind::Array(_) => return None,
+        },
+    };
+    let common = schema.common(entity);
+    common.span?;
+    let module = name::module(&schema.module(common.module).name);
+    Some(format!("{module}::{inner}{}", name::camel(&common.name)))
+}
 
 /// Where in the generated code a type is named.
 #[derive(Clone, Copy)]

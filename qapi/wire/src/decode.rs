@@ -93,6 +93,14 @@ impl<'a> At<'a> {
         ))
     }
 
+    /// The error for a value that is no `uint64`. It has the words for a number
+    /// out of range, but the whole path.
+    #[cold]
+    #[must_use]
+    pub fn invalid_uint64(&self) -> Error {
+        Error::generic(format!("Parameter '{}' expects uint64", self.path()))
+    }
+
     /// The error for a value that no branch of the alternate type called
     /// `expected` takes.
     #[cold]
@@ -180,7 +188,8 @@ impl<'a> At<'a> {
                 Step::Element(index) => path.push_str(&format!("[{index}]")),
             }
         }
-        if path.is_empty() {
+        // A member's name may be empty, so that no text is a path too.
+        if matches!(self.step, Step::Root) {
             path.push_str("<anonymous>");
         }
         path

@@ -14,7 +14,7 @@
 //! - [`message`]: what a server sends, as a client reads it.
 //! - [`command`]: the types of a command table, of requests and of events.
 //! - [`introspect`]: a schema as data, for `query-qmp-schema`.
-//! - [`serde`]: the bridge to serde's two traits.
+//! - [`mod@serde`]: the bridge to serde's two traits.
 //!
 //! # Example
 //!

@@ -83,7 +83,7 @@ impl Decode for u64 {
         match value {
             Value::Int(number) => Ok(number as u64),
             Value::Uint(number) => Ok(number),
-            _ => Err(at.invalid_type("uint64")),
+            _ => Err(at.invalid_uint64()),
         }
     }
 }

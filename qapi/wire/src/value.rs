@@ -168,7 +168,7 @@ impl IntoIterator for Dict {
 pub(crate) struct UniqueMembers {
     dict: Dict,
     /// The names, once there are too many to look at each.
-    names: HashSet<String>,
+    names: Option<HashSet<String>>,
 }
 
 impl UniqueMembers {
@@ -179,10 +179,9 @@ impl UniqueMembers {
         let is_new = if self.dict.len() < Self::LINEAR_MAX {
             self.dict.get(&name).is_none()
         } else {
-            if self.names.is_empty() {
-                self.names = self.dict.iter().map(|(name, _)| name.to_owned()).collect();
-            }
-            self.names.insert(name.clone())
+            let dict = &self.dict;
+            let names = || dict.iter().map(|(name, _)| name.to_owned()).collect();
+            self.names.get_or_insert_with(names).insert(name.clone())
         };
         if is_new {
             self.dict.push(name, value);

@@ -358,9 +358,13 @@ impl OnClosedBranch {
             Self::Neither => {}
             Self::Last => {}
             #[cfg(feature = "a")]
-            Self::A(branch) => wire::EncodeMembers::encode_members(branch, out),
+            Self::A(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
             #[cfg(feature = "b")]
-            Self::Always(branch) => wire::EncodeMembers::encode_members(branch, out),
+            Self::Always(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
         }
     }
 }
@@ -460,7 +464,9 @@ impl OnOpenBranch {
             #[cfg(feature = "b")]
             Self::B => {}
             #[cfg(feature = "a")]
-            Self::A(branch) => wire::EncodeMembers::encode_members(branch, out),
+            Self::A(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
             Self::Unknown { members, .. } => {
                 wire::EncodeMembers::encode_members(members, out);
             }
@@ -549,7 +555,9 @@ impl OnOnlyABranch {
             #[cfg(feature = "a")]
             Self::B => {}
             #[cfg(feature = "a")]
-            Self::A(branch) => wire::EncodeMembers::encode_members(branch, out),
+            Self::A(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
             #[cfg(not(feature = "a"))]
             _ => match *self {}
         }
@@ -664,7 +672,9 @@ impl GoneUnionBranch {
             #[cfg(not(any(feature = "a", feature = "b")))]
             Self::Neither => {}
             Self::Last => {}
-            Self::Always(branch) => wire::EncodeMembers::encode_members(branch, out),
+            Self::Always(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
         }
     }
 }

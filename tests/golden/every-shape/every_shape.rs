@@ -414,9 +414,15 @@ impl FigureBranch {
     fn encode_branch(&self, out: &mut wire::ObjectWriter<'_, '_>) {
         match self {
             Self::Nothing => {}
-            Self::Point(branch) => wire::EncodeMembers::encode_members(branch, out),
-            Self::Circle(branch) => wire::EncodeMembers::encode_members(branch, out),
-            Self::Group(branch) => wire::EncodeMembers::encode_members(branch, out),
+            Self::Point(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
+            Self::Circle(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
+            Self::Group(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
             Self::Unknown { members, .. } => {
                 wire::EncodeMembers::encode_members(members, out);
             }
@@ -543,7 +549,9 @@ impl PaintedBranch {
             Self::X86_64 => {}
             Self::Self_ => {}
             Self::Unknown => {}
-            Self::Red(branch) => wire::EncodeMembers::encode_members(branch, out),
+            Self::Red(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
             Self::UnknownValue { members, .. } => {
                 wire::EncodeMembers::encode_members(members, out);
             }

@@ -172,13 +172,27 @@ impl SchemaInfoBranch {
     }
     fn encode_branch(&self, out: &mut wire::ObjectWriter<'_, '_>) {
         match self {
-            Self::Builtin(branch) => wire::EncodeMembers::encode_members(branch, out),
-            Self::Enum(branch) => wire::EncodeMembers::encode_members(branch, out),
-            Self::Array(branch) => wire::EncodeMembers::encode_members(branch, out),
-            Self::Object(branch) => wire::EncodeMembers::encode_members(branch, out),
-            Self::Alternate(branch) => wire::EncodeMembers::encode_members(branch, out),
-            Self::Command(branch) => wire::EncodeMembers::encode_members(branch, out),
-            Self::Event(branch) => wire::EncodeMembers::encode_members(branch, out),
+            Self::Builtin(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
+            Self::Enum(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
+            Self::Array(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
+            Self::Object(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
+            Self::Alternate(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
+            Self::Command(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
+            Self::Event(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
             Self::Unknown { members, .. } => {
                 wire::EncodeMembers::encode_members(members, out);
             }

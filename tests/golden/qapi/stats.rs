@@ -232,7 +232,9 @@ impl StatsFilterBranch {
         match self {
             Self::Vm => {}
             Self::Cryptodev => {}
-            Self::Vcpu(branch) => wire::EncodeMembers::encode_members(branch, out),
+            Self::Vcpu(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
             Self::Unknown { members, .. } => {
                 wire::EncodeMembers::encode_members(members, out);
             }

@@ -107,7 +107,9 @@ impl BalloonScopeBranch {
         match self {
             Self::Vm => {}
             Self::Cryptodev => {}
-            Self::Vcpu(branch) => wire::EncodeMembers::encode_members(branch, out),
+            Self::Vcpu(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
             Self::Unknown { members, .. } => {
                 wire::EncodeMembers::encode_members(members, out);
             }

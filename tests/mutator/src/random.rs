@@ -14,7 +14,12 @@ impl Random {
         Self((seed ^ 0x9E37_79B9_7F4A_7C15).wrapping_mul(0xBF58_476D_1CE4_E5B9) | 1)
     }
 
-    fn next(&mut self) -> u64 {
+    /// The next number, of 48 bits.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it never ends, so nobody wants to iterate over it"
+    )]
+    pub fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -33,7 +38,7 @@ impl Random {
     }
 
     /// Any of these; `None` if there are none.
-    pub fn pick<'a, T: ?Sized>(&mut self, from: &'a [&'a T]) -> Option<&'a T> {
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> Option<T> {
         from.get(self.below(from.len())).copied()
     }
 

@@ -25,6 +25,9 @@ pub(crate) struct Arguments {
     /// A QEMU source tree, whose own generator the compiler is compared with
     #[arg(long, value_name = "QEMU_SRC")]
     qemu_src: Option<PathBuf>,
+    /// Measure only what decoding and encoding cost, beside crate qapi-qmp
+    #[arg(long)]
+    codec: bool,
     /// Check a schema once and print what it took: a turn of the comparison
     #[arg(long, hide = true, value_name = "SCHEMA")]
     check_once: Option<PathBuf>,
@@ -37,6 +40,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let mut line = vec!["run", "--release", "--quiet", "--package", "xtask", "--"];
         line.extend(given.iter().map(String::as_str));
         return cargo(&line, &[]);
+    }
+    if arguments.codec {
+        let example = ["--package", "tests-whole", "--example", "codec"];
+        return cargo(
+            &[&["run", "--release", "--quiet"][..], &example].concat(),
+            &[],
+        );
     }
     if let Some(schema) = &arguments.check_once {
         return schema::check_once(schema);

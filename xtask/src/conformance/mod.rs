@@ -4,9 +4,13 @@
 //! In: a QEMU source tree, Python 3. Out: a table, and every difference. The
 //! tree's schemas and tests are read where they are and never copied.
 
+mod compile;
+mod live;
 mod oracle;
+mod scratch;
 mod seeds;
 mod subject;
+mod table;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +22,7 @@ use crate::tools::Failure;
 use oracle::{Oracle, Verdict};
 use seeds::Seeds;
 use subject::Subject;
+use table::Table;
 
 /// Compare the schema compiler with a QEMU tree's own
 #[derive(Debug, Args)]
@@ -31,6 +36,20 @@ pub(crate) struct Arguments {
     /// Where the mutations begin
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
+    /// Leave out what takes long: compiling the tree's schemas as Rust
+    #[arg(long)]
+    no_compile: bool,
+    /// A QEMU that was built from the tree, to compare a generated server with
+    #[arg(
+        long,
+        value_name = "QEMU_BINARY",
+        num_args = 0..=1,
+        default_missing_value = "qemu-system-x86_64"
+    )]
+    live: Option<PathBuf>,
+    /// How many malformed arguments each of its commands gets
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    rounds: usize,
     /// How many differences of a kind to print
     #[arg(long, value_name = "N", default_value_t = 5)]
     show: usize,
@@ -57,6 +76,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         .collect();
     for schema in &schemas {
         compare_whole(&source, schema, rules, &mut table)?;
+        if !arguments.no_compile {
+            compile::compile(&source, schema, &mut table)?;
+        }
+    }
+    if let Some(qemu) = &arguments.live {
+        let choices = live::Choices {
+            qemu,
+            rounds: arguments.rounds,
+            seed: arguments.seed,
+        };
+        live::compare(&source, rules, &choices, &mut table)?;
     }
     if arguments.mutations > 0 {
         mutations(&source, &schemas, rules, arguments, &mut table)?;
@@ -213,98 +243,4 @@ fn compare_mutation(folder: &Path, name: &str, rules: Rules, verdict: &Verdict, 
         let text = fs::read_to_string(folder.join(name)).unwrap_or_default();
         table.show(&text);
     }
-}
-
-/// What has been compared.
-struct Table {
-    rows: Vec<Row>,
-    show: usize,
-}
-
-struct Row {
-    kind: &'static str,
-    same: usize,
-    different: usize,
-}
-
-impl Table {
-    fn new(show: usize) -> Self {
-        Self {
-            rows: Vec::new(),
-            show,
-        }
-    }
-
-    fn row(&mut self, kind: &'static str) -> Option<&mut Row> {
-        if !self.rows.iter().any(|row| row.kind == kind) {
-            self.rows.push(Row {
-                kind,
-                same: 0,
-                different: 0,
-            });
-        }
-        self.rows.iter_mut().find(|row| row.kind == kind)
-    }
-
-    fn count(&mut self, kind: &'static str) {
-        if let Some(row) = self.row(kind) {
-            row.same += 1;
-        }
-    }
-
-    /// Counts a comparison, and prints what differs; true if nothing does or
-    /// enough has been printed.
-    fn compare(&mut self, kind: &'static str, name: &str, ours: &str, theirs: &str) -> bool {
-        let show = self.show;
-        let Some(row) = self.row(kind) else {
-            return true;
-        };
-        if ours == theirs {
-            row.same += 1;
-            return true;
-        }
-        row.different += 1;
-        if row.different > show {
-            return true;
-        }
-        println!(
-            "{kind}: {name}\n  ours:   {}\n  theirs: {}",
-            excerpt(ours, theirs),
-            excerpt(theirs, ours)
-        );
-        false
-    }
-
-    fn show(&self, text: &str) {
-        println!(
-            "  schema: {}",
-            text.trim_end().replace('\n', "\n          ")
-        );
-    }
-
-    fn finish(self) -> Result<(), Failure> {
-        println!("\n{:<48} {:>8} {:>10}", "", "equal", "different");
-        for row in &self.rows {
-            println!("{:<48} {:>8} {:>10}", row.kind, row.same, row.different);
-        }
-        let different: usize = self.rows.iter().map(|row| row.different).sum();
-        if different == 0 {
-            Ok(())
-        } else {
-            Err(format!("{different} differences"))
-        }
-    }
-}
-
-/// The part of a text around where it begins to differ from another.
-fn excerpt(text: &str, other: &str) -> String {
-    const CHARACTERS: usize = 300;
-    let same = text
-        .chars()
-        .zip(other.chars())
-        .take_while(|(a, b)| a == b)
-        .count();
-    let from = same.saturating_sub(CHARACTERS / 3);
-    let part: String = text.chars().skip(from).take(CHARACTERS).collect();
-    format!("{}{part:?}", if from > 0 { "..." } else { "" })
 }

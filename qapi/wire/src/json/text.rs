@@ -12,14 +12,11 @@ const HEX_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
 /// QEMU reads modified UTF-8: `C0 80` is U+0000, and surrogates,
 /// noncharacters and overlong forms are refused.
 pub(super) fn unescape(raw: &[u8]) -> Result<String, SyntaxError> {
-    let plain = |raw: &[u8]| {
-        raw.iter()
-            .all(|&byte| byte.is_ascii() && byte != b'\\')
-            .then(|| raw.to_vec())
-    };
-    if let Some(bytes) = plain(raw) {
-        return String::from_utf8(bytes)
-            .map_err(|_| SyntaxError::parse("invalid UTF-8 sequence in string"));
+    if raw.is_ascii()
+        && !raw.contains(&b'\\')
+        && let Ok(plain) = str::from_utf8(raw)
+    {
+        return Ok(plain.to_owned());
     }
     let mut string = String::with_capacity(raw.len());
     let mut rest = raw;
@@ -123,8 +120,10 @@ fn valid(code: u32) -> Option<char> {
 /// with surrogate pairs and upper-case digits; `/` is not.
 pub(crate) fn write_string(string: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    let plain = |byte: &u8| matches!(byte, 0x20..=0x7E) && !matches!(byte, b'"' | b'\\');
-    if string.as_bytes().iter().all(plain) {
+    // Looking at every byte, rather than up to the first that is not plain, is
+    // what compilers do many bytes at a time.
+    let plain = |byte: u8| matches!(byte, 0x20..=0x7E) & (byte != b'"') & (byte != b'\\');
+    if string.bytes().fold(true, |all, byte| all & plain(byte)) {
         out.extend_from_slice(string.as_bytes());
     } else {
         for character in string.chars() {

@@ -1,0 +1,139 @@
+//! What decoding and encoding cost, beside the types of crate `qapi-qmp`.
+//!
+//! In: large messages, made here. Out: a table whose every row measures both
+//! in turns of one run. `cargo xtask bench --codec` runs it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a program for developers"
+)]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use qapi_gen::{CheckOptions, FsLoader, Introspection, Style, check_with};
+use qapi_wire::{Context, Decode, Encode, from_json, to_json};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tests_whole::{QMP_SCHEMA, qmp};
+
+/// How long a turn takes at least.
+const TURN: Duration = Duration::from_millis(20);
+const ROUNDS: usize = 31;
+
+fn main() {
+    println!(
+        "{:<34} {:>10} {:>12} {:>24}",
+        "", "generated", "qapi-qmp", "qapi-qmp to generated"
+    );
+    let stats = stats();
+    row::<Vec<qmp::stats::StatsResult>, Vec<qapi_qmp::StatsResult>>(
+        "query-stats of 64 vCPUs",
+        &stats,
+    );
+    let schema = introspection();
+    row::<Vec<qmp::introspect::SchemaInfo>, Vec<qapi_qmp::SchemaInfo>>("query-qmp-schema", &schema);
+    let blockdev = blockdev(12);
+    row::<qmp::block_core::BlockdevOptions, qapi_qmp::BlockdevOptions>(
+        "blockdev-add of 12 images",
+        &blockdev,
+    );
+}
+
+fn row<O, T>(what: &str, text: &str)
+where
+    O: Decode + Encode,
+    T: DeserializeOwned + Serialize,
+{
+    let context = Context::tolerant();
+    let ours: O = from_json(text.as_bytes(), &context).unwrap();
+    let theirs: T = serde_json::from_str(text).unwrap();
+    let bytes = text.as_bytes();
+    compare(
+        &format!("decode {what}"),
+        || drop(black_box(from_json::<O>(black_box(bytes), &context))),
+        || drop(black_box(serde_json::from_slice::<T>(black_box(bytes)))),
+    );
+    compare(
+        &format!("encode {what}"),
+        || drop(black_box(to_json(black_box(&ours)))),
+        || drop(black_box(serde_json::to_string(black_box(&theirs)))),
+    );
+}
+
+fn compare(what: &str, mut ours: impl FnMut(), mut theirs: impl FnMut()) {
+    // The first turns warm up.
+    let mut turns: Vec<(f64, f64)> = (0..=ROUNDS)
+        .map(|_| (turn(&mut ours), turn(&mut theirs)))
+        .skip(1)
+        .collect();
+    let ratio = |turn: &(f64, f64)| turn.1 / turn.0;
+    turns.sort_by(|a, b| ratio(a).total_cmp(&ratio(b)));
+    let at = |part: usize| turns.get(ROUNDS * part / 4).copied().unwrap_or((0.0, 0.0));
+    let median = at(2);
+    println!(
+        "{what:<34} {:>7.1} us {:>9.1} us {:>10.2} [{:.2}, {:.2}]",
+        median.0,
+        median.1,
+        ratio(&median),
+        ratio(&at(1)),
+        ratio(&at(3)),
+    );
+}
+
+/// Microseconds for each of many.
+fn turn(work: &mut impl FnMut()) -> f64 {
+    let begin = Instant::now();
+    let mut count = 0_u32;
+    while begin.elapsed() < TURN {
+        work();
+        count += 1;
+    }
+    begin.elapsed().as_secs_f64() * 1e6 / f64::from(count)
+}
+
+/// As many statistics as KVM has for a vCPU, two of them histograms.
+fn stats() -> String {
+    let vcpu = |vcpu: u64| {
+        let scalars = (0..45).map(|n| {
+            let value = (vcpu + 1) * (n + 1) * 7919;
+            format!("{{\"name\": \"statistic_number_{n}\", \"value\": {value}}}")
+        });
+        let buckets = vec!["123456"; 32].join(", ");
+        let histograms =
+            (0..2).map(|n| format!("{{\"name\": \"histogram_{n}\", \"value\": [{buckets}]}}"));
+        let stats: Vec<String> = scalars.chain(histograms).collect();
+        format!(
+            "{{\"provider\": \"kvm\", \"qom-path\": \"/machine/unattached/device[{vcpu}]\", \
+             \"stats\": [{}]}}",
+            stats.join(", ")
+        )
+    };
+    let results: Vec<String> = (0..64).map(vcpu).collect();
+    format!("[{}]", results.join(", "))
+}
+
+fn introspection() -> String {
+    let options = CheckOptions {
+        style: Style::Warn,
+        ..CheckOptions::default()
+    };
+    let schema = check_with(QMP_SCHEMA, &FsLoader, options).schema.unwrap();
+    Introspection::default().json(&schema)
+}
+
+/// An image, its backing image, and so on.
+fn blockdev(images: usize) -> String {
+    let backing = match images {
+        1 => String::new(),
+        _ => format!(", \"backing\": {}", blockdev(images - 1)),
+    };
+    format!(
+        "{{\"driver\": \"qcow2\", \"node-name\": \"image{images}\", \"read-only\": true, \
+         \"cache\": {{\"direct\": true, \"no-flush\": false}}, \"discard\": \"unmap\", \
+         \"file\": {{\"driver\": \"file\", \"node-name\": \"file{images}\", \"filename\": \
+         \"/var/lib/images/disk{images}.qcow2\", \"aio\": \"native\"}}, \
+         \"l2-cache-size\": 1048576{backing}}}"
+    )
+}

@@ -1,0 +1,163 @@
+//! A running QEMU and its monitor.
+//!
+//! In: a program, requests. Out: what it answers. Its machine is empty and its
+//! folder a temporary one.
+
+use std::fmt;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::tools::Failure;
+
+/// How long QEMU may take to start, and to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a server says to a request.
+#[derive(Debug, PartialEq)]
+pub(super) enum Answer {
+    /// It would have executed the command, or has.
+    Accepted,
+    /// It has executed the command.
+    Reply(Value),
+    /// It has refused to.
+    Refused { class: String, desc: String },
+}
+
+impl Answer {
+    /// The reply value of a command that has been executed.
+    pub(super) fn into_reply(self) -> Result<Value, Failure> {
+        match self {
+            Self::Reply(value) => Ok(value),
+            other => Err(format!("QEMU does not reply: {other}")),
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted => f.write_str("accepted"),
+            Self::Reply(value) => write!(f, "executed: {value}"),
+            Self::Refused { class, desc } => write!(f, "{class}: {desc}"),
+        }
+    }
+}
+
+/// A running QEMU. Dropping it ends it.
+pub(super) struct Monitor {
+    program: PathBuf,
+    child: Child,
+    stream: BufReader<UnixStream>,
+    _folder: TempDir,
+}
+
+impl Monitor {
+    pub(super) fn start(program: &Path) -> Result<Self, Failure> {
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let socket = folder.path().join("qmp.sock");
+        let mut child = Command::new(program)
+            .args(["-machine", "none", "-nodefaults", "-display", "none", "-S"])
+            .arg("-qmp")
+            .arg(format!("unix:{},server=on,wait=off", socket.display()))
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("{} cannot be run: {error}", program.display()))?;
+        let stream = match connect(&socket) {
+            Ok(stream) => BufReader::new(stream),
+            Err(why) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(why);
+            }
+        };
+        let mut monitor = Self {
+            program: program.to_owned(),
+            child,
+            stream,
+            _folder: folder,
+        };
+        monitor.read()?;
+        monitor.ask("qmp_capabilities", "{}")?.into_reply()?;
+        Ok(monitor)
+    }
+
+    /// Sends a command. A QEMU that it ends is started again, and the answer
+    /// says that it was executed.
+    pub(super) fn ask(&mut self, command: &str, arguments: &str) -> Result<Answer, Failure> {
+        let request = format!("{{\"execute\": \"{command}\", \"arguments\": {arguments}}}\n");
+        let sent = self.stream.get_mut().write_all(request.as_bytes());
+        let answer = match sent {
+            Ok(()) => self.answer(),
+            Err(error) => Err(error.to_string()),
+        };
+        if answer.is_err() {
+            *self = Self::start(&self.program.clone())?;
+            return Ok(Answer::Accepted);
+        }
+        answer
+    }
+
+    fn answer(&mut self) -> Result<Answer, Failure> {
+        loop {
+            let mut message = self.read()?;
+            if let Some(reply) = message.get_mut("return") {
+                return Ok(Answer::Reply(reply.take()));
+            }
+            if let Some(error) = message.get("error") {
+                let text = |name: &str| {
+                    let text = error.get(name).and_then(Value::as_str);
+                    text.unwrap_or_default().to_owned()
+                };
+                return Ok(Answer::Refused {
+                    class: text("class"),
+                    desc: text("desc"),
+                });
+            }
+            // Anything else is an event.
+        }
+    }
+
+    fn read(&mut self) -> Result<Value, Failure> {
+        let mut line = String::new();
+        let count = self
+            .stream
+            .read_line(&mut line)
+            .map_err(|error| error.to_string())?;
+        if count == 0 {
+            return Err("QEMU has closed its monitor".to_owned());
+        }
+        serde_json::from_str(&line).map_err(|error| format!("QEMU says '{line}': {error}"))
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn connect(socket: &Path) -> Result<UnixStream, Failure> {
+    let begin = Instant::now();
+    loop {
+        match UnixStream::connect(socket) {
+            Ok(stream) => {
+                let limited = stream.set_read_timeout(Some(PATIENCE));
+                return limited.map(|()| stream).map_err(|error| error.to_string());
+            }
+            Err(error) if begin.elapsed() > PATIENCE => {
+                return Err(format!("QEMU offers no monitor: {error}"));
+            }
+            Err(_) => thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! A server generated from a schema, whose handlers do nothing.
+//!
+//! In: generated files, requests. Out: what it answers. It is built and run as
+//! a program of its own.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use proc_macro2::TokenStream;
+use qapi_gen::GeneratedFile;
+use quote::quote;
+use syn::{Item, TraitItem};
+
+use super::monitor::Answer;
+use crate::conformance::scratch::Scratch;
+use crate::tools::Failure;
+
+const NAME: &str = "qapi-server";
+
+/// The program: each line names a command and has its arguments; each answer
+/// is an array of a class and a description, empty if all is well.
+const PROGRAM: &str = r#"//! Answers requests, a line each.
+use std::io::Write as _;
+use qapi_wire::{Context, Error, Value, Writer, command::Call, json, to_json};
+mod schema;
+
+/// Handles everything by doing nothing.
+pub struct Server;
+
+fn answer(name: &str, arguments: &str) -> Result<(), Error> {
+    let Value::Object(arguments) = json::parse(arguments.as_bytes())? else {
+        return Err(Error::generic("arguments are no object"));
+    };
+    let context = Context::strict();
+    let call = Call { name, arguments, context: &context };
+    let mut reply = Vec::new();
+    match schema::execute(&Server, call, &mut Writer::new(&mut reply)) {
+        Err(error) if error.desc() == "accepted" => Ok(()),
+        answer => answer,
+    }
+}
+
+fn main() -> std::io::Result<()> {
+    let mut output = std::io::stdout();
+    for line in std::io::stdin().lines() {
+        let line = line?;
+        let (name, arguments) = line.split_once('\t').unwrap_or((&line, "{}"));
+        let words = match answer(name, arguments) {
+            Ok(()) => Vec::new(),
+            Err(error) => vec![error.class().name().to_owned(), error.desc().to_owned()],
+        };
+        writeln!(output, "{}", to_json(&words))?;
+        output.flush()?;
+    }
+    Ok(())
+}
+"#;
+
+/// A running server. Dropping it ends it.
+pub(super) struct Server {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    _scratch: Scratch,
+}
+
+impl Server {
+    pub(super) fn build(mut files: Vec<GeneratedFile>) -> Result<Self, Failure> {
+        for file in &mut files {
+            let handlers = handlers(&file.text).map_err(|why| format!("{}: {why}", file.name))?;
+            file.text.push_str(&handlers.to_string());
+        }
+        let scratch = Scratch::new(NAME, "main.rs", PROGRAM, &files)?;
+        let said = scratch.cargo(&["build"], &[])?;
+        if !said.is_empty() {
+            return Err(format!("the generated server does not compile: {said}"));
+        }
+        let mut child = Command::new(scratch.program(NAME))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("the generated server cannot be run: {error}"))?;
+        match (child.stdin.take(), child.stdout.take()) {
+            (Some(input), Some(output)) => Ok(Self {
+                child,
+                input,
+                output: BufReader::new(output),
+                _scratch: scratch,
+            }),
+            _ => Err("the generated server has no standard input and output".to_owned()),
+        }
+    }
+
+    pub(super) fn ask(&mut self, command: &str, arguments: &str) -> Result<Answer, Failure> {
+        let broken = |error: std::io::Error| format!("the generated server has ended: {error}");
+        writeln!(self.input, "{command}\t{arguments}").map_err(broken)?;
+        let mut line = String::new();
+        self.output.read_line(&mut line).map_err(broken)?;
+        let words: Vec<String> = serde_json::from_str(&line)
+            .map_err(|error| format!("the generated server answers '{line}': {error}"))?;
+        let mut words = words.into_iter();
+        Ok(match (words.next(), words.next()) {
+            (Some(class), Some(desc)) => Answer::Refused { class, desc },
+            _ => Answer::Accepted,
+        })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Handlers for the commands of a generated module.
+fn handlers(text: &str) -> Result<TokenStream, Failure> {
+    let file = syn::parse_file(text).map_err(|error| error.to_string())?;
+    let commands = file.items.iter().find_map(|item| match item {
+        Item::Trait(item) if item.ident == "Commands" => Some(&item.items),
+        _ => None,
+    });
+    // The root's trait joins those of the modules, and has no methods.
+    let Some(methods) = commands.filter(|methods| !methods.is_empty()) else {
+        return Ok(quote!());
+    };
+    let methods = methods.iter().filter_map(|item| match item {
+        TraitItem::Fn(method) => {
+            let signature = &method.sig;
+            Some(quote!(#signature { Err(wire::Error::generic("accepted")) }))
+        }
+        _ => None,
+    });
+    Ok(quote! {
+        #[allow(unused_variables, reason = "nothing is done")]
+        impl Commands for crate::Server { #(#methods)* }
+    })
+}

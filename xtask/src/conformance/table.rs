@@ -1,0 +1,106 @@
+//! What has been compared, and how it came out.
+//!
+//! In: pairs of texts. Out: the first differences of each kind, and a table of
+//! how many there are.
+
+use crate::tools::Failure;
+
+/// What has been compared.
+pub(super) struct Table {
+    rows: Vec<Row>,
+    show: usize,
+}
+
+struct Row {
+    kind: &'static str,
+    same: usize,
+    different: usize,
+}
+
+impl Table {
+    pub(super) fn new(show: usize) -> Self {
+        Self {
+            rows: Vec::new(),
+            show,
+        }
+    }
+
+    fn row(&mut self, kind: &'static str) -> Option<&mut Row> {
+        if !self.rows.iter().any(|row| row.kind == kind) {
+            self.rows.push(Row {
+                kind,
+                same: 0,
+                different: 0,
+            });
+        }
+        self.rows.iter_mut().find(|row| row.kind == kind)
+    }
+
+    pub(super) fn count(&mut self, kind: &'static str) {
+        if let Some(row) = self.row(kind) {
+            row.same += 1;
+        }
+    }
+
+    /// Counts a comparison, and prints what differs; true if nothing does or
+    /// enough has been printed.
+    pub(super) fn compare(
+        &mut self,
+        kind: &'static str,
+        name: &str,
+        ours: &str,
+        theirs: &str,
+    ) -> bool {
+        let show = self.show;
+        let Some(row) = self.row(kind) else {
+            return true;
+        };
+        if ours == theirs {
+            row.same += 1;
+            return true;
+        }
+        row.different += 1;
+        if row.different > show {
+            return true;
+        }
+        println!(
+            "{kind}: {name}\n  ours:   {}\n  theirs: {}",
+            excerpt(ours, theirs),
+            excerpt(theirs, ours)
+        );
+        false
+    }
+
+    pub(super) fn show(&self, text: &str) {
+        println!(
+            "  schema: {}",
+            text.trim_end().replace('\n', "\n          ")
+        );
+    }
+
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        println!("\n{:<48} {:>8} {:>10}", "", "equal", "different");
+        for row in &self.rows {
+            println!("{:<48} {:>8} {:>10}", row.kind, row.same, row.different);
+        }
+        let different: usize = self.rows.iter().map(|row| row.different).sum();
+        if different == 0 {
+            Ok(())
+        } else {
+            Err(format!("{different} differences"))
+        }
+    }
+}
+
+/// The part of a text around where it begins to differ from another.
+fn excerpt(text: &str, other: &str) -> String {
+    const CHARACTERS: usize = 300;
+    let same = text
+        .chars()
+        .zip(other.chars())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let from = same.saturating_sub(CHARACTERS / 3);
+    let part: String = text.chars().skip(from).take(CHARACTERS).collect();
+    format!("{}{part:?}", if from > 0 { "..." } else { "" })
+}
