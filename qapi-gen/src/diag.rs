@@ -9,10 +9,12 @@ use crate::rules::Style;
 use crate::source::{Sources, Span};
 
 mod problem;
+mod role;
 mod subject;
 mod text;
 
-pub use problem::{Expected, MarkupAdvice, Problem, Role, TypeName, Whose};
+pub use problem::{Expected, MarkupAdvice, Problem};
+pub use role::{Role, TypeName, Whose};
 pub use subject::{Key, Subject};
 
 /// The kinds of definitions, named by the key that introduces each.
@@ -75,6 +77,8 @@ pub struct Site {
     pub detail: Option<Span>,
     /// The definition that the problem is in.
     pub definition: Option<(DefinitionKind, Box<str>)>,
+    /// The definition that is meant, where QEMU names another.
+    pub(crate) meant: Option<Box<Whose>>,
 }
 
 impl Site {
@@ -85,6 +89,7 @@ impl Site {
             exact: false,
             detail: None,
             definition: None,
+            meant: None,
         }
     }
 
@@ -255,10 +260,13 @@ impl Diagnostics {
     /// Adds a problem that [`Self::sort_by_rank`] is to put in its place.
     pub(crate) fn report_ranked(
         &mut self,
-        problem: Problem,
+        mut problem: Problem,
         site: Option<Site>,
         rank: Rank,
     ) -> Severity {
+        if let Some(meant) = site.as_ref().and_then(|site| site.meant.as_ref()) {
+            problem.of(meant);
+        }
         let severity = if self.style == Style::Warn && problem.is_style() {
             Severity::Warning
         } else {

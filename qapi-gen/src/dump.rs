@@ -107,7 +107,8 @@ impl<'a> Dump<'a> {
         self.text.line(0, &["enum ", name]);
         // QEMU 7.2's generator gives its own enumeration a prefix.
         let is_prefixed = name == "QType" && self.schema.rules == Rules::V7_2;
-        let prefix = kind.prefix.as_deref().or(is_prefixed.then_some("QTYPE"));
+        let given = kind.prefix.as_deref().filter(|prefix| !prefix.is_empty());
+        let prefix = given.or(is_prefixed.then_some("QTYPE"));
         if let Some(prefix) = prefix {
             self.text.line(OF_DEFINITION, &["prefix ", prefix]);
         }

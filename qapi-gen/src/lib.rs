@@ -114,13 +114,15 @@ fn lower(
     if diagnostics.has_errors() {
         return None;
     }
-    let items = defs::lower(program.items, &program.pragmas, rules, diagnostics);
+    let (items, shared_lines) =
+        defs::lower(program.items, &program.pragmas, rules, sources, diagnostics);
     if diagnostics.has_errors() {
         return None;
     }
     let schema = schema::build::build(
         program.modules,
         items,
+        shared_lines,
         program.pragmas,
         rules,
         sources,

@@ -10,7 +10,7 @@ use crate::diag::{DefinitionKind, Diagnostics, Key, Problem, Rank, Site, Subject
 use crate::load::{Item, ModuleIndex, Pragmas};
 use crate::rules::Rules;
 use crate::schema::Cond;
-use crate::source::Span;
+use crate::source::{Sources, Span};
 use crate::syntax::{DocBlock, Object, ValueKind};
 
 mod cond;
@@ -18,8 +18,12 @@ mod doc;
 mod features;
 mod keys;
 mod kinds;
+mod lines;
 mod members;
 mod name;
+
+use lines::Lines;
+pub(crate) use lines::SharedLines;
 
 /// A definition.
 #[derive(Debug)]
@@ -164,9 +168,15 @@ pub(crate) fn lower<'s>(
     items: Vec<Item<'s>>,
     pragmas: &Pragmas,
     rules: Rules,
+    sources: &Sources,
     diagnostics: &mut Diagnostics,
-) -> Vec<DefItem<'s>> {
-    let settings = Settings { pragmas, rules };
+) -> (Vec<DefItem<'s>>, SharedLines) {
+    let settings = Settings {
+        pragmas,
+        rules,
+        sources,
+    };
+    let mut lines = Lines::default();
     let items = items
         .into_iter()
         .filter_map(|item| match item {
@@ -185,12 +195,12 @@ pub(crate) fn lower<'s>(
                 span,
                 object,
                 doc,
-            } => definition(module, span, object, doc, settings, diagnostics)
+            } => definition(module, span, object, doc, settings, &mut lines, diagnostics)
                 .map(|definition| DefItem::Definition(Box::new(definition))),
         })
         .collect();
     diagnostics.sort_by_rank(|rank| rank);
-    items
+    (items, lines.finish(rules))
 }
 
 /// What holds for all definitions.
@@ -198,6 +208,7 @@ pub(crate) fn lower<'s>(
 struct Settings<'a> {
     pragmas: &'a Pragmas,
     rules: Rules,
+    sources: &'a Sources,
 }
 
 /// What a problem would be about. Most have none, and then it costs nothing.
@@ -262,10 +273,18 @@ fn definition<'s>(
     span: Span,
     object: Object<'s>,
     doc: Option<DocBlock>,
-    Settings { pragmas, rules }: Settings<'_>,
+    Settings {
+        pragmas,
+        rules,
+        sources,
+    }: Settings<'_>,
+    lines: &mut Lines,
     diagnostics: &mut Diagnostics,
 ) -> Option<Definition<'s>> {
-    let site = Site::line(span);
+    let site = Site {
+        definition: lines.known(span, sources),
+        ..Site::line(span)
+    };
     let mut kinds = DefinitionKind::ALL
         .into_iter()
         .filter_map(|kind| Some((kind, object.get(kind.key())?)));
@@ -282,10 +301,12 @@ fn definition<'s>(
         text: text.clone(),
         span: name.span,
     };
+    let named = (kind, name.text.as_ref().into());
+    lines.begin(span, &named, sources);
     let mut scope = Scope {
         kind,
         site: Site {
-            definition: Some((kind, name.text.as_ref().into())),
+            definition: Some(named),
             ..site
         },
         // Arguments of commands and data of events have no exceptions.

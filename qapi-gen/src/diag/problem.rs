@@ -3,7 +3,7 @@
 //! In: what the stages find. Out: one enum, in the order of the stages. The
 //! words are in `text.rs`, so that this stays a list.
 
-use super::{DefinitionKind, Key, Site, Subject};
+use super::{DefinitionKind, Key, Role, Site, Subject, TypeName, Whose};
 
 /// Declares the enum together with the list of its variants, so that none can
 /// be left out there: the tests ask for a case for each.
@@ -356,45 +356,18 @@ pub enum MarkupAdvice {
     Example,
 }
 
-/// A type, as messages name it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TypeName {
-    /// A built-in type.
-    Builtin(String),
-    /// An array of the named type.
-    Array(String),
-    /// A type that is defined.
-    Defined(DefinitionKind, String),
-}
-
-/// A part of a definition, as messages name it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// A whole definition.
-    Definition(DefinitionKind),
-    /// A struct's or union's `'base'`.
-    Base,
-    /// A command's or event's `'data'`, a command's `'returns'`.
-    Slot(DefinitionKind, Key),
-    /// A member of a struct.
-    Member(String, Option<Whose>),
-    /// A member of a base that is written in place.
-    BaseMember(String, Option<Whose>),
-    /// A member of arguments that are written in place.
-    Parameter(String, Option<Whose>),
-    /// A branch.
-    Branch(String),
-    /// A value of an enum.
-    Value(String),
-    /// A feature; QEMU names the member, if it is a member's.
-    Feature(String, Option<Whose>),
-}
-
-/// The definition that has a part, where it is not the one at hand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Whose {
-    /// `type` or `command`, as QEMU says.
-    pub kind: &'static str,
-    /// Its name.
-    pub name: String,
+impl Problem {
+    /// Tells whose the parts are that it is about.
+    pub(super) fn of(&mut self, owner: &Whose) {
+        match self {
+            Self::UnknownType { user: role, .. }
+            | Self::CannotUse { user: role, .. }
+            | Self::Indistinct { branch: role, .. } => role.of(owner),
+            Self::Collision { what, with } => {
+                what.of(owner);
+                with.of(owner);
+            }
+            _ => {}
+        }
+    }
 }

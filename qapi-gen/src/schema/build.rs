@@ -11,7 +11,7 @@ use rustc_hash::FxHashSet as HashSet;
 
 use super::check::step::{self, Step};
 use super::{Include, Module, ModuleId, Schema, Written};
-use crate::defs::{Body, DefItem, Definition, Feature, Member, Members};
+use crate::defs::{Body, DefItem, Definition, Feature, Member, Members, SharedLines};
 use crate::diag::{Diagnostics, Problem, Site};
 use crate::load::Pragmas;
 use crate::rules::Rules;
@@ -36,6 +36,7 @@ const FEATURES_MAX: usize = 64;
 pub(crate) fn build(
     modules: Vec<String>,
     mut items: Vec<DefItem<'_>>,
+    shared_lines: SharedLines,
     pragmas: Pragmas,
     rules: Rules,
     sources: &Sources,
@@ -56,13 +57,13 @@ pub(crate) fn build(
         ..Schema::default()
     };
     let mut features = FeatureNames::default();
-    let mut declarations = Declarations::new(items.len(), sources);
+    let mut declarations = Declarations::new(items.len(), sources, shared_lines);
     items.retain(|item| {
         let DefItem::Definition(definition) = item else {
             return true;
         };
         if rules > Rules::V7_2 {
-            features.add(definition, diagnostics);
+            features.add(definition, &declarations.shared_lines, diagnostics);
         }
         declarations.define(definition, diagnostics)
     });
@@ -119,7 +120,12 @@ impl Default for FeatureNames {
 }
 
 impl FeatureNames {
-    fn add(&mut self, definition: &Definition<'_>, diagnostics: &mut Diagnostics) {
+    fn add(
+        &mut self,
+        definition: &Definition<'_>,
+        shared_lines: &SharedLines,
+        diagnostics: &mut Diagnostics,
+    ) {
         let members: &[Member<'_>] = match &definition.body {
             Body::Struct { members, .. }
             | Body::Union {
@@ -148,7 +154,7 @@ impl FeatureNames {
             .chain(of_values)
             .chain(of_members)
         {
-            self.add_one(feature, definition, diagnostics);
+            self.add_one(feature, definition, shared_lines, diagnostics);
         }
     }
 
@@ -156,6 +162,7 @@ impl FeatureNames {
         &mut self,
         feature: &Feature<'_>,
         definition: &Definition<'_>,
+        shared_lines: &SharedLines,
         diagnostics: &mut Diagnostics,
     ) {
         let name = feature.name.text.as_ref();
@@ -167,7 +174,8 @@ impl FeatureNames {
             let problem = Problem::TooManyFeatures {
                 limit: FEATURES_MAX,
             };
-            let site = declare::site(definition).showing(Some(feature.name.span));
+            let site = declare::site(definition, shared_lines);
+            let site = site.showing(Some(feature.name.span));
             diagnostics.report_ranked(problem, Some(site), Step::last());
             return;
         }
@@ -185,10 +193,7 @@ impl Written {
     }
 
     /// The definition as a place.
-    pub(crate) fn site(&self) -> Site {
-        Site {
-            definition: Some((self.kind, self.name.as_str().into())),
-            ..Site::line(self.span)
-        }
+    pub(crate) fn site(&self, shared_lines: &SharedLines) -> Site {
+        shared_lines.site(self.span, self.kind, &self.name)
     }
 }

@@ -9,6 +9,7 @@
 
 use rustc_hash::FxHashMap as HashMap;
 
+use crate::defs::SharedLines;
 use crate::diag::DefinitionKind;
 use crate::load::Pragmas;
 use crate::rules::Rules;
@@ -333,6 +334,8 @@ pub struct Schema {
     pub(crate) rules: Rules,
     /// The definitions as they are written, for messages.
     pub(crate) written: Vec<Written>,
+    /// Which of them messages name where several begin on a line.
+    pub(crate) shared_lines: SharedLines,
     /// For every type the definition that it stems from, an index into
     /// `written`; `None` for built-in ones.
     pub(crate) type_origins: Vec<Option<u32>>,

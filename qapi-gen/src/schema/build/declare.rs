@@ -9,7 +9,7 @@ use std::collections::hash_map::Entry;
 use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
 use super::super::{Builtin, CommandId, Entity, EventId, TypeId, Written};
-use crate::defs::{Body, Definition, Members, TypeRef};
+use crate::defs::{Body, Definition, Members, SharedLines, TypeRef};
 use crate::diag::{DefinitionKind, Diagnostics, Problem, Site, TypeName};
 use crate::source::{Excerpt, Sources};
 
@@ -67,6 +67,7 @@ pub(super) struct Declarations<'s> {
     /// Indices into `entities` and `slots`.
     pub(super) by_name: HashMap<Excerpt, u32>,
     pub(super) written: Vec<Written>,
+    pub(super) shared_lines: SharedLines,
     pub(super) entities: Vec<Entity>,
     pub(super) types: usize,
     pub(super) commands: usize,
@@ -89,21 +90,20 @@ pub(super) fn arguments_name(owner: &str) -> String {
 }
 
 /// The definition as a place.
-pub(super) fn site(definition: &Definition<'_>) -> Site {
-    Site {
-        definition: Some((definition.body.kind(), definition.name.text.as_ref().into())),
-        ..Site::line(definition.span)
-    }
+pub(super) fn site(definition: &Definition<'_>, shared_lines: &SharedLines) -> Site {
+    let (kind, name) = (definition.body.kind(), &definition.name.text);
+    shared_lines.site(definition.span, kind, name)
 }
 
 impl<'s> Declarations<'s> {
     /// The built-in types, with room for about as many definitions as given.
-    pub(super) fn new(definitions: usize, sources: &'s Sources) -> Self {
+    pub(super) fn new(definitions: usize, sources: &'s Sources, shared_lines: SharedLines) -> Self {
         let mut declarations = Self {
             sources,
             slots: Vec::with_capacity(definitions),
             by_name: HashMap::with_capacity_and_hasher(definitions, FxBuildHasher),
             written: Vec::with_capacity(definitions),
+            shared_lines,
             entities: Vec::new(),
             types: 0,
             commands: 0,
@@ -127,7 +127,8 @@ impl<'s> Declarations<'s> {
         let name = definition.name.text.as_ref();
         if let Some(&taken) = self.by_name.get(name) {
             let problem = self.redefined(name, taken);
-            let site = site(definition).showing(Some(definition.name.span));
+            let site = site(definition, &self.shared_lines);
+            let site = site.showing(Some(definition.name.span));
             diagnostics.report_at(problem, Some(site));
             return false;
         }
@@ -158,7 +159,7 @@ impl<'s> Declarations<'s> {
         let slot = self.slots.get(taken as usize);
         let previous = slot
             .and_then(|slot| self.written.get(slot.origin? as usize))
-            .map(Written::site);
+            .map(|written| written.site(&self.shared_lines));
         let predefined = match slot.map(|slot| &slot.declared) {
             Some(Declared::Builtin(_)) => Some(TypeName::Builtin(name.to_owned())),
             Some(Declared::QType) => Some(TypeName::Defined(DefinitionKind::Enum, name.to_owned())),

@@ -35,6 +35,7 @@ pub(super) fn resolve(
     schema.by_name = declarations.by_name;
     schema.entities = declarations.entities;
     schema.written = declarations.written;
+    schema.shared_lines = declarations.shared_lines;
     let mut resolver = Resolver {
         schema,
         sources,
@@ -183,7 +184,9 @@ impl Resolver<'_> {
             .origin
             .and_then(|at| self.schema.written.get(at as usize));
         let span = written.map(|written| written.span);
-        let kind = written.map_or(DefinitionKind::Struct, |written| written.kind);
+        let kind = written.map_or(DefinitionKind::Struct, |written| {
+            self.schema.shared_lines.kind(written.span, written.kind)
+        });
         let user = || Role::Definition(kind);
         let ty = self.look_up(element, span, user, 0, 0);
         let common = common(name, ModuleId::at(0), span);

@@ -62,7 +62,7 @@ impl Resolver<'_> {
             .zip(0u32..)
             .map(|(branch, index)| {
                 let (segment, order) = step(index);
-                let user = || Role::Branch(branch.name.text.to_string());
+                let user = || Role::Branch(branch.name.text.to_string(), None);
                 Branch {
                     ty: self.used(&branch.ty, user, segment, order),
                     name: convert::name(&branch.name, self.sources),
@@ -119,7 +119,7 @@ impl Resolver<'_> {
         let written = self
             .origin
             .and_then(|at| self.schema.written.get(at as usize));
-        let site = written.map(|written| written.site().showing(shown));
+        let site = written.map(|written| written.site(&self.schema.shared_lines).showing(shown));
         let step = Step::new(self.entity, segment, order);
         self.diagnostics.report_ranked(problem, site, step.rank());
         self.unresolved

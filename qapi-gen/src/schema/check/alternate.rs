@@ -40,9 +40,9 @@ fn branches(schema: &Schema, id: TypeId, alternate: &Alternate, diagnostics: &mu
     let mut names: HashMap<Cow<'_, str>, &str> = HashMap::default();
     let mut taken: HashMap<JsonType, &str> = HashMap::default();
     for branch in &alternate.branches {
-        let role = || Role::Branch(branch.name.to_string());
+        let role = || Role::Branch(branch.name.to_string(), None);
         if let Some(first) = names.insert(c_name(&branch.name), &branch.name) {
-            let with = Role::Branch(first.to_owned());
+            let with = Role::Branch(first.to_owned(), None);
             report(branch, Problem::Collision { what: role(), with });
         }
         if Some(branch.ty) == schema.unresolved {

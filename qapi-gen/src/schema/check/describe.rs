@@ -100,15 +100,14 @@ fn written(schema: &Schema, id: TypeId) -> Option<&Written> {
 /// The place of a definition; an implicit one is where it is first needed.
 pub(super) fn site(schema: &Schema, entity: Entity) -> Option<Site> {
     let kind = match entity {
-        Entity::Type(id) => return written(schema, id).map(Written::site),
+        Entity::Type(id) => {
+            return written(schema, id).map(|written| written.site(&schema.shared_lines));
+        }
         Entity::Command(_) => DefinitionKind::Command,
         Entity::Event(_) => DefinitionKind::Event,
     };
     let common = schema.common(entity);
-    Some(Site {
-        definition: Some((kind, common.name.as_str().into())),
-        ..Site::line(common.span?)
-    })
+    Some(schema.shared_lines.site(common.span?, kind, &common.name))
 }
 
 /// An object and what it is based on, the farthest base first. It stops where
@@ -180,7 +179,7 @@ fn type_parts<'a>(schema: &'a Schema, id: TypeId, parts: &mut Vec<Part<'a>>) {
             for value in &kind.values {
                 parts.push(Part::Member {
                     name: &value.name,
-                    role: Role::Value,
+                    role: |name| Role::Value(name, None),
                     span: value.span,
                 });
                 parts.extend(value.features.iter().map(Part::Feature));
@@ -195,7 +194,7 @@ fn type_parts<'a>(schema: &'a Schema, id: TypeId, parts: &mut Vec<Part<'a>>) {
         TypeKind::Alternate(alternate) => {
             parts.extend(alternate.branches.iter().map(|branch| Part::Member {
                 name: &branch.name,
-                role: Role::Branch,
+                role: |name| Role::Branch(name, None),
                 span: branch.span,
             }));
         }

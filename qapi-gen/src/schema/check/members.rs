@@ -43,8 +43,8 @@ fn values(schema: &Schema, id: TypeId, kind: &Enum, diagnostics: &mut Diagnostic
             continue;
         };
         let problem = Problem::Collision {
-            what: Role::Value(value.name.to_string()),
-            with: Role::Value(first.name.to_string()),
+            what: Role::Value(value.name.to_string(), None),
+            with: Role::Value(first.name.to_string(), None),
         };
         let entity = Entity::Type(id);
         let site = describe::site(schema, entity).map(|site| site.showing(value.span));

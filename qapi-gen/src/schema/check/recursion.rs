@@ -9,6 +9,7 @@ use super::super::{Entity, Object, Schema, TypeId, TypeKind};
 use super::describe;
 use super::step::Step;
 use crate::diag::{Diagnostics, Problem};
+use crate::rules::Rules;
 
 /// How deeply objects may contain each other as bases and branches. QEMU's
 /// generator, which goes through them by recursion, gives up at about this.
@@ -94,7 +95,9 @@ impl Walker<'_> {
             Entity::Event(id) => self.schema.event(id).arg,
         };
         (self.visit)(Walk::Segment(entity, 0));
-        if let Some(arg) = arg.filter(|&arg| self.object(arg).is_some()) {
+        // QEMU 7.2 gets to the arguments' type only when its turn comes.
+        let goes_in = self.schema.rules > Rules::V7_2;
+        if let Some(arg) = arg.filter(|&arg| goes_in && self.object(arg).is_some()) {
             self.ty(arg);
         }
         (self.visit)(Walk::Segment(entity, 1));

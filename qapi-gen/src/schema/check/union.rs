@@ -102,7 +102,7 @@ impl<'a> Unions<'a, '_> {
             let unresolved = Some(branch.ty) == self.schema.unresolved;
             if !unresolved && !self.can_be_branch(branch.ty) {
                 let problem = Problem::CannotUse {
-                    user: Role::Branch(branch.name.to_string()),
+                    user: Role::Branch(branch.name.to_string(), None),
                     ty: describe::type_name(self.schema, branch.ty),
                 };
                 self.report(id, problem, branch.span, (segment, 1));

@@ -74,7 +74,7 @@ fn opens_literal(line: &str) -> bool {
     let directive = before
         .strip_prefix("..")
         .filter(|rest| rest.starts_with(' '));
-    before.is_empty() || directive.is_some_and(|rest| rest.trim_start() == "qmp-example")
+    before.is_empty() || directive.is_some_and(|rest| rest.trim_start_matches(' ') == "qmp-example")
 }
 
 /// A link cannot be broken into lines.
