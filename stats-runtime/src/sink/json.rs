@@ -106,7 +106,7 @@ impl StatsSink for JsonResults<'_, '_> {
 
     fn scalar(&mut self, name: &str, value: u64) {
         self.stat(name);
-        self.out.integer(value);
+        self.out.unsigned(value);
         self.out.raw(b"}");
     }
 
@@ -119,11 +119,11 @@ impl StatsSink for JsonResults<'_, '_> {
     fn histogram(&mut self, name: &str, buckets: &[u64]) {
         self.stat(name);
         match wire_value(buckets) {
-            WireValue::Scalar(value) => self.out.integer(value),
+            WireValue::Scalar(value) => self.out.unsigned(value),
             WireValue::List(values) => {
                 let mut array = self.out.array();
                 for value in values {
-                    array.slot().integer(*value);
+                    array.slot().unsigned(*value);
                 }
                 array.end();
             }
