@@ -26,9 +26,9 @@ fn messages(stream: &str) -> Vec<Message> {
 /// Decodes a value as a client does; a server must refuse it with `refusal`.
 fn kept<T: Decode + std::fmt::Debug>(text: &str, refusal: &str) -> T {
     let value = || qapi_wire::json::parse(text.as_bytes()).unwrap();
-    let refused = from_value::<T>(value(), &Context::strict()).unwrap_err();
+    let refused = from_value::<T>(&value(), &Context::strict()).unwrap_err();
     assert_eq!(refused.desc(), refusal);
-    from_value(value(), &Context::tolerant()).unwrap()
+    from_value(&value(), &Context::tolerant()).unwrap()
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn a_newer_servers_session_is_understood() {
     };
     assert_eq!((&*name, data.len()), ("NEWER", 1));
 
-    let painted: Painted = from_value(value, &context).unwrap();
+    let painted: Painted = from_value(&value, &context).unwrap();
     assert_eq!(id, "x");
     assert_eq!(painted.note.as_deref(), Some("n"));
     let PaintedBranch::UnknownValue { tag, members } = &painted.color else {

@@ -115,7 +115,7 @@ impl Client {
     /// See [`ClientError`].
     pub fn execute<R: Request>(&mut self, request: &R) -> Result<R::Reply, ClientError> {
         let value = self.execute_raw(request)?;
-        from_value(value, &Context::tolerant()).map_err(|error| {
+        from_value(&value, &Context::tolerant()).map_err(|error| {
             ClientError::Protocol(format!("the reply to {}: {error}", R::INFO.name))
         })
     }
@@ -199,5 +199,5 @@ fn greeting(message: Message) -> Result<VersionInfo, ClientError> {
     let Message::Greeting { version, .. } = message else {
         return Err(no_greeting("is no greeting".to_owned()));
     };
-    from_value(version, &Context::tolerant()).map_err(|error| no_greeting(error.to_string()))
+    from_value(&version, &Context::tolerant()).map_err(|error| no_greeting(error.to_string()))
 }

@@ -59,7 +59,7 @@ fn connect(asking: &Asking) -> Result<Client, ClientError> {
 }
 
 fn typed<T: qapi::wire::Decode>(value: Value) -> Result<T, ClientError> {
-    from_value(value, &Context::tolerant())
+    from_value(&value, &Context::tolerant())
         .map_err(|error| ClientError::Protocol(format!("the reply does not fit: {error}")))
 }
 

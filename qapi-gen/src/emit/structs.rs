@@ -98,7 +98,7 @@ impl Access {
         let special = special_tokens(features).map(|special| quote!(, #special));
         Self {
             decoded: quote!(members.#method(#wire_name #special)?),
-            encoded: quote!(out.#method(#wire_name #special, #value);),
+            encoded: quote!(out.#method(wire::name!(#wire_name) #special, #value);),
         }
     }
 }

@@ -4,10 +4,12 @@
 //! and a client read. No schema, no socket.
 
 use crate::context::Context;
-use crate::decode::{At, Decode, DecodeMembers, Members};
+use crate::decode::{At, Decode, DecodeMembers, decode_object};
+use crate::document::{Document, Node};
 use crate::encode::{Encode, EncodeMembers, Writer};
 use crate::error::{Error, Result};
 use crate::features::Special;
+use crate::members::Members;
 use crate::value::Dict;
 
 /// What the schema says of a command.
@@ -121,7 +123,7 @@ impl Call<'_> {
     ///
     /// QEMU's error for the first one that does not fit.
     pub fn arguments<T: DecodeMembers>(self) -> Result<T> {
-        decode_whole(self.arguments, self.context)
+        decode_whole(&self.arguments, self.context)
     }
 
     /// Refuses arguments, for a command that takes none.
@@ -170,8 +172,8 @@ impl DecodeMembers for Empty {
 }
 
 impl Decode for Empty {
-    fn decode(value: crate::Value, at: At<'_>) -> Result<Self> {
-        crate::decode_object(value, at)
+    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+        decode_object(value, at)
     }
 }
 
@@ -212,12 +214,9 @@ pub trait Event: EncodeMembers + DecodeMembers {
 ///
 /// QEMU's error for the first member that does not fit.
 pub fn event_data<T: Event>(data: Dict, context: &Context<'_>) -> Result<T> {
-    decode_whole(data, context)
+    decode_whole(&data, context)
 }
 
-fn decode_whole<T: DecodeMembers>(dict: Dict, context: &Context<'_>) -> Result<T> {
-    let mut members = Members::new(dict, context);
-    let whole = T::decode_members(&mut members)?;
-    members.finish()?;
-    Ok(whole)
+fn decode_whole<T: DecodeMembers>(dict: &Dict, context: &Context<'_>) -> Result<T> {
+    decode_object(Document::from(dict).root(), At::root(context))
 }

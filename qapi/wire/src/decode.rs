@@ -1,7 +1,7 @@
-//! From a JSON tree to a typed value.
+//! From a JSON document to a typed value.
 //!
-//! In: a [`Value`], where it stands ([`At`]) and how strict to be
-//! ([`Context`]). Out: the typed value, or QEMU's error for it. Members are
+//! In: a [`Node`], where it stands ([`At`]) and how strict to be
+//! ([`Context`]). Out: the typed value, or QEMU's error for it. [`Members`] are
 //! taken by name in schema order and what is left over is refused at the end:
 //! the order in which QEMU's visitors look, so that the first error is theirs.
 //!
@@ -11,11 +11,13 @@
 //! range or unknown to an enumeration only by its last step, which for a list
 //! element is `null`.
 
+use crate::compat::Policy;
 use crate::context::{Context, Mode};
+use crate::document::{Document, Node};
 use crate::error::{Error, Result};
 use crate::features::Special;
-use crate::json;
-use crate::value::{Dict, Value};
+use crate::members::Members;
+use crate::value::Value;
 
 /// Where a value stands in the document that is being decoded.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +69,10 @@ impl<'a> At<'a> {
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.context.mode()
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        self.context.policy()
     }
 
     /// The error for a member that is not there.
@@ -158,7 +164,7 @@ impl<'a> At<'a> {
     ///
     /// That the value is disabled.
     pub fn special_value(&self, value: &str, special: Special) -> Result<()> {
-        self.context.policy().value(value, special)
+        self.policy().value(value, special)
     }
 
     fn last_name(&self) -> &str {
@@ -196,14 +202,14 @@ impl<'a> At<'a> {
     }
 }
 
-/// A type that can be decoded from a JSON tree.
+/// A type that can be decoded from JSON.
 pub trait Decode: Sized {
     /// Decodes `value`, which stands at `at`.
     ///
     /// # Errors
     ///
     /// QEMU's error for the first thing that does not fit.
-    fn decode(value: Value, at: At<'_>) -> Result<Self>;
+    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self>;
 }
 
 /// An object type: its members can also be taken out of an object that holds
@@ -222,20 +228,20 @@ pub trait DecodeMembers: Sized {
 /// # Errors
 ///
 /// QEMU's error for the first thing that does not fit.
-pub fn decode_object<T: DecodeMembers>(value: Value, at: At<'_>) -> Result<T> {
+pub fn decode_object<T: DecodeMembers>(value: Node<'_>, at: At<'_>) -> Result<T> {
     let mut members = Members::open(value, at)?;
     let object = T::decode_members(&mut members)?;
     members.finish()?;
     Ok(object)
 }
 
-/// Decodes a whole document that has been parsed already.
+/// Decodes a whole document that is a tree.
 ///
 /// # Errors
 ///
 /// QEMU's error for the first thing that does not fit.
-pub fn from_value<T: Decode>(value: Value, context: &Context<'_>) -> Result<T> {
-    T::decode(value, At::root(context))
+pub fn from_value<T: Decode>(value: &Value, context: &Context<'_>) -> Result<T> {
+    T::decode(Document::from(value).root(), At::root(context))
 }
 
 /// Decodes a whole document from its text.
@@ -244,106 +250,5 @@ pub fn from_value<T: Decode>(value: Value, context: &Context<'_>) -> Result<T> {
 ///
 /// A syntax error, or QEMU's error for the first thing that does not fit.
 pub fn from_json<T: Decode>(text: &[u8], context: &Context<'_>) -> Result<T> {
-    from_value(json::parse(text)?, context)
-}
-
-/// The members of an object that is being decoded.
-#[derive(Debug)]
-pub struct Members<'a> {
-    dict: Dict,
-    at: At<'a>,
-}
-
-impl<'a> Members<'a> {
-    /// Opens the object that stands at `at`.
-    ///
-    /// # Errors
-    ///
-    /// That `value` is no object.
-    pub fn open(value: Value, at: At<'a>) -> Result<Self> {
-        match value {
-            Value::Object(dict) => Ok(Self { dict, at }),
-            _ => Err(at.invalid_type("object")),
-        }
-    }
-
-    /// The members of a whole document.
-    #[must_use]
-    pub fn new(dict: Dict, context: &'a Context<'a>) -> Self {
-        Self {
-            dict,
-            at: At::root(context),
-        }
-    }
-
-    /// Decodes the mandatory member called `name`.
-    ///
-    /// # Errors
-    ///
-    /// That it is missing, or what is wrong with it.
-    pub fn required<T: Decode>(&mut self, name: &str) -> Result<T> {
-        let at = self.at.member(name);
-        match self.dict.take(name) {
-            Some(value) => T::decode(value, at),
-            None => Err(at.missing()),
-        }
-    }
-
-    /// Decodes the optional member called `name`. An explicit `null` is a
-    /// value, and an error unless the type takes it.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with the member.
-    pub fn optional<T: Decode>(&mut self, name: &str) -> Result<Option<T>> {
-        match self.dict.take(name) {
-            Some(value) => T::decode(value, self.at.member(name)).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// Decodes a mandatory member that has special features. The policy comes
-    /// first, even for one that is missing: the order of the code that QEMU's
-    /// generator writes (`scripts/qapi/visit.py`).
-    ///
-    /// # Errors
-    ///
-    /// As [`required`](Self::required), and that the policy disables it.
-    pub fn required_special<T: Decode>(&mut self, name: &str, special: Special) -> Result<T> {
-        self.at.context.policy().parameter(name, special)?;
-        self.required(name)
-    }
-
-    /// Decodes an optional member that has special features.
-    ///
-    /// # Errors
-    ///
-    /// As [`optional`](Self::optional), and that the policy disables it.
-    pub fn optional_special<T: Decode>(
-        &mut self,
-        name: &str,
-        special: Special,
-    ) -> Result<Option<T>> {
-        if self.dict.get(name).is_some() {
-            self.at.context.policy().parameter(name, special)?;
-        }
-        self.optional(name)
-    }
-
-    /// Whatever is left, for a value that this build does not know.
-    pub fn rest(&mut self) -> Dict {
-        std::mem::take(&mut self.dict)
-    }
-
-    /// Ends the object.
-    ///
-    /// # Errors
-    ///
-    /// In strict mode, that a member is left over.
-    pub fn finish(self) -> Result<()> {
-        match (self.at.mode(), self.dict.iter().next()) {
-            (Mode::Strict, Some((name, _))) => Err(self.at.member(name).unexpected()),
-            _ => Ok(()),
-        }
-    }
+    T::decode(Document::parse(text)?.root(), At::root(context))
 }

@@ -126,6 +126,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes a string.
+    #[inline]
     pub fn string(&mut self, string: &str) {
         if let Some(bytes) = self.room() {
             text::write_string(string, bytes);
@@ -141,6 +142,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Begins an object.
+    #[inline]
     pub fn object<'b>(&'b mut self) -> ObjectWriter<'b, 'a> {
         self.raw(b"{");
         ObjectWriter {
@@ -150,6 +152,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Begins an array.
+    #[inline]
     pub fn array<'b>(&'b mut self) -> ArrayWriter<'b, 'a> {
         self.raw(b"[");
         ArrayWriter {
@@ -166,6 +169,60 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// What can name a member: any string, or a [`Name`].
+pub trait MemberName {
+    /// Writes the name and what stands around it.
+    fn write(&self, is_first: bool, out: &mut Writer<'_>);
+}
+
+impl MemberName for &str {
+    fn write(&self, is_first: bool, out: &mut Writer<'_>) {
+        if !is_first {
+            out.raw(b", ");
+        }
+        out.string(self);
+        out.raw(b": ");
+    }
+}
+
+/// A member's name that is written as it is, with what stands around it: made
+/// by [`name!`](crate::name).
+#[derive(Clone, Copy, Debug)]
+pub struct Name {
+    first: &'static str,
+    other: &'static str,
+}
+
+impl Name {
+    /// A name in quotes between `", "` and `": "`.
+    ///
+    /// # Panics
+    ///
+    /// When it is compiled: if the name has characters that are not written as
+    /// they are.
+    #[must_use]
+    pub const fn new(text: &'static str) -> Self {
+        const AROUND: usize = 3;
+        let (_, first) = text.split_at(AROUND - 1);
+        let (_, name) = text.split_at(AROUND);
+        let (name, _) = name.split_at(name.len() - AROUND);
+        let mut bytes = name.as_bytes();
+        while let [byte, rest @ ..] = bytes {
+            let is_plain = matches!(byte, b' '..=b'~') && *byte != b'"' && *byte != b'\\';
+            assert!(is_plain, "a name that is not written as it is");
+            bytes = rest;
+        }
+        Self { first, other: text }
+    }
+}
+
+impl MemberName for Name {
+    #[inline]
+    fn write(&self, is_first: bool, out: &mut Writer<'_>) {
+        out.raw(if is_first { self.first } else { self.other }.as_bytes());
+    }
+}
+
 /// Writes the members of an object. Call [`end`](Self::end) when done.
 #[derive(Debug)]
 #[must_use = "an object has to be ended"]
@@ -176,13 +233,10 @@ pub struct ObjectWriter<'b, 'a> {
 
 impl<'a> ObjectWriter<'_, 'a> {
     /// Writes a name, and hands out the writer for its value.
-    pub fn name(&mut self, name: &str) -> &mut Writer<'a> {
-        if !self.empty {
-            self.out.raw(b", ");
-        }
+    #[inline]
+    pub fn name(&mut self, name: impl MemberName) -> &mut Writer<'a> {
+        name.write(self.empty, self.out);
         self.empty = false;
-        self.out.string(name);
-        self.out.raw(b": ");
         self.out
     }
 
@@ -193,12 +247,14 @@ impl<'a> ObjectWriter<'_, 'a> {
     }
 
     /// Writes a member.
-    pub fn required<T: Encode + ?Sized>(&mut self, name: &str, value: &T) {
+    #[inline]
+    pub fn required<T: Encode + ?Sized>(&mut self, name: impl MemberName, value: &T) {
         value.encode(self.name(name));
     }
 
     /// Writes a member, if there is one.
-    pub fn optional<T: Encode>(&mut self, name: &str, value: &Option<T>) {
+    #[inline]
+    pub fn optional<T: Encode>(&mut self, name: impl MemberName, value: &Option<T>) {
         if let Some(value) = value {
             self.required(name, value);
         }
@@ -207,7 +263,7 @@ impl<'a> ObjectWriter<'_, 'a> {
     /// Writes a member that has special features, unless the policy hides it.
     pub fn required_special<T: Encode + ?Sized>(
         &mut self,
-        name: &str,
+        name: impl MemberName,
         special: Special,
         value: &T,
     ) {
@@ -218,14 +274,19 @@ impl<'a> ObjectWriter<'_, 'a> {
 
     /// Writes a member that has special features, if there is one and the
     /// policy does not hide it.
-    pub fn optional_special<T: Encode>(&mut self, name: &str, special: Special, value: &Option<T>) {
+    pub fn optional_special<T: Encode>(
+        &mut self,
+        name: impl MemberName,
+        special: Special,
+        value: &Option<T>,
+    ) {
         if let Some(value) = value {
             self.required_special(name, special, value);
         }
     }
 
     /// Writes a member that is an object, unless that comes out empty.
-    pub fn object_if_any<T: EncodeMembers + ?Sized>(&mut self, name: &str, object: &T) {
+    pub fn object_if_any<T: EncodeMembers + ?Sized>(&mut self, name: impl MemberName, object: &T) {
         let (mark, was_empty) = (self.out.mark(), self.empty);
         let mut members = self.name(name).object();
         object.encode_members(&mut members);
@@ -238,6 +299,7 @@ impl<'a> ObjectWriter<'_, 'a> {
     }
 
     /// Ends the object.
+    #[inline]
     pub fn end(self) {
         self.out.raw(b"}");
     }
@@ -253,6 +315,7 @@ pub struct ArrayWriter<'b, 'a> {
 
 impl<'a> ArrayWriter<'_, 'a> {
     /// Hands out the writer for the next element.
+    #[inline]
     pub fn slot(&mut self) -> &mut Writer<'a> {
         if !self.empty {
             self.out.raw(b", ");
@@ -262,11 +325,13 @@ impl<'a> ArrayWriter<'_, 'a> {
     }
 
     /// Writes an element.
+    #[inline]
     pub fn element<T: Encode + ?Sized>(&mut self, value: &T) {
         value.encode(self.slot());
     }
 
     /// Ends the array.
+    #[inline]
     pub fn end(self) {
         self.out.raw(b"]");
     }

@@ -4,13 +4,12 @@
 //! value of a name, or QEMU's error. Generated code calls it through
 //! [`enumeration!`](crate::enumeration).
 
-use std::convert::Infallible;
 use std::str::FromStr;
 
-use crate::decode::{At, Decode};
+use crate::decode::At;
+use crate::document::Node;
 use crate::error::{Result, UnknownValue};
 use crate::features::Special;
-use crate::value::Value;
 
 /// The value called `name`, if there is one.
 #[must_use]
@@ -29,38 +28,43 @@ pub type SpecialValues = [(&'static str, Special)];
 /// That `value` is no string, none that the schema lists, or one that the
 /// policy does not take.
 pub fn decode_enumeration<T: FromStr<Err = UnknownValue>>(
-    value: Value,
+    value: Node<'_>,
     at: At<'_>,
     special: &SpecialValues,
 ) -> Result<T> {
-    let name = String::decode(value, at)?;
-    let value = name.parse().map_err(|_| at.invalid_value(&name))?;
-    ask_policy(&name, at, special)?;
+    let name = name(value, at)?;
+    let value = name.parse().map_err(|_| at.invalid_value(name))?;
+    ask_policy(name, at, special)?;
     Ok(value)
 }
 
-/// Decodes a value of the open enumeration that the schema calls `enum_name`
-/// and for which it lists `names`.
+/// Decodes a value of the open enumeration that the schema calls `enum_name`:
+/// one that is `listed`, else an `unknown` one.
 ///
 /// # Errors
 ///
 /// That `value` is no string, one that neither the schema lists nor the
 /// context takes (see [`At::open_value`]), or one that the policy does not
 /// take.
-pub fn decode_open_enumeration<T: FromStr<Err = Infallible>>(
-    value: Value,
+pub fn decode_open_enumeration<T>(
+    value: Node<'_>,
     at: At<'_>,
     enum_name: &str,
-    names: &[&str],
+    listed: impl FnOnce(&str) -> Option<T>,
+    unknown: impl FnOnce(&str) -> T,
     special: &SpecialValues,
 ) -> Result<T> {
-    let name = String::decode(value, at)?;
-    if !names.contains(&name.as_str()) {
-        at.open_value(enum_name, &name)?;
+    let name = name(value, at)?;
+    let listed = listed(name);
+    if listed.is_none() {
+        at.open_value(enum_name, name)?;
     }
-    ask_policy(&name, at, special)?;
-    let Ok(value) = name.parse();
-    Ok(value)
+    ask_policy(name, at, special)?;
+    Ok(listed.unwrap_or_else(|| unknown(name)))
+}
+
+fn name<'d>(value: Node<'d>, at: At<'_>) -> Result<&'d str> {
+    value.as_str().ok_or_else(|| at.invalid_type("string"))
 }
 
 fn ask_policy(name: &str, at: At<'_>, special: &SpecialValues) -> Result<()> {

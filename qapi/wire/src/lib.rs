@@ -5,8 +5,9 @@
 //! socket.
 //!
 //! - [`json`]: JSON as QEMU reads and writes it, with its limits.
-//! - [`Value`] and [`Dict`]: a parsed JSON tree that keeps member order.
-//! - [`Decode`] and [`Encode`]: between trees or text and typed values, in
+//! - [`Document`] and [`Node`]: parsed JSON, as it stands in its text.
+//! - [`Value`] and [`Dict`]: a JSON tree of its own that keeps member order.
+//! - [`Decode`] and [`Encode`]: between documents or text and typed values, in
 //!   QEMU's order, with QEMU's member paths and error texts.
 //! - [`Error`] and [`ErrorClass`]: what a failed command answers.
 //! - [`compat`] and [`Features`]: what is deprecated or unstable, and whether it
@@ -19,11 +20,11 @@
 //! # Example
 //!
 //! ```
-//! use qapi_wire::{At, Context, Decode, Dict, Members, Value};
+//! use qapi_wire::{At, Context, Document, Members};
 //!
-//! let value = qapi_wire::json::parse(b"{'names': ['exits', 1]}").unwrap();
+//! let document = Document::parse(b"{'names': ['exits', 1]}").unwrap();
 //! let context = Context::strict();
-//! let mut members = Members::open(value, At::root(&context)).unwrap();
+//! let mut members = Members::open(document.root(), At::root(&context)).unwrap();
 //! let error = members.required::<Vec<String>>("names").unwrap_err();
 //! assert_eq!(
 //!     error.desc(),
@@ -35,6 +36,7 @@ pub mod command;
 pub mod compat;
 mod context;
 mod decode;
+mod document;
 mod encode;
 mod enumeration;
 mod error;
@@ -42,17 +44,22 @@ mod features;
 pub mod introspect;
 pub mod json;
 mod macros;
+mod members;
 pub mod message;
 mod scalar;
 pub mod serde;
 mod value;
 
 pub use context::{Context, Mode, OpenValues};
-pub use decode::{At, Decode, DecodeMembers, Members, decode_object, from_json, from_value};
-pub use encode::{ArrayWriter, Encode, EncodeMembers, ObjectWriter, Writer, to_json};
+pub use decode::{At, Decode, DecodeMembers, decode_object, from_json, from_value};
+pub use document::{Document, Node};
+pub use encode::{
+    ArrayWriter, Encode, EncodeMembers, MemberName, Name, ObjectWriter, Writer, to_json,
+};
 pub use enumeration::{SpecialValues, decode_enumeration, decode_open_enumeration, listed};
 pub use error::{Error, ErrorClass, Result, UnknownValue};
 pub use features::{Features, Special};
+pub use members::Members;
 pub use value::{Dict, Kind, Value};
 
 /// The version of the interface between this crate and generated code.

@@ -31,7 +31,7 @@
 macro_rules! object {
     ($type:ident) => {
         impl $crate::Decode for $type {
-            fn decode(value: $crate::Value, at: $crate::At<'_>) -> $crate::Result<Self> {
+            fn decode(value: $crate::Node<'_>, at: $crate::At<'_>) -> $crate::Result<Self> {
                 $crate::decode_object(value, at)
             }
         }
@@ -57,20 +57,40 @@ macro_rules! object {
 
         $crate::object!($type);
     };
-    ($type:ident { $($(#[$when:meta])* $field:ident: $kind:ident($($name:tt)*),)* }) => {
+    ($type:ident { $(
+        $(#[$when:meta])* $field:ident: $kind:ident($name:literal $(, $special:expr)?),
+    )* }) => {
         impl $crate::DecodeMembers for $type {
             fn decode_members(members: &mut $crate::Members<'_>) -> $crate::Result<Self> {
-                Ok(Self { $($(#[$when])* $field: members.$kind($($name)*)?,)* })
+                Ok(Self { $($(#[$when])* $field: members.$kind($name $(, $special)?)?,)* })
             }
         }
 
         impl $crate::EncodeMembers for $type {
             fn encode_members(&self, out: &mut $crate::ObjectWriter<'_, '_>) {
-                $($(#[$when])* out.$kind($($name)*, &self.$field);)*
+                $($(#[$when])* out.$kind($crate::name!($name) $(, $special)?, &self.$field);)*
             }
         }
 
         $crate::object!($type);
+    };
+}
+
+/// A member's [`Name`](crate::Name), which costs least to write: it is checked
+/// when it is compiled, and stands in the program with what is around it.
+///
+/// ```
+/// let mut text = Vec::new();
+/// let mut out = qapi_wire::Writer::new(&mut text);
+/// let mut object = out.object();
+/// object.required(qapi_wire::name!("vcpu"), &7);
+/// object.end();
+/// assert_eq!(text, br#"{"vcpu": 7}"#);
+/// ```
+#[macro_export]
+macro_rules! name {
+    ($name:literal) => {
+        const { $crate::Name::new(::core::concat!(", \"", $name, "\": ")) }
     };
 }
 
@@ -132,7 +152,7 @@ macro_rules! enumeration {
         }
 
         impl $crate::Decode for $type {
-            fn decode(value: $crate::Value, at: $crate::At<'_>) -> $crate::Result<Self> {
+            fn decode(value: $crate::Node<'_>, at: $crate::At<'_>) -> $crate::Result<Self> {
                 $crate::decode_enumeration(value, at, &[$($(($name, $special),)?)*])
             }
         }
@@ -217,14 +237,11 @@ macro_rules! open_enumeration {
         }
 
         impl $crate::Decode for $type {
-            fn decode(value: $crate::Value, at: $crate::At<'_>) -> $crate::Result<Self> {
-                $crate::decode_open_enumeration(
-                    value,
-                    at,
-                    $wire_name,
-                    Self::NAMES,
-                    &[$($(($name, $special),)?)*],
-                )
+            fn decode(value: $crate::Node<'_>, at: $crate::At<'_>) -> $crate::Result<Self> {
+                let listed = |name: &str| $crate::listed(Self::NAMES, Self::ALL, name);
+                let unknown = |name: &str| Self::$unknown(name.into());
+                let special = &[$($(($name, $special),)?)*];
+                $crate::decode_open_enumeration(value, at, $wire_name, listed, unknown, special)
             }
         }
 

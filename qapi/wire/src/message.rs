@@ -12,9 +12,11 @@ use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::context::Context;
-use crate::decode::{At, Decode, DecodeMembers, Members, decode_object};
+use crate::decode::{At, Decode, DecodeMembers, decode_object};
+use crate::document::{Document, Node};
 use crate::error::{Error, ErrorClass, Result};
 use crate::json::{Frames, Limits, SyntaxError};
+use crate::members::Members;
 use crate::value::{Dict, Value};
 
 /// A message of a server.
@@ -91,7 +93,7 @@ impl DecodeMembers for Timestamp {
 }
 
 impl Decode for Timestamp {
-    fn decode(value: Value, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
         decode_object(value, at)
     }
 }
@@ -113,7 +115,7 @@ impl DecodeMembers for Greeting {
 }
 
 impl Decode for Greeting {
-    fn decode(value: Value, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
         decode_object(value, at)
     }
 }
@@ -129,7 +131,7 @@ impl DecodeMembers for Refusal {
 }
 
 impl Decode for Refusal {
-    fn decode(value: Value, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
         decode_object(value, at)
     }
 }
@@ -162,20 +164,19 @@ impl Message {
     /// # Errors
     ///
     /// That it is none of the four.
-    pub fn decode(message: Value) -> Result<Self, InvalidMessage> {
+    pub fn decode(message: &Document<'_>) -> Result<Self, InvalidMessage> {
         let invalid = |desc: &str| InvalidMessage {
             desc: desc.to_owned(),
         };
-        let Value::Object(dict) = message else {
+        let context = Context::tolerant();
+        let Ok(mut members) = Members::open(message.root(), At::root(&context)) else {
             return Err(invalid("a message is no object"));
         };
         let kinds = ["QMP", "return", "error", "event"];
-        let Some(kind) = kinds.into_iter().find(|kind| dict.get(kind).is_some()) else {
+        let Some(kind) = kinds.into_iter().find(|kind| members.has(kind)) else {
             return Err(invalid("a message is no greeting, no reply and no event"));
         };
-        let context = Context::tolerant();
-        Self::decode_kind(kind, &mut Members::new(dict, &context))
-            .map_err(|error| invalid(error.desc()))
+        Self::decode_kind(kind, &mut members).map_err(|error| invalid(error.desc()))
     }
 
     fn decode_kind(kind: &str, members: &mut Members<'_>) -> Result<Self> {
@@ -249,10 +250,7 @@ impl Messages {
     /// The next message, if one is complete. What is none does not end the
     /// stream: the next may be good.
     pub fn next_message(&mut self) -> Option<Result<Message, InvalidMessage>> {
-        let message = self.frames.next_message()?;
-        Some(match message {
-            Ok(value) => Message::decode(value),
-            Err(error) => Err(error.into()),
-        })
+        let parsed = self.frames.next_with(|parsed| Message::decode(&parsed));
+        Some(parsed?.unwrap_or_else(|error| Err(error.into())))
     }
 }

@@ -3,24 +3,26 @@
 //! In and out as in `decode.rs` and `encode.rs`; the ranges and the names of
 //! types in errors are those of QEMU's `qapi-visit-core.c`.
 
-use crate::decode::{At, Decode, DecodeMembers, Members};
+use crate::decode::{At, Decode, DecodeMembers};
+use crate::document::{Item, Node};
 use crate::encode::{Encode, EncodeMembers, ObjectWriter, Writer};
 use crate::error::Result;
+use crate::members::Members;
 use crate::value::{Dict, Value};
 
 impl Decode for String {
-    fn decode(value: Value, at: At<'_>) -> Result<Self> {
-        match value {
-            Value::String(text) => Ok(text),
-            _ => Err(at.invalid_type("string")),
+    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+        match value.as_str() {
+            Some(text) => Ok(text.to_owned()),
+            None => Err(at.invalid_type("string")),
         }
     }
 }
 
 impl Decode for bool {
-    fn decode(value: Value, at: At<'_>) -> Result<Self> {
-        match value {
-            Value::Bool(flag) => Ok(flag),
+    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+        match value.item() {
+            Item::Bool(flag) => Ok(flag),
             _ => Err(at.invalid_type("boolean")),
         }
     }
@@ -28,11 +30,11 @@ impl Decode for bool {
 
 impl Decode for f64 {
     #[expect(clippy::cast_precision_loss, reason = "QAPI's number is a double")]
-    fn decode(value: Value, at: At<'_>) -> Result<Self> {
-        match value {
-            Value::Int(number) => Ok(number as f64),
-            Value::Uint(number) => Ok(number as f64),
-            Value::Double(number) => Ok(number),
+    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+        match value.item() {
+            Item::Int(number) => Ok(number as f64),
+            Item::Uint(number) => Ok(number as f64),
+            Item::Double(number) => Ok(number),
             _ => Err(at.invalid_type("number")),
         }
     }
@@ -40,9 +42,9 @@ impl Decode for f64 {
 
 /// QAPI's type `null`: the JSON null and nothing else.
 impl Decode for () {
-    fn decode(value: Value, at: At<'_>) -> Result<Self> {
-        match value {
-            Value::Null => Ok(()),
+    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+        match value.item() {
+            Item::Null => Ok(()),
             _ => Err(at.invalid_type("null")),
         }
     }
@@ -50,14 +52,14 @@ impl Decode for () {
 
 /// QAPI's type `any`.
 impl Decode for Value {
-    fn decode(value: Value, _: At<'_>) -> Result<Self> {
-        Ok(value)
+    fn decode(value: Node<'_>, _: At<'_>) -> Result<Self> {
+        Ok(value.to_value())
     }
 }
 
 impl Decode for Dict {
-    fn decode(value: Value, at: At<'_>) -> Result<Self> {
-        match value {
+    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+        match value.to_value() {
             Value::Object(dict) => Ok(dict),
             _ => Err(at.invalid_type("object")),
         }
@@ -65,9 +67,9 @@ impl Decode for Dict {
 }
 
 impl Decode for i64 {
-    fn decode(value: Value, at: At<'_>) -> Result<Self> {
-        match value {
-            Value::Int(number) => Ok(number),
+    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+        match value.item() {
+            Item::Int(number) => Ok(number),
             _ => Err(at.invalid_type("integer")),
         }
     }
@@ -79,10 +81,10 @@ impl Decode for u64 {
         clippy::cast_sign_loss,
         reason = "QEMU's visitor wraps negative numbers"
     )]
-    fn decode(value: Value, at: At<'_>) -> Result<Self> {
-        match value {
-            Value::Int(number) => Ok(number as u64),
-            Value::Uint(number) => Ok(number),
+    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+        match value.item() {
+            Item::Int(number) => Ok(number as u64),
+            Item::Uint(number) => Ok(number),
             _ => Err(at.invalid_uint64()),
         }
     }
@@ -91,7 +93,7 @@ impl Decode for u64 {
 macro_rules! narrow_integers {
     ($($ty:ty, $wide:ty, $c_name:literal;)*) => {$(
         impl Decode for $ty {
-            fn decode(value: Value, at: At<'_>) -> Result<Self> {
+            fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
                 let wide = <$wide>::decode(value, at)?;
                 Self::try_from(wide).map_err(|_| at.out_of_range($c_name))
             }
@@ -109,32 +111,35 @@ narrow_integers! {
 }
 
 macro_rules! encode_integers {
-    ($($ty:ty)*) => {$(
+    ($write:ident: $($ty:ty)*) => {$(
         impl Encode for $ty {
             fn encode(&self, out: &mut Writer<'_>) {
-                out.integer(*self);
+                out.$write(*self);
             }
         }
     )*};
 }
 
-encode_integers! { i8 i16 i32 i64 u8 u16 u32 u64 }
+encode_integers! { signed: i8 i16 i32 i64 }
+encode_integers! { unsigned: u8 u16 u32 u64 }
 
 impl<T: Decode> Decode for Vec<T> {
-    fn decode(value: Value, at: At<'_>) -> Result<Self> {
-        let Value::Array(elements) = value else {
+    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+        /// What a list that proves wrong may have cost.
+        const CAPACITY_MAX: usize = 1024;
+        let Some((len, elements)) = value.elements() else {
             return Err(at.invalid_type("array"));
         };
-        elements
-            .into_iter()
-            .enumerate()
-            .map(|(index, element)| T::decode(element, at.element(index)))
-            .collect()
+        let mut list = Self::with_capacity(len.min(CAPACITY_MAX));
+        for (index, element) in elements.enumerate() {
+            list.push(T::decode(element, at.element(index))?);
+        }
+        Ok(list)
     }
 }
 
 impl<T: Decode> Decode for Box<T> {
-    fn decode(value: Value, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
         T::decode(value, at).map(Box::new)
     }
 }

@@ -28,7 +28,7 @@ pub use ::serde::ser::{Serialize, Serializer};
 /// The deserializer's, or the decoder's for the first thing that does not fit.
 pub fn deserialize<'de, T: Decode, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
     let value = Value::deserialize(from)?;
-    from_value(value, &Context::tolerant()).map_err(de::Error::custom)
+    from_value(&value, &Context::tolerant()).map_err(de::Error::custom)
 }
 
 /// Serializes any type to any serializer: what `Encode` writes, read back as a

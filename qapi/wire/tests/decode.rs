@@ -7,8 +7,7 @@
 )]
 
 use qapi_wire::{
-    At, Context, Decode, DecodeMembers, Members, OpenValues, Result, Value, decode_object,
-    from_json,
+    At, Context, Decode, DecodeMembers, Members, Node, OpenValues, Result, decode_object, from_json,
 };
 
 /// What generated code looks like for `{ 'name': 'str', '*level': 'int8',
@@ -31,7 +30,7 @@ impl DecodeMembers for Inner {
 }
 
 impl Decode for Inner {
-    fn decode(value: Value, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
         decode_object(value, at)
     }
 }

@@ -195,6 +195,15 @@ fn parse_takes_exactly_one_value() {
     assert!(parse(b"").is_err());
     assert!(parse(b"{").is_err());
     assert!(parse(b"1 2").is_err());
+    // Two tokens, as QEMU has it, though they look like one number.
+    for text in ["[0e5]", "[1-2]"] {
+        let error = parse(text.as_bytes()).unwrap_err();
+        assert_eq!(
+            error.desc(),
+            "JSON parse error, expected separator in list",
+            "{text}"
+        );
+    }
     assert!(parse(&vec![b'['; 100_000]).is_err());
 }
 
@@ -282,5 +291,17 @@ proptest! {
         let input = input.concat();
         let pieces: Vec<&[u8]> = input.chunks(cut).collect();
         prop_assert_eq!(read(&pieces), read(&[&input]));
+    }
+
+    /// A whole text is parsed without the scanner, if it is right; then it has
+    /// to be right to the scanner too.
+    #[test]
+    fn the_scanner_refuses_nothing_that_is_parsed(
+        input in prop::collection::vec(prop::sample::select(PIECES), 0..12),
+    ) {
+        let text = [&input.concat()[..], b" "].concat();
+        if let Ok(value) = parse(&text) {
+            prop_assert_eq!(read(&[&text]), [to_json(&value)]);
+        }
     }
 }

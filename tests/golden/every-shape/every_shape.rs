@@ -381,9 +381,9 @@ impl wire::DecodeMembers for Figure {
 
 impl wire::EncodeMembers for Figure {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.required("id", &self.id);
-        out.required("kind", self.kind.name());
-        out.optional("label", &self.label);
+        out.required(wire::name!("id"), &self.id);
+        out.required(wire::name!("kind"), self.kind.name());
+        out.optional(wire::name!("label"), &self.label);
         self.kind.encode_branch(out);
     }
 }
@@ -519,8 +519,8 @@ impl wire::DecodeMembers for Painted {
 
 impl wire::EncodeMembers for Painted {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.required("color", self.color.name());
-        out.optional("note", &self.note);
+        out.required(wire::name!("color"), self.color.name());
+        out.optional(wire::name!("note"), &self.note);
         self.color.encode_branch(out);
     }
 }
@@ -575,7 +575,7 @@ pub enum Anything {
 }
 
 impl wire::Decode for Anything {
-    fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
+    fn decode(value: wire::Node<'_>, at: wire::At<'_>) -> wire::Result<Self> {
         match value.kind() {
             wire::Kind::String => wire::Decode::decode(value, at).map(Self::Text),
             wire::Kind::Object => wire::Decode::decode(value, at).map(Self::Object),
@@ -612,7 +612,7 @@ pub enum Value {
 }
 
 impl wire::Decode for Value {
-    fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
+    fn decode(value: wire::Node<'_>, at: wire::At<'_>) -> wire::Result<Self> {
         match value.kind() {
             wire::Kind::Number => wire::Decode::decode(value, at).map(Self::Number),
             wire::Kind::Bool => wire::Decode::decode(value, at).map(Self::Flag),
@@ -645,7 +645,7 @@ pub enum ColorOrNumber {
 }
 
 impl wire::Decode for ColorOrNumber {
-    fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
+    fn decode(value: wire::Node<'_>, at: wire::At<'_>) -> wire::Result<Self> {
         match value.kind() {
             wire::Kind::String => wire::Decode::decode(value, at).map(Self::Color),
             wire::Kind::Number => wire::Decode::decode(value, at).map(Self::Number),

@@ -126,9 +126,9 @@ impl wire::DecodeMembers for SchemaInfo {
 
 impl wire::EncodeMembers for SchemaInfo {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.required("name", &self.name);
-        out.required("meta-type", self.meta_type.name());
-        out.optional("features", &self.features);
+        out.required(wire::name!("name"), &self.name);
+        out.required(wire::name!("meta-type"), self.meta_type.name());
+        out.optional(wire::name!("features"), &self.features);
         self.meta_type.encode_branch(out);
     }
 }

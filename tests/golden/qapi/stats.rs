@@ -201,8 +201,8 @@ impl wire::DecodeMembers for StatsFilter {
 
 impl wire::EncodeMembers for StatsFilter {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.required("target", self.target.name());
-        out.optional("providers", &self.providers);
+        out.required(wire::name!("target"), self.target.name());
+        out.optional(wire::name!("providers"), &self.providers);
         self.target.encode_branch(out);
     }
 }
@@ -258,7 +258,7 @@ pub enum StatsValue {
 }
 
 impl wire::Decode for StatsValue {
-    fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
+    fn decode(value: wire::Node<'_>, at: wire::At<'_>) -> wire::Result<Self> {
         match value.kind() {
             wire::Kind::Number => wire::Decode::decode(value, at).map(Self::Scalar),
             wire::Kind::Bool => wire::Decode::decode(value, at).map(Self::Boolean),

@@ -77,7 +77,7 @@ impl wire::DecodeMembers for BalloonScope {
 
 impl wire::EncodeMembers for BalloonScope {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.required("target", self.target.name());
+        out.required(wire::name!("target"), self.target.name());
         self.target.encode_branch(out);
     }
 }

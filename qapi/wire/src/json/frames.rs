@@ -4,7 +4,8 @@
 //! errors, one at a time. It keeps no more than one unfinished message and
 //! what has not been asked for yet.
 
-use super::{Limits, Scan, Scanner, SyntaxError, parse_message};
+use super::{Limits, Scan, Scanner, SyntaxError, parse};
+use crate::document::Document;
 use crate::value::Value;
 
 /// The incoming half of a connection: what a server and a client do with bytes
@@ -70,6 +71,14 @@ impl Frames {
 
     /// The next message or syntax error, if one is complete.
     pub fn next_message(&mut self) -> Option<Result<Value, SyntaxError>> {
+        self.next_with(|message| message.root().to_value())
+    }
+
+    /// The same for a caller that does not need the message as a tree.
+    pub(crate) fn next_with<T>(
+        &mut self,
+        read: impl FnOnce(Document<'_>) -> T,
+    ) -> Option<Result<T, SyntaxError>> {
         let unread = self.bytes.get(self.done..).unwrap_or_default();
         let (end, message) = match self.scanner.scan(unread) {
             Scan::Incomplete => {
@@ -80,10 +89,10 @@ impl Frames {
                 return None;
             }
             Scan::Invalid { end, error } => (end, Err(error)),
-            Scan::Message { start, end } => (
-                end,
-                parse_message(unread.get(start..end).unwrap_or_default()),
-            ),
+            Scan::Message { start, end } => {
+                let message = unread.get(start..end).unwrap_or_default();
+                (end, parse::message(message).map(read))
+            }
         };
         self.done += end;
         self.scanner.discard(end);

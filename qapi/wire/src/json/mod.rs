@@ -1,6 +1,6 @@
 //! JSON as QEMU reads and writes it.
 //!
-//! In: bytes. Out: a tree or a [`SyntaxError`], and text. The language is RFC
+//! In: bytes. Out: a document, a tree or a [`SyntaxError`], and text. The language is RFC
 //! 8259 with single-quoted strings and `\'` beside it; strings are UTF-8 in
 //! which `C0 80` stands for U+0000. See the notes in QEMU's
 //! `qobject/json-lexer.c` and `docs/interop/qmp-spec`.
@@ -15,6 +15,7 @@ use std::fmt;
 pub use frames::Frames;
 pub use scan::{Limits, Scan, Scanner};
 
+use crate::document::Document;
 use crate::error::Error;
 use crate::value::Value;
 
@@ -66,7 +67,30 @@ impl From<SyntaxError> for Error {
 ///
 /// The first syntax error, an unfinished value, or text behind the value.
 pub fn parse(text: &[u8]) -> Result<Value, SyntaxError> {
-    let mut scanner = Scanner::new(Limits::default());
+    document(text).map(|document| document.root().to_value())
+}
+
+/// Parses one message that a [`Scanner`] delimited.
+///
+/// # Errors
+///
+/// The first syntax error.
+pub fn parse_message(message: &[u8]) -> Result<Value, SyntaxError> {
+    parse::message(message).map(|document| document.root().to_value())
+}
+
+/// Parses a text that holds exactly one value, and keeps it as it stands there.
+pub(crate) fn document(text: &[u8]) -> Result<Document<'_>, SyntaxError> {
+    let limits = Limits::default();
+    // A token has a byte at least, so that no limit is exceeded but perhaps
+    // that on nesting, which the parser knows. Only what is wrong needs the
+    // scanner, whose errors come first.
+    if text.len() <= limits.tokens_max.min(limits.message_bytes_max)
+        && let Ok(document) = parse::message(text)
+    {
+        return Ok(document);
+    }
+    let mut scanner = Scanner::new(limits);
     let end = match scanner.scan(text) {
         Scan::Message { end, .. } => end,
         Scan::Invalid { error, .. } => return Err(error),
@@ -80,14 +104,5 @@ pub fn parse(text: &[u8]) -> Result<Value, SyntaxError> {
     if rest.iter().any(|byte| !scan::is_space(*byte)) {
         return Err(SyntaxError::parse("text behind the value"));
     }
-    parse_message(message)
-}
-
-/// Parses one message that a [`Scanner`] delimited.
-///
-/// # Errors
-///
-/// The first syntax error.
-pub fn parse_message(message: &[u8]) -> Result<Value, SyntaxError> {
     parse::message(message)
 }

@@ -1,188 +1,307 @@
-//! From the bytes of one message to a tree.
+//! From the bytes of one message to a document.
 //!
-//! In: bytes that a `Scanner` delimited, so that every token is well formed
-//! and the nesting bounded. Out: the tree, or the first error in the words of
-//! QEMU's `json-parser.c`. Recursion is
-//! bounded here too, whoever delimited the message.
+//! In: bytes, of which nothing is presumed. Out: the document, or an error. For
+//! bytes that a `Scanner` delimited, so that every token is well formed, it is
+//! the first error in the words of QEMU's `json-parser.c`; what a scanner
+//! refuses is refused here too, but it is for the scanner to say why.
+
+use std::collections::HashSet;
 
 use super::scan::is_space;
 use super::{NESTING_MAX, SyntaxError, text};
-use crate::value::{Dict, UniqueMembers, Value};
+use crate::document::{Document, Item};
 
 type Result<T> = std::result::Result<T, SyntaxError>;
 
 /// Parses one message.
-pub(super) fn message(bytes: &[u8]) -> Result<Value> {
-    let mut tokens = Tokens {
-        rest: bytes,
+pub(super) fn message(bytes: &[u8]) -> Result<Document<'_>> {
+    let mut parser = Parser {
+        bytes,
+        text: str::from_utf8(bytes).ok(),
+        position: 0,
         open: 0,
+        document: Document::with_capacity(bytes.len()),
     };
-    let value = value(&mut tokens)?;
-    match tokens.next() {
-        None => Ok(value),
-        // Only reached by callers that delimited the message themselves.
+    parser.value()?;
+    match parser.peek() {
+        None => Ok(parser.document),
         Some(_) => Err(SyntaxError::parse("text behind the value")),
     }
 }
 
-enum Token<'a> {
-    Punctuation(u8),
-    String(&'a [u8]),
-    Number(&'a [u8]),
-    Keyword(&'a [u8]),
-    Other,
-}
-
-struct Tokens<'a> {
-    rest: &'a [u8],
+struct Parser<'t> {
+    bytes: &'t [u8],
+    /// The same, if all of it is UTF-8.
+    text: Option<&'t str>,
+    position: usize,
     /// How many brackets are open.
     open: usize,
+    document: Document<'t>,
 }
 
-impl<'a> Tokens<'a> {
+impl<'t> Parser<'t> {
+    #[inline]
+    fn byte(&self) -> Option<u8> {
+        self.bytes.get(self.position).copied()
+    }
+
+    /// The first byte of the next token.
+    #[inline]
     fn peek(&mut self) -> Option<u8> {
-        while let [byte, rest @ ..] = self.rest {
-            if !is_space(*byte) {
-                return Some(*byte);
-            }
-            self.rest = rest;
-        }
-        None
-    }
-
-    fn next(&mut self) -> Option<Token<'a>> {
-        let first = self.peek()?;
-        Some(match first {
-            b'{' | b'}' | b'[' | b']' | b',' | b':' => {
-                self.cut(1);
-                Token::Punctuation(first)
-            }
-            b'"' | b'\'' => Token::String(self.string(first)),
-            b'-' | b'0'..=b'9' => Token::Number(
-                self.run(|byte| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')),
-            ),
-            b'a'..=b'z' => Token::Keyword(self.run(|byte| byte.is_ascii_lowercase())),
-            _ => {
-                self.cut(1);
-                Token::Other
-            }
-        })
-    }
-
-    /// The string's bytes, without the quotes.
-    fn string(&mut self, quote: u8) -> &'a [u8] {
-        self.cut(1);
-        let mut end = 0;
-        while let Some(&byte) = self.rest.get(end) {
-            match byte {
-                b'\\' => end += 2,
-                _ if byte == quote => break,
-                _ => end += 1,
+        loop {
+            match self.byte() {
+                Some(byte) if byte <= b' ' && is_space(byte) => self.position += 1,
+                byte => return byte,
             }
         }
-        let string = self.cut(end);
-        self.cut(1);
-        string
     }
 
-    fn run(&mut self, belongs: impl Fn(u8) -> bool) -> &'a [u8] {
-        let end = self.rest.iter().position(|&byte| !belongs(byte));
-        self.cut(end.unwrap_or(self.rest.len()))
+    #[inline]
+    fn expect_token(&mut self) -> Result<u8> {
+        self.peek()
+            .ok_or_else(|| SyntaxError::parse("premature EOI"))
     }
 
-    fn cut(&mut self, count: usize) -> &'a [u8] {
-        let (head, tail) = self
-            .rest
-            .split_at_checked(count)
-            .unwrap_or((self.rest, &[]));
-        self.rest = tail;
-        head
+    /// Goes on over a byte, if it is the next.
+    #[inline]
+    fn skip(&mut self, byte: u8) -> bool {
+        let is_next = self.byte() == Some(byte);
+        self.position += usize::from(is_next);
+        is_next
     }
 
-    fn nested(&mut self, parse: fn(&mut Self) -> Result<Value>) -> Result<Value> {
+    fn value(&mut self) -> Result<()> {
+        match self.expect_token()? {
+            quote @ (b'"' | b'\'') => self.string(quote),
+            b'-' | b'0'..=b'9' => self.number(),
+            b'{' => self.nested(Self::object),
+            b'[' => self.nested(Self::array),
+            b'a'..=b'z' => self.keyword(),
+            _ => Err(expecting_value()),
+        }
+    }
+
+    #[inline]
+    fn nested(&mut self, parse: fn(&mut Self) -> Result<()>) -> Result<()> {
         if self.open == NESTING_MAX {
             return Err(SyntaxError::new("JSON nesting depth limit exceeded"));
         }
         self.open += 1;
-        let value = parse(self);
+        self.position += 1;
+        parse(self)?;
         self.open -= 1;
-        value
+        Ok(())
     }
 
-    fn expect_next(&mut self) -> Result<Token<'a>> {
-        self.next()
-            .ok_or_else(|| SyntaxError::parse("premature EOI"))
+    fn object(&mut self) -> Result<()> {
+        let index = self.document.next_index();
+        self.document.push(Item::Object { len: 0, end: 0 });
+        let mut len = 0;
+        let mut names = None;
+        self.peek();
+        if self.skip(b'}') {
+            self.document.end_object(index, 0);
+            return Ok(());
+        }
+        loop {
+            let name = self.document.next_index();
+            match self.expect_token()? {
+                quote @ (b'"' | b'\'') => self.string(quote)?,
+                _ => {
+                    self.value()?;
+                    return Err(SyntaxError::parse("key is not a string in object"));
+                }
+            }
+            self.expect_token()?;
+            if !self.skip(b':') {
+                return Err(SyntaxError::parse("missing : in object pair"));
+            }
+            self.value()?;
+            if !self.is_unique(index, name, len, &mut names) {
+                return Err(SyntaxError::parse("duplicate key"));
+            }
+            len += 1;
+            match self.expect_token()? {
+                b',' => self.position += 1,
+                b'}' => break,
+                _ => return Err(SyntaxError::parse("expected separator in dict")),
+            }
+        }
+        self.position += 1;
+        self.document.end_object(index, len);
+        Ok(())
     }
-}
 
-fn value(tokens: &mut Tokens<'_>) -> Result<Value> {
-    match tokens.expect_next()? {
-        Token::Punctuation(b'{') => tokens.nested(object),
-        Token::Punctuation(b'[') => tokens.nested(array),
-        Token::String(raw) => text::unescape(raw).map(Value::String),
-        Token::Number(raw) => Ok(number(raw)),
-        Token::Keyword(b"true") => Ok(Value::Bool(true)),
-        Token::Keyword(b"false") => Ok(Value::Bool(false)),
-        Token::Keyword(b"null") => Ok(Value::Null),
-        Token::Keyword(word) => Err(SyntaxError::parse(format_args!(
-            "invalid keyword '{}'",
-            String::from_utf8_lossy(word)
-        ))),
-        Token::Punctuation(_) | Token::Other => Err(SyntaxError::parse("expecting value")),
+    /// Whether none of the `len` members of the object at `index` has the name
+    /// at `name`; in time proportional to their number for all of an object.
+    fn is_unique(
+        &self,
+        index: usize,
+        name: usize,
+        len: usize,
+        names: &mut Option<HashSet<String>>,
+    ) -> bool {
+        /// Looking at each of so few is faster than a set of the names.
+        const LINEAR_MAX: usize = 16;
+        let text = self.document.text(name);
+        let mut place = index + 1;
+        let mut others = (0..len).map(|_| {
+            let other = self.document.text(place);
+            place = self.document.behind(place + 1);
+            other
+        });
+        if len < LINEAR_MAX {
+            return others.all(|other| other != text);
+        }
+        names
+            .get_or_insert_with(|| others.flatten().map(str::to_owned).collect())
+            .insert(text.unwrap_or_default().to_owned())
     }
-}
 
-fn object(tokens: &mut Tokens<'_>) -> Result<Value> {
-    let mut members = UniqueMembers::default();
-    if tokens.peek() == Some(b'}') {
-        tokens.cut(1);
-        return Ok(Value::Object(Dict::new()));
+    fn array(&mut self) -> Result<()> {
+        let index = self.document.next_index();
+        self.document.push(Item::Array { len: 0, end: 0 });
+        let mut len = 0;
+        self.peek();
+        if self.skip(b']') {
+            self.document.end_array(index, 0);
+            return Ok(());
+        }
+        loop {
+            self.value()?;
+            len += 1;
+            match self.expect_token()? {
+                b',' => self.position += 1,
+                b']' => break,
+                _ => return Err(SyntaxError::parse("expected separator in list")),
+            }
+        }
+        self.position += 1;
+        self.document.end_array(index, len);
+        Ok(())
     }
-    loop {
-        let Value::String(name) = value(tokens)? else {
-            return Err(SyntaxError::parse("key is not a string in object"));
+
+    fn string(&mut self, quote: u8) -> Result<()> {
+        self.position += 1;
+        let start = self.position;
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        let end = start + text::plain_length(rest, quote);
+        self.position = end;
+        if self.skip(quote)
+            && let Some(plain) = self.cut(start, end)
+        {
+            self.document.push(Item::Text(plain));
+            return Ok(());
+        }
+        self.unplain_string(start, quote)
+    }
+
+    /// Text that is known to be ASCII.
+    #[inline]
+    fn cut(&self, start: usize, end: usize) -> Option<&'t str> {
+        match self.text {
+            Some(text) => text.get(start..end),
+            None => str::from_utf8(self.bytes.get(start..end)?).ok(),
+        }
+    }
+
+    /// A string with escapes or characters outside ASCII.
+    fn unplain_string(&mut self, start: usize, quote: u8) -> Result<()> {
+        self.position = start;
+        loop {
+            match self.byte() {
+                None | Some(..0x20) => return Err(expecting_value()),
+                Some(b'\\') => self.position += 2,
+                Some(byte) if byte == quote => break,
+                Some(_) => self.position += 1,
+            }
+        }
+        let raw = self.bytes.get(start..self.position).unwrap_or_default();
+        self.position += 1;
+        self.document.push_unescaped(&text::unescape(raw)?);
+        Ok(())
+    }
+
+    fn digits(&mut self) -> bool {
+        let start = self.position;
+        while matches!(self.byte(), Some(b'0'..=b'9')) {
+            self.position += 1;
+        }
+        self.position > start
+    }
+
+    /// An integer where it fits, else a double: QEMU's `qnum` has the same
+    /// three ranges.
+    fn number(&mut self) -> Result<()> {
+        /// So many digits are always less than `i64::MAX`.
+        const DIGITS_MAX: usize = 18;
+        let start = self.position;
+        let is_negative = self.skip(b'-');
+        let first = self.position;
+        let is_zero = self.skip(b'0');
+        let mut number = 0_i64;
+        while let Some(digit @ b'0'..=b'9') = self.byte() {
+            number = number
+                .wrapping_mul(10)
+                .wrapping_add(i64::from(digit - b'0'));
+            self.position += 1;
+        }
+        let digits = self.position - first;
+        if digits == 0 || is_zero && digits > 1 {
+            return Err(expecting_value());
+        }
+        let has_mantissa = self.byte() == Some(b'.');
+        let has_exponent = matches!(self.byte(), Some(b'e' | b'E')) && !is_zero;
+        if digits <= DIGITS_MAX && !has_mantissa && !has_exponent {
+            let signed = if is_negative { -number } else { number };
+            self.document.push(Item::Int(signed));
+            return Ok(());
+        }
+        if self.skip(b'.') && !self.digits() {
+            return Err(expecting_value());
+        }
+        if (has_mantissa || has_exponent) && (self.skip(b'e') || self.skip(b'E')) {
+            let _sign = self.skip(b'+') || self.skip(b'-');
+            if !self.digits() {
+                return Err(expecting_value());
+            }
+        }
+        let number = number_of(self.cut(start, self.position).unwrap_or_default());
+        self.document.push(number);
+        Ok(())
+    }
+
+    fn keyword(&mut self) -> Result<()> {
+        let start = self.position;
+        while matches!(self.byte(), Some(b'a'..=b'z')) {
+            self.position += 1;
+        }
+        let item = match self.cut(start, self.position).unwrap_or_default() {
+            "true" => Item::Bool(true),
+            "false" => Item::Bool(false),
+            "null" => Item::Null,
+            word => {
+                let what = format_args!("invalid keyword '{word}'");
+                return Err(SyntaxError::parse(what));
+            }
         };
-        match tokens.expect_next()? {
-            Token::Punctuation(b':') => {}
-            _ => return Err(SyntaxError::parse("missing : in object pair")),
-        }
-        let value = value(tokens)?;
-        if !members.add(name, value) {
-            return Err(SyntaxError::parse("duplicate key"));
-        }
-        match tokens.expect_next()? {
-            Token::Punctuation(b'}') => return Ok(Value::Object(members.into())),
-            Token::Punctuation(b',') => {}
-            _ => return Err(SyntaxError::parse("expected separator in dict")),
-        }
+        self.document.push(item);
+        Ok(())
     }
 }
 
-fn array(tokens: &mut Tokens<'_>) -> Result<Value> {
-    let mut elements = Vec::new();
-    if tokens.peek() == Some(b']') {
-        tokens.cut(1);
-        return Ok(Value::Array(elements));
-    }
-    loop {
-        elements.push(value(tokens)?);
-        match tokens.expect_next()? {
-            Token::Punctuation(b']') => return Ok(Value::Array(elements)),
-            Token::Punctuation(b',') => {}
-            _ => return Err(SyntaxError::parse("expected separator in list")),
-        }
-    }
+#[cold]
+fn expecting_value() -> SyntaxError {
+    SyntaxError::parse("expecting value")
 }
 
-/// An integer where it fits, else a double: QEMU's `qnum` has the same three
-/// ranges. A double out of range is infinite, as with C's `strtod`.
-fn number(raw: &[u8]) -> Value {
-    let digits = str::from_utf8(raw).unwrap_or_default();
-    if let Ok(number) = digits.parse::<i64>() {
-        return Value::Int(number);
+/// A double out of range is infinite, as with C's `strtod`.
+fn number_of(digits: &str) -> Item<'static> {
+    if let Ok(number) = digits.parse() {
+        return Item::Int(number);
     }
-    if let Ok(number) = digits.parse::<u64>() {
-        return Value::Uint(number);
+    if let Ok(number) = digits.parse() {
+        return Item::Uint(number);
     }
-    Value::Double(digits.parse().unwrap_or(f64::NAN))
+    Item::Double(digits.parse().unwrap_or(f64::NAN))
 }

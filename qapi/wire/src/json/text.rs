@@ -7,17 +7,90 @@ use super::SyntaxError;
 
 const HEX_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
 
+/// How many bytes at the beginning of `bytes` stand for themselves in a string
+/// in these quotes: ASCII, but for the quote, backslashes and control
+/// characters.
+#[inline]
+pub(super) fn plain_length(bytes: &[u8], quote: u8) -> usize {
+    let mut length = 0;
+    let mut rest = bytes;
+    while let Some((word, tail)) = rest.split_first_chunk() {
+        let marks = unplain(u64::from_le_bytes(*word), quote);
+        if marks != 0 {
+            // The lowest mark is right: it is those above that may be wrong.
+            return length + (marks.trailing_zeros() / 8) as usize;
+        }
+        length += 8;
+        rest = tail;
+    }
+    let is_plain = |byte: &u8| matches!(byte, 0x20..=0x7F) && *byte != quote && *byte != b'\\';
+    length + rest.iter().take_while(|byte| is_plain(byte)).count()
+}
+
+const EACH_LOW_BIT: u64 = u64::from_ne_bytes([0x01; 8]);
+const EACH_HIGH_BIT: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// Marks, in the high bits of eight bytes, the first that is outside ASCII, a
+/// control character, a backslash or this quote; there may be marks above it.
+/// A subtraction carries into the byte above only where the one below is such.
+#[inline]
+fn unplain(word: u64, quote: u8) -> u64 {
+    let zero_if = |byte: u8| word ^ (EACH_LOW_BIT * u64::from(byte));
+    let marks = zero_if(quote).wrapping_sub(EACH_LOW_BIT)
+        | zero_if(b'\\').wrapping_sub(EACH_LOW_BIT)
+        | word.wrapping_sub(EACH_LOW_BIT * 0x20)
+        | word;
+    marks & EACH_HIGH_BIT
+}
+
+/// Whether eight bytes of a string are written as they are.
+#[inline]
+fn is_plain(word: u64) -> bool {
+    // 0x7F is the one byte of ASCII above the printable ones.
+    let delete = word.wrapping_add(EACH_LOW_BIT) & EACH_HIGH_BIT;
+    unplain(word, b'"') | delete == 0
+}
+
+/// Writes a string that is written as it is, or part of it, and whether it is
+/// such. Eight bytes at a time, whose number is known, need no call to copy
+/// them.
+#[inline]
+fn write_plain(bytes: &[u8], out: &mut Vec<u8>) -> bool {
+    const WORD: usize = 8;
+    let mut rest = bytes;
+    while let Some((word, tail)) = rest.split_first_chunk::<WORD>() {
+        if !is_plain(u64::from_le_bytes(*word)) {
+            return false;
+        }
+        out.extend_from_slice(word);
+        rest = tail;
+    }
+    let missing = WORD - rest.len();
+    if missing == WORD {
+        return true;
+    }
+    let end = out.len() + rest.len();
+    if let Some(word) = bytes.last_chunk::<WORD>() {
+        // With some of what was before.
+        out.truncate(end - WORD);
+        out.extend_from_slice(word);
+        return is_plain(u64::from_le_bytes(*word));
+    }
+    let word = rest
+        .iter()
+        .fold(BLANKS, |word, byte| word << 8 | u64::from(*byte));
+    out.extend_from_slice(&(word << (8 * missing)).to_be_bytes());
+    out.truncate(end);
+    is_plain(word)
+}
+
+const BLANKS: u64 = u64::from_ne_bytes([b' '; 8]);
+
 /// The string that the bytes between two quotes stand for.
 ///
 /// QEMU reads modified UTF-8: `C0 80` is U+0000, and surrogates,
 /// noncharacters and overlong forms are refused.
 pub(super) fn unescape(raw: &[u8]) -> Result<String, SyntaxError> {
-    if raw.is_ascii()
-        && !raw.contains(&b'\\')
-        && let Ok(plain) = str::from_utf8(raw)
-    {
-        return Ok(plain.to_owned());
-    }
     let mut string = String::with_capacity(raw.len());
     let mut rest = raw;
     while let [byte, tail @ ..] = rest {
@@ -120,12 +193,9 @@ fn valid(code: u32) -> Option<char> {
 /// with surrogate pairs and upper-case digits; `/` is not.
 pub(crate) fn write_string(string: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    // Looking at every byte, rather than up to the first that is not plain, is
-    // what compilers do many bytes at a time.
-    let plain = |byte: u8| matches!(byte, 0x20..=0x7E) & (byte != b'"') & (byte != b'\\');
-    if string.bytes().fold(true, |all, byte| all & plain(byte)) {
-        out.extend_from_slice(string.as_bytes());
-    } else {
+    let mark = out.len();
+    if !write_plain(string.as_bytes(), out) {
+        out.truncate(mark);
         for character in string.chars() {
             write_character(character, out);
         }
@@ -190,5 +260,32 @@ fn without_trailing_zeros(digits: &str) -> &str {
         digits.trim_end_matches('0').trim_end_matches('.')
     } else {
         digits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::write_string;
+
+    #[test]
+    fn strings_are_written_whatever_their_length() {
+        for length in 0..40 {
+            let plain = " ~a[]{}^!#]Z".chars().cycle().take(length);
+            let plain: String = plain.collect();
+            for odd in ["", "\u{1f}", "\u{7f}", "\"", "\\", "\u{80}", "\u{ffff}"] {
+                for at in 0..=length {
+                    let (before, behind) = plain.split_at(at);
+                    let escaped = match odd {
+                        "" => String::new(),
+                        "\"" | "\\" => format!("\\{odd}"),
+                        _ => format!("\\u{:04X}", odd.chars().next().map_or(0, u32::from)),
+                    };
+                    let mut text = Vec::new();
+                    write_string(&format!("{before}{odd}{behind}"), &mut text);
+                    let expected = format!("\"{before}{escaped}{behind}\"");
+                    assert_eq!(String::from_utf8(text), Ok(expected));
+                }
+            }
+        }
     }
 }
