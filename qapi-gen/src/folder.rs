@@ -66,12 +66,17 @@ pub fn changes(folder: &Path, files: &[GeneratedFile]) -> io::Result<Vec<Change>
 ///
 /// # Errors
 ///
-/// What making the folder, reading or writing a file says.
+/// What making the folder, reading or writing a file says; and that a file of
+/// the same name is there which was not generated.
 pub fn write_files(folder: &Path, files: &[GeneratedFile]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     for change in changes(folder, files)? {
         let path = folder.join(&change.name);
         match change.new {
+            Some(_) if change.old.is_some() && !is_generated(&path) => {
+                let why = format!("{} is there, and was not generated", change.name);
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+            }
             Some(text) => fs::write(path, text)?,
             None => fs::remove_file(path)?,
         }

@@ -147,6 +147,9 @@ pub(super) fn body(ident: &Ident, cfg: &Cfg, arguments: &Arguments, texts: &Text
                     wire::EncodeMembers::encode_members(&self.0, out);
                 }
             }
+
+            #cfg
+            wire::object!(#ident);
         },
     }
 }

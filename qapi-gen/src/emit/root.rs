@@ -35,18 +35,24 @@ pub(super) fn root(plan: &Plan) -> impl Iterator<Item = TokenStream> {
             #[doc = #summary]
             #[allow(deprecated, reason = "what is deprecated is still served")]
             #[allow(
+                clippy::enum_variant_names,
                 clippy::large_enum_variant,
+                clippy::len_without_is_empty,
                 clippy::match_single_binding,
                 clippy::module_inception,
-                reason = "what a branch holds and what a file is called is the schema's affair"
+                clippy::new_ret_no_self,
+                clippy::tabs_in_doc_comments,
+                clippy::wrong_self_convention,
+                reason = "what things are called and what they hold is the schema's affair"
             )]
+            #[rustfmt::skip]
             pub mod #ident #body
         }
     });
     let introspection = plan.introspection.as_ref().map(|_| {
         let module = (plan.layout == Layout::FilePerModule).then(|| {
             quote!(
-                mod schema_info;
+                
             )
         });
         quote! {
@@ -292,6 +298,7 @@ fn events(plan: &Plan) -> TokenStream {
         /// Any event of the schema, as a client receives it.
         #[derive(Clone, Debug, PartialEq)]
         #[allow(deprecated, reason = "what is deprecated is still sent")]
+        #[allow(clippy::large_enum_variant, reason = "what they hold is the schema's affair")]
         pub enum Event {
             #(#variants)*
             /// An event that the schema does not list.

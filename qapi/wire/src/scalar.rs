@@ -111,17 +111,17 @@ narrow_integers! {
 }
 
 macro_rules! encode_integers {
-    ($write:ident: $($ty:ty)*) => {$(
+    ($($ty:ty)*) => {$(
         impl Encode for $ty {
+            #[inline]
             fn encode(&self, out: &mut Writer<'_>) {
-                out.$write(*self);
+                out.integer(*self);
             }
         }
     )*};
 }
 
-encode_integers! { signed: i8 i16 i32 i64 }
-encode_integers! { unsigned: u8 u16 u32 u64 }
+encode_integers! { i8 i16 i32 i64 u8 u16 u32 u64 }
 
 impl<T: Decode> Decode for Vec<T> {
     fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {

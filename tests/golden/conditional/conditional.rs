@@ -317,8 +317,8 @@ impl wire::DecodeMembers for OnClosed {
 
 impl wire::EncodeMembers for OnClosed {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.required("kind", self.kind.name());
-        #[cfg(feature = "a")] out.optional("extra", &self.extra);
+        out.required(wire::name!("kind"), self.kind.name());
+        #[cfg(feature = "a")] out.optional(wire::name!("extra"), &self.extra);
         self.kind.encode_branch(out);
     }
 }
@@ -435,7 +435,7 @@ impl wire::DecodeMembers for OnOpen {
 
 impl wire::EncodeMembers for OnOpen {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.required("kind", self.kind.name());
+        out.required(wire::name!("kind"), self.kind.name());
         self.kind.encode_branch(out);
     }
 }
@@ -531,7 +531,7 @@ impl wire::DecodeMembers for OnOnlyA {
 
 impl wire::EncodeMembers for OnOnlyA {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.required("kind", self.kind.name());
+        out.required(wire::name!("kind"), self.kind.name());
         self.kind.encode_branch(out);
     }
 }
@@ -637,7 +637,7 @@ impl wire::DecodeMembers for GoneUnion {
 #[cfg(feature = "a")]
 impl wire::EncodeMembers for GoneUnion {
     fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
-        out.required("kind", self.kind.name());
+        out.required(wire::name!("kind"), self.kind.name());
         self.kind.encode_branch(out);
     }
 }
@@ -693,7 +693,7 @@ pub enum Either {
 }
 
 impl wire::Decode for Either {
-    fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
+    fn decode(value: wire::Node<'_>, at: wire::At<'_>) -> wire::Result<Self> {
         match value.kind() {
             wire::Kind::Bool => wire::Decode::decode(value, at).map(Self::Flag),
             #[cfg(feature = "a")]
@@ -728,7 +728,7 @@ pub enum OnlyAEither {
 }
 
 impl wire::Decode for OnlyAEither {
-    fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
+    fn decode(value: wire::Node<'_>, at: wire::At<'_>) -> wire::Result<Self> {
         match value.kind() {
             #[cfg(feature = "a")]
             wire::Kind::Object => wire::Decode::decode(value, at).map(Self::Object),
@@ -766,7 +766,7 @@ pub enum GoneEither {
 
 #[cfg(feature = "a")]
 impl wire::Decode for GoneEither {
-    fn decode(value: wire::Value, at: wire::At<'_>) -> wire::Result<Self> {
+    fn decode(value: wire::Node<'_>, at: wire::At<'_>) -> wire::Result<Self> {
         match value.kind() {
             wire::Kind::Bool => wire::Decode::decode(value, at).map(Self::Flag),
             #[allow(unreachable_patterns)]
@@ -808,6 +808,7 @@ pub mod commands {
             wire::EncodeMembers::encode_members(&self.0, out);
         }
     }
+    wire::object!(Always);
     impl wire::command::Request for Always {
         type Reply = super::OnOpen;
         const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
@@ -854,6 +855,8 @@ pub mod commands {
             wire::EncodeMembers::encode_members(&self.0, out);
         }
     }
+    #[cfg(feature = "b")]
+    wire::object!(WithB);
     #[cfg(feature = "b")]
     impl wire::command::Request for WithB {
         type Reply = wire::command::Empty;
@@ -979,6 +982,7 @@ pub mod events {
             wire::EncodeMembers::encode_members(&self.0, out);
         }
     }
+    wire::object!(Always);
     impl wire::command::Event for Always {
         const NAME: &'static str = "ALWAYS";
         const HAS_DATA: bool = true;

@@ -42,6 +42,8 @@ pub mod commands {
         }
     }
     #[cfg(feature = "a")]
+    wire::object!(Whole);
+    #[cfg(feature = "a")]
     impl wire::command::Request for Whole {
         type Reply = wire::command::Empty;
         const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(

@@ -718,6 +718,7 @@ pub mod commands {
             wire::EncodeMembers::encode_members(&self.0, out);
         }
     }
+    wire::object!(BoxedFigure);
     impl wire::command::Request for BoxedFigure {
         type Reply = wire::command::Empty;
         const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
@@ -740,6 +741,7 @@ pub mod commands {
             wire::EncodeMembers::encode_members(&self.0, out);
         }
     }
+    wire::object!(UnboxedBase);
     impl wire::command::Request for UnboxedBase {
         type Reply = ::std::vec::Vec<super::Keywords>;
         const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
@@ -871,6 +873,7 @@ pub mod commands {
             wire::EncodeMembers::encode_members(&self.0, out);
         }
     }
+    wire::object!(Things);
     impl wire::command::Request for Things {
         type Reply = ::std::vec::Vec<super::Ping>;
         const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
@@ -1021,6 +1024,7 @@ pub mod events {
             wire::EncodeMembers::encode_members(&self.0, out);
         }
     }
+    wire::object!(Figure);
     impl wire::command::Event for Figure {
         const NAME: &'static str = "FIGURE";
         const HAS_DATA: bool = true;

@@ -7,13 +7,20 @@ const _: () = assert!(
 /// Generated from `every-shape.json`.
 #[allow(deprecated, reason = "what is deprecated is still served")]
 #[allow(
+    clippy::enum_variant_names,
     clippy::large_enum_variant,
+    clippy::len_without_is_empty,
     clippy::match_single_binding,
     clippy::module_inception,
-    reason = "what a branch holds and what a file is called is the schema's affair"
+    clippy::new_ret_no_self,
+    clippy::tabs_in_doc_comments,
+    clippy::wrong_self_convention,
+    reason = "what things are called and what they hold is the schema's affair"
 )]
+#[rustfmt::skip]
 pub mod every_shape;
 
+#[rustfmt::skip]
 mod schema_info;
 
 pub use self::schema_info::SCHEMA;
@@ -109,6 +116,7 @@ impl<T: Commands> ::qapi_wire::command::CommandSet for Dispatcher<T> {
 /// Any event of the schema, as a client receives it.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(deprecated, reason = "what is deprecated is still sent")]
+#[allow(clippy::large_enum_variant, reason = "what they hold is the schema's affair")]
 pub enum Event {
     /// `STOP`.
     Stop(every_shape::events::Stop),

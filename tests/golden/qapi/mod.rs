@@ -7,43 +7,68 @@ const _: () = assert!(
 /// Generated from `control.json`.
 #[allow(deprecated, reason = "what is deprecated is still served")]
 #[allow(
+    clippy::enum_variant_names,
     clippy::large_enum_variant,
+    clippy::len_without_is_empty,
     clippy::match_single_binding,
     clippy::module_inception,
-    reason = "what a branch holds and what a file is called is the schema's affair"
+    clippy::new_ret_no_self,
+    clippy::tabs_in_doc_comments,
+    clippy::wrong_self_convention,
+    reason = "what things are called and what they hold is the schema's affair"
 )]
+#[rustfmt::skip]
 pub mod control;
 
 /// Generated from `introspect.json`.
 #[allow(deprecated, reason = "what is deprecated is still served")]
 #[allow(
+    clippy::enum_variant_names,
     clippy::large_enum_variant,
+    clippy::len_without_is_empty,
     clippy::match_single_binding,
     clippy::module_inception,
-    reason = "what a branch holds and what a file is called is the schema's affair"
+    clippy::new_ret_no_self,
+    clippy::tabs_in_doc_comments,
+    clippy::wrong_self_convention,
+    reason = "what things are called and what they hold is the schema's affair"
 )]
+#[rustfmt::skip]
 pub mod introspect;
 
 /// Generated from `misc.json`.
 #[allow(deprecated, reason = "what is deprecated is still served")]
 #[allow(
+    clippy::enum_variant_names,
     clippy::large_enum_variant,
+    clippy::len_without_is_empty,
     clippy::match_single_binding,
     clippy::module_inception,
-    reason = "what a branch holds and what a file is called is the schema's affair"
+    clippy::new_ret_no_self,
+    clippy::tabs_in_doc_comments,
+    clippy::wrong_self_convention,
+    reason = "what things are called and what they hold is the schema's affair"
 )]
+#[rustfmt::skip]
 pub mod misc;
 
 /// Generated from `stats.json`.
 #[allow(deprecated, reason = "what is deprecated is still served")]
 #[allow(
+    clippy::enum_variant_names,
     clippy::large_enum_variant,
+    clippy::len_without_is_empty,
     clippy::match_single_binding,
     clippy::module_inception,
-    reason = "what a branch holds and what a file is called is the schema's affair"
+    clippy::new_ret_no_self,
+    clippy::tabs_in_doc_comments,
+    clippy::wrong_self_convention,
+    reason = "what things are called and what they hold is the schema's affair"
 )]
+#[rustfmt::skip]
 pub mod stats;
 
+#[rustfmt::skip]
 mod schema_info;
 
 pub use self::schema_info::SCHEMA;

@@ -392,6 +392,7 @@ pub mod commands {
             wire::EncodeMembers::encode_members(&self.0, out);
         }
     }
+    wire::object!(QueryStats);
     impl wire::command::Request for QueryStats {
         type Reply = Vec<super::StatsResult>;
         const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(

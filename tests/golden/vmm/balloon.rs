@@ -206,6 +206,7 @@ pub mod events {
             wire::EncodeMembers::encode_members(&self.0, out);
         }
     }
+    wire::object!(BalloonChange);
     impl wire::command::Event for BalloonChange {
         const NAME: &'static str = "BALLOON_CHANGE";
         const HAS_DATA: bool = true;

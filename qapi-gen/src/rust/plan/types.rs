@@ -197,10 +197,13 @@ impl Planner<'_> {
                 .iter()
                 .all(|value| name::camel(&value.name) != *ident)
         };
-        let mut candidates = ["unknown", "unknown-value", "not-in-schema"]
-            .into_iter()
-            .map(name::camel);
-        candidates.find(is_free).filter(|_| self.graph.is_open(id))
+        if !self.graph.is_open(id) {
+            return None;
+        }
+        let numbered = (2_u32..).map(|number| format!("unknown-{number}"));
+        let candidates = ["unknown", "unknown-value", "not-in-schema"].map(str::to_owned);
+        let candidates = candidates.into_iter().chain(numbered);
+        candidates.map(|name| name::camel(&name)).find(is_free)
     }
 
     fn enumeration(&self, id: TypeId, common: &Common, enumeration: &Enum) -> Option<EnumPlan> {
