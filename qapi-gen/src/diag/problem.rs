@@ -225,11 +225,7 @@ problems! {
             predefined: Option<TypeName>,
         },
         /// A type that does not exist.
-        UnknownType {
-            user: Role,
-            name: String,
-            similar: Option<String>,
-        },
+        UnknownType { user: Role, name: String, similar: Option<String> },
         /// An array whose elements are arrays.
         ArrayOfArrays { element: TypeName },
         /// Two names that are the same in C.
