@@ -8,6 +8,7 @@ use std::fmt::{self, Write as _};
 use crate::rules::Style;
 use crate::source::{Sources, Span};
 
+mod hint;
 mod problem;
 mod role;
 mod subject;
@@ -137,7 +138,7 @@ impl Site {
         }
         write!(out, "{}:{}", file.name(), file.line(self.span.start))?;
         if self.exact {
-            write!(out, ":{}", file.column(self.span.start))?;
+            write!(out, ":{}", file.qemu_column(self.span.start))?;
         }
         Ok(())
     }
@@ -224,6 +225,7 @@ impl Diagnostic {
                 previous: Some(previous),
                 ..
             } => Some((previous, text::PREVIOUS_DEFINITION)),
+            Problem::DuplicateKey { previous, .. } => Some((previous, text::PREVIOUS_KEY)),
             _ => None,
         }
     }

@@ -4,12 +4,16 @@
 //! It holds positions and knows nothing of what stands there.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
+mod column;
 mod excerpt;
+mod line_ends;
 
+use column::Columns;
 pub use excerpt::Excerpt;
+use line_ends::LineEnds;
 
 /// A file of a [`Sources`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +24,8 @@ pub struct FileId(u32);
 pub struct Span {
     /// Which file.
     pub file: FileId,
-    /// Where it begins, a byte offset into the file's text.
+    /// Where it begins, a byte offset into the file's text; what that is in
+    /// the file, [`Source::file_offset`] tells.
     pub start: u32,
     /// Where it ends; the byte at this offset is no longer part of it.
     pub end: u32,
@@ -113,19 +118,9 @@ pub struct Source {
     text: Arc<String>,
     included_at: Option<Span>,
     line_starts: OnceLock<Vec<u32>>,
-    /// The place that was asked for last, and its column; see [`pack`].
-    last_column: AtomicU64,
-}
-
-/// A place and its column in one number.
-fn pack(place: u32, column: u32) -> u64 {
-    u64::from(place) << 32 | u64::from(column)
-}
-
-/// The reverse of [`pack`]. The column is 0 if nothing has been packed.
-fn unpack(packed: u64) -> (u32, u32) {
-    let low = u32::try_from(packed & u64::from(u32::MAX)).unwrap_or(0);
-    (u32::try_from(packed >> 32).unwrap_or(0), low)
+    line_ends: LineEnds,
+    columns: Columns,
+    qemu_columns: Columns,
 }
 
 impl Source {
@@ -134,20 +129,15 @@ impl Source {
     /// Line ends become `\n` and the last line gets one, so that nothing
     /// else has to know of other ways to end a line.
     pub(crate) fn new(name: String, text: String, included_at: Option<Span>) -> Self {
-        let mut text = if text.contains('\r') {
-            text.replace("\r\n", "\n").replace('\r', "\n")
-        } else {
-            text
-        };
-        if !text.ends_with('\n') {
-            text.push('\n');
-        }
+        let (text, line_ends) = LineEnds::normalize(text);
         Self {
             name,
             text: Arc::new(text),
             included_at,
             line_starts: OnceLock::new(),
-            last_column: AtomicU64::new(0),
+            line_ends,
+            columns: Columns::of_characters(),
+            qemu_columns: Columns::of_qemu(),
         }
     }
 
@@ -185,28 +175,27 @@ impl Source {
         self.line_starts().partition_point(|&start| start <= offset)
     }
 
-    /// The column of a byte offset, counted in characters from 1. A tab counts
-    /// as QEMU's generator counts it, whose messages are compared with ours.
+    /// The column of a byte offset, counted in characters (Unicode scalar
+    /// values) from 1, as editors do.
     #[must_use]
     pub fn column(&self, offset: u32) -> usize {
         let start = self.line_start(offset);
-        // Many places in one line, one after the other, are counted in one go.
-        let last = self.last_column.load(Ordering::Relaxed);
-        let (place, column) = match unpack(last) {
-            (place, column) if (start..=offset).contains(&place) && column > 0 => (place, column),
-            _ => (start, 1),
-        };
-        let between = self.text.get(place as usize..offset as usize);
-        let column = between
-            .unwrap_or_default()
-            .chars()
-            .fold(column, |column, c| match c {
-                '\t' => (column + 7) % 8 + 1,
-                _ => column + 1,
-            });
-        self.last_column
-            .store(pack(offset, column), Ordering::Relaxed);
-        column as usize
+        self.columns.column(&self.text, start, offset)
+    }
+
+    /// The column as QEMU's generator counts it, whose messages are compared
+    /// with ours: the same but for tabs.
+    #[must_use]
+    pub fn qemu_column(&self, offset: u32) -> usize {
+        let start = self.line_start(offset);
+        self.qemu_columns.column(&self.text, start, offset)
+    }
+
+    /// The offset in the file as it is of a byte offset into the text, in
+    /// which a line end is always one byte.
+    #[must_use]
+    pub fn file_offset(&self, offset: u32) -> u32 {
+        self.line_ends.file_offset(offset)
     }
 
     /// The offset at which the line with the byte `offset` begins.
@@ -288,6 +277,13 @@ impl Sources {
         }
     }
 
+    /// Where such a text stands; `None` if it stands in another file, or in
+    /// none.
+    pub(crate) fn place_of(&self, excerpt: &Excerpt, file: FileId) -> Option<Span> {
+        let stretch = excerpt.stretch_of(&self.get(file)?.text)?;
+        Some(stretch.within(file))
+    }
+
     /// The directives that lead to a file, the main schema's first.
     #[must_use]
     pub fn include_chain(&self, file: FileId) -> Vec<Span> {
@@ -312,11 +308,15 @@ mod tests {
     #[test]
     fn lines_and_columns_count_from_one() {
         let source = Source::new("a".to_owned(), "ab\n\té#\n".to_owned(), None);
-        assert_eq!((source.line(0), source.column(0)), (1, 1));
-        assert_eq!((source.line(2), source.column(2)), (1, 3));
-        assert_eq!((source.line(3), source.column(3)), (2, 1));
-        assert_eq!((source.line(4), source.column(4)), (2, 1));
-        assert_eq!((source.line(6), source.column(6)), (2, 2));
+        let place = |offset| {
+            let (line, column) = (source.line(offset), source.column(offset));
+            (line, column, source.qemu_column(offset))
+        };
+        assert_eq!(place(0), (1, 1, 1));
+        assert_eq!(place(2), (1, 3, 3));
+        assert_eq!(place(3), (2, 1, 1));
+        assert_eq!(place(4), (2, 2, 1));
+        assert_eq!(place(6), (2, 3, 2));
     }
 
     #[test]

@@ -44,6 +44,9 @@ pub(super) fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
     if !details.is_empty() {
         report = report.element(Level::HELP.message(details));
     }
+    if let Some(hint) = diagnostic.hint(sources) {
+        report = report.element(Level::HELP.message(shortened(hint)));
+    }
     Renderer::styled().render(&[report])
 }
 

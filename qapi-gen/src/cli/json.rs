@@ -1,26 +1,26 @@
 //! Diagnostics for programs.
 //!
-//! In: a diagnostic. Out: a JSON object.
+//! In: a diagnostic. Out: a JSON object. Its members are described for users
+//! in `report.rs`, in the option's help.
 
 use qapi_gen::diag::{Diagnostic, Site};
 use qapi_gen::source::{Sources, Span};
 use serde_json::{Value, json};
 
 /// A diagnostic as an object.
-///
-/// `file`, `line` and, for syntax errors, `column` are those of QEMU's
-/// message; `span` is what to underline. Lines and columns count from 1.
 pub(super) fn object(diagnostic: &Diagnostic, sources: &Sources) -> Value {
     let site = diagnostic.site.as_ref();
     let file = site.and_then(|site| sources.get(site.span.file));
     json!({
         "severity": diagnostic.severity.to_string(),
+        "code": diagnostic.problem.kind(),
         "message": diagnostic.message(),
+        "help": diagnostic.hint(sources),
         "file": file.map(|file| file.name()),
         "line": file.zip(site).map(|(file, site)| file.line(site.span.start)),
         "column": file
             .zip(site.filter(|site| site.exact))
-            .map(|(file, site)| file.column(site.span.start)),
+            .map(|(file, site)| file.qemu_column(site.span.start)),
         "span": site.and_then(|site| span(site.shown(), sources)),
         "definition": site
             .and_then(|site| site.definition.as_ref())
@@ -31,17 +31,21 @@ pub(super) fn object(diagnostic: &Diagnostic, sources: &Sources) -> Value {
             .map(|(site, message)| json!({
                 "message": message,
                 "span": span(site.shown(), sources),
-            })),
+            }))
+            .as_slice(),
     })
 }
 
 fn span(span: Span, sources: &Sources) -> Option<Value> {
     let file = sources.get(span.file)?;
-    Some(json!({
-        "file": file.name(),
-        "start": { "byte": span.start, "line": file.line(span.start), "column": file.column(span.start) },
-        "end": { "byte": span.end, "line": file.line(span.end), "column": file.column(span.end) },
-    }))
+    let place = |offset| {
+        json!({
+            "byte": file.file_offset(offset),
+            "line": file.line(offset),
+            "column": file.column(offset),
+        })
+    };
+    Some(json!({ "file": file.name(), "start": place(span.start), "end": place(span.end) }))
 }
 
 fn included_from(site: &Site, sources: &Sources) -> Vec<Value> {

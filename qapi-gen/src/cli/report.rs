@@ -19,12 +19,26 @@ use super::{human, json};
 /// The options that say how diagnostics are shown.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct Reporting {
-    /// How errors are shown.
+    /// How errors are shown, on the standard error stream
+    ///
+    /// With `json` each line is an object. Its members, null if there is
+    /// nothing to say: `severity` (error, warning), `code` (the kind of
+    /// problem), `message` (QEMU's words, maybe several lines), `help` (how
+    /// to mend it), `file`, `line` and `column` (those of QEMU's message:
+    /// only syntax errors have a column, and tabs count as QEMU counts them),
+    /// `span` (what to underline), `definition` (what it
+    /// is in: `kind`, `name`), `included_from` (an array of `file` and `line`,
+    /// the main file first), `related` (an array of `message` and `span`).
+    ///
+    /// A span has a `file`, a `start` and an `end`, which is the place after
+    /// it. Both have a `byte`, the offset in the file as it is, from 0, a
+    /// `line` and a `column`, in characters (Unicode scalar values, a tab is
+    /// one), from 1.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     error_format: Format,
 
     /// Show all errors also in the short format, not only the first, and all
-    /// warnings, not only the first ten.
+    /// warnings, not only the first ten
     #[arg(long)]
     all: bool,
 }

@@ -70,7 +70,7 @@ problems! {
         /// Some other token was expected.
         Expected(Expected),
         /// A key that the object already has.
-        DuplicateKey(String),
+        DuplicateKey { key: String, previous: Site },
         /// Objects and arrays within each other, too many.
         NestedTooDeeply { limit: usize },
         /// A top-level expression that is not an object.
@@ -225,7 +225,7 @@ problems! {
             predefined: Option<TypeName>,
         },
         /// A type that does not exist.
-        UnknownType { user: Role, name: String },
+        UnknownType { user: Role, name: String, similar: Option<String> },
         /// An array whose elements are arrays.
         ArrayOfArrays { element: TypeName },
         /// Two names that are the same in C.

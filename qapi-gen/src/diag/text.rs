@@ -9,6 +9,8 @@ use super::{Expected, MarkupAdvice, Problem, Role, TypeName, Whose};
 
 /// What the other place of [`Problem::Redefined`] is.
 pub(super) const PREVIOUS_DEFINITION: &str = "previous definition";
+/// What the other place of [`Problem::DuplicateKey`] is.
+pub(super) const PREVIOUS_KEY: &str = "the same key before";
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,7 +36,7 @@ fn reading(problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         P::FunnyCharacter => f.write_str("funny character in string"),
         P::Stray(text) => write!(f, "stray '{text}'"),
         P::Expected(expected) => expected.fmt(f),
-        P::DuplicateKey(key) => write!(f, "duplicate key '{key}'"),
+        P::DuplicateKey { key, .. } => write!(f, "duplicate key '{key}'"),
         P::NestedTooDeeply { limit } => {
             write!(f, "objects and arrays nest more than {limit} levels deep")
         }
@@ -182,7 +184,7 @@ fn types(problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             ..
         } => write!(f, "{ty} is already defined"),
         P::Redefined { name, .. } => write!(f, "'{name}' is already defined"),
-        P::UnknownType { user, name } => write!(f, "{user} uses unknown type '{name}'"),
+        P::UnknownType { user, name, .. } => write!(f, "{user} uses unknown type '{name}'"),
         P::ArrayOfArrays { element } => write!(f, "array cannot have elements of {element}"),
         P::Collision { what, with } => write!(f, "{what} collides with {with}"),
         P::SpecialFeature(name) => write!(f, "feature '{name}' is not supported for types"),

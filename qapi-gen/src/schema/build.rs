@@ -22,6 +22,7 @@ mod declare;
 mod docs;
 mod finish;
 mod resolve;
+mod similar;
 mod uses;
 
 use declare::Declarations;

@@ -32,6 +32,11 @@ impl Excerpt {
         }
     }
 
+    /// Where it is in a text whose memory it may share.
+    pub(super) fn stretch_of(&self, whole: &Arc<String>) -> Option<Stretch> {
+        Arc::ptr_eq(&self.whole, whole).then_some(self.at)
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -160,8 +160,12 @@ impl<'s> Parser<'s> {
     }
 
     #[inline(never)]
-    fn duplicate(&self, key: &str, diagnostics: &mut Diagnostics) -> Reported {
-        self.fail(Problem::DuplicateKey(key.to_owned()), diagnostics)
+    fn duplicate(&self, key: &str, first: usize, diagnostics: &mut Diagnostics) -> Reported {
+        let members = self.members.get(first..).unwrap_or_default();
+        let previous = members.iter().find(|member| member.key == key);
+        let previous = Site::line(previous.map_or(self.span, |member| member.key_span));
+        let key = key.to_owned();
+        self.fail(Problem::DuplicateKey { key, previous }, diagnostics)
     }
 
     #[inline(never)]
@@ -266,7 +270,7 @@ impl<'s> Parser<'s> {
         let before = self.members.get(first..).unwrap_or_default();
         let before = before.iter().map(|member| member.key.clone());
         if twice.is_among(key.clone(), before) {
-            return Err(self.duplicate(&key, diagnostics));
+            return Err(self.duplicate(&key, first, diagnostics));
         }
         Ok((key, span))
     }

@@ -17,6 +17,10 @@ use crate::diag::{DefinitionKind, Diagnostics, Key, Role};
 use crate::source::{Excerpt, Sources, Span};
 use crate::syntax::DocBlock;
 
+/// For how many types that do not exist a similar name is looked for: all
+/// names are compared with each.
+const SUGGESTIONS_MAX: usize = 20;
+
 /// Makes everything that is declared, definition by definition, and takes
 /// each apart for it. Returns the `include` directives with the number of
 /// entities, of whichever module, that stand before each.
@@ -43,6 +47,7 @@ pub(super) fn resolve(
         slots: declarations.slots.into_iter().peekable(),
         unresolved: TypeId::at(types),
         missing: false,
+        suggestions_left: SUGGESTIONS_MAX,
         entity: Entity::Type(TypeId::at(0)),
         origin: None,
     };
@@ -111,6 +116,8 @@ pub(super) struct Resolver<'a> {
     pub(super) unresolved: TypeId,
     /// Whether there is such a type.
     pub(super) missing: bool,
+    /// For how many more of these a similar name may be looked for.
+    pub(super) suggestions_left: usize,
     /// What is being made.
     pub(super) entity: Entity,
     /// The definition that it stems from.
@@ -179,7 +186,7 @@ impl Resolver<'_> {
         self.schema.type_origins.push(self.origin);
     }
 
-    fn array(&mut self, name: Excerpt, element: &str) {
+    fn array(&mut self, name: Excerpt, element: &Excerpt) {
         let written = self
             .origin
             .and_then(|at| self.schema.written.get(at as usize));
@@ -188,7 +195,8 @@ impl Resolver<'_> {
             self.schema.shared_lines.kind(written.span, written.kind)
         });
         let user = || Role::Definition(kind);
-        let ty = self.look_up(element, span, user, 0, 0);
+        let shown = span.and_then(|span| self.sources.place_of(element, span.file));
+        let ty = self.look_up(element, shown, user, 0, 0);
         let common = common(name, ModuleId::at(0), span);
         self.add_type(common, TypeKind::Array(ty));
     }

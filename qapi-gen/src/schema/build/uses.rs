@@ -6,10 +6,11 @@
 
 use super::super::check::describe;
 use super::super::check::step::{ARGUMENTS, Step};
-use super::super::{Branch, Member, ObjectOrigin, TypeId};
+use super::super::{Branch, Entity, Member, ObjectOrigin, TypeId};
 use super::convert;
 use super::declare::{arguments_name, array_name};
 use super::resolve::Resolver;
+use super::similar;
 use crate::defs::{self, Members, Name, TypeRef};
 use crate::diag::{DefinitionKind, Key, Problem, Role};
 use crate::source::Span;
@@ -115,6 +116,7 @@ impl Resolver<'_> {
         let problem = Problem::UnknownType {
             user: user(),
             name: name.to_owned(),
+            similar: self.similar(name),
         };
         let written = self
             .origin
@@ -123,5 +125,18 @@ impl Resolver<'_> {
         let step = Step::new(self.entity, segment, order);
         self.diagnostics.report_ranked(problem, site, step.rank());
         self.unresolved
+    }
+
+    /// The type that was perhaps meant.
+    fn similar(&mut self, name: &str) -> Option<String> {
+        self.suggestions_left = self.suggestions_left.checked_sub(1)?;
+        let schema = &*self.schema;
+        let names = schema.by_name.iter().filter_map(|(name, &index)| {
+            // Types that nobody has written have such names, and no others.
+            let is_implicit = name.starts_with("q_") || name.ends_with("List");
+            let entity = schema.entities.get(index as usize)?;
+            (matches!(entity, Entity::Type(_)) && !is_implicit).then_some(name.as_str())
+        });
+        similar::similar(name, names).map(str::to_owned)
     }
 }

@@ -1,0 +1,211 @@
+//! What to do about a problem.
+//!
+//! In: a diagnostic. Out: a hint, if it is sure what is meant. QEMU's messages
+//! are not to be changed, so this stands beside them.
+
+use super::{Diagnostic, Expected, Problem};
+use crate::source::Sources;
+
+mod spelling;
+
+impl Diagnostic {
+    /// How the problem is most likely to be mended; `None` if nobody knows.
+    #[must_use]
+    pub fn hint(&self, sources: &Sources) -> Option<String> {
+        let shown = || {
+            let site = self.site.as_ref()?;
+            Some(sources.text(site.shown()))
+        };
+        let fixed = match &self.problem {
+            Problem::UnterminatedString => "a string ends on its line, with a single quote",
+            Problem::UnknownEscape(_) => "only a backslash can be escaped, as '\\\\'",
+            Problem::FunnyCharacter => "strings consist of printable ASCII characters",
+            Problem::Stray(text) => return stray(text),
+            Problem::Expected(Expected::Key) if shown()? == "}" => {
+                "no comma stands after the last member"
+            }
+            Problem::Expected(Expected::Value)
+                if shown()? == "]" && self.follows_comma(sources) =>
+            {
+                "no comma stands after the last element"
+            }
+            Problem::NameLower(_) => return spelled(spelling::lower(unquoted(shown()?)?)),
+            Problem::NameUpper(_) => return spelled(spelling::upper(unquoted(shown()?)?)),
+            Problem::NameCamel(_) => return spelled(spelling::camel(unquoted(shown()?)?)),
+            Problem::UnknownType { similar, .. } => {
+                return Some(format!("did you mean '{}'?", similar.as_ref()?));
+            }
+            Problem::NeedsBoxed { kind, .. } => {
+                return Some(format!("add 'boxed': true to the {kind}"));
+            }
+            Problem::ConditionalNeedsBoxed(_) => {
+                "'boxed': true goes with a 'data' that names a type"
+            }
+            _ => return None,
+        };
+        Some(fixed.to_owned())
+    }
+
+    /// Whether a comma stands before the place.
+    fn follows_comma(&self, sources: &Sources) -> bool {
+        let before = self.site.as_ref().and_then(|site| {
+            let file = sources.get(site.span.file)?;
+            file.text().get(..site.span.start as usize)
+        });
+        before.is_some_and(|before| before.trim_end().ends_with(','))
+    }
+}
+
+/// What is meant by something that is no token.
+fn stray(text: &str) -> Option<String> {
+    let fixed = match text {
+        "null" => "there is no value null; the name of the type is a string, 'null'",
+        "True" | "False" => "the boolean values are true and false",
+        _ if text.starts_with('"') => return Some(in_single_quotes(text)),
+        _ if text.starts_with("//") || text.starts_with("/*") => "comments begin with '#'",
+        _ if is_number(text) => {
+            "there are no numbers; a value is a string, true, false, an array or an object"
+        }
+        _ => return None,
+    };
+    Some(fixed.to_owned())
+}
+
+fn in_single_quotes(text: &str) -> String {
+    let content = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .filter(|content| content.bytes().all(|byte| byte.is_ascii_graphic()))
+        .filter(|content| !content.contains(['\'', '"', '\\']));
+    match content {
+        Some(content) => format!("strings stand in single quotes: '{content}'"),
+        None => "strings stand in single quotes".to_owned(),
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    digits.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// The name in a string, without what marks a member as optional.
+fn unquoted(string: &str) -> Option<&str> {
+    let name = string.strip_prefix('\'')?.strip_suffix('\'')?;
+    Some(name.strip_prefix('*').unwrap_or(name))
+}
+
+fn spelled(name: Option<String>) -> Option<String> {
+    Some(format!("spell it '{}'", name?))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{MemoryLoader, check};
+
+    /// The hint for the first problem of a schema; empty if there is none.
+    fn hint(schema: &str) -> String {
+        let outcome = check("a.json", &MemoryLoader::from_iter([("a.json", schema)]));
+        let first = outcome.diagnostics.iter().next().unwrap();
+        first.hint(&outcome.sources).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_other_languages_allow() {
+        for (schema, expected) in [
+            (
+                "{ \"event\": 'A' }",
+                "strings stand in single quotes: 'event'",
+            ),
+            ("{ 'event': \"A b\" }", "strings stand in single quotes"),
+            (
+                "{ 'event': 'A",
+                "a string ends on its line, with a single quote",
+            ),
+            (
+                "{ 'event': 'A\\n' }",
+                "only a backslash can be escaped, as '\\\\'",
+            ),
+            (
+                "{ 'event': 'Ä' }",
+                "strings consist of printable ASCII characters",
+            ),
+            (
+                "{ 'event': null }",
+                "there is no value null; the name of the type is a string, 'null'",
+            ),
+            (
+                "{ 'event': -1 }",
+                "there are no numbers; a value is a string, true, false, an array or an object",
+            ),
+            ("{ 'event': True }", "the boolean values are true and false"),
+            ("// No.", "comments begin with '#'"),
+            ("{ 'event': 'A', }", "no comma stands after the last member"),
+            (
+                "{ 'enum': 'Aa', 'data': [ 'a', ] }",
+                "no comma stands after the last element",
+            ),
+            ("{ 'enum': ] }", ""),
+            ("{ 'event': nothing }", ""),
+        ] {
+            assert_eq!(hint(schema), expected, "{schema}");
+        }
+    }
+
+    #[test]
+    fn names_and_types() {
+        for (schema, expected) in [
+            ("{ 'event': 'vm-stop' }", "spell it 'VM_STOP'"),
+            ("{ 'command': 'vm_stop' }", "spell it 'vm-stop'"),
+            ("{ 'struct': 'vm_state', 'data': {} }", "spell it 'VmState'"),
+            (
+                "{ 'struct': 'Aa', 'data': { '*maxCount': 'int' } }",
+                "spell it 'max-count'",
+            ),
+            (
+                "{ 'command': 'a', 'data': { 'b': 'string' } }",
+                "did you mean 'str'?",
+            ),
+            (
+                "{ 'struct': 'State', 'data': {} } { 'command': 'a', 'returns': [ 'Stat' ] }",
+                "did you mean 'State'?",
+            ),
+            ("{ 'command': 'a', 'returns': 'Nothing' }", ""),
+            // Implicit types have names that nobody may use.
+            ("{ 'command': 'a', 'returns': 'intLists' }", ""),
+        ] {
+            assert_eq!(hint(schema), expected, "{schema}");
+        }
+    }
+
+    #[test]
+    fn arguments_that_need_boxed() {
+        let union = "{ 'enum': 'Ee', 'data': [ 'a' ] }
+            { 'union': 'Uu', 'base': { 'e': 'Ee' }, 'discriminator': 'e', 'data': {} }
+            { 'command': 'c', 'data': 'Uu' }";
+        assert_eq!(hint(union), "add 'boxed': true to the command");
+        let conditional = "{ 'event': 'E', 'data': { 'a': { 'type': 'int', 'if': 'A' } } }";
+        assert_eq!(
+            hint(conditional),
+            "'boxed': true goes with a 'data' that names a type"
+        );
+    }
+
+    #[test]
+    fn many_unknown_types_do_not_take_long() {
+        use std::fmt::Write as _;
+        let mut schema = String::new();
+        for n in 0..5_000 {
+            let _ = writeln!(
+                schema,
+                "{{ 'struct': 'Struct{n}', 'data': {{ 'a': 'Strukt{n}' }} }}"
+            );
+        }
+        let outcome = check("a.json", &MemoryLoader::from_iter([("a.json", schema)]));
+        assert_eq!(outcome.diagnostics.len(), 5_000);
+        let hints = outcome
+            .diagnostics
+            .iter()
+            .filter_map(|one| one.hint(&outcome.sources));
+        assert_eq!(hints.count(), 20);
+    }
+}

@@ -1,0 +1,328 @@
+//! The command line: what `check`, `dump` and `introspect` print of schemas
+//! and of what is wrong with them, in each format.
+
+#![cfg(feature = "cli")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "tests may stop at the first surprise"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+/// A folder with these files, for one test.
+fn folder(test: &str, files: &[(&str, &str)]) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("reports")
+        .join(test);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    for (name, text) in files {
+        fs::write(folder.join(name), text).unwrap();
+    }
+    folder
+}
+
+/// What became of a command.
+struct Ran {
+    status: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_qapi-gen"))
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap();
+    Ran {
+        status: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// What is reported of a schema in the format for programs.
+fn objects(folder: &Path, arguments: &[&str]) -> Vec<Value> {
+    let ran = run(folder, &[arguments, &["--error-format=json"]].concat());
+    assert_eq!(ran.status, Some(1));
+    assert_eq!(ran.out, "");
+    let object = |line| serde_json::from_str(line).unwrap();
+    ran.err.lines().map(object).collect()
+}
+
+/// The only diagnostic of a file with this text.
+fn object(test: &str, text: &str) -> Value {
+    let folder = folder(test, &[("a.json", text)]);
+    let mut objects = objects(&folder, &["check", "a.json"]);
+    assert_eq!(objects.len(), 1, "{objects:?}");
+    objects.remove(0)
+}
+
+/// A place as a span has it.
+fn place(byte: usize, line: usize, column: usize) -> Value {
+    json!({ "byte": byte, "line": line, "column": column })
+}
+
+const GOOD: &str = "{ 'event': 'GONE', 'if': 'CONFIG_GONE' }\n\
+    { 'command': 'ask', 'returns': 'Answer' }\n\
+    { 'struct': 'Answer', 'data': { 'yes': 'bool' } }\n";
+
+/// Two errors.
+const BAD: &str = "{ 'event': 'A', 'data': 'Nope' }\n{ 'event': 'B', 'data': 'Nope' }\n";
+
+const SHORT: [&str; 4] = [
+    "a.json: In event 'A':",
+    "a.json:1: event's 'data' uses unknown type 'Nope'",
+    "a.json: In event 'B':",
+    "a.json:2: event's 'data' uses unknown type 'Nope'",
+];
+
+#[test]
+fn what_is_right_is_printed_and_nothing_else() {
+    let folder = folder("right", &[("a.json", GOOD)]);
+    let check = run(&folder, &["check", "a.json"]);
+    assert_eq!((check.status, check.err.as_str()), (Some(0), ""));
+    assert_eq!(check.out, "");
+
+    let dump = run(&folder, &["dump", "a.json"]);
+    assert_eq!((dump.status, dump.err.as_str()), (Some(0), ""));
+    assert!(dump.out.contains("object Answer\n    member yes: bool"));
+
+    let introspect = |arguments: &[&str]| {
+        let ran = run(&folder, &[&["introspect", "a.json"], arguments].concat());
+        assert_eq!((ran.status, ran.err.as_str()), (Some(0), ""));
+        let infos: Vec<Value> = serde_json::from_str(&ran.out).unwrap();
+        let name = |info: &Value| info["name"].as_str().unwrap().to_owned();
+        infos.iter().map(name).collect::<Vec<_>>()
+    };
+    assert_eq!(introspect(&[])[..2], ["GONE", "ask"]);
+    assert!(!introspect(&[]).contains(&"Answer".to_owned()));
+    assert!(introspect(&["--unmask"]).contains(&"Answer".to_owned()));
+    assert_eq!(introspect(&["--config=CONFIG_OTHER"])[0], "ask");
+}
+
+#[test]
+fn every_command_reports_in_every_format() {
+    let folder = folder("formats", &[("a.json", BAD)]);
+    for command in ["check", "dump", "introspect"] {
+        let failed = |arguments: &[&str]| {
+            let ran = run(&folder, &[&[command, "a.json"], arguments].concat());
+            assert_eq!((ran.status, ran.out.as_str()), (Some(1), ""));
+            ran.err
+        };
+        let short = failed(&["--error-format=short"]);
+        assert_eq!(short.lines().collect::<Vec<_>>(), SHORT[..2]);
+        let short = failed(&["--error-format", "short", "--all"]);
+        assert_eq!(short.lines().collect::<Vec<_>>(), SHORT);
+
+        let human = failed(&[]);
+        assert_eq!(human, failed(&["--error-format=human"]));
+        assert!(human.starts_with("error: event's 'data' uses unknown type 'Nope'\n"));
+        assert!(human.contains(" --> a.json:1:25\n"), "{human}");
+        assert!(human.contains("note: in event 'B'"), "{human}");
+        assert!(human.ends_with("\n2 errors\n"), "{human}");
+        assert!(!human.contains('\u{1b}'), "no colours in a pipe");
+
+        let lines = failed(&["--error-format=json"]);
+        let objects: Vec<Value> = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(objects.len(), 2);
+        assert_eq!(objects[1]["line"], 2);
+        assert_eq!(objects[1]["code"], "UnknownType");
+    }
+}
+
+#[test]
+fn check_takes_several_schemas_and_checks_them_all() {
+    let folder = folder(
+        "several",
+        &[("a.json", BAD), ("b.json", GOOD), ("c.json", "{")],
+    );
+    let ran = run(
+        &folder,
+        &[
+            "check",
+            "a.json",
+            "b.json",
+            "c.json",
+            "--error-format=short",
+        ],
+    );
+    assert_eq!(ran.status, Some(1));
+    assert_eq!(ran.err.lines().count(), 3);
+    assert!(
+        ran.err.ends_with("c.json:1:2: expected string or '}'\n"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(run(&folder, &["check", "b.json", "b.json"]).status, Some(0));
+}
+
+#[test]
+fn what_cannot_be_read_and_what_is_no_option() {
+    let folder = folder("missing", &[("a.json", "{ 'include': 'b.json' }")]);
+    for command in ["check", "dump", "introspect"] {
+        let ran = run(&folder, &[command, "no.json", "--error-format=short"]);
+        assert_eq!(ran.status, Some(1));
+        let expected = "can't read schema file 'no.json': No such file or directory";
+        assert!(ran.err.contains(expected), "{}", ran.err);
+        assert!(run(&folder, &[command, "no.json"]).err.contains(expected));
+
+        let object = &objects(&folder, &[command, "no.json"])[0];
+        assert_eq!(object["code"], "SchemaUnreadable");
+        for nothing in ["file", "line", "column", "span", "definition", "help"] {
+            assert_eq!(object[nothing], Value::Null, "{nothing}");
+        }
+        let object = &objects(&folder, &[command, "a.json"])[0];
+        assert_eq!(object["code"], "IncludeUnreadable");
+        assert_eq!(object["span"]["start"], place(13, 1, 14));
+
+        assert_eq!(run(&folder, &[command]).status, Some(2));
+        let ran = run(&folder, &[command, "a.json", "--error-format=xml"]);
+        assert_eq!(ran.status, Some(2));
+    }
+}
+
+#[test]
+fn an_object_has_all_that_is_known() {
+    let files = [
+        ("a.json", "# A.\n{ 'include': 'b.json' }\n"),
+        ("b.json", "{ 'event': 'A' }\n{ 'event': 'A' }\n"),
+    ];
+    let folder = folder("members", &files);
+    let span = |start, end| json!({ "file": "b.json", "start": start, "end": end });
+    let expected = json!({
+        "severity": "error",
+        "code": "Redefined",
+        "message": "'A' is already defined",
+        "help": null,
+        "file": "b.json",
+        "line": 2,
+        "column": null,
+        "span": span(place(28, 2, 12), place(31, 2, 15)),
+        "definition": { "kind": "event", "name": "A" },
+        "included_from": [{ "file": "a.json", "line": 2 }],
+        "related": [{
+            "message": "previous definition",
+            "span": span(place(0, 1, 1), place(16, 1, 17)),
+        }],
+    });
+    assert_eq!(objects(&folder, &["check", "a.json"]), [expected]);
+}
+
+#[test]
+fn bytes_are_those_of_the_file_whatever_ends_its_lines() {
+    for (test, end) in [("lf", "\n"), ("crlf", "\r\n"), ("cr", "\r")] {
+        let text = [
+            "# One.",
+            "# Two.",
+            "{ 'event': 'A',",
+            "  'data': 'Nope' }",
+            "",
+        ]
+        .join(end);
+        let object = object(test, &text);
+        let at = text.find("'Nope'").unwrap();
+        let span = &object["span"];
+        assert_eq!(span["start"], place(at, 4, 11));
+        assert_eq!(span["end"], place(at + "'Nope'".len(), 4, 17));
+    }
+    // Over a line's end, and without one in the end.
+    let text = "\r\n{ 'event': [\r\n ] }";
+    let span = &object("list", text)["span"];
+    assert_eq!(span["start"]["byte"], text.find('[').unwrap());
+    assert_eq!(span["end"]["byte"], text.find(']').unwrap() + 1);
+    let span = &object("end", "{\r\n")["span"];
+    assert_eq!(span["start"], place(1, 1, 2));
+    let span = &object("no-end", "# \r\n{")["span"];
+    assert_eq!(span["start"], place(5, 2, 2));
+}
+
+#[test]
+fn columns_are_characters_but_qemus() {
+    let text = "{\t'event':\t'A', \t;";
+    let object = object("tabs", text);
+    let at = text.find(';').unwrap();
+    assert_eq!(object["span"]["start"], place(at, 1, at + 1));
+    // QEMU's generator lets every tab here take it back to where it was.
+    assert_eq!(object["column"], 7);
+
+    let text = "# \u{1f600}\n\u{3000}\u{a0}{ 'event': ;";
+    let object = self::object("wide", text);
+    assert_eq!(
+        object["span"]["start"],
+        place(text.find(';').unwrap(), 2, 14)
+    );
+    assert_eq!(object["column"], 14);
+}
+
+#[test]
+fn help_comes_with_what_can_be_mended() {
+    let text = "{ 'command': 'stop', 'returns': 'Anwser' }\n{ 'struct': 'Answer', 'data': {} }\n";
+    assert_eq!(object("help", text)["help"], "did you mean 'Answer'?");
+    let folder = folder("help", &[("a.json", text)]);
+    let human = run(&folder, &["check", "a.json"]).err;
+    assert!(human.contains("help: did you mean 'Answer'?"), "{human}");
+
+    let object = object("twice", "{ 'event': 'A',\r\n  'if': 'B', 'if': 'C' }\n");
+    assert_eq!(object["code"], "DuplicateKey");
+    let related = &object["related"][0];
+    assert_eq!(related["message"], "the same key before");
+    assert_eq!(related["span"]["start"], place(19, 2, 3));
+}
+
+#[test]
+fn ten_warnings_are_shown_unless_all_are_asked_for() {
+    let schema: String = (0..12)
+        .map(|n| format!("##\n# @E{n}:\n#\n# One. Two.\n##\n{{ 'event': 'E{n}' }}\n"))
+        .collect();
+    let folder = folder("warnings", &[("a.json", &schema)]);
+    let warnings = |arguments: &[&str]| {
+        let ran = run(&folder, &[&["dump", "a.json"], arguments].concat());
+        assert_eq!(ran.status, Some(0));
+        assert!(ran.out.contains("event E11"));
+        (ran.err.matches("warning: ").count(), ran.err)
+    };
+    let (count, human) = warnings(&[]);
+    assert_eq!(count, 10);
+    assert!(
+        human.ends_with("12 warnings\n--all shows all warnings\n"),
+        "{human}"
+    );
+    assert_eq!(warnings(&["--all"]).0, 12);
+    assert_eq!(warnings(&["--error-format=short"]).0, 10);
+    assert_eq!(warnings(&["--error-format=short", "--all"]).0, 12);
+    let (_, json) = warnings(&["--error-format=json"]);
+    assert_eq!(json.lines().count(), 12);
+    // For `check` they are errors.
+    assert_eq!(run(&folder, &["check", "a.json"]).status, Some(1));
+}
+
+#[test]
+fn of_huge_lines_what_is_near_is_shown() {
+    let before = "{ 'command': 'c', 'gen': false } ";
+    let wide = format!("# {}\n", "\u{e9}".repeat(100_000));
+    let blank = " ".repeat(100_000);
+    let text = format!("{wide}{before}{blank};{blank}{}\n", "x".repeat(100_000));
+    let folder = folder("huge", &[("a.json", &text)]);
+    let human = run(&folder, &["check", "a.json"]).err;
+    assert!(human.starts_with("error: stray ';'\n"), "{}", human.len());
+    let column = before.len() + blank.len() + 1;
+    assert!(human.contains(&format!("a.json:2:{column}\n")));
+    assert!(human.len() < 10_000, "{}", human.len());
+
+    let long = "x".repeat(100_000);
+    let text = format!("{{ 'event': '{long}' }}");
+    fs::write(folder.join("a.json"), text).unwrap();
+    let human = run(&folder, &["check", "a.json"]).err;
+    assert!(human.contains("...'"), "{}", human.len());
+    assert!(human.len() < 20_000, "{}", human.len());
+}
