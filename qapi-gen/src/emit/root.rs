@@ -51,9 +51,10 @@ pub(super) fn root(plan: &Plan) -> impl Iterator<Item = TokenStream> {
     });
     let introspection = plan.introspection.as_ref().map(|_| {
         let module = (plan.layout == Layout::FilePerModule).then(|| {
-            quote!(
-                
-            )
+            quote! {
+                #[rustfmt::skip]
+                mod schema_info;
+            }
         });
         quote! {
             #module
