@@ -85,5 +85,6 @@ fn choices(out_dir: &Path) {
         .attribute_for("Figure", "#[allow(clippy::large_enum_variant)]")
         .attribute_for("Figure.group", "#[doc(alias = \"many\")]")
         .one_file()
+        .formatted(false)
         .compile();
 }

@@ -45,7 +45,9 @@ pub fn generate(path: impl AsRef<Path>, loader: &dyn Loader, options: &Options) 
         let plan = Plan::new(&schema, options, &mut diagnostics);
         let print = || {
             let files = emit::files(&plan).into_iter();
-            files.map(|file| output::print(file, &plan.texts)).collect()
+            files
+                .map(|file| output::print(file, &plan.texts, options.formatted))
+                .collect()
         };
         (!diagnostics.has_errors()).then(print)
     });

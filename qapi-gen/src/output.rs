@@ -1,6 +1,11 @@
 //! Whole files: tokens parsed once and printed once.
 //!
-//! In: token streams. Out: the text of each file, formatted.
+//! In: token streams. Out: the text of each file, formatted unless the caller
+//! would rather not wait for it.
+
+mod plain;
+
+use proc_macro2::TokenStream;
 
 use crate::emit::{File, Item};
 use crate::rust::text::Texts;
@@ -17,44 +22,45 @@ pub struct GeneratedFile {
     pub text: String,
 }
 
-/// Formats a file, and fills its texts in.
-pub(crate) fn print(file: File<'_>, texts: &Texts) -> GeneratedFile {
+/// Writes a file down, and fills its texts in.
+pub(crate) fn print(file: File<'_>, texts: &Texts, formatted: bool) -> GeneratedFile {
     let source = match file.schema_file {
         Some(schema) => format!("`{schema}`"),
         None => "a QAPI schema".to_owned(),
     };
     let mut text = format!("{HEADING} {source}. Do not edit.\n");
     for item in file.items {
-        let tokens = match item {
-            Item::Tokens(tokens) => tokens,
-            Item::Text(item) => {
-                text.extend(["\n", &item]);
-                continue;
-            }
-        };
-        let tree: syn::File = match syn::parse2(tokens.clone()) {
-            Ok(tree) => tree,
-            Err(error) => {
-                // Then the emitter has a bug. rustc shows its place best.
-                debug_assert!(false, "{}: {error}", file.name);
-                text.push_str(&tokens.to_string());
-                continue;
-            }
-        };
-        for item in tree.items {
-            // One at a time, for blank lines between them.
-            let item = syn::File {
-                shebang: None,
-                frontmatter: None,
-                attrs: Vec::new(),
-                items: vec![item],
-            };
-            text.push('\n');
-            texts.fill_in(&prettyplease::unparse(&item), &mut text);
+        match item {
+            Item::Tokens(tokens) if formatted => format(tokens, texts, &file.name, &mut text),
+            Item::Tokens(tokens) => plain::write(tokens, texts, &mut text),
+            Item::Text(item) => text.extend(["\n", &item]),
         }
     }
     GeneratedFile {
         name: file.name,
         text,
+    }
+}
+
+fn format(tokens: TokenStream, texts: &Texts, file: &str, text: &mut String) {
+    let tree: syn::File = match syn::parse2(tokens.clone()) {
+        Ok(tree) => tree,
+        Err(error) => {
+            // Then the emitter has a bug. rustc shows its place best.
+            debug_assert!(false, "{file}: {error}");
+            plain::write(tokens, texts, text);
+            return;
+        }
+    };
+    for item in tree.items {
+        // One at a time, for blank lines between them.
+        let item = syn::File {
+            shebang: None,
+            frontmatter: None,
+            attrs: Vec::new(),
+            items: vec![item],
+        };
+        text.push('\n');
+        texts.fill_in(&prettyplease::unparse(&item), text);
     }
 }

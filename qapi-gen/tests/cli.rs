@@ -170,3 +170,10 @@ fn options_that_do_not_fit_fail() {
         "a symbol consists of upper case letters",
     );
 }
+
+#[test]
+fn code_that_is_not_laid_out_differs() {
+    let folder = folder("no-format");
+    assert!(run(&folder, &[]).status.success());
+    assert!(stale(&folder, &["--no-format"]).contains("mod.rs"));
+}

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::{env, fs};
 
 use qapi_gen::{
-    Addition, Builder, CfgNames, Conditions, Layout, MemoryLoader, Options, changes, generate,
-    write_files,
+    Addition, Builder, CfgNames, Conditions, FsLoader, Layout, MemoryLoader, Options, changes,
+    generate, write_files,
 };
 
 const MAIN: &str = "
@@ -414,4 +414,43 @@ fn a_folder_is_compared_and_brought_up_to_date() {
         .collect();
     left.sort();
     assert_eq!(left, ["mod.rs", "own.rs"]);
+}
+
+#[test]
+fn what_is_not_laid_out_is_the_same_rust() {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases/rust");
+    let schemas = fs::read_dir(cases).unwrap();
+    let schemas = schemas.map(|entry| entry.unwrap().path());
+    let schemas: Vec<_> = schemas.filter(|path| path.is_file()).collect();
+    assert!(!schemas.is_empty());
+    for (schema, conditions, layout) in schemas.iter().flat_map(|schema| {
+        let cfg = Conditions::Cfg(CfgNames::default());
+        [
+            (schema, Conditions::Ignore, Layout::FilePerModule),
+            (schema, cfg, Layout::OneFile),
+        ]
+    }) {
+        let mut options = Options {
+            conditions,
+            layout,
+            ..Options::default()
+        };
+        let mut files = |formatted| {
+            options.formatted = formatted;
+            let generation = generate(schema, &FsLoader, &options);
+            generation.into_files().unwrap()
+        };
+        let (laid_out, plain) = (files(true), files(false));
+        assert_eq!(laid_out.len(), plain.len());
+        for (laid_out, plain) in laid_out.iter().zip(&plain) {
+            assert_eq!(laid_out.name, plain.name);
+            assert_eq!(tokens(&laid_out.text), tokens(&plain.text));
+        }
+    }
+}
+
+/// The items of a file as the compiler sees them, documentation included: laid
+/// out alike, so that a comma more at an end is no difference.
+fn tokens(text: &str) -> String {
+    prettyplease::unparse(&syn::parse_file(text).unwrap())
 }

@@ -38,7 +38,7 @@ pub mod borrowed {
     include!(concat!(env!("OUT_DIR"), "/extern/mod.rs"));
 }
 
-/// A part of it, generated with choices.
+/// A part of it, generated with choices and not laid out.
 pub mod choices {
     include!(concat!(env!("OUT_DIR"), "/choices/mod.rs"));
 }

@@ -1,5 +1,5 @@
 //! What code does that was generated with choices: a part of the schema, a
-//! type of our own, further derives.
+//! type of our own, further derives, no layout.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![allow(deprecated, reason = "the schema marks a command as deprecated")]

@@ -48,3 +48,10 @@ pub(crate) fn cargo_output(arguments: &[&str]) -> Result<String, Failure> {
     }
     String::from_utf8(output.stdout).map_err(|_| format!("`{line}` prints no UTF-8"))
 }
+
+/// The target folder that this program was itself built into.
+pub(crate) fn target() -> Result<PathBuf, Failure> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let target = program.ancestors().nth(2).map(Path::to_owned);
+    target.ok_or_else(|| "this program is in no target folder".to_owned())
+}

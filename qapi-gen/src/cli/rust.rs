@@ -116,6 +116,10 @@ struct Choices {
     #[arg(long)]
     no_introspection: bool,
 
+    /// Do not lay the code out for people to read
+    #[arg(long)]
+    no_format: bool,
+
     /// Take a module of the schema from another crate; may be repeated
     ///
     /// NAME is that of the schema file, PATH that of the Rust module, for
@@ -197,6 +201,7 @@ impl Choices {
                 true => Layout::OneFile,
                 false => Layout::FilePerModule,
             },
+            formatted: !self.no_format,
         }
     }
 }

@@ -46,6 +46,8 @@ pub struct Options {
     pub except: BTreeSet<String>,
     /// How the code is spread over files.
     pub layout: Layout,
+    /// Whether the code is laid out for people to read.
+    pub formatted: bool,
 }
 
 /// Something that is added to generated items.
@@ -84,6 +86,7 @@ impl Default for Options {
             only: BTreeSet::new(),
             except: BTreeSet::new(),
             layout: Layout::default(),
+            formatted: true,
         }
     }
 }

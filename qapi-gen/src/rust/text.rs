@@ -37,6 +37,27 @@ impl Texts {
             }
         }
     }
+
+    /// Writes the documentation that a string literal marks, as comments, if
+    /// it does mark a text.
+    pub(crate) fn write_docs(&self, literal: &str, out: &mut String) -> bool {
+        self.write(literal, |text| docs(text, "", out))
+    }
+
+    /// Writes the table that a string literal marks, if it does mark a text.
+    pub(crate) fn write_table(&self, literal: &str, out: &mut String) -> bool {
+        self.write(literal, |text| table(text, "", out))
+    }
+
+    fn write(&self, literal: &str, write: impl FnOnce(&str)) -> bool {
+        let mark = literal
+            .strip_prefix("\"@")
+            .and_then(|rest| rest.strip_suffix('"'));
+        let index = mark.and_then(|mark| mark.parse::<usize>().ok());
+        let texts = self.0.borrow();
+        let text = index.and_then(|index| texts.get(index));
+        text.map(|text| write(text)).is_some()
+    }
 }
 
 impl TextRef {
@@ -66,23 +87,29 @@ impl<'c> Marked<'c> {
 
     fn fill_in(self, text: &str, indent: &str, out: &mut String) {
         match self {
-            Self::Doc => {
-                for line in text.lines() {
-                    let blank = if line.is_empty() { "" } else { " " };
-                    out.extend([indent, "///", blank, line, "\n"]);
-                }
-            }
+            Self::Doc => docs(text, indent, out),
             Self::Macro { before, after } => {
                 out.extend([indent, before, "!("]);
-                for (number, line) in text.lines().enumerate() {
-                    if number > 0 {
-                        out.extend(["\n", indent]);
-                    }
-                    out.push_str(line);
-                }
+                table(text, indent, out);
                 out.extend([")", after, "\n"]);
             }
         }
+    }
+}
+
+fn docs(text: &str, indent: &str, out: &mut String) {
+    for line in text.lines() {
+        let blank = if line.is_empty() { "" } else { " " };
+        out.extend([indent, "///", blank, line, "\n"]);
+    }
+}
+
+fn table(text: &str, indent: &str, out: &mut String) {
+    for (number, line) in text.lines().enumerate() {
+        if number > 0 {
+            out.extend(["\n", indent]);
+        }
+        out.push_str(line);
     }
 }
 

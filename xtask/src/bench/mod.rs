@@ -4,6 +4,8 @@
 //! every row compares two ways to do the same, measured in turn in one run,
 //! because these figures mean nothing alone.
 
+mod builds;
+mod generate;
 mod schema;
 mod sweep;
 
@@ -25,15 +27,30 @@ pub(crate) struct Arguments {
     /// A QEMU source tree, whose own generator the compiler is compared with
     #[arg(long, value_name = "QEMU_SRC")]
     qemu_src: Option<PathBuf>,
+    /// Measure only what generating Rust costs for the tree's schema
+    #[arg(long, requires = "qemu_src")]
+    generate: bool,
     /// Measure only what decoding and encoding cost, beside crate qapi-qmp
     #[arg(long)]
     codec: bool,
+    /// Measure only how long consumers take to build, beside crate qapi-qmp:
+    /// this takes minutes
+    #[arg(long)]
+    builds: bool,
     /// Check a schema once and print what it took: a turn of the comparison
     #[arg(long, hide = true, value_name = "SCHEMA")]
     check_once: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    // What cargo builds is measured here, so that it does not matter how this
+    // was built.
+    if arguments.builds {
+        return builds::run();
+    }
+    if let (true, Some(source)) = (arguments.generate, &arguments.qemu_src) {
+        return generate::run(source, arguments.rounds);
+    }
     if cfg!(debug_assertions) {
         // A debug build measures nothing.
         let given: Vec<String> = std::env::args().skip(1).collect();
@@ -53,7 +70,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     sweep::run(&arguments.vcpus, arguments.rounds)?;
     match &arguments.qemu_src {
-        Some(source) => schema::run(source, arguments.rounds),
+        Some(source) => {
+            schema::run(source, arguments.rounds)?;
+            generate::run(source, arguments.rounds)
+        }
         None => {
             println!(
                 "\nThe schema compiler is compared with QEMU's own if --qemu-src names a tree."

@@ -15,7 +15,7 @@ use crate::conformance::rules;
 use crate::tools::Failure;
 
 /// The schema, relative to the tree.
-const SCHEMA: &str = "qapi/qapi-schema.json";
+pub(super) const SCHEMA: &str = "qapi/qapi-schema.json";
 
 /// Checks a schema, and prints nanoseconds and kilobytes.
 const PYTHON: &str = "

@@ -19,6 +19,7 @@ use clap::Args;
 use qapi_gen::Rules;
 
 use crate::tools::Failure;
+pub(crate) use live::handlers;
 use oracle::{Oracle, Verdict};
 use seeds::Seeds;
 use subject::Subject;

@@ -5,13 +5,13 @@
 //! and into its target folder, without a network.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use qapi_gen::{GeneratedFile, write_files};
 use tempfile::TempDir;
 
-use crate::tools::{Failure, workspace};
+use crate::tools::{Failure, target, workspace};
 
 /// A crate that lasts as long as this.
 pub(super) struct Scratch {
@@ -82,11 +82,4 @@ impl Scratch {
     pub(super) fn program(&self, name: &str) -> PathBuf {
         self.target.join("debug").join(name)
     }
-}
-
-/// The target folder that this program was itself built into.
-fn target() -> Result<PathBuf, Failure> {
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let target = program.ancestors().nth(2).map(Path::to_owned);
-    target.ok_or_else(|| "this program is in no target folder".to_owned())
 }

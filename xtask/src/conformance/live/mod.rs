@@ -21,6 +21,7 @@ use super::Table;
 use crate::tools::Failure;
 use monitor::{Answer, Monitor};
 use server::Server;
+pub(crate) use server::handlers;
 
 /// How deeply arguments nest, where they can.
 const DEPTH: usize = 5;

@@ -113,8 +113,9 @@ impl Drop for Server {
     }
 }
 
-/// Handlers for the commands of a generated module.
-fn handlers(text: &str) -> Result<TokenStream, Failure> {
+/// Handlers for the commands of a generated module, of which each says that it
+/// would execute its command.
+pub(crate) fn handlers(text: &str) -> Result<TokenStream, Failure> {
     let file = syn::parse_file(text).map_err(|error| error.to_string())?;
     let commands = file.items.iter().find_map(|item| match item {
         Item::Trait(item) if item.ident == "Commands" => Some(&item.items),
