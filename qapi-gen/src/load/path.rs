@@ -64,7 +64,13 @@ impl Paths {
                 _ => absolute.push(part),
             }
         }
-        format!("/{}", absolute.join("/"))
+        // Two slashes, and only two, may begin a name space of their own
+        // (POSIX, pathname resolution).
+        let root = match path.strip_prefix("//") {
+            Some(rest) if !rest.starts_with('/') => "//",
+            _ => "/",
+        };
+        format!("{root}{}", absolute.join("/"))
     }
 
     /// The name of a file's module: its path relative to the schema's folder.
@@ -116,6 +122,7 @@ mod tests {
             ("q/../q/./sub/a.json", "sub/a.json"),
             ("a.json", "../a.json"),
             ("/etc/a.json", "../../etc/a.json"),
+            ("//etc//a.json", "../../etc/a.json"),
         ] {
             assert_eq!(paths.module_name(&paths.absolute(path)), expected);
         }
