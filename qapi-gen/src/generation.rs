@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 
 use crate::diag::Diagnostics;
 use crate::load::Loader;
-use crate::output::{self, GeneratedFile};
+use crate::output::GeneratedFile;
 use crate::rust::Options;
-use crate::rust::plan::Plan;
 use crate::source::Sources;
-use crate::{CheckOptions, Outcome, Style, emit};
+use crate::{CheckOptions, Outcome, Style};
+
+mod print;
 
 /// What has become of a schema that was to be compiled.
 #[derive(Debug)]
@@ -41,16 +42,7 @@ pub fn generate(path: impl AsRef<Path>, loader: &dyn Loader, options: &Options) 
         schema,
         files_read,
     } = crate::check_with(path, loader, check);
-    let files = schema.and_then(|schema| {
-        let plan = Plan::new(&schema, options, &mut diagnostics);
-        let print = || {
-            let files = emit::files(&plan).into_iter();
-            files
-                .map(|file| output::print(file, &plan.texts, options.formatted))
-                .collect()
-        };
-        (!diagnostics.has_errors()).then(print)
-    });
+    let files = schema.and_then(|schema| print::files(&schema, options, &mut diagnostics));
     Generation {
         sources,
         diagnostics,

@@ -23,7 +23,7 @@ pub struct GeneratedFile {
 }
 
 /// Writes a file down, and fills its texts in.
-pub(crate) fn print(file: File<'_>, texts: &Texts, formatted: bool) -> GeneratedFile {
+pub(crate) fn print(file: File<'_>, texts: &Texts<'_>, formatted: bool) -> GeneratedFile {
     let source = match file.schema_file {
         Some(schema) => format!("`{schema}`"),
         None => "a QAPI schema".to_owned(),
@@ -42,7 +42,7 @@ pub(crate) fn print(file: File<'_>, texts: &Texts, formatted: bool) -> Generated
     }
 }
 
-fn format(tokens: TokenStream, texts: &Texts, file: &str, text: &mut String) {
+fn format(tokens: TokenStream, texts: &Texts<'_>, file: &str, text: &mut String) {
     let tree: syn::File = match syn::parse2(tokens.clone()) {
         Ok(tree) => tree,
         Err(error) => {

@@ -12,7 +12,7 @@ use crate::rust::cfg::Cfg;
 use crate::rust::plan::{Arguments, CommandPlan, Handler, ModulePlan};
 use crate::rust::text::Texts;
 
-pub(super) fn commands(plan: &ModulePlan, texts: &Texts) -> TokenStream {
+pub(super) fn commands(plan: &ModulePlan, texts: &Texts<'_>) -> TokenStream {
     if plan.commands.is_empty() {
         return quote!();
     }
@@ -67,7 +67,7 @@ pub(super) fn commands(plan: &ModulePlan, texts: &Texts) -> TokenStream {
 }
 
 /// The struct that a client fills in.
-fn request(plan: &CommandPlan, texts: &Texts) -> TokenStream {
+fn request(plan: &CommandPlan, texts: &Texts<'_>) -> TokenStream {
     let ident = &plan.request;
     let CommandPlan {
         cfg,
@@ -117,7 +117,12 @@ fn info(plan: &CommandPlan) -> TokenStream {
 
 /// The struct of a request's arguments or an event's data, with its traits;
 /// its condition is for all but the first of these items.
-pub(super) fn body(ident: &Ident, cfg: &Cfg, arguments: &Arguments, texts: &Texts) -> TokenStream {
+pub(super) fn body(
+    ident: &Ident,
+    cfg: &Cfg,
+    arguments: &Arguments,
+    texts: &Texts<'_>,
+) -> TokenStream {
     match arguments {
         Arguments::None => {
             let traits = structs::traits(ident, cfg, &[], texts);

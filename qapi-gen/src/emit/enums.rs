@@ -13,7 +13,7 @@ use crate::rust::Prelude;
 use crate::rust::plan::{EnumPlan, Head, ValuePlan};
 use crate::rust::text::Texts;
 
-pub(super) fn enumeration(plan: &EnumPlan, std: &Prelude, texts: &Texts) -> TokenStream {
+pub(super) fn enumeration(plan: &EnumPlan, std: &Prelude, texts: &Texts<'_>) -> TokenStream {
     let definition = definition(plan, std);
     let traits = traits(plan, texts);
     quote!(#definition #traits)
@@ -51,7 +51,7 @@ fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
 }
 
 /// What implements everything else, from the table of the values.
-fn traits(plan: &EnumPlan, texts: &Texts) -> TokenStream {
+fn traits(plan: &EnumPlan, texts: &Texts<'_>) -> TokenStream {
     let Head {
         ident, wire, cfg, ..
     } = &plan.head;
@@ -67,7 +67,7 @@ fn traits(plan: &EnumPlan, texts: &Texts) -> TokenStream {
         let special = special.unwrap_or_default();
         table.entry(cfg, format_args!("{ident}: \"{wire}\"{special}"));
     }
-    let mark = texts.add(table.finish()).mark();
+    let mark = texts.table(table.finish()).mark();
     match plan.unknown {
         Some(_) => quote!(#cfg wire::open_enumeration!(#mark);),
         None => quote!(#cfg wire::enumeration!(#mark);),

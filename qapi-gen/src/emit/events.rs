@@ -12,7 +12,7 @@ use crate::rust::cfg::Cfg;
 use crate::rust::plan::{Arguments, EventPlan, ModulePlan};
 use crate::rust::text::Texts;
 
-pub(super) fn events(plan: &ModulePlan, texts: &Texts) -> TokenStream {
+pub(super) fn events(plan: &ModulePlan, texts: &Texts<'_>) -> TokenStream {
     if plan.events.is_empty() {
         return quote!();
     }
@@ -30,7 +30,7 @@ pub(super) fn events(plan: &ModulePlan, texts: &Texts) -> TokenStream {
     }
 }
 
-fn event(plan: &EventPlan, texts: &Texts) -> TokenStream {
+fn event(plan: &EventPlan, texts: &Texts<'_>) -> TokenStream {
     let EventPlan {
         ident,
         cfg,

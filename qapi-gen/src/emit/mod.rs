@@ -50,36 +50,49 @@ pub(crate) enum Item {
 /// The interface of `qapi-wire` that the emitted code is written for.
 const WIRE_INTERFACE: u32 = 1;
 
-/// Writes down every file of a plan: `mod.rs`, and one for each module and the
-/// schema as data unless they stand in it.
-pub(crate) fn files(plan: &Plan) -> Vec<File<'_>> {
+/// Writes down the files that are about all modules: `mod.rs`, and the schema
+/// as data unless it stands in it.
+pub(crate) fn root<'p>(plan: &'p Plan, texts: &'p Texts<'_>) -> Vec<File<'p>> {
     let introspection = || plan.introspection.iter().map(Vec::as_slice);
-    let mut root: Box<dyn Iterator<Item = Item>> = Box::new(root::root(plan).map(Item::Tokens));
-    if plan.layout == Layout::OneFile {
-        let introspection = introspection().map(introspection::inline).map(Item::Text);
-        root = Box::new(root.chain(introspection));
+    let items = root::root(plan, texts).map(Item::Tokens);
+    match plan.layout {
+        Layout::OneFile => {
+            let introspection = introspection().map(introspection::inline).map(Item::Text);
+            vec![File {
+                name: "mod.rs".to_owned(),
+                schema_file: None,
+                items: Box::new(items.chain(introspection)),
+            }]
+        }
+        Layout::FilePerModule => {
+            let root = File {
+                name: "mod.rs".to_owned(),
+                schema_file: None,
+                items: Box::new(items),
+            };
+            let introspection = introspection().map(|infos| File {
+                name: "schema_info.rs".to_owned(),
+                schema_file: None,
+                items: Box::new(introspection::items(infos)),
+            });
+            std::iter::once(root).chain(introspection).collect()
+        }
     }
-    let mut files = vec![File {
-        name: "mod.rs".to_owned(),
-        schema_file: None,
-        items: root,
-    }];
-    if plan.layout == Layout::FilePerModule {
-        files.extend(plan.own_modules().map(|module| File {
-            name: format!("{}.rs", module.ident),
-            schema_file: Some(&module.file),
-            items: Box::new(self::module(module, &plan.texts).map(Item::Tokens)),
-        }));
-        files.extend(introspection().map(|infos| File {
-            name: "schema_info.rs".to_owned(),
-            schema_file: None,
-            items: Box::new(introspection::items(infos)),
-        }));
-    }
-    files
 }
 
-fn module<'p>(plan: &'p ModulePlan, texts: &'p Texts) -> impl Iterator<Item = TokenStream> + 'p {
+/// Writes down the file of a module.
+pub(crate) fn module_file<'p>(plan: &'p ModulePlan, texts: &'p Texts<'_>) -> File<'p> {
+    File {
+        name: format!("{}.rs", plan.ident),
+        schema_file: Some(&plan.file),
+        items: Box::new(module(plan, texts).map(Item::Tokens)),
+    }
+}
+
+fn module<'p>(
+    plan: &'p ModulePlan,
+    texts: &'p Texts<'_>,
+) -> impl Iterator<Item = TokenStream> + 'p {
     // Events have a module, and an import, of their own; the trait of the
     // commands is there whatever becomes of them.
     let commands_use = (!plan.commands.is_empty()).then_some(&Cfg::ALWAYS);

@@ -11,8 +11,12 @@ use super::{features, interface, unused};
 use crate::rust::Layout;
 use crate::rust::cfg::Cfg;
 use crate::rust::plan::{CommandPlan, ModulePlan, Plan};
+use crate::rust::text::Texts;
 
-pub(super) fn root(plan: &Plan) -> impl Iterator<Item = TokenStream> {
+pub(super) fn root<'p>(
+    plan: &'p Plan,
+    texts: &'p Texts<'_>,
+) -> impl Iterator<Item = TokenStream> + 'p {
     let interface = interface();
     let interface = quote! {
         const _: () = assert!(
@@ -26,7 +30,7 @@ pub(super) fn root(plan: &Plan) -> impl Iterator<Item = TokenStream> {
         let summary = format!(" Generated from `{}`.", module.file);
         let body = match plan.layout {
             Layout::OneFile => {
-                let items = super::module(module, &plan.texts);
+                let items = super::module(module, texts);
                 quote!({ #(#items)* })
             }
             Layout::FilePerModule => quote!(;),

@@ -13,7 +13,7 @@ use crate::rust::cfg::Cfg;
 use crate::rust::plan::{FeaturesPlan, FieldPlan, Head, StructPlan};
 use crate::rust::text::Texts;
 
-pub(super) fn structure(plan: &StructPlan, texts: &Texts) -> TokenStream {
+pub(super) fn structure(plan: &StructPlan, texts: &Texts<'_>) -> TokenStream {
     let Head { ident, cfg, .. } = &plan.head;
     let attributes = attributes(&plan.head);
     let fields = plan.fields.iter().map(field);
@@ -43,7 +43,12 @@ pub(super) fn field(plan: &FieldPlan) -> TokenStream {
 }
 
 /// What implements the traits of an object type, from the table of its fields.
-pub(super) fn traits(ident: &Ident, cfg: &Cfg, fields: &[FieldPlan], texts: &Texts) -> TokenStream {
+pub(super) fn traits(
+    ident: &Ident,
+    cfg: &Cfg,
+    fields: &[FieldPlan],
+    texts: &Texts<'_>,
+) -> TokenStream {
     let mut table = Table::new(format_args!("{ident} {{"));
     for field in fields {
         let method = method(field.optional, &field.features);
@@ -54,7 +59,7 @@ pub(super) fn traits(ident: &Ident, cfg: &Cfg, fields: &[FieldPlan], texts: &Tex
         let special = special.unwrap_or_default();
         table.entry(cfg, format_args!("{ident}: {method}(\"{wire}\"{special})"));
     }
-    let mark = texts.add(table.finish()).mark();
+    let mark = texts.table(table.finish()).mark();
     quote!(#cfg wire::object!(#mark);)
 }
 

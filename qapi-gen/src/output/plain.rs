@@ -12,7 +12,7 @@ use crate::rust::text::Texts;
 
 /// Writes tokens down, and fills their texts in: documentation as comments,
 /// tables as the argument of their macro.
-pub(super) fn write(tokens: TokenStream, texts: &Texts, out: &mut String) {
+pub(super) fn write(tokens: TokenStream, texts: &Texts<'_>, out: &mut String) {
     let mut tokens = tokens.into_iter().peekable();
     let mut is_macro = false;
     while let Some(token) = tokens.next() {
@@ -43,7 +43,7 @@ pub(super) fn write(tokens: TokenStream, texts: &Texts, out: &mut String) {
     }
 }
 
-fn group(group: Group, of_macro: bool, texts: &Texts, out: &mut String) {
+fn group(group: Group, of_macro: bool, texts: &Texts<'_>, out: &mut String) {
     let (open, close) = match group.delimiter() {
         Delimiter::Parenthesis => ("(", ") "),
         Delimiter::Brace => ("{", "}\n"),
@@ -87,13 +87,14 @@ mod tests {
     use quote::quote;
 
     use super::write;
+    use crate::rust::doc::Docs;
     use crate::rust::text::Texts;
 
     #[test]
     fn marks_are_filled_in_where_they_stand_for_texts() {
         let texts = Texts::default();
-        let docs = texts.add("One.\n\nTwo.".to_owned()).mark();
-        let table = texts.add("A {\n    b: c,\n}".to_owned()).mark();
+        let docs = texts.docs(Docs::of_member("a")).mark();
+        let table = texts.table("A {\n    b: c,\n}".to_owned()).mark();
         let tokens = quote! {
             #[doc = #docs]
             pub struct A<'a> { b: &'a [u8], }
@@ -105,7 +106,7 @@ mod tests {
         write(tokens, &texts, &mut out);
         assert_eq!(
             out,
-            "/// One.\n///\n/// Two.\npub struct A < 'a > {b : & 'a [u8 ] , }\n\
+            "/// `a` of the schema.\npub struct A < 'a > {b : & 'a [u8 ] , }\n\
              wire :: object ! (A {\n    b: c,\n}) ;\n# [doc = \" @0\" ] \
              const C : & str = f (\"@0\" ) ;\n"
         );

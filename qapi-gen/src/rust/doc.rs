@@ -6,40 +6,49 @@
 
 use crate::schema::{Doc, DocArg, DocText, Feature};
 
-/// The documentation of a definition: its body, its sections, its features.
-pub(crate) fn definition(doc: Option<&Doc>, features: &[Feature], wire_name: &str) -> String {
-    let mut text = Text::default();
-    if let Some(doc) = doc {
-        text.paragraph("", &doc.body().to_string());
-        for section in doc.sections() {
-            // Examples are written for readers of the schema, TODOs for its
-            // authors.
-            if !matches!(section.tag, "Todo" | "Example" | "Examples") {
-                text.paragraph(section.tag, &section.text.to_string());
-            }
-        }
-    }
-    text.features(doc, features);
-    if text.0.is_empty() {
-        text.name(wire_name);
-    }
-    text.0
+/// The documentation of one item, not yet written.
+#[derive(Debug)]
+pub(crate) struct Docs<'s> {
+    /// The block of the definition.
+    pub(super) block: Option<&'s Doc>,
+    /// What the item is called in the schema.
+    pub(super) wire_name: &'s str,
+    /// Whether it is a member, or a value, of what the block documents.
+    pub(super) is_member: bool,
+    /// Its features.
+    pub(super) features: Vec<&'s Feature>,
 }
 
-/// The documentation of one member or value.
-pub(crate) fn member(doc: Option<&Doc>, wire_name: &str, features: &[Feature]) -> String {
-    let mut text = Text::default();
-    // Older schemas may have spaces around the name.
-    let is_meant = |arg: &DocArg<'_>| arg.name.trim() == wire_name;
-    let described = doc.and_then(|doc| doc.members().find(is_meant));
-    if let Some(described) = described {
-        text.paragraph("", &described.text.to_string());
+impl<'s> Docs<'s> {
+    /// Those of a member that nothing documents.
+    #[cfg(test)]
+    pub(crate) fn of_member(wire_name: &'s str) -> Self {
+        Self {
+            block: None,
+            wire_name,
+            is_member: true,
+            features: Vec::new(),
+        }
     }
-    if text.0.is_empty() {
-        text.name(wire_name);
+
+    /// The text: of a definition its body, its sections, its features; of a
+    /// member what is said of it.
+    pub(super) fn text(&self) -> String {
+        let mut text = Text::default();
+        match self.block {
+            Some(doc) if self.is_member => text.member(doc, self.wire_name),
+            Some(doc) => text.definition(doc),
+            None => {}
+        }
+        if text.0.is_empty() && self.is_member {
+            text.name(self.wire_name);
+        }
+        text.features(self.block, &self.features);
+        if text.0.is_empty() {
+            text.name(self.wire_name);
+        }
+        text.0
     }
-    text.features(doc, features);
-    text.0
 }
 
 /// What the documentation says of a deprecation, on one line.
@@ -57,6 +66,25 @@ pub(crate) fn deprecation(doc: &Doc) -> Option<String> {
 struct Text(String);
 
 impl Text {
+    fn definition(&mut self, doc: &Doc) {
+        self.paragraph("", &doc.body().to_string());
+        for section in doc.sections() {
+            // Examples are written for readers of the schema, TODOs for its
+            // authors.
+            if !matches!(section.tag, "Todo" | "Example" | "Examples") {
+                self.paragraph(section.tag, &section.text.to_string());
+            }
+        }
+    }
+
+    fn member(&mut self, doc: &Doc, wire_name: &str) {
+        // Older schemas may have spaces around the name.
+        let is_meant = |arg: &DocArg<'_>| arg.name.trim() == wire_name;
+        if let Some(described) = doc.members().find(is_meant) {
+            self.paragraph("", &described.text.to_string());
+        }
+    }
+
     fn paragraph(&mut self, tag: &str, text: &str) {
         let text = text.trim_end().trim_start_matches('\n');
         if text.is_empty() {
@@ -89,7 +117,7 @@ impl Text {
         self.0.extend(["`", wire_name, "` of the schema."]);
     }
 
-    fn features(&mut self, doc: Option<&Doc>, features: &[Feature]) {
+    fn features(&mut self, doc: Option<&Doc>, features: &[&Feature]) {
         for feature in features {
             let described = doc
                 .and_then(|doc| doc.features().find(|arg| feature.name == arg.name))
@@ -176,7 +204,14 @@ enum Shown {
 fn spans(line: &str, shown: Shown, out: &mut String) {
     let start = out.len();
     let mut rest = line;
-    while let Some(first) = rest.chars().next() {
+    loop {
+        // Most of a text is plain: it is taken as far as it goes.
+        let (plain, marked) = rest.split_at(rest.find(may_begin_span).unwrap_or(rest.len()));
+        out.push_str(plain);
+        rest = marked;
+        let Some(first) = rest.chars().next() else {
+            break;
+        };
         if let Some(literal) = rest.strip_prefix("``")
             && let Some((code, tail)) = literal.split_once("``")
         {
@@ -216,6 +251,11 @@ fn spans(line: &str, shown: Shown, out: &mut String) {
         out.push(first);
         rest = rest.strip_prefix(first).unwrap_or_default();
     }
+}
+
+/// Whether a character may be markup, or begin what becomes such: `http`.
+fn may_begin_span(c: char) -> bool {
+    matches!(c, '`' | '@' | '<' | '>' | '[' | ']' | '\\' | '|' | 'h')
 }
 
 /// The web address that a text begins with, and what follows it.

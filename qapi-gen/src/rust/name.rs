@@ -18,6 +18,19 @@ const KEYWORDS: &[&str] = &[
     "Err", "None", "Ok", "Some",
 ];
 
+/// The bytes of the longest of them.
+const KEYWORD_LEN_MAX: usize = {
+    let mut longest = 0;
+    let mut rest = KEYWORDS;
+    while let [keyword, others @ ..] = rest {
+        if keyword.len() > longest {
+            longest = keyword.len();
+        }
+        rest = others;
+    }
+    longest
+};
+
 /// A type's or a variant's name: `linear-histogram` → `LinearHistogram`,
 /// `StatsVCPUFilter` stays, `x86-64` → `X86_64`.
 pub(crate) fn camel(name: &str) -> Ident {
@@ -86,7 +99,8 @@ fn words(name: &str) -> impl Iterator<Item = &str> {
 
 fn ident(mut name: String) -> Ident {
     name.retain(|c| c.is_ascii_alphanumeric() || c == '_');
-    if KEYWORDS.contains(&name.as_str()) {
+    let may_be_keyword = name.len() <= KEYWORD_LEN_MAX;
+    if may_be_keyword && KEYWORDS.contains(&name.as_str()) {
         name.push('_');
     }
     if name == "__" || name == "_" {

@@ -8,13 +8,14 @@ use quote::ToTokens as _;
 
 use super::additions::Additions;
 use super::cfg::Presence;
+use super::doc::Docs;
 use super::graph::TypeGraph;
 use super::named::Names;
 use super::paths::ModulePaths;
 use super::selection::Selection;
 use super::text::{TextRef, Texts};
 use super::ty::{Replacements, TypeNames};
-use super::{Layout, Options, Prelude, doc};
+use super::{Layout, Options, Prelude};
 use crate::diag::Diagnostics;
 use crate::schema::{CheckedSchema, Common, Doc, Entity, Feature, ModuleId};
 
@@ -37,8 +38,6 @@ pub(crate) use types::{
 pub(crate) struct Plan {
     /// The modules, in schema order, those without items left out.
     pub(crate) modules: Vec<ModulePlan>,
-    /// The items' documentation.
-    pub(crate) texts: Texts,
     /// Everything that has features, by path.
     pub(crate) features: FeatureTable,
     /// The schema as data; `None`: not wanted.
@@ -48,6 +47,7 @@ pub(crate) struct Plan {
 
 /// One module: one schema file.
 pub(crate) struct ModulePlan {
+    pub(crate) id: ModuleId,
     /// The schema file, as the schema names it.
     pub(crate) file: String,
     pub(crate) ident: Ident,
@@ -81,73 +81,106 @@ impl TypePlan {
     }
 }
 
-/// What the planning of every item needs.
-struct Planner<'s> {
-    schema: &'s CheckedSchema,
-    options: &'s Options,
-    graph: TypeGraph,
-    names: TypeNames<'s>,
-    texts: Texts,
-    replaced: &'s Replacements,
-    presence: Presence<'s>,
-    selection: Selection,
-    additions: Additions,
+/// What a caller chose, brought into the schema's terms.
+pub(crate) struct Choices {
+    paths: ModulePaths,
+    replaced: Replacements,
 }
 
-impl Plan {
-    /// Plans the Rust code for a schema. What has no spelling in Rust is
-    /// reported.
+impl Choices {
+    /// Choices of what the schema does not have are reported.
     pub(crate) fn new(
         schema: &CheckedSchema,
         options: &Options,
         diagnostics: &mut Diagnostics,
     ) -> Self {
-        let paths = ModulePaths::new(schema, options, diagnostics);
-        let replaced = Replacements::new(schema, &options.replaced, diagnostics);
+        let choices = Self {
+            paths: ModulePaths::new(schema, options, diagnostics),
+            replaced: Replacements::new(schema, &options.replaced, diagnostics),
+        };
         report_names(schema, options, diagnostics);
-        let planner = Planner {
+        choices
+    }
+}
+
+/// Plans modules, one at a time or all.
+pub(crate) struct Planner<'p, 's> {
+    schema: &'s CheckedSchema,
+    options: &'p Options,
+    choices: &'p Choices,
+    graph: TypeGraph,
+    names: TypeNames<'p>,
+    texts: Texts<'s>,
+    presence: Presence<'p>,
+    selection: Selection,
+    additions: Additions,
+}
+
+impl<'p, 's: 'p> Planner<'p, 's> {
+    /// A planner of a schema's Rust code. Choices of what the schema does not
+    /// have are reported.
+    pub(crate) fn new(
+        schema: &'s CheckedSchema,
+        options: &'p Options,
+        choices: &'p Choices,
+        diagnostics: &mut Diagnostics,
+    ) -> Self {
+        let Choices { paths, replaced } = choices;
+        Self {
             schema,
             options,
-            graph: TypeGraph::new(schema, &options.open_enums, &paths, &replaced),
-            names: TypeNames::new(schema, &paths, &replaced),
+            choices,
+            graph: TypeGraph::new(schema, &options.open_enums, paths, replaced),
+            names: TypeNames::new(schema, paths, replaced),
             texts: Texts::default(),
-            replaced: &replaced,
             presence: Presence::new(schema, &options.conditions, diagnostics),
-            selection: Selection::new(schema, options, &replaced, diagnostics),
+            selection: Selection::new(schema, options, replaced, diagnostics),
             additions: Additions::new(schema, options, diagnostics),
-        };
-        let modules: Vec<ModulePlan> = schema
-            .modules()
-            .filter_map(|(id, module)| {
-                let mut plan = ModulePlan {
-                    file: module.name.clone(),
-                    ident: paths.ident(id)?.clone(),
-                    path: paths.root_path(id),
-                    external: paths.is_external(id),
-                    prelude: planner.names.prelude.clone(),
-                    types: Vec::new(),
-                    commands: Vec::new(),
-                    events: Vec::new(),
-                };
-                planner.fill(id, &mut plan);
-                Some(plan)
-            })
-            .filter(|module| !module.is_empty())
-            .collect();
+        }
+    }
+
+    /// The texts of what has been planned.
+    pub(crate) fn texts(&self) -> &Texts<'s> {
+        &self.texts
+    }
+
+    /// Plans everything. What has no spelling in Rust is reported.
+    pub(crate) fn plan(&self, diagnostics: &mut Diagnostics) -> Plan {
+        let ids = self.schema.modules().map(|(id, _)| id);
+        let modules: Vec<ModulePlan> = ids.filter_map(|id| self.module(id)).collect();
         for module in modules.iter().filter(|module| !module.external) {
             clashes::report(module, diagnostics);
         }
-        let plan = Self {
+        let plan = Plan {
             features: features::table(&modules),
-            introspection: options.introspection.then(|| planner.introspection()),
+            introspection: self.options.introspection.then(|| self.introspection()),
             modules,
-            layout: options.layout,
-            texts: planner.texts,
+            layout: self.options.layout,
         };
         clashes::report_root(&plan, diagnostics);
         plan
     }
 
+    /// Plans a module; `None`: there is nothing in it that is wanted.
+    pub(crate) fn module(&self, id: ModuleId) -> Option<ModulePlan> {
+        let paths = &self.choices.paths;
+        let mut plan = ModulePlan {
+            id,
+            file: self.schema.module(id).name.clone(),
+            ident: paths.ident(id)?.clone(),
+            path: paths.root_path(id),
+            external: paths.is_external(id),
+            prelude: self.names.prelude.clone(),
+            types: Vec::new(),
+            commands: Vec::new(),
+            events: Vec::new(),
+        };
+        self.fill(id, &mut plan);
+        (!plan.is_empty()).then_some(plan)
+    }
+}
+
+impl Plan {
     /// The modules to be generated.
     pub(crate) fn own_modules(&self) -> impl Iterator<Item = &ModulePlan> {
         self.modules.iter().filter(|module| !module.external)
@@ -165,7 +198,7 @@ impl ModulePlan {
     }
 }
 
-impl Planner<'_> {
+impl<'s> Planner<'_, 's> {
     /// Plans what a module defines.
     fn fill(&self, id: ModuleId, plan: &mut ModulePlan) {
         let entities = self.schema.module(id).entities.iter();
@@ -188,25 +221,37 @@ impl Planner<'_> {
             .derives(entity, anyway.iter().map(ident).collect())
     }
 
-    fn docs(&self, common: &Common) -> Option<TextRef> {
-        self.docs_if_wanted(|| {
-            let features = self.present(&common.features);
-            doc::definition(common.doc.as_ref(), &features, &common.name)
+    fn docs(&self, common: &'s Common) -> Option<TextRef> {
+        self.keep_docs(Docs {
+            block: common.doc.as_ref(),
+            wire_name: &common.name,
+            is_member: false,
+            features: self.present(&common.features),
         })
     }
 
-    fn member_docs(&self, doc: Option<&Doc>, wire: &str, features: &[Feature]) -> Option<TextRef> {
-        self.docs_if_wanted(|| doc::member(doc, wire, &self.present(features)))
+    fn member_docs(
+        &self,
+        block: Option<&'s Doc>,
+        wire_name: &'s str,
+        features: &'s [Feature],
+    ) -> Option<TextRef> {
+        self.keep_docs(Docs {
+            block,
+            wire_name,
+            is_member: true,
+            features: self.present(features),
+        })
     }
 
     /// The features that some configuration has of those that are generated.
-    fn present(&self, features: &[Feature]) -> Vec<Feature> {
+    fn present(&self, features: &'s [Feature]) -> Vec<&'s Feature> {
         let is_present = |feature: &&Feature| self.presence.of(feature.cond.as_ref()).is_some();
-        features.iter().filter(is_present).cloned().collect()
+        features.iter().filter(is_present).collect()
     }
 
-    fn docs_if_wanted(&self, docs: impl FnOnce() -> String) -> Option<TextRef> {
-        self.options.docs.then(|| self.texts.add(docs()))
+    fn keep_docs(&self, docs: Docs<'s>) -> Option<TextRef> {
+        self.options.docs.then(|| self.texts.docs(docs))
     }
 }
 

@@ -5,19 +5,40 @@
 //! place of the marks. By far the most of the generated code is such text,
 //! which needs to be neither parsed nor laid out.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
+
+use super::doc::Docs;
 
 /// All such text of a plan.
 #[derive(Debug, Default)]
-pub(crate) struct Texts(RefCell<Vec<String>>);
+pub(crate) struct Texts<'s>(RefCell<Vec<Text<'s>>>);
+
+#[derive(Debug)]
+enum Text<'s> {
+    /// The rows of a table.
+    Table(String),
+    /// Documentation, written when it is filled in: of a file that nobody
+    /// prints here, never.
+    Docs(Docs<'s>),
+}
 
 /// A text, by its place among all.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TextRef(usize);
 
-impl Texts {
-    /// Keeps a text of one or more lines.
-    pub(crate) fn add(&self, text: String) -> TextRef {
+impl<'s> Texts<'s> {
+    /// Keeps a table of one or more lines.
+    pub(crate) fn table(&self, text: String) -> TextRef {
+        self.add(Text::Table(text))
+    }
+
+    /// Keeps documentation.
+    pub(crate) fn docs(&self, docs: Docs<'s>) -> TextRef {
+        self.add(Text::Docs(docs))
+    }
+
+    fn add(&self, text: Text<'s>) -> TextRef {
         let mut texts = self.0.borrow_mut();
         texts.push(text);
         TextRef(texts.len() - 1)
@@ -32,7 +53,7 @@ impl Texts {
             let code = line.trim_start();
             let (indent, _) = line.split_at(line.len() - code.len());
             match Marked::new(code).and_then(|(marked, index)| Some((marked, texts.get(index)?))) {
-                Some((marked, text)) => marked.fill_in(text, indent, out),
+                Some((marked, text)) => marked.fill_in(&text.lines(), indent, out),
                 None => out.extend([line, "\n"]),
             }
         }
@@ -56,7 +77,16 @@ impl Texts {
         let index = mark.and_then(|mark| mark.parse::<usize>().ok());
         let texts = self.0.borrow();
         let text = index.and_then(|index| texts.get(index));
-        text.map(|text| write(text)).is_some()
+        text.map(|text| write(&text.lines())).is_some()
+    }
+}
+
+impl Text<'_> {
+    fn lines(&self) -> Cow<'_, str> {
+        match self {
+            Self::Table(text) => Cow::Borrowed(text),
+            Self::Docs(docs) => Cow::Owned(docs.text()),
+        }
     }
 }
 
@@ -115,19 +145,19 @@ fn table(text: &str, indent: &str, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::Texts;
+    use super::{Docs, Texts};
 
     #[test]
     fn marks_are_filled_in_at_their_indentation() {
         let texts = Texts::default();
-        let doc = texts.add("One.\n\nTwo.".to_owned()).mark();
-        let table = texts.add("A {\n    b: c,\n}".to_owned()).mark();
+        let doc = texts.docs(Docs::of_member("a")).mark();
+        let table = texts.table("A {\n    b: c,\n}".to_owned()).mark();
         let code = format!("    ///{doc}\n    wire::object!(\"{table}\");\n///@7\n// @0\n");
         let mut out = String::new();
         texts.fill_in(&code, &mut out);
         assert_eq!(
             out,
-            "    /// One.\n    ///\n    /// Two.\n    wire::object!(A {\n        b: c,\n    });\n\
+            "    /// `a` of the schema.\n    wire::object!(A {\n        b: c,\n    });\n\
              ///@7\n// @0\n"
         );
     }

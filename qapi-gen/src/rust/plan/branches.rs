@@ -14,12 +14,12 @@ use crate::schema::{
     Alternate, Branch, Branches, Builtin, Common, Entity, ModuleId, TypeId, TypeKind,
 };
 
-impl Planner<'_> {
+impl<'s> Planner<'_, 's> {
     /// One for every value of the discriminator, with or without a branch.
     pub(super) fn branches(
         &self,
         id: TypeId,
-        branches: &Branches,
+        branches: &'s Branches,
         place: Place,
     ) -> Vec<BranchPlan> {
         let tag = self.schema.ty(branches.tag_type);
@@ -68,8 +68,8 @@ impl Planner<'_> {
     pub(super) fn alternate(
         &self,
         id: TypeId,
-        common: &Common,
-        alternate: &Alternate,
+        common: &'s Common,
+        alternate: &'s Alternate,
         module: ModuleId,
     ) -> Option<AlternatePlan> {
         let branches = alternate.branches.iter().filter_map(|branch| {

@@ -2,8 +2,10 @@
 //!
 //! In: a module's plan. Out: a diagnostic for each clash.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 use std::fmt::Display;
+
+use rustc_hash::FxHashMap as HashMap;
 
 use super::commands::Arguments;
 use super::types::{AlternatePlan, EnumPlan, Head, StructPlan, UnionField, UnionPlan};
@@ -105,30 +107,30 @@ fn parts(ty: &TypePlan, diagnostics: &mut Diagnostics) {
 }
 
 #[derive(Default)]
-struct Names {
-    by_ident: BTreeMap<String, String>,
+struct Names<'p> {
+    by_ident: HashMap<String, &'p str>,
 }
 
-impl Names {
+impl<'p> Names<'p> {
     fn add(
         &mut self,
         ident: impl Display,
-        wire: &str,
+        wire: &'p str,
         span: Option<Span>,
         diagnostics: &mut Diagnostics,
     ) {
-        let ident = ident.to_string();
-        if let Some(other) = self.by_ident.get(&ident) {
-            diagnostics.report(
-                Problem::RustNameClash {
+        match self.by_ident.entry(ident.to_string()) {
+            Entry::Vacant(place) => {
+                place.insert(wire);
+            }
+            Entry::Occupied(other) => {
+                let problem = Problem::RustNameClash {
                     name: wire.to_owned(),
-                    other: other.clone(),
-                    ident,
-                },
-                span,
-            );
-        } else {
-            self.by_ident.insert(ident, wire.to_owned());
+                    other: (*other.get()).to_owned(),
+                    ident: other.key().clone(),
+                };
+                diagnostics.report(problem, span);
+            }
         }
     }
 }

@@ -83,7 +83,7 @@ pub(crate) enum Arguments {
     },
 }
 
-impl Planner<'_> {
+impl<'s> Planner<'_, 's> {
     pub(super) fn command(&self, id: CommandId, module: ModuleId) -> Option<CommandPlan> {
         let command = self.schema.command(id);
         let common = &command.common;
@@ -148,7 +148,7 @@ impl Planner<'_> {
     fn arguments(
         &self,
         arg: Option<TypeId>,
-        common: &Common,
+        common: &'s Common,
         entity: Entity,
         module: ModuleId,
     ) -> Arguments {

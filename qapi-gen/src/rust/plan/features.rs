@@ -48,7 +48,7 @@ impl FeaturesPlan {
     }
 }
 
-impl Planner<'_> {
+impl<'s> Planner<'_, 's> {
     /// Plans features that `doc` documents.
     pub(super) fn features(&self, features: &[Feature], doc: Option<&Doc>) -> FeaturesPlan {
         let plan = |feature: &Feature| {

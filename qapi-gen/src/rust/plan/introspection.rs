@@ -71,7 +71,7 @@ pub(crate) struct MemberPlan {
     pub(crate) features: Vec<FeaturePlan>,
 }
 
-impl Planner<'_> {
+impl<'s> Planner<'_, 's> {
     /// Plans the table of the whole schema, or of the part that was chosen.
     pub(super) fn introspection(&self) -> Vec<InfoPlan> {
         let infos = introspect::table(self.schema, false, |entity| self.selection.contains(entity));

@@ -128,11 +128,11 @@ pub(crate) struct AlternateBranchPlan {
     pub(crate) attributes: TokenStream,
 }
 
-impl Planner<'_> {
+impl<'s> Planner<'_, 's> {
     /// Plans a named type; built-in, array and implicit types have none.
     pub(super) fn ty(&self, id: TypeId, module: ModuleId) -> Option<TypePlan> {
         let ty = self.schema.ty(id);
-        if self.replaced.contains(id) {
+        if self.choices.replaced.contains(id) {
             return None;
         }
         match &ty.kind {
@@ -168,7 +168,7 @@ impl Planner<'_> {
     pub(super) fn head(
         &self,
         id: TypeId,
-        common: &Common,
+        common: &'s Common,
         further_derives: &[&str],
     ) -> Option<Head> {
         let entity = Entity::Type(id);
@@ -206,7 +206,12 @@ impl Planner<'_> {
         candidates.map(|name| name::camel(&name)).find(is_free)
     }
 
-    fn enumeration(&self, id: TypeId, common: &Common, enumeration: &Enum) -> Option<EnumPlan> {
+    fn enumeration(
+        &self,
+        id: TypeId,
+        common: &'s Common,
+        enumeration: &'s Enum,
+    ) -> Option<EnumPlan> {
         let doc = common.doc.as_ref();
         let values = enumeration.values.iter().filter_map(|value| {
             Some(ValuePlan {
@@ -231,8 +236,8 @@ impl Planner<'_> {
     fn object(
         &self,
         id: TypeId,
-        common: &Common,
-        object: &Object,
+        common: &'s Common,
+        object: &'s Object,
         module: ModuleId,
     ) -> Option<TypePlan> {
         let place = Place::Module(module);
@@ -245,7 +250,7 @@ impl Planner<'_> {
             let head = self.head(id, common, default)?;
             return Some(TypePlan::Struct(StructPlan { head, fields }));
         };
-        let field = |(member, doc): (&Member, Option<&Doc>)| {
+        let field = |(member, doc): (&'s Member, Option<&'s Doc>)| {
             Some(if member.name == branches.tag {
                 UnionField::Tag {
                     ident: name::snake(&member.name),
@@ -283,7 +288,12 @@ impl Planner<'_> {
 
     /// The fields for all members of an object type, its base's first. What
     /// has no documentation of its own has that of `owner`.
-    pub(super) fn fields(&self, id: TypeId, owner: Option<&Doc>, place: Place) -> Vec<FieldPlan> {
+    pub(super) fn fields(
+        &self,
+        id: TypeId,
+        owner: Option<&'s Doc>,
+        place: Place,
+    ) -> Vec<FieldPlan> {
         self.members(id, owner)
             .into_iter()
             .filter_map(|(member, doc)| self.field(id, member, doc, place))
@@ -294,8 +304,8 @@ impl Planner<'_> {
     fn field(
         &self,
         holder: TypeId,
-        member: &Member,
-        doc: Option<&Doc>,
+        member: &'s Member,
+        doc: Option<&'s Doc>,
         place: Place,
     ) -> Option<FieldPlan> {
         let ty = self.boxed_if_recursive(holder, member.ty, place);
@@ -331,11 +341,11 @@ impl Planner<'_> {
 
     /// All members of an object type, its base's first, each with the
     /// documentation block that describes it.
-    pub(super) fn members<'a>(
-        &'a self,
+    pub(super) fn members(
+        &self,
         id: TypeId,
-        owner: Option<&'a Doc>,
-    ) -> Vec<(&'a Member, Option<&'a Doc>)> {
+        owner: Option<&'s Doc>,
+    ) -> Vec<(&'s Member, Option<&'s Doc>)> {
         let mut chain = Vec::new();
         let mut next = Some(id);
         while let Some(id) = next {

@@ -1,0 +1,149 @@
+//! The back end, on as many processors as help.
+//!
+//! In: a checked schema. Out: the text of files, the same however many work on
+//! it. Tokens cannot leave the thread that made them, so each worker plans for
+//! itself, which is cheap beside writing the files down.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, Scope, ScopedJoinHandle};
+
+use crate::diag::Diagnostics;
+use crate::emit;
+use crate::output::{self, GeneratedFile};
+use crate::rust::plan::{Choices, ModulePlan, Planner};
+use crate::rust::{Layout, Options};
+use crate::schema::{CheckedSchema, ModuleId};
+
+/// More find too little to do.
+const WORKERS_MAX: usize = 4;
+
+/// How many definitions a schema has to have to be worth another worker.
+const DEFINITIONS_PER_WORKER: usize = 200;
+
+/// Plans and prints every file; `None`: something has no spelling in Rust.
+pub(super) fn files(
+    schema: &CheckedSchema,
+    options: &Options,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<GeneratedFile>> {
+    let back_end = BackEnd {
+        schema,
+        options,
+        modules: schema.modules().map(|(id, _)| id).collect(),
+        next: AtomicUsize::new(0),
+    };
+    thread::scope(|scope| {
+        let helpers: Vec<_> = (1..back_end.workers())
+            // Where there is no thread, there is a worker less.
+            .map_while(|_| spawn(scope, || back_end.help()))
+            .collect();
+        let (mut root, mut modules) = back_end.lead(diagnostics)?;
+        for helper in helpers {
+            match helper.join() {
+                Ok(more) => modules.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        // `mod.rs` comes first, and what else is about all modules last.
+        let further = root.split_off(root.len().min(1));
+        root.extend(modules.into_values());
+        root.extend(further);
+        Some(root)
+    })
+}
+
+fn spawn<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> Option<ScopedJoinHandle<'scope, T>> {
+    thread::Builder::new().spawn_scoped(scope, work).ok()
+}
+
+/// The modules' files.
+type ModuleFiles = BTreeMap<ModuleId, GeneratedFile>;
+
+/// What the workers share.
+struct BackEnd<'s> {
+    schema: &'s CheckedSchema,
+    options: &'s Options,
+    modules: Vec<ModuleId>,
+    /// The module that nobody prints yet.
+    next: AtomicUsize,
+}
+
+impl BackEnd<'_> {
+    fn workers(&self) -> usize {
+        if self.options.layout == Layout::OneFile {
+            return 1;
+        }
+        let definitions: usize = self
+            .schema
+            .modules()
+            .map(|(_, module)| module.entities.len())
+            .sum();
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let helpers = definitions / DEFINITIONS_PER_WORKER;
+        processors.min(WORKERS_MAX).min(1 + helpers)
+    }
+
+    /// Plans everything, prints what is about all modules, and then as the
+    /// helpers do. The only one to report anything.
+    fn lead(&self, diagnostics: &mut Diagnostics) -> Option<(Vec<GeneratedFile>, ModuleFiles)> {
+        let choices = Choices::new(self.schema, self.options, diagnostics);
+        let planner = Planner::new(self.schema, self.options, &choices, diagnostics);
+        let plan = planner.plan(diagnostics);
+        if diagnostics.has_errors() {
+            // Nobody prints anything more.
+            self.next.store(self.modules.len(), Ordering::Relaxed);
+            return None;
+        }
+        let root = emit::root(&plan, planner.texts());
+        let root = root.into_iter().map(|file| self.print(file, &planner));
+        let root = root.collect();
+        let mut modules = ModuleFiles::new();
+        if self.options.layout == Layout::FilePerModule {
+            let mut planned: BTreeMap<_, _> = plan
+                .own_modules()
+                .map(|module| (module.id, module))
+                .collect();
+            while let Some(id) = self.take() {
+                if let Some(module) = planned.remove(&id) {
+                    modules.insert(id, self.module(module, &planner));
+                }
+            }
+        }
+        Some((root, modules))
+    }
+
+    /// Plans and prints modules for as long as there are any that nobody
+    /// prints.
+    fn help(&self) -> ModuleFiles {
+        let mut diagnostics = Diagnostics::default();
+        let choices = Choices::new(self.schema, self.options, &mut diagnostics);
+        let planner = Planner::new(self.schema, self.options, &choices, &mut diagnostics);
+        let mut modules = ModuleFiles::new();
+        if diagnostics.has_errors() {
+            return modules;
+        }
+        while let Some(id) = self.take() {
+            if let Some(module) = planner.module(id).filter(|module| !module.external) {
+                modules.insert(id, self.module(&module, &planner));
+            }
+        }
+        modules
+    }
+
+    fn take(&self) -> Option<ModuleId> {
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        self.modules.get(next).copied()
+    }
+
+    fn module(&self, module: &ModulePlan, planner: &Planner<'_, '_>) -> GeneratedFile {
+        self.print(emit::module_file(module, planner.texts()), planner)
+    }
+
+    fn print(&self, file: emit::File<'_>, planner: &Planner<'_, '_>) -> GeneratedFile {
+        output::print(file, planner.texts(), self.options.formatted)
+    }
+}
