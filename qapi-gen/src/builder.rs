@@ -208,7 +208,9 @@ impl Builder {
 
     /// Whether the code is laid out for people to read; by default it is.
     /// Without that it takes about half the time, and what comes out is the
-    /// same to the compiler and to rustdoc.
+    /// same to the compiler and to rustdoc. Without feature `format`, which
+    /// takes longer to build than all the rest of this library, it never is.
+    #[cfg(feature = "format")]
     pub fn formatted(mut self, formatted: bool) -> Self {
         self.options.formatted = formatted;
         self

@@ -46,6 +46,7 @@ mod generation;
 mod introspect;
 mod load;
 mod output;
+mod pretty;
 mod rules;
 mod rust;
 pub mod schema;

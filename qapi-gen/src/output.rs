@@ -1,13 +1,14 @@
-//! Whole files: tokens parsed once and printed once.
+//! Whole files: tokens printed once, their texts filled in.
 //!
-//! In: token streams. Out: the text of each file, formatted unless the caller
-//! would rather not wait for it.
+//! In: token streams. Out: the text of each file, laid out for people if the
+//! caller would have it so.
 
 mod plain;
 
 use proc_macro2::TokenStream;
 
 use crate::emit::{File, Item};
+use crate::pretty;
 use crate::rust::text::Texts;
 
 /// What every generated file begins with.
@@ -32,7 +33,7 @@ pub(crate) fn print(file: File<'_>, texts: &Texts<'_>, formatted: bool) -> Gener
     for item in file.items {
         match item {
             Item::Tokens(tokens) if formatted => format(tokens, texts, &file.name, &mut text),
-            Item::Tokens(tokens) => plain::write(tokens, texts, &mut text),
+            Item::Tokens(tokens) => plain(tokens, texts, &mut text),
             Item::Text(item) => text.extend(["\n", &item]),
         }
     }
@@ -43,24 +44,19 @@ pub(crate) fn print(file: File<'_>, texts: &Texts<'_>, formatted: bool) -> Gener
 }
 
 fn format(tokens: TokenStream, texts: &Texts<'_>, file: &str, text: &mut String) {
-    let tree: syn::File = match syn::parse2(tokens.clone()) {
-        Ok(tree) => tree,
-        Err(error) => {
-            // Then the emitter has a bug. rustc shows its place best.
-            debug_assert!(false, "{file}: {error}");
-            plain::write(tokens, texts, text);
-            return;
-        }
+    let Some(items) = pretty::items(tokens.clone()) else {
+        // Then the emitter has a bug. rustc shows its place best.
+        debug_assert!(false, "{file} is no Rust: {tokens}");
+        plain(tokens, texts, text);
+        return;
     };
-    for item in tree.items {
-        // One at a time, for blank lines between them.
-        let item = syn::File {
-            shebang: None,
-            frontmatter: None,
-            attrs: Vec::new(),
-            items: vec![item],
-        };
+    for item in items {
         text.push('\n');
-        texts.fill_in(&prettyplease::unparse(&item), text);
+        texts.fill_in(&item, text);
     }
+}
+
+fn plain(tokens: TokenStream, texts: &Texts<'_>, text: &mut String) {
+    text.push('\n');
+    plain::write(tokens, texts, text);
 }

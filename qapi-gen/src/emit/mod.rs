@@ -23,6 +23,7 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
 
 use self::features::deprecated;
+use crate::pretty;
 use crate::rust::Layout;
 use crate::rust::cfg::Cfg;
 use crate::rust::plan::{Head, ModulePlan, Plan, TypePlan};
@@ -155,10 +156,8 @@ fn cfg_lines(cfg: &Cfg) -> String {
     }
     // The attribute is laid out on an item that is taken away again.
     let tokens = quote!(#cfg struct A;);
-    let laid_out = syn::parse2(tokens).map(|file| prettyplease::unparse(&file));
-    let lines = laid_out
-        .ok()
-        .and_then(|text| Some(text.strip_suffix("struct A;\n")?.to_owned()));
+    let laid_out = pretty::items(tokens).map(|items| items.concat());
+    let lines = laid_out.and_then(|text| Some(text.strip_suffix("struct A;\n")?.to_owned()));
     lines.unwrap_or_else(|| format!("{}\n", quote!(#cfg)))
 }
 

@@ -144,6 +144,6 @@ impl BackEnd<'_> {
     }
 
     fn print(&self, file: emit::File<'_>, planner: &Planner<'_, '_>) -> GeneratedFile {
-        output::print(file, planner.texts(), self.options.formatted)
+        output::print(file, planner.texts(), self.options.is_formatted())
     }
 }

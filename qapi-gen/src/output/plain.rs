@@ -31,7 +31,7 @@ pub(super) fn write(tokens: TokenStream, texts: &Texts<'_>, out: &mut String) {
                 is_macro = punct.as_char() == '!';
                 match (punct.as_char(), punct.spacing()) {
                     // Where the compiler points at a line, it is a short one.
-                    (';', _) => out.push('\n'),
+                    (';' | ',', _) => out.push('\n'),
                     (_, Spacing::Alone) => out.push(' '),
                     (_, Spacing::Joint) => {}
                 }
@@ -46,7 +46,7 @@ pub(super) fn write(tokens: TokenStream, texts: &Texts<'_>, out: &mut String) {
 fn group(group: Group, of_macro: bool, texts: &Texts<'_>, out: &mut String) {
     let (open, close) = match group.delimiter() {
         Delimiter::Parenthesis => ("(", ") "),
-        Delimiter::Brace => ("{", "}\n"),
+        Delimiter::Brace => ("{\n", "}\n"),
         Delimiter::Bracket => ("[", "] "),
         Delimiter::None => ("", ""),
     };
@@ -106,7 +106,7 @@ mod tests {
         write(tokens, &texts, &mut out);
         assert_eq!(
             out,
-            "/// `a` of the schema.\npub struct A < 'a > {b : & 'a [u8 ] , }\n\
+            "/// `a` of the schema.\npub struct A < 'a > {\nb : & 'a [u8 ] ,\n}\n\
              wire :: object ! (A {\n    b: c,\n}) ;\n# [doc = \" @0\" ] \
              const C : & str = f (\"@0\" ) ;\n"
         );

@@ -46,7 +46,9 @@ pub struct Options {
     pub except: BTreeSet<String>,
     /// How the code is spread over files.
     pub layout: Layout,
-    /// Whether the code is laid out for people to read.
+    /// Whether the code is laid out for people to read. Without feature
+    /// `format` it never is.
+    #[cfg(feature = "format")]
     pub formatted: bool,
 }
 
@@ -70,6 +72,16 @@ pub enum Layout {
     OneFile,
 }
 
+impl Options {
+    /// Whether the code is laid out for people to read.
+    pub(crate) fn is_formatted(&self) -> bool {
+        #[cfg(feature = "format")]
+        return self.formatted;
+        #[cfg(not(feature = "format"))]
+        return false;
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -86,6 +98,7 @@ impl Default for Options {
             only: BTreeSet::new(),
             except: BTreeSet::new(),
             layout: Layout::default(),
+            #[cfg(feature = "format")]
             formatted: true,
         }
     }

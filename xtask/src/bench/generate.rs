@@ -88,6 +88,7 @@ impl Build {
         });
         let mut line = vec!["build", "--offline", "--quiet", "--package", "qapi-gen"];
         line.extend(["--example", "generate", "--no-default-features"]);
+        line.extend(["--features", "format"]);
         line.extend(["--profile", self.profile]);
         for setting in settings.iter().flatten() {
             line.extend(["--config", setting]);
