@@ -21,12 +21,15 @@ const MAIN: &str = "
   'discriminator': 'kind', 'data': { 'round': 'Part' } }
 { 'command': 'make', 'data': { 'thing': 'Thing', 'count': 'int' } }
 { 'command': 'unmake', 'data': { 'shape': 'Shape' } }
+{ 'command': 'raw', 'gen': false }
 { 'event': 'MADE', 'data': 'Tag', 'boxed': true, 'if': 'CONFIG_EVENTS' }
 ";
 const SHAPES: &str = "
 { 'struct': 'Shape', 'data': { 'outer': 'Outline' } }
 { 'struct': 'Outline', 'data': { 'points': [ 'int' ], '*part': 'Spot' } }
 { 'struct': 'Spot', 'data': { 'x': 'int' } }
+{ 'enum': 'Hue', 'data': [ 'red' ] }
+{ 'command': 'draw', 'data': { 'hue': 'Hue' } }
 ";
 
 fn loader() -> MemoryLoader {
@@ -158,7 +161,7 @@ fn a_part_of_the_schema_brings_what_it_needs() {
             "struct Made(",
             "struct Tag ",
         ],
-        &["struct Make", "Kind", "Lonely", "trait Commands"],
+        &["struct Make", "Kind", "Lonely", "struct Raw", "fn raw"],
     );
     check(
         |options| options.except = only(&["make"]),
@@ -273,11 +276,11 @@ fn what_the_schema_does_not_have_is_an_error() {
             options.conditions = Conditions::Cfg(names);
         },
         "replace: the schema has no type 'make'\n\
-         open-enum: the schema has no enum 'Part'\n\
-         direct-reply: the schema has no command 'MADE'\n\
          cfg: the schema has no configuration symbol 'CONFIG_X'\n\
          only: the schema has no file or definition 'shapes.json'\n\
          except: the schema has no file or definition 'TagList'\n\
+         open-enum: the schema has no enum 'Part'\n\
+         direct-reply: the schema has no command 'MADE'\n\
          derive: the schema has no definition 'int'\n\
          attribute: the schema has no definition or member 'Part.id'\n\
          attribute: the schema has no definition or member 'q_empty'",
@@ -286,6 +289,99 @@ fn what_the_schema_does_not_have_is_an_error() {
         |options| drop(options.replaced.insert("Kind".to_owned(), "X".to_owned())),
         "replace: 'Kind' is the discriminator of union 'Thing', which needs its variants",
     );
+}
+
+#[test]
+fn what_would_do_nothing_is_an_error() {
+    let check = |choose: fn(&mut Options), expected: &str| {
+        assert_eq!(generated(choose), expected);
+    };
+    let external = |options: &mut Options| {
+        let (module, path) = ("sub/shapes.json".to_owned(), "::shapes".to_owned());
+        options.extern_modules.insert(module, path);
+    };
+    // What is said of another crate's definitions would have to be said there.
+    check(
+        |options| {
+            let module = "sub/shapes.json".to_owned();
+            options.extern_modules.insert(module, "::shapes".to_owned());
+            options.replaced.insert("Spot".to_owned(), "X".to_owned());
+            options.direct_replies.insert("draw".to_owned());
+            options.derives.push(addition(Some("Shape"), "X"));
+            options
+                .attributes
+                .push(addition(Some("Shape.outer"), "#[x]"));
+        },
+        "replace: nothing is done to 'Spot': another crate has the code of 'sub/shapes.json'\n\
+         direct-reply: nothing is done to 'draw': another crate has the code of 'sub/shapes.json'\n\
+         derive: nothing is done to 'Shape': another crate has the code of 'sub/shapes.json'\n\
+         attribute: nothing is done to 'Shape.outer': \
+         another crate has the code of 'sub/shapes.json'",
+    );
+    // That its enumerations are open has to be said here too.
+    check_with(external, |options| {
+        options.open_enums.insert("Hue".to_owned());
+    });
+    check(
+        |options| {
+            options.only.insert("Part".to_owned());
+            options.replaced.insert("Spot".to_owned(), "X".to_owned());
+            options.direct_replies.insert("make".to_owned());
+            options.derives.push(addition(Some("Lonely"), "X"));
+            options.attributes.push(addition(Some("Spot"), "#[x]"));
+        },
+        "direct-reply: nothing is done to 'make': 'only' or 'except' leaves it out\n\
+         derive: nothing is done to 'Lonely': 'only' or 'except' leaves it out\n\
+         attribute: nothing is done to 'Spot': another type replaces it",
+    );
+    check(
+        |options| {
+            options
+                .direct_replies
+                .extend(["raw".to_owned(), "make".to_owned()]);
+            for names in [&mut options.only, &mut options.except] {
+                names.extend(["Part".to_owned(), "sub/shapes.json".to_owned()]);
+            }
+            options.except.insert("Lonely".to_owned());
+            options.only.extend(["make".to_owned(), "raw".to_owned()]);
+        },
+        "'Part' is named by both 'only' and 'except'\n\
+         'sub/shapes.json' is named by both 'only' and 'except'\n\
+         direct-reply: nothing is done to 'raw': \
+         it is 'gen': false, so that its handler returns any value",
+    );
+}
+
+/// Choices that go together.
+fn check_with(one: impl FnOnce(&mut Options), other: impl FnOnce(&mut Options)) {
+    let text = generated(|options| {
+        one(options);
+        other(options);
+    });
+    assert!(text.starts_with("// Generated"), "{text}");
+}
+
+#[test]
+fn symbols_that_become_one_feature_are_an_error() {
+    let loader = MemoryLoader::from_iter([(
+        "a.json",
+        "{ 'event': 'STOP', 'if': { 'any': [ 'A_B', 'CONFIG_A_B' ] } }",
+    )]);
+    let report = |names: CfgNames| {
+        let options = Options {
+            conditions: Conditions::Cfg(names),
+            ..Options::default()
+        };
+        let generation = generate("a.json", &loader, &options);
+        generation
+            .into_files()
+            .err()
+            .map(|report| report.to_string())
+    };
+    let expected = "cfg: 'A_B' and 'CONFIG_A_B' both become feature 'a-b'";
+    assert_eq!(report(CfgNames::default()).as_deref(), Some(expected));
+    // Who names one of them knows what it means.
+    assert_eq!(report(CfgNames::default().feature("A_B", "a-b")), None);
 }
 
 #[test]
@@ -367,6 +463,13 @@ fn the_builder_has_every_option() {
         error,
         "only: the schema has no file or definition 'nothing'"
     );
+    let error = builder().include_folder("other", folder.join("nowhere"));
+    let error = error.try_compile().unwrap_err();
+    let expected = format!(
+        "include folder 'other': {} is no folder",
+        folder.join("nowhere").display()
+    );
+    assert_eq!(error, expected);
 }
 
 #[test]

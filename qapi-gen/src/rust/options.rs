@@ -11,8 +11,9 @@ use crate::rules::Rules;
 /// What a caller may choose about the generated code. The methods of
 /// [`Builder`](crate::Builder) say more about each.
 ///
-/// A choice that names what the schema does not have, or that is no Rust where
-/// it has to be, is an error among the diagnostics.
+/// A choice that names what the schema does not have, that would do nothing to
+/// what it names, or that is no Rust where it has to be, is an error among the
+/// diagnostics.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Whose rules the schema follows.

@@ -8,13 +8,14 @@ use quote::ToTokens as _;
 
 use super::additions::Additions;
 use super::cfg::Presence;
+use super::generated::Generated;
 use super::graph::TypeGraph;
 use super::named::Names;
 use super::paths::ModulePaths;
 use super::selection::Selection;
 use super::text::{TextRef, Texts};
 use super::ty::{Replacements, TypeNames};
-use super::{Layout, Options, Prelude, doc};
+use super::{Layout, Options, Prelude, doc, nesting};
 use crate::diag::Diagnostics;
 use crate::schema::{CheckedSchema, Common, Doc, Entity, Feature, ModuleId};
 
@@ -103,8 +104,18 @@ impl Plan {
         diagnostics: &mut Diagnostics,
     ) -> Self {
         let paths = ModulePaths::new(schema, options, diagnostics);
-        let replaced = Replacements::new(schema, &options.replaced, diagnostics);
-        report_names(schema, options, diagnostics);
+        let replaced = Replacements::new(schema, &options.replaced, &paths, diagnostics);
+        let presence = Presence::new(schema, &options.conditions, diagnostics);
+        let selection = Selection::new(schema, options, &replaced, diagnostics);
+        let generated = Generated {
+            schema,
+            paths: &paths,
+            replaced: &replaced,
+            selection: &selection,
+        };
+        report_names(options, &generated, diagnostics);
+        nesting::report(schema, diagnostics);
+        let additions = Additions::new(schema, options, &generated, diagnostics);
         let planner = Planner {
             schema,
             options,
@@ -112,9 +123,9 @@ impl Plan {
             names: TypeNames::new(schema, &paths, &replaced),
             texts: Texts::default(),
             replaced: &replaced,
-            presence: Presence::new(schema, &options.conditions, diagnostics),
-            selection: Selection::new(schema, options, &replaced, diagnostics),
-            additions: Additions::new(schema, options, diagnostics),
+            presence,
+            selection,
+            additions,
         };
         let modules: Vec<ModulePlan> = schema
             .modules()
@@ -210,8 +221,10 @@ impl Planner<'_> {
     }
 }
 
-/// Reports what options name and the schema does not have.
-fn report_names(schema: &CheckedSchema, options: &Options, diagnostics: &mut Diagnostics) {
+/// Reports what options name and the schema does not have, or not so that they
+/// could do anything to it.
+fn report_names(options: &Options, generated: &Generated<'_>, diagnostics: &mut Diagnostics) {
+    let schema = generated.schema;
     let mut names = Names {
         schema,
         option: "open-enum",
@@ -222,8 +235,14 @@ fn report_names(schema: &CheckedSchema, options: &Options, diagnostics: &mut Dia
         .iter()
         .for_each(|name| names.enumeration(name));
     names.option = "direct-reply";
-    options
-        .direct_replies
-        .iter()
-        .for_each(|name| names.command(name));
+    for name in &options.direct_replies {
+        let Some(id) = names.command(name) else {
+            continue;
+        };
+        generated.require(Entity::Command(id), name, &mut names);
+        if !schema.command(id).gen_code {
+            let why = "it is 'gen': false, so that its handler returns any value";
+            names.report_idle(name, why.to_owned());
+        }
+    }
 }
