@@ -121,6 +121,34 @@ fn attributes_go_where_they_are_sent() {
     );
 }
 
+/// Documentation and tables are filled in where marks stand for them.
+#[test]
+fn strings_of_an_attribute_stay_as_they_are() {
+    for formatted in [true, false] {
+        let text = |attribute: &str| {
+            generated(|options| {
+                options.docs = true;
+                options.formatted = formatted;
+                options.attributes.push(addition(Some("Tag"), attribute));
+            })
+        };
+        let plain = text("#[doc = \"own\"]");
+        for own in ["@0", "@1_0", "\\x400", "\\u{40}1_0 @"] {
+            let value = own.replace("\\x40", "@").replace("\\u{40}", "@");
+            let (attribute, shown) = match formatted {
+                true => (format!("#[doc = \"{own}\"]"), format!("///{value}\n")),
+                false => (format!("#[doc = \"{own}\"]"), format!("\"{own}\"")),
+            };
+            let text = text(&attribute);
+            assert!(text.contains(&shown), "{text}");
+            let with = if formatted { "///own\n" } else { "\"own\"" };
+            assert_eq!(text.replacen(&shown, with, 1), plain);
+        }
+        let text = text("#[doc = concat!(\"@0\")]");
+        assert!(text.contains("\"@0\""), "{text}");
+    }
+}
+
 #[test]
 fn a_type_is_replaced_wherever_it_is_named() {
     check(

@@ -61,6 +61,11 @@ impl CfgNames {
 }
 
 impl CfgNames {
+    /// The predicates that somebody chose.
+    pub(super) fn predicates(&self) -> impl Iterator<Item = &String> {
+        self.predicates.values()
+    }
+
     /// The predicates as tokens. Those that are none are reported, and those
     /// of symbols that are in no condition.
     fn parsed(

@@ -51,6 +51,23 @@ pub struct Options {
     pub formatted: bool,
 }
 
+impl Options {
+    /// Everything in it that is Rust.
+    pub(crate) fn rust(&self) -> impl Iterator<Item = &str> {
+        let additions = self.derives.iter().chain(&self.attributes);
+        let additions = additions.map(|addition| &addition.text);
+        let types = self.replaced.values().chain(self.extern_modules.values());
+        let predicates = match &self.conditions {
+            Conditions::Cfg(names) => Some(names.predicates()),
+            Conditions::Ignore | Conditions::Config(_) => None,
+        };
+        let texts = additions
+            .chain(types)
+            .chain(predicates.into_iter().flatten());
+        texts.map(String::as_str)
+    }
+}
+
 /// Something that is added to generated items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addition {

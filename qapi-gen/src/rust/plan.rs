@@ -121,7 +121,7 @@ impl Plan {
             options,
             graph: TypeGraph::new(schema, &options.open_enums, &paths, &replaced),
             names: TypeNames::new(schema, &paths, &replaced),
-            texts: Texts::default(),
+            texts: Texts::apart_from(options.rust()),
             replaced: &replaced,
             presence,
             selection,
