@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may stop at the first surprise")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use qapi_gen::{
@@ -444,60 +444,132 @@ fn what_is_no_rust_is_an_error() {
     );
 }
 
-#[test]
-fn the_builder_has_every_option() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("builder");
+/// A folder with the schema, for one test.
+fn schema_folder(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(folder.join("sub")).unwrap();
     fs::write(folder.join("main.json"), MAIN).unwrap();
     fs::write(folder.join("sub/shapes.json"), SHAPES).unwrap();
+    folder
+}
+
+/// What each option of the builder brings about, and that without it there is
+/// nothing of the kind.
+#[test]
+fn every_option_of_the_builder_has_its_effect() {
+    let folder = schema_folder("builder");
     let builder = || {
         Builder::new(folder.join("main.json"))
             .out_dir(folder.join("out"))
             .docs(false)
+            .one_file()
     };
     let built = |builder: Builder| {
         builder.try_compile().unwrap();
         flat(&fs::read_to_string(folder.join("out/mod.rs")).unwrap())
     };
-    let text = built(
-        builder()
-            .one_file()
-            .cfg_feature("CONFIG_EVENTS", "told")
-            .derive("::x::All")
-            .derive_for("Tag", "::x::One")
-            .attribute("#[all]")
-            .attribute_for("Tag.text", "#[text]")
-            .replace("Outline", "crate::Own")
-            .except("make"),
+    let without = built(builder());
+    let brings = |with: Builder, expected: &str| {
+        assert!(!without.contains(expected), "{expected} in {without}");
+        let with = built(with);
+        assert!(with.contains(expected), "no {expected} in {with}");
+    };
+    let drops = |with: Builder, expected: &str| {
+        assert!(without.contains(expected), "no {expected} in {without}");
+        let with = built(with);
+        assert!(!with.contains(expected), "{expected} in {with}");
+    };
+    brings(builder().docs(true), "/// `Tag` of the schema.");
+    drops(builder().docs(true), "missing_docs");
+    brings(
+        builder().open_enum("Kind"),
+        "pub enum Kind { Round, Flat, /// A value that the schema does not list",
     );
-    for expected in [
-        "#[cfg(feature = \"told\")]",
-        "Hash, ::x::All, ::x::One)] #[all] pub struct Tag { #[text] pub text: String, }",
+    brings(
+        builder().direct_reply("make"),
+        "arguments: commands::Make, reply: &mut wire::Writer<'_>",
+    );
+    drops(builder().config(["CONFIG_OTHER"]), "pub struct Made(");
+    brings(builder().cfg(), "#[cfg(feature = \"events\")] Made(");
+    brings(
+        builder().cfg_feature("CONFIG_EVENTS", "told"),
+        "#[cfg(feature = \"told\")] Made(",
+    );
+    brings(
+        builder().cfg_predicate("CONFIG_EVENTS", "unix"),
+        "#[cfg(unix)] Made(",
+    );
+    brings(
+        builder().derive("::x::All"),
+        "Hash, ::x::All)] pub struct Tag",
+    );
+    brings(
+        builder().derive_for("Tag", "::x::One"),
+        "Hash, ::x::One)] pub struct Tag",
+    );
+    brings(builder().attribute("#[all]"), "#[all] pub struct Tag");
+    brings(
+        builder().attribute_for("Tag.text", "#[text]"),
+        "#[text] pub text: String",
+    );
+    brings(
+        builder().replace("Outline", "crate::Own"),
         "pub outer: crate::Own",
-    ] {
-        assert!(text.contains(expected), "no {expected} in {text}");
-    }
-    assert!(!text.contains("struct Thing"), "{text}");
+    );
+    drops(
+        builder().replace("Outline", "crate::Own"),
+        "pub struct Outline",
+    );
+    drops(builder().only("make"), "pub struct Lonely");
+    drops(builder().except("make"), "pub struct Thing");
+    drops(builder().introspection(false), "SCHEMA");
+    brings(
+        builder().formatted(false),
+        "pub struct Tag {pub text : String ,",
+    );
+    let external = builder().extern_module("sub/shapes.json", "::shapes");
+    brings(external.clone(), "::shapes::Shape");
+    drops(external, "pub struct Shape");
     // Of several ways to treat conditions the last counts.
-    let text = built(builder().one_file().cfg().config(["X"]).only("MADE"));
-    assert!(!text.contains("Made"), "{text}");
-    let text = built(builder().one_file().config(["X"]).cfg().only("MADE"));
-    assert!(text.contains("#[cfg(feature = \"events\")] Made"), "{text}");
-    let predicate = builder().one_file().cfg_predicate("CONFIG_EVENTS", "unix");
-    assert!(built(predicate).contains("#[cfg(unix)] Made"));
-    let error = builder().only("nothing").try_compile().unwrap_err();
+    drops(builder().cfg().config(["CONFIG_OTHER"]), "Made(");
+    brings(
+        builder().config(["CONFIG_OTHER"]).cfg(),
+        "#[cfg(feature = \"events\")] Made(",
+    );
+}
+
+#[test]
+fn the_builder_finds_folders_and_says_what_is_wrong() {
+    let folder = schema_folder("builder-folders");
+    let builder = |schema: &str| {
+        fs::write(folder.join("top.json"), schema).unwrap();
+        Builder::new(folder.join("top.json")).out_dir(folder.join("out"))
+    };
+    let include = "{ 'include': 'shipped/shapes.json' }";
+    assert!(builder(include).try_compile().is_err());
+    let found = builder(include).include_folder("shipped", folder.join("sub"));
+    found.try_compile().unwrap();
+    // Without `one_file` each schema file is one.
+    let text = fs::read_to_string(folder.join("out/shipped_shapes.rs")).unwrap();
+    assert!(text.contains("pub struct Shape"), "{text}");
+    let missing = folder.join("nowhere");
+    let error = builder(include).include_folder("shipped", &missing);
     assert_eq!(
-        error,
+        error.try_compile().unwrap_err(),
+        format!(
+            "include folder 'shipped': {} is no folder",
+            missing.display()
+        )
+    );
+    let error = builder(MAIN.trim_start_matches("\n{ 'include': 'sub/shapes.json' }"));
+    let error = error.except("unmake").only("nothing").try_compile();
+    assert!(error.unwrap_err().contains("unknown type 'Shape'"));
+    let error = builder("{ 'event': 'STOP' }").only("nothing").try_compile();
+    assert_eq!(
+        error.unwrap_err(),
         "only: the schema has no file or definition 'nothing'"
     );
-    let error = builder().include_folder("other", folder.join("nowhere"));
-    let error = error.try_compile().unwrap_err();
-    let expected = format!(
-        "include folder 'other': {} is no folder",
-        folder.join("nowhere").display()
-    );
-    assert_eq!(error, expected);
 }
 
 #[test]

@@ -21,7 +21,9 @@ pub(super) fn root(plan: &Plan) -> impl Iterator<Item = TokenStream> {
         );
     };
     let externals = plan.external_modules().map(external);
-    let modules = plan.own_modules().map(|module| {
+    let undocumented = (!plan.docs)
+        .then(|| quote!(#[allow(missing_docs, reason = "the schema's documentation is left out")]));
+    let modules = plan.own_modules().map(move |module| {
         let ident = &module.ident;
         let summary = format!(" Generated from `{}`.", module.file);
         let body = match plan.layout {
@@ -45,6 +47,7 @@ pub(super) fn root(plan: &Plan) -> impl Iterator<Item = TokenStream> {
                 clippy::wrong_self_convention,
                 reason = "what things are called and what they hold is the schema's affair"
             )]
+            #undocumented
             #[rustfmt::skip]
             pub mod #ident #body
         }

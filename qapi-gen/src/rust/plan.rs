@@ -45,6 +45,8 @@ pub(crate) struct Plan {
     /// The schema as data; `None`: not wanted.
     pub(crate) introspection: Option<Vec<InfoPlan>>,
     pub(crate) layout: Layout,
+    /// Whether the schema's documentation goes with the items.
+    pub(crate) docs: bool,
 }
 
 /// One module: one schema file.
@@ -153,6 +155,7 @@ impl Plan {
             introspection: options.introspection.then(|| planner.introspection()),
             modules,
             layout: options.layout,
+            docs: options.docs,
             texts: planner.texts,
         };
         clashes::report_root(&plan, diagnostics);

@@ -125,9 +125,9 @@ fn collect_strings(tokens: TokenStream, strings: &mut Vec<String>) {
         match token {
             TokenTree::Group(group) => collect_strings(group.stream(), strings),
             TokenTree::Literal(literal) => {
-                if let syn::Lit::Str(string) = syn::Lit::new(literal) {
-                    strings.push(string.value());
-                }
+                let token = TokenTree::from(literal).into();
+                let string = syn::parse2::<syn::LitStr>(token);
+                strings.extend(string.map(|string| string.value()));
             }
             TokenTree::Ident(_) | TokenTree::Punct(_) => {}
         }
