@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::folder::write_files;
 use crate::generation::Generation;
-use crate::load::{FsLoader, IncludeFolders};
+use crate::load::IncludeFolders;
 use crate::rules::Rules;
 use crate::rust::{Addition, CfgNames, Conditions, Layout, Options};
 
@@ -38,7 +38,7 @@ use crate::rust::{Addition, CfgNames, Conditions, Layout, Options};
 /// ```
 ///
 /// Definitions and files are named as in the schema; a name that it does not
-/// have is an error.
+/// have is an error, and so is a choice that would do nothing to what it names.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is compiled before `compile` is called"]
 pub struct Builder {
@@ -88,6 +88,9 @@ impl Builder {
     /// Generates only what exists if exactly these configuration symbols are
     /// defined. By default whatever is conditional is generated. Of this and
     /// the methods that begin with `cfg`, the last that is called counts.
+    ///
+    /// Symbols that are in no condition of the schema are warned of: they may
+    /// be misspelt, or of a configuration that several schemas share.
     pub fn config<S: Into<String>>(mut self, symbols: impl IntoIterator<Item = S>) -> Self {
         let defined = symbols.into_iter().map(Into::into).collect();
         self.options.conditions = Conditions::Config(defined);
@@ -290,7 +293,8 @@ impl Builder {
             (None, Some(folder)) => Path::new(&folder).join("qapi"),
             (None, None) => return Err("OUT_DIR is not set: is this a build script?".to_owned()),
         };
-        let loader = IncludeFolders::new(&FsLoader, &self.schema, self.include_folders);
+        let loader = IncludeFolders::on_disk(&self.schema, &self.include_folders)
+            .map_err(|error| error.to_string())?;
         let generation = crate::generate(&self.schema, &loader, &self.options);
         for file in &generation.files_read {
             println!("cargo::rerun-if-changed={}", file.display());
@@ -309,12 +313,22 @@ impl Builder {
 /// How many warnings a build shows: enough to tell what they are about.
 const WARNINGS_MAX: usize = 5;
 
-/// The warnings, each on a line, as cargo wants them.
+/// The warnings, each on a line, as cargo wants them; first those that are not
+/// about a place in the schema but about what the build script asks for.
 fn warnings(generation: &Generation) -> Vec<String> {
-    let warnings = generation.diagnostics.warnings();
-    let mut lines: Vec<String> = warnings
+    let (of_schema, of_choices): (Vec<_>, Vec<_>) = generation
+        .diagnostics
+        .warnings()
+        .partition(|warning| warning.site.is_some());
+    let mut lines: Vec<String> = of_choices
+        .into_iter()
+        .chain(of_schema)
         .take(WARNINGS_MAX)
-        .map(|warning| warning.short(&generation.sources).replace('\n', " "))
+        .map(|warning| {
+            // Cargo says itself that it is a warning.
+            let text = warning.short(&generation.sources).replace('\n', " ");
+            text.replacen("warning: ", "", 1)
+        })
         .collect();
     let more = generation.diagnostics.warnings().count() - lines.len();
     if more > 0 {
@@ -339,10 +353,26 @@ mod tests {
             let warnings = warnings(&generation);
             assert_eq!(warnings.len(), expected);
             assert!(warnings.iter().all(|line| !line.contains('\n')));
+            // Cargo writes it in front of each.
+            assert!(warnings.iter().all(|line| !line.contains("warning")));
             assert!(generation.files.is_some());
         };
         check(0, 0);
         check(WARNINGS_MAX, WARNINGS_MAX);
         check(1000, WARNINGS_MAX + 1);
+    }
+
+    #[test]
+    fn what_the_build_script_asks_for_is_warned_of_first() {
+        let block = "##\n# A sentence. Another one.\n##\n";
+        let loader = MemoryLoader::from_iter([("a.json", block.repeat(WARNINGS_MAX))]);
+        let options = Options {
+            conditions: Conditions::Config(["CONFIG_X".to_owned()].into()),
+            ..Options::default()
+        };
+        let warnings = warnings(&crate::generate("a.json", &loader, &options));
+        let first = "config: symbol 'CONFIG_X' is in no condition of the schema";
+        assert_eq!(warnings.first().map(String::as_str), Some(first));
+        assert_eq!(warnings.len(), WARNINGS_MAX + 1);
     }
 }

@@ -205,14 +205,14 @@ impl Diagnostic {
             write!(out, "{}: ", self.severity)?;
         }
         write!(out, "{}", self.problem)?;
-        if let Problem::Redefined {
-            previous: Some(previous),
-            ..
-        } = &self.problem
-        {
+        // QEMU has no words for the other place of a key.
+        let related = self
+            .related()
+            .filter(|(_, what)| *what != text::PREVIOUS_KEY);
+        if let Some((site, what)) = related {
             out.push('\n');
-            previous.describe(sources, out)?;
-            write!(out, ": {}", text::PREVIOUS_DEFINITION)?;
+            site.describe(sources, out)?;
+            write!(out, ": {what}")?;
         }
         Ok(())
     }
@@ -226,6 +226,10 @@ impl Diagnostic {
                 ..
             } => Some((previous, text::PREVIOUS_DEFINITION)),
             Problem::DuplicateKey { previous, .. } => Some((previous, text::PREVIOUS_KEY)),
+            Problem::RustNameClash {
+                previous: Some(previous),
+                ..
+            } => Some((previous, text::OTHER_NAME)),
             _ => None,
         }
     }
@@ -269,7 +273,8 @@ impl Diagnostics {
         if let Some(meant) = site.as_ref().and_then(|site| site.meant.as_ref()) {
             problem.of(meant);
         }
-        let severity = if self.style == Style::Warn && problem.is_style() {
+        let is_style = self.style == Style::Warn && problem.is_style();
+        let severity = if is_style || problem.is_harmless() {
             Severity::Warning
         } else {
             self.errors += 1;

@@ -21,7 +21,10 @@ use common::{folder, options};
 use qapi_gen::diag::{Diagnostic, Problem};
 use qapi_gen::schema::DocArg;
 use qapi_gen::source::Sources;
-use qapi_gen::{FolderLoader, Loader, MemoryLoader, Options, check, check_with, generate};
+use qapi_gen::{
+    Addition, CfgNames, Conditions, FolderLoader, Loader, MemoryLoader, Options, check, check_with,
+    generate,
+};
 
 /// The names of all cases.
 fn cases() -> Vec<String> {
@@ -137,8 +140,63 @@ fn wrong_options() -> Vec<Diagnostic> {
     for (name, ty) in [("Nope", "u8"), ("Shape", "u8"), ("Empty", "<")] {
         options.replaced.insert(name.to_owned(), ty.to_owned());
     }
-    let generation = generate("every-shape.json", &FolderLoader::new(folder), &options);
-    generation.diagnostics.errors().cloned().collect()
+    let add = |to: &str| Addition {
+        to: Some(to.to_owned()),
+        text: "X".to_owned(),
+    };
+    options.derives.push(add("Empty"));
+    options.only.insert("Shape".to_owned());
+    options.except.insert("Shape".to_owned());
+    options.conditions = Conditions::Config(["CONFIG_NOT_THERE".to_owned()].into());
+    let folder = FolderLoader::new(folder);
+    let generation = generate("every-shape.json", &folder, &options);
+    let mut found: Vec<_> = generation.diagnostics.iter().cloned().collect();
+    options.conditions = Conditions::Cfg(CfgNames::default());
+    let files = [(
+        "a.json",
+        "{ 'event': 'STOP', 'if': { 'any': [ 'A_B', 'CONFIG_A_B' ] } }",
+    )];
+    let generation = generate("a.json", &MemoryLoader::from_iter(files), &options);
+    found.extend(generation.diagnostics.iter().cloned());
+    found
+}
+
+/// Types of which each holds the next.
+fn nested(depth: usize, held: &str) -> MemoryLoader {
+    let types = (0..depth).map(|number| {
+        let next = held.replace("{}", &(number + 1).to_string());
+        format!("{{ 'struct': 'S{number}x', 'data': {{ 'm': {next} }} }}\n")
+    });
+    let end = format!("{{ 'struct': 'S{depth}x', 'data': {{ 'm': 'str' }} }}\n");
+    MemoryLoader::from_iter([("a.json", types.chain([end]).collect::<String>())])
+}
+
+#[test]
+fn types_that_rustc_finds_too_deep_are_warned_of() {
+    let found = |loader: &dyn Loader| {
+        let generation = generate("a.json", loader, &Options::default());
+        assert!(generation.files.is_some());
+        let warnings = generation.diagnostics.warnings();
+        let text = warnings.map(|warning| {
+            let hint = warning.hint(&generation.sources).unwrap();
+            assert!(hint.contains("#![recursion_limit"), "{hint}");
+            warning.short(&generation.sources)
+        });
+        text.collect::<Vec<_>>()
+    };
+    assert!(found(&nested(118, "'S{}x'")).is_empty());
+    let expected = "a.json:1: warning: types are nested about 121 levels deep in 'S0x': \
+                    rustc's limit is 128";
+    assert_eq!(found(&nested(120, "'S{}x'")), [expected]);
+    assert!(found(&nested(29, "[ 'S{}x' ]")).is_empty());
+    assert_eq!(found(&nested(31, "[ 'S{}x' ]")).len(), 1);
+    // What leads back to itself does not count, however long the way is.
+    let cycle = (0..300).map(|number| {
+        let next = (number + 1) % 300;
+        format!("{{ 'struct': 'S{number}x', 'data': {{ '*m': 'S{next}x' }} }}\n")
+    });
+    let cycle = MemoryLoader::from_iter([("a.json", cycle.collect::<String>())]);
+    assert!(found(&cycle).is_empty());
 }
 
 #[test]
@@ -155,6 +213,8 @@ fn every_kind_of_problem_has_a_case() {
     found(report("a.json", &many_bases(true)).1);
     found(extern_modules());
     found(wrong_options());
+    let deep = generate("a.json", &nested(200, "'S{}x'"), &Options::default());
+    found(deep.diagnostics.iter().cloned().collect());
     assert!(missing.is_empty(), "no case triggers {missing:?}");
 }
 

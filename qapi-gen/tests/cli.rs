@@ -111,7 +111,11 @@ fn the_options_of_the_builder_are_there() {
         &["--cfg-predicate", "CONFIG_Y=target_os = \"linux\""],
     );
     assert!(read("a.rs").contains("#[cfg(target_os = \"linux\")]"));
-    write(&folder, &["--config", "CONFIG_X"]);
+    // Several schemas may share a configuration; a symbol may be misspelt too.
+    let said = run(&folder, &["--config", "CONFIG_X"]);
+    assert!(said.status.success());
+    let expected = "warning: config: symbol 'CONFIG_X' is in no condition of the schema";
+    assert_eq!(text(&said.stderr).trim(), expected);
     assert!(!read("a.rs").contains("pub y"));
     write(
         &folder,
@@ -164,6 +168,11 @@ fn options_that_do_not_fit_fail() {
     );
     check(&["--cfg-feature", "CONFIG_Y"], 2, "expected NAME=...");
     check(&["--cfg", "--config", "CONFIG_Y"], 2, "cannot be used with");
+    check(
+        &["--include-folder", "other=nowhere"],
+        2,
+        "nowhere is no folder",
+    );
     check(
         &["--config", "config_y"],
         2,

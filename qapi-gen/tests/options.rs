@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may stop at the first surprise")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use qapi_gen::{
@@ -21,12 +21,15 @@ const MAIN: &str = "
   'discriminator': 'kind', 'data': { 'round': 'Part' } }
 { 'command': 'make', 'data': { 'thing': 'Thing', 'count': 'int' } }
 { 'command': 'unmake', 'data': { 'shape': 'Shape' } }
+{ 'command': 'raw', 'gen': false }
 { 'event': 'MADE', 'data': 'Tag', 'boxed': true, 'if': 'CONFIG_EVENTS' }
 ";
 const SHAPES: &str = "
 { 'struct': 'Shape', 'data': { 'outer': 'Outline' } }
 { 'struct': 'Outline', 'data': { 'points': [ 'int' ], '*part': 'Spot' } }
 { 'struct': 'Spot', 'data': { 'x': 'int' } }
+{ 'enum': 'Hue', 'data': [ 'red' ] }
+{ 'command': 'draw', 'data': { 'hue': 'Hue' } }
 ";
 
 fn loader() -> MemoryLoader {
@@ -118,6 +121,34 @@ fn attributes_go_where_they_are_sent() {
     );
 }
 
+/// Documentation and tables are filled in where marks stand for them.
+#[test]
+fn strings_of_an_attribute_stay_as_they_are() {
+    for formatted in [true, false] {
+        let text = |attribute: &str| {
+            generated(|options| {
+                options.docs = true;
+                options.formatted = formatted;
+                options.attributes.push(addition(Some("Tag"), attribute));
+            })
+        };
+        let plain = text("#[doc = \"own\"]");
+        for own in ["@0", "@1_0", "\\x400", "\\u{40}1_0 @"] {
+            let value = own.replace("\\x40", "@").replace("\\u{40}", "@");
+            let (attribute, shown) = match formatted {
+                true => (format!("#[doc = \"{own}\"]"), format!("///{value}\n")),
+                false => (format!("#[doc = \"{own}\"]"), format!("\"{own}\"")),
+            };
+            let text = text(&attribute);
+            assert!(text.contains(&shown), "{text}");
+            let with = if formatted { "///own\n" } else { "\"own\"" };
+            assert_eq!(text.replacen(&shown, with, 1), plain);
+        }
+        let text = text("#[doc = concat!(\"@0\")]");
+        assert!(text.contains("\"@0\""), "{text}");
+    }
+}
+
 #[test]
 fn a_type_is_replaced_wherever_it_is_named() {
     check(
@@ -158,7 +189,7 @@ fn a_part_of_the_schema_brings_what_it_needs() {
             "struct Made(",
             "struct Tag ",
         ],
-        &["struct Make", "Kind", "Lonely", "trait Commands"],
+        &["struct Make", "Kind", "Lonely", "struct Raw", "fn raw"],
     );
     check(
         |options| options.except = only(&["make"]),
@@ -273,11 +304,11 @@ fn what_the_schema_does_not_have_is_an_error() {
             options.conditions = Conditions::Cfg(names);
         },
         "replace: the schema has no type 'make'\n\
+         only: the schema has no file or definition 'shapes.json'\n\
+         except: the schema has no file or definition 'TagList'\n\
          open-enum: the schema has no enum 'Part'\n\
          direct-reply: the schema has no command 'MADE'\n\
          cfg: the schema has no configuration symbol 'CONFIG_X'\n\
-         only: the schema has no file or definition 'shapes.json'\n\
-         except: the schema has no file or definition 'TagList'\n\
          derive: the schema has no definition 'int'\n\
          attribute: the schema has no definition or member 'Part.id'\n\
          attribute: the schema has no definition or member 'q_empty'",
@@ -286,6 +317,99 @@ fn what_the_schema_does_not_have_is_an_error() {
         |options| drop(options.replaced.insert("Kind".to_owned(), "X".to_owned())),
         "replace: 'Kind' is the discriminator of union 'Thing', which needs its variants",
     );
+}
+
+#[test]
+fn what_would_do_nothing_is_an_error() {
+    let check = |choose: fn(&mut Options), expected: &str| {
+        assert_eq!(generated(choose), expected);
+    };
+    let external = |options: &mut Options| {
+        let (module, path) = ("sub/shapes.json".to_owned(), "::shapes".to_owned());
+        options.extern_modules.insert(module, path);
+    };
+    // What is said of another crate's definitions would have to be said there.
+    check(
+        |options| {
+            let module = "sub/shapes.json".to_owned();
+            options.extern_modules.insert(module, "::shapes".to_owned());
+            options.replaced.insert("Spot".to_owned(), "X".to_owned());
+            options.direct_replies.insert("draw".to_owned());
+            options.derives.push(addition(Some("Shape"), "X"));
+            options
+                .attributes
+                .push(addition(Some("Shape.outer"), "#[x]"));
+        },
+        "replace: nothing is done to 'Spot': another crate has the code of 'sub/shapes.json'\n\
+         direct-reply: nothing is done to 'draw': another crate has the code of 'sub/shapes.json'\n\
+         derive: nothing is done to 'Shape': another crate has the code of 'sub/shapes.json'\n\
+         attribute: nothing is done to 'Shape.outer': \
+         another crate has the code of 'sub/shapes.json'",
+    );
+    // That its enumerations are open has to be said here too.
+    check_with(external, |options| {
+        options.open_enums.insert("Hue".to_owned());
+    });
+    check(
+        |options| {
+            options.only.insert("Part".to_owned());
+            options.replaced.insert("Spot".to_owned(), "X".to_owned());
+            options.direct_replies.insert("make".to_owned());
+            options.derives.push(addition(Some("Lonely"), "X"));
+            options.attributes.push(addition(Some("Spot"), "#[x]"));
+        },
+        "direct-reply: nothing is done to 'make': 'only' or 'except' leaves it out\n\
+         derive: nothing is done to 'Lonely': 'only' or 'except' leaves it out\n\
+         attribute: nothing is done to 'Spot': another type replaces it",
+    );
+    check(
+        |options| {
+            options
+                .direct_replies
+                .extend(["raw".to_owned(), "make".to_owned()]);
+            for names in [&mut options.only, &mut options.except] {
+                names.extend(["Part".to_owned(), "sub/shapes.json".to_owned()]);
+            }
+            options.except.insert("Lonely".to_owned());
+            options.only.extend(["make".to_owned(), "raw".to_owned()]);
+        },
+        "'Part' is named by both 'only' and 'except'\n\
+         'sub/shapes.json' is named by both 'only' and 'except'\n\
+         direct-reply: nothing is done to 'raw': \
+         it is 'gen': false, so that its handler returns any value",
+    );
+}
+
+/// Choices that go together.
+fn check_with(one: impl FnOnce(&mut Options), other: impl FnOnce(&mut Options)) {
+    let text = generated(|options| {
+        one(options);
+        other(options);
+    });
+    assert!(text.starts_with("// Generated"), "{text}");
+}
+
+#[test]
+fn symbols_that_become_one_feature_are_an_error() {
+    let loader = MemoryLoader::from_iter([(
+        "a.json",
+        "{ 'event': 'STOP', 'if': { 'any': [ 'A_B', 'CONFIG_A_B' ] } }",
+    )]);
+    let report = |names: CfgNames| {
+        let options = Options {
+            conditions: Conditions::Cfg(names),
+            ..Options::default()
+        };
+        let generation = generate("a.json", &loader, &options);
+        generation
+            .into_files()
+            .err()
+            .map(|report| report.to_string())
+    };
+    let expected = "cfg: 'A_B' and 'CONFIG_A_B' both become feature 'a-b'";
+    assert_eq!(report(CfgNames::default()).as_deref(), Some(expected));
+    // Who names one of them knows what it means.
+    assert_eq!(report(CfgNames::default().feature("A_B", "a-b")), None);
 }
 
 #[test]
@@ -320,51 +444,130 @@ fn what_is_no_rust_is_an_error() {
     );
 }
 
-#[test]
-fn the_builder_has_every_option() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("builder");
+/// A folder with the schema, for one test.
+fn schema_folder(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(folder.join("sub")).unwrap();
     fs::write(folder.join("main.json"), MAIN).unwrap();
     fs::write(folder.join("sub/shapes.json"), SHAPES).unwrap();
+    folder
+}
+
+/// What each option of the builder brings about, and that without it there is
+/// nothing of the kind.
+#[test]
+fn every_option_of_the_builder_has_its_effect() {
+    let folder = schema_folder("builder");
     let builder = || {
         Builder::new(folder.join("main.json"))
             .out_dir(folder.join("out"))
             .docs(false)
+            .one_file()
     };
     let built = |builder: Builder| {
         builder.try_compile().unwrap();
         flat(&fs::read_to_string(folder.join("out/mod.rs")).unwrap())
     };
-    let text = built(
-        builder()
-            .one_file()
-            .cfg_feature("CONFIG_EVENTS", "told")
-            .derive("::x::All")
-            .derive_for("Tag", "::x::One")
-            .attribute("#[all]")
-            .attribute_for("Tag.text", "#[text]")
-            .replace("Outline", "crate::Own")
-            .except("make"),
+    let without = built(builder());
+    let brings = |with: Builder, expected: &str| {
+        assert!(!without.contains(expected), "{expected} in {without}");
+        let with = built(with);
+        assert!(with.contains(expected), "no {expected} in {with}");
+    };
+    let drops = |with: Builder, expected: &str| {
+        assert!(without.contains(expected), "no {expected} in {without}");
+        let with = built(with);
+        assert!(!with.contains(expected), "{expected} in {with}");
+    };
+    brings(builder().docs(true), "/// `Tag` of the schema.");
+    drops(builder().docs(true), "missing_docs");
+    brings(
+        builder().open_enum("Kind"),
+        "pub enum Kind { Round, Flat, /// A value that the schema does not list",
     );
-    for expected in [
-        "#[cfg(feature = \"told\")]",
-        "Hash, ::x::All, ::x::One)] #[all] pub struct Tag { #[text] pub text: String, }",
+    brings(
+        builder().direct_reply("make"),
+        "arguments: commands::Make, reply: &mut wire::Writer<'_>",
+    );
+    drops(builder().config(["CONFIG_OTHER"]), "pub struct Made(");
+    brings(builder().cfg(), "#[cfg(feature = \"events\")] Made(");
+    brings(
+        builder().cfg_feature("CONFIG_EVENTS", "told"),
+        "#[cfg(feature = \"told\")] Made(",
+    );
+    brings(
+        builder().cfg_predicate("CONFIG_EVENTS", "unix"),
+        "#[cfg(unix)] Made(",
+    );
+    brings(
+        builder().derive("::x::All"),
+        "Hash, ::x::All)] pub struct Tag",
+    );
+    brings(
+        builder().derive_for("Tag", "::x::One"),
+        "Hash, ::x::One)] pub struct Tag",
+    );
+    brings(builder().attribute("#[all]"), "#[all] pub struct Tag");
+    brings(
+        builder().attribute_for("Tag.text", "#[text]"),
+        "#[text] pub text: String",
+    );
+    brings(
+        builder().replace("Outline", "crate::Own"),
         "pub outer: crate::Own",
-    ] {
-        assert!(text.contains(expected), "no {expected} in {text}");
-    }
-    assert!(!text.contains("struct Thing"), "{text}");
+    );
+    drops(
+        builder().replace("Outline", "crate::Own"),
+        "pub struct Outline",
+    );
+    drops(builder().only("make"), "pub struct Lonely");
+    drops(builder().except("make"), "pub struct Thing");
+    drops(builder().introspection(false), "SCHEMA");
+    brings(
+        builder().formatted(false),
+        "pub struct Tag { pub text : String ,",
+    );
+    let external = builder().extern_module("sub/shapes.json", "::shapes");
+    brings(external.clone(), "::shapes::Shape");
+    drops(external, "pub struct Shape");
     // Of several ways to treat conditions the last counts.
-    let text = built(builder().one_file().cfg().config(["X"]).only("MADE"));
-    assert!(!text.contains("Made"), "{text}");
-    let text = built(builder().one_file().config(["X"]).cfg().only("MADE"));
-    assert!(text.contains("#[cfg(feature = \"events\")] Made"), "{text}");
-    let predicate = builder().one_file().cfg_predicate("CONFIG_EVENTS", "unix");
-    assert!(built(predicate).contains("#[cfg(unix)] Made"));
-    let error = builder().only("nothing").try_compile().unwrap_err();
+    drops(builder().cfg().config(["CONFIG_OTHER"]), "Made(");
+    brings(
+        builder().config(["CONFIG_OTHER"]).cfg(),
+        "#[cfg(feature = \"events\")] Made(",
+    );
+}
+
+#[test]
+fn the_builder_finds_folders_and_says_what_is_wrong() {
+    let folder = schema_folder("builder-folders");
+    let builder = |schema: &str| {
+        fs::write(folder.join("top.json"), schema).unwrap();
+        Builder::new(folder.join("top.json")).out_dir(folder.join("out"))
+    };
+    let include = "{ 'include': 'shipped/shapes.json' }";
+    assert!(builder(include).try_compile().is_err());
+    let found = builder(include).include_folder("shipped", folder.join("sub"));
+    found.try_compile().unwrap();
+    // Without `one_file` each schema file is one.
+    let text = fs::read_to_string(folder.join("out/shipped_shapes.rs")).unwrap();
+    assert!(text.contains("pub struct Shape"), "{text}");
+    let missing = folder.join("nowhere");
+    let error = builder(include).include_folder("shipped", &missing);
     assert_eq!(
-        error,
+        error.try_compile().unwrap_err(),
+        format!(
+            "include folder 'shipped': {} is no folder",
+            missing.display()
+        )
+    );
+    let error = builder(MAIN.trim_start_matches("\n{ 'include': 'sub/shapes.json' }"));
+    let error = error.except("unmake").only("nothing").try_compile();
+    assert!(error.unwrap_err().contains("unknown type 'Shape'"));
+    let error = builder("{ 'event': 'STOP' }").only("nothing").try_compile();
+    assert_eq!(
+        error.unwrap_err(),
         "only: the schema has no file or definition 'nothing'"
     );
 }

@@ -9,10 +9,8 @@ use std::time::{Duration, Instant};
 use qapi::control::VersionInfo;
 use qapi::control::commands::QmpCapabilities;
 use qapi::wire::command::Request;
-use qapi::wire::message::{Message, Messages};
-use qapi::wire::{
-    Context, Encode, EncodeMembers, Error, ErrorClass, ObjectWriter, Value, Writer, from_value,
-};
+use qapi::wire::message::{Message, Messages, write_request};
+use qapi::wire::{Context, Error, ErrorClass, Value, from_value};
 
 use crate::endpoint::{Endpoint, Stream};
 
@@ -127,8 +125,7 @@ impl Client {
     /// See [`ClientError`].
     pub fn execute_raw<R: Request>(&mut self, request: &R) -> Result<Value, ClientError> {
         let mut line = Vec::new();
-        Envelope(request).encode(&mut Writer::new(&mut line));
-        line.push(b'\n');
+        write_request(&mut line, None, request);
         let deadline = Instant::now() + self.timeout;
         self.connection
             .stream
@@ -175,22 +172,6 @@ impl Connection {
                 Err(error) => return Err(ClientError::Transport(error)),
             }
         }
-    }
-}
-
-/// A request as it is sent.
-struct Envelope<'a, R>(&'a R);
-
-impl<R: Request> Encode for Envelope<'_, R> {
-    fn encode(&self, out: &mut Writer<'_>) {
-        out.members(self);
-    }
-}
-
-impl<R: Request> EncodeMembers for Envelope<'_, R> {
-    fn encode_members(&self, out: &mut ObjectWriter<'_, '_>) {
-        out.required("execute", R::INFO.name);
-        out.name("arguments").members(self.0);
     }
 }
 

@@ -24,10 +24,13 @@ impl Folders {
     }
 }
 
-/// An argument of two parts.
+/// A name and a folder, which has to be there.
 fn pair(argument: &str) -> Result<(String, String), String> {
-    match argument.split_once('=') {
-        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-        None => Err("a name and what it stands for, with '=' between them".to_owned()),
+    let (name, folder) = argument
+        .split_once('=')
+        .ok_or("a name and what it stands for, with '=' between them")?;
+    if !Path::new(folder).is_dir() {
+        return Err(format!("{folder} is no folder"));
     }
+    Ok((name.to_owned(), folder.to_owned()))
 }

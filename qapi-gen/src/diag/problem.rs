@@ -277,7 +277,10 @@ problems! {
             name: String,
             other: String,
             ident: String,
+            previous: Option<Site>,
         },
+        /// Types that hold each other more deeply than rustc goes.
+        NestedTypes { name: String, depth: usize, limit: usize },
         /// Another crate is said to have a module that the schema has not.
         ExternModuleUnknown(String),
         /// A module of another crate is said to be at what is no path, or not
@@ -287,6 +290,14 @@ problems! {
         OptionUnknown { option: &'static str, name: String, what: &'static str },
         /// An option's text is not what it has to be.
         OptionSyntax { option: &'static str, text: String, what: &'static str, reason: String },
+        /// An option that does nothing to what it names.
+        OptionIdle { option: &'static str, name: String, why: String },
+        /// What is to be generated is to be left out.
+        OnlyAndExcept(String),
+        /// Symbols of a configuration that no condition mentions.
+        ConfigUnused(Vec<String>),
+        /// Two configuration symbols that are the same Cargo feature.
+        FeatureClash { symbols: [String; 2], feature: String },
         /// A Rust type for what chooses a union's branch.
         ReplacedDiscriminator { ty: String, union: String },
     }
@@ -325,6 +336,18 @@ impl Problem {
             | Self::Undocumented(_) => true,
             _ => false,
         }
+    }
+}
+
+impl Problem {
+    /// Whether the schema and the options can be used all the same, whatever
+    /// they are to be used for.
+    ///
+    /// Several schemas share one configuration, so that a symbol is unused in
+    /// one of them is no error; and rustc's limit is one that a crate can set.
+    #[must_use]
+    pub fn is_harmless(&self) -> bool {
+        matches!(self, Self::ConfigUnused(_) | Self::NestedTypes { .. })
     }
 }
 

@@ -5,12 +5,16 @@
 
 use std::fmt::{self, Display as _};
 
+mod rust;
+
 use super::{Expected, MarkupAdvice, Problem, Role, TypeName, Whose};
 
 /// What the other place of [`Problem::Redefined`] is.
 pub(super) const PREVIOUS_DEFINITION: &str = "previous definition";
 /// What the other place of [`Problem::DuplicateKey`] is.
 pub(super) const PREVIOUS_KEY: &str = "the same key before";
+/// What the other place of [`Problem::RustNameClash`] is.
+pub(super) const OTHER_NAME: &str = "the other one";
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -250,35 +254,7 @@ fn interfaces(problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         P::TooManyFeatures { limit } => {
             write!(f, "Maximum of {limit} schema features is permitted")
         }
-        P::RustNameClash { name, other, ident } => {
-            write!(f, "'{name}' and '{other}' both become '{ident}' in Rust")
-        }
-        P::ExternModuleUnknown(name) => {
-            write!(f, "no module of the schema is called '{name}'")
-        }
-        P::ExternPath { module, path } => write!(
-            f,
-            "the path '{path}' of module '{module}' must begin with '::' or 'crate::'"
-        ),
-        P::OptionUnknown { option, name, what } => {
-            write!(f, "{option}: the schema has no {what} '{name}'")
-        }
-        P::OptionSyntax {
-            option,
-            text,
-            what,
-            reason,
-        } => {
-            write!(f, "{option}: '{text}' is no {what}: {reason}")
-        }
-        P::ReplacedDiscriminator { ty, union } => {
-            write!(
-                f,
-                "replace: '{ty}' is the discriminator of union '{union}', which needs its variants"
-            )
-        }
-        // Every stage's problems have been taken by now.
-        _ => Ok(()),
+        _ => rust::write(problem, f),
     }
 }
 

@@ -25,7 +25,9 @@ pub(super) fn root<'p>(
         );
     };
     let externals = plan.external_modules().map(external);
-    let modules = plan.own_modules().map(|module| {
+    let undocumented = (!plan.docs)
+        .then(|| quote!(#[allow(missing_docs, reason = "the schema's documentation is left out")]));
+    let modules = plan.own_modules().map(move |module| {
         let ident = &module.ident;
         let summary = format!(" Generated from `{}`.", module.file);
         let body = match plan.layout {
@@ -49,6 +51,7 @@ pub(super) fn root<'p>(
                 clippy::wrong_self_convention,
                 reason = "what things are called and what they hold is the schema's affair"
             )]
+            #undocumented
             #[rustfmt::skip]
             pub mod #ident #body
         }

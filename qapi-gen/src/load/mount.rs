@@ -7,7 +7,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::loader::Loader;
+use super::loader::{FsLoader, Loader};
 use super::path;
 
 /// A loader that finds some folders elsewhere.
@@ -47,6 +47,25 @@ impl<'a> IncludeFolders<'a> {
             folders: folders.collect(),
             paths,
         }
+    }
+
+    /// The same for a schema on disk, where the folders have to be.
+    ///
+    /// # Errors
+    ///
+    /// Which name stands for a path at which there is no folder.
+    pub fn on_disk<N: AsRef<str>, P: AsRef<Path>>(
+        main: impl AsRef<Path>,
+        folders: &'a [(N, P)],
+    ) -> io::Result<Self> {
+        let missing = folders.iter().find(|(_, folder)| !folder.as_ref().is_dir());
+        if let Some((name, folder)) = missing {
+            let (name, folder) = (name.as_ref(), folder.as_ref().display());
+            let why = format!("include folder '{name}': {folder} is no folder");
+            return Err(io::Error::new(io::ErrorKind::NotFound, why));
+        }
+        let folders = folders.iter().map(|(name, folder)| (name, folder.as_ref()));
+        Ok(Self::new(&FsLoader, main, folders))
     }
 
     /// Where a file is, if not where its path says.

@@ -11,6 +11,7 @@ use syn::Attribute;
 use syn::parse::Parser as _;
 
 use super::Options;
+use super::generated::Generated;
 use super::named::Names;
 use super::options::Addition;
 use crate::diag::Diagnostics;
@@ -30,6 +31,7 @@ impl Additions {
     pub(super) fn new(
         schema: &CheckedSchema,
         options: &Options,
+        generated: &Generated<'_>,
         diagnostics: &mut Diagnostics,
     ) -> Self {
         let mut additions = Self {
@@ -43,7 +45,11 @@ impl Additions {
             diagnostics,
         };
         for Addition { to, text } in &options.derives {
-            let entity = to.as_deref().map(|name| names.definition(name));
+            let entity = to.as_deref().map(|name| {
+                let entity = names.definition(name)?;
+                generated.require(entity, name, &mut names);
+                Some(entity)
+            });
             match syn::parse_str::<syn::Path>(text) {
                 Ok(path) => {
                     let traits = additions.derives.entry(entity.flatten()).or_default();
@@ -54,7 +60,11 @@ impl Additions {
         }
         names.option = "attribute";
         for Addition { to, text } in &options.attributes {
-            let place = to.as_deref().map(|name| names.definition_or_member(name));
+            let place = to.as_deref().map(|name| {
+                let (entity, member) = names.definition_or_member(name)?;
+                generated.require(entity, name, &mut names);
+                Some((entity, member))
+            });
             let attributes = match Attribute::parse_outer.parse_str(text) {
                 Ok(attributes) if attributes.is_empty() => {
                     let error = syn::Error::new(Span::call_site(), "expected `#[...]`");

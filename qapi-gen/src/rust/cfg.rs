@@ -60,6 +60,48 @@ impl CfgNames {
     }
 }
 
+impl CfgNames {
+    /// The predicates that somebody chose.
+    pub(super) fn predicates(&self) -> impl Iterator<Item = &String> {
+        self.predicates.values()
+    }
+
+    /// The predicates as tokens. Those that are none are reported, and those
+    /// of symbols that are in no condition.
+    fn parsed(
+        &self,
+        symbols: &BTreeSet<&str>,
+        diagnostics: &mut Diagnostics,
+    ) -> BTreeMap<&str, TokenStream> {
+        let mut predicates = BTreeMap::new();
+        for (symbol, text) in &self.predicates {
+            if !symbols.contains(symbol.as_str()) {
+                let problem = Problem::OptionUnknown {
+                    option: "cfg",
+                    name: symbol.clone(),
+                    what: "configuration symbol",
+                };
+                diagnostics.report(problem, None);
+            }
+            match syn::parse_str(text) {
+                Ok(Predicate(predicate)) => {
+                    predicates.insert(symbol.as_str(), predicate);
+                }
+                Err(error) => {
+                    let problem = Problem::OptionSyntax {
+                        option: "cfg",
+                        text: text.clone(),
+                        what: "cfg predicate",
+                        reason: error.to_string(),
+                    };
+                    diagnostics.report(problem, None);
+                }
+            }
+        }
+        predicates
+    }
+}
+
 /// The condition of an item; as tokens the attribute that says it, if there is
 /// need for one.
 #[derive(Clone, Debug, Default)]
@@ -163,33 +205,23 @@ impl<'o> Presence<'o> {
         diagnostics: &mut Diagnostics,
     ) -> Self {
         let mut predicates = BTreeMap::new();
-        if let Conditions::Cfg(names) = conditions
-            && !names.predicates.is_empty()
-        {
-            let symbols = symbols(schema);
-            for (symbol, text) in &names.predicates {
-                if !symbols.contains(symbol.as_str()) {
-                    let problem = Problem::OptionUnknown {
-                        option: "cfg",
-                        name: symbol.clone(),
-                        what: "configuration symbol",
-                    };
-                    diagnostics.report(problem, None);
+        match conditions {
+            Conditions::Ignore => {}
+            Conditions::Config(defined) => {
+                let symbols = symbols(schema);
+                let unused = defined.iter().filter(|it| !symbols.contains(it.as_str()));
+                let unused: Vec<String> = unused.cloned().collect();
+                if !unused.is_empty() {
+                    diagnostics.report(Problem::ConfigUnused(unused), None);
                 }
-                match syn::parse_str(text) {
-                    Ok(Predicate(predicate)) => {
-                        predicates.insert(symbol.as_str(), predicate);
-                    }
-                    Err(error) => {
-                        let problem = Problem::OptionSyntax {
-                            option: "cfg",
-                            text: text.clone(),
-                            what: "cfg predicate",
-                            reason: error.to_string(),
-                        };
-                        diagnostics.report(problem, None);
-                    }
-                }
+            }
+            Conditions::Cfg(names) => {
+                let symbols = symbols(schema);
+                predicates = names.parsed(&symbols, diagnostics);
+                let by_default = symbols
+                    .into_iter()
+                    .filter(|symbol| !names.predicates.contains_key(*symbol));
+                report_clashes(by_default, diagnostics);
             }
         }
         Self {
@@ -244,6 +276,24 @@ impl<'o> Presence<'o> {
 fn feature(symbol: &str) -> String {
     let name = symbol.strip_prefix("CONFIG_").unwrap_or(symbol);
     name.to_ascii_lowercase().replace('_', "-")
+}
+
+/// Reports symbols that become the same feature. If somebody said so of two,
+/// that is what they want.
+fn report_clashes<'s>(symbols: impl Iterator<Item = &'s str>, diagnostics: &mut Diagnostics) {
+    let mut by_feature: BTreeMap<String, &str> = BTreeMap::new();
+    for symbol in symbols {
+        let feature = feature(symbol);
+        match by_feature.get(&feature) {
+            Some(other) => {
+                let symbols = [(*other).to_owned(), symbol.to_owned()];
+                diagnostics.report(Problem::FeatureClash { symbols, feature }, None);
+            }
+            None => {
+                by_feature.insert(feature, symbol);
+            }
+        }
+    }
 }
 
 /// What `#[cfg(...)]` may hold.

@@ -4,6 +4,11 @@
 //! takes without a warning and never mistakes for code to run. It knows
 //! nothing of what is documented.
 
+mod blocks;
+mod directive;
+mod inline;
+mod list;
+
 use crate::schema::{Doc, DocArg, DocText, Feature};
 
 /// The documentation of one item, not yet written.
@@ -40,14 +45,11 @@ impl<'s> Docs<'s> {
             Some(doc) => text.definition(doc),
             None => {}
         }
-        if text.0.is_empty() && self.is_member {
-            text.name(self.wire_name);
+        if self.is_member {
+            text = Text(text.or_name(self.wire_name));
         }
         text.features(self.block, &self.features);
-        if text.0.is_empty() {
-            text.name(self.wire_name);
-        }
-        text.0
+        text.or_name(self.wire_name)
     }
 }
 
@@ -57,11 +59,11 @@ pub(crate) fn deprecation(doc: &Doc) -> Option<String> {
     let text = described.text.to_string();
     let words: Vec<&str> = text.split_whitespace().collect();
     let mut note = String::new();
-    spans(&words.join(" "), Shown::AsItIs, &mut note);
+    inline::plain(&words.join(" "), &mut note);
     (!note.is_empty()).then_some(note)
 }
 
-/// Text that grows line by line.
+/// Text that grows paragraph by paragraph.
 #[derive(Default)]
 struct Text(String);
 
@@ -69,10 +71,12 @@ impl Text {
     fn definition(&mut self, doc: &Doc) {
         self.paragraph("", &doc.body().to_string());
         for section in doc.sections() {
-            // Examples are written for readers of the schema, TODOs for its
-            // authors.
-            if !matches!(section.tag, "Todo" | "Example" | "Examples") {
-                self.paragraph(section.tag, &section.text.to_string());
+            let words = section.text.to_string();
+            match section.tag {
+                // They are written for the schema's authors.
+                "Todo" => {}
+                tag @ ("Example" | "Examples") => self.example(tag, &words),
+                tag => self.paragraph(tag, &words),
             }
         }
     }
@@ -86,35 +90,12 @@ impl Text {
     }
 
     fn paragraph(&mut self, tag: &str, text: &str) {
-        let text = text.trim_end().trim_start_matches('\n');
-        if text.is_empty() {
-            return;
-        }
-        if !self.0.is_empty() {
-            self.0.push_str("\n\n");
-        }
-        if !tag.is_empty() {
-            self.0.extend([tag, ": "]);
-        }
-        let mut list = List::default();
-        for (number, line) in text.lines().enumerate() {
-            if number > 0 {
-                self.0.push('\n');
-            }
-            let layout = list.lay_out(line, number == 0);
-            if layout.ends_list {
-                self.0.push('\n');
-            }
-            // More indentation would make a code block, and rustdoc runs those.
-            if !line.trim().is_empty() {
-                self.0.extend(std::iter::repeat_n(' ', layout.indent));
-            }
-            markdown(line.trim(), &mut self.0);
-        }
+        blocks::write(tag, text, &mut self.0);
     }
 
-    fn name(&mut self, wire_name: &str) {
-        self.0.extend(["`", wire_name, "` of the schema."]);
+    /// A section that older markup has for examples: all of it is one.
+    fn example(&mut self, tag: &str, text: &str) {
+        blocks::write_literal(tag, text, &mut self.0);
     }
 
     fn features(&mut self, doc: Option<&Doc>, features: &[&Feature]) {
@@ -122,198 +103,21 @@ impl Text {
             let described = doc
                 .and_then(|doc| doc.features().find(|arg| feature.name == arg.name))
                 .map_or(DocText::EMPTY, |arg| arg.text);
-            self.paragraph("", &format!("Feature ``{}``: {described}", feature.name));
-        }
-    }
-}
-
-/// The list items that are open at a line. Markdown wants what belongs to an
-/// item to stand exactly under its text: less is bad style, and much more is a
-/// block of code, which rustdoc runs.
-#[derive(Default)]
-struct List {
-    /// For every open item: where it stands in the schema, and where its text
-    /// stands here.
-    items: Vec<(usize, usize)>,
-    after_text: bool,
-}
-
-/// How a line is to stand.
-struct Layout {
-    indent: usize,
-    /// Whether a blank line has to end the list before it.
-    ends_list: bool,
-}
-
-impl List {
-    fn lay_out(&mut self, line: &str, is_first: bool) -> Layout {
-        let content = line.trim();
-        if content.is_empty() {
-            self.after_text = false;
-            return Layout {
-                indent: 0,
-                ends_list: false,
-            };
-        }
-        let at = line.len() - line.trim_start().len();
-        let open = self.items.len();
-        while self.items.pop_if(|(begin, _)| at <= *begin).is_some() {}
-        let indent = self.items.last().map_or(0, |(_, text)| *text);
-        let marker = marker_width(content)
-            .filter(|_| is_first || open > 0 || !self.after_text || !content.starts_with(digit));
-        let ends_list = marker.is_none() && self.items.len() < open && self.after_text;
-        if let Some(width) = marker {
-            self.items.push((at, indent + width));
-        }
-        self.after_text = true;
-        Layout { indent, ends_list }
-    }
-}
-
-/// How wide the marker at the beginning of a list item is, its blank included.
-fn marker_width(line: &str) -> Option<usize> {
-    let number = line.trim_start_matches(digit);
-    let digits = line.len() - number.len();
-    let is_item = match digits {
-        0 => line.starts_with(['-', '*', '+']),
-        _ => digits <= 9 && number.starts_with(['.', ')']),
-    };
-    let width = digits + 2;
-    (is_item && line.get(width - 1..width) == Some(" ")).then_some(width)
-}
-
-fn digit(c: char) -> bool {
-    c.is_ascii_digit()
-}
-
-/// One line, of which Markdown and rustdoc take nothing for markup but the code
-/// spans.
-fn markdown(line: &str, out: &mut String) {
-    spans(line, Shown::ByRustdoc, out);
-}
-
-/// Who shows a text: rustdoc, which takes it for Markdown, or the compiler.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Shown {
-    ByRustdoc,
-    AsItIs,
-}
-
-/// One line: `@name` and literals become code spans; for rustdoc addresses
-/// become links, and what it would take for markup is escaped.
-fn spans(line: &str, shown: Shown, out: &mut String) {
-    let start = out.len();
-    let mut rest = line;
-    loop {
-        // Most of a text is plain: it is taken as far as it goes.
-        let (plain, marked) = rest.split_at(rest.find(may_begin_span).unwrap_or(rest.len()));
-        out.push_str(plain);
-        rest = marked;
-        let Some(first) = rest.chars().next() else {
-            break;
-        };
-        if let Some(literal) = rest.strip_prefix("``")
-            && let Some((code, tail)) = literal.split_once("``")
-        {
-            out.push('`');
-            out.push_str(code);
-            out.push('`');
-            rest = tail;
-            continue;
-        }
-        let before = out.get(start..).unwrap_or_default();
-        let at_word_start = !before.ends_with(|c: char| c.is_ascii_alphanumeric());
-        if let Some(named) = rest.strip_prefix('@')
-            && at_word_start
-        {
-            let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-            let end = named.find(|c| !is_name(c)).unwrap_or(named.len());
-            let (name, _) = named.split_at(end);
-            let name = name.trim_end_matches('.');
-            if !name.is_empty() {
-                out.push('`');
-                out.push_str(name);
-                out.push('`');
-                rest = named.strip_prefix(name).unwrap_or_default();
-                continue;
+            match described.to_string() {
+                text if text.trim().is_empty() => {
+                    self.paragraph("", &format!("Feature ``{}``.", feature.name));
+                }
+                text => self.paragraph(&format!("Feature `{}`", feature.name), &text),
             }
         }
-        if shown == Shown::ByRustdoc {
-            if at_word_start && let Some((address, tail)) = address(rest) {
-                out.extend(["<", address, ">"]);
-                rest = tail;
-                continue;
-            }
-            if matches!(first, '<' | '>' | '[' | ']' | '`' | '\\' | '|') {
-                out.push('\\');
-            }
-        }
-        out.push(first);
-        rest = rest.strip_prefix(first).unwrap_or_default();
-    }
-}
-
-/// Whether a character may be markup, or begin what becomes such: `http`.
-fn may_begin_span(c: char) -> bool {
-    matches!(c, '`' | '@' | '<' | '>' | '[' | ']' | '\\' | '|' | 'h')
-}
-
-/// The web address that a text begins with, and what follows it.
-fn address(text: &str) -> Option<(&str, &str)> {
-    let scheme = ["https://", "http://"]
-        .into_iter()
-        .find(|scheme| text.starts_with(scheme))?;
-    let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '`' | '"' | '\'' | ')');
-    let (address, _) = text.split_at(text.find(ends).unwrap_or(text.len()));
-    // What a sentence ends with is not part of it.
-    let address = address.trim_end_matches(['.', ',', ';', ':', '!', '?']);
-    (address.len() > scheme.len()).then_some((address, text.strip_prefix(address)?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Text, markdown};
-
-    #[test]
-    fn markup() {
-        let rows = [
-            ("see @bucket-size.", "see `bucket-size`."),
-            ("``a <b>`` and <c>", r"`a <b>` and \<c\>"),
-            ("me@example.org", "me@example.org"),
-            ("an array [1]", r"an array \[1\]"),
-            ("see https://a.org/b.", "see <https://a.org/b>."),
-            ("(http://a.org)", "(<http://a.org>)"),
-            ("a lone ` and ``", r"a lone \` and \`\`"),
-            (
-                "(see https://example.org/a.html#b).",
-                "(see <https://example.org/a.html#b>).",
-            ),
-            (
-                "`x <http://example.org>`_",
-                r"\`x \<<http://example.org>\>\`_",
-            ),
-        ];
-        for (line, expected) in rows {
-            let mut out = "word".to_owned();
-            markdown(line, &mut out);
-            assert_eq!(out.strip_prefix("word"), Some(expected));
-        }
     }
 
-    #[test]
-    fn what_belongs_to_a_list_item_stands_under_its_text() {
-        let rows = [
-            ("a\n    b", "a\nb"),
-            ("- one\n  two\nthree", "- one\n  two\n\nthree"),
-            ("- one\n     two\n\n     three", "- one\n  two\n\n  three"),
-            ("- one\n    - two\n      three", "- one\n  - two\n    three"),
-            ("10. one\n    two\n11. three", "10. one\n    two\n11. three"),
-            ("in\n10. that is\n -1", "in\n10. that is\n-1"),
-        ];
-        for (text, expected) in rows {
-            let mut out = Text::default();
-            out.paragraph("", text);
-            assert_eq!(out.0, expected);
+    /// The text; the name of what it is about if there is none.
+    fn or_name(mut self, wire_name: &str) -> String {
+        self.0.truncate(self.0.trim_end().len());
+        if self.0.is_empty() {
+            self.0.extend(["`", wire_name, "` of the schema."]);
         }
+        self.0
     }
 }

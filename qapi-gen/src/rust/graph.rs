@@ -112,7 +112,8 @@ pub(super) fn reachable(
     closure(start, &used.collect::<Vec<_>>())
 }
 
-fn index(id: TypeId) -> usize {
+/// A type's place among all.
+pub(super) fn index(id: TypeId) -> usize {
     id.0 as usize
 }
 
@@ -171,7 +172,7 @@ fn closure(start: Vec<TypeId>, edges: &[Vec<TypeId>]) -> BTreeSet<TypeId> {
 
 /// The strongly connected components, by Kosaraju's two passes: an order by
 /// finishing time, then a sweep against the edges.
-fn components(edges: &[Vec<TypeId>]) -> Vec<usize> {
+pub(super) fn components(edges: &[Vec<TypeId>]) -> Vec<usize> {
     let order = finishing_order(edges);
     let against = reversed(edges);
     let mut component = vec![usize::MAX; edges.len()];
@@ -189,7 +190,9 @@ fn components(edges: &[Vec<TypeId>]) -> Vec<usize> {
     component
 }
 
-fn finishing_order(edges: &[Vec<TypeId>]) -> Vec<TypeId> {
+/// An order in which a type comes after all that it leads to, unless they lead
+/// back to it.
+pub(super) fn finishing_order(edges: &[Vec<TypeId>]) -> Vec<TypeId> {
     let mut order = Vec::with_capacity(edges.len());
     let mut seen = vec![false; edges.len()];
     for start in 0..edges.len() {

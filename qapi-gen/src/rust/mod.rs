@@ -6,9 +6,11 @@
 mod additions;
 pub(crate) mod cfg;
 pub(crate) mod doc;
+mod generated;
 mod graph;
 pub(crate) mod name;
 mod named;
+mod nesting;
 pub(crate) mod options;
 mod paths;
 pub(crate) mod plan;

@@ -4,7 +4,7 @@
 //! for each that stands for nothing. It does not know what options mean.
 
 use crate::diag::{Diagnostics, Problem};
-use crate::schema::{CheckedSchema, Entity, ObjectOrigin, TypeId, TypeKind};
+use crate::schema::{CheckedSchema, CommandId, Entity, ObjectOrigin, TypeId, TypeKind};
 
 /// Looks names up, and reports those that the schema does not have.
 pub(super) struct Names<'a> {
@@ -18,6 +18,16 @@ impl Names<'_> {
     /// What a name defines.
     pub(super) fn definition(&mut self, name: &str) -> Option<Entity> {
         self.known(name, "definition", definition(self.schema, name))
+    }
+
+    /// Reports that an option does nothing to what it names.
+    pub(super) fn report_idle(&mut self, name: &str, why: String) {
+        let problem = Problem::OptionIdle {
+            option: self.option,
+            name: name.to_owned(),
+            why,
+        };
+        self.diagnostics.report(problem, None);
     }
 
     /// The type of a name.
@@ -38,11 +48,13 @@ impl Names<'_> {
         self.known(name, "enum", found);
     }
 
-    /// Reports the name if it is no command.
-    pub(super) fn command(&mut self, name: &str) {
-        let found =
-            definition(self.schema, name).filter(|entity| matches!(entity, Entity::Command(_)));
-        self.known(name, "command", found);
+    /// The command of a name.
+    pub(super) fn command(&mut self, name: &str) -> Option<CommandId> {
+        let found = match definition(self.schema, name) {
+            Some(Entity::Command(id)) => Some(id),
+            _ => None,
+        };
+        self.known(name, "command", found)
     }
 
     /// The definitions of a schema file, or the one of a name.

@@ -11,8 +11,9 @@ use crate::rules::Rules;
 /// What a caller may choose about the generated code. The methods of
 /// [`Builder`](crate::Builder) say more about each.
 ///
-/// A choice that names what the schema does not have, or that is no Rust where
-/// it has to be, is an error among the diagnostics.
+/// A choice that names what the schema does not have, that would do nothing to
+/// what it names, or that is no Rust where it has to be, is an error among the
+/// diagnostics.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Whose rules the schema follows.
@@ -50,6 +51,23 @@ pub struct Options {
     /// `format` it never is.
     #[cfg(feature = "format")]
     pub formatted: bool,
+}
+
+impl Options {
+    /// Everything in it that is Rust.
+    pub(crate) fn rust(&self) -> impl Iterator<Item = &str> {
+        let additions = self.derives.iter().chain(&self.attributes);
+        let additions = additions.map(|addition| &addition.text);
+        let types = self.replaced.values().chain(self.extern_modules.values());
+        let predicates = match &self.conditions {
+            Conditions::Cfg(names) => Some(names.predicates()),
+            Conditions::Ignore | Conditions::Config(_) => None,
+        };
+        let texts = additions
+            .chain(types)
+            .chain(predicates.into_iter().flatten());
+        texts.map(String::as_str)
+    }
 }
 
 /// Something that is added to generated items.

@@ -9,13 +9,14 @@ use quote::ToTokens as _;
 use super::additions::Additions;
 use super::cfg::Presence;
 use super::doc::Docs;
+use super::generated::Generated;
 use super::graph::TypeGraph;
 use super::named::Names;
 use super::paths::ModulePaths;
 use super::selection::Selection;
 use super::text::{TextRef, Texts};
 use super::ty::{Replacements, TypeNames};
-use super::{Layout, Options, Prelude};
+use super::{Layout, Options, Prelude, nesting};
 use crate::diag::Diagnostics;
 use crate::schema::{CheckedSchema, Common, Doc, Entity, Feature, ModuleId};
 
@@ -43,6 +44,8 @@ pub(crate) struct Plan {
     /// The schema as data; `None`: not wanted.
     pub(crate) introspection: Option<Vec<InfoPlan>>,
     pub(crate) layout: Layout,
+    /// Whether the schema's documentation goes with the items.
+    pub(crate) docs: bool,
 }
 
 /// One module: one schema file.
@@ -85,6 +88,7 @@ impl TypePlan {
 pub(crate) struct Choices {
     paths: ModulePaths,
     replaced: Replacements,
+    selection: Selection,
 }
 
 impl Choices {
@@ -94,12 +98,25 @@ impl Choices {
         options: &Options,
         diagnostics: &mut Diagnostics,
     ) -> Self {
+        let paths = ModulePaths::new(schema, options, diagnostics);
+        let replaced = Replacements::new(schema, &options.replaced, &paths, diagnostics);
+        let selection = Selection::new(schema, options, &replaced, diagnostics);
         let choices = Self {
-            paths: ModulePaths::new(schema, options, diagnostics),
-            replaced: Replacements::new(schema, &options.replaced, diagnostics),
+            paths,
+            replaced,
+            selection,
         };
-        report_names(schema, options, diagnostics);
+        report_names(options, &choices.generated(schema), diagnostics);
         choices
+    }
+
+    fn generated<'a>(&'a self, schema: &'a CheckedSchema) -> Generated<'a> {
+        Generated {
+            schema,
+            paths: &self.paths,
+            replaced: &self.replaced,
+            selection: &self.selection,
+        }
     }
 }
 
@@ -112,7 +129,6 @@ pub(crate) struct Planner<'p, 's> {
     names: TypeNames<'p>,
     texts: Texts<'s>,
     presence: Presence<'p>,
-    selection: Selection,
     additions: Additions,
 }
 
@@ -125,17 +141,18 @@ impl<'p, 's: 'p> Planner<'p, 's> {
         choices: &'p Choices,
         diagnostics: &mut Diagnostics,
     ) -> Self {
-        let Choices { paths, replaced } = choices;
+        let Choices {
+            paths, replaced, ..
+        } = choices;
         Self {
             schema,
             options,
             choices,
             graph: TypeGraph::new(schema, &options.open_enums, paths, replaced),
             names: TypeNames::new(schema, paths, replaced),
-            texts: Texts::default(),
+            texts: Texts::apart_from(options.rust()),
             presence: Presence::new(schema, &options.conditions, diagnostics),
-            selection: Selection::new(schema, options, replaced, diagnostics),
-            additions: Additions::new(schema, options, diagnostics),
+            additions: Additions::new(schema, options, &choices.generated(schema), diagnostics),
         }
     }
 
@@ -146,6 +163,7 @@ impl<'p, 's: 'p> Planner<'p, 's> {
 
     /// Plans everything. What has no spelling in Rust is reported.
     pub(crate) fn plan(&self, diagnostics: &mut Diagnostics) -> Plan {
+        nesting::report(self.schema, diagnostics);
         let ids = self.schema.modules().map(|(id, _)| id);
         let modules: Vec<ModulePlan> = ids.filter_map(|id| self.module(id)).collect();
         for module in modules.iter().filter(|module| !module.external) {
@@ -156,6 +174,7 @@ impl<'p, 's: 'p> Planner<'p, 's> {
             introspection: self.options.introspection.then(|| self.introspection()),
             modules,
             layout: self.options.layout,
+            docs: self.options.docs,
         };
         clashes::report_root(&plan, diagnostics);
         plan
@@ -202,7 +221,7 @@ impl<'s> Planner<'_, 's> {
     /// Plans what a module defines.
     fn fill(&self, id: ModuleId, plan: &mut ModulePlan) {
         let entities = self.schema.module(id).entities.iter();
-        for entity in entities.filter(|entity| self.selection.contains(**entity)) {
+        for entity in entities.filter(|entity| self.choices.selection.contains(**entity)) {
             match *entity {
                 Entity::Type(ty) => plan.types.extend(self.ty(ty, id)),
                 Entity::Command(command) => plan.commands.extend(self.command(command, id)),
@@ -255,8 +274,10 @@ impl<'s> Planner<'_, 's> {
     }
 }
 
-/// Reports what options name and the schema does not have.
-fn report_names(schema: &CheckedSchema, options: &Options, diagnostics: &mut Diagnostics) {
+/// Reports what options name and the schema does not have, or not so that they
+/// could do anything to it.
+fn report_names(options: &Options, generated: &Generated<'_>, diagnostics: &mut Diagnostics) {
+    let schema = generated.schema;
     let mut names = Names {
         schema,
         option: "open-enum",
@@ -267,8 +288,14 @@ fn report_names(schema: &CheckedSchema, options: &Options, diagnostics: &mut Dia
         .iter()
         .for_each(|name| names.enumeration(name));
     names.option = "direct-reply";
-    options
-        .direct_replies
-        .iter()
-        .for_each(|name| names.command(name));
+    for name in &options.direct_replies {
+        let Some(id) = names.command(name) else {
+            continue;
+        };
+        generated.require(Entity::Command(id), name, &mut names);
+        if !schema.command(id).gen_code {
+            let why = "it is 'gen': false, so that its handler returns any value";
+            names.report_idle(name, why.to_owned());
+        }
+    }
 }

@@ -9,7 +9,7 @@ use super::Options;
 use super::graph;
 use super::named::Names;
 use super::ty::Replacements;
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostics, Problem};
 use crate::schema::{CheckedSchema, Entity, TypeId};
 
 /// The definitions to generate.
@@ -33,6 +33,10 @@ impl Selection {
             option: "only",
             diagnostics,
         };
+        for name in options.only.intersection(&options.except) {
+            let problem = Problem::OnlyAndExcept(name.clone());
+            names.diagnostics.report(problem, None);
+        }
         let mut named = |option, list: &BTreeSet<String>| -> BTreeSet<Entity> {
             names.option = option;
             let entities = list.iter().map(|name| names.file_or_definition(name));

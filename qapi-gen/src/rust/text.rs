@@ -8,11 +8,16 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 
+use proc_macro2::{TokenStream, TokenTree};
+
 use super::doc::Docs;
 
 /// All such text of a plan.
 #[derive(Debug, Default)]
-pub(crate) struct Texts<'s>(RefCell<Vec<Text<'s>>>);
+pub(crate) struct Texts<'s> {
+    list: RefCell<Vec<Text<'s>>>,
+    sign: Sign,
+}
 
 #[derive(Debug)]
 enum Text<'s> {
@@ -25,9 +30,47 @@ enum Text<'s> {
 
 /// A text, by its place among all.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct TextRef(usize);
+pub(crate) struct TextRef {
+    index: usize,
+    sign: Sign,
+}
+
+/// What every mark begins with: `@`, or `@1_`, `@2_`, ... where the caller's
+/// own strings have that already.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sign(usize);
+
+impl Sign {
+    fn text(self) -> String {
+        match self.0 {
+            0 => "@".to_owned(),
+            number => format!("@{number}_"),
+        }
+    }
+
+    /// The index in a mark.
+    fn index(self, mark: &str) -> Option<usize> {
+        mark.strip_prefix(&self.text())?.parse().ok()
+    }
+}
 
 impl<'s> Texts<'s> {
+    /// Texts whose marks stand in nothing that the caller has written in Rust.
+    pub(crate) fn apart_from<'a>(rust: impl Iterator<Item = &'a str>) -> Self {
+        let mut strings = Vec::new();
+        // What does not parse is reported elsewhere, and generates nothing.
+        let parsed = rust.filter_map(|text| text.parse::<TokenStream>().ok());
+        parsed.for_each(|tokens| collect_strings(tokens, &mut strings));
+        let is_free = |sign: &Sign| {
+            let sign = sign.text();
+            !strings.iter().any(|string| string.contains(&sign))
+        };
+        Self {
+            list: RefCell::default(),
+            sign: (0..).map(Sign).find(is_free).unwrap_or_default(),
+        }
+    }
+
     /// Keeps a table of one or more lines.
     pub(crate) fn table(&self, text: String) -> TextRef {
         self.add(Text::Table(text))
@@ -39,20 +82,25 @@ impl<'s> Texts<'s> {
     }
 
     fn add(&self, text: Text<'s>) -> TextRef {
-        let mut texts = self.0.borrow_mut();
+        let mut texts = self.list.borrow_mut();
         texts.push(text);
-        TextRef(texts.len() - 1)
+        TextRef {
+            index: texts.len() - 1,
+            sign: self.sign,
+        }
     }
 
     /// Puts the texts where lines of code have their marks: those in
     /// documentation comments as such comments, those in a macro's parentheses
     /// as its argument.
     pub(crate) fn fill_in(&self, code: &str, out: &mut String) {
-        let texts = self.0.borrow();
+        let texts = self.list.borrow();
         for line in code.lines() {
             let code = line.trim_start();
             let (indent, _) = line.split_at(line.len() - code.len());
-            match Marked::new(code).and_then(|(marked, index)| Some((marked, texts.get(index)?))) {
+            match Marked::new(code, self.sign)
+                .and_then(|(marked, index)| Some((marked, texts.get(index)?)))
+            {
                 Some((marked, text)) => marked.fill_in(&text.lines(), indent, out),
                 None => out.extend([line, "\n"]),
             }
@@ -72,10 +120,10 @@ impl<'s> Texts<'s> {
 
     fn write(&self, literal: &str, write: impl FnOnce(&str)) -> bool {
         let mark = literal
-            .strip_prefix("\"@")
+            .strip_prefix('"')
             .and_then(|rest| rest.strip_suffix('"'));
-        let index = mark.and_then(|mark| mark.parse::<usize>().ok());
-        let texts = self.0.borrow();
+        let index = mark.and_then(|mark| self.sign.index(mark));
+        let texts = self.list.borrow();
         let text = index.and_then(|index| texts.get(index));
         text.map(|text| write(&text.lines())).is_some()
     }
@@ -93,9 +141,26 @@ impl Text<'_> {
 impl TextRef {
     /// What stands for the text in a string literal. Neither a name nor
     /// documentation can be the same: names have no such character, and
-    /// documentation begins with a blank.
+    /// documentation begins with a blank; for what the caller adds, see
+    /// [`Texts::apart_from`].
     pub(crate) fn mark(self) -> String {
-        format!("@{}", self.0)
+        format!("{}{}", self.sign.text(), self.index)
+    }
+}
+
+/// The values of all strings among tokens: it is these that are written down
+/// as documentation, whatever escapes they had.
+fn collect_strings(tokens: TokenStream, strings: &mut Vec<String>) {
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => collect_strings(group.stream(), strings),
+            TokenTree::Literal(literal) => {
+                let token = TokenTree::from(literal).into();
+                let string = syn::parse2::<syn::LitStr>(token);
+                strings.extend(string.map(|string| string.value()));
+            }
+            TokenTree::Ident(_) | TokenTree::Punct(_) => {}
+        }
     }
 }
 
@@ -106,13 +171,13 @@ enum Marked<'c> {
 }
 
 impl<'c> Marked<'c> {
-    fn new(code: &'c str) -> Option<(Self, usize)> {
-        if let Some(index) = code.strip_prefix("///@") {
-            return Some((Self::Doc, index.parse().ok()?));
+    fn new(code: &'c str, sign: Sign) -> Option<(Self, usize)> {
+        if let Some(mark) = code.strip_prefix("///") {
+            return Some((Self::Doc, sign.index(mark)?));
         }
-        let (before, rest) = code.split_once("!(\"@")?;
-        let (index, after) = rest.split_once("\")")?;
-        Some((Self::Macro { before, after }, index.parse().ok()?))
+        let (before, rest) = code.split_once("!(\"")?;
+        let (mark, after) = rest.split_once("\")")?;
+        Some((Self::Macro { before, after }, sign.index(mark)?))
     }
 
     fn fill_in(self, text: &str, indent: &str, out: &mut String) {

@@ -50,6 +50,7 @@ impl Replacements {
     pub(super) fn new(
         schema: &CheckedSchema,
         options: &BTreeMap<String, String>,
+        paths: &ModulePaths,
         diagnostics: &mut Diagnostics,
     ) -> Self {
         let mut by_type = BTreeMap::new();
@@ -60,6 +61,12 @@ impl Replacements {
         };
         for (name, text) in options {
             let Some(id) = names.ty(name) else { continue };
+            // What the other crate has of it would go on naming its own.
+            let module = schema.ty(id).common.module;
+            if paths.is_external(module) {
+                let module = &schema.module(module).name;
+                names.report_idle(name, format!("another crate has the code of '{module}'"));
+            }
             match syn::parse_str::<syn::Type>(text) {
                 Ok(ty) => {
                     by_type.insert(id, ty.into_token_stream());

@@ -12,7 +12,8 @@
 //! - [`Error`] and [`ErrorClass`]: what a failed command answers.
 //! - [`compat`] and [`Features`]: what is deprecated or unstable, and whether it
 //!   is taken and sent.
-//! - [`message`]: what a server sends, as a client reads it.
+//! - [`message`]: what a server sends, as a client reads it; requests and events
+//!   as they are written.
 //! - [`command`]: the types of a command table, of requests and of events.
 //! - [`introspect`]: a schema as data, for `query-qmp-schema`.
 //! - [`mod@serde`]: the bridge to serde's two traits.

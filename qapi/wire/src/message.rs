@@ -1,12 +1,15 @@
-//! What a server sends, as a client reads it: greetings, replies, events.
+//! The messages of the protocol: what a server sends, as a client reads it, and
+//! requests and events as they are written.
 //!
 //! In: bytes as they come, or a parsed message. Out: one [`Message`] after the
-//! other. No socket, no clock, no schema: what a reply or an event means is for
+//! other; or typed values, and a line. No socket, no clock, no schema: what a reply or an event means is for
 //! the caller to decode, who knows what was asked.
 //!
 //! What the protocol's specification does not have (QEMU's
 //! `docs/interop/qmp-spec`) is ignored, and classes of errors and names of
 //! events that nobody knows yet are kept: the peer may be newer.
+
+mod write;
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -18,6 +21,8 @@ use crate::error::{Error, ErrorClass, Result};
 use crate::json::{Frames, Limits, SyntaxError};
 use crate::members::Members;
 use crate::value::{Dict, Value};
+
+pub use write::{write_event, write_request};
 
 /// A message of a server.
 #[derive(Clone, Debug, PartialEq)]

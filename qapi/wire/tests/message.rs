@@ -1,11 +1,13 @@
-//! What a server sends, as a client reads it.
+//! What a server sends, as a client reads it; requests and events as written.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use qapi_wire::message::{Message, Messages, Timestamp};
-use qapi_wire::{ErrorClass, Value, to_json};
+use qapi_wire::command::{CommandInfo, Empty, Event, Request};
+use qapi_wire::compat::{Output, Policy};
+use qapi_wire::message::{Message, Messages, Timestamp, write_event, write_request};
+use qapi_wire::{Context, ErrorClass, Value, from_json, to_json};
 
 /// All messages of a stream as text, read in pieces of `size` bytes.
 fn read(stream: &str, size: usize) -> Vec<String> {
@@ -133,4 +135,73 @@ fn times_before_1970_are_unknown() {
     assert_eq!((timestamp.seconds, timestamp.microseconds), (5, 6));
     let earlier: SystemTime = UNIX_EPOCH - Duration::from_secs(1);
     assert_eq!(Timestamp::from(earlier), Timestamp::UNKNOWN);
+}
+
+/// A request's arguments, an event's data: as many members as there are values.
+#[derive(Debug, PartialEq)]
+struct Members {
+    size: Option<i64>,
+    old: Option<i64>,
+}
+
+qapi_wire::object!(Members {
+    size: optional("size"),
+    old: optional_special("old", qapi_wire::Special::DEPRECATED),
+});
+
+impl Request for Members {
+    type Reply = Empty;
+    const INFO: &'static CommandInfo = &CommandInfo::new("resize");
+}
+
+impl Event for Members {
+    const NAME: &'static str = "RESIZED";
+    const HAS_DATA: bool = true;
+    const FEATURES: &'static [&'static str] = &[];
+}
+
+#[test]
+fn requests_are_lines() {
+    let written = |id: Option<&Value>, size| {
+        let mut out = b"before ".to_vec();
+        write_request(&mut out, id, &Members { size, old: None });
+        String::from_utf8(out).unwrap()
+    };
+    let id = from_json::<Value>(br#"{"a": ["\n"]}"#, &Context::strict()).unwrap();
+    assert_eq!(
+        written(Some(&id), Some(1)),
+        "before {\"execute\": \"resize\", \"arguments\": {\"size\": 1}, \
+         \"id\": {\"a\": [\"\\n\"]}}\n"
+    );
+    assert_eq!(written(None, None), "before {\"execute\": \"resize\"}\n");
+    assert!(written(Some(&Value::Null), None).ends_with(", \"id\": null}\n"));
+}
+
+#[test]
+fn events_are_read_as_they_were_written() {
+    let hiding = Policy {
+        deprecated_output: Output::Hide,
+        ..Policy::default()
+    };
+    let at = Timestamp {
+        seconds: 1,
+        microseconds: 2,
+    };
+    let written = |policy, size, old| {
+        let mut out = Vec::new();
+        write_event(&mut out, policy, &Members { size, old }, at);
+        String::from_utf8(out).unwrap()
+    };
+    let expected = "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"RESIZED\"";
+    assert_eq!(
+        written(Policy::default(), Some(3), Some(4)),
+        format!("{expected}, \"data\": {{\"size\": 3, \"old\": 4}}}}\r\n")
+    );
+    assert_eq!(
+        written(hiding, Some(3), Some(4)),
+        format!("{expected}, \"data\": {{\"size\": 3}}}}\r\n")
+    );
+    assert_eq!(written(hiding, None, Some(4)), format!("{expected}}}\r\n"));
+    let stream = written(Policy::default(), Some(3), None);
+    assert_eq!(read(&stream, 5), ["event RESIZED {\"size\": 3} 1.2"]);
 }

@@ -6,7 +6,6 @@
 //! No sockets, no threads, no clock: [`Session`] can be driven by any event
 //! loop.
 
-mod event;
 mod limits;
 mod reply;
 mod request;

@@ -10,10 +10,9 @@ use qapi::control::{QMPCapability, VersionInfo};
 use qapi::wire::command::{Call, CommandInfo, CommandSet, Event};
 use qapi::wire::compat::Policy;
 use qapi::wire::json::Frames;
-use qapi::wire::message::Timestamp;
+use qapi::wire::message::{Timestamp, write_event};
 use qapi::wire::{Context, Dict, Error, Special, Value, Writer};
 
-use super::event;
 use super::limits::Limits;
 use super::reply;
 use super::request::{Malformed, Request};
@@ -236,7 +235,7 @@ impl Session {
             return;
         }
         self.compact_output();
-        event::event(&mut self.output, self.policy, event, at);
+        write_event(&mut self.output, self.policy, event, at);
     }
 
     /// Executes everything that can be executed now, one after the other, in

@@ -121,7 +121,7 @@ pub struct Part {
     pub b: Option<f64>,
     /// `old` of the schema.
     ///
-    /// Feature `deprecated`:
+    /// Feature `deprecated`.
     #[cfg_attr(feature = "a", deprecated)]
     pub old: Option<String>,
 }
@@ -179,7 +179,7 @@ pub struct Inherits {
     pub b: Option<f64>,
     /// `old` of the schema.
     ///
-    /// Feature `deprecated`:
+    /// Feature `deprecated`.
     #[cfg_attr(feature = "a", deprecated)]
     pub old: Option<String>,
     /// `own` of the schema.
@@ -790,9 +790,9 @@ wire::serde!(GoneEither);
 /// The requests of `conditional.json`, as a client sends them.
 pub mod commands {
     use ::qapi_wire as wire;
-    /// Feature `plain`:
+    /// Feature `plain`.
     ///
-    /// Feature `featured`:
+    /// Feature `featured`.
     #[derive(Clone, Debug, PartialEq)]
     pub struct Always(
         /// The members.
@@ -816,7 +816,7 @@ pub mod commands {
             )
             .features(&["plain", #[cfg(feature = "a")] "featured"]);
     }
-    /// Feature `deprecated`:
+    /// Feature `deprecated`.
     #[cfg(feature = "a")]
     #[cfg_attr(feature = "b", deprecated)]
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -988,7 +988,7 @@ pub mod events {
         const HAS_DATA: bool = true;
         const FEATURES: &'static [&'static str] = &[];
     }
-    /// Feature `featured`:
+    /// Feature `featured`.
     #[cfg(feature = "a")]
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     pub struct WithA {

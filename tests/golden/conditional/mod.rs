@@ -233,12 +233,14 @@ impl Event {
 /// Everything of the schema that has features, by path.
 pub static FEATURES: ::qapi_wire::Features = ::qapi_wire::Features::new(
     &[
-        ("Inherits.old", &[#[cfg(feature = "a")] "deprecated"]),
-        ("Part.old", &[#[cfg(feature = "a")] "deprecated"]),
         #[cfg(feature = "a")]
+        ("Inherits.old", &[#[cfg(feature = "a")] "deprecated"]),
+        #[cfg(feature = "a")]
+        ("Part.old", &[#[cfg(feature = "a")] "deprecated"]),
+        #[cfg(all(feature = "a", feature = "b"))]
         ("WITH_A", &[#[cfg(feature = "b")] "featured"]),
         ("always", &["plain", #[cfg(feature = "a")] "featured"]),
-        #[cfg(feature = "a")]
+        #[cfg(all(feature = "a", feature = "b"))]
         ("with-a", &[#[cfg(feature = "b")] "deprecated"]),
     ],
 );

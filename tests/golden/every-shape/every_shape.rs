@@ -679,9 +679,9 @@ pub mod commands {
             "read_it",
         );
     }
-    /// Feature `unstable`:
+    /// Feature `unstable`.
     ///
-    /// Feature `deprecated`:
+    /// Feature `deprecated`.
     #[deprecated]
     #[derive(Clone, Debug, PartialEq)]
     pub struct Paint {
@@ -1007,7 +1007,7 @@ pub mod events {
         const HAS_DATA: bool = true;
         const FEATURES: &'static [&'static str] = &[];
     }
-    /// Feature `deprecated`:
+    /// Feature `deprecated`.
     #[deprecated]
     #[derive(Clone, Debug, PartialEq)]
     pub struct Figure(

@@ -68,7 +68,10 @@ impl Codec {
 
     /// Of a command's arguments or an event's data.
     #[must_use]
-    pub const fn members<T: DecodeMembers + EncodeMembers>() -> Self {
+    pub const fn members<T>() -> Self
+    where
+        T: DecodeMembers + EncodeMembers + Serialize + DeserializeOwned,
+    {
         Self {
             round_trip: |value, context| {
                 let document = Document::from(&value);
@@ -77,7 +80,7 @@ impl Codec {
                 Writer::new(&mut text).members(&members);
                 Ok(String::from_utf8(text).unwrap_or_default())
             },
-            serde: None,
+            serde: Some(|text| serde_json::to_string(&serde_json::from_str::<T>(text)?)),
         }
     }
 }

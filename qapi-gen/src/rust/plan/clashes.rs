@@ -1,15 +1,15 @@
 //! Names that differ in the schema and would not in Rust.
 //!
-//! In: a module's plan. Out: a diagnostic for each clash.
+//! In: a module's plan. Out: a diagnostic for each clash, which names both.
 
-use std::collections::hash_map::Entry;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use rustc_hash::FxHashMap as HashMap;
 
 use super::commands::Arguments;
 use super::types::{AlternatePlan, EnumPlan, Head, StructPlan, UnionField, UnionPlan};
 use super::{ModulePlan, Plan, TypePlan};
+use crate::diag::Site;
 use crate::diag::{Diagnostics, Problem};
 use crate::source::Span;
 
@@ -19,14 +19,19 @@ pub(super) fn report_root(plan: &Plan, diagnostics: &mut Diagnostics) {
     let mut events = Names::default();
     // The root's own items.
     if plan.introspection.is_some() {
-        names.add("schema_info", "the schema as data", None, diagnostics);
+        names.add("schema_info", What::Own("the schema as data"), diagnostics);
     }
-    events.add("Unlisted", "events of newer peers", None, diagnostics);
+    events.add(
+        "Unlisted",
+        What::Own("what stands for other events"),
+        diagnostics,
+    );
     for module in plan.own_modules() {
-        names.add(&module.ident, &module.file, None, diagnostics);
+        names.add(&module.ident, What::File(&module.file), diagnostics);
     }
     for event in plan.modules.iter().flat_map(|module| &module.events) {
-        events.add(&event.ident, &event.wire, event.span, diagnostics);
+        let owner = Owner::new("event", &event.wire, event.span);
+        events.add(&event.ident, What::Whole(owner), diagnostics);
     }
 }
 
@@ -34,59 +39,67 @@ pub(super) fn report_root(plan: &Plan, diagnostics: &mut Diagnostics) {
 pub(super) fn report(module: &ModulePlan, diagnostics: &mut Diagnostics) {
     let mut items = Names::default();
     // The generated module's own items.
-    for reserved in ["Commands", "commands", "events"] {
-        items.add(reserved, reserved, None, diagnostics);
+    for (ident, what) in [
+        ("Commands", "the trait of the module's commands"),
+        ("commands", "the module of the requests"),
+        ("events", "the module of the events"),
+    ] {
+        items.add(ident, What::Own(what), diagnostics);
     }
     for ty in &module.types {
-        let Head {
-            ident, wire, span, ..
-        } = ty.head();
-        items.add(ident, wire, *span, diagnostics);
+        let owner = Owner::of(ty);
+        items.add(&ty.head().ident, What::Whole(owner), diagnostics);
         if let TypePlan::Union(union) = ty {
-            items.add(&union.branch_ident, wire, *span, diagnostics);
+            items.add(&union.branch_ident, What::Branches(owner), diagnostics);
         }
         parts(ty, diagnostics);
     }
     let mut requests = Names::default();
     let mut methods = Names::default();
     for command in &module.commands {
-        requests.add(&command.request, &command.wire, command.span, diagnostics);
-        methods.add(&command.method, &command.wire, command.span, diagnostics);
-        arguments(&command.arguments, command.span, diagnostics);
+        let owner = Owner::new("command", &command.wire, command.span);
+        requests.add(&command.request, What::Whole(owner), diagnostics);
+        methods.add(&command.method, What::Whole(owner), diagnostics);
+        arguments(&command.arguments, owner, diagnostics);
     }
     let mut events = Names::default();
     for event in &module.events {
-        events.add(&event.ident, &event.wire, event.span, diagnostics);
-        arguments(&event.data, event.span, diagnostics);
+        let owner = Owner::new("event", &event.wire, event.span);
+        events.add(&event.ident, What::Whole(owner), diagnostics);
+        arguments(&event.data, owner, diagnostics);
     }
 }
 
-fn arguments(arguments: &Arguments, span: Option<Span>, diagnostics: &mut Diagnostics) {
+fn arguments(arguments: &Arguments, owner: Owner<'_>, diagnostics: &mut Diagnostics) {
     let mut names = Names::default();
     if let Arguments::Inline { fields, .. } = arguments {
         for field in fields {
-            names.add(&field.ident, &field.wire, span, diagnostics);
+            let what = What::Part("member", &field.wire, owner);
+            names.add(&field.ident, what, diagnostics);
         }
     }
 }
 
 fn parts(ty: &TypePlan, diagnostics: &mut Diagnostics) {
     let mut names = Names::default();
-    let span = ty.head().span;
+    let owner = Owner::of(ty);
     match ty {
         TypePlan::Enum(EnumPlan {
             values, unknown, ..
         }) => {
             if let Some(unknown) = unknown {
-                names.add(unknown, "values of newer peers", span, diagnostics);
+                let what = What::Own("what stands for other values");
+                names.add(unknown, what, diagnostics);
             }
             for value in values {
-                names.add(&value.ident, &value.wire, span, diagnostics);
+                let what = What::Part("value", &value.wire, owner);
+                names.add(&value.ident, what, diagnostics);
             }
         }
         TypePlan::Struct(StructPlan { fields, .. }) => {
             for field in fields {
-                names.add(&field.ident, &field.wire, span, diagnostics);
+                let what = What::Part("member", &field.wire, owner);
+                names.add(&field.ident, what, diagnostics);
             }
         }
         TypePlan::Union(UnionPlan { fields, .. }) => {
@@ -95,42 +108,101 @@ fn parts(ty: &TypePlan, diagnostics: &mut Diagnostics) {
                     UnionField::Plain(field) => (&field.ident, &field.wire),
                     UnionField::Tag { ident, wire, .. } => (ident, wire),
                 };
-                names.add(ident, wire, span, diagnostics);
+                names.add(ident, What::Part("member", wire, owner), diagnostics);
             }
         }
         TypePlan::Alternate(AlternatePlan { branches, .. }) => {
             for branch in branches {
-                names.add(&branch.ident, &branch.wire, span, diagnostics);
+                let what = What::Part("branch", &branch.wire, owner);
+                names.add(&branch.ident, what, diagnostics);
             }
         }
     }
 }
 
+/// A definition of the schema.
+#[derive(Clone, Copy)]
+struct Owner<'p> {
+    kind: &'static str,
+    name: &'p str,
+    span: Option<Span>,
+}
+
+impl<'p> Owner<'p> {
+    fn new(kind: &'static str, name: &'p str, span: Option<Span>) -> Self {
+        Self { kind, name, span }
+    }
+
+    fn of(ty: &'p TypePlan) -> Self {
+        let kind = match ty {
+            TypePlan::Enum(_) => "enum",
+            TypePlan::Struct(_) => "struct",
+            TypePlan::Union(_) => "union",
+            TypePlan::Alternate(_) => "alternate",
+        };
+        let Head { wire, span, .. } = ty.head();
+        Self::new(kind, wire, *span)
+    }
+}
+
+/// What has a name in Rust.
+#[derive(Clone, Copy)]
+enum What<'p> {
+    /// What the schema says nothing of.
+    Own(&'static str),
+    File(&'p str),
+    Whole(Owner<'p>),
+    Branches(Owner<'p>),
+    Part(&'static str, &'p str, Owner<'p>),
+}
+
+impl What<'_> {
+    fn span(&self) -> Option<Span> {
+        match self {
+            Self::Own(_) | Self::File(_) => None,
+            Self::Whole(owner) | Self::Branches(owner) | Self::Part(_, _, owner) => owner.span,
+        }
+    }
+}
+
+impl Display for What<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own(what) => f.write_str(what),
+            Self::File(name) => write!(f, "file '{name}'"),
+            Self::Whole(Owner { kind, name, .. }) => write!(f, "{kind} '{name}'"),
+            Self::Branches(Owner { kind, name, .. }) => {
+                write!(f, "the branches of {kind} '{name}'")
+            }
+            Self::Part(part, name, owner) => {
+                write!(f, "{part} '{name}' of {} '{}'", owner.kind, owner.name)
+            }
+        }
+    }
+}
+
+/// The names in one place.
 #[derive(Default)]
 struct Names<'p> {
-    by_ident: HashMap<String, &'p str>,
+    by_ident: HashMap<String, What<'p>>,
 }
 
 impl<'p> Names<'p> {
-    fn add(
-        &mut self,
-        ident: impl Display,
-        wire: &'p str,
-        span: Option<Span>,
-        diagnostics: &mut Diagnostics,
-    ) {
-        match self.by_ident.entry(ident.to_string()) {
-            Entry::Vacant(place) => {
-                place.insert(wire);
-            }
-            Entry::Occupied(other) => {
-                let problem = Problem::RustNameClash {
-                    name: wire.to_owned(),
-                    other: (*other.get()).to_owned(),
-                    ident: other.key().clone(),
-                };
-                diagnostics.report(problem, span);
-            }
-        }
+    fn add(&mut self, ident: impl Display, what: What<'p>, diagnostics: &mut Diagnostics) {
+        let ident = ident.to_string();
+        let Some(other) = self.by_ident.get(&ident) else {
+            self.by_ident.insert(ident, what);
+            return;
+        };
+        // Of what the schema says nothing there is no place to show.
+        let span = what.span().or(other.span());
+        let previous = other.span().filter(|other| Some(*other) != span);
+        let problem = Problem::RustNameClash {
+            name: what.to_string(),
+            other: other.to_string(),
+            ident,
+            previous: previous.map(Site::line),
+        };
+        diagnostics.report(problem, span);
     }
 }

@@ -153,8 +153,10 @@ impl Table {
     }
 
     fn add(&mut self, path: String, cfg: Cfg, features: &FeaturesPlan) {
-        if !features.list.is_empty() {
-            self.entries.insert(path, (cfg, features.list.clone()));
+        // Where none of the features is there, neither is the entry.
+        if let Some(any) = Cfg::any(features.list.iter().map(|feature| &feature.cfg)) {
+            let entry = (cfg.and(&any), features.list.clone());
+            self.entries.insert(path, entry);
         }
     }
 

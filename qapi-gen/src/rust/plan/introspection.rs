@@ -74,7 +74,9 @@ pub(crate) struct MemberPlan {
 impl<'s> Planner<'_, 's> {
     /// Plans the table of the whole schema, or of the part that was chosen.
     pub(super) fn introspection(&self) -> Vec<InfoPlan> {
-        let infos = introspect::table(self.schema, false, |entity| self.selection.contains(entity));
+        let infos = introspect::table(self.schema, false, |entity| {
+            self.choices.selection.contains(entity)
+        });
         infos
             .into_iter()
             .filter_map(|info| self.info(info))

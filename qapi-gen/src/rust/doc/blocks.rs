@@ -1,0 +1,387 @@
+//! A text's blocks: paragraphs, lists, literal blocks, directives.
+//!
+//! In: text in the markup of schemas, which is that of Sphinx. Out: the same
+//! as Markdown. What is literal is fenced as text, so that rustdoc runs none
+//! of it.
+
+use super::directive::{Directive, split_body};
+use super::inline;
+use super::list::{List, indentation, marker_width};
+
+/// How deep notes may stand in notes; what is deeper is shown as it stands.
+const DEPTH_MAX: usize = 8;
+
+/// Appends a text, with a tag in front of it unless that is empty.
+pub(super) fn write(tag: &str, text: &str, out: &mut String) {
+    let lines = lines(text);
+    if !lines.is_empty() {
+        let mut blocks = Blocks { out };
+        blocks.separate();
+        blocks.text(tag, &lines, Place::default());
+    }
+}
+
+/// Appends a text of which nothing is markup, under a tag.
+pub(super) fn write_literal(tag: &str, text: &str, out: &mut String) {
+    let lines = lines(text);
+    if !lines.is_empty() {
+        let mut blocks = Blocks { out };
+        blocks.separate();
+        blocks.label(tag, Place::default());
+        blocks.fence("text", &lines, Place::default());
+    }
+}
+
+/// The lines from the first to the last that is not blank.
+fn lines(text: &str) -> Vec<&str> {
+    let lines = text.lines().map(str::trim_end);
+    let mut lines: Vec<&str> = lines.skip_while(|line| line.is_empty()).collect();
+    while lines.pop_if(|line| line.is_empty()).is_some() {}
+    lines
+}
+
+/// Where a block stands: in which column, and in how many others.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    indent: usize,
+    depth: usize,
+}
+
+struct Blocks<'o> {
+    out: &'o mut String,
+}
+
+impl Blocks<'_> {
+    /// Writes a text that begins with a paragraph or anything else.
+    fn text(&mut self, mut tag: &str, lines: &[&str], place: Place) {
+        let mut list = List::new(place.indent);
+        let mut is_first = true;
+        let mut rest = lines;
+        while let [line, below @ ..] = rest {
+            let content = line.trim_start();
+            if content.is_empty() {
+                list.interrupt();
+                self.separate();
+                rest = below;
+                continue;
+            }
+            let at = indentation(line);
+            let (mut body, after) = split_body(below, at);
+            if let Some(directive) = Directive::new(content, &mut body) {
+                list.interrupt();
+                let place = Place {
+                    indent: list.indent(at),
+                    ..place
+                };
+                self.label(std::mem::take(&mut tag), place);
+                self.separate();
+                self.directive(&directive, body, place);
+                self.separate();
+                rest = after;
+            } else {
+                if is_first && marker_width(content).is_some() {
+                    self.label(std::mem::take(&mut tag), place);
+                }
+                rest = self.paragraph(std::mem::take(&mut tag), rest, &mut list, is_first);
+            }
+            is_first = false;
+        }
+    }
+
+    /// Writes the paragraph that lines begin with, and the literal block that
+    /// it announces. Returns the lines that follow.
+    fn paragraph<'l, 't>(
+        &mut self,
+        tag: &str,
+        lines: &'l [&'t str],
+        list: &mut List,
+        is_first: bool,
+    ) -> &'l [&'t str] {
+        let ends = |line: &&str| {
+            let content = line.trim_start();
+            let is_directive = Directive::new(content, &mut [].as_slice()).is_some();
+            content.is_empty() || is_directive || marker_width(content).is_some()
+        };
+        let further = lines.iter().skip(1).position(ends);
+        let (lines, rest) = lines.split_at(further.map_or(lines.len(), |further| further + 1));
+        let mut text = String::new();
+        for line in lines {
+            text.extend([line.trim_start(), "\n"]);
+        }
+        text.pop();
+        // What is literal stands further to the right than what announces it.
+        let column = lines.iter().map(|line| indentation(line)).min();
+        let (literal, after) = match (rest, text.strip_suffix("::")) {
+            (["", below @ ..], Some(announcement)) => {
+                let (literal, after) = split_body(below, column.unwrap_or(0));
+                if !literal.is_empty() {
+                    let is_apart = announcement.ends_with(char::is_whitespace);
+                    let length = announcement.trim_end().len();
+                    text.truncate(length);
+                    if length > 0 && !is_apart {
+                        text.push(':');
+                    }
+                }
+                (literal, after)
+            }
+            _ => ([].as_slice(), rest),
+        };
+        let mut markdown = String::new();
+        inline::markdown(&text, &mut markdown);
+        let mut indent = None;
+        for (number, (line, shown)) in lines.iter().zip(markdown.split('\n')).enumerate() {
+            let layout = list.lay_out(line, is_first && number == 0);
+            if layout.ends_list {
+                self.separate();
+            }
+            indent = Some(layout.indent);
+            if number == 0 && !tag.is_empty() {
+                let blank = if shown.is_empty() { "" } else { " " };
+                self.line(layout.indent, &format!("{tag}:{blank}{shown}"));
+            } else if !shown.is_empty() {
+                self.line(layout.indent, shown);
+            }
+        }
+        if literal.is_empty() {
+            return rest;
+        }
+        list.interrupt();
+        let first = literal.first().map_or(0, |line| indentation(line));
+        let indent = list.indent(first).max(indent.unwrap_or(0));
+        self.fence("text", literal, Place { indent, depth: 0 });
+        self.separate();
+        after
+    }
+
+    fn directive(&mut self, directive: &Directive<'_>, body: &[&str], place: Place) {
+        let inner = Place {
+            depth: place.depth + 1,
+            ..place
+        };
+        match directive {
+            Directive::Comment => {}
+            Directive::Example { title, annotated } => {
+                self.titled("Example", title, place);
+                match *annotated && inner.depth < DEPTH_MAX {
+                    true => self.text("", body, inner),
+                    false => self.fence("text", body, place),
+                }
+            }
+            Directive::Note { label, begin } if inner.depth < DEPTH_MAX => {
+                let begin = (!begin.is_empty()).then_some(*begin);
+                let lines: Vec<&str> = begin.into_iter().chain(body_lines(body)).collect();
+                let mut shown = String::new();
+                inline::markdown(label, &mut shown);
+                let first = lines.iter().position(|line| !line.is_empty()).unwrap_or(0);
+                self.text(&shown, lines.get(first..).unwrap_or_default(), inner);
+            }
+            Directive::Note { label, begin } => {
+                self.titled(label, begin, place);
+                self.fence("text", body, place);
+            }
+            Directive::Literal { title, is_json } => {
+                if !title.is_empty() {
+                    self.titled("", title, place);
+                }
+                let language = if *is_json { "json" } else { "text" };
+                self.fence(language, body, place);
+            }
+        }
+    }
+
+    /// A line that says what comes below.
+    fn titled(&mut self, label: &str, title: &str, place: Place) {
+        let mut shown = label.to_owned();
+        if !label.is_empty() && !title.is_empty() {
+            shown.push_str(": ");
+        }
+        inline::markdown(title, &mut shown);
+        self.label(&shown, place);
+    }
+
+    /// A tag on a line of its own.
+    fn label(&mut self, tag: &str, place: Place) {
+        if !tag.is_empty() {
+            self.line(place.indent, &format!("{tag}:"));
+            self.separate();
+        }
+    }
+
+    /// What is neither text nor code that rustdoc would run.
+    fn fence(&mut self, language: &str, lines: &[&str], place: Place) {
+        let lines: Vec<&str> = body_lines(lines).collect();
+        let is_text = |line: &&str| !line.is_empty();
+        let (Some(first), Some(last)) = (
+            lines.iter().position(is_text),
+            lines.iter().rposition(is_text),
+        ) else {
+            return;
+        };
+        let lines = lines.get(first..=last).unwrap_or_default();
+        // The fence is longer than any row of the same character within.
+        let mut ticks = "```".to_owned();
+        while lines.iter().any(|line| line.contains(&ticks)) {
+            ticks.push('`');
+        }
+        self.separate();
+        self.line(place.indent, &format!("{ticks}{language}"));
+        for line in lines {
+            self.line(place.indent, line);
+        }
+        self.line(place.indent, &ticks);
+    }
+
+    fn line(&mut self, indent: usize, line: &str) {
+        if !line.is_empty() {
+            self.out.extend(std::iter::repeat_n(' ', indent));
+        }
+        self.out.extend([line, "\n"]);
+    }
+
+    /// Sees to it that a blank line comes before what follows.
+    fn separate(&mut self) {
+        if self.out.is_empty() || self.out.ends_with("\n\n") {
+            return;
+        }
+        let ends_line = self.out.ends_with('\n');
+        self.out.push_str(if ends_line { "\n" } else { "\n\n" });
+    }
+}
+
+/// Lines without the indentation that all of them have.
+fn body_lines<'t>(lines: &[&'t str]) -> impl Iterator<Item = &'t str> {
+    let indented = lines.iter().filter(|line| !line.is_empty());
+    let margin = indented.map(|line| indentation(line)).min().unwrap_or(0);
+    let cut = move |line: &&'t str| line.get(margin..).unwrap_or_else(|| line.trim_start());
+    lines.iter().map(cut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DEPTH_MAX, write, write_literal};
+
+    fn check(tag: &str, text: &str, expected: &str) {
+        let mut out = String::new();
+        write(tag, text, &mut out);
+        assert_eq!(out.trim_end(), expected, "{text}");
+    }
+
+    #[test]
+    fn what_belongs_to_a_list_item_stands_under_its_text() {
+        let rows = [
+            ("a\n    b", "a\nb"),
+            ("- one\n  two\nthree", "- one\n  two\n\nthree"),
+            ("- one\n     two\n\n     three", "- one\n  two\n\n  three"),
+            ("- one\n    - two\n      three", "- one\n  - two\n    three"),
+            ("10. one\n    two\n11. three", "10. one\n    two\n11. three"),
+            ("in\n10. that is\n -1", "in\n10. that is\n-1"),
+        ];
+        for (text, expected) in rows {
+            check("", text, expected);
+        }
+    }
+
+    #[test]
+    fn a_tag_stands_before_a_paragraph_and_above_everything_else() {
+        check("Since", "1.0", "Since: 1.0");
+        check(
+            "Errors",
+            "\n- If `a`\n- If b",
+            "Errors:\n\n- If `a`\n- If b",
+        );
+        check("Returns", ".. note:: N", "Returns:\n\nNote: N");
+        check("Returns", "::\n\n  <a>", "Returns:\n\n```text\n<a>\n```");
+    }
+
+    #[test]
+    fn literal_blocks_are_fenced() {
+        let fenced = "```text\n<a>\n\n  [b]\n```";
+        let rows = [
+            (
+                "like::\n\n  <a>\n\n    [b]\nend",
+                format!("like:\n\n{fenced}\n\nend"),
+            ),
+            ("like ::\n\n  <a>\n\n    [b]", format!("like\n\n{fenced}")),
+            ("like\n::\n\n  <a>\n\n    [b]", format!("like\n\n{fenced}")),
+            ("::\n\n  <a>\n\n    [b]", fenced.to_owned()),
+            (
+                "not literal::\nfor there is no blank line",
+                "not literal::\nfor there is no blank line".to_owned(),
+            ),
+            (
+                "nothing below::\n\nend",
+                "nothing below::\n\nend".to_owned(),
+            ),
+            (
+                "- item::\n\n      <a>\n\n        [b]\n- next",
+                "- item:\n\n  ```text\n  <a>\n\n    [b]\n  ```\n\n- next".to_owned(),
+            ),
+        ];
+        for (text, expected) in rows {
+            check("", text, &expected);
+        }
+        let mut out = String::new();
+        write_literal("Example", "\n-> {\n     ```\n   }\n", &mut out);
+        assert_eq!(out, "Example:\n\n````text\n-> {\n     ```\n   }\n````\n");
+    }
+
+    #[test]
+    fn directives() {
+        let rows = [
+            (
+                ".. qmp-example::\n\n   -> {\n      }\n\nend",
+                "Example:\n\n```text\n-> {\n   }\n```\n\nend",
+            ),
+            (
+                ".. qmp-example::\n   :title: Say @it\n\n   -> {}",
+                "Example: Say `it`:\n\n```text\n-> {}\n```",
+            ),
+            (
+                ".. qmp-example::\n   :annotated:\n\n   Do::\n\n     -> {}\n\n   Done.",
+                "Example:\n\nDo:\n\n```text\n-> {}\n```\n\nDone.",
+            ),
+            (
+                "a\n\n.. note:: one\n   two\n\n   - three\n\nend",
+                "a\n\nNote: one\ntwo\n\n- three\n\nend",
+            ),
+            (
+                ".. admonition:: Notes\n\n   1. a\n   2. b",
+                "Notes:\n\n1. a\n2. b",
+            ),
+            (".. note::\n   x", "Note: x"),
+            (
+                ".. table:: T\n   :widths: auto\n\n   == ==\n   a  b",
+                "T:\n\n```text\n== ==\na  b\n```",
+            ),
+            (".. code-block:: JSON\n\n   {}", "```json\n{}\n```"),
+            (
+                ".. code-block:: rust\n\n   panic!()",
+                "```text\npanic!()\n```",
+            ),
+            (
+                "a\n\n.. a comment\n   of two lines\n\n.. _target:\n\nb",
+                "a\n\nb",
+            ),
+            ("- a\n\n  .. note:: b\n\n  c", "- a\n\n  Note: b\n\n  c"),
+        ];
+        for (text, expected) in rows {
+            check("", text, expected);
+        }
+    }
+
+    #[test]
+    fn notes_in_notes_end_somewhere() {
+        let nested: String = (0..2000)
+            .map(|depth| format!("{}.. note::\n", " ".repeat(depth)))
+            .collect();
+        let mut out = String::new();
+        write("", &nested, &mut out);
+        assert!(out.contains("```text"));
+        let shallow: String = (0..DEPTH_MAX - 1)
+            .map(|depth| format!("{}.. note:: a\n", " ".repeat(depth)))
+            .collect();
+        out.clear();
+        write("", &shallow, &mut out);
+        assert!(!out.contains("```"));
+    }
+}

@@ -1,0 +1,268 @@
+//! The markup within a paragraph.
+//!
+//! In: a paragraph. Out: the same in as many lines, in which Markdown and
+//! rustdoc take nothing for markup but code spans, emphasis and links to the
+//! web.
+
+/// Appends a paragraph for rustdoc.
+pub(super) fn markdown(text: &str, out: &mut String) {
+    Spans::new(text, Shown::ByRustdoc, out).write();
+}
+
+/// Appends a line for the compiler, which shows it as it is.
+pub(super) fn plain(text: &str, out: &mut String) {
+    Spans::new(text, Shown::AsItIs, out).write();
+}
+
+/// How far to look for the end of a role's name.
+const ROLE_BYTES_MAX: usize = 40;
+
+/// Who shows a text: rustdoc, which takes it for Markdown, or the compiler.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    ByRustdoc,
+    AsItIs,
+}
+
+struct Spans<'t, 'o> {
+    rest: &'t str,
+    /// What stands before the rest.
+    previous: Option<char>,
+    shown: Shown,
+    out: &'o mut String,
+}
+
+impl<'t, 'o> Spans<'t, 'o> {
+    fn new(text: &'t str, shown: Shown, out: &'o mut String) -> Self {
+        Self {
+            rest: text,
+            previous: None,
+            shown,
+            out,
+        }
+    }
+
+    fn write(mut self) {
+        while let Some(first) = self.rest.chars().next() {
+            let is_markup = match first {
+                '`' => self.literal() || self.interpreted(self.rest),
+                ':' => self.role(),
+                '@' => self.parameter(),
+                'h' => self.address(),
+                _ => false,
+            };
+            if !is_markup {
+                if self.shown == Shown::ByRustdoc && self.would_be_markup(first) {
+                    self.out.push('\\');
+                }
+                self.out.push(first);
+                self.advance(self.rest.strip_prefix(first).unwrap_or_default());
+            }
+        }
+    }
+
+    /// Goes on with what is left.
+    fn advance(&mut self, rest: &'t str) {
+        let taken = self.rest.get(..self.rest.len() - rest.len());
+        let last = taken.and_then(|taken| taken.chars().next_back());
+        self.previous = last.or(self.previous);
+        self.rest = rest;
+    }
+
+    fn begins_word(&self) -> bool {
+        self.previous.is_none_or(|it| !it.is_ascii_alphanumeric())
+    }
+
+    /// A literal between two backquotes each.
+    fn literal(&mut self) -> bool {
+        let literal = self.rest.strip_prefix("``");
+        let Some((code, rest)) = literal.and_then(|literal| literal.split_once("``")) else {
+            return false;
+        };
+        self.code(code, rest)
+    }
+
+    /// `:role:` and text between backquotes.
+    fn role(&mut self) -> bool {
+        let mut bytes = self.rest.bytes().take(ROLE_BYTES_MAX);
+        let Some(end) = bytes.position(|byte| byte == b'`') else {
+            return false;
+        };
+        let (role, rest) = self.rest.split_at(end);
+        let is_role = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+        let is_whole = role.len() > 2 && role.ends_with(':') && role.chars().all(is_role);
+        is_whole && self.begins_word() && self.interpreted(rest)
+    }
+
+    /// Text between backquotes: what it names, or `title <target>`.
+    fn interpreted(&mut self, text: &'t str) -> bool {
+        let Some((content, rest)) = text
+            .strip_prefix('`')
+            .and_then(|content| content.split_once('`'))
+        else {
+            return false;
+        };
+        let is_span = !content.starts_with(char::is_whitespace)
+            && !content.ends_with(char::is_whitespace)
+            && self.begins_word()
+            && self.previous != Some('`')
+            && !rest.starts_with('`');
+        if !is_span {
+            return false;
+        }
+        let after_link = rest.strip_prefix("__").or(rest.strip_prefix('_'));
+        let titled = content
+            .strip_suffix('>')
+            .and_then(|content| content.split_once('<'))
+            .map(|(title, target)| (title.trim_end(), target))
+            .filter(|(title, _)| !title.is_empty());
+        let Some((title, target)) = titled else {
+            // `~` and `!` say how much of a target Sphinx is to show.
+            let name = content.trim_start_matches(['~', '!']);
+            return self.code(name, after_link.unwrap_or(rest));
+        };
+        let link = (self.shown == Shown::ByRustdoc)
+            .then(|| address(target))
+            .flatten()
+            .filter(|(address, rest)| rest.is_empty() && !address.contains(['(', '\\']));
+        let mut shown = String::new();
+        Spans::new(title, self.shown, &mut shown).write();
+        match link {
+            Some((address, _)) => self.out.extend(["[", &shown, "](", address, ")"]),
+            None => self.out.push_str(&shown),
+        }
+        // The paragraph keeps its lines.
+        let lines = |text: &str| text.matches('\n').count();
+        let lost = lines(content).saturating_sub(lines(&shown));
+        self.out.extend(std::iter::repeat_n('\n', lost));
+        self.advance(after_link.unwrap_or(rest));
+        true
+    }
+
+    /// `@name`.
+    fn parameter(&mut self) -> bool {
+        let Some(named) = self.rest.strip_prefix('@').filter(|_| self.begins_word()) else {
+            return false;
+        };
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let (name, _) = named.split_at(named.find(|c| !is_name(c)).unwrap_or(named.len()));
+        // What a sentence ends with is not part of it.
+        let name = name.trim_end_matches('.');
+        self.code(name, named.strip_prefix(name).unwrap_or_default())
+    }
+
+    /// A web address, which rustdoc makes no link of by itself.
+    fn address(&mut self) -> bool {
+        if self.shown == Shown::AsItIs || !self.begins_word() {
+            return false;
+        }
+        let Some((address, rest)) = address(self.rest) else {
+            return false;
+        };
+        self.out.extend(["<", address, ">"]);
+        self.advance(rest);
+        true
+    }
+
+    /// A code span, with fences that do not occur in it.
+    fn code(&mut self, code: &str, rest: &'t str) -> bool {
+        if code.trim().is_empty() {
+            return false;
+        }
+        match code.contains('`') {
+            true => self.out.extend(["`` ", code, " ``"]),
+            false => self.out.extend(["`", code, "`"]),
+        }
+        self.advance(rest);
+        true
+    }
+
+    /// Whether Markdown, as rustdoc reads it, would not show a character but
+    /// do something about it.
+    fn would_be_markup(&self, character: char) -> bool {
+        let next = self.rest.chars().nth(1);
+        let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        match character {
+            '<' | '>' | '[' | ']' | '`' | '\\' | '|' | '~' => true,
+            // Within a word it is no emphasis.
+            '_' => !is_word(self.previous) || !is_word(next),
+            // Two would become a dash.
+            '-' if self.previous == Some('-') => true,
+            '&' => is_word(next) || next == Some('#'),
+            '#' | '*' | '+' | '-' | '=' if matches!(self.previous, None | Some('\n')) => {
+                let line = self.rest.split('\n').next().unwrap_or_default();
+                // A heading; or what is a rule, a heading's line or an item.
+                let is_rule = |c: char| matches!(c, '#' | '*' | '+' | '-' | '=' | '_' | ' ');
+                character == '#' || line.chars().all(is_rule)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The web address that a text begins with, and what follows it.
+fn address(text: &str) -> Option<(&str, &str)> {
+    let scheme = ["https://", "http://"]
+        .into_iter()
+        .find(|scheme| text.starts_with(scheme))?;
+    let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '`' | '"' | '\'' | ')');
+    let (address, _) = text.split_at(text.find(ends).unwrap_or(text.len()));
+    // What a sentence ends with is not part of it.
+    let address = address.trim_end_matches(['.', ',', ';', ':', '!', '?']);
+    (address.len() > scheme.len()).then_some((address, text.strip_prefix(address)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{markdown, plain};
+
+    #[test]
+    fn markup() {
+        let rows = [
+            ("see @bucket-size.", "see `bucket-size`."),
+            ("``a <b>`` and <c>", r"`a <b>` and \<c\>"),
+            ("``two\nlines``", "`two\nlines`"),
+            ("``a`b``", "`` a`b ``"),
+            ("me@example.org", "me@example.org"),
+            ("an array [1]", r"an array \[1\]"),
+            ("see https://a.org/b.", "see <https://a.org/b>."),
+            ("(http://a.org)", "(<http://a.org>)"),
+            ("a lone ` and ``", r"a lone \` and \`\`"),
+            (
+                "(see https://example.org/a.html#b).",
+                "(see <https://example.org/a.html#b>).",
+            ),
+            ("`x <http://a.org>`_.", "[x](http://a.org)."),
+            ("`[x]\n<http://a.org>`__", "[\\[x\\]](http://a.org)\n"),
+            ("`x <y>`_", "x"),
+            ("see `query-status`", "see `query-status`"),
+            (":ref:`cpu-topology`, :event:`~A`", "`cpu-topology`, `A`"),
+            (":doc:`The Spec\n</interop/qmp>`", "The Spec"),
+            ("10:30:`", r"10:30:\`"),
+            ("__x_y_ *must*", r"\_\_x_y\_ *must*"),
+            ("--enable, a - b", r"-\-enable, a - b"),
+            ("a & b &lt; &#1;", r"a & b \&lt; \&#1;"),
+            (
+                "~~~\n# no\n====\n*\n-----",
+                "\\~\\~\\~\n\\# no\n\\====\n\\*\n\\-\\-\\-\\-\\-",
+            ),
+        ];
+        for (line, expected) in rows {
+            let mut out = "word".to_owned();
+            markdown(line, &mut out);
+            let shown = out.strip_prefix("word").unwrap();
+            assert_eq!(shown.trim_end(), expected.trim_end());
+            assert_eq!(shown.matches('\n').count(), line.matches('\n').count());
+        }
+    }
+
+    #[test]
+    fn the_compiler_shows_no_escapes() {
+        let mut out = String::new();
+        plain(
+            "Use @a, :ref:`b` or `c <https://d.org>`_ [1] -- <e>",
+            &mut out,
+        );
+        assert_eq!(out, "Use `a`, `b` or c [1] -- <e>");
+    }
+}

@@ -1,0 +1,71 @@
+//! Messages as they are sent: a client's requests, a server's events.
+//!
+//! In: typed values. Out: a line each. It knows no schema, and not what the
+//! other side makes of it.
+
+use super::Timestamp;
+use crate::command::{Event, Request};
+use crate::compat::Policy;
+use crate::encode::Writer;
+use crate::value::Value;
+
+/// Appends a request. Its `id`, any JSON, comes back with the reply; arguments
+/// that are none are left out.
+///
+/// ```
+/// use qapi_wire::command::{CommandInfo, Empty, Request};
+/// use qapi_wire::message::write_request;
+/// use qapi_wire::{EncodeMembers, ObjectWriter};
+///
+/// // What qapi-gen makes of
+/// // { 'command': 'balloon', 'data': { 'value': 'int' } }
+/// struct Balloon {
+///     value: i64,
+/// }
+/// impl EncodeMembers for Balloon {
+///     fn encode_members(&self, out: &mut ObjectWriter<'_, '_>) {
+///         out.required("value", &self.value);
+///     }
+/// }
+/// impl Request for Balloon {
+///     type Reply = Empty;
+///     const INFO: &'static CommandInfo = &CommandInfo::new("balloon");
+/// }
+///
+/// let mut line = Vec::new();
+/// write_request(&mut line, Some(&7.into()), &Balloon { value: 1024 });
+/// assert_eq!(
+///     line,
+///     b"{\"execute\": \"balloon\", \"arguments\": {\"value\": 1024}, \"id\": 7}\n"
+/// );
+/// ```
+pub fn write_request<R: Request>(out: &mut Vec<u8>, id: Option<&Value>, request: &R) {
+    let mut writer = Writer::new(out);
+    let mut line = writer.object();
+    line.required("execute", R::INFO.name);
+    line.object_if_any("arguments", request);
+    if let Some(id) = id {
+        line.required("id", id);
+    }
+    line.end();
+    writer.raw(b"\n");
+}
+
+/// Appends an event. Data of which the policy, or the sender, leaves nothing
+/// are left out altogether, as QEMU does (`scripts/qapi/events.py`). Whether
+/// the policy hides the event itself is the caller's to ask: see
+/// [`Policy::hides`] and [`Special::among`](crate::Special::among).
+pub fn write_event<E: Event>(out: &mut Vec<u8>, policy: Policy, event: &E, at: Timestamp) {
+    let mut writer = Writer::new(out).with_policy(policy);
+    let mut line = writer.object();
+    let mut timestamp = line.name("timestamp").object();
+    timestamp.required("seconds", &at.seconds);
+    timestamp.required("microseconds", &at.microseconds);
+    timestamp.end();
+    line.required("event", E::NAME);
+    if E::HAS_DATA {
+        line.object_if_any("data", event);
+    }
+    line.end();
+    writer.raw(b"\r\n");
+}
