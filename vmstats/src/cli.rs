@@ -33,6 +33,8 @@ pub enum Command {
     Query(Query),
     /// Ask a monitor what its statistics mean
     Schemas(Schemas),
+    /// Talk to a monitor: QMP or the human monitor, by hand or from a script
+    Shell(Shell),
     /// Decode a copy of a KVM binary stats file
     Decode(Decode),
 }
@@ -127,6 +129,39 @@ pub struct Schemas {
     /// Ask only about this provider
     #[arg(long, value_name = "P")]
     pub provider: Option<String>,
+}
+
+/// Talk to a monitor: QMP or the human monitor, by hand or from a script.
+///
+/// A line is `COMMAND [NAME=VALUE]...` or a request as JSON. A VALUE is JSON if
+/// it is a number, true, false or null, or begins with a bracket or a quotation
+/// mark; any other is a string. NAME.MEMBER=VALUE is for objects. At a terminal
+/// there are completion, a history (lines that begin with a blank are not
+/// kept), `help`, and events as they come; Ctrl-D leaves.
+///
+/// Elsewhere lines are read one by one, and each reply is printed as one line
+/// of JSON; events go to the standard error stream. The first line that fails
+/// ends it with exit status 1 and is named.
+#[derive(Debug, Args)]
+pub struct Shell {
+    /// The monitor: a socket's path, unix:PATH or tcp:HOST:PORT
+    #[arg(value_name = "ENDPOINT")]
+    pub endpoint: Endpoint,
+    /// Lines are the human monitor's, such as `info stats vm`
+    #[arg(long)]
+    pub hmp: bool,
+    /// Go on behind a line that fails; the exit status is 1 all the same
+    #[arg(long)]
+    pub keep_going: bool,
+    /// JSON over several lines, as at a terminal
+    #[arg(long)]
+    pub pretty: bool,
+    /// Neither read nor write a history
+    #[arg(long)]
+    pub no_history: bool,
+    /// How many seconds to wait for the monitor, at first and for each reply
+    #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
+    pub timeout: Duration,
 }
 
 /// Decode a copy of a KVM binary stats file.

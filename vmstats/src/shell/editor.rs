@@ -1,0 +1,201 @@
+//! Lines typed at a terminal: editing, history, completion.
+//!
+//! In: keys. Out: lines; and a way for other threads to print above the line
+//! that is being edited. What the lines mean it does not know.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use rustyline::completion::{Completer, Pair};
+use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::history::FileHistory;
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::{CompletionType, Config, Context, Editor, ExternalPrinter, Helper};
+
+use super::completion::{self, Candidate, HumanWords};
+use super::index::Index;
+use super::request::is_unfinished;
+use crate::failure::Failure;
+use crate::printable::printable;
+
+/// Lines that the history keeps.
+const HISTORY_LINES_MAX: usize = 1000;
+
+/// What is known of the words that can be typed.
+#[derive(Debug)]
+pub(super) enum Words {
+    /// Nothing.
+    Unknown,
+    /// QMP's.
+    Qmp(Index),
+    /// The human monitor's.
+    Human(HumanWords),
+}
+
+/// What was typed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Typed {
+    /// A line.
+    Line(String),
+    /// Ctrl-C: the line is thrown away.
+    Interrupt,
+    /// Ctrl-D on an empty line.
+    End,
+}
+
+/// A line editor on the terminal.
+pub(super) struct LineEditor {
+    editor: Editor<Completion, FileHistory>,
+    prompt: &'static str,
+    history: Option<PathBuf>,
+}
+
+impl LineEditor {
+    /// An editor whose history is in a file called `name`, or nowhere.
+    ///
+    /// # Errors
+    ///
+    /// What the terminal says.
+    pub(super) fn new(prompt: &'static str, history: Option<PathBuf>) -> Result<Self, Failure> {
+        let config = Config::builder()
+            .completion_type(CompletionType::List)
+            .history_ignore_space(true)
+            .max_history_size(HISTORY_LINES_MAX)
+            .map_err(cannot_edit)?
+            .build();
+        let mut editor: Editor<Completion, FileHistory> =
+            Editor::with_config(config).map_err(cannot_edit)?;
+        editor.set_helper(Some(Completion(Words::Unknown)));
+        if let Some(path) = &history {
+            // The first time there is none; one that cannot be read is not
+            // worth a failure.
+            let _ = editor.load_history(path);
+        }
+        Ok(Self {
+            editor,
+            prompt,
+            history,
+        })
+    }
+
+    /// What is to be completed.
+    pub(super) fn complete_with(&mut self, words: Words) {
+        self.editor.set_helper(Some(Completion(words)));
+    }
+
+    /// A function that prints lines, from any thread, without disturbing the
+    /// line that is being edited.
+    ///
+    /// # Errors
+    ///
+    /// What the terminal says.
+    pub(super) fn printer(&mut self) -> Result<impl FnMut(String) + Send + 'static, Failure> {
+        let mut printer = self.editor.create_external_printer().map_err(cannot_edit)?;
+        Ok(move |text: String| {
+            // Who edits no more reads no more.
+            let _ = printer.print(text + "\n");
+        })
+    }
+
+    /// The next line.
+    ///
+    /// # Errors
+    ///
+    /// What the terminal says.
+    pub(super) fn read(&mut self) -> Result<Typed, Failure> {
+        match self.editor.readline(self.prompt) {
+            Ok(line) => {
+                if !line.trim().is_empty() {
+                    // It lives in memory: what cannot be kept is forgotten.
+                    let _ = self.editor.add_history_entry(line.as_str());
+                }
+                Ok(Typed::Line(line))
+            }
+            Err(ReadlineError::Interrupted) => Ok(Typed::Interrupt),
+            Err(ReadlineError::Eof) => Ok(Typed::End),
+            Err(error) => Err(cannot_edit(error)),
+        }
+    }
+}
+
+impl Drop for LineEditor {
+    fn drop(&mut self) {
+        let Some(path) = &self.history else {
+            return;
+        };
+        // The file is made with mode 0600. A history that cannot be written is
+        // not worth a failure.
+        if let Some(folder) = path.parent() {
+            let _ = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        }
+        let _ = self.editor.append_history(path);
+    }
+}
+
+fn cannot_edit(error: ReadlineError) -> Failure {
+    Failure::other(format!("cannot use the terminal: {error}"))
+}
+
+/// Where histories are kept: `$XDG_STATE_HOME/vmstats`, or
+/// `~/.local/state/vmstats` (the XDG base directory specification).
+pub(super) fn history_path(name: &str) -> Option<PathBuf> {
+    let absolute = |variable: &str| {
+        let path = PathBuf::from(std::env::var_os(variable)?);
+        path.is_absolute().then_some(path)
+    };
+    let state = absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(Path::new(".local/state"))))?;
+    Some(state.join("vmstats").join(name))
+}
+
+/// What the editor asks while a line is being typed.
+struct Completion(Words);
+
+impl Helper for Completion {}
+impl Highlighter for Completion {}
+
+impl Hinter for Completion {
+    type Hint = String;
+}
+
+impl Completer for Completion {
+    type Candidate = Pair;
+
+    fn complete(
+        &self,
+        line: &str,
+        at: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let line = line.get(..at).unwrap_or(line);
+        let (start, candidates) = match &self.0 {
+            Words::Unknown => (at, Vec::new()),
+            Words::Qmp(index) => completion::qmp(index, line),
+            Words::Human(words) => words.complete(line),
+        };
+        let pair = |Candidate { shown, text }| Pair {
+            display: printable(&shown).into_owned(),
+            replacement: printable(&text).into_owned(),
+        };
+        Ok((start, candidates.into_iter().map(pair).collect()))
+    }
+}
+
+/// A request as JSON may take several lines.
+impl Validator for Completion {
+    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
+        let is_human = matches!(self.0, Words::Human(_));
+        let input = context.input().trim();
+        if is_human || !input.starts_with('{') {
+            return Ok(ValidationResult::Valid(None));
+        }
+        Ok(if is_unfinished(input) {
+            ValidationResult::Incomplete
+        } else {
+            ValidationResult::Valid(None)
+        })
+    }
+}
