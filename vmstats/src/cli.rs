@@ -63,6 +63,9 @@ pub struct Demo {
     /// Serve until SIGINT or SIGTERM; the first line printed is the socket's path
     #[arg(long)]
     pub hold: bool,
+    /// Offer the human monitor too: on a Unix socket, or - for this terminal
+    #[arg(long, value_name = "unix:PATH|-", value_parser = human)]
+    pub hmp: Option<Human>,
     /// Let only the first K vCPUs run [default: all]
     #[arg(long, value_name = "K")]
     pub running: Option<u16>,
@@ -84,6 +87,9 @@ pub struct Serve {
     /// What the VM is called
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// Offer the human monitor too: on a Unix socket, or - for this terminal
+    #[arg(long, value_name = "unix:PATH|-", value_parser = human)]
+    pub hmp: Option<Human>,
 }
 
 /// How to reach a monitor, and how to print its answer.
@@ -226,6 +232,23 @@ impl From<KvmTarget> for StatsTarget {
             KvmTarget::Vm => Self::Vm,
             KvmTarget::Vcpu => Self::Vcpu,
         }
+    }
+}
+
+/// Where the human monitor is offered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Human {
+    /// On a Unix socket at this path.
+    Unix(PathBuf),
+    /// On the program's own terminal.
+    Terminal,
+}
+
+fn human(text: &str) -> Result<Human, String> {
+    match text.strip_prefix("unix:") {
+        _ if text == "-" => Ok(Human::Terminal),
+        Some(path) if !path.is_empty() => Ok(Human::Unix(path.into())),
+        _ => Err("expected unix:PATH, or - for this terminal".to_owned()),
     }
 }
 

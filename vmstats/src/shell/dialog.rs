@@ -72,6 +72,11 @@ impl Dialog {
         }
     }
 
+    /// Whether lines are the human monitor's.
+    pub(super) fn is_human(&self) -> bool {
+        self.is_human
+    }
+
     /// Whether the server has gone.
     pub(super) fn has_ended(&self) -> bool {
         self.link.has_ended()

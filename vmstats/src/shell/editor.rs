@@ -54,7 +54,7 @@ pub(super) struct LineEditor {
 }
 
 impl LineEditor {
-    /// An editor whose history is in a file called `name`, or nowhere.
+    /// An editor whose history is in a file, or only in memory.
     ///
     /// # Errors
     ///
@@ -70,6 +70,9 @@ impl LineEditor {
             Editor::with_config(config).map_err(cannot_edit)?;
         editor.set_helper(Some(Completion(Words::Unknown)));
         if let Some(path) = &history {
+            if let Some(folder) = path.parent() {
+                let _ = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            }
             // The first time there is none; one that cannot be read is not
             // worth a failure.
             let _ = editor.load_history(path);
@@ -108,10 +111,7 @@ impl LineEditor {
     pub(super) fn read(&mut self) -> Result<Typed, Failure> {
         match self.editor.readline(self.prompt) {
             Ok(line) => {
-                if !line.trim().is_empty() {
-                    // It lives in memory: what cannot be kept is forgotten.
-                    let _ = self.editor.add_history_entry(line.as_str());
-                }
+                self.remember(&line);
                 Ok(Typed::Line(line))
             }
             Err(ReadlineError::Interrupted) => Ok(Typed::Interrupt),
@@ -119,19 +119,15 @@ impl LineEditor {
             Err(error) => Err(cannot_edit(error)),
         }
     }
-}
 
-impl Drop for LineEditor {
-    fn drop(&mut self) {
-        let Some(path) = &self.history else {
-            return;
-        };
-        // The file is made with mode 0600. A history that cannot be written is
-        // not worth a failure.
-        if let Some(folder) = path.parent() {
-            let _ = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    /// Keeps a line, at once: the program may be killed. A history that cannot
+    /// be written is not worth a failure.
+    fn remember(&mut self, line: &str) {
+        let is_new = self.editor.add_history_entry(line);
+        if let (Ok(true), Some(path)) = (is_new, &self.history) {
+            // rustyline makes the file with mode 0600.
+            let _ = self.editor.append_history(path);
         }
-        let _ = self.editor.append_history(path);
     }
 }
 

@@ -12,6 +12,9 @@ mod pretty;
 mod request;
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
@@ -22,6 +25,7 @@ use crate::cli::Shell;
 use crate::client::{Client, ClientError};
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
+use crate::host::Ending;
 use crate::printable::printable;
 use dialog::{Dialog, Outcome, Style};
 use editor::{LineEditor, Typed, Words};
@@ -113,32 +117,106 @@ fn script(
 }
 
 fn interactive(arguments: &Shell, out: &mut dyn Write) -> Result<(), Failure> {
+    let name = if arguments.hmp {
+        "hmp-history"
+    } else {
+        "qmp-history"
+    };
+    let history = (!arguments.no_history).then(|| editor::history_path(name));
+    let (mut dialog, mut editor) = begin(
+        &arguments.endpoint,
+        arguments.timeout,
+        arguments.hmp,
+        history.flatten(),
+        out,
+    )?;
+    converse(&mut dialog, || editor.read(), out)
+}
+
+/// How long a monitor in the same program may take to answer.
+const OWN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether the program is to end.
+const ENDING_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The human monitor at the terminal of the program that serves it, until
+/// Ctrl-D or until the program is to end.
+///
+/// # Errors
+///
+/// That there is no terminal; what the monitor's socket says.
+pub fn human(socket: &Path, ending: &Ending, out: &mut dyn Write) -> Result<(), Failure> {
+    if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
+        return Err(Failure::usage(
+            "--hmp - wants a terminal; --hmp unix:PATH does not",
+        ));
+    }
+    let endpoint = Endpoint::Unix(socket.to_owned());
+    let history = editor::history_path("hmp-history");
+    let modes = rustix::termios::tcgetattr(io::stdin());
+    let (mut dialog, mut editor) = begin(&endpoint, OWN_TIMEOUT, true, history, out)?;
+    // Keys are waited for on a thread that nothing wakes: it is left behind
+    // when the program ends.
+    let (ask, asked) = mpsc::channel();
+    let (give, given) = mpsc::channel();
+    thread::Builder::new()
+        .name("terminal".to_owned())
+        .spawn(
+            move || {
+                while asked.recv().is_ok() && give.send(editor.read()).is_ok() {}
+            },
+        )
+        .map_err(|error| Failure::other(format!("cannot start a thread: {error}")))?;
+    let next = || {
+        // The thread is there as long as it is asked.
+        let _ = ask.send(());
+        loop {
+            match given.recv_timeout(ENDING_INTERVAL) {
+                Ok(typed) => return typed,
+                Err(RecvTimeoutError::Timeout) if !ending.wait_timeout(Duration::ZERO) => {}
+                Err(_) => return Ok(Typed::End),
+            }
+        }
+    };
+    let outcome = converse(&mut dialog, next, out);
+    if let Ok(modes) = modes {
+        use rustix::termios::OptionalActions;
+        let _ = rustix::termios::tcsetattr(io::stdin(), OptionalActions::Now, &modes);
+    }
+    outcome
+}
+
+/// Connects, and says so at the terminal.
+fn begin(
+    endpoint: &Endpoint,
+    timeout: Duration,
+    is_human: bool,
+    history: Option<PathBuf>,
+    out: &mut dyn Write,
+) -> Result<(Dialog, LineEditor), Failure> {
     let is_coloured = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
     let style = Style::Pretty { is_coloured };
-    let client = connect(&arguments.endpoint, arguments.timeout)?;
+    let client = connect(endpoint, timeout)?;
     let version = client.version().clone();
-    let (prompt, history) = if arguments.hmp {
-        ("(qemu) ", "hmp-history")
-    } else {
-        ("(qmp) ", "qmp-history")
-    };
-    let history = (!arguments.no_history).then(|| editor::history_path(history));
-    let mut editor = LineEditor::new(prompt, history.flatten())?;
-    let printer = editor.printer()?;
-    let link = Link::start(client, arguments.timeout, tell_above(printer, style))?;
-    let mut dialog = Dialog::new(link, style, arguments.hmp);
+    let mut editor = LineEditor::new(if is_human { "(qemu) " } else { "(qmp) " }, history)?;
+    let link = Link::start(client, timeout, tell_above(editor.printer()?, style))?;
+    let mut dialog = Dialog::new(link, style, is_human);
     let triple = &version.qemu;
-    let package = printable(version.package.trim()).into_owned();
+    let package = match printable(version.package.trim()) {
+        none if none.is_empty() => String::new(),
+        package => format!(" ({package})"),
+    };
+    let (major, minor, micro) = (triple.major, triple.minor, triple.micro);
+    let help = if is_human {
+        "help lists commands"
+    } else {
+        "help explains"
+    };
     writeln!(
         out,
-        "Monitor version {}.{}.{}{}{package}. Tab completes, {}Ctrl-D leaves.",
-        triple.major,
-        triple.minor,
-        triple.micro,
-        if package.is_empty() { "" } else { " " },
-        if arguments.hmp { "" } else { "help explains, " }
+        "Monitor version {major}.{minor}.{micro}{package}; Tab completes, {help}, Ctrl-D leaves."
     )?;
-    match words(&mut dialog, arguments.hmp) {
+    match words(&mut dialog) {
         Ok(words) => editor.complete_with(words),
         Err(ClientError::Refused(error)) => writeln!(
             out,
@@ -148,11 +226,11 @@ fn interactive(arguments: &Shell, out: &mut dyn Write) -> Result<(), Failure> {
         Err(error) => return Err(error.into()),
     }
     out.flush()?;
-    converse(&mut dialog, &mut editor, out)
+    Ok((dialog, editor))
 }
 
-fn words(dialog: &mut Dialog, is_human: bool) -> Result<Words, ClientError> {
-    if is_human {
+fn words(dialog: &mut Dialog) -> Result<Words, ClientError> {
+    if dialog.is_human() {
         dialog.human_words().map(Words::Human)
     } else {
         dialog.index().map(Words::Qmp)
@@ -172,13 +250,14 @@ fn tell_above(mut print: impl FnMut(String) + Send + 'static, style: Style) -> N
     })
 }
 
+/// Does what the lines say until there are no more, or no server.
 fn converse(
     dialog: &mut Dialog,
-    editor: &mut LineEditor,
+    mut next: impl FnMut() -> Result<Typed, Failure>,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     while !dialog.has_ended() {
-        let line = match editor.read()? {
+        let line = match next()? {
             Typed::Line(line) => line,
             Typed::Interrupt => {
                 writeln!(out, "{QUIET}Ctrl-D leaves{QUIET:#}")?;
