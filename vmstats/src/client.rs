@@ -46,7 +46,7 @@ impl fmt::Display for ClientError {
                 _ => write!(f, "cannot connect to {endpoint}: {error}"),
             },
             Self::Transport(error) if is_timeout(error) => f.write_str(NO_ANSWER),
-            Self::Transport(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Self::Transport(error) if is_end(error) => {
                 f.write_str("the server closed the connection")
             }
             Self::Transport(error) => write!(f, "the connection broke: {error}"),
@@ -65,6 +65,14 @@ fn is_timeout(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
+
+/// How the end of a connection shows: to who reads, and to who writes.
+fn is_end(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
     )
 }
 

@@ -174,7 +174,7 @@ impl Dialog {
         {
             self.cpu_index = Some(index);
         }
-        let lines: Vec<String> = text.lines().map(printable_line).collect();
+        let lines: Vec<String> = text.split_terminator('\n').map(printable_line).collect();
         Ok(Outcome::Text(lines.join("\n")))
     }
 
@@ -217,6 +217,7 @@ help COMMAND lists what a command takes; exit, or Ctrl-D, leaves. The commands:"
 
 /// A line of a server's text. Tabs are harmless, and lay it out.
 fn printable_line(line: &str) -> String {
+    let line = line.strip_suffix('\r').unwrap_or(line);
     let columns: Vec<_> = line.split('\t').map(printable).collect();
     columns.join("\t")
 }

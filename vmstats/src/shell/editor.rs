@@ -3,9 +3,12 @@
 //! In: keys. Out: lines; and a way for other threads to print above the line
 //! that is being edited. What the lines mean it does not know.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, File};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
@@ -13,7 +16,7 @@ use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{CompletionType, Config, Context, Editor, ExternalPrinter, Helper};
+use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
 use super::completion::{self, Candidate, HumanWords};
 use super::index::Index;
@@ -48,9 +51,17 @@ pub(super) enum Typed {
 
 /// A line editor on the terminal.
 pub(super) struct LineEditor {
-    editor: Editor<Completion, FileHistory>,
+    editor: Editor<Helping, FileHistory>,
     prompt: &'static str,
     history: Option<PathBuf>,
+    typing: Typing,
+}
+
+/// The line that is being edited, while one is.
+type Typing = Arc<Mutex<Option<String>>>;
+
+fn lock(typing: &Typing) -> MutexGuard<'_, Option<String>> {
+    typing.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl LineEditor {
@@ -66,9 +77,10 @@ impl LineEditor {
             .max_history_size(HISTORY_LINES_MAX)
             .map_err(cannot_edit)?
             .build();
-        let mut editor: Editor<Completion, FileHistory> =
+        let mut editor: Editor<Helping, FileHistory> =
             Editor::with_config(config).map_err(cannot_edit)?;
-        editor.set_helper(Some(Completion(Words::Unknown)));
+        let typing = Typing::default();
+        editor.set_helper(Some(Helping::new(Words::Unknown, &typing)));
         if let Some(path) = &history {
             if let Some(folder) = path.parent() {
                 let _ = DirBuilder::new().recursive(true).mode(0o700).create(folder);
@@ -81,25 +93,40 @@ impl LineEditor {
             editor,
             prompt,
             history,
+            typing,
         })
     }
 
     /// What is to be completed.
     pub(super) fn complete_with(&mut self, words: Words) {
-        self.editor.set_helper(Some(Completion(words)));
+        let helping = Helping::new(words, &self.typing);
+        self.editor.set_helper(Some(helping));
     }
 
-    /// A function that prints lines, from any thread, without disturbing the
-    /// line that is being edited.
+    /// A function that prints, from any thread, above the line being edited.
+    ///
+    /// rustyline has such a printer too. With it, version 17 waits for a
+    /// further key where several come at once, as they do when text is pasted.
     ///
     /// # Errors
     ///
-    /// What the terminal says.
-    pub(super) fn printer(&mut self) -> Result<impl FnMut(String) + Send + 'static, Failure> {
-        let mut printer = self.editor.create_external_printer().map_err(cannot_edit)?;
+    /// That the terminal has no other handle.
+    pub(super) fn printer(&self) -> Result<impl FnMut(String) + Send + 'static, Failure> {
+        let terminal = io::stdout().as_fd().try_clone_to_owned();
+        let mut terminal = File::from(terminal.map_err(|error| cannot_edit(error.into()))?);
+        let (typing, prompt) = (Arc::clone(&self.typing), self.prompt);
         Ok(move |text: String| {
-            // Who edits no more reads no more.
-            let _ = printer.print(text + "\n");
+            let typing = lock(&typing);
+            let text = match &*typing {
+                // Raw: a line feed does not return. The line is drawn again.
+                Some(line) => {
+                    let text = text.replace('\n', "\r\n");
+                    format!("\r\u{1b}[J{text}\r\n{prompt}{line}")
+                }
+                None => text + "\n",
+            };
+            // Whose terminal has gone reads nothing.
+            let _ = terminal.write_all(text.as_bytes());
         })
     }
 
@@ -109,7 +136,10 @@ impl LineEditor {
     ///
     /// What the terminal says.
     pub(super) fn read(&mut self) -> Result<Typed, Failure> {
-        match self.editor.readline(self.prompt) {
+        *lock(&self.typing) = Some(String::new());
+        let read = self.editor.readline(self.prompt);
+        *lock(&self.typing) = None;
+        match read {
             Ok(line) => {
                 self.remember(&line);
                 Ok(Typed::Line(line))
@@ -148,16 +178,34 @@ pub(super) fn history_path(name: &str) -> Option<PathBuf> {
 }
 
 /// What the editor asks while a line is being typed.
-struct Completion(Words);
-
-impl Helper for Completion {}
-impl Highlighter for Completion {}
-
-impl Hinter for Completion {
-    type Hint = String;
+struct Helping {
+    words: Words,
+    typing: Typing,
 }
 
-impl Completer for Completion {
+impl Helping {
+    fn new(words: Words, typing: &Typing) -> Self {
+        let typing = Arc::clone(typing);
+        Self { words, typing }
+    }
+}
+
+impl Helper for Helping {}
+impl Highlighter for Helping {}
+
+/// There are no hints: it is how one learns what the line is.
+impl Hinter for Helping {
+    type Hint = String;
+
+    fn hint(&self, line: &str, _: usize, _: &Context<'_>) -> Option<String> {
+        if let Some(typing) = &mut *lock(&self.typing) {
+            line.clone_into(typing);
+        }
+        None
+    }
+}
+
+impl Completer for Helping {
     type Candidate = Pair;
 
     fn complete(
@@ -167,7 +215,7 @@ impl Completer for Completion {
         _: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
         let line = line.get(..at).unwrap_or(line);
-        let (start, candidates) = match &self.0 {
+        let (start, candidates) = match &self.words {
             Words::Unknown => (at, Vec::new()),
             Words::Qmp(index) => completion::qmp(index, line),
             Words::Human(words) => words.complete(line),
@@ -181,9 +229,9 @@ impl Completer for Completion {
 }
 
 /// A request as JSON may take several lines.
-impl Validator for Completion {
+impl Validator for Helping {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        let is_human = matches!(self.0, Words::Human(_));
+        let is_human = matches!(self.words, Words::Human(_));
         let input = context.input().trim();
         if is_human || !input.starts_with('{') {
             return Ok(ValidationResult::Valid(None));
