@@ -43,6 +43,9 @@ impl Printer {
         match value {
             Value::Array(elements) if elements.is_empty() => self.text.push_str("[]"),
             Value::Object(members) if members.is_empty() => self.text.push_str("{}"),
+            Value::Array(elements) if !is_short && elements.iter().all(is_number) => {
+                self.fill(elements, depth);
+            }
             Value::Array(elements) => {
                 self.text.push('[');
                 for (index, element) in elements.iter().enumerate() {
@@ -68,6 +71,25 @@ impl Printer {
                 self.text.push_str(&to_json(value));
             }
         }
+    }
+
+    /// Numbers, such as a histogram's, as many on a line as fit.
+    fn fill(&mut self, numbers: &[Value], depth: usize) {
+        let room = LINE_CHARS_MAX.saturating_sub((depth + 1) * INDENT.len());
+        self.text.push('[');
+        let mut used = room;
+        for (index, number) in numbers.iter().enumerate() {
+            let number = to_json(number);
+            used += number.len() + 2;
+            if used > room {
+                self.separate(index, false, depth + 1);
+                used = number.len() + 1;
+            } else {
+                self.separate(index, true, depth + 1);
+            }
+            self.text.push_str(&number);
+        }
+        self.close(']', false, depth);
     }
 
     fn separate(&mut self, index: usize, is_short: bool, depth: usize) {
@@ -99,6 +121,10 @@ impl Printer {
             self.text.push_str(text);
         }
     }
+}
+
+fn is_number(value: &Value) -> bool {
+    matches!(value, Value::Int(_) | Value::Uint(_) | Value::Double(_))
 }
 
 /// What is left of `room` behind a value on one line; `None` if it does not
@@ -148,6 +174,21 @@ mod tests {
             &format!(r#"[{{"a": "{name}", "b": {{"c": "{name}"}}}}, true]"#),
             &format!(
                 "[\n  {{\n    \"a\": \"{name}\",\n    \"b\": {{\"c\": \"{name}\"}}\n  }},\n  true\n]"
+            ),
+        );
+    }
+
+    #[test]
+    fn numbers_fill_lines() {
+        let numbers: Vec<String> = (100..140).map(|number| number.to_string()).collect();
+        let row = |range: std::ops::Range<usize>| numbers[range].join(", ");
+        check(
+            &format!("{{\"a\": [{}]}}", numbers.join(",")),
+            &format!(
+                "{{\n  \"a\": [\n    {},\n    {},\n    {}\n  ]\n}}",
+                row(0..17),
+                row(17..34),
+                row(34..40)
             ),
         );
     }
