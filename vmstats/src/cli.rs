@@ -33,6 +33,8 @@ pub enum Command {
     Query(Query),
     /// Ask a monitor what its statistics mean
     Schemas(Schemas),
+    /// Talk to a monitor: QMP or the human monitor, by hand or from a script
+    Shell(Shell),
     /// Decode a copy of a KVM binary stats file
     Decode(Decode),
 }
@@ -61,6 +63,9 @@ pub struct Demo {
     /// Serve until SIGINT or SIGTERM; the first line printed is the socket's path
     #[arg(long)]
     pub hold: bool,
+    /// Offer the human monitor too: on a Unix socket, or - for this terminal
+    #[arg(long, value_name = "unix:PATH|-", value_parser = human)]
+    pub hmp: Option<Human>,
     /// Let only the first K vCPUs run [default: all]
     #[arg(long, value_name = "K")]
     pub running: Option<u16>,
@@ -82,6 +87,9 @@ pub struct Serve {
     /// What the VM is called
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// Offer the human monitor too: on a Unix socket, or - for this terminal
+    #[arg(long, value_name = "unix:PATH|-", value_parser = human)]
+    pub hmp: Option<Human>,
 }
 
 /// How to reach a monitor, and how to print its answer.
@@ -127,6 +135,39 @@ pub struct Schemas {
     /// Ask only about this provider
     #[arg(long, value_name = "P")]
     pub provider: Option<String>,
+}
+
+/// Talk to a monitor: QMP or the human monitor, by hand or from a script.
+///
+/// A line is `COMMAND [NAME=VALUE]...` or a request as JSON. A VALUE is JSON if
+/// it is a number, true, false or null, or begins with a bracket or a quotation
+/// mark; any other is a string. NAME.MEMBER=VALUE is for objects. At a terminal
+/// there are completion, a history (lines that begin with a blank are not
+/// kept), `help`, and events as they come; Ctrl-D leaves.
+///
+/// Elsewhere lines are read one by one, and each reply is printed as one line
+/// of JSON; events go to the standard error stream. The first line that fails
+/// ends it with exit status 1 and is named.
+#[derive(Debug, Args)]
+pub struct Shell {
+    /// The monitor: a socket's path, unix:PATH or tcp:HOST:PORT
+    #[arg(value_name = "ENDPOINT")]
+    pub endpoint: Endpoint,
+    /// Lines are the human monitor's, such as `info stats vm`
+    #[arg(long)]
+    pub hmp: bool,
+    /// Go on behind a line that fails; the exit status is 1 all the same
+    #[arg(long)]
+    pub keep_going: bool,
+    /// JSON over several lines, as at a terminal
+    #[arg(long)]
+    pub pretty: bool,
+    /// Neither read nor write a history
+    #[arg(long)]
+    pub no_history: bool,
+    /// How many seconds to wait for the monitor, at first and for each reply
+    #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
+    pub timeout: Duration,
 }
 
 /// Decode a copy of a KVM binary stats file.
@@ -191,6 +232,23 @@ impl From<KvmTarget> for StatsTarget {
             KvmTarget::Vm => Self::Vm,
             KvmTarget::Vcpu => Self::Vcpu,
         }
+    }
+}
+
+/// Where the human monitor is offered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Human {
+    /// On a Unix socket at this path.
+    Unix(PathBuf),
+    /// On the program's own terminal.
+    Terminal,
+}
+
+fn human(text: &str) -> Result<Human, String> {
+    match text.strip_prefix("unix:") {
+        _ if text == "-" => Ok(Human::Terminal),
+        Some(path) if !path.is_empty() => Ok(Human::Unix(path.into())),
+        _ => Err("expected unix:PATH, or - for this terminal".to_owned()),
     }
 }
 

@@ -6,8 +6,8 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
-use qapi::control::VersionInfo;
 use qapi::control::commands::QmpCapabilities;
+use qapi::control::{QMPCapability, VersionInfo};
 use qapi::wire::command::Request;
 use qapi::wire::message::{Message, Messages, write_request};
 use qapi::wire::{Context, Error, ErrorClass, Value, from_value};
@@ -34,8 +34,19 @@ impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect(_, error) if is_timeout(error) => f.write_str(NO_ANSWER),
-            Self::Connect(endpoint, error) => write!(f, "cannot connect to {endpoint}: {error}"),
+            Self::Connect(endpoint, error) => match (endpoint, error.kind()) {
+                (Endpoint::Unix(_), io::ErrorKind::NotFound) => {
+                    write!(f, "cannot connect to {endpoint}: there is no such socket")
+                }
+                (_, io::ErrorKind::ConnectionRefused) => {
+                    write!(f, "cannot connect to {endpoint}: nobody listens there")
+                }
+                _ => write!(f, "cannot connect to {endpoint}: {error}"),
+            },
             Self::Transport(error) if is_timeout(error) => f.write_str(NO_ANSWER),
+            Self::Transport(error) if is_end(error) => {
+                f.write_str("the server closed the connection")
+            }
             Self::Transport(error) => write!(f, "the connection broke: {error}"),
             Self::Protocol(what) => write!(f, "this is no QMP server: {what}"),
             Self::Refused(error) => match error.class() {
@@ -55,8 +66,19 @@ fn is_timeout(error: &io::Error) -> bool {
     )
 }
 
+/// How the end of a connection shows: to who reads, and to who writes.
+fn is_end(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+    )
+}
+
 /// How much is read at a time.
 const READ_BYTES: usize = 64 << 10;
+
+/// How much of a server's first words is shown if they are no greeting.
+const OPENING_BYTES: usize = 60;
 
 /// A connection on which capabilities have been negotiated.
 #[derive(Debug)]
@@ -72,6 +94,8 @@ pub struct Client {
 struct Connection {
     stream: Stream,
     messages: Messages,
+    /// The first bytes that came, to show what speaks if it is not QMP.
+    opening: Vec<u8>,
 }
 
 impl Client {
@@ -82,6 +106,22 @@ impl Client {
     ///
     /// See [`ClientError`].
     pub fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Self, ClientError> {
+        Self::open(endpoint, timeout, false)
+    }
+
+    /// The same, with out-of-band execution where the server offers it.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub fn connect_out_of_band(
+        endpoint: &Endpoint,
+        timeout: Duration,
+    ) -> Result<Self, ClientError> {
+        Self::open(endpoint, timeout, true)
+    }
+
+    fn open(endpoint: &Endpoint, timeout: Duration, wants_oob: bool) -> Result<Self, ClientError> {
         let deadline = Instant::now() + timeout;
         let stream = endpoint
             .connect(deadline)
@@ -89,15 +129,28 @@ impl Client {
         let mut connection = Connection {
             stream,
             messages: Messages::default(),
+            opening: Vec::new(),
         };
-        let version = greeting(connection.receive(deadline)?)?;
+        let (version, offered) = connection
+            .receive(deadline)
+            .and_then(greeting)
+            .map_err(|error| connection.strange(error))?;
+        let oob = QMPCapability::Oob;
+        let enable =
+            (wants_oob && offered.iter().any(|name| name == oob.name())).then(|| vec![oob]);
         let mut client = Self {
             connection,
             timeout,
             version,
         };
-        client.execute(&QmpCapabilities { enable: None })?;
+        client.execute(&QmpCapabilities { enable })?;
         Ok(client)
+    }
+
+    /// The stream, and what has come on it and was not asked for yet.
+    #[must_use]
+    pub fn into_parts(self) -> (Stream, Messages) {
+        (self.connection.stream, self.connection.messages)
     }
 
     /// The version that the server greeted with.
@@ -158,14 +211,31 @@ impl Connection {
         }
     }
 
+    /// What went wrong at the greeting, with what the server said instead.
+    fn strange(&self, error: ClientError) -> ClientError {
+        let opening = String::from_utf8_lossy(&self.opening);
+        let line = opening.trim_start().lines().next().unwrap_or_default();
+        match error {
+            ClientError::Protocol(_) if is_human_monitor(line) => ClientError::Protocol(format!(
+                "it is a human monitor ({line:?}); a monitor made with -qmp is wanted"
+            )),
+            ClientError::Protocol(what) => {
+                ClientError::Protocol(format!("{what}; it begins with {line:?}"))
+            }
+            other => other,
+        }
+    }
+
     fn read(&mut self, deadline: Instant) -> Result<(), ClientError> {
         let mut buffer = [0; READ_BYTES];
         loop {
             match self.stream.read(&mut buffer, deadline) {
                 Ok(0) => return Err(ClientError::Transport(io::ErrorKind::UnexpectedEof.into())),
                 Ok(count) => {
-                    self.messages
-                        .receive(buffer.get(..count).unwrap_or_default());
+                    let bytes = buffer.get(..count).unwrap_or_default();
+                    let room = OPENING_BYTES.saturating_sub(self.opening.len());
+                    self.opening.extend(bytes.iter().take(room));
+                    self.messages.receive(bytes);
                     return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -175,10 +245,22 @@ impl Connection {
     }
 }
 
-fn greeting(message: Message) -> Result<VersionInfo, ClientError> {
+/// How a human monitor greets: `QEMU 7.2.22 monitor - type 'help' ...`.
+fn is_human_monitor(line: &str) -> bool {
+    line.starts_with("QEMU ") && line.contains(" monitor")
+}
+
+/// The version, and the capabilities that are offered.
+fn greeting(message: Message) -> Result<(VersionInfo, Vec<String>), ClientError> {
     let no_greeting = |what| ClientError::Protocol(format!("its first message {what}"));
-    let Message::Greeting { version, .. } = message else {
+    let Message::Greeting {
+        version,
+        capabilities,
+    } = message
+    else {
         return Err(no_greeting("is no greeting".to_owned()));
     };
-    from_value(&version, &Context::tolerant()).map_err(|error| no_greeting(error.to_string()))
+    from_value(&version, &Context::tolerant())
+        .map(|version| (version, capabilities))
+        .map_err(|error| no_greeting(error.to_string()))
 }

@@ -11,7 +11,7 @@ use qapi::stats::commands::QueryStatsSchemas;
 use qapi::stats::{StatsSchema, StatsTarget};
 use stats_runtime::kvm::KvmProvider;
 
-use crate::cli::Demo;
+use crate::cli::{Demo, Human};
 use crate::client::Client;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
@@ -20,7 +20,7 @@ use crate::host::{Ending, Vm};
 use crate::monitor::Served;
 use crate::printable::printable;
 use crate::watch::{Snapshot, Watch};
-use crate::{replay, table};
+use crate::{replay, shell, table};
 
 /// How long the demo's own monitor may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,7 +38,10 @@ pub fn run(arguments: &Demo, out: &mut dyn Write) -> Result<(), Failure> {
     let ending = Ending::listen()?;
     let machine = Machine::start(arguments)?;
     let vm = Vm::new(Some(arguments.name.clone()), machine.qom_paths(), &ending);
-    let served = Served::start(arguments.qmp.as_deref(), machine.provider(), vm)?;
+    let mut served = Served::start(arguments.qmp.as_deref(), machine.provider(), vm)?;
+    if let Some(Human::Unix(path)) = &arguments.hmp {
+        served.offer_human(path)?;
+    }
     let seconds = match (arguments.seconds, arguments.hold) {
         (Some(seconds), _) => seconds,
         (None, true) => 0,
@@ -48,11 +51,13 @@ pub fn run(arguments: &Demo, out: &mut dyn Write) -> Result<(), Failure> {
         writeln!(out, "{}", served.path().display())?;
     }
     introduce(out, &machine, &served)?;
-    if seconds > 0 || !arguments.hold {
+    if arguments.hmp == Some(Human::Terminal) {
+        shell::human(served.path(), &ending, out)?;
+    } else if seconds > 0 || !arguments.hold {
         show(out, &served, &machine, seconds, &ending)?;
     }
     out.flush()?;
-    if arguments.hold {
+    if arguments.hold && arguments.hmp != Some(Human::Terminal) {
         ending.wait();
     }
     // The clients first, then what they look at.

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -125,6 +125,45 @@ pub enum Stream {
 }
 
 impl Stream {
+    /// Another handle to the same connection, for a thread that reads.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Unix(stream) => Self::Unix(stream.try_clone()?),
+            Self::Tcp(stream) => Self::Tcp(stream.try_clone()?),
+        })
+    }
+
+    /// Ends the connection for both sides and every handle: who reads is told.
+    pub fn shut_down(&self) {
+        // One that is broken needs no end.
+        let _ = match self {
+            Self::Unix(stream) => stream.shutdown(Shutdown::Both),
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
+        };
+    }
+
+    /// Reads what there is, however long it takes to come.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn read_patiently(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => {
+                stream.set_read_timeout(None)?;
+                stream.read(buffer)
+            }
+            Self::Tcp(stream) => {
+                stream.set_read_timeout(None)?;
+                stream.read(buffer)
+            }
+        }
+    }
+
     /// Reads what there is, waiting for it until the deadline.
     ///
     /// # Errors

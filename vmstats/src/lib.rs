@@ -16,5 +16,6 @@ pub mod printable;
 pub mod query;
 pub mod replay;
 pub mod serve;
+pub mod shell;
 pub mod table;
 pub mod watch;

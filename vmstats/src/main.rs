@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use vmstats::cli::{Cli, Command};
 use vmstats::failure::Failure;
-use vmstats::{decode, demo, query, serve};
+use vmstats::{decode, demo, query, serve, shell};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments, &mut out),
         Command::Query(arguments) => query::query(arguments, &mut out),
         Command::Schemas(arguments) => query::schemas(arguments, &mut out),
+        Command::Shell(arguments) => shell::run(arguments, &mut out),
         Command::Decode(arguments) => decode::run(arguments, &mut out),
     };
     match outcome {

@@ -3,10 +3,12 @@
 //!
 //! In: a KVM provider, a VM. Out: a running server.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use qapi::stats::StatsProvider;
+use stats_runtime::hmp::LineServer;
 use stats_runtime::kvm::KvmProvider;
 use stats_runtime::server::UnixServer;
 use stats_runtime::{Monitor, Registry};
@@ -20,6 +22,8 @@ use crate::host::Vm;
 pub struct Served {
     // Before the folder, so that the socket is gone when the folder goes.
     server: UnixServer,
+    monitor: Monitor,
+    human: Option<LineServer>,
     _folder: Option<TempDir>,
 }
 
@@ -36,13 +40,26 @@ impl Served {
             .map_err(|error| Failure::other(error.to_string()))?;
         let (path, folder) = place(path)?;
         let monitor = Monitor::new(Arc::new(registry), Arc::new(vm));
-        let server = UnixServer::start(&path, monitor).map_err(|error| {
-            Failure::other(format!("cannot listen on {}: {error}", path.display()))
-        })?;
+        let server = UnixServer::start(&path, monitor.clone())
+            .map_err(|error| cannot_listen(&path, &error))?;
         Ok(Self {
             server,
+            monitor,
+            human: None,
             _folder: folder,
         })
+    }
+
+    /// Offers the human monitor as well, at a path of its own.
+    ///
+    /// # Errors
+    ///
+    /// What binding the socket says.
+    pub fn offer_human(&mut self, path: &Path) -> Result<(), Failure> {
+        let server = LineServer::start(path, self.monitor.clone())
+            .map_err(|error| cannot_listen(path, &error))?;
+        self.human = Some(server);
+        Ok(())
     }
 
     /// Where it listens.
@@ -50,6 +67,10 @@ impl Served {
     pub fn path(&self) -> &Path {
         self.server.path()
     }
+}
+
+fn cannot_listen(path: &Path, error: &io::Error) -> Failure {
+    Failure::other(format!("cannot listen on {}: {error}", path.display()))
 }
 
 fn place(path: Option<&Path>) -> Result<(PathBuf, Option<TempDir>), Failure> {

@@ -5,11 +5,11 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use crate::cli::Serve;
+use crate::cli::{Human, Serve};
 use crate::failure::Failure;
 use crate::host::{Ending, Vm};
 use crate::monitor::Served;
-use crate::replay;
+use crate::{replay, shell};
 
 /// Runs `vmstats serve`.
 ///
@@ -20,9 +20,14 @@ pub fn run(arguments: &Serve, out: &mut dyn Write) -> Result<(), Failure> {
     let replay = replay::open(&arguments.replay)?;
     let ending = Ending::listen()?;
     let vm = Vm::new(arguments.name.clone(), replay.qom_paths, &ending);
-    let served = Served::start(arguments.qmp.as_deref(), Arc::new(replay.provider), vm)?;
+    let mut served = Served::start(arguments.qmp.as_deref(), Arc::new(replay.provider), vm)?;
     writeln!(out, "{}", served.path().display())?;
     out.flush()?;
+    match &arguments.hmp {
+        Some(Human::Terminal) => return shell::human(served.path(), &ending, out),
+        Some(Human::Unix(path)) => served.offer_human(path)?,
+        None => {}
+    }
     ending.wait();
     Ok(())
 }

@@ -5,7 +5,10 @@
 //! QEMU's.
 
 mod args;
+mod line;
 mod render;
+#[cfg(feature = "server")]
+mod socket;
 
 use qapi::stats::{StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsVCPUFilter};
 use qapi::wire::Error;
@@ -13,6 +16,9 @@ use qapi::wire::Error;
 use crate::host::Host;
 use crate::registry::Registry;
 use args::Words;
+pub use line::{LINE_BYTES_MAX, LineMonitor};
+#[cfg(feature = "server")]
+pub use socket::LineServer;
 
 /// Executes a line about the vCPU of the given index, or about the first.
 ///

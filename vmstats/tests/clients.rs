@@ -1,0 +1,211 @@
+//! Clients that others wrote, asking our monitor: qemu.qmp's library and its
+//! shell, and the registry's crate `qapi`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod program;
+
+use std::ffi::OsString;
+use std::io::{BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use program::Server;
+use qapi_client::qmp;
+use serde_json::Value;
+
+/// A Python that has qemu.qmp: that of the variable `QEMU_QMP_PYTHON`, or the
+/// system's. `None`, with the reason printed, if there is none.
+fn python() -> Option<OsString> {
+    let python = std::env::var_os("QEMU_QMP_PYTHON").unwrap_or_else(|| "python3".into());
+    let found = Command::new(&python)
+        .args(["-c", "import qemu.qmp"])
+        .stderr(Stdio::null())
+        .status();
+    if found.is_ok_and(|status| status.success()) {
+        return Some(python);
+    }
+    println!("skipped: qemu.qmp is not installed");
+    None
+}
+
+fn stat<'a>(result: &'a Value, name: &str) -> &'a Value {
+    let stats = result["stats"].as_array().unwrap();
+    let stat = stats.iter().find(|stat| stat["name"] == name);
+    &stat.unwrap_or_else(|| panic!("{name}: {result}"))["value"]
+}
+
+#[test]
+fn qemu_qmp_asks_everything() {
+    let (Some(python), Some(server)) = (python(), Server::demo(&[])) else {
+        return;
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/library.py");
+    let output = Command::new(python)
+        .arg(script)
+        .arg(&server.socket)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", program::stderr(&output));
+    let answers: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answers["greeting"]["version"], answers["version"]);
+    assert_eq!(answers["greeting"]["capabilities"][0], "oob");
+    let names = |member: &str| -> Vec<&str> {
+        let entries = answers[member].as_array().unwrap().iter();
+        entries.filter_map(|entry| entry["name"].as_str()).collect()
+    };
+    let commands = names("commands");
+    for command in ["query-stats", "query-stats-schemas", "query-qmp-schema"] {
+        assert!(commands.contains(&command), "{commands:?}");
+        assert!(names("schema").contains(&command));
+    }
+    assert_eq!(answers["vm"].as_array().unwrap().len(), 1);
+    assert!(stat(&answers["vm"][0], "remote_tlb_flush").is_u64());
+    assert_eq!(answers["vcpu"].as_array().unwrap().len(), 2);
+    assert!(stat(&answers["vcpu"][0], "exits").as_u64() > Some(0));
+    let schemas = answers["schemas"].as_array().unwrap();
+    assert_eq!(schemas.len(), 2);
+    assert_eq!(schemas[0]["target"], "vcpu");
+    let human = answers["human"].as_str().unwrap();
+    assert!(human.starts_with("provider: kvm\r\n    "), "{human}");
+    assert_eq!(
+        answers["refusal"],
+        serde_json::json!([
+            "GenericError",
+            "Parameter 'target' does not accept value 'xyz'"
+        ])
+    );
+    assert_eq!(
+        answers["not found"],
+        serde_json::json!(["CommandNotFound", "The command nosuch has not been found"])
+    );
+}
+
+/// What qemu.qmp's shell prints if these lines are typed.
+fn qmp_shell(python: &OsString, socket: &str, options: &[&str], lines: &str) -> String {
+    let home = tempfile::tempdir().unwrap();
+    let mut child = Command::new(python)
+        .args(["-c", "from qemu.qmp.qmp_shell import main; main()", socket])
+        .args(options)
+        // Its history is kept there.
+        .env("HOME", home.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(lines.as_bytes()).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    program::stdout(&output)
+}
+
+#[test]
+fn qemu_qmps_shell_talks() {
+    let (Some(python), Some(server)) = (python(), Server::demo(&[])) else {
+        return;
+    };
+    let text = qmp_shell(
+        &python,
+        &server.socket,
+        &[],
+        "query-name\nquery-stats target=vm\nquery-stats target=x\n",
+    );
+    for expected in [
+        "Connected to QEMU 10.2.0",
+        "{\"return\": {\"name\": \"tried\"}}",
+        "\"provider\": \"kvm\"",
+        "Parameter 'target' does not accept value 'x'",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let text = qmp_shell(
+        &python,
+        &server.socket,
+        &["--hmp"],
+        "info stats vcpu exits\n",
+    );
+    assert!(text.contains("    exits (cumulative): "), "{text}");
+}
+
+/// `query-stats` with arguments written by hand: the crate's filter of a VM
+/// sends what no monitor takes.
+#[derive(serde::Serialize)]
+#[serde(transparent)]
+struct Untyped<A>(A);
+
+impl<A: serde::Serialize + Send + Sync> qapi_client::Command for Untyped<A> {
+    const NAME: &'static str = "query-stats";
+    const ALLOW_OOB: bool = false;
+
+    type Ok = Vec<qmp::StatsResult>;
+}
+
+fn is_scalar(result: &qmp::StatsResult, name: &str) -> bool {
+    let stat = result.stats.iter().find(|stat| stat.name == name);
+    matches!(stat.unwrap().value, qmp::StatsValue::scalar(_))
+}
+
+#[test]
+fn the_crate_qapi_asks_everything() {
+    let Some(server) = Server::demo(&[]) else {
+        return;
+    };
+    let stream = UnixStream::connect(&server.socket).unwrap();
+    let reader = BufReader::new(stream.try_clone().unwrap());
+    let mut client = qapi_client::Qmp::new(qapi_client::Stream::new(reader, stream));
+
+    let greeting = client.handshake().unwrap();
+    let version = client.execute(&qmp::query_version {}).unwrap();
+    assert_eq!(
+        serde_json::to_value(&greeting.version).unwrap(),
+        serde_json::to_value(&version).unwrap()
+    );
+    client.nop().unwrap();
+    let name = client.execute(&qmp::query_name {}).unwrap();
+    assert_eq!(name.name.as_deref(), Some("tried"));
+    let commands = client.execute(&qmp::query_commands {}).unwrap();
+    assert!(commands.iter().any(|info| info.name == "query-stats"));
+    let schemas = client
+        .execute(&qmp::query_stats_schemas { provider: None })
+        .unwrap();
+    assert_eq!(schemas.len(), 2);
+    let exits = schemas[0].stats.iter().find(|stat| stat.name == "exits");
+    assert!(matches!(exits.unwrap().type_, qmp::StatsType::cumulative));
+    let vcpus = vec!["/machine/unattached/device[1]".to_owned()];
+    let filter = qmp::StatsFilter::vcpu {
+        providers: None,
+        vcpu: vcpus.into(),
+    };
+    let vcpu = client.execute(&qmp::query_stats(filter)).unwrap();
+    assert_eq!(vcpu.len(), 1);
+    assert!(is_scalar(&vcpu[0], "exits"));
+    let vm = client
+        .execute(&Untyped(serde_json::json!({"target": "vm"})))
+        .unwrap();
+    assert!(is_scalar(&vm[0], "remote_tlb_flush"));
+    let human = client
+        .execute(&qmp::human_monitor_command {
+            cpu_index: Some(1),
+            command_line: "info stats vcpu exits".to_owned(),
+        })
+        .unwrap();
+    assert!(human.contains("    exits (cumulative): "), "{human}");
+    let refusal = client
+        .execute(&qmp::human_monitor_command {
+            cpu_index: Some(2),
+            command_line: String::new(),
+        })
+        .unwrap_err();
+    assert!(
+        refusal.to_string().contains("expects a CPU number"),
+        "{refusal}"
+    );
+}

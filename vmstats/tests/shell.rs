@@ -1,0 +1,657 @@
+//! `vmstats shell`, as a script and as a person would use it, with our monitor,
+//! with a real QEMU, and with servers that are none.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod program;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use program::{Qemu, Server, stderr, stdout, vmstats};
+use rustix::event::PollFlags;
+use serde_json::Value;
+use stats_runtime::kvm::{ImageBuilder, ImageStat};
+
+/// A VM of two vCPUs that was never one.
+fn recording(folder: &Path) -> Server {
+    let write = |name: &str, image: ImageBuilder| {
+        std::fs::write(folder.join(name), image.build()).unwrap();
+    };
+    write(
+        "vm.bin",
+        ImageBuilder::new("kvm-1").stat(ImageStat::new("pages", 1, 0, [7])),
+    );
+    for index in 0..2 {
+        let image = ImageBuilder::new(format!("kvm-1/vcpu-{index}"));
+        let exits = ImageStat::new("exits", 0, 0, [40 + index]);
+        write(&format!("vcpu{index}.bin"), image.stat(exits));
+    }
+    let replay = folder.to_str().unwrap();
+    Server::start(&["serve", "--replay", replay, "--name", "recorded"])
+}
+
+fn shell(socket: &str, options: &[&str], input: &str) -> Output {
+    let mut arguments = vec!["shell", socket];
+    arguments.extend(options);
+    vmstats(&arguments, input)
+}
+
+#[test]
+fn a_script_is_answered_line_by_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = recording(folder.path());
+    let output = shell(
+        &server.socket,
+        &[],
+        "# a comment, and a blank line\n\nquery-name\n\
+         query-stats target=vm\n\
+         query-stats target=vcpu vcpus=['/machine/unattached/device[1]'] \
+         providers=[{\"provider\": \"kvm\", \"names\": [\"exits\"]}]\n\
+         {'execute': 'query-name'}\n\
+         {\"execute\": \"query-name\", \"id\": [1]}\n\
+         exit\nnosuch\n",
+    );
+    assert_eq!(stderr(&output), "");
+    assert!(output.status.success());
+    assert_eq!(
+        stdout(&output).lines().collect::<Vec<_>>(),
+        [
+            r#"{"name": "recorded"}"#,
+            r#"[{"provider": "kvm", "stats": [{"name": "pages", "value": 7}]}]"#,
+            "[{\"provider\": \"kvm\", \"qom-path\": \"/machine/unattached/device[1]\", \
+             \"stats\": [{\"name\": \"exits\", \"value\": 41}]}]",
+            r#"{"return": {"name": "recorded"}}"#,
+            r#"{"return": {"name": "recorded"}, "id": [1]}"#,
+        ]
+    );
+    let output = shell(&server.socket, &["--pretty"], "query-stats target=vcpu\n");
+    assert!(
+        stdout(&output).contains("\n    \"stats\": ["),
+        "{}",
+        stdout(&output)
+    );
+    assert!(
+        !stdout(&output).contains('\u{1b}'),
+        "colour without a terminal"
+    );
+    let help = stdout(&shell(&server.socket, &[], "help query-stats\nhelp\n"));
+    assert!(help.contains("  target: vm|vcpu|cryptodev\n"), "{help}");
+    assert!(help.contains("\n  query-stats-schemas\n"), "{help}");
+}
+
+#[test]
+fn the_first_line_that_fails_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = recording(folder.path());
+    let rows = [
+        (
+            "nosuch",
+            "the server refuses: The command nosuch has not been found (CommandNotFound)",
+        ),
+        (
+            "query-stats target=x",
+            "the server refuses: Parameter 'target' does not accept value 'x'",
+        ),
+        ("query-stats vm", "expected NAME=VALUE, got 'vm'"),
+        (
+            "query-stats target=[",
+            "argument 'target': the JSON ends before it is complete",
+        ),
+        ("{'execute'}", "JSON parse error, missing : in object pair"),
+        (
+            "{'execute': 1}",
+            "{\"error\": {\"class\": \"GenericError\", \
+             \"desc\": \"QMP input member 'execute' must be a string\"}}",
+        ),
+        ("help nosuch", "the server has no command nosuch"),
+    ];
+    for (line, expected) in rows {
+        let output = shell(
+            &server.socket,
+            &[],
+            &format!("query-name\n{line}\nquery-name\n"),
+        );
+        assert_eq!(stderr(&output), format!("vmstats: line 2: {expected}\n"));
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(stdout(&output).lines().count(), 1, "it stops there");
+    }
+    let output = shell(
+        &server.socket,
+        &["--keep-going"],
+        "nosuch\nquery-name\nquery-stats\n",
+    );
+    assert_eq!(stdout(&output), "{\"name\": \"recorded\"}\n");
+    assert_eq!(output.status.code(), Some(1));
+    let errors = stderr(&output);
+    assert!(errors.starts_with("vmstats: line 1: "), "{errors}");
+    assert!(errors.contains("\nvmstats: line 3: "), "{errors}");
+    assert!(errors.ends_with("\nvmstats: 2 lines failed\n"), "{errors}");
+}
+
+#[test]
+fn the_human_monitor_through_qmp() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = recording(folder.path());
+    let output = shell(
+        &server.socket,
+        &["--hmp"],
+        "info stats vm\n\nnosuch\ninfo stats vcpu exits kvm\n",
+    );
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(
+        stdout(&output),
+        "provider: kvm\n    pages (instant): 7\nunknown command: 'nosuch'\n    \
+         exits (cumulative): 40\n"
+    );
+}
+
+/// A server that does what a test says with its first client.
+fn impostor(folder: &Path, act: impl FnOnce(UnixStream) + Send + 'static) -> String {
+    let path = folder.join("impostor.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    thread::spawn(move || act(listener.accept().unwrap().0));
+    path.to_str().unwrap().to_owned()
+}
+
+const GREETING: &[u8] = b"{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 0, \"minor\": 0, \
+    \"major\": 9}, \"package\": \"\"}, \"capabilities\": []}}\r\n";
+
+/// Answers each line with the text that is next, its id filled in.
+fn answer(stream: &UnixStream, answers: &[&str]) {
+    let mut stream = stream;
+    stream.write_all(GREETING).unwrap();
+    let mut lines = BufReader::new(stream).lines();
+    for answer in answers {
+        let line = lines.next().unwrap().unwrap();
+        let request: Value = serde_json::from_str(&line).unwrap();
+        let reply = answer.replace("ID", &request["id"].to_string());
+        stream.write_all(reply.as_bytes()).unwrap();
+    }
+}
+
+#[test]
+fn what_is_no_monitor_is_told_apart() {
+    let check = |act: fn(UnixStream), expected: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = impostor(folder.path(), act);
+        let output = shell(&socket, &["--timeout", "1"], "query-name\n");
+        assert_eq!(stderr(&output), format!("vmstats: {expected}\n"));
+        assert_eq!(output.status.code(), Some(1));
+    };
+    check(
+        |mut stream| {
+            // Nothing comes: the client has had enough.
+            let _ = stream.read(&mut [0]);
+        },
+        "no answer in time (QEMU serves one client per socket: is another connected?)",
+    );
+    check(drop, "the server closed the connection");
+    check(
+        |mut stream| {
+            stream
+                .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                .unwrap();
+        },
+        "this is no QMP server: JSON parse error, stray 'H'; \
+         it begins with \"HTTP/1.1 400 Bad Request\"",
+    );
+    check(
+        |mut stream| {
+            stream
+                .write_all(b"QEMU 7.2.0 monitor - type 'help'\r\n(qemu) ")
+                .unwrap();
+        },
+        "this is no QMP server: it is a human monitor (\"QEMU 7.2.0 monitor - type 'help'\"); \
+         a monitor made with -qmp is wanted",
+    );
+    check(
+        |stream| answer(&stream, &["{\"return\": {}}\r\n"]),
+        "line 1: the server closed the connection",
+    );
+    check(
+        |stream| answer(&stream, &["{\"return\": {}}\r\n", "{\"return\": {\"a"]),
+        "line 1: the server closed the connection",
+    );
+    check(
+        |stream| answer(&stream, &["{\"return\": {}}\r\n", "nonsense\r\n"]),
+        "line 1: this is no QMP server: JSON parse error, invalid keyword 'nonsense'",
+    );
+    let nothing = vmstats(&["shell", "/nosuch/socket"], "");
+    assert_eq!(
+        stderr(&nothing),
+        "vmstats: cannot connect to /nosuch/socket: there is no such socket\n"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("left.sock");
+    drop(UnixListener::bind(&path).unwrap());
+    let refused = vmstats(&["shell", path.to_str().unwrap()], "");
+    assert!(stderr(&refused).ends_with(": nobody listens there\n"));
+}
+
+#[test]
+fn events_and_late_replies_stay_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = impostor(folder.path(), |stream| {
+        answer(
+            &stream,
+            &[
+                "{\"return\": {}}\r\n",
+                "{\"event\": \"STOP\", \"data\": {\"a\": 1}, \"timestamp\": {\"seconds\": 1, \
+                 \"microseconds\": 2}}\r\n{\"return\": \"late\", \"id\": \"old\"}\r\n\
+                 {\"return\": \"now\", \"id\": ID}\r\n",
+                // A reply without an id is the current one's.
+                "{\"return\": \"bare\"}\r\n",
+            ],
+        );
+    });
+    let output = shell(&socket, &[], "a\nb\n");
+    assert_eq!(stdout(&output), "\"now\"\n\"bare\"\n");
+    assert_eq!(
+        stderr(&output),
+        "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"STOP\", \
+         \"data\": {\"a\": 1}}\n"
+    );
+}
+
+#[test]
+fn what_a_server_says_does_not_reach_the_terminal_raw() {
+    let hostile = "\\u001b[31m\\u009b\\r";
+    let folder = tempfile::tempdir().unwrap();
+    let socket = impostor(folder.path(), move |stream| {
+        let reply = format!("{{\"return\": {{\"{hostile}\": \"{hostile}\"}}, \"id\": ID}}\r\n");
+        let error = format!(
+            "{{\"error\": {{\"class\": \"{hostile}\", \"desc\": \"{hostile}\"}}, \"id\": ID}}\r\n"
+        );
+        answer(&stream, &["{\"return\": {}}\r\n", &reply, &error]);
+    });
+    let output = shell(&socket, &["--pretty"], "a\nb\n");
+    let text = stdout(&output) + &stderr(&output);
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(!text.contains(['\u{1b}', '\u{9b}', '\r']), "{text:?}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let socket = impostor(folder.path(), move |stream| {
+        let reply = format!("{{\"return\": \"a\\tb{hostile}!\\n\", \"id\": ID}}\r\n");
+        answer(&stream, &["{\"return\": {}}\r\n", &reply]);
+    });
+    let output = shell(&socket, &["--hmp"], "x\n");
+    assert_eq!(stdout(&output), "a\tb\\u{1b}[31m\\u{9b}\\r!\n");
+}
+
+/// The shell on a terminal of the test's own.
+struct Typist {
+    shell: program::Running,
+    terminal: std::fs::File,
+    seen: String,
+}
+
+impl Typist {
+    fn start(arguments: &[&str], home: &Path) -> Self {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&ours).unwrap();
+        unlockpt(&ours).unwrap();
+        let name = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
+        let theirs = || {
+            let file = std::fs::File::options().read(true).write(true).open(&name);
+            Stdio::from(file.unwrap())
+        };
+        let child = std::process::Command::new(env!("CARGO_BIN_EXE_vmstats"))
+            .args(arguments)
+            .env("TERM", "xterm")
+            .env_remove("NO_COLOR")
+            .env("XDG_STATE_HOME", home)
+            .stdin(theirs())
+            .stdout(theirs())
+            .stderr(theirs())
+            .spawn()
+            .unwrap();
+        Self {
+            shell: program::Running(child),
+            terminal: ours.into(),
+            seen: String::new(),
+        }
+    }
+
+    /// Waits until a text has come, and forgets what stands before its end.
+    fn expect(&mut self, text: &str) {
+        let begin = Instant::now();
+        loop {
+            if let Some(at) = self.seen.find(text) {
+                self.seen.drain(..at + text.len());
+                return;
+            }
+            assert!(
+                begin.elapsed() < Duration::from_secs(20),
+                "{text}: {:?}",
+                self.seen
+            );
+            let mut bytes = [0; 4096];
+            let mut ready = [rustix::event::PollFd::new(&self.terminal, PollFlags::IN)];
+            let pause = rustix::event::Timespec {
+                tv_sec: 1,
+                tv_nsec: 0,
+            };
+            if rustix::event::poll(&mut ready, Some(&pause)).unwrap() == 0 {
+                continue;
+            }
+            match self.terminal.read(&mut bytes) {
+                Ok(count) => self.seen += &String::from_utf8_lossy(&bytes[..count]),
+                Err(error) => panic!("{text}: {error}: {:?}", self.seen),
+            }
+        }
+    }
+
+    fn enter(&mut self, keys: &str) {
+        self.terminal.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Whether it ends by itself, and well.
+    fn ends(mut self) -> bool {
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(20) {
+            if let Some(status) = self.shell.0.try_wait().unwrap() {
+                return status.success();
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        false
+    }
+}
+
+#[test]
+fn at_a_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = recording(folder.path());
+    let home = tempfile::tempdir().unwrap();
+    let mut typist = Typist::start(&["shell", &server.socket], home.path());
+    typist.expect("Tab completes");
+    typist.expect("(qmp) ");
+    // One candidate is filled in, several are listed.
+    typist.enter("query-na\t\r");
+    typist.expect("\"recorded\"");
+    typist.expect("(qmp) ");
+    typist.enter("query-stats target=\t\t");
+    typist.expect("cryptodev");
+    typist.expect("vcpu");
+    typist.expect("target=");
+    typist.enter("vm\r");
+    typist.expect("\"pages\"");
+    typist.expect("(qmp) ");
+    // A request over several lines.
+    typist.enter("{\"execute\":\r\"query-name\"}\r");
+    typist.expect("return");
+    typist.expect("(qmp) ");
+    typist.enter(" query-version\r");
+    typist.expect("major");
+    typist.expect("(qmp) ");
+    typist.enter("nosuch\r");
+    typist.expect("has not been found");
+    typist.expect("(qmp) ");
+    typist.enter("half a li\u{3}");
+    typist.expect("Ctrl-D leaves");
+    typist.expect("(qmp) ");
+    // The history.
+    typist.enter("\u{1b}[A\r");
+    typist.expect("has not been found");
+    typist.expect("(qmp) ");
+    typist.enter("\u{4}");
+    assert!(typist.ends());
+    let history = home.path().join("vmstats/qmp-history");
+    let kept = std::fs::read_to_string(&history).unwrap();
+    assert!(kept.contains("query-stats target=vm\n"), "{kept}");
+    assert!(
+        !kept.contains("query-version"),
+        "it began with a blank: {kept}"
+    );
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = std::fs::metadata(&history).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let mut typist = Typist::start(
+        &["shell", "--hmp", "--no-history", &server.socket],
+        home.path(),
+    );
+    typist.expect("(qemu) ");
+    typist.enter("info sta\tvm\r");
+    typist.expect("    pages (instant): 7");
+    typist.expect("(qemu) ");
+    drop(server);
+    typist.expect("The server closed the connection.");
+    typist.enter("\u{4}");
+    assert!(typist.ends());
+    assert!(!home.path().join("vmstats/hmp-history").exists());
+}
+
+#[test]
+fn a_server_without_introspection_is_talked_to_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = impostor(folder.path(), |stream| {
+        let refusal = "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"The command \
+                       query-qmp-schema has not been found\"}, \"id\": ID}\r\n";
+        answer(
+            &stream,
+            &[
+                "{\"return\": {}}\r\n",
+                refusal,
+                "{\"event\": \"RESET\"}\r\n{\"return\": 42, \"id\": ID}\r\n",
+            ],
+        );
+    });
+    let mut typist = Typist::start(&["shell", "--no-history", &socket], folder.path());
+    typist.expect("Without completion: the server does not say what commands it has");
+    typist.expect("(qmp) ");
+    typist.enter("answer\r");
+    typist.expect("RESET");
+    typist.expect("42");
+    // It is gone now: the shell sees so before the next line, or behind it.
+    typist.enter("\r");
+    assert!(typist.ends());
+}
+
+#[test]
+fn an_event_leaves_the_line_being_typed_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    let socket = impostor(folder.path(), move |mut stream| {
+        answer(
+            &stream,
+            &["{\"return\": {}}\r\n", "{\"return\": [], \"id\": ID}\r\n"],
+        );
+        told.recv().unwrap();
+        stream.write_all(b"{\"event\": \"RESET\"}\r\n").unwrap();
+        told.recv().unwrap();
+    });
+    let mut typist = Typist::start(&["shell", "--no-history", &socket], folder.path());
+    typist.expect("(qmp) ");
+    typist.enter("half a");
+    // Drawn key by key, or at once: its last letter comes in any case.
+    typist.expect("a");
+    thread::sleep(Duration::from_millis(200));
+    tell.send(()).unwrap();
+    typist.expect("RESET");
+    typist.expect("(qmp) half a");
+    typist.enter("\u{3}");
+    typist.expect("Ctrl-D leaves");
+    tell.send(()).unwrap();
+    typist.expect("The server closed the connection.");
+    typist.enter("\r");
+    assert!(typist.ends());
+}
+
+#[test]
+fn the_demos_own_terminal() {
+    if !program::kvm_opens() {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let mut typist = Typist::start(&["demo", "--hmp", "-"], home.path());
+    typist.expect("(qemu) ");
+    typist.enter("info stats vcpu exits\r");
+    typist.expect("exits (cumulative): ");
+    typist.expect("(qemu) ");
+    typist.enter("\u{4}");
+    assert!(typist.ends());
+    let refused = vmstats(&["demo", "--hmp", "-"], "");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("wants a terminal"));
+}
+
+/// A human monitor's socket, from which one prompt after the other is read.
+struct HumanSocket(UnixStream);
+
+impl HumanSocket {
+    fn connect(path: &Path) -> Self {
+        let begin = Instant::now();
+        loop {
+            match UnixStream::connect(path) {
+                Ok(stream) => {
+                    let limit = Some(Duration::from_secs(10));
+                    stream.set_read_timeout(limit).unwrap();
+                    return Self(stream);
+                }
+                Err(error) => assert!(begin.elapsed() < Duration::from_secs(10), "{error}"),
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What comes until the next prompt, the prompt included.
+    fn read(&mut self) -> String {
+        let mut text = Vec::new();
+        let mut byte = [0];
+        while !text.ends_with(b"(qemu) ") {
+            self.0.read_exact(&mut byte).unwrap();
+            text.extend(byte);
+        }
+        String::from_utf8(text).unwrap()
+    }
+
+    fn ask(&mut self, line: &str) -> String {
+        self.0.write_all(format!("{line}\n").as_bytes()).unwrap();
+        self.read()
+    }
+}
+
+#[test]
+fn the_human_monitor_on_a_socket_is_qemus_without_the_echo() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (ours, theirs) = (path("ours.sock"), path("theirs.sock"));
+    let offer = format!("unix:{}", ours.display());
+    let monitor = format!("unix:{},server=on,wait=off", theirs.display());
+    let Some(_server) = Server::demo(&["--hmp", &offer]) else {
+        return;
+    };
+    let Some(_qemu) = Qemu::start(folder.path(), &["-monitor", &monitor]) else {
+        return;
+    };
+    let mut ours = HumanSocket::connect(&ours);
+    let mut theirs = HumanSocket::connect(&theirs);
+    // The versions differ.
+    let greeting = |text: String| {
+        let words: Vec<&str> = text.splitn(3, ' ').collect();
+        (words[0].to_owned(), words[2].to_owned())
+    };
+    assert_eq!(greeting(ours.read()), greeting(theirs.read()));
+    for line in [
+        "",
+        "nosuch",
+        "info nosuch",
+        "info stats",
+        "info stats xyz",
+        "info stats vm * xyz",
+        "info stats vm nosuch",
+        "info stats vm remote_tlb_flush kvm more",
+        "help info stats",
+        "help nosuch",
+    ] {
+        let theirs = theirs.ask(line);
+        // What is typed comes first, drawn anew with each key.
+        let (_, theirs) = theirs.split_once("\r\n").unwrap();
+        assert_eq!(ours.ask(line), theirs, "{line}");
+    }
+    let exits = |socket: &mut HumanSocket| {
+        let text = socket.ask("info stats vcpu exits");
+        let at = text.find("provider: kvm").unwrap();
+        text[at..].replace(char::is_numeric, "")
+    };
+    assert_eq!(exits(&mut ours), exits(&mut theirs));
+}
+
+#[test]
+fn a_real_qemu() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(qemu) = Qemu::start(folder.path(), &[]) else {
+        return;
+    };
+    for target in ["vm", "vcpu"] {
+        let query = [
+            "query",
+            &qemu.socket,
+            "--target",
+            target,
+            "--format",
+            "json",
+        ];
+        let output = vmstats(&query, "");
+        let results: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(results[0]["provider"], "kvm");
+    }
+    let output = shell(
+        &qemu.socket,
+        &[],
+        "stop\nquery-status\nhelp query-stats\n\
+         blockdev-add driver=null-co node-name=null0 size=4096 read-only=on\n",
+    );
+    let text = stdout(&output);
+    assert!(text.contains("\"status\": \"paused\""), "{text}");
+    assert!(text.contains("  target: "), "{text}");
+    assert!(
+        stderr(&output).contains("\"event\": \"STOP\""),
+        "{}",
+        stderr(&output)
+    );
+    assert!(
+        stderr(&output).ends_with(
+            "vmstats: line 4: the server refuses: Invalid parameter type for 'read-only', \
+             expected: boolean\n"
+        ),
+        "{}",
+        stderr(&output)
+    );
+    let output = shell(
+        &qemu.socket,
+        &["--hmp"],
+        "info status\ninfo name\ncpu 1\ninfo cpus\n",
+    );
+    let text = stdout(&output);
+    assert!(text.starts_with("VM status: paused\ntried\n"), "{text}");
+
+    let mut typist = Typist::start(&["shell", "--no-history", &qemu.socket], folder.path());
+    typist.expect("(qmp) ");
+    typist.enter("cont\r");
+    typist.expect("RESUME");
+    typist.expect("(qmp) ");
+    // The members of a branch that the tag chooses, and of an object in it.
+    typist.enter("blockdev-add driver=null-co si\t");
+    typist.expect("size=");
+    typist.enter("1024 node-name=n\r");
+    typist.expect("{}");
+    typist.expect("(qmp) ");
+    typist.enter("object-add qom-type=memory-backend-ram po\t");
+    typist.expect("policy=");
+    typist.enter("\u{15}quit\r");
+    typist.expect("SHUTDOWN");
+    assert!(typist.ends());
+}
