@@ -17,6 +17,7 @@ use qapi::wire::compat::Policy;
 use qapi::wire::introspect::{self, Introspection, SchemaInfo};
 use qapi::wire::{Context, Encode, Error, Writer};
 
+use crate::events::Events;
 use crate::host::Host;
 use crate::provider::ProviderError;
 use crate::registry::Registry;
@@ -32,6 +33,7 @@ pub struct Monitor {
     host: Arc<dyn Host>,
     policy: Policy,
     extension: Option<Extension>,
+    events: Arc<Events>,
 }
 
 /// What a VMM adds to the monitor's commands.
@@ -57,6 +59,7 @@ impl Monitor {
             host,
             policy: Policy::ACCEPT,
             extension: None,
+            events: Arc::default(),
         }
     }
 
@@ -97,6 +100,11 @@ impl Monitor {
     #[must_use]
     pub fn host(&self) -> &dyn Host {
         self.host.as_ref()
+    }
+
+    /// Where its events come in.
+    pub(crate) fn events(&self) -> &Arc<Events> {
+        &self.events
     }
 
     /// How requests to this monitor are decoded: strictly, with the

@@ -11,7 +11,7 @@ use super::reply::LINE_END;
 
 /// Writes an event. Data of which the policy, or the sender, leaves nothing are
 /// left out altogether, as QEMU does (`scripts/qapi/events.py`).
-pub(super) fn event<E: Event>(out: &mut Vec<u8>, policy: Policy, event: &E, at: Timestamp) {
+pub(crate) fn event<E: Event>(out: &mut Vec<u8>, policy: Policy, event: &E, at: Timestamp) {
     let mut writer = Writer::new(out).with_policy(policy);
     let mut line = writer.object();
     let mut timestamp = line.name("timestamp").object();

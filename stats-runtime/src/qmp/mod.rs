@@ -6,7 +6,7 @@
 //! No sockets, no threads, no clock: [`Session`] can be driven by any event
 //! loop.
 
-mod event;
+pub(crate) mod event;
 mod limits;
 mod reply;
 mod request;
