@@ -195,19 +195,24 @@ fn what_a_handler_tells_of_comes_before_its_reply() {
     let monitor = Monitor::new(
         Arc::new(Registry::new()),
         Arc::clone(&host) as Arc<dyn Host>,
-    );
+    )
+    .with_control(true);
     *host.0.lock().unwrap() = Some(monitor.clone());
     let mut other = Client::new(&monitor, Limits::default());
     let mut client = Client::new(&monitor, Limits::default());
     client.send("{'execute': 'query-name'} {'execute': 'quit', 'id': 1} {'execute': 'query-name'}");
     let [first, second] = [1, 2].map(|id| line("MOVED", id));
-    assert_eq!(other.read(), [first.clone(), second.clone()]);
+    // What the monitor itself tells of `quit`.
+    let third = "{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": false, \
+                 \"reason\": \"host-qmp-quit\"}}";
+    assert_eq!(other.read(), [&first, &second, third]);
     assert_eq!(
         client.read(),
         [
             "{\"return\": {}}",
             &first,
             &second,
+            third,
             "{\"return\": {}, \"id\": 1}",
             "{\"return\": {}}"
         ]

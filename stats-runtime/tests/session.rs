@@ -290,7 +290,6 @@ fn commands_are_listed() {
         "qmp_capabilities",
         "query-version",
         "query-commands",
-        "quit",
         "human-monitor-command",
         "query-name",
         "query-stats",

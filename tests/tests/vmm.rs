@@ -77,7 +77,9 @@ fn registry() -> Arc<Registry> {
 /// The VMM's monitor: everything there is to write for both in one session.
 fn monitor() -> Monitor {
     let own = OwnDispatcher(Machine::default());
-    Monitor::new(registry(), Arc::new(NoHost)).extended(SCHEMA, Arc::new(own))
+    Monitor::new(registry(), Arc::new(NoHost))
+        .extended(SCHEMA, Arc::new(own))
+        .with_control(true)
 }
 
 /// A session after its negotiation.

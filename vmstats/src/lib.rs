@@ -17,4 +17,5 @@ pub mod query;
 pub mod replay;
 pub mod serve;
 pub mod table;
+pub mod uuid;
 pub mod watch;

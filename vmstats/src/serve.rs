@@ -19,8 +19,8 @@ use crate::replay;
 pub fn run(arguments: &Serve, out: &mut dyn Write) -> Result<(), Failure> {
     let replay = replay::open(&arguments.replay)?;
     let ending = Ending::listen()?;
-    let vm = Vm::new(arguments.name.clone(), replay.qom_paths, &ending);
-    let served = Served::start(arguments.qmp.as_deref(), Arc::new(replay.provider), vm)?;
+    let vm = Vm::recorded(replay.qom_paths, &ending).called(arguments.name.clone());
+    let served = Served::start(&arguments.serving, Arc::new(replay.provider), vm)?;
     writeln!(out, "{}", served.path().display())?;
     out.flush()?;
     ending.wait();
