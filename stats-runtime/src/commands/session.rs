@@ -7,7 +7,7 @@ use qapi::control::commands::QmpCapabilities;
 use qapi::control::{CommandInfo, VersionInfo};
 use qapi::run_state::ShutdownCause;
 use qapi::run_state::events::Shutdown;
-use qapi::wire::command::{CommandInfo as Info, CommandSet as _};
+use qapi::wire::command::{Call, CommandInfo as Info, CommandSet};
 use qapi::wire::introspect::Introspection;
 use qapi::wire::{Encode as _, Error, Writer};
 
@@ -46,8 +46,26 @@ impl qapi::introspect::Commands for Monitor {
     fn query_qmp_schema(&self, reply: &mut Writer<'_>) -> Result<(), Error> {
         Introspection::new(self.schema())
             .with_open_values(self.registry().as_ref())
-            .served_by(self)
+            .served_by(&Allowed(self))
             .encode(reply);
         Ok(())
+    }
+}
+
+/// What a monitor executes: it finds more, to tell why not.
+struct Allowed<'a>(&'a Monitor);
+
+impl CommandSet for Allowed<'_> {
+    fn commands(&self) -> Vec<&'static Info> {
+        self.0.commands()
+    }
+
+    fn command(&self, name: &str) -> Option<&'static Info> {
+        let found = self.0.command(name);
+        found.filter(|info| self.0.allows(info.name))
+    }
+
+    fn execute(&self, call: Call<'_>, reply: &mut Writer<'_>) -> Result<(), Error> {
+        self.0.execute(call, reply)
     }
 }
