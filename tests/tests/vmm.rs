@@ -225,7 +225,7 @@ fn the_server_serves_both() {
 #[test]
 fn the_monitor_alone_tells_its_own_schema() {
     let schema = tests_folder().join("../qapi/schema/qapi-schema.json");
-    let monitor = Monitor::new(registry(), Arc::new(NoHost));
+    let monitor = Monitor::new(registry(), Arc::new(NoHost)).with_control(true);
     let reply = returned(&monitor, "{'execute': 'query-qmp-schema'}");
     assert_eq!(reply, introspected(&schema, &FsLoader));
 }
