@@ -1,26 +1,25 @@
 //! The commands of the monitor: where the generated dispatch meets the
 //! registry and the host.
 //!
-//! In: decoded arguments. Out: replies, those of the statistics written
-//! straight into the output. It knows no session and no socket.
+//! In: calls. Out: replies, or why a client may not have one. It knows no
+//! session and no socket.
+
+mod machine;
+mod objects;
+mod session;
+mod statistics;
 
 use std::sync::Arc;
 
-use qapi::control::commands::QmpCapabilities;
-use qapi::control::{CommandInfo, VersionInfo};
-use qapi::misc::NameInfo;
-use qapi::misc::commands::HumanMonitorCommand;
-use qapi::stats::StatsFilter;
-use qapi::stats::commands::QueryStatsSchemas;
 use qapi::wire::command::{Call, CommandInfo as Info, CommandSet};
 use qapi::wire::compat::Policy;
-use qapi::wire::introspect::{self, Introspection, SchemaInfo};
-use qapi::wire::{Context, Encode, Error, Writer};
+use qapi::wire::introspect::{self, SchemaInfo};
+use qapi::wire::{Context, Error, Writer};
 
+use crate::events::Events;
 use crate::host::Host;
 use crate::provider::ProviderError;
 use crate::registry::Registry;
-use crate::sink::{JsonResults, JsonSchemas};
 
 /// A virtual machine's monitor: its statistics, its host, and the commands
 /// that serve them.
@@ -31,7 +30,9 @@ pub struct Monitor {
     registry: Arc<Registry>,
     host: Arc<dyn Host>,
     policy: Policy,
+    control: bool,
     extension: Option<Extension>,
+    events: Arc<Events>,
 }
 
 /// What a VMM adds to the monitor's commands.
@@ -50,13 +51,16 @@ impl std::fmt::Debug for Monitor {
 }
 
 impl Monitor {
-    /// A monitor of `host` that serves the statistics of `registry`.
+    /// A monitor of `host` that serves the statistics of `registry`. It is
+    /// read-only until it gets [control](Self::with_control).
     pub fn new(registry: Arc<Registry>, host: Arc<dyn Host>) -> Self {
         Self {
             registry,
             host,
             policy: Policy::ACCEPT,
+            control: false,
             extension: None,
+            events: Arc::default(),
         }
     }
 
@@ -67,6 +71,34 @@ impl Monitor {
     pub fn with_policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
+    }
+
+    /// The same monitor for clients that may change things, or may not: who
+    /// may observe a machine need not be who may stop it. The registry, the
+    /// host and the events stay shared, so that a VMM can offer both, each on
+    /// a socket of its own.
+    ///
+    /// A monitor without control is read-only. It executes what asks and
+    /// changes nothing: commands whose name begins with `query-` (or
+    /// `x-query-`), `qom-list`, `qom-get`, and lines of the human monitor that
+    /// do the same. Any other command, those of a VMM's own schema included, is
+    /// answered with a GenericError that says so.
+    ///
+    /// `query-commands`, `query-qmp-schema` and `help` list only what is
+    /// executed, because clients look there to find out what they can do, and
+    /// switch off what they find missing (libvirt does). The error of a command
+    /// that is sent nevertheless is no CommandNotFound: the command is there,
+    /// and the operator can allow it.
+    #[must_use]
+    pub fn with_control(mut self, control: bool) -> Self {
+        self.control = control;
+        self
+    }
+
+    /// Whether clients may change things.
+    #[must_use]
+    pub fn has_control(&self) -> bool {
+        self.control
     }
 
     /// The same monitor with commands of the VMM's own, in the same sessions.
@@ -99,6 +131,24 @@ impl Monitor {
         self.host.as_ref()
     }
 
+    /// What `query-qmp-schema` tells of.
+    fn schema(&self) -> &'static [SchemaInfo] {
+        match &self.extension {
+            Some(extension) => extension.schema,
+            None => qapi::SCHEMA,
+        }
+    }
+
+    /// Whether a command may be executed here.
+    fn allows(&self, command: &str) -> bool {
+        self.control || only_asks(command)
+    }
+
+    /// Where its events come in.
+    pub(crate) fn events(&self) -> &Arc<Events> {
+        &self.events
+    }
+
     /// How requests to this monitor are decoded: strictly, with the
     /// registered providers as further values of `StatsProvider`, by the
     /// monitor's policy.
@@ -108,16 +158,37 @@ impl Monitor {
     }
 }
 
+/// Whether a command changes nothing. A line of the human monitor is looked at
+/// there.
+fn only_asks(command: &str) -> bool {
+    command.starts_with("query-")
+        || command.starts_with("x-query-")
+        || matches!(
+            command,
+            "qmp_capabilities" | "qom-list" | "qom-get" | "human-monitor-command"
+        )
+}
+
+/// Why a monitor without control does not execute a command.
+pub(crate) fn refusal(command: &str) -> Error {
+    let desc = format!("The command {command} is refused: this monitor is read-only");
+    Error::generic(desc)
+}
+
+/// What is listed is what is executed. What is refused is found as well, so
+/// that its client is told why.
 impl CommandSet for Monitor {
     fn commands(&self) -> Vec<&'static Info> {
         let built_in = qapi::COMMANDS.iter().copied();
-        match &self.extension {
+        let mut commands: Vec<_> = match &self.extension {
             None => built_in.filter(|info| is_built_in(info)).collect(),
             Some(extension) => built_in
                 .filter(|info| is_built_in(info) && extension.leaves(info))
                 .chain(extension.commands.commands())
                 .collect(),
-        }
+        };
+        commands.retain(|info| self.allows(info.name));
+        commands
     }
 
     fn command(&self, name: &str) -> Option<&'static Info> {
@@ -132,6 +203,9 @@ impl CommandSet for Monitor {
     }
 
     fn execute(&self, call: Call<'_>, reply: &mut Writer<'_>) -> Result<(), Error> {
+        if !self.allows(call.name) {
+            return Err(refusal(call.name));
+        }
         match &self.extension {
             Some(extension) if extension.commands.command(call.name).is_some() => {
                 extension.commands.execute(call, reply)
@@ -158,88 +232,5 @@ fn is_built_in(info: &Info) -> bool {
 impl From<ProviderError> for Error {
     fn from(error: ProviderError) -> Self {
         Self::generic(error.to_string())
-    }
-}
-
-impl qapi::stats::Commands for Monitor {
-    fn query_stats(&self, filter: StatsFilter, reply: &mut Writer<'_>) -> Result<(), Error> {
-        let mut results = JsonResults::new(reply);
-        self.registry.query_into(&filter, &mut results)?;
-        results.finish();
-        Ok(())
-    }
-
-    fn query_stats_schemas(
-        &self,
-        arguments: QueryStatsSchemas,
-        reply: &mut Writer<'_>,
-    ) -> Result<(), Error> {
-        let mut schemas = JsonSchemas::new(reply);
-        self.registry
-            .schemas_into(arguments.provider.as_ref(), &mut schemas)?;
-        schemas.finish();
-        Ok(())
-    }
-}
-
-impl qapi::control::Commands for Monitor {
-    /// The session negotiates; whoever comes here has done so before.
-    fn qmp_capabilities(&self, _: QmpCapabilities) -> Result<(), Error> {
-        Err(Error::command_not_found(
-            "Capabilities negotiation is already complete, command ignored",
-        ))
-    }
-
-    fn query_version(&self) -> Result<VersionInfo, Error> {
-        Ok(self.host.version())
-    }
-
-    fn query_commands(&self) -> Result<Vec<CommandInfo>, Error> {
-        let info = |info: &Info| CommandInfo {
-            name: info.name.to_owned(),
-        };
-        Ok(self.commands().into_iter().map(info).collect())
-    }
-
-    fn quit(&self) -> Result<(), Error> {
-        self.host.quit()
-    }
-}
-
-impl qapi::introspect::Commands for Monitor {
-    fn query_qmp_schema(&self, reply: &mut Writer<'_>) -> Result<(), Error> {
-        let schema = match &self.extension {
-            Some(extension) => extension.schema,
-            None => qapi::SCHEMA,
-        };
-        Introspection::new(schema)
-            .with_open_values(self.registry.as_ref())
-            .served_by(self)
-            .encode(reply);
-        Ok(())
-    }
-}
-
-impl qapi::misc::Commands for Monitor {
-    fn query_name(&self) -> Result<NameInfo, Error> {
-        Ok(NameInfo {
-            name: self.host.name(),
-        })
-    }
-
-    #[cfg(feature = "hmp")]
-    fn human_monitor_command(&self, arguments: HumanMonitorCommand) -> Result<String, Error> {
-        let HumanMonitorCommand {
-            command_line,
-            cpu_index,
-        } = arguments;
-        crate::hmp::execute(&self.registry, self.host(), &command_line, cpu_index)
-    }
-
-    #[cfg(not(feature = "hmp"))]
-    fn human_monitor_command(&self, _: HumanMonitorCommand) -> Result<String, Error> {
-        Err(Error::command_not_found(
-            "This monitor was built without the human monitor",
-        ))
     }
 }

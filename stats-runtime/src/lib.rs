@@ -54,6 +54,7 @@
 //! - `server`: [`server`], listening sockets and their threads.
 
 pub mod commands;
+pub mod events;
 #[cfg(feature = "hmp")]
 pub mod hmp;
 pub mod host;
@@ -68,6 +69,7 @@ pub mod server;
 pub mod sink;
 
 pub use commands::Monitor;
+pub use events::{EventLimit, Subscription};
 pub use host::{Host, NoHost};
 pub use provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
 pub use registry::Registry;

@@ -3,18 +3,78 @@
 #![cfg(feature = "hmp")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use qapi::stats::{StatsProvider, StatsSchemaValue, StatsTarget, StatsType, StatsUnit};
-use stats_runtime::host::{Host, Vcpu};
-use stats_runtime::{Registry, hmp};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-struct TwoVcpus;
+use qapi::control::{VersionInfo, VersionTriple};
+use qapi::run_state::RunState;
+use qapi::stats::{StatsProvider, StatsSchemaValue, StatsTarget, StatsType, StatsUnit};
+use qapi::wire::Error;
+use stats_runtime::hmp::Human;
+use stats_runtime::host::{Change, Host, Vcpu};
+use stats_runtime::{Monitor, Registry};
+
+/// A host that does what it is told, and says so.
+#[derive(Default)]
+struct TwoVcpus {
+    paused: AtomicBool,
+    pressed: AtomicU32,
+}
+
+impl TwoVcpus {
+    fn change(&self, paused: bool) -> Change {
+        if self.paused.swap(paused, Ordering::Relaxed) == paused {
+            Change::None
+        } else {
+            Change::Made
+        }
+    }
+}
 
 impl Host for TwoVcpus {
+    fn name(&self) -> Option<String> {
+        Some("two".to_owned())
+    }
+
+    fn version(&self) -> VersionInfo {
+        let (major, minor, micro) = (1, 2, 3);
+        VersionInfo {
+            qemu: VersionTriple {
+                major,
+                minor,
+                micro,
+            },
+            package: " (test)".to_owned(),
+        }
+    }
+
+    fn run_state(&self) -> RunState {
+        match self.paused.load(Ordering::Relaxed) {
+            true => RunState::Paused,
+            false => RunState::Running,
+        }
+    }
+
+    fn stop(&self) -> Result<Change, Error> {
+        Ok(self.change(true))
+    }
+
+    fn cont(&self) -> Result<Change, Error> {
+        Ok(self.change(false))
+    }
+
+    fn system_powerdown(&self) -> Result<(), Error> {
+        match self.pressed.fetch_add(1, Ordering::Relaxed) {
+            0 => Ok(()),
+            _ => Err(Error::generic("The button is stuck")),
+        }
+    }
+
     fn vcpus(&self) -> Vec<Vcpu> {
         (0..2)
-            .map(|index| Vcpu {
-                index,
-                qom_path: format!("/vcpu/{index}"),
+            .map(|index| {
+                let vcpu = Vcpu::new(index, format!("/vcpu/{index}"));
+                vcpu.on_thread(u32::try_from(index).ok().map(|index| 70 + index))
             })
             .collect()
     }
@@ -70,13 +130,23 @@ fn registry() -> Registry {
     registry
 }
 
+fn monitor() -> Monitor {
+    Monitor::new(Arc::new(registry()), Arc::new(TwoVcpus::default()))
+}
+
+/// What a monitor with control answers to one line.
 fn check(line: &str, cpu_index: Option<i64>, expected: &[&str]) {
+    let monitor = monitor().with_control(true);
+    let mut human = Human::new();
+    if let Some(index) = cpu_index {
+        human.select(monitor.host(), index).unwrap();
+    }
+    check_line(&mut human, &monitor, line, expected);
+}
+
+fn check_line(human: &mut Human, monitor: &Monitor, line: &str, expected: &[&str]) {
     let expected: String = expected.iter().map(|line| format!("{line}\r\n")).collect();
-    assert_eq!(
-        hmp::execute(&registry(), &TwoVcpus, line, cpu_index).unwrap(),
-        expected,
-        "{line}"
-    );
+    assert_eq!(human.execute(monitor, line), expected, "{line}");
 }
 
 #[test]
@@ -146,6 +216,169 @@ fn what_is_wrong_with_a_line() {
         None,
         &["unknown command: 'info nosuch'"],
     );
-    let error = hmp::execute(&registry(), &TwoVcpus, "info stats vm", Some(2)).unwrap_err();
+    let error = Human::new().select(monitor().host(), 2).unwrap_err();
     assert_eq!(error.desc(), "Parameter 'cpu-index' expects a CPU number");
+}
+
+/// The texts are those of QEMU 7.2.22.
+#[test]
+fn the_machine_is_told_of_and_changed() {
+    let monitor = monitor().with_control(true);
+    let mut human = Human::new();
+    let rows: &[(&str, &[&str])] = &[
+        ("info name", &["two"]),
+        ("info uuid", &["00000000-0000-0000-0000-000000000000"]),
+        ("info version", &["1.2.3 (test)"]),
+        ("info kvm", &["kvm support: enabled"]),
+        ("info status", &["VM status: running"]),
+        ("stop", &[]),
+        ("info status", &["VM status: paused"]),
+        ("s", &[]),
+        ("cont", &[]),
+        ("c", &[]),
+        ("info status", &["VM status: running"]),
+        (
+            "info cpus",
+            &["* CPU #0: thread_id=70", "  CPU #1: thread_id=71"],
+        ),
+        ("cpu 1", &[]),
+        (
+            "info cpus",
+            &["  CPU #0: thread_id=70", "* CPU #1: thread_id=71"],
+        ),
+        (
+            "info stats vcpu exits",
+            &["provider: kvm", "    exits (cumulative): 41"],
+        ),
+        ("cpu 9", &["invalid CPU index"]),
+        ("info stats vcpu exits kvm", &["    exits (cumulative): 41"]),
+        ("system_powerdown", &[]),
+        ("system_powerdown", &["Error: The button is stuck"]),
+        ("quit", &["Error: This monitor cannot end the program"]),
+    ];
+    for (line, expected) in rows {
+        check_line(&mut human, &monitor, line, expected);
+    }
+}
+
+/// What is told of a line that is wrong, as QEMU 7.2.22 does.
+#[test]
+fn arguments_that_do_not_fit() {
+    let rows = [
+        ("cpu", "unexpected end of expression", "cpu"),
+        ("cpu x", "invalid char 'x' in expression", "cpu"),
+        (
+            "cpu 1 2",
+            "cpu: extraneous characters at the end of line",
+            "cpu",
+        ),
+        (
+            "stop x",
+            "stop|s: extraneous characters at the end of line",
+            "stop",
+        ),
+        (
+            "stop/",
+            "stop|s: extraneous characters at the end of line",
+            "stop",
+        ),
+        (
+            "q x",
+            "quit|q: extraneous characters at the end of line",
+            "q",
+        ),
+        (
+            "  info   name   x",
+            "name: extraneous characters at the end of line",
+            "  info   name",
+        ),
+        (
+            "info stats vm \"a\\q\"",
+            "stats: string expected",
+            "info stats",
+        ),
+        (
+            "info stats vm a \"b",
+            "stats: string expected",
+            "info stats",
+        ),
+    ];
+    for (line, what, topic) in rows {
+        let hint = format!("Try \"help {topic}\" for more information");
+        check(line, None, &[what, &hint]);
+    }
+    check("info stats/vm", None, &["invalid stats target /vm"]);
+    check("  nosuch  x", None, &["unknown command: '  nosuch'"]);
+    check("info  nosuch", None, &["unknown command: 'info  nosuch'"]);
+    check("/info name", None, &["unknown command: ''"]);
+    check("info /name", None, &["unknown command: 'info '"]);
+}
+
+#[test]
+fn help_is_about_what_there_is() {
+    check("help c", None, &["cont|c  -- resume emulation"]);
+    check(
+        "help info name x",
+        None,
+        &["info name  -- show the current VM name"],
+    );
+    check("help /", None, &["unknown command: '/'"]);
+    check("help \"a", None, &[]);
+    check("help \"\"", None, &["unknown command: ''"]);
+    let names = |monitor: &Monitor, line: &str| -> Vec<String> {
+        let text = Human::new().execute(monitor, line);
+        let words = text
+            .lines()
+            .map(|line| line.split_once(" -- ").unwrap().0.trim_end());
+        words.map(str::to_owned).collect()
+    };
+    let info = [
+        "info cpus",
+        "info kvm",
+        "info name",
+        "info stats target [names] [provider]",
+        "info status",
+        "info uuid",
+        "info version",
+    ];
+    for line in ["info", "info  ", "help info"] {
+        assert_eq!(names(&monitor(), line), info, "{line}");
+    }
+    let all = names(&monitor().with_control(true), "?");
+    let controlled = ["cont|c", "quit|q", "stop|s", "system_powerdown"];
+    assert!(
+        controlled
+            .iter()
+            .all(|name| all.iter().any(|own| own == name))
+    );
+    let asks: Vec<&String> = all
+        .iter()
+        .filter(|name| !controlled.contains(&name.as_str()))
+        .collect();
+    assert_eq!(names(&monitor(), "help").iter().collect::<Vec<_>>(), asks);
+}
+
+#[test]
+fn a_read_only_monitor_changes_nothing() {
+    let monitor = monitor();
+    for line in ["stop", "s", "cont", "quit", "system_powerdown", "stop x"] {
+        let text = Human::new().execute(&monitor, line);
+        assert!(text.starts_with("Error: The command "), "{line}: {text}");
+        assert!(
+            text.ends_with(": this monitor is read-only\r\n"),
+            "{line}: {text}"
+        );
+    }
+    check_line(
+        &mut Human::new(),
+        &monitor,
+        "info status",
+        &["VM status: running"],
+    );
+    check_line(
+        &mut Human::new(),
+        &monitor,
+        "help stop",
+        &["unknown command: 'stop'"],
+    );
 }

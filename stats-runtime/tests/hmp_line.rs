@@ -15,10 +15,7 @@ struct TwoVcpus;
 
 impl Host for TwoVcpus {
     fn vcpus(&self) -> Vec<Vcpu> {
-        let vcpu = |index| Vcpu {
-            index,
-            qom_path: format!("/vcpu/{index}"),
-        };
+        let vcpu = |index| Vcpu::new(index, format!("/vcpu/{index}"));
         (0..2).map(vcpu).collect()
     }
 }

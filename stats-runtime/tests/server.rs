@@ -87,7 +87,8 @@ fn what_was_sent_before_the_end_is_answered() {
     for round in 0..200 {
         let path = folder.path().join(format!("{round}.sock"));
         let (sender, receiver) = mpsc::channel();
-        let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(Quitter(sender)));
+        let monitor =
+            Monitor::new(Arc::new(Registry::new()), Arc::new(Quitter(sender))).with_control(true);
         let mut server = UnixServer::start(&path, monitor).unwrap();
         let mut client = UnixStream::connect(&path).unwrap();
         client
@@ -98,10 +99,12 @@ fn what_was_sent_before_the_end_is_answered() {
         let mut answers = String::new();
         client.read_to_string(&mut answers).unwrap();
         let lines: Vec<&str> = answers.lines().skip(1).collect();
-        assert_eq!(
-            lines,
-            ["{\"return\": {}, \"id\": 1}", "{\"return\": {}, \"id\": 2}"]
-        );
+        let [negotiated, event, quit] = lines.as_slice() else {
+            panic!("{lines:?}");
+        };
+        assert_eq!(*negotiated, "{\"return\": {}, \"id\": 1}");
+        assert!(event.contains("\"SHUTDOWN\""), "{event}");
+        assert_eq!(*quit, "{\"return\": {}, \"id\": 2}");
     }
 }
 

@@ -290,7 +290,6 @@ fn commands_are_listed() {
         "qmp_capabilities",
         "query-version",
         "query-commands",
-        "quit",
         "human-monitor-command",
         "query-name",
         "query-stats",
@@ -301,6 +300,20 @@ fn commands_are_listed() {
             "{name}"
         );
     }
+}
+
+#[test]
+fn behind_the_end_there_is_nothing() {
+    let monitor = monitor();
+    let mut session = session();
+    session.receive(b"{'execute': 'qmp_capabilities'}{'execute': 'quer");
+    session.end_of_input();
+    session.run(&monitor, &monitor.context());
+    session.sent(session.output().len());
+    session.receive(b"y-name'}{'execute': 'query-name'}");
+    session.run(&monitor, &monitor.context());
+    assert!(session.output().is_empty());
+    assert!(session.is_over());
 }
 
 #[test]

@@ -77,7 +77,9 @@ fn registry() -> Arc<Registry> {
 /// The VMM's monitor: everything there is to write for both in one session.
 fn monitor() -> Monitor {
     let own = OwnDispatcher(Machine::default());
-    Monitor::new(registry(), Arc::new(NoHost)).extended(SCHEMA, Arc::new(own))
+    Monitor::new(registry(), Arc::new(NoHost))
+        .extended(SCHEMA, Arc::new(own))
+        .with_control(true)
 }
 
 /// A session after its negotiation.
@@ -223,7 +225,7 @@ fn the_server_serves_both() {
 #[test]
 fn the_monitor_alone_tells_its_own_schema() {
     let schema = tests_folder().join("../qapi/schema/qapi-schema.json");
-    let monitor = Monitor::new(registry(), Arc::new(NoHost));
+    let monitor = Monitor::new(registry(), Arc::new(NoHost)).with_control(true);
     let reply = returned(&monitor, "{'execute': 'query-qmp-schema'}");
     assert_eq!(reply, introspected(&schema, &FsLoader));
 }

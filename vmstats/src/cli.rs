@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use qapi::stats::StatsTarget;
 
 use crate::endpoint::Endpoint;
+use crate::uuid::Uuid;
 
 /// Statistics of virtual machines, without a shell on the host.
 ///
@@ -54,21 +55,35 @@ pub struct Demo {
     /// How many seconds to show statistics for [default: 5, with --hold 0]
     #[arg(long, value_name = "S")]
     pub seconds: Option<u64>,
-    /// Where the monitor listens [default: in a fresh private folder]
-    #[arg(long, value_name = "PATH")]
-    pub qmp: Option<PathBuf>,
+    /// Where the monitor listens, and what for.
+    #[command(flatten)]
+    pub serving: Serving,
     /// What the VM is called
     #[arg(long, value_name = "NAME", default_value = "demo")]
     pub name: String,
+    /// The VM's UUID [default: none, which clients see as zeros]
+    #[arg(long, value_name = "UUID")]
+    pub uuid: Option<Uuid>,
     /// Serve until SIGINT or SIGTERM; the first line printed is the socket's path
     #[arg(long)]
     pub hold: bool,
-    /// Offer the human monitor too: on a Unix socket, or - for this terminal
-    #[arg(long, value_name = "unix:PATH|-", value_parser = human)]
-    pub hmp: Option<Human>,
     /// Let only the first K vCPUs run [default: all]
     #[arg(long, value_name = "K")]
     pub running: Option<u16>,
+}
+
+/// Where a monitor listens, and what for.
+#[derive(Debug, Args)]
+pub struct Serving {
+    /// Where the monitor listens [default: in a fresh private folder]
+    #[arg(long, value_name = "PATH")]
+    pub qmp: Option<PathBuf>,
+    /// Let clients stop, continue, power down and quit, not only look
+    #[arg(long)]
+    pub control: bool,
+    /// Offer the human monitor too: on a Unix socket, or - for this terminal
+    #[arg(long, value_name = "unix:PATH|-", value_parser = human)]
+    pub hmp: Option<Human>,
 }
 
 /// Serve recorded stats files as if they were live.
@@ -81,15 +96,12 @@ pub struct Serve {
     /// The folder with the recorded files
     #[arg(long, value_name = "DIR")]
     pub replay: PathBuf,
-    /// Where the monitor listens [default: in a fresh private folder]
-    #[arg(long, value_name = "PATH")]
-    pub qmp: Option<PathBuf>,
+    /// Where the monitor listens, and what for.
+    #[command(flatten)]
+    pub serving: Serving,
     /// What the VM is called
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// Offer the human monitor too: on a Unix socket, or - for this terminal
-    #[arg(long, value_name = "unix:PATH|-", value_parser = human)]
-    pub hmp: Option<Human>,
 }
 
 /// How to reach a monitor, and how to print its answer.

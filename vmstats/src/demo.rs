@@ -37,9 +37,12 @@ const SECONDS_DEFAULT: u64 = 5;
 pub fn run(arguments: &Demo, out: &mut dyn Write) -> Result<(), Failure> {
     let ending = Ending::listen()?;
     let machine = Machine::start(arguments)?;
-    let vm = Vm::new(Some(arguments.name.clone()), machine.qom_paths(), &ending);
-    let mut served = Served::start(arguments.qmp.as_deref(), machine.provider(), vm)?;
-    if let Some(Human::Unix(path)) = &arguments.hmp {
+    let vm = machine
+        .vm(&ending)
+        .called(Some(arguments.name.clone()))
+        .identified(arguments.uuid.clone());
+    let mut served = Served::start(&arguments.serving, machine.provider(), vm)?;
+    if let Some(Human::Unix(path)) = &arguments.serving.hmp {
         served.offer_human(path)?;
     }
     let seconds = match (arguments.seconds, arguments.hold) {
@@ -51,13 +54,13 @@ pub fn run(arguments: &Demo, out: &mut dyn Write) -> Result<(), Failure> {
         writeln!(out, "{}", served.path().display())?;
     }
     introduce(out, &machine, &served)?;
-    if arguments.hmp == Some(Human::Terminal) {
+    if arguments.serving.hmp == Some(Human::Terminal) {
         shell::human(served.path(), &ending, out)?;
     } else if seconds > 0 || !arguments.hold {
         show(out, &served, &machine, seconds, &ending)?;
     }
     out.flush()?;
-    if arguments.hold && arguments.hmp != Some(Human::Terminal) {
+    if arguments.hold && arguments.serving.hmp != Some(Human::Terminal) {
         ending.wait();
     }
     // The clients first, then what they look at.
@@ -67,7 +70,7 @@ pub fn run(arguments: &Demo, out: &mut dyn Write) -> Result<(), Failure> {
 
 /// What has statistics: a live guest, or a record of one.
 enum Machine {
-    Live(Guest),
+    Live(Arc<Guest>),
     Recorded {
         replay: Arc<KvmProvider>,
         qom_paths: Vec<String>,
@@ -89,7 +92,7 @@ impl Machine {
             running: running.into(),
         };
         match Guest::boot(config) {
-            Ok(guest) => Ok(Self::Live(guest)),
+            Ok(guest) => Ok(Self::Live(Arc::new(guest))),
             Err(why) if why.is_kvm_unavailable() => {
                 let replay = replay::recorded()?;
                 Ok(Self::Recorded {
@@ -109,18 +112,23 @@ impl Machine {
         }
     }
 
-    fn qom_paths(&self) -> Vec<String> {
+    fn vm(&self, ending: &Ending) -> Vm {
         match self {
-            Self::Live(guest) => guest.qom_paths().to_vec(),
-            Self::Recorded { qom_paths, .. } => qom_paths.clone(),
+            Self::Live(guest) => Vm::live(Arc::clone(guest), ending),
+            Self::Recorded { qom_paths, .. } => Vm::recorded(qom_paths.clone(), ending),
         }
     }
 
+    /// Call it when the monitor is gone, which holds the guest as well.
     fn stop(self) -> Result<(), Failure> {
         match self {
-            Self::Live(guest) => guest
-                .stop()
-                .map_err(|error| Failure::other(error.to_string())),
+            Self::Live(guest) => match Arc::into_inner(guest) {
+                Some(guest) => guest
+                    .stop()
+                    .map_err(|error| Failure::other(error.to_string())),
+                // Whoever still holds it stops it.
+                None => Ok(()),
+            },
             Self::Recorded { .. } => Ok(()),
         }
     }

@@ -18,4 +18,5 @@ pub mod replay;
 pub mod serve;
 pub mod shell;
 pub mod table;
+pub mod uuid;
 pub mod watch;

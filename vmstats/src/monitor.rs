@@ -14,6 +14,7 @@ use stats_runtime::server::UnixServer;
 use stats_runtime::{Monitor, Registry};
 use tempfile::TempDir;
 
+use crate::cli::Serving;
 use crate::failure::Failure;
 use crate::host::Vm;
 
@@ -28,18 +29,20 @@ pub struct Served {
 }
 
 impl Served {
-    /// Serves at `path`, or in a fresh folder that only the user can enter.
+    /// Serves where and for what the arguments say: if they name no path, in a
+    /// fresh folder that only the user can enter.
     ///
     /// # Errors
     ///
     /// What making the folder or binding the socket says.
-    pub fn start(path: Option<&Path>, provider: Arc<KvmProvider>, vm: Vm) -> Result<Self, Failure> {
+    pub fn start(arguments: &Serving, provider: Arc<KvmProvider>, vm: Vm) -> Result<Self, Failure> {
         let registry = Registry::new();
         registry
             .register(StatsProvider::Kvm, provider)
             .map_err(|error| Failure::other(error.to_string()))?;
-        let (path, folder) = place(path)?;
-        let monitor = Monitor::new(Arc::new(registry), Arc::new(vm));
+        let (path, folder) = place(arguments.qmp.as_deref())?;
+        let monitor =
+            Monitor::new(Arc::new(registry), Arc::new(vm)).with_control(arguments.control);
         let server = UnixServer::start(&path, monitor.clone())
             .map_err(|error| cannot_listen(&path, &error))?;
         Ok(Self {

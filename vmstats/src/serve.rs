@@ -19,11 +19,11 @@ use crate::{replay, shell};
 pub fn run(arguments: &Serve, out: &mut dyn Write) -> Result<(), Failure> {
     let replay = replay::open(&arguments.replay)?;
     let ending = Ending::listen()?;
-    let vm = Vm::new(arguments.name.clone(), replay.qom_paths, &ending);
-    let mut served = Served::start(arguments.qmp.as_deref(), Arc::new(replay.provider), vm)?;
+    let vm = Vm::recorded(replay.qom_paths, &ending).called(arguments.name.clone());
+    let mut served = Served::start(&arguments.serving, Arc::new(replay.provider), vm)?;
     writeln!(out, "{}", served.path().display())?;
     out.flush()?;
-    match &arguments.hmp {
+    match &arguments.serving.hmp {
         Some(Human::Terminal) => return shell::human(served.path(), &ending, out),
         Some(Human::Unix(path)) => served.offer_human(path)?,
         None => {}

@@ -423,7 +423,7 @@ fn at_a_terminal() {
         home.path(),
     );
     typist.expect("(qemu) ");
-    typist.enter("info sta\tvm\r");
+    typist.enter("info stats\tvm\r");
     typist.expect("    pages (instant): 7");
     typist.expect("(qemu) ");
     drop(server);

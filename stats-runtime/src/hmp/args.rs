@@ -1,74 +1,203 @@
-//! The words of a human monitor's line.
+//! The arguments of a human monitor's line.
 //!
-//! In: a line. Out: its words: separated by blanks, or in double quotes with
-//! the escapes of QEMU's `monitor/hmp.c`. It knows no command.
+//! In: what stands behind a command. Out: strings, integers, or what is wrong
+//! with them, in the words of QEMU's `monitor/hmp.c`. It knows no command.
 
-/// Cuts a line into words.
-pub(super) struct Words<'a> {
+/// What is wrong with a line's arguments. Where to read more is told with it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Usage(pub(super) String);
+
+/// What stands behind a command.
+#[derive(Debug)]
+pub(super) struct Arguments<'a> {
+    command: &'static str,
     rest: &'a str,
 }
 
-impl<'a> Words<'a> {
-    pub(super) fn new(line: &'a str) -> Self {
-        Self { rest: line }
+/// C's `isspace`.
+pub(super) fn is_space(character: char) -> bool {
+    matches!(character, ' ' | '\t'..='\r')
+}
+
+impl<'a> Arguments<'a> {
+    /// The arguments of a command, which is named in errors as in its table.
+    pub(super) fn new(command: &'static str, rest: &'a str) -> Self {
+        Self { command, rest }
     }
 
-    /// The next word; `None` at the end of the line, or where a quote is not
-    /// closed.
-    pub(super) fn next(&mut self) -> Option<String> {
-        self.rest = self.rest.trim_start();
-        if let Some(quoted) = self.rest.strip_prefix('"') {
-            return self.quoted(quoted);
+    /// The next string, which must be there.
+    pub(super) fn string(&mut self) -> Result<String, Usage> {
+        word(&mut self.rest).ok_or_else(|| self.usage("string expected"))
+    }
+
+    /// The next string, if there is one.
+    pub(super) fn optional_string(&mut self) -> Result<Option<String>, Usage> {
+        self.rest = self.rest.trim_start_matches(is_space);
+        if self.rest.is_empty() {
+            return Ok(None);
         }
-        let end = self
-            .rest
-            .find(char::is_whitespace)
-            .unwrap_or(self.rest.len());
-        let (word, rest) = self.rest.split_at(end);
-        self.rest = rest;
-        (!word.is_empty()).then(|| word.to_owned())
+        self.string().map(Some)
     }
 
-    fn quoted(&mut self, quoted: &'a str) -> Option<String> {
-        self.rest = "";
-        let mut word = String::new();
-        let mut characters = quoted.chars();
-        while let Some(character) = characters.next() {
-            match character {
-                '"' => {
-                    self.rest = characters.as_str();
-                    return Some(word);
-                }
-                '\\' => match characters.next()? {
-                    'n' => word.push('\n'),
-                    'r' => word.push('\r'),
-                    escaped @ ('\\' | '\'' | '"') => word.push(escaped),
-                    _ => return None,
-                },
-                _ => word.push(character),
+    /// The next integer, which must be there and have no more than 32 bits.
+    /// QEMU calculates as well, and knows registers; here it is one number as C
+    /// writes it, with signs in front.
+    pub(super) fn integer(&mut self) -> Result<u32, Usage> {
+        let number = integer(&mut self.rest).map_err(Usage)?;
+        u32::try_from(number).map_err(|_| {
+            let command = self.command;
+            Usage(format!(
+                "'{command}' has failed: integer is for 32-bit values"
+            ))
+        })
+    }
+
+    /// Everything that is left.
+    pub(super) fn all(&mut self) -> &'a str {
+        std::mem::take(&mut self.rest).trim_start_matches(is_space)
+    }
+
+    /// There must be nothing left.
+    pub(super) fn end(&self) -> Result<(), Usage> {
+        if self.rest.trim_start_matches(is_space).is_empty() {
+            Ok(())
+        } else {
+            Err(self.usage("extraneous characters at the end of line"))
+        }
+    }
+
+    fn usage(&self, what: &str) -> Usage {
+        Usage(format!("{}: {what}", self.command))
+    }
+}
+
+/// All words of a line; `None` if one of them is malformed.
+pub(super) fn words(line: &str) -> Option<Vec<String>> {
+    let mut rest = line;
+    let mut words = Vec::new();
+    while !rest.trim_start_matches(is_space).is_empty() {
+        words.push(word(&mut rest)?);
+    }
+    Some(words)
+}
+
+/// Takes the next word: up to a blank, or in double quotes with escapes.
+/// `None` at the end of the line, where a quote is not closed, or an escape is
+/// none.
+fn word(rest: &mut &str) -> Option<String> {
+    let line = rest.trim_start_matches(is_space);
+    let Some(quoted) = line.strip_prefix('"') else {
+        let end = line.find(is_space).unwrap_or(line.len());
+        let (word, behind) = line.split_at(end);
+        *rest = behind;
+        return (!word.is_empty()).then(|| word.to_owned());
+    };
+    let mut word = String::new();
+    let mut characters = quoted.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => {
+                *rest = characters.as_str();
+                return Some(word);
             }
+            '\\' => match characters.next()? {
+                'n' => word.push('\n'),
+                'r' => word.push('\r'),
+                escaped @ ('\\' | '\'' | '"') => word.push(escaped),
+                _ => return None,
+            },
+            _ => word.push(character),
         }
-        None
     }
+    None
+}
+
+/// Takes a number as `strtoull` does with base 0, behind any signs.
+fn integer(rest: &mut &str) -> Result<u64, String> {
+    let (mut negative, mut inverted) = (false, false);
+    let mut line = rest.trim_start_matches(is_space);
+    while let Some(sign) = line.chars().next().filter(|sign| "+-~".contains(*sign)) {
+        // -(~x) is x + 1: of mixed signs nobody knows the order any more.
+        if (sign == '-' && inverted) || (sign == '~' && negative) {
+            return Err(format!("invalid char '{sign}' in expression"));
+        }
+        negative ^= sign == '-';
+        inverted ^= sign == '~';
+        line = line.get(1..).unwrap_or_default();
+        line = line.trim_start_matches(is_space);
+    }
+    let hexadecimal = line.strip_prefix("0x").or_else(|| line.strip_prefix("0X"));
+    let hexadecimal =
+        hexadecimal.filter(|digits| digits.starts_with(|c: char| c.is_ascii_hexdigit()));
+    let (digits, radix) = match hexadecimal {
+        Some(digits) => (digits, 16),
+        None if line.starts_with('0') => (line, 8),
+        None => (line, 10),
+    };
+    let end = digits.find(|digit: char| !digit.is_digit(radix));
+    let (number, behind) = digits.split_at(end.unwrap_or(digits.len()));
+    if number.is_empty() {
+        return Err(match line.chars().next() {
+            None => "unexpected end of expression".to_owned(),
+            Some('$') => "unknown register".to_owned(),
+            Some(other) => format!("invalid char '{other}' in expression"),
+        });
+    }
+    let number = u64::from_str_radix(number, radix).map_err(|_| "number too large".to_owned())?;
+    *rest = behind;
+    let number = if inverted { !number } else { number };
+    Ok(if negative {
+        number.wrapping_neg()
+    } else {
+        number
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Words;
-
-    fn check(line: &str, expected: &[&str]) {
-        let mut words = Words::new(line);
-        let found: Vec<String> = std::iter::from_fn(|| words.next()).collect();
-        assert_eq!(found, expected, "{line}");
-    }
+    use super::*;
 
     #[test]
-    fn words() {
-        check("", &[]);
-        check("  info   stats vm ", &["info", "stats", "vm"]);
-        check(r#"a "b c" "" d"#, &["a", "b c", "", "d"]);
-        check(r#""v\"m\\""#, &["v\"m\\"]);
-        check(r#"a "b"#, &["a"]);
-        check(r#""\q" b"#, &[]);
+    fn words_are_cut_at_blanks_or_quoted() {
+        let check = |line: &str, expected: Option<&[&str]>| {
+            let expected =
+                expected.map(|words| words.iter().map(|&word| word.to_owned()).collect());
+            assert_eq!(words(line), expected, "{line}");
+        };
+        check("", Some(&[]));
+        check("  info \t stats vm ", Some(&["info", "stats", "vm"]));
+        check(r#"a "b c" "" d"#, Some(&["a", "b c", "", "d"]));
+        check(r#""v\"m\\""#, Some(&["v\"m\\"]));
+        check(r#""a\nb""#, Some(&["a\nb"]));
+        check(r#"a "b"#, None);
+        check(r#""\q" b"#, None);
+        check("a\u{a0}b", Some(&["a\u{a0}b"]));
+    }
+
+    /// The texts are those of QEMU 7.2 for `cpu`.
+    #[test]
+    fn integers_are_written_as_in_c() {
+        let check = |line: &str, expected: Result<u32, &str>| {
+            let found = Arguments::new("cpu", line).integer();
+            let expected = expected.map_err(|text| Usage(text.to_owned()));
+            assert_eq!(found, expected, "{line}");
+        };
+        check("1", Ok(1));
+        check("  0x1F", Ok(31));
+        check("010", Ok(8));
+        check("+ 2", Ok(2));
+        check("--2", Ok(2));
+        check("~~3", Ok(3));
+        check("0xg", Ok(0));
+        check("4294967295", Ok(u32::MAX));
+        let too_wide = Err("'cpu' has failed: integer is for 32-bit values");
+        check("4294967296", too_wide);
+        check("-1", too_wide);
+        check("~0", too_wide);
+        check("99999999999999999999", Err("number too large"));
+        check("", Err("unexpected end of expression"));
+        check("x", Err("invalid char 'x' in expression"));
+        check("\"1\"", Err("invalid char '\"' in expression"));
+        check("$pc", Err("unknown register"));
     }
 }

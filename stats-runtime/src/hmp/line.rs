@@ -6,6 +6,7 @@
 
 use qapi::control::VersionInfo;
 
+use super::Human;
 use crate::commands::Monitor;
 
 /// The longest line that is executed, in bytes: what QEMU's line editor holds.
@@ -42,8 +43,7 @@ pub struct LineMonitor {
     output: Vec<u8>,
     /// How much of the output has been sent.
     sent_bytes: usize,
-    /// The vCPU that `cpu N` chose in this conversation.
-    cpu_index: Option<i64>,
+    human: Human,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl LineMonitor {
             keys: Keys::Text,
             output,
             sent_bytes: 0,
-            cpu_index: None,
+            human: Human::new(),
         }
     }
 
@@ -142,26 +142,13 @@ impl LineMonitor {
     }
 
     fn execute(&mut self, monitor: &Monitor, line: &str) {
-        let mut words = line.split_whitespace();
-        let (command, argument) = (words.next(), words.next());
-        match super::execute(monitor.registry(), monitor.host(), line, self.cpu_index) {
-            Ok(text) => {
-                match command {
-                    // Each is silent if it has done what it says.
-                    Some("cpu") if text.is_empty() => {
-                        self.cpu_index = argument.and_then(|index| index.parse().ok());
-                    }
-                    Some("q" | "quit") if text.is_empty() => self.state = State::Over,
-                    _ => {}
-                }
-                self.output.extend(text.into_bytes());
-            }
-            // The vCPU that was chosen is gone.
-            Err(error) => {
-                self.cpu_index = None;
-                self.output.extend(format!("{error}\r\n").into_bytes());
-            }
+        let text = self.human.execute(monitor, line);
+        // It is silent if it has done what it says.
+        let quits = matches!(line.split_whitespace().next(), Some("q" | "quit"));
+        if quits && text.is_empty() {
+            self.state = State::Over;
         }
+        self.output.extend(text.into_bytes());
     }
 
     /// What is to be sent.

@@ -220,22 +220,61 @@ impl Session {
         }
     }
 
+    /// The same, behind what `events` emits when the reply has been written:
+    /// what the command's handler told of comes before its reply.
+    pub(crate) fn finish_behind(
+        &mut self,
+        ticket: Ticket,
+        write: impl FnOnce(&mut Writer<'_>) -> Result<(), Error>,
+        events: impl FnOnce(&mut Self),
+    ) {
+        let begin = self.output().len();
+        self.finish(ticket, write);
+        let reply_bytes = self.output().len().saturating_sub(begin);
+        events(self);
+        let output = self.output.get_mut(self.sent_bytes..).unwrap_or_default();
+        // A session that has just been closed has nothing to say.
+        if let Some(behind) = output.get_mut(begin..)
+            && behind.len() > reply_bytes
+        {
+            behind.rotate_left(reply_bytes);
+        }
+    }
+
     /// Tells the client of an event, if it has negotiated and the policy does
     /// not hide it. A client that has left too much unread is given up: the
     /// session ends.
     pub fn emit<E: Event>(&mut self, event: &E, at: Timestamp) {
         let is_hidden = self.policy.hides(Special::among(E::FEATURES));
-        if is_hidden || !matches!(self.phase, Phase::Executing { .. }) {
-            return;
+        if !is_hidden && self.takes_event() {
+            write_event(&mut self.output, self.policy, event, at);
+        }
+    }
+
+    /// The same for an event that is a line already, and not hidden.
+    pub(crate) fn emit_line(&mut self, line: &[u8]) {
+        if self.takes_event() {
+            self.output.extend_from_slice(line);
+        }
+    }
+
+    fn takes_event(&mut self) -> bool {
+        if !matches!(self.phase, Phase::Executing { .. }) {
+            return false;
         }
         if self.output().len() >= self.limits.output_bytes_max {
             self.output.clear();
             self.sent_bytes = 0;
             self.close();
-            return;
+            return false;
         }
         self.compact_output();
-        write_event(&mut self.output, self.policy, event, at);
+        true
+    }
+
+    /// Whether the client reads what it is sent.
+    pub(crate) fn has_room(&self) -> bool {
+        self.output().len() < self.limits.output_bytes_high
     }
 
     /// Executes everything that can be executed now, one after the other, in

@@ -22,9 +22,10 @@ where
 {
     let context = monitor.context();
     let mut session = Session::new(&monitor.host().version(), limits);
+    let subscription = monitor.subscribe(|| {});
     let mut buffer = vec![0; READ_BYTES];
     loop {
-        session.run(monitor, &context);
+        subscription.run(&mut session, monitor, &context);
         if !session.output().is_empty() {
             // A client that does not read holds up only this thread.
             let count = (&mut &*stream).write(session.output())?;

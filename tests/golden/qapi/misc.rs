@@ -45,6 +45,30 @@ pub mod commands {
             "human-monitor-command",
         );
     }
+    /// Stops the virtual machine.  One that is stopped stays so.
+    ///
+    /// Since: 0.14
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+    pub struct Stop {}
+    wire::object!(Stop {});
+    impl wire::command::Request for Stop {
+        type Reply = wire::command::Empty;
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+            "stop",
+        );
+    }
+    /// Lets the virtual machine go on.  One that runs stays so.
+    ///
+    /// Since: 0.14
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+    pub struct Cont {}
+    wire::object!(Cont {});
+    impl wire::command::Request for Cont {
+        type Reply = wire::command::Empty;
+        const INFO: &'static wire::command::CommandInfo = &wire::command::CommandInfo::new(
+            "cont",
+        );
+    }
     /// Tells what the virtual machine is called.
     ///
     /// Returns: its name.
@@ -72,6 +96,10 @@ pub trait Commands {
         &self,
         arguments: commands::HumanMonitorCommand,
     ) -> wire::Result<String>;
+    /// `stop`: see [`commands::Stop`].
+    fn stop(&self) -> wire::Result<()>;
+    /// `cont`: see [`commands::Cont`].
+    fn cont(&self) -> wire::Result<()>;
     /// `query-name`: see [`commands::QueryName`].
     fn query_name(&self) -> wire::Result<NameInfo>;
 }
@@ -93,6 +121,16 @@ pub fn execute<T: Commands + ?::core::marker::Sized>(
                 &server.human_monitor_command(call.arguments()?)?,
                 reply,
             )
+        }
+        "stop" => {
+            call.no_arguments()?;
+            server.stop()?;
+            wire::command::reply(&wire::command::Empty {}, reply)
+        }
+        "cont" => {
+            call.no_arguments()?;
+            server.cont()?;
+            wire::command::reply(&wire::command::Empty {}, reply)
         }
         "query-name" => {
             call.no_arguments()?;

@@ -36,6 +36,22 @@ pub mod control;
 #[rustfmt::skip]
 pub mod introspect;
 
+/// Generated from `machine.json`.
+#[allow(deprecated, reason = "what is deprecated is still served")]
+#[allow(
+    clippy::enum_variant_names,
+    clippy::large_enum_variant,
+    clippy::len_without_is_empty,
+    clippy::match_single_binding,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::tabs_in_doc_comments,
+    clippy::wrong_self_convention,
+    reason = "what things are called and what they hold is the schema's affair"
+)]
+#[rustfmt::skip]
+pub mod machine;
+
 /// Generated from `misc.json`.
 #[allow(deprecated, reason = "what is deprecated is still served")]
 #[allow(
@@ -51,6 +67,38 @@ pub mod introspect;
 )]
 #[rustfmt::skip]
 pub mod misc;
+
+/// Generated from `qom.json`.
+#[allow(deprecated, reason = "what is deprecated is still served")]
+#[allow(
+    clippy::enum_variant_names,
+    clippy::large_enum_variant,
+    clippy::len_without_is_empty,
+    clippy::match_single_binding,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::tabs_in_doc_comments,
+    clippy::wrong_self_convention,
+    reason = "what things are called and what they hold is the schema's affair"
+)]
+#[rustfmt::skip]
+pub mod qom;
+
+/// Generated from `run-state.json`.
+#[allow(deprecated, reason = "what is deprecated is still served")]
+#[allow(
+    clippy::enum_variant_names,
+    clippy::large_enum_variant,
+    clippy::len_without_is_empty,
+    clippy::match_single_binding,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::tabs_in_doc_comments,
+    clippy::wrong_self_convention,
+    reason = "what things are called and what they hold is the schema's affair"
+)]
+#[rustfmt::skip]
+pub mod run_state;
 
 /// Generated from `stats.json`.
 #[allow(deprecated, reason = "what is deprecated is still served")]
@@ -74,11 +122,11 @@ mod schema_info;
 pub use self::schema_info::SCHEMA;
 
 /// Every command of the schema, as a server implements them.
-pub trait Commands: control::Commands + introspect::Commands + misc::Commands + stats::Commands {}
+pub trait Commands: control::Commands + introspect::Commands + machine::Commands + misc::Commands + qom::Commands + run_state::Commands + stats::Commands {}
 
 impl<
-    T: control::Commands + introspect::Commands + misc::Commands + stats::Commands
-        + ?::core::marker::Sized,
+    T: control::Commands + introspect::Commands + machine::Commands + misc::Commands
+        + qom::Commands + run_state::Commands + stats::Commands + ?::core::marker::Sized,
 > Commands for T {}
 
 /// Every command of the schema, in schema order.
@@ -89,8 +137,17 @@ pub static COMMANDS: &[&::qapi_wire::command::CommandInfo] = &[
     <control::commands::QueryCommands as ::qapi_wire::command::Request>::INFO,
     <control::commands::Quit as ::qapi_wire::command::Request>::INFO,
     <introspect::commands::QueryQmpSchema as ::qapi_wire::command::Request>::INFO,
+    <machine::commands::QueryCpusFast as ::qapi_wire::command::Request>::INFO,
+    <machine::commands::QueryUuid as ::qapi_wire::command::Request>::INFO,
+    <machine::commands::QueryKvm as ::qapi_wire::command::Request>::INFO,
+    <machine::commands::SystemPowerdown as ::qapi_wire::command::Request>::INFO,
     <misc::commands::HumanMonitorCommand as ::qapi_wire::command::Request>::INFO,
+    <misc::commands::Stop as ::qapi_wire::command::Request>::INFO,
+    <misc::commands::Cont as ::qapi_wire::command::Request>::INFO,
     <misc::commands::QueryName as ::qapi_wire::command::Request>::INFO,
+    <qom::commands::QomList as ::qapi_wire::command::Request>::INFO,
+    <qom::commands::QomGet as ::qapi_wire::command::Request>::INFO,
+    <run_state::commands::QueryStatus as ::qapi_wire::command::Request>::INFO,
     <stats::commands::QueryStats as ::qapi_wire::command::Request>::INFO,
     <stats::commands::QueryStatsSchemas as ::qapi_wire::command::Request>::INFO,
 ];
@@ -104,10 +161,19 @@ pub fn command(name: &str) -> Option<&'static ::qapi_wire::command::CommandInfo>
         "query-commands" => 2usize,
         "quit" => 3usize,
         "query-qmp-schema" => 4usize,
-        "human-monitor-command" => 5usize,
-        "query-name" => 6usize,
-        "query-stats" => 7usize,
-        "query-stats-schemas" => 8usize,
+        "query-cpus-fast" => 5usize,
+        "query-uuid" => 6usize,
+        "query-kvm" => 7usize,
+        "system_powerdown" => 8usize,
+        "human-monitor-command" => 9usize,
+        "stop" => 10usize,
+        "cont" => 11usize,
+        "query-name" => 12usize,
+        "qom-list" => 13usize,
+        "qom-get" => 14usize,
+        "query-status" => 15usize,
+        "query-stats" => 16usize,
+        "query-stats-schemas" => 17usize,
         _ => return None,
     };
     COMMANDS.get(index).copied()
@@ -129,7 +195,14 @@ pub fn execute<T: Commands + ?::core::marker::Sized>(
             control::execute(server, call, reply)
         }
         "query-qmp-schema" => introspect::execute(server, call, reply),
-        "human-monitor-command" | "query-name" => misc::execute(server, call, reply),
+        "query-cpus-fast" | "query-uuid" | "query-kvm" | "system_powerdown" => {
+            machine::execute(server, call, reply)
+        }
+        "human-monitor-command" | "stop" | "cont" | "query-name" => {
+            misc::execute(server, call, reply)
+        }
+        "qom-list" | "qom-get" => qom::execute(server, call, reply),
+        "query-status" => run_state::execute(server, call, reply),
         "query-stats" | "query-stats-schemas" => stats::execute(server, call, reply),
         _ => Err(call.not_found()),
     }
@@ -158,7 +231,77 @@ impl<T: Commands> ::qapi_wire::command::CommandSet for Dispatcher<T> {
     }
 }
 
+/// Any event of the schema, as a client receives it.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(deprecated, reason = "what is deprecated is still sent")]
+#[allow(clippy::large_enum_variant, reason = "what they hold is the schema's affair")]
+pub enum Event {
+    /// `SHUTDOWN`.
+    Shutdown(run_state::events::Shutdown),
+    /// `POWERDOWN`.
+    Powerdown(run_state::events::Powerdown),
+    /// `STOP`.
+    Stop(run_state::events::Stop),
+    /// `RESUME`.
+    Resume(run_state::events::Resume),
+    /// An event that the schema does not list.
+    Unlisted {
+        /// Its name.
+        name: Box<str>,
+        /// Its data.
+        data: ::qapi_wire::Dict,
+    },
+}
+
+impl Event {
+    /// Decodes an event's data.
+    ///
+    /// # Errors
+    ///
+    /// The first member that does not fit.
+    pub fn decode(
+        name: &str,
+        data: ::qapi_wire::Dict,
+        context: &::qapi_wire::Context<'_>,
+    ) -> ::qapi_wire::Result<Self> {
+        Ok(
+            match name {
+                "SHUTDOWN" => {
+                    Self::Shutdown(::qapi_wire::command::event_data(data, context)?)
+                }
+                "POWERDOWN" => {
+                    Self::Powerdown(::qapi_wire::command::event_data(data, context)?)
+                }
+                "STOP" => Self::Stop(::qapi_wire::command::event_data(data, context)?),
+                "RESUME" => {
+                    Self::Resume(::qapi_wire::command::event_data(data, context)?)
+                }
+                _ => {
+                    Self::Unlisted {
+                        name: name.into(),
+                        data,
+                    }
+                }
+            },
+        )
+    }
+    /// The event's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Shutdown(_) => "SHUTDOWN",
+            Self::Powerdown(_) => "POWERDOWN",
+            Self::Stop(_) => "STOP",
+            Self::Resume(_) => "RESUME",
+            Self::Unlisted { name, .. } => name,
+        }
+    }
+}
+
 /// Everything of the schema that has features, by path.
 pub static FEATURES: ::qapi_wire::Features = ::qapi_wire::Features::new(
-    &[("SchemaInfoEnum.values", &["deprecated"])],
+    &[
+        ("SchemaInfoEnum.values", &["deprecated"]),
+        ("StatusInfo.singlestep", &["deprecated"]),
+    ],
 );

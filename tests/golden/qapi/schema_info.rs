@@ -52,16 +52,16 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "human-monitor-command",
+        name: "query-cpus-fast",
         meta: Meta::Command {
-            arg_type: "5",
-            ret_type: "str",
+            arg_type: "1",
+            ret_type: "[5]",
             allow_oob: false,
         },
         features: &[],
     },
     SchemaInfo {
-        name: "query-name",
+        name: "query-uuid",
         meta: Meta::Command {
             arg_type: "1",
             ret_type: "6",
@@ -70,10 +70,111 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
+        name: "query-kvm",
+        meta: Meta::Command {
+            arg_type: "1",
+            ret_type: "7",
+            allow_oob: false,
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "system_powerdown",
+        meta: Meta::Command {
+            arg_type: "1",
+            ret_type: "1",
+            allow_oob: false,
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "human-monitor-command",
+        meta: Meta::Command {
+            arg_type: "8",
+            ret_type: "str",
+            allow_oob: false,
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "stop",
+        meta: Meta::Command {
+            arg_type: "1",
+            ret_type: "1",
+            allow_oob: false,
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "cont",
+        meta: Meta::Command {
+            arg_type: "1",
+            ret_type: "1",
+            allow_oob: false,
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "query-name",
+        meta: Meta::Command {
+            arg_type: "1",
+            ret_type: "9",
+            allow_oob: false,
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "qom-list",
+        meta: Meta::Command {
+            arg_type: "10",
+            ret_type: "[11]",
+            allow_oob: false,
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "qom-get",
+        meta: Meta::Command {
+            arg_type: "12",
+            ret_type: "any",
+            allow_oob: false,
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "query-status",
+        meta: Meta::Command {
+            arg_type: "1",
+            ret_type: "13",
+            allow_oob: false,
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "SHUTDOWN",
+        meta: Meta::Event { arg_type: "14" },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "POWERDOWN",
+        meta: Meta::Event { arg_type: "1" },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "STOP",
+        meta: Meta::Event { arg_type: "1" },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "RESUME",
+        meta: Meta::Event { arg_type: "1" },
+        features: &[],
+    },
+    SchemaInfo {
         name: "query-stats",
         meta: Meta::Command {
-            arg_type: "7",
-            ret_type: "[8]",
+            arg_type: "15",
+            ret_type: "[16]",
             allow_oob: false,
         },
         features: &[],
@@ -81,8 +182,8 @@ pub static SCHEMA: &[SchemaInfo] = &[
     SchemaInfo {
         name: "query-stats-schemas",
         meta: Meta::Command {
-            arg_type: "9",
-            ret_type: "[10]",
+            arg_type: "17",
+            ret_type: "[18]",
             allow_oob: false,
         },
         features: &[],
@@ -91,7 +192,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         name: "0",
         meta: Meta::Object {
             members: &[
-                Member::Optional("enable", "[11]"),
+                Member::Optional("enable", "[19]"),
             ],
             tag: None,
             variants: &[],
@@ -111,7 +212,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         name: "2",
         meta: Meta::Object {
             members: &[
-                Member::Required("qemu", "12"),
+                Member::Required("qemu", "20"),
                 Member::Required("package", "str"),
             ],
             tag: None,
@@ -145,24 +246,97 @@ pub static SCHEMA: &[SchemaInfo] = &[
         meta: Meta::Object {
             members: &[
                 Member::Required("name", "str"),
-                Member::Required("meta-type", "13"),
+                Member::Required("meta-type", "21"),
                 Member::Optional("features", "[str]"),
             ],
             tag: Some("meta-type"),
             variants: &[
-                Variant("builtin", "14"),
-                Variant("enum", "15"),
-                Variant("array", "16"),
-                Variant("object", "17"),
-                Variant("alternate", "18"),
-                Variant("command", "19"),
-                Variant("event", "20"),
+                Variant("builtin", "22"),
+                Variant("enum", "23"),
+                Variant("array", "24"),
+                Variant("object", "25"),
+                Variant("alternate", "26"),
+                Variant("command", "27"),
+                Variant("event", "28"),
             ],
         },
         features: &[],
     },
     SchemaInfo {
+        name: "[5]",
+        meta: Meta::Array { element_type: "5" },
+        features: &[],
+    },
+    SchemaInfo {
         name: "5",
+        meta: Meta::Object {
+            members: &[
+                Member::Required("cpu-index", "int"),
+                Member::Required("qom-path", "str"),
+                Member::Required("thread-id", "int"),
+                Member::Optional("props", "29"),
+                Member::Required("target", "30"),
+            ],
+            tag: Some("target"),
+            variants: &[
+                Variant("s390x", "31"),
+                Variant("aarch64", "1"),
+                Variant("alpha", "1"),
+                Variant("arm", "1"),
+                Variant("avr", "1"),
+                Variant("hppa", "1"),
+                Variant("i386", "1"),
+                Variant("loongarch64", "1"),
+                Variant("m68k", "1"),
+                Variant("microblaze", "1"),
+                Variant("microblazeel", "1"),
+                Variant("mips", "1"),
+                Variant("mips64", "1"),
+                Variant("mips64el", "1"),
+                Variant("mipsel", "1"),
+                Variant("or1k", "1"),
+                Variant("ppc", "1"),
+                Variant("ppc64", "1"),
+                Variant("riscv32", "1"),
+                Variant("riscv64", "1"),
+                Variant("rx", "1"),
+                Variant("sh4", "1"),
+                Variant("sh4eb", "1"),
+                Variant("sparc", "1"),
+                Variant("sparc64", "1"),
+                Variant("tricore", "1"),
+                Variant("x86_64", "1"),
+                Variant("xtensa", "1"),
+                Variant("xtensaeb", "1"),
+            ],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "6",
+        meta: Meta::Object {
+            members: &[
+                Member::Required("UUID", "str"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "7",
+        meta: Meta::Object {
+            members: &[
+                Member::Required("enabled", "bool"),
+                Member::Required("present", "bool"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "8",
         meta: Meta::Object {
             members: &[
                 Member::Required("command-line", "str"),
@@ -179,7 +353,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "6",
+        name: "9",
         meta: Meta::Object {
             members: &[
                 Member::Optional("name", "str"),
@@ -190,62 +364,10 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "7",
-        meta: Meta::Object {
-            members: &[
-                Member::Required("target", "21"),
-                Member::Optional("providers", "[22]"),
-            ],
-            tag: Some("target"),
-            variants: &[
-                Variant("vcpu", "23"),
-                Variant("vm", "1"),
-                Variant("cryptodev", "1"),
-            ],
-        },
-        features: &[],
-    },
-    SchemaInfo {
-        name: "[8]",
-        meta: Meta::Array { element_type: "8" },
-        features: &[],
-    },
-    SchemaInfo {
-        name: "8",
-        meta: Meta::Object {
-            members: &[
-                Member::Required("provider", "24"),
-                Member::Optional("qom-path", "str"),
-                Member::Required("stats", "[25]"),
-            ],
-            tag: None,
-            variants: &[],
-        },
-        features: &[],
-    },
-    SchemaInfo {
-        name: "9",
-        meta: Meta::Object {
-            members: &[
-                Member::Optional("provider", "24"),
-            ],
-            tag: None,
-            variants: &[],
-        },
-        features: &[],
-    },
-    SchemaInfo {
-        name: "[10]",
-        meta: Meta::Array { element_type: "10" },
-        features: &[],
-    },
-    SchemaInfo {
         name: "10",
         meta: Meta::Object {
             members: &[
-                Member::Required("provider", "24"),
-                Member::Required("target", "21"),
-                Member::Required("stats", "[26]"),
+                Member::Required("path", "str"),
             ],
             tag: None,
             variants: &[],
@@ -259,6 +381,130 @@ pub static SCHEMA: &[SchemaInfo] = &[
     },
     SchemaInfo {
         name: "11",
+        meta: Meta::Object {
+            members: &[
+                Member::Required("name", "str"),
+                Member::Required("type", "str"),
+                Member::Optional("description", "str"),
+                Member::Optional("default-value", "any"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "12",
+        meta: Meta::Object {
+            members: &[
+                Member::Required("path", "str"),
+                Member::Required("property", "str"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "any",
+        meta: Meta::Builtin { json_type: "value" },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "13",
+        meta: Meta::Object {
+            members: &[
+                Member::Required("running", "bool"),
+                Member::Featured(&Member::Optional("singlestep", "bool"), &["deprecated"]),
+                Member::Required("status", "32"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "14",
+        meta: Meta::Object {
+            members: &[
+                Member::Required("guest", "bool"),
+                Member::Required("reason", "33"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "15",
+        meta: Meta::Object {
+            members: &[
+                Member::Required("target", "34"),
+                Member::Optional("providers", "[35]"),
+            ],
+            tag: Some("target"),
+            variants: &[
+                Variant("vcpu", "36"),
+                Variant("vm", "1"),
+                Variant("cryptodev", "1"),
+            ],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "[16]",
+        meta: Meta::Array { element_type: "16" },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "16",
+        meta: Meta::Object {
+            members: &[
+                Member::Required("provider", "37"),
+                Member::Optional("qom-path", "str"),
+                Member::Required("stats", "[38]"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "17",
+        meta: Meta::Object {
+            members: &[
+                Member::Optional("provider", "37"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "[18]",
+        meta: Meta::Array { element_type: "18" },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "18",
+        meta: Meta::Object {
+            members: &[
+                Member::Required("provider", "37"),
+                Member::Required("target", "34"),
+                Member::Required("stats", "[39]"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "[19]",
+        meta: Meta::Array { element_type: "19" },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "19",
         meta: Meta::Enum {
             open: None,
             members: &[
@@ -268,7 +514,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "12",
+        name: "20",
         meta: Meta::Object {
             members: &[
                 Member::Required("major", "int"),
@@ -281,7 +527,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "13",
+        name: "21",
         meta: Meta::Enum {
             open: Some("SchemaMetaType"),
             members: &[
@@ -302,10 +548,10 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "14",
+        name: "22",
         meta: Meta::Object {
             members: &[
-                Member::Required("json-type", "27"),
+                Member::Required("json-type", "40"),
             ],
             tag: None,
             variants: &[],
@@ -313,10 +559,10 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "15",
+        name: "23",
         meta: Meta::Object {
             members: &[
-                Member::Required("members", "[28]"),
+                Member::Required("members", "[41]"),
                 Member::Featured(&Member::Required("values", "[str]"), &["deprecated"]),
             ],
             tag: None,
@@ -325,7 +571,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "16",
+        name: "24",
         meta: Meta::Object {
             members: &[
                 Member::Required("element-type", "str"),
@@ -336,12 +582,12 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "17",
+        name: "25",
         meta: Meta::Object {
             members: &[
-                Member::Required("members", "[29]"),
+                Member::Required("members", "[42]"),
                 Member::Optional("tag", "str"),
-                Member::Optional("variants", "[30]"),
+                Member::Optional("variants", "[43]"),
             ],
             tag: None,
             variants: &[],
@@ -349,10 +595,10 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "18",
+        name: "26",
         meta: Meta::Object {
             members: &[
-                Member::Required("members", "[31]"),
+                Member::Required("members", "[44]"),
             ],
             tag: None,
             variants: &[],
@@ -360,7 +606,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "19",
+        name: "27",
         meta: Meta::Object {
             members: &[
                 Member::Required("arg-type", "str"),
@@ -373,7 +619,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "20",
+        name: "28",
         meta: Meta::Object {
             members: &[
                 Member::Required("arg-type", "str"),
@@ -389,7 +635,127 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "21",
+        name: "29",
+        meta: Meta::Object {
+            members: &[
+                Member::Optional("node-id", "int"),
+                Member::Optional("drawer-id", "int"),
+                Member::Optional("book-id", "int"),
+                Member::Optional("socket-id", "int"),
+                Member::Optional("die-id", "int"),
+                Member::Optional("cluster-id", "int"),
+                Member::Optional("module-id", "int"),
+                Member::Optional("core-id", "int"),
+                Member::Optional("thread-id", "int"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "30",
+        meta: Meta::Enum {
+            open: Some("SysEmuTarget"),
+            members: &[
+                EnumMember::Plain("aarch64"),
+                EnumMember::Plain("alpha"),
+                EnumMember::Plain("arm"),
+                EnumMember::Plain("avr"),
+                EnumMember::Plain("hppa"),
+                EnumMember::Plain("i386"),
+                EnumMember::Plain("loongarch64"),
+                EnumMember::Plain("m68k"),
+                EnumMember::Plain("microblaze"),
+                EnumMember::Plain("microblazeel"),
+                EnumMember::Plain("mips"),
+                EnumMember::Plain("mips64"),
+                EnumMember::Plain("mips64el"),
+                EnumMember::Plain("mipsel"),
+                EnumMember::Plain("or1k"),
+                EnumMember::Plain("ppc"),
+                EnumMember::Plain("ppc64"),
+                EnumMember::Plain("riscv32"),
+                EnumMember::Plain("riscv64"),
+                EnumMember::Plain("rx"),
+                EnumMember::Plain("s390x"),
+                EnumMember::Plain("sh4"),
+                EnumMember::Plain("sh4eb"),
+                EnumMember::Plain("sparc"),
+                EnumMember::Plain("sparc64"),
+                EnumMember::Plain("tricore"),
+                EnumMember::Plain("x86_64"),
+                EnumMember::Plain("xtensa"),
+                EnumMember::Plain("xtensaeb"),
+            ],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "31",
+        meta: Meta::Object {
+            members: &[
+                Member::Required("cpu-state", "45"),
+                Member::Optional("dedicated", "bool"),
+                Member::Optional("entitlement", "46"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "bool",
+        meta: Meta::Builtin { json_type: "boolean" },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "32",
+        meta: Meta::Enum {
+            open: Some("RunState"),
+            members: &[
+                EnumMember::Plain("debug"),
+                EnumMember::Plain("inmigrate"),
+                EnumMember::Plain("internal-error"),
+                EnumMember::Plain("io-error"),
+                EnumMember::Plain("paused"),
+                EnumMember::Plain("postmigrate"),
+                EnumMember::Plain("prelaunch"),
+                EnumMember::Plain("finish-migrate"),
+                EnumMember::Plain("restore-vm"),
+                EnumMember::Plain("running"),
+                EnumMember::Plain("save-vm"),
+                EnumMember::Plain("shutdown"),
+                EnumMember::Plain("suspended"),
+                EnumMember::Plain("watchdog"),
+                EnumMember::Plain("guest-panicked"),
+                EnumMember::Plain("colo"),
+            ],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "33",
+        meta: Meta::Enum {
+            open: Some("ShutdownCause"),
+            members: &[
+                EnumMember::Plain("none"),
+                EnumMember::Plain("host-error"),
+                EnumMember::Plain("host-qmp-quit"),
+                EnumMember::Plain("host-qmp-system-reset"),
+                EnumMember::Plain("host-signal"),
+                EnumMember::Plain("host-ui"),
+                EnumMember::Plain("guest-shutdown"),
+                EnumMember::Plain("guest-reset"),
+                EnumMember::Plain("guest-panic"),
+                EnumMember::Plain("subsystem-reset"),
+                EnumMember::Plain("snapshot-load"),
+            ],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "34",
         meta: Meta::Enum {
             open: Some("StatsTarget"),
             members: &[
@@ -401,15 +767,15 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "[22]",
-        meta: Meta::Array { element_type: "22" },
+        name: "[35]",
+        meta: Meta::Array { element_type: "35" },
         features: &[],
     },
     SchemaInfo {
-        name: "22",
+        name: "35",
         meta: Meta::Object {
             members: &[
-                Member::Required("provider", "24"),
+                Member::Required("provider", "37"),
                 Member::Optional("names", "[str]"),
             ],
             tag: None,
@@ -418,7 +784,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "23",
+        name: "36",
         meta: Meta::Object {
             members: &[
                 Member::Optional("vcpus", "[str]"),
@@ -429,7 +795,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "24",
+        name: "37",
         meta: Meta::Enum {
             open: Some("StatsProvider"),
             members: &[
@@ -440,16 +806,16 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "[25]",
-        meta: Meta::Array { element_type: "25" },
+        name: "[38]",
+        meta: Meta::Array { element_type: "38" },
         features: &[],
     },
     SchemaInfo {
-        name: "25",
+        name: "38",
         meta: Meta::Object {
             members: &[
                 Member::Required("name", "str"),
-                Member::Required("value", "32"),
+                Member::Required("value", "47"),
             ],
             tag: None,
             variants: &[],
@@ -457,17 +823,17 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "[26]",
-        meta: Meta::Array { element_type: "26" },
+        name: "[39]",
+        meta: Meta::Array { element_type: "39" },
         features: &[],
     },
     SchemaInfo {
-        name: "26",
+        name: "39",
         meta: Meta::Object {
             members: &[
                 Member::Required("name", "str"),
-                Member::Required("type", "33"),
-                Member::Optional("unit", "34"),
+                Member::Required("type", "48"),
+                Member::Optional("unit", "49"),
                 Member::Optional("base", "int"),
                 Member::Required("exponent", "int"),
                 Member::Optional("bucket-size", "int"),
@@ -478,7 +844,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "27",
+        name: "40",
         meta: Meta::Enum {
             open: Some("JSONType"),
             members: &[
@@ -495,12 +861,12 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "[28]",
-        meta: Meta::Array { element_type: "28" },
+        name: "[41]",
+        meta: Meta::Array { element_type: "41" },
         features: &[],
     },
     SchemaInfo {
-        name: "28",
+        name: "41",
         meta: Meta::Object {
             members: &[
                 Member::Required("name", "str"),
@@ -512,12 +878,12 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "[29]",
-        meta: Meta::Array { element_type: "29" },
+        name: "[42]",
+        meta: Meta::Array { element_type: "42" },
         features: &[],
     },
     SchemaInfo {
-        name: "29",
+        name: "42",
         meta: Meta::Object {
             members: &[
                 Member::Required("name", "str"),
@@ -531,12 +897,12 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "[30]",
-        meta: Meta::Array { element_type: "30" },
+        name: "[43]",
+        meta: Meta::Array { element_type: "43" },
         features: &[],
     },
     SchemaInfo {
-        name: "30",
+        name: "43",
         meta: Meta::Object {
             members: &[
                 Member::Required("case", "str"),
@@ -548,12 +914,12 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "[31]",
-        meta: Meta::Array { element_type: "31" },
+        name: "[44]",
+        meta: Meta::Array { element_type: "44" },
         features: &[],
     },
     SchemaInfo {
-        name: "31",
+        name: "44",
         meta: Meta::Object {
             members: &[
                 Member::Required("type", "str"),
@@ -564,12 +930,34 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "bool",
-        meta: Meta::Builtin { json_type: "boolean" },
+        name: "45",
+        meta: Meta::Enum {
+            open: Some("S390CpuState"),
+            members: &[
+                EnumMember::Plain("uninitialized"),
+                EnumMember::Plain("stopped"),
+                EnumMember::Plain("check-stop"),
+                EnumMember::Plain("operating"),
+                EnumMember::Plain("load"),
+            ],
+        },
         features: &[],
     },
     SchemaInfo {
-        name: "32",
+        name: "46",
+        meta: Meta::Enum {
+            open: Some("S390CpuEntitlement"),
+            members: &[
+                EnumMember::Plain("auto"),
+                EnumMember::Plain("low"),
+                EnumMember::Plain("medium"),
+                EnumMember::Plain("high"),
+            ],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "47",
         meta: Meta::Alternate {
             members: &[
                 "int",
@@ -580,7 +968,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "33",
+        name: "48",
         meta: Meta::Enum {
             open: Some("StatsType"),
             members: &[
@@ -594,7 +982,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "34",
+        name: "49",
         meta: Meta::Enum {
             open: Some("StatsUnit"),
             members: &[
@@ -604,11 +992,6 @@ pub static SCHEMA: &[SchemaInfo] = &[
                 EnumMember::Plain("boolean"),
             ],
         },
-        features: &[],
-    },
-    SchemaInfo {
-        name: "any",
-        meta: Meta::Builtin { json_type: "value" },
         features: &[],
     },
     SchemaInfo {

@@ -46,10 +46,12 @@ impl Frames {
         }
     }
 
-    /// Takes what the peer sent.
+    /// Takes what the peer sent. Behind the [end](Self::end) there is nothing.
     pub fn receive(&mut self, bytes: &[u8]) {
-        self.compact();
-        self.bytes.extend_from_slice(bytes);
+        if !self.ended {
+            self.compact();
+            self.bytes.extend_from_slice(bytes);
+        }
     }
 
     /// The peer sends no more.

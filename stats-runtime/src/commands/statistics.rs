@@ -1,0 +1,32 @@
+//! `query-stats` and `query-stats-schemas`.
+//!
+//! In: decoded arguments. Out: replies, written straight into the output. It
+//! knows the registry and no host.
+
+use qapi::stats::StatsFilter;
+use qapi::stats::commands::QueryStatsSchemas;
+use qapi::wire::{Error, Writer};
+
+use super::Monitor;
+use crate::sink::{JsonResults, JsonSchemas};
+
+impl qapi::stats::Commands for Monitor {
+    fn query_stats(&self, filter: StatsFilter, reply: &mut Writer<'_>) -> Result<(), Error> {
+        let mut results = JsonResults::new(reply);
+        self.registry().query_into(&filter, &mut results)?;
+        results.finish();
+        Ok(())
+    }
+
+    fn query_stats_schemas(
+        &self,
+        arguments: QueryStatsSchemas,
+        reply: &mut Writer<'_>,
+    ) -> Result<(), Error> {
+        let mut schemas = JsonSchemas::new(reply);
+        self.registry()
+            .schemas_into(arguments.provider.as_ref(), &mut schemas)?;
+        schemas.finish();
+        Ok(())
+    }
+}

@@ -1,0 +1,138 @@
+//! What the human monitor says about the machine, and does with it.
+//!
+//! In: a command's arguments. Out: text, as QEMU's `hmp-cmds.c` words it.
+
+use qapi::control::Commands as _;
+use qapi::machine::Commands as _;
+use qapi::misc::Commands as _;
+use qapi::run_state::{Commands as _, RunState};
+use qapi::wire::Error;
+
+use super::Human;
+use super::args::{Arguments, Usage};
+use crate::commands::Monitor;
+
+type Answer = Result<String, Usage>;
+
+/// A handler that takes no arguments and says what went wrong, or else what
+/// `text` makes of the outcome.
+fn answer<T>(
+    arguments: &Arguments<'_>,
+    ask: impl FnOnce() -> Result<T, Error>,
+    text: impl FnOnce(T) -> String,
+) -> Answer {
+    arguments.end()?;
+    Ok(ask().map_or_else(|error| super::error_text(&error), text))
+}
+
+fn nothing((): ()) -> String {
+    String::new()
+}
+
+pub(super) fn cont(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
+    answer(&arguments, || monitor.cont(), nothing)
+}
+
+pub(super) fn stop(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
+    answer(&arguments, || monitor.stop(), nothing)
+}
+
+pub(super) fn quit(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
+    answer(&arguments, || monitor.quit(), nothing)
+}
+
+pub(super) fn system_powerdown(
+    _: &mut Human,
+    monitor: &Monitor,
+    arguments: Arguments<'_>,
+) -> Answer {
+    answer(&arguments, || monitor.system_powerdown(), nothing)
+}
+
+pub(super) fn cpu(human: &mut Human, monitor: &Monitor, mut arguments: Arguments<'_>) -> Answer {
+    let index = arguments.integer()?;
+    arguments.end()?;
+    Ok(match human.select(monitor.host(), index.into()) {
+        Ok(()) => String::new(),
+        Err(_) => "invalid CPU index\r\n".to_owned(),
+    })
+}
+
+pub(super) fn info_cpus(human: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
+    let chosen = human.vcpu(monitor.host());
+    let line = |index, thread_id| {
+        let is_chosen = chosen
+            .as_ref()
+            .is_some_and(|chosen| i64::try_from(chosen.index) == Ok(index));
+        let mark = if is_chosen { '*' } else { ' ' };
+        format!("{mark} CPU #{index}: thread_id={thread_id}\r\n")
+    };
+    answer(
+        &arguments,
+        || monitor.query_cpus_fast(),
+        |cpus| {
+            cpus.iter()
+                .map(|cpu| line(cpu.cpu_index, cpu.thread_id))
+                .collect()
+        },
+    )
+}
+
+pub(super) fn info_kvm(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
+    answer(
+        &arguments,
+        || monitor.query_kvm(),
+        |kvm| {
+            let support = match (kvm.present, kvm.enabled) {
+                (true, true) => "enabled",
+                (true, false) => "disabled",
+                (false, _) => "not compiled",
+            };
+            format!("kvm support: {support}\r\n")
+        },
+    )
+}
+
+pub(super) fn info_name(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
+    answer(
+        &arguments,
+        || monitor.query_name(),
+        |info| {
+            info.name
+                .map(|name| format!("{name}\r\n"))
+                .unwrap_or_default()
+        },
+    )
+}
+
+pub(super) fn info_status(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
+    answer(
+        &arguments,
+        || monitor.query_status(),
+        |info| match (info.running, info.status) {
+            (true, _) => "VM status: running\r\n".to_owned(),
+            (false, RunState::Paused) => "VM status: paused\r\n".to_owned(),
+            (false, other) => format!("VM status: paused ({other})\r\n"),
+        },
+    )
+}
+
+pub(super) fn info_uuid(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
+    answer(
+        &arguments,
+        || monitor.query_uuid(),
+        |info| format!("{}\r\n", info.uuid),
+    )
+}
+
+pub(super) fn info_version(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
+    answer(
+        &arguments,
+        || monitor.query_version(),
+        |info| {
+            let triple = &info.qemu;
+            let (major, minor, micro) = (triple.major, triple.minor, triple.micro);
+            format!("{major}.{minor}.{micro}{}\r\n", info.package)
+        },
+    )
+}

@@ -1,0 +1,106 @@
+//! `info stats`.
+//!
+//! In: its arguments. Out: what a person reads. Values come typed from the
+//! registry; what a line means and how a value looks are QEMU's.
+
+use qapi::stats::{StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsVCPUFilter};
+use qapi::wire::Error;
+
+use super::args::{Arguments, Usage};
+use super::{Human, render};
+use crate::commands::Monitor;
+use crate::registry::Registry;
+
+/// `info stats TARGET [NAMES] [PROVIDER]`.
+pub(super) fn info_stats(
+    human: &mut Human,
+    monitor: &Monitor,
+    mut arguments: Arguments<'_>,
+) -> Result<String, Usage> {
+    let target = arguments.string()?;
+    let names = arguments.optional_string()?;
+    let provider = arguments.optional_string()?;
+    arguments.end()?;
+    let cpu = human.vcpu(monitor.host()).map(|vcpu| vcpu.qom_path);
+    let (target, names) = (target.as_str(), names.as_deref());
+    Ok(report(
+        monitor.registry(),
+        target,
+        names,
+        provider,
+        cpu.as_deref(),
+    ))
+}
+
+fn report(
+    registry: &Registry,
+    target: &str,
+    names: Option<&str>,
+    provider: Option<String>,
+    cpu: Option<&str>,
+) -> String {
+    let Some(target) = branch(target, cpu) else {
+        return format!("invalid stats target {target}\r\n");
+    };
+    let provider = match provider.map(|name| known_provider(registry, &name).ok_or(name)) {
+        Some(Err(name)) => return format!("invalid stats provider {name}\r\n"),
+        Some(Ok(provider)) => Some(provider),
+        None => None,
+    };
+    show(registry, target, names, provider).unwrap_or_else(|error| format!("{error}\r\n"))
+}
+
+/// What to ask about a target: of the vCPUs, the one that the line is about.
+fn branch(target: &str, cpu: Option<&str>) -> Option<StatsFilterBranch> {
+    match target {
+        "vm" => Some(StatsFilterBranch::Vm),
+        "vcpu" => Some(StatsFilterBranch::Vcpu(StatsVCPUFilter {
+            vcpus: Some(cpu.into_iter().map(str::to_owned).collect()),
+        })),
+        "cryptodev" => Some(StatsFilterBranch::Cryptodev),
+        _ => None,
+    }
+}
+
+fn known_provider(registry: &Registry, name: &str) -> Option<StatsProvider> {
+    let Ok(provider) = name.parse::<StatsProvider>();
+    let is_known = provider.index().is_some() || registry.names().contains(&provider);
+    is_known.then_some(provider)
+}
+
+fn show(
+    registry: &Registry,
+    target: StatsFilterBranch,
+    names: Option<&str>,
+    provider: Option<StatsProvider>,
+) -> Result<String, Error> {
+    let schemas = registry.schemas(provider.as_ref())?;
+    let names: Option<Vec<String>> = names
+        .filter(|names| *names != "*")
+        .map(|names| names.split(',').map(str::to_owned).collect());
+    let shows_provider = provider.is_none();
+    let providers = match (provider, &names) {
+        (Some(provider), _) => Some(vec![provider]),
+        (None, Some(_)) => Some(registry.names()),
+        (None, None) => None,
+    };
+    let request = |provider| StatsRequest {
+        provider,
+        names: names.clone(),
+    };
+    let tag = target.tag();
+    let filter = StatsFilter {
+        target,
+        providers: providers.map(|providers| providers.into_iter().map(request).collect()),
+    };
+    let mut text = String::new();
+    for result in registry.query(&filter)? {
+        let schema = schemas
+            .iter()
+            .find(|schema| schema.provider == result.provider && schema.target == tag);
+        if let Some(schema) = schema {
+            render::result(&mut text, &result, &schema.stats, shows_provider);
+        }
+    }
+    Ok(text)
+}

@@ -1,0 +1,123 @@
+//! Made-up statistics files, served by `vmstats serve --replay`: what a client
+//! is told is what QEMU 7.2.22 told of the same files.
+//!
+//! `tests/cases/replay` has a folder for each set of files, with the requests
+//! and QEMU's answers (whose second vCPU is elsewhere in its tree of objects,
+//! so there is but one).
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use stats_runtime::kvm::{ImageBuilder, ImageStat};
+
+/// A served recording, ended with the test.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn cases() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases/replay")
+}
+
+/// A line is a statistic: NAME FLAGS EXPONENT BUCKET-SIZE [VALUE,...].
+fn stat(line: &str) -> ImageStat {
+    let mut fields = line.split_whitespace();
+    let mut field = || fields.next().unwrap_or_else(|| panic!("{line}"));
+    let name = field();
+    let flags = u32::from_str_radix(field(), 16).unwrap();
+    let (exponent, bucket_size) = (field().parse().unwrap(), field().parse().unwrap());
+    let values = fields.next().into_iter().flat_map(|list| list.split(','));
+    let values: Vec<u64> = values.map(|value| value.parse().unwrap()).collect();
+    ImageStat::new(name, flags, exponent, values).bucket_size(bucket_size)
+}
+
+fn image(path: &Path, id: &str) -> Vec<u8> {
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(stat)
+        .fold(ImageBuilder::new(id), ImageBuilder::stat)
+        .build()
+}
+
+fn serve(case: &Path, folder: &Path) -> (Server, BufReader<UnixStream>) {
+    for (name, id) in [("vm", "kvm-1"), ("vcpu0", "kvm-1/vcpu-0")] {
+        let bytes = image(&case.join(name).with_extension("stats"), id);
+        fs::write(folder.join(name).with_extension("bin"), bytes).unwrap();
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_vmstats"))
+        .args(["serve", "--replay"])
+        .arg(folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut socket = String::new();
+    let stdout = child.stdout.take().unwrap();
+    BufReader::new(stdout).read_line(&mut socket).unwrap();
+    let server = Server(child);
+    let mut client = BufReader::new(UnixStream::connect(socket.trim_end()).unwrap());
+    client.read_line(&mut socket).unwrap();
+    ask(&mut client, "{'execute': 'qmp_capabilities'}");
+    (server, client)
+}
+
+fn ask(client: &mut BufReader<UnixStream>, request: &str) -> String {
+    client.get_mut().write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    client.read_line(&mut answer).unwrap();
+    answer
+}
+
+/// Members in any order: QEMU's is that of a hash table.
+fn parse(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+/// Each statistic on a line of its own, so that a failure shows the one.
+fn lines(answer: &Value) -> String {
+    serde_json::to_string_pretty(answer)
+        .unwrap()
+        .replace("\\r\\n", "\\r\\n\n")
+}
+
+fn check(case: &str) {
+    let case = cases().join(case);
+    let folder = tempfile::tempdir().unwrap();
+    let (_server, mut client) = serve(&case, folder.path());
+    let text = fs::read_to_string(case.join("answers.txt")).unwrap();
+    let mut lines_of_text = text.lines().filter(|line| !line.is_empty());
+    let mut count = 0;
+    while let Some(request) = lines_of_text.next() {
+        let expected = lines(&parse(lines_of_text.next().unwrap()));
+        let found = lines(&parse(&ask(&mut client, request)));
+        let difference = expected
+            .lines()
+            .zip(found.lines())
+            .find(|(one, other)| one != other);
+        assert_eq!(difference, None, "{request}");
+        assert_eq!(expected.len(), found.len(), "{request}");
+        count += 1;
+    }
+    assert!(count > 5);
+}
+
+#[test]
+fn every_type_unit_base_exponent_size_and_flag() {
+    check("shapes");
+}
+
+#[test]
+fn what_is_unknown_is_left_out() {
+    check("unknown");
+}
