@@ -4,6 +4,7 @@
 //! In: decoded arguments. Out: replies, those of the statistics written
 //! straight into the output. It knows no session and no socket.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use qapi::control::commands::QmpCapabilities;
@@ -140,12 +141,19 @@ impl CommandSet for Monitor {
     }
 
     fn execute(&self, call: Call<'_>, reply: &mut Writer<'_>) -> Result<(), Error> {
-        match &self.extension {
-            Some(extension) if extension.commands.command(call.name).is_some() => {
+        let name = call.name;
+        // Whatever a handler has half done is the VMM's; the reply is cut off.
+        let outcome = catch_unwind(AssertUnwindSafe(|| match &self.extension {
+            Some(extension) if extension.commands.command(name).is_some() => {
                 extension.commands.execute(call, reply)
             }
             _ => qapi::execute(self, call, reply),
-        }
+        }));
+        outcome.unwrap_or_else(|_| {
+            Err(Error::generic(format!(
+                "The command {name} failed: its handler panicked"
+            )))
+        })
     }
 }
 

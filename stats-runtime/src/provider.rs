@@ -20,6 +20,7 @@ use qapi::stats::{StatsSchemaValue, StatsTarget};
 ///   want), but asking [`StatsQuery::wants_name`] first saves work.
 /// - On `Err` the whole request fails with that description; whatever was
 ///   written before does not reach the client.
+/// - A provider that panics fails the request, with an error that names it.
 /// - Clients see results, and statistics within one, in the order in which
 ///   they are written. QEMU's own providers write newest first.
 /// - A provider whose calls can block holds up the client that asked, and

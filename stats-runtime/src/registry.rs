@@ -4,6 +4,7 @@
 //! write, into a sink, checked and in the contract's order. It knows no wire.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use qapi::stats::{Stats, StatsFilter, StatsProvider, StatsResult, StatsSchema, StatsSchemaValue};
@@ -174,7 +175,7 @@ impl Registry {
                 sink,
                 state: GuardState::NoResult,
             };
-            provider.query(&query, &mut guard)?;
+            contained(name, || provider.query(&query, &mut guard))?;
             if guard.state == GuardState::Misused {
                 return Err(misuse(name, "a statistic of no object"));
             }
@@ -220,7 +221,7 @@ impl Registry {
                     any_schema: false,
                     misused: false,
                 };
-                provider.schemas(&mut guard)?;
+                contained(name, || provider.schemas(&mut guard))?;
                 if guard.misused {
                     return Err(misuse(name, "the meaning of a statistic of no target"));
                 }
@@ -352,6 +353,19 @@ impl SchemaSink for SchemaGuard<'_> {
             self.misused = true;
         }
     }
+}
+
+/// What a provider answers, its panic included: one that has a bug takes
+/// nobody down with it.
+fn contained(
+    provider: &StatsProvider,
+    call: impl FnOnce() -> Result<(), ProviderError>,
+) -> Result<(), ProviderError> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
+        Err(ProviderError::new(format!(
+            "Provider '{provider}' panicked"
+        )))
+    })
 }
 
 fn misuse(provider: &StatsProvider, what: &str) -> ProviderError {

@@ -273,6 +273,18 @@ impl Session {
         true
     }
 
+    /// Whether the client has not negotiated yet.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_negotiating(&self) -> bool {
+        self.phase == Phase::Negotiating
+    }
+
+    /// How many bytes the session keeps for its client.
+    #[cfg(feature = "server")]
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.frames.pending_bytes() + self.output().len()
+    }
+
     /// Whether the client reads what it is sent.
     pub(crate) fn has_room(&self) -> bool {
         self.output().len() < self.limits.output_bytes_high
