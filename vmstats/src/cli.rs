@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use qapi::stats::StatsTarget;
 
 use crate::endpoint::Endpoint;
+use crate::listen::Listen;
 
 /// Statistics of virtual machines, without a shell on the host.
 ///
@@ -55,6 +56,9 @@ pub struct Demo {
     /// Where the monitor listens [default: in a fresh private folder]
     #[arg(long, value_name = "PATH")]
     pub qmp: Option<PathBuf>,
+    /// Listen there too; may be given several times
+    #[arg(long, value_name = "unix:PATH|tcp:ADDRESS:PORT|vsock:CID:PORT|fd:NAME")]
+    pub listen: Vec<Listen>,
     /// What the VM is called
     #[arg(long, value_name = "NAME", default_value = "demo")]
     pub name: String,
@@ -79,6 +83,9 @@ pub struct Serve {
     /// Where the monitor listens [default: in a fresh private folder]
     #[arg(long, value_name = "PATH")]
     pub qmp: Option<PathBuf>,
+    /// Listen there too; may be given several times
+    #[arg(long, value_name = "unix:PATH|tcp:ADDRESS:PORT|vsock:CID:PORT|fd:NAME")]
+    pub listen: Vec<Listen>,
     /// What the VM is called
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,

@@ -20,7 +20,7 @@ use crate::host::{Ending, Vm};
 use crate::monitor::Served;
 use crate::printable::printable;
 use crate::watch::{Snapshot, Watch};
-use crate::{replay, table};
+use crate::{listen, replay, table};
 
 /// How long the demo's own monitor may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,10 +35,11 @@ const SECONDS_DEFAULT: u64 = 5;
 /// A guest that does not boot although KVM is there, a socket that cannot be
 /// bound, a monitor that does not answer.
 pub fn run(arguments: &Demo, out: &mut dyn Write) -> Result<(), Failure> {
+    let listeners = listen::bind(&arguments.listen)?;
     let ending = Ending::listen()?;
     let machine = Machine::start(arguments)?;
     let vm = Vm::new(Some(arguments.name.clone()), machine.qom_paths(), &ending);
-    let served = Served::start(arguments.qmp.as_deref(), machine.provider(), vm)?;
+    let served = Served::start(arguments.qmp.as_deref(), machine.provider(), vm, listeners)?;
     let seconds = match (arguments.seconds, arguments.hold) {
         (Some(seconds), _) => seconds,
         (None, true) => 0,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use qapi::stats::StatsProvider;
 use stats_runtime::kvm::KvmProvider;
-use stats_runtime::server::UnixServer;
+use stats_runtime::server::{Listener, Options, Server};
 use stats_runtime::{Monitor, Registry};
 use tempfile::TempDir;
 
@@ -19,28 +19,39 @@ use crate::host::Vm;
 #[derive(Debug)]
 pub struct Served {
     // Before the folder, so that the socket is gone when the folder goes.
-    server: UnixServer,
+    _server: Server,
+    path: PathBuf,
     _folder: Option<TempDir>,
 }
 
 impl Served {
-    /// Serves at `path`, or in a fresh folder that only the user can enter.
+    /// Serves at `path`, or in a fresh folder that only the user can enter, and
+    /// at `listeners`.
     ///
     /// # Errors
     ///
     /// What making the folder or binding the socket says.
-    pub fn start(path: Option<&Path>, provider: Arc<KvmProvider>, vm: Vm) -> Result<Self, Failure> {
+    pub fn start(
+        path: Option<&Path>,
+        provider: Arc<KvmProvider>,
+        vm: Vm,
+        listeners: Vec<Listener>,
+    ) -> Result<Self, Failure> {
         let registry = Registry::new();
         registry
             .register(StatsProvider::Kvm, provider)
             .map_err(|error| Failure::other(error.to_string()))?;
         let (path, folder) = place(path)?;
         let monitor = Monitor::new(Arc::new(registry), Arc::new(vm));
-        let server = UnixServer::start(&path, monitor).map_err(|error| {
+        let private = Listener::unix(&path).map_err(|error| {
             Failure::other(format!("cannot listen on {}: {error}", path.display()))
         })?;
+        let listeners = std::iter::once(private).chain(listeners);
+        let server = Server::start(monitor, listeners, Options::new())
+            .map_err(|error| Failure::other(format!("cannot serve: {error}")))?;
         Ok(Self {
-            server,
+            _server: server,
+            path,
             _folder: folder,
         })
     }
@@ -48,7 +59,7 @@ impl Served {
     /// Where it listens.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.server.path()
+        &self.path
     }
 }
 

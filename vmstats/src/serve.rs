@@ -9,7 +9,7 @@ use crate::cli::Serve;
 use crate::failure::Failure;
 use crate::host::{Ending, Vm};
 use crate::monitor::Served;
-use crate::replay;
+use crate::{listen, replay};
 
 /// Runs `vmstats serve`.
 ///
@@ -17,10 +17,16 @@ use crate::replay;
 ///
 /// A file that cannot be served, or a socket that cannot be bound.
 pub fn run(arguments: &Serve, out: &mut dyn Write) -> Result<(), Failure> {
+    let listeners = listen::bind(&arguments.listen)?;
     let replay = replay::open(&arguments.replay)?;
     let ending = Ending::listen()?;
     let vm = Vm::new(arguments.name.clone(), replay.qom_paths, &ending);
-    let served = Served::start(arguments.qmp.as_deref(), Arc::new(replay.provider), vm)?;
+    let served = Served::start(
+        arguments.qmp.as_deref(),
+        Arc::new(replay.provider),
+        vm,
+        listeners,
+    )?;
     writeln!(out, "{}", served.path().display())?;
     out.flush()?;
     ending.wait();
