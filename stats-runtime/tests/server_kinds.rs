@@ -18,8 +18,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use qapi::stats::StatsProvider;
-use qapi::wire::command::{Empty, Event};
-use qapi::wire::{DecodeMembers, EncodeMembers, Error, Members, ObjectWriter};
+use qapi::wire::command::{Call, CommandInfo, CommandSet, Empty, Event};
+use qapi::wire::{DecodeMembers, EncodeMembers, Error, Members, ObjectWriter, Writer};
 use stats_runtime::qmp::Limits;
 use stats_runtime::server::{Listener, Options, Server};
 use stats_runtime::{Monitor, NoHost, Registry};
@@ -291,6 +291,73 @@ fn a_provider_that_hangs_holds_up_only_who_asked() {
     for asker in &mut askers {
         asker.read_to_end(&mut Vec::new()).unwrap();
     }
+}
+
+/// A command that waits until it is told, and one that may overtake it.
+struct Gate(std::sync::Mutex<mpsc::Receiver<()>>);
+
+const SLOW: CommandInfo = CommandInfo::new("slow");
+const QUICK: CommandInfo = CommandInfo::new("quick").allow_oob();
+
+impl CommandSet for Gate {
+    fn commands(&self) -> Vec<&'static CommandInfo> {
+        vec![&SLOW, &QUICK]
+    }
+
+    fn command(&self, name: &str) -> Option<&'static CommandInfo> {
+        self.commands().into_iter().find(|info| info.name == name)
+    }
+
+    fn execute(&self, call: Call<'_>, reply: &mut Writer<'_>) -> Result<(), Error> {
+        if call.name == "slow" {
+            let _ = self.0.lock().unwrap().recv();
+        }
+        reply.string(call.name);
+        Ok(())
+    }
+}
+
+#[test]
+fn out_of_band_commands_overtake_one_that_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qmp.sock");
+    let (sender, receiver) = mpsc::channel();
+    let gate = Arc::new(Gate(std::sync::Mutex::new(receiver)));
+    let monitor = monitor().extended(&[], gate);
+    let listener = Listener::unix(&path).unwrap();
+    let mut server = Server::start(monitor.clone(), [listener], Options::new()).unwrap();
+    let mut client = connect(&path);
+    read_line(&mut client);
+    let negotiate = "{'execute': 'qmp_capabilities', 'arguments': {'enable': ['oob']}}";
+    ask(&mut client, negotiate);
+    for round in 0..20 {
+        let slow = "{'execute': 'slow', 'id': 1}".repeat(2);
+        client.write_all(slow.as_bytes()).unwrap();
+        for _ in 0..3 {
+            let answer = ask(&mut client, "{'exec-oob': 'quick', 'id': 2}");
+            assert_eq!(answer, "{\"return\": \"quick\", \"id\": 2}\r\n", "{round}");
+        }
+        monitor.emit(&Moved);
+        assert!(read_line(&mut client).contains("MOVED"));
+        for _ in 0..2 {
+            sender.send(()).unwrap();
+            let answer = read_line(&mut client);
+            assert_eq!(answer, "{\"return\": \"slow\", \"id\": 1}\r\n");
+        }
+    }
+    // One that leaves meanwhile is forgotten when its command is done.
+    client.write_all(b"{'execute': 'slow'}").unwrap();
+    assert!(ask(&mut client, "{'exec-oob': 'quick'}").contains("quick"));
+    drop(client);
+    thread::sleep(Duration::from_millis(50));
+    assert_eq!(server.connections(), 1);
+    sender.send(()).unwrap();
+    let begin = Instant::now();
+    while server.connections() > 0 {
+        assert!(begin.elapsed() < PATIENCE);
+        thread::sleep(Duration::from_millis(1));
+    }
+    server.stop();
 }
 
 #[test]

@@ -8,11 +8,14 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
+use qapi::wire::command::{Call, CommandSet};
+use qapi::wire::{Error, Writer};
+
 use super::options::Options;
 use super::stream::Stream;
 use crate::commands::Monitor;
 use crate::events::Subscription;
-use crate::qmp::Session;
+use crate::qmp::{Command, Session, Ticket};
 
 /// A client.
 #[derive(Debug)]
@@ -53,6 +56,46 @@ pub(super) struct Interest {
     pub(super) write: bool,
     /// When to take a step in any case.
     pub(super) deadline: Option<Instant>,
+}
+
+/// A command that is executed while the connection goes on, because its client
+/// may send others that overtake it.
+#[derive(Debug)]
+pub(super) struct Errand {
+    command: Command,
+    reply_bytes_max: usize,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    ticket: Ticket,
+    reply: Result<Vec<u8>, Error>,
+}
+
+impl Errand {
+    /// Executes the command, however long it takes.
+    pub(super) fn run(self, monitor: &Monitor) -> Outcome {
+        let Command {
+            ticket,
+            info,
+            arguments,
+            ..
+        } = self.command;
+        let context = monitor.context();
+        let call = Call {
+            name: info.name,
+            arguments,
+            context: &context,
+        };
+        let mut bytes = Vec::new();
+        // One byte more, so that the session sees that it is too long.
+        let bytes_max = self.reply_bytes_max.saturating_add(1);
+        let mut writer = Writer::limited(&mut bytes, bytes_max).with_policy(context.policy());
+        let outcome = monitor.execute(call, &mut writer);
+        let reply = outcome.map(|()| bytes);
+        Outcome { ticket, reply }
+    }
 }
 
 /// Why a connection ends before its session is over. Nobody is told: it is the
@@ -100,16 +143,24 @@ impl Connection {
     pub(super) fn step(
         &mut self,
         ready: Ready,
+        outcomes: Vec<Outcome>,
         monitor: &Monitor,
         options: &Options,
         buffer: &mut [u8],
-    ) -> Result<Interest, End> {
+    ) -> Result<(Interest, Option<Errand>), End> {
+        let mut errand = None;
+        for Outcome { ticket, reply } in outcomes {
+            self.events.finish(&mut self.session, ticket, |writer| {
+                writer.raw(&reply?);
+                Ok(())
+            });
+        }
         if ready.socket {
             let outcome = self.converse(monitor, buffer);
             if outcome.is_err() {
                 self.stream.finish();
             }
-            outcome?;
+            errand = outcome?;
         } else if self.stream.is_established() {
             // Events, or late: no command, which might keep others waiting.
             self.events.deliver(&mut self.session);
@@ -125,23 +176,38 @@ impl Connection {
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(End::Late);
         }
-        Ok(Interest {
+        let interest = Interest {
             read: !self.input_ended && self.session.wants_input(),
             write: self.blocked,
             deadline: [deadline, self.events.next_deadline()]
                 .into_iter()
                 .flatten()
                 .min(),
-        })
+        };
+        Ok((interest, errand))
     }
 
-    /// Executes what has been received, sends, and reads once.
-    fn converse(&mut self, monitor: &Monitor, buffer: &mut [u8]) -> Result<(), End> {
+    /// Executes what has been received, sends, and reads once; up to a command
+    /// that others may overtake.
+    fn converse(&mut self, monitor: &Monitor, buffer: &mut [u8]) -> Result<Option<Errand>, End> {
         let context = monitor.context();
         let mut has_read = false;
         loop {
             if self.stream.is_established() {
-                self.events.run(&mut self.session, monitor, &context);
+                let is_oob = self.session.is_oob();
+                let is_errand = |command: &Command| is_oob && !command.oob;
+                let session = &mut self.session;
+                let command = self.events.run_until(session, monitor, &context, is_errand);
+                if let Some(command) = command {
+                    // Those that overtake it may have come with it.
+                    let session = &mut self.session;
+                    let _ = self.events.run_until(session, monitor, &context, is_errand);
+                    self.send()?;
+                    return Ok(Some(Errand {
+                        command,
+                        reply_bytes_max: self.session.reply_bytes_max(),
+                    }));
+                }
             }
             let has_sent = self.send()?;
             if self.session.is_over() {
@@ -153,7 +219,7 @@ impl Connection {
             }
             let may_read = !has_read || self.stream.has_input();
             if self.input_ended || !may_read || !self.session.wants_input() {
-                return Ok(());
+                return Ok(None);
             }
             let was_established = self.stream.is_established();
             match self.stream.read(buffer) {
@@ -173,7 +239,7 @@ impl Connection {
                     // A handshake may have something to say, or have ended.
                     self.send()?;
                     if was_established || !self.stream.is_established() {
-                        return Ok(());
+                        return Ok(None);
                     }
                 }
                 Err(error) => return Err(error.into()),

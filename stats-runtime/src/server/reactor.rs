@@ -262,12 +262,15 @@ impl Reactor {
         mut ready: Ready,
         buffer: &mut [u8],
     ) {
+        let mut errand = None;
         loop {
-            let step =
-                AssertUnwindSafe(|| connection.step(ready, &self.monitor, &self.options, buffer));
+            let outcomes = slot.outcomes();
+            let step = AssertUnwindSafe(|| {
+                connection.step(ready, outcomes, &self.monitor, &self.options, buffer)
+            });
             // Handlers' and providers' panics are errors by now: this is what
             // remains, and costs only its client.
-            let Ok(Ok(interest)) = catch_unwind(step) else {
+            let Ok(Ok((interest, new))) = catch_unwind(step) else {
                 return self.close(slot, Some(connection));
             };
             if self.has_ended() || !self.has_room(slot, &connection) {
@@ -277,12 +280,19 @@ impl Reactor {
             if self.arm(slot, &connection, interest).is_err() {
                 return self.close(slot, Some(connection));
             }
-            match slot.put_back(connection) {
+            // There is no second one before the first is done.
+            errand = errand.or(new);
+            let mut next = slot.put_back(connection);
+            if next.is_none()
+                && let Some(errand) = errand.take()
+            {
+                slot.leave(errand.run(&self.monitor));
+                let why = Ready { socket: true };
+                next = slot.take(why).map(|connection| (connection, why));
+            }
+            match next {
                 None => return,
-                Some((taken, again)) => {
-                    connection = taken;
-                    ready = again;
-                }
+                Some((taken, why)) => (connection, ready) = (taken, why),
             }
         }
     }
@@ -294,6 +304,11 @@ impl Reactor {
             let mut table = self.table();
             table.set_deadline(token, before, interest.deadline);
             self.set_timer(&mut table);
+        }
+        if !interest.read && !interest.write {
+            // A command is being executed, and the client has left, which the
+            // kernel would tell again and again.
+            return Ok(());
         }
         let mut flags = EventFlags::ONESHOT;
         flags.set(EventFlags::IN, interest.read);

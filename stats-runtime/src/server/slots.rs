@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, Ready};
+use super::connection::{Connection, Outcome, Ready};
 
 /// All connections of a server.
 #[derive(Debug)]
@@ -109,6 +109,8 @@ struct State {
     connection: Option<Box<Connection>>,
     /// Why another step is to be taken, if that became known during one.
     again: Option<Ready>,
+    /// What came of commands that ran meanwhile.
+    outcomes: Vec<Outcome>,
     deadline: Option<Instant>,
     held_bytes: usize,
 }
@@ -145,6 +147,15 @@ impl Slot {
                 None
             }
         }
+    }
+
+    /// Leaves what came of a command for the next step.
+    pub(super) fn leave(&self, outcome: Outcome) {
+        self.state().outcomes.push(outcome);
+    }
+
+    pub(super) fn outcomes(&self) -> Vec<Outcome> {
+        std::mem::take(&mut self.state().outcomes)
     }
 
     /// Looks at the connection, if nobody steps it.
