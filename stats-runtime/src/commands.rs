@@ -9,6 +9,7 @@ mod objects;
 mod session;
 mod statistics;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use qapi::wire::command::{Call, CommandInfo as Info, CommandSet};
@@ -203,15 +204,22 @@ impl CommandSet for Monitor {
     }
 
     fn execute(&self, call: Call<'_>, reply: &mut Writer<'_>) -> Result<(), Error> {
-        if !self.allows(call.name) {
-            return Err(refusal(call.name));
+        let name = call.name;
+        if !self.allows(name) {
+            return Err(refusal(name));
         }
-        match &self.extension {
-            Some(extension) if extension.commands.command(call.name).is_some() => {
+        // Whatever a handler has half done is the VMM's; the reply is cut off.
+        let outcome = catch_unwind(AssertUnwindSafe(|| match &self.extension {
+            Some(extension) if extension.commands.command(name).is_some() => {
                 extension.commands.execute(call, reply)
             }
             _ => qapi::execute(self, call, reply),
-        }
+        }));
+        outcome.unwrap_or_else(|_| {
+            Err(Error::generic(format!(
+                "The command {name} failed: its handler panicked"
+            )))
+        })
     }
 }
 

@@ -51,9 +51,11 @@
 //!
 //! - `kvm`: [`kvm`], the statistics of KVM's virtual machines and vCPUs.
 //! - `hmp`: [`hmp`], the human monitor.
-//! - `server`: [`server`], listening sockets and their threads.
+//! - `server`: [`server`], listening sockets and their threads; `tls`, `vsock`
+//!   and `activation` (systemd's) are further kinds of them.
 
 pub mod commands;
+mod deadline;
 pub mod events;
 #[cfg(feature = "hmp")]
 pub mod hmp;

@@ -20,10 +20,13 @@ use qapi::stats::{StatsSchemaValue, StatsTarget};
 ///   want), but asking [`StatsQuery::wants_name`] first saves work.
 /// - On `Err` the whole request fails with that description; whatever was
 ///   written before does not reach the client.
+/// - A provider that panics fails the request, with an error that names it.
 /// - Clients see results, and statistics within one, in the order in which
 ///   they are written. QEMU's own providers write newest first.
 /// - A provider whose calls can block holds up the client that asked, and
-///   nobody else.
+///   nobody else. One that is registered
+///   [with a deadline](crate::Registry::register_with_deadline) does so no
+///   longer than that; it is called from a thread of its own, once at a time.
 pub trait Provider: Send + Sync {
     /// Writes the current values of what `query` asks for.
     ///
@@ -77,6 +80,16 @@ impl<'a> StatsQuery<'a> {
     #[must_use]
     pub fn target(&self) -> &'a StatsTarget {
         self.target
+    }
+
+    /// The statistics wanted, sorted; `None`: all.
+    pub(crate) fn names(&self) -> Option<&'a [&'a str]> {
+        self.names
+    }
+
+    /// The vCPUs wanted, sorted; `None`: all.
+    pub(crate) fn vcpus(&self) -> Option<&'a [&'a str]> {
+        self.vcpus
     }
 
     /// Whether the statistic called `name` is wanted.

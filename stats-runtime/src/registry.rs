@@ -4,16 +4,22 @@
 //! write, into a sink, checked and in the contract's order. It knows no wire.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use qapi::stats::{Stats, StatsFilter, StatsProvider, StatsResult, StatsSchema, StatsSchemaValue};
 use qapi::stats::{StatsTarget, StatsValue};
 
+use crate::deadline::Deadlined;
 use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
 use crate::query::Selection;
 use crate::sink::{ResultsSink, SchemasSink, TypedResults, TypedSchemas};
 
+mod guard;
 mod open;
+
+use guard::{Guard, SchemaGuard};
 
 /// The providers of a program, in the order in which they were registered.
 ///
@@ -84,6 +90,29 @@ impl Registry {
         next.providers.push(provider);
         *current = Arc::new(next);
         Ok(())
+    }
+
+    /// Registers a provider that has `time_max` to answer each request: when it
+    /// is late, the request fails with an error that names it, and what it
+    /// writes later is thrown away.
+    ///
+    /// It runs in a thread of its own, which is started when it is first
+    /// asked and answers one request at a time; others wait for it as long as
+    /// their own time lasts. One that never returns costs that thread, and
+    /// nothing more.
+    ///
+    /// # Errors
+    ///
+    /// That the name is taken.
+    pub fn register_with_deadline(
+        &self,
+        name: StatsProvider,
+        provider: Arc<dyn Provider>,
+        time_max: Duration,
+    ) -> Result<(), AlreadyRegistered> {
+        let name = canonical(name);
+        let provider = Deadlined::new(name.clone(), provider, time_max);
+        self.register(name, Arc::new(provider))
     }
 
     /// Registers a provider that is a pair of functions, each with the
@@ -169,13 +198,9 @@ impl Registry {
             };
             let query = StatsQuery::new(selection.target(), question.names, selection.vcpus());
             sink.provider(name);
-            let mut guard = Guard {
-                query: &query,
-                sink,
-                state: GuardState::NoResult,
-            };
-            provider.query(&query, &mut guard)?;
-            if guard.state == GuardState::Misused {
+            let mut guard = Guard::new(&query, sink);
+            contained(name, || provider.query(&query, &mut guard))?;
+            if guard.is_misused() {
                 return Err(misuse(name, "a statistic of no object"));
             }
             if sink.is_full() {
@@ -215,13 +240,9 @@ impl Registry {
         for (name, provider) in registered.names.iter().zip(&registered.providers).rev() {
             if only.as_ref().is_none_or(|only| only == name) {
                 sink.provider(name);
-                let mut guard = SchemaGuard {
-                    sink,
-                    any_schema: false,
-                    misused: false,
-                };
-                provider.schemas(&mut guard)?;
-                if guard.misused {
+                let mut guard = SchemaGuard::new(sink);
+                contained(name, || provider.schemas(&mut guard))?;
+                if guard.is_misused() {
                     return Err(misuse(name, "the meaning of a statistic of no target"));
                 }
             }
@@ -268,90 +289,17 @@ where
     }
 }
 
-/// Stands between a provider and the sink, so that a client gets what it asked
-/// for whatever the provider writes.
-struct Guard<'a> {
-    query: &'a StatsQuery<'a>,
-    sink: &'a mut dyn ResultsSink,
-    state: GuardState,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum GuardState {
-    NoResult,
-    Passing,
-    Dropping,
-    Misused,
-}
-
-impl Guard<'_> {
-    fn passes(&mut self, name: &str) -> bool {
-        match self.state {
-            GuardState::Passing => self.query.wants_name(name),
-            GuardState::NoResult => {
-                self.state = GuardState::Misused;
-                false
-            }
-            GuardState::Dropping | GuardState::Misused => false,
-        }
-    }
-}
-
-impl StatsSink for Guard<'_> {
-    fn result(&mut self, qom_path: Option<&str>) {
-        let wanted =
-            *self.query.target() != StatsTarget::Vcpu || self.query.wants_vcpu_result(qom_path);
-        if self.state != GuardState::Misused {
-            self.state = if wanted {
-                GuardState::Passing
-            } else {
-                GuardState::Dropping
-            };
-        }
-        if self.state == GuardState::Passing {
-            self.sink.result(qom_path);
-        }
-    }
-
-    fn scalar(&mut self, name: &str, value: u64) {
-        if self.passes(name) {
-            self.sink.scalar(name, value);
-        }
-    }
-
-    fn boolean(&mut self, name: &str, value: bool) {
-        if self.passes(name) {
-            self.sink.boolean(name, value);
-        }
-    }
-
-    fn histogram(&mut self, name: &str, buckets: &[u64]) {
-        if self.passes(name) {
-            self.sink.histogram(name, buckets);
-        }
-    }
-}
-
-/// The same for schemas.
-struct SchemaGuard<'a> {
-    sink: &'a mut dyn SchemasSink,
-    any_schema: bool,
-    misused: bool,
-}
-
-impl SchemaSink for SchemaGuard<'_> {
-    fn schema(&mut self, target: StatsTarget) {
-        self.any_schema = true;
-        self.sink.schema(target);
-    }
-
-    fn stat(&mut self, stat: &StatsSchemaValue) {
-        if self.any_schema {
-            self.sink.stat(stat);
-        } else {
-            self.misused = true;
-        }
-    }
+/// What a provider answers, its panic included: one that has a bug takes
+/// nobody down with it.
+fn contained(
+    provider: &StatsProvider,
+    call: impl FnOnce() -> Result<(), ProviderError>,
+) -> Result<(), ProviderError> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
+        Err(ProviderError::new(format!(
+            "Provider '{provider}' panicked"
+        )))
+    })
 }
 
 fn misuse(provider: &StatsProvider, what: &str) -> ProviderError {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use qapi::stats::StatsProvider;
 use qapi::wire::Error;
 use stats_runtime::server::{UnixServer, bind_private};
-use stats_runtime::{Host, Monitor, NoHost, Registry};
+use stats_runtime::{Host, Monitor, NoHost, Registry, StatsQuery, StatsSink};
 
 fn start(path: &Path) -> UnixServer {
     let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
@@ -131,28 +131,59 @@ fn a_client_that_does_not_read_does_not_keep_the_server() {
     assert!(begin.elapsed() < Duration::from_secs(10));
 }
 
-/// A provider's panic ends its client's connection, and no other.
+/// A provider's panic is an error, and so is any handler's; the conversation
+/// goes on.
 #[test]
-fn a_panic_ends_only_its_clients_connection() {
+fn a_panic_is_an_error_reply() {
+    struct Panicking;
+
+    impl Host for Panicking {
+        fn quit(&self) -> Result<(), Error> {
+            panic!("on purpose")
+        }
+    }
+
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("qmp.sock");
     let registry = Registry::new();
+    let query = |_: &StatsQuery<'_>, sink: &mut dyn StatsSink| {
+        sink.result(None);
+        sink.scalar("cut-off", 1);
+        panic!("on purpose")
+    };
     registry
-        .add_stats_callbacks(StatsProvider::Kvm, |_, _| panic!("on purpose"), |_| Ok(()))
+        .add_stats_callbacks(StatsProvider::Kvm, query, |_| panic!("on purpose"))
         .unwrap();
-    let monitor = Monitor::new(Arc::new(registry), Arc::new(NoHost));
+    let monitor = Monitor::new(Arc::new(registry), Arc::new(Panicking)).with_control(true);
     let _server = UnixServer::start(&path, monitor).unwrap();
-    let [one, other] = [(), ()].map(|()| UnixStream::connect(&path).unwrap());
-    for client in [&one, &other] {
-        read_line(client);
-        ask(client, "{'execute': 'qmp_capabilities'}");
+    let client = UnixStream::connect(&path).unwrap();
+    read_line(&client);
+    ask(&client, "{'execute': 'qmp_capabilities'}");
+    let error = |desc: &str| {
+        format!(
+            "{{\"id\": 1, \"error\": {{\"class\": \"GenericError\", \"desc\": \"{desc}\"}}}}\r\n"
+        )
+    };
+    for (request, expected) in [
+        (
+            "{'execute': 'query-stats', 'arguments': {'target': 'vm'}, 'id': 1}",
+            error("Provider 'kvm' panicked"),
+        ),
+        (
+            "{'execute': 'query-stats-schemas', 'id': 1}",
+            error("Provider 'kvm' panicked"),
+        ),
+        (
+            "{'execute': 'quit', 'id': 1}",
+            error("The command quit failed: its handler panicked"),
+        ),
+        (
+            "{'execute': 'query-name'}",
+            "{\"return\": {}}\r\n".to_owned(),
+        ),
+    ] {
+        assert_eq!(ask(&client, request), expected);
     }
-    let query = "{'execute': 'query-stats', 'arguments': {'target': 'vm'}}";
-    assert_eq!(ask(&one, query), "");
-    assert_eq!(
-        ask(&other, "{'execute': 'query-name'}"),
-        "{\"return\": {}}\r\n"
-    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use qapi::stats::StatsTarget;
 
 use crate::endpoint::Endpoint;
+use crate::listen::Listen;
 use crate::uuid::Uuid;
 
 /// Statistics of virtual machines, without a shell on the host.
@@ -78,6 +79,9 @@ pub struct Serving {
     /// Where the monitor listens [default: in a fresh private folder]
     #[arg(long, value_name = "PATH")]
     pub qmp: Option<PathBuf>,
+    /// Listen there too; may be given several times
+    #[arg(long, value_name = "unix:PATH|tcp:ADDRESS:PORT|vsock:CID:PORT|fd:NAME")]
+    pub listen: Vec<Listen>,
     /// Let clients stop, continue, power down and quit, not only look
     #[arg(long)]
     pub control: bool,

@@ -20,7 +20,7 @@ use crate::host::{Ending, Vm};
 use crate::monitor::Served;
 use crate::printable::printable;
 use crate::watch::{Snapshot, Watch};
-use crate::{replay, shell, table};
+use crate::{listen, replay, shell, table};
 
 /// How long the demo's own monitor may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,13 +35,14 @@ const SECONDS_DEFAULT: u64 = 5;
 /// A guest that does not boot although KVM is there, a socket that cannot be
 /// bound, a monitor that does not answer.
 pub fn run(arguments: &Demo, out: &mut dyn Write) -> Result<(), Failure> {
+    let listeners = listen::bind(&arguments.serving.listen)?;
     let ending = Ending::listen()?;
     let machine = Machine::start(arguments)?;
     let vm = machine
         .vm(&ending)
         .called(Some(arguments.name.clone()))
         .identified(arguments.uuid.clone());
-    let mut served = Served::start(&arguments.serving, machine.provider(), vm)?;
+    let mut served = Served::start(&arguments.serving, machine.provider(), vm, listeners)?;
     if let Some(Human::Unix(path)) = &arguments.serving.hmp {
         served.offer_human(path)?;
     }

@@ -11,6 +11,7 @@ pub mod endpoint;
 pub mod failure;
 pub mod guest;
 pub mod host;
+pub mod listen;
 pub mod monitor;
 pub mod printable;
 pub mod query;

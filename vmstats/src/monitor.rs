@@ -10,7 +10,7 @@ use std::sync::Arc;
 use qapi::stats::StatsProvider;
 use stats_runtime::hmp::LineServer;
 use stats_runtime::kvm::KvmProvider;
-use stats_runtime::server::UnixServer;
+use stats_runtime::server::{Listener, Options, Server};
 use stats_runtime::{Monitor, Registry};
 use tempfile::TempDir;
 
@@ -22,20 +22,26 @@ use crate::host::Vm;
 #[derive(Debug)]
 pub struct Served {
     // Before the folder, so that the socket is gone when the folder goes.
-    server: UnixServer,
+    _server: Server,
+    path: PathBuf,
     monitor: Monitor,
     human: Option<LineServer>,
     _folder: Option<TempDir>,
 }
 
 impl Served {
-    /// Serves where and for what the arguments say: if they name no path, in a
-    /// fresh folder that only the user can enter.
+    /// Serves where and for what the arguments say, in a fresh folder that only
+    /// the user can enter if they name no path, and at `listeners`.
     ///
     /// # Errors
     ///
     /// What making the folder or binding the socket says.
-    pub fn start(arguments: &Serving, provider: Arc<KvmProvider>, vm: Vm) -> Result<Self, Failure> {
+    pub fn start(
+        arguments: &Serving,
+        provider: Arc<KvmProvider>,
+        vm: Vm,
+        listeners: Vec<Listener>,
+    ) -> Result<Self, Failure> {
         let registry = Registry::new();
         registry
             .register(StatsProvider::Kvm, provider)
@@ -43,10 +49,13 @@ impl Served {
         let (path, folder) = place(arguments.qmp.as_deref())?;
         let monitor =
             Monitor::new(Arc::new(registry), Arc::new(vm)).with_control(arguments.control);
-        let server = UnixServer::start(&path, monitor.clone())
-            .map_err(|error| cannot_listen(&path, &error))?;
+        let private = Listener::unix(&path).map_err(|error| cannot_listen(&path, &error))?;
+        let listeners = std::iter::once(private).chain(listeners);
+        let server = Server::start(monitor.clone(), listeners, Options::new())
+            .map_err(|error| Failure::other(format!("cannot serve: {error}")))?;
         Ok(Self {
-            server,
+            _server: server,
+            path,
             monitor,
             human: None,
             _folder: folder,
@@ -68,7 +77,7 @@ impl Served {
     /// Where it listens.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.server.path()
+        &self.path
     }
 }
 

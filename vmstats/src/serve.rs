@@ -9,7 +9,7 @@ use crate::cli::{Human, Serve};
 use crate::failure::Failure;
 use crate::host::{Ending, Vm};
 use crate::monitor::Served;
-use crate::{replay, shell};
+use crate::{listen, replay, shell};
 
 /// Runs `vmstats serve`.
 ///
@@ -17,10 +17,12 @@ use crate::{replay, shell};
 ///
 /// A file that cannot be served, or a socket that cannot be bound.
 pub fn run(arguments: &Serve, out: &mut dyn Write) -> Result<(), Failure> {
+    let listeners = listen::bind(&arguments.serving.listen)?;
     let replay = replay::open(&arguments.replay)?;
     let ending = Ending::listen()?;
     let vm = Vm::recorded(replay.qom_paths, &ending).called(arguments.name.clone());
-    let mut served = Served::start(&arguments.serving, Arc::new(replay.provider), vm)?;
+    let provider = Arc::new(replay.provider);
+    let mut served = Served::start(&arguments.serving, provider, vm, listeners)?;
     writeln!(out, "{}", served.path().display())?;
     out.flush()?;
     match &arguments.serving.hmp {

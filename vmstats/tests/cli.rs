@@ -170,6 +170,24 @@ fn a_recording_is_served_and_asked() {
 }
 
 #[test]
+fn a_monitor_can_listen_elsewhere_too() {
+    let folder = recording();
+    let replay = folder.path().to_str().unwrap();
+    let second = folder.path().join("second.sock");
+    let listen = format!("unix:{}", second.display());
+    let server = Server::start(&["serve", "--replay", replay, "--listen", &listen]);
+    for endpoint in [server.socket.as_str(), second.to_str().unwrap()] {
+        let asked = vmstats(&["query", endpoint, "--target", "vm", "--format", "json"]);
+        assert_eq!(json(&asked).as_array().map(Vec::len), Some(1));
+    }
+    server.interrupt();
+    assert!(!second.exists());
+    let refused = vmstats(&["serve", "--replay", replay, "--listen", "tcp:192.0.2.1:0"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("TLS"), "{}", stderr(&refused));
+}
+
+#[test]
 fn an_image_is_decoded() {
     let folder = recording();
     let image = folder.path().join("vcpu1.bin");

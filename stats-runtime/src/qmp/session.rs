@@ -7,15 +7,16 @@ use std::collections::VecDeque;
 
 use qapi::control::commands::QmpCapabilities;
 use qapi::control::{QMPCapability, VersionInfo};
-use qapi::wire::command::{Call, CommandInfo, CommandSet, Event};
+use qapi::wire::command::{Call, CommandInfo, CommandSet};
 use qapi::wire::compat::Policy;
 use qapi::wire::json::Frames;
-use qapi::wire::message::{Timestamp, write_event};
 use qapi::wire::{Context, Dict, Error, Special, Value, Writer};
 
 use super::limits::Limits;
 use super::reply;
 use super::request::{Malformed, Request};
+
+mod delivery;
 
 /// Which command an outcome belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -218,63 +219,6 @@ impl Session {
                 write,
             );
         }
-    }
-
-    /// The same, behind what `events` emits when the reply has been written:
-    /// what the command's handler told of comes before its reply.
-    pub(crate) fn finish_behind(
-        &mut self,
-        ticket: Ticket,
-        write: impl FnOnce(&mut Writer<'_>) -> Result<(), Error>,
-        events: impl FnOnce(&mut Self),
-    ) {
-        let begin = self.output().len();
-        self.finish(ticket, write);
-        let reply_bytes = self.output().len().saturating_sub(begin);
-        events(self);
-        let output = self.output.get_mut(self.sent_bytes..).unwrap_or_default();
-        // A session that has just been closed has nothing to say.
-        if let Some(behind) = output.get_mut(begin..)
-            && behind.len() > reply_bytes
-        {
-            behind.rotate_left(reply_bytes);
-        }
-    }
-
-    /// Tells the client of an event, if it has negotiated and the policy does
-    /// not hide it. A client that has left too much unread is given up: the
-    /// session ends.
-    pub fn emit<E: Event>(&mut self, event: &E, at: Timestamp) {
-        let is_hidden = self.policy.hides(Special::among(E::FEATURES));
-        if !is_hidden && self.takes_event() {
-            write_event(&mut self.output, self.policy, event, at);
-        }
-    }
-
-    /// The same for an event that is a line already, and not hidden.
-    pub(crate) fn emit_line(&mut self, line: &[u8]) {
-        if self.takes_event() {
-            self.output.extend_from_slice(line);
-        }
-    }
-
-    fn takes_event(&mut self) -> bool {
-        if !matches!(self.phase, Phase::Executing { .. }) {
-            return false;
-        }
-        if self.output().len() >= self.limits.output_bytes_max {
-            self.output.clear();
-            self.sent_bytes = 0;
-            self.close();
-            return false;
-        }
-        self.compact_output();
-        true
-    }
-
-    /// Whether the client reads what it is sent.
-    pub(crate) fn has_room(&self) -> bool {
-        self.output().len() < self.limits.output_bytes_high
     }
 
     /// Executes everything that can be executed now, one after the other, in

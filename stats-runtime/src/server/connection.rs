@@ -1,48 +1,303 @@
-//! One client's connection, driven from a thread of its own.
+//! One client's connection, a step at a time.
 //!
-//! In: a blocking byte stream. Out: the session's replies on it, until either
-//! side ends.
+//! In: the news that the socket is ready, that there are events, or that it is
+//! late. Out: replies and events on the socket, and what to wait for next. It
+//! never waits itself, and knows neither thread nor listener.
 
-use std::io::{self, Read, Write};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
+use qapi::wire::command::{Call, CommandSet};
+use qapi::wire::{Error, Writer};
+
+use super::options::Options;
+use super::stream::Stream;
 use crate::commands::Monitor;
-use crate::qmp::{Limits, Session};
+use crate::events::Subscription;
+use crate::qmp::{Command, Session, Ticket};
 
-/// How much is read at a time.
-const READ_BYTES: usize = 16 << 10;
+/// A client.
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: Stream,
+    session: Session,
+    events: Subscription,
+    input_ended: bool,
+    /// Whether output waits for the client to read.
+    blocked: bool,
+    began: Instant,
+    /// When the client last sent something.
+    received: Instant,
+    /// When the client last took something, or output began to wait.
+    progressed: Instant,
+}
 
-/// Serves one client on a stream whose two halves can be used by reference.
-///
-/// # Errors
-///
-/// What reading or writing says.
-pub(super) fn serve<S>(stream: &S, monitor: &Monitor, limits: Limits) -> io::Result<()>
-where
-    for<'s> &'s S: Read + Write,
-{
-    let context = monitor.context();
-    let mut session = Session::new(&monitor.host().version(), limits);
-    let subscription = monitor.subscribe(|| {});
-    let mut buffer = vec![0; READ_BYTES];
-    loop {
-        subscription.run(&mut session, monitor, &context);
-        if !session.output().is_empty() {
-            // A client that does not read holds up only this thread.
-            let count = (&mut &*stream).write(session.output())?;
-            if count == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
+/// Why a step is taken.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ready {
+    /// The socket can be read, written, or is broken.
+    pub(super) socket: bool,
+}
+
+impl Ready {
+    /// Both reasons.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            socket: self.socket || other.socket,
+        }
+    }
+}
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Interest {
+    pub(super) read: bool,
+    pub(super) write: bool,
+    /// When to take a step in any case.
+    pub(super) deadline: Option<Instant>,
+}
+
+/// A command that is executed while the connection goes on, because its client
+/// may send others that overtake it.
+#[derive(Debug)]
+pub(super) struct Errand {
+    command: Command,
+    reply_bytes_max: usize,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    ticket: Ticket,
+    reply: Result<Vec<u8>, Error>,
+}
+
+impl Errand {
+    /// Executes the command, however long it takes.
+    pub(super) fn run(self, monitor: &Monitor) -> Outcome {
+        let Command {
+            ticket,
+            info,
+            arguments,
+            ..
+        } = self.command;
+        let context = monitor.context();
+        let call = Call {
+            name: info.name,
+            arguments,
+            context: &context,
+        };
+        let mut bytes = Vec::new();
+        // One byte more, so that the session sees that it is too long.
+        let bytes_max = self.reply_bytes_max.saturating_add(1);
+        let mut writer = Writer::limited(&mut bytes, bytes_max).with_policy(context.policy());
+        let outcome = monitor.execute(call, &mut writer);
+        let reply = outcome.map(|()| bytes);
+        Outcome { ticket, reply }
+    }
+}
+
+/// Why a connection ends before its session is over. Nobody is told: it is the
+/// client's affair.
+#[derive(Debug)]
+pub(super) enum End {
+    Over,
+    Late,
+    Broken,
+}
+
+impl From<io::Error> for End {
+    fn from(_: io::Error) -> Self {
+        Self::Broken
+    }
+}
+
+impl Connection {
+    pub(super) fn new(
+        stream: Stream,
+        monitor: &Monitor,
+        events: Subscription,
+        options: &Options,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            stream,
+            session: Session::new(&monitor.host().version(), options.limits),
+            events,
+            input_ended: false,
+            blocked: false,
+            began: now,
+            received: now,
+            progressed: now,
+        }
+    }
+
+    /// How many bytes the client has the server hold.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.session.held_bytes()
+    }
+
+    /// Does what can be done without waiting, and says what to wait for. At
+    /// most one buffer is read, so that others get their turn.
+    pub(super) fn step(
+        &mut self,
+        ready: Ready,
+        outcomes: Vec<Outcome>,
+        monitor: &Monitor,
+        options: &Options,
+        buffer: &mut [u8],
+    ) -> Result<(Interest, Option<Errand>), End> {
+        let mut errand = None;
+        for Outcome { ticket, reply } in outcomes {
+            self.events.finish(&mut self.session, ticket, |writer| {
+                writer.raw(&reply?);
+                Ok(())
+            });
+        }
+        if ready.socket {
+            let outcome = self.converse(monitor, buffer);
+            if outcome.is_err() {
+                self.stream.finish();
             }
-            session.sent(count);
-            continue;
+            errand = outcome?;
+        } else if self.stream.is_established() {
+            // Events, or late: no command, which might keep others waiting.
+            self.events.deliver(&mut self.session);
+            let was_blocked = self.blocked;
+            self.send()?;
+            if self.session.is_over() {
+                return Err(End::Over);
+            }
+            // What the client held up goes on when it is its turn.
+            self.blocked |= was_blocked;
         }
-        if session.is_over() {
-            return Ok(());
+        let deadline = self.deadline(options);
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Err(End::Late);
         }
-        match (&mut &*stream).read(&mut buffer) {
-            Ok(0) => session.end_of_input(),
-            Ok(count) => session.receive(buffer.get(..count).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        let interest = Interest {
+            read: !self.input_ended && self.session.wants_input(),
+            write: self.blocked,
+            deadline: [deadline, self.events.next_deadline()]
+                .into_iter()
+                .flatten()
+                .min(),
+        };
+        Ok((interest, errand))
+    }
+
+    /// Executes what has been received, sends, and reads once; up to a command
+    /// that others may overtake.
+    fn converse(&mut self, monitor: &Monitor, buffer: &mut [u8]) -> Result<Option<Errand>, End> {
+        let context = monitor.context();
+        let mut has_read = false;
+        loop {
+            if self.stream.is_established() {
+                let is_oob = self.session.is_oob();
+                let is_errand = |command: &Command| is_oob && !command.oob;
+                let session = &mut self.session;
+                let command = self.events.run_until(session, monitor, &context, is_errand);
+                if let Some(command) = command {
+                    // Those that overtake it may have come with it.
+                    let session = &mut self.session;
+                    let _ = self.events.run_until(session, monitor, &context, is_errand);
+                    self.send()?;
+                    return Ok(Some(Errand {
+                        command,
+                        reply_bytes_max: self.session.reply_bytes_max(),
+                    }));
+                }
+            }
+            let has_sent = self.send()?;
+            if self.session.is_over() {
+                return Err(End::Over);
+            }
+            if has_sent && !self.blocked {
+                // There may be more to execute now that there is room.
+                continue;
+            }
+            let may_read = !has_read || self.stream.has_input();
+            if self.input_ended || !may_read || !self.session.wants_input() {
+                return Ok(None);
+            }
+            let was_established = self.stream.is_established();
+            match self.stream.read(buffer) {
+                Ok(0) => {
+                    self.input_ended = true;
+                    self.session.end_of_input();
+                    if !self.stream.is_established() {
+                        return Err(End::Broken);
+                    }
+                }
+                Ok(count) => {
+                    self.received = Instant::now();
+                    self.session
+                        .receive(buffer.get(..count).unwrap_or_default());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // A handshake may have something to say, or have ended.
+                    self.send()?;
+                    if was_established || !self.stream.is_established() {
+                        return Ok(None);
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+            has_read = true;
         }
+    }
+
+    /// Sends what the client takes; true if it took something.
+    fn send(&mut self) -> Result<bool, End> {
+        let mut has_sent = false;
+        let outcome = loop {
+            let output = if self.stream.is_established() {
+                self.session.output()
+            } else {
+                &[]
+            };
+            if output.is_empty() {
+                break self.stream.flush();
+            }
+            match self.stream.write(output) {
+                Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    self.session.sent(count);
+                    has_sent = true;
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        let was_blocked = self.blocked;
+        self.blocked = match outcome {
+            Ok(()) => false,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
+            Err(error) => return Err(error.into()),
+        };
+        if has_sent || (self.blocked && !was_blocked) {
+            self.progressed = Instant::now();
+        }
+        Ok(has_sent)
+    }
+
+    /// When the client is late.
+    fn deadline(&self, options: &Options) -> Option<Instant> {
+        let negotiating = self.session.is_negotiating();
+        let late = |since: Instant, timeout: Option<Duration>| since.checked_add(timeout?);
+        [
+            late(self.began, options.negotiation_timeout).filter(|_| negotiating),
+            late(self.progressed, options.write_timeout).filter(|_| self.blocked),
+            late(self.received.max(self.progressed), options.idle_timeout),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
     }
 }

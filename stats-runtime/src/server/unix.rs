@@ -1,32 +1,20 @@
-//! A server on a Unix socket.
+//! Unix sockets: their files, and a server on one.
 //!
-//! In: a path, a monitor. Out: a running server that several clients can use
-//! at once, each in a thread of its own.
+//! In: a path. Out: a socket that nobody could connect to who was not to, not
+//! even for an instant, and whose file goes when it does.
 
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-use super::connection;
+use super::{Listener, Options, Server};
 use crate::commands::Monitor;
-use crate::qmp::Limits;
-
-/// Connections that may be open at once; a further client is turned away.
-const CONNECTIONS_MAX: usize = 1024;
-
-/// How long a stopping server waits for clients that do not read.
-const STOP_TIME_MAX: Duration = Duration::from_secs(1);
-
-/// How often it looks whether they have.
-const STOP_POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// How often a socket file is asked whether anybody listens.
 const STALE_TRIES: u32 = 3;
@@ -50,10 +38,15 @@ const BACKLOG: i32 = 128;
 ///
 /// What the kernel says: a path that is too long, in use, not to be written.
 pub fn bind_private(path: &Path) -> io::Result<UnixListener> {
+    bind_with_mode(path, Mode::RUSR | Mode::WUSR)
+}
+
+/// The same with another mode.
+pub(super) fn bind_with_mode(path: &Path, mode: Mode) -> io::Result<UnixListener> {
     let address = SocketAddrUnix::new(path)?;
     let flags = SocketFlags::CLOEXEC;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+    rustix::fs::fchmod(&socket, mode)?;
     match rustix::net::bind(&socket, &address) {
         Err(rustix::io::Errno::ADDRINUSE) if is_stale(path) => {
             std::fs::remove_file(path)?;
@@ -83,57 +76,57 @@ fn is_stale(path: &Path) -> bool {
         })
 }
 
-/// A running server. Dropping it stops it.
+/// The file of a socket. Dropping it removes it, unless another has taken its
+/// place.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    /// Device and inode.
+    file: Option<(u64, u64)>,
+}
+
+impl SocketFile {
+    /// The file that has just been bound.
+    pub(super) fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            file: identity(path),
+        }
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if self.file.is_some() && identity(&self.path) == self.file {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let metadata = std::fs::symlink_metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// A running server on a Unix socket that only its owner can connect to.
+/// Dropping it stops it.
 #[derive(Debug)]
 pub struct UnixServer {
     path: PathBuf,
-    /// Device and inode of the socket file, so that only it is removed.
-    file: Option<(u64, u64)>,
-    shared: Arc<Shared>,
-    acceptor: Option<JoinHandle<()>>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    listener: UnixListener,
-    stopping: AtomicBool,
-    connections: Mutex<Vec<Connection>>,
-}
-
-#[derive(Debug)]
-struct Connection {
-    stream: UnixStream,
-    thread: JoinHandle<()>,
+    server: Server,
 }
 
 impl UnixServer {
-    /// Serves `monitor` at `path`, in threads of its own, with the default
-    /// limits.
+    /// Serves `monitor` at `path` with the default options.
     ///
     /// # Errors
     ///
     /// What binding the socket or starting a thread says.
     pub fn start(path: &Path, monitor: Monitor) -> io::Result<Self> {
-        let listener = bind_private(path)?;
-        let file = std::fs::symlink_metadata(path)
-            .ok()
-            .map(|file| (file.dev(), file.ino()));
-        let shared = Arc::new(Shared {
-            listener,
-            stopping: AtomicBool::new(false),
-            connections: Mutex::default(),
-        });
-        let acceptor = thread::Builder::new()
-            .name("qmp-accept".to_owned())
-            .spawn({
-                let shared = Arc::clone(&shared);
-                move || shared.accept(&monitor)
-            })?;
+        let listener = Listener::unix(path)?;
         Ok(Self {
             path: path.to_owned(),
-            file,
-            shared,
-            acceptor: Some(acceptor),
+            server: Server::start(monitor, [listener], Options::new())?,
         })
     }
 
@@ -143,102 +136,8 @@ impl UnixServer {
         &self.path
     }
 
-    /// Stops it: no further connection is taken, those that are open are
-    /// closed once everything that their client has sent is answered, and the
-    /// socket file is removed. A client that does not read its answers is
-    /// waited for no longer than a second.
+    /// Stops it, like [`Server::stop`], and removes the socket's file.
     pub fn stop(&mut self) {
-        let Some(acceptor) = self.acceptor.take() else {
-            return;
-        };
-        self.shared.stopping.store(true, Ordering::Release);
-        // Wakes the acceptor, whose `accept` fails from now on.
-        let _ = rustix::net::shutdown(&self.shared.listener, rustix::net::Shutdown::Both);
-        let _ = acceptor.join();
-        let connections = std::mem::take(&mut *self.shared.connections());
-        for connection in &connections {
-            let _ = connection.stream.shutdown(std::net::Shutdown::Read);
-        }
-        let begin = Instant::now();
-        while begin.elapsed() < STOP_TIME_MAX
-            && connections
-                .iter()
-                .any(|connection| !connection.thread.is_finished())
-        {
-            thread::sleep(STOP_POLL_INTERVAL);
-        }
-        for connection in &connections {
-            let _ = connection.stream.shutdown(std::net::Shutdown::Both);
-        }
-        for connection in connections {
-            let _ = connection.thread.join();
-        }
-        let now = std::fs::symlink_metadata(&self.path)
-            .ok()
-            .map(|file| (file.dev(), file.ino()));
-        if self.file.is_some() && now == self.file {
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-impl Drop for UnixServer {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-impl Shared {
-    fn connections(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn accept(&self, monitor: &Monitor) {
-        while !self.stopping.load(Ordering::Acquire) {
-            match self.listener.accept() {
-                Ok((stream, _)) => self.take(stream, monitor),
-                Err(_) if self.stopping.load(Ordering::Acquire) => return,
-                // Out of descriptors, or a client that left: both pass.
-                Err(_) => thread::sleep(Duration::from_millis(10)),
-            }
-        }
-    }
-
-    /// Serves a client in a thread of its own. One too many, or one for whom
-    /// there is no thread, is turned away by closing the connection.
-    fn take(&self, stream: UnixStream, monitor: &Monitor) {
-        let mut connections = self.connections();
-        connections.retain(|connection| !connection.thread.is_finished());
-        if connections.len() >= CONNECTIONS_MAX {
-            return;
-        }
-        let Ok(served) = stream.try_clone() else {
-            return;
-        };
-        let monitor = monitor.clone();
-        let thread = thread::Builder::new()
-            .name("qmp-client".to_owned())
-            .spawn(move || {
-                // The other handle stays open until the next client comes; and a
-                // panicking provider ends its client's connection, not only its
-                // thread.
-                let served = ShutdownOnDrop(served);
-                // How a connection ends is the client's affair.
-                let _ = connection::serve(&served.0, &monitor, Limits::default());
-            });
-        if let Ok(thread) = thread {
-            connections.push(Connection { stream, thread });
-        }
-    }
-}
-
-/// Ends a connection for both sides, whatever ends the thread.
-struct ShutdownOnDrop(UnixStream);
-
-impl Drop for ShutdownOnDrop {
-    fn drop(&mut self) {
-        let _ = self.0.shutdown(std::net::Shutdown::Both);
+        self.server.stop();
     }
 }

@@ -1,0 +1,93 @@
+//! What a session gives its client unasked, and what servers ask of it.
+//!
+//! In: events, and where they belong. Out: lines in the output, in the right
+//! place; or the end of a client that leaves too much unread.
+
+use qapi::wire::command::Event;
+use qapi::wire::message::{Timestamp, write_event};
+use qapi::wire::{Error, Special, Writer};
+
+use super::{Phase, Session, Ticket};
+
+impl Session {
+    /// [`finish`](Self::finish), behind what `events` emits when the reply has been written:
+    /// what the command's handler told of comes before its reply.
+    pub(crate) fn finish_behind(
+        &mut self,
+        ticket: Ticket,
+        write: impl FnOnce(&mut Writer<'_>) -> Result<(), Error>,
+        events: impl FnOnce(&mut Self),
+    ) {
+        let begin = self.output().len();
+        self.finish(ticket, write);
+        let reply_bytes = self.output().len().saturating_sub(begin);
+        events(self);
+        let output = self.output.get_mut(self.sent_bytes..).unwrap_or_default();
+        // A session that has just been closed has nothing to say.
+        if let Some(behind) = output.get_mut(begin..)
+            && behind.len() > reply_bytes
+        {
+            behind.rotate_left(reply_bytes);
+        }
+    }
+
+    /// Tells the client of an event, if it has negotiated and the policy does
+    /// not hide it. A client that has left too much unread is given up: the
+    /// session ends.
+    pub fn emit<E: Event>(&mut self, event: &E, at: Timestamp) {
+        let is_hidden = self.policy.hides(Special::among(E::FEATURES));
+        if !is_hidden && self.takes_event() {
+            write_event(&mut self.output, self.policy, event, at);
+        }
+    }
+
+    /// The same for an event that is a line already, and not hidden.
+    pub(crate) fn emit_line(&mut self, line: &[u8]) {
+        if self.takes_event() {
+            self.output.extend_from_slice(line);
+        }
+    }
+
+    fn takes_event(&mut self) -> bool {
+        if !matches!(self.phase, Phase::Executing { .. }) {
+            return false;
+        }
+        if self.output().len() >= self.limits.output_bytes_max {
+            self.output.clear();
+            self.sent_bytes = 0;
+            self.close();
+            return false;
+        }
+        self.compact_output();
+        true
+    }
+
+    /// Whether the client has not negotiated yet.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_negotiating(&self) -> bool {
+        self.phase == Phase::Negotiating
+    }
+
+    /// Whether the client has switched out-of-band execution on.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_oob(&self) -> bool {
+        self.phase == Phase::Executing { oob: true }
+    }
+
+    /// How long a reply may be.
+    #[cfg(feature = "server")]
+    pub(crate) fn reply_bytes_max(&self) -> usize {
+        self.limits.reply_bytes_max
+    }
+
+    /// How many bytes the session keeps for its client.
+    #[cfg(feature = "server")]
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.frames.pending_bytes() + self.output().len()
+    }
+
+    /// Whether the client reads what it is sent.
+    pub(crate) fn has_room(&self) -> bool {
+        self.output().len() < self.limits.output_bytes_high
+    }
+}

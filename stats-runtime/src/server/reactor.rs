@@ -1,0 +1,357 @@
+//! The threads that serve all clients of a server.
+//!
+//! In: listeners, and what the kernel says is ready. Out: steps of connections,
+//! each in whichever thread is free. It knows no protocol.
+//!
+//! A thread that has been told of a connection takes it out of its slot, steps
+//! it and puts it back, so nothing is locked meanwhile; and if it was the last
+//! one to wait, another is started to wait in its place. A provider that blocks
+//! holds up the client that asked, and nobody else; a thousand idle clients
+//! cost two threads.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags};
+
+mod threads;
+
+use super::connection::{Connection, Interest, Ready};
+use super::listener::Listener;
+use super::options::Options;
+use super::slots::{Slot, Table};
+use super::stream::Stream;
+use super::waker::Waker;
+use crate::commands::Monitor;
+
+/// How much is read at a time.
+const READ_BYTES: usize = 16 << 10;
+
+/// Clients taken at a time, so that others get their turn.
+const ACCEPT_MAX: usize = 64;
+
+/// How long a listener rests if there is no descriptor for a client.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What is waited for, besides listeners and connections.
+const WAKE: u64 = 0;
+const TIMER: u64 = 1;
+const FIRST_LISTENER: u64 = 2;
+
+pub(super) struct Reactor {
+    monitor: Monitor,
+    options: Options,
+    epoll: OwnedFd,
+    waker: Arc<Waker>,
+    timer: OwnedFd,
+    /// Empty when it has stopped.
+    listeners: Mutex<Vec<Arc<Listener>>>,
+    listeners_end: u64,
+    table: Mutex<Table>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Threads that wait for something to do.
+    waiting: AtomicUsize,
+    held_bytes: AtomicUsize,
+    ended: AtomicBool,
+}
+
+impl fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reactor")
+            .field("listeners", &self.listeners())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reactor {
+    pub(super) fn start(
+        monitor: Monitor,
+        listeners: Vec<Listener>,
+        options: Options,
+    ) -> io::Result<Arc<Self>> {
+        let listeners: Vec<_> = listeners.into_iter().map(Arc::new).collect();
+        let count = u64::try_from(listeners.len()).unwrap_or(u64::MAX);
+        let listeners_end = FIRST_LISTENER.saturating_add(count);
+        let timerfd = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        let reactor = Arc::new(Self {
+            monitor,
+            options,
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            waker: Arc::new(Waker::new()?),
+            timer: rustix::time::timerfd_create(TimerfdClockId::Monotonic, timerfd)?,
+            table: Mutex::new(Table::new(listeners_end)),
+            listeners: Mutex::new(listeners.clone()),
+            listeners_end,
+            threads: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+            held_bytes: AtomicUsize::new(0),
+            ended: AtomicBool::new(false),
+        });
+        for (token, fd) in [
+            (WAKE, reactor.waker.as_fd()),
+            (TIMER, reactor.timer.as_fd()),
+        ] {
+            epoll::add(
+                &reactor.epoll,
+                fd,
+                EventData::new_u64(token),
+                EventFlags::IN,
+            )?;
+        }
+        for (token, listener) in (FIRST_LISTENER..).zip(&listeners) {
+            let flags = EventFlags::IN | EventFlags::ONESHOT;
+            epoll::add(&reactor.epoll, listener, EventData::new_u64(token), flags)?;
+        }
+        for _ in 0..threads::KEPT {
+            reactor.spawn()?;
+        }
+        Ok(reactor)
+    }
+
+    /// How many clients are connected.
+    pub(super) fn connections(&self) -> usize {
+        self.table().len()
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, Vec<Arc<Listener>>> {
+        let listeners = self.listeners.lock();
+        listeners.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// Hands events to those who have some.
+    fn deliver(&self, buffer: &mut [u8]) {
+        for token in self.waker.take() {
+            let slot = self.table().get(token);
+            if let Some(slot) = slot {
+                self.step(&slot, Ready::default(), buffer);
+            }
+        }
+    }
+
+    /// Steps those whose time has come, and sets the timer anew.
+    fn ring(&self, buffer: &mut [u8]) {
+        let _ = rustix::io::read(&self.timer, &mut [0; 8]);
+        let due = self.table().due(Instant::now());
+        for token in due {
+            if self.is_listener(token) {
+                self.listen(token);
+                continue;
+            }
+            let slot = self.table().get(token);
+            if let Some(slot) = slot {
+                // Its entry is gone, and it is to make a new one.
+                slot.set_deadline(None);
+                self.step(&slot, Ready::default(), buffer);
+            }
+        }
+        self.set_timer(&mut self.table());
+    }
+
+    fn is_listener(&self, token: u64) -> bool {
+        (FIRST_LISTENER..self.listeners_end).contains(&token)
+    }
+
+    fn listener(&self, token: u64) -> Option<Arc<Listener>> {
+        let index = usize::try_from(token.checked_sub(FIRST_LISTENER)?).ok()?;
+        self.listeners().get(index).cloned()
+    }
+
+    fn serve(&self, token: u64, flags: EventFlags, buffer: &mut [u8]) {
+        if self.is_listener(token) {
+            return self.accept(token, buffer);
+        }
+        let slot = self.table().get(token);
+        if let Some(slot) = slot {
+            let socket = !flags.is_empty();
+            self.step(&slot, Ready { socket }, buffer);
+        }
+    }
+
+    /// Takes the clients that wait.
+    fn accept(&self, token: u64, buffer: &mut [u8]) {
+        let Some(listener) = self.listener(token) else {
+            return;
+        };
+        for _ in 0..ACCEPT_MAX {
+            match listener.accept() {
+                Ok(None) => break,
+                Ok(Some(client)) => {
+                    // One for whom there is no room is turned away.
+                    if let Some(stream) = listener.admit(client)
+                        && self.connections() < self.options.connections_max
+                    {
+                        self.take(stream, buffer);
+                    }
+                }
+                // Out of descriptors: that passes.
+                Err(_) => {
+                    let mut table = self.table();
+                    table.set_deadline(token, None, Instant::now().checked_add(ACCEPT_PAUSE));
+                    return self.set_timer(&mut table);
+                }
+            }
+        }
+        self.listen(token);
+    }
+
+    fn listen(&self, token: u64) {
+        if let Some(listener) = self.listener(token) {
+            let flags = EventFlags::IN | EventFlags::ONESHOT;
+            let _ = epoll::modify(&self.epoll, &listener, EventData::new_u64(token), flags);
+        }
+    }
+
+    /// Begins to serve a client.
+    fn take(&self, stream: Stream, buffer: &mut [u8]) {
+        let slot = self.table().add();
+        let token = slot.token();
+        let waker = Arc::clone(&self.waker);
+        let events = self.monitor.subscribe(move || waker.wake(token));
+        // A host's version may come from a VMM's code, which may panic.
+        let connection = catch_unwind(AssertUnwindSafe(|| {
+            Box::new(Connection::new(
+                stream,
+                &self.monitor,
+                events,
+                &self.options,
+            ))
+        }));
+        let Ok(connection) = connection else {
+            return self.close(&slot, None);
+        };
+        let (data, flags) = (EventData::new_u64(token), EventFlags::ONESHOT);
+        if epoll::add(&self.epoll, &connection, data, flags).is_err() {
+            return self.close(&slot, Some(connection));
+        }
+        // It greets, and reads nothing yet: other clients wait to be taken.
+        self.step_on(&slot, connection, Ready::default(), buffer);
+    }
+
+    /// Steps a connection, unless another thread does already: then that one
+    /// steps it again.
+    fn step(&self, slot: &Slot, ready: Ready, buffer: &mut [u8]) {
+        if let Some(connection) = slot.take(ready) {
+            self.step_on(slot, connection, ready, buffer);
+        }
+    }
+
+    fn step_on(
+        &self,
+        slot: &Slot,
+        mut connection: Box<Connection>,
+        mut ready: Ready,
+        buffer: &mut [u8],
+    ) {
+        let mut errand = None;
+        loop {
+            let outcomes = slot.outcomes();
+            let step = AssertUnwindSafe(|| {
+                connection.step(ready, outcomes, &self.monitor, &self.options, buffer)
+            });
+            // Handlers' and providers' panics are errors by now: this is what
+            // remains, and costs only its client.
+            let Ok(Ok((interest, new))) = catch_unwind(step) else {
+                return self.close(slot, Some(connection));
+            };
+            if self.has_ended() || !self.has_room(slot, &connection) {
+                return self.close(slot, Some(connection));
+            }
+            // Before it is back in its slot, whence others may take it.
+            if self.arm(slot, &connection, interest).is_err() {
+                return self.close(slot, Some(connection));
+            }
+            // There is no second one before the first is done.
+            errand = errand.or(new);
+            let mut next = slot.put_back(connection);
+            if next.is_none()
+                && let Some(errand) = errand.take()
+            {
+                slot.leave(errand.run(&self.monitor));
+                let why = Ready { socket: true };
+                next = slot.take(why).map(|connection| (connection, why));
+            }
+            match next {
+                None => return,
+                Some((taken, why)) => (connection, ready) = (taken, why),
+            }
+        }
+    }
+
+    fn arm(&self, slot: &Slot, connection: &Connection, interest: Interest) -> io::Result<()> {
+        let token = slot.token();
+        let before = slot.set_deadline(interest.deadline);
+        if before != interest.deadline {
+            let mut table = self.table();
+            table.set_deadline(token, before, interest.deadline);
+            self.set_timer(&mut table);
+        }
+        if !interest.read && !interest.write {
+            // A command is being executed, and the client has left, which the
+            // kernel would tell again and again.
+            return Ok(());
+        }
+        let mut flags = EventFlags::ONESHOT;
+        flags.set(EventFlags::IN, interest.read);
+        flags.set(EventFlags::OUT, interest.write);
+        Ok(epoll::modify(
+            &self.epoll,
+            connection,
+            EventData::new_u64(token),
+            flags,
+        )?)
+    }
+
+    /// Sets the timer to the first deadline, if that is before what it is set
+    /// to.
+    fn set_timer(&self, table: &mut Table) {
+        if let Some(after) = table.next_alarm(Instant::now()) {
+            let value = Timespec::try_from(after).unwrap_or(threads::IDLE_TIME);
+            let alarm = Itimerspec {
+                it_interval: Timespec::default(),
+                it_value: value,
+            };
+            let _ = rustix::time::timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &alarm);
+        }
+    }
+
+    /// Whether all clients together hold little enough, or this one no more
+    /// than its share.
+    fn has_room(&self, slot: &Slot, connection: &Connection) -> bool {
+        let held = connection.held_bytes();
+        let before = slot.set_held_bytes(held);
+        self.held_bytes.fetch_add(held, Ordering::AcqRel);
+        let all = self.held_bytes.fetch_sub(before, Ordering::AcqRel) - before;
+        let bytes_max = self.options.held_bytes_max;
+        all <= bytes_max || held <= bytes_max / self.connections().max(1)
+    }
+
+    /// Ends a connection: the socket is closed, and nothing remains.
+    fn close(&self, slot: &Slot, connection: Option<Box<Connection>>) {
+        let deadline = slot.set_deadline(None);
+        let held = slot.set_held_bytes(0);
+        self.held_bytes.fetch_sub(held, Ordering::AcqRel);
+        self.table().remove(slot.token(), deadline);
+        drop(slot.empty());
+        drop(connection);
+    }
+}

@@ -1,0 +1,188 @@
+//! TLS for clients that have a certificate.
+//!
+//! In: certificates and a key; ciphertext. Out: plaintext, of clients whose
+//! certificate is known, and of nobody else.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection};
+
+/// Plaintext that may wait for the client to take ciphertext.
+const PLAINTEXT_BYTES_MAX: usize = 64 << 10;
+
+/// Who the server is, and whom it lets in.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    config: Arc<ServerConfig>,
+}
+
+/// Why a certificate or key is of no use.
+#[derive(Debug)]
+pub struct TlsError {
+    desc: String,
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.desc)
+    }
+}
+
+impl std::error::Error for TlsError {}
+
+impl Tls {
+    /// From PEM files: the server's certificates, its own first; the key of
+    /// its own; and those of the authorities of which clients have to have a
+    /// certificate.
+    ///
+    /// # Errors
+    ///
+    /// That a file cannot be read, or is not what it is to be.
+    pub fn from_files(
+        certificates: &Path,
+        key: &Path,
+        client_authorities: &Path,
+    ) -> Result<Self, TlsError> {
+        let (chain, roots) = (read(certificates)?, read(client_authorities)?);
+        Self::from_pem(&chain, &read(key)?, &roots)
+    }
+
+    /// The same from PEM texts.
+    ///
+    /// # Errors
+    ///
+    /// That a text is not what it is to be.
+    pub fn from_pem(
+        certificates: &[u8],
+        key: &[u8],
+        client_authorities: &[u8],
+    ) -> Result<Self, TlsError> {
+        let chain = parse(certificates)?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| fail("key", &error))?;
+        let mut roots = RootCertStore::empty();
+        for authority in parse(client_authorities)? {
+            roots
+                .add(authority)
+                .map_err(|error| fail("authority", &error))?;
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+                .build()
+                .map_err(|error| fail("authority", &error))?;
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| fail("version", &error))?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(chain, key)
+            .map_err(|error| fail("certificate", &error))?;
+        Ok(Self {
+            config: Arc::new(config),
+        })
+    }
+
+    /// The channel of a client that has just connected.
+    pub(super) fn channel(&self) -> Result<Channel, rustls::Error> {
+        let mut connection = ServerConnection::new(Arc::clone(&self.config))?;
+        connection.set_buffer_limit(Some(PLAINTEXT_BYTES_MAX));
+        let has_input = false;
+        Ok(Channel {
+            connection,
+            has_input,
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    std::fs::read(path).map_err(|error| TlsError {
+        desc: format!("cannot read {}: {error}", path.display()),
+    })
+}
+
+fn parse(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let certificates = certificates.map_err(|error| fail("certificate", &error))?;
+    if certificates.is_empty() {
+        let desc = "there is no certificate".to_owned();
+        return Err(TlsError { desc });
+    }
+    Ok(certificates)
+}
+
+fn fail(what: &str, error: &dyn fmt::Display) -> TlsError {
+    TlsError {
+        desc: format!("{what}: {error}"),
+    }
+}
+
+/// A client's channel.
+#[derive(Debug)]
+pub(super) struct Channel {
+    connection: ServerConnection,
+    has_input: bool,
+}
+
+impl Channel {
+    pub(super) fn is_established(&self) -> bool {
+        !self.connection.is_handshaking()
+    }
+
+    pub(super) fn has_input(&self) -> bool {
+        self.has_input
+    }
+
+    pub(super) fn read<S: Read + Write>(
+        &mut self,
+        socket: &mut S,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
+        loop {
+            match self.connection.reader().read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return read,
+            }
+            self.has_input = false;
+            if self.connection.read_tls(socket)? == 0 {
+                return Ok(0);
+            }
+            match self.connection.process_new_packets() {
+                Ok(state) => self.has_input = state.plaintext_bytes_to_read() > 0,
+                Err(error) => {
+                    // The client is told why, if it listens.
+                    let _ = self.flush(socket);
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+                }
+            }
+        }
+    }
+
+    pub(super) fn write<S: Write>(&mut self, socket: &mut S, bytes: &[u8]) -> io::Result<usize> {
+        self.flush(socket)?;
+        let count = self.connection.writer().write(bytes)?;
+        match self.flush(socket) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && count > 0 => Ok(count),
+            flushed => flushed.map(|()| count),
+        }
+    }
+
+    pub(super) fn flush<S: Write>(&mut self, socket: &mut S) -> io::Result<()> {
+        while self.connection.wants_write() {
+            if self.connection.write_tls(socket)? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that nothing follows, as far as the client takes it.
+    pub(super) fn finish<S: Write>(&mut self, socket: &mut S) {
+        self.connection.send_close_notify();
+        let _ = self.flush(socket);
+    }
+}

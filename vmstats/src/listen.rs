@@ -1,0 +1,133 @@
+//! Where `demo` and `serve` listen beside their Unix socket.
+//!
+//! In: what `--listen` says. Out: bound sockets. It serves nothing.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use stats_runtime::server::Listener;
+
+use crate::failure::Failure;
+
+/// An address to listen at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// A Unix socket that only the user can connect to.
+    Unix(PathBuf),
+    /// TCP on the loopback.
+    Tcp(SocketAddr),
+    /// A port for guests, or with CID 1 for this machine.
+    Vsock {
+        /// The context ID to listen at; `u32::MAX` for any.
+        cid: u32,
+        /// The port.
+        port: u32,
+    },
+    /// A socket that the service manager listens on, by its name.
+    Inherited(String),
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || {
+            "expected unix:PATH, tcp:ADDRESS:PORT, vsock:CID:PORT (with CID any for any) or \
+             fd:NAME"
+                .to_owned()
+        };
+        let (kind, rest) = text.split_once(':').ok_or_else(wrong)?;
+        match kind {
+            "unix" if !rest.is_empty() => Ok(Self::Unix(rest.into())),
+            "fd" if !rest.is_empty() => Ok(Self::Inherited(rest.to_owned())),
+            "tcp" => rest.parse().map(Self::Tcp).map_err(|_| wrong()),
+            "vsock" => {
+                let (cid, port) = rest.split_once(':').ok_or_else(wrong)?;
+                let cid = if cid == "any" {
+                    Ok(u32::MAX)
+                } else {
+                    cid.parse()
+                };
+                match (cid, port.parse()) {
+                    (Ok(cid), Ok(port)) => Ok(Self::Vsock { cid, port }),
+                    _ => Err(wrong()),
+                }
+            }
+            _ => Err(wrong()),
+        }
+    }
+}
+
+/// Binds what is to be listened at. Call it before there are further threads:
+/// inherited sockets are taken out of the environment.
+///
+/// # Errors
+///
+/// An address that cannot be bound, or a name that no socket has.
+pub fn bind(addresses: &[Listen]) -> Result<Vec<Listener>, Failure> {
+    let takes = |address: &Listen| matches!(address, Listen::Inherited(_));
+    let mut inherited = if addresses.iter().any(takes) {
+        let cannot = |error| Failure::other(format!("cannot take the inherited sockets: {error}"));
+        Listener::inherited().map_err(cannot)?
+    } else {
+        Vec::new()
+    };
+    let mut bind = |address: &Listen| {
+        let bound = match address {
+            Listen::Unix(path) => Listener::unix(path),
+            Listen::Tcp(address) => Listener::tcp(*address),
+            Listen::Vsock { cid, port } => Listener::vsock(*cid, *port),
+            Listen::Inherited(name) => {
+                let index = inherited.iter().position(|(other, _)| other == name);
+                let index = index.ok_or_else(|| {
+                    Failure::usage(format!("no inherited socket is called '{name}'"))
+                })?;
+                return Ok(inherited.swap_remove(index).1);
+            }
+        };
+        bound.map_err(|error| Failure::other(format!("cannot listen on {address:?}: {error}")))
+    };
+    addresses.iter().map(&mut bind).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        let vsock = |cid, port| Listen::Vsock { cid, port };
+        for (text, expected) in [
+            ("unix:a:b", Some(Listen::Unix("a:b".into()))),
+            (
+                "tcp:[::1]:4444",
+                Some(Listen::Tcp(([0, 0, 0, 0, 0, 0, 0, 1], 4444).into())),
+            ),
+            ("vsock:any:5", Some(vsock(u32::MAX, 5))),
+            ("vsock:2:5", Some(vsock(2, 5))),
+            ("fd:monitor", Some(Listen::Inherited("monitor".to_owned()))),
+            ("tcp:localhost:1", None),
+            ("tcp:127.0.0.1", None),
+            ("vsock:5", None),
+            ("unix:", None),
+            ("fd:", None),
+            ("/path", None),
+        ] {
+            assert_eq!(text.parse().ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_bound_is_said() {
+        let bind = |text: &str| bind(&[text.parse().unwrap()]);
+        assert_eq!(bind("tcp:127.0.0.1:0").unwrap().len(), 1);
+        for (text, why) in [
+            ("tcp:192.0.2.1:0", "TLS"),
+            ("fd:nobody", "no inherited socket is called 'nobody'"),
+        ] {
+            let error = bind(text).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}
