@@ -6,7 +6,7 @@
 
 use crate::compat::Policy;
 use crate::features::Special;
-use crate::json::text;
+use crate::json::{digits, text};
 
 /// A type that can be written as JSON.
 pub trait Encode {
@@ -21,10 +21,13 @@ pub trait EncodeMembers {
     fn encode_members(&self, out: &mut ObjectWriter<'_, '_>);
 }
 
+/// What most values fit into.
+const CAPACITY_BYTES: usize = 512;
+
 /// The JSON text of a value.
 #[must_use]
 pub fn to_json<T: Encode + ?Sized>(value: &T) -> String {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(CAPACITY_BYTES);
     value.encode(&mut Writer::new(&mut bytes));
     // The writer only writes ASCII.
     String::from_utf8(bytes).unwrap_or_default()
@@ -112,10 +115,12 @@ impl<'a> Writer<'a> {
 
     /// Writes an integer.
     #[inline]
-    pub fn integer<I: itoa::Integer>(&mut self, number: I) {
-        let mut digits = itoa::Buffer::new();
-        self.bytes
-            .extend_from_slice(digits.format(number).as_bytes());
+    pub fn integer<I: Integer>(&mut self, number: I) {
+        let (is_negative, magnitude) = number.parts();
+        if is_negative {
+            self.bytes.push(b'-');
+        }
+        digits::write(magnitude, self.bytes);
     }
 
     /// Writes a double as C's `%.17g` does, which is how QEMU does.
@@ -144,7 +149,6 @@ impl<'a> Writer<'a> {
     /// Begins an object.
     #[inline]
     pub fn object<'b>(&'b mut self) -> ObjectWriter<'b, 'a> {
-        self.raw(b"{");
         ObjectWriter {
             out: self,
             empty: true,
@@ -169,17 +173,42 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// An integer of any size that the schema language has.
+pub trait Integer: Copy {
+    /// Whether it is negative, and how far from zero it is.
+    fn parts(self) -> (bool, u64);
+}
+
+macro_rules! integers {
+    ($($signed:ty, $unsigned:ty;)*) => {$(
+        impl Integer for $signed {
+            #[inline]
+            fn parts(self) -> (bool, u64) {
+                (self < 0, u64::from(self.unsigned_abs()))
+            }
+        }
+
+        impl Integer for $unsigned {
+            #[inline]
+            fn parts(self) -> (bool, u64) {
+                (false, u64::from(self))
+            }
+        }
+    )*};
+}
+
+integers! { i8, u8; i16, u16; i32, u32; i64, u64; }
+
 /// What can name a member: any string, or a [`Name`].
 pub trait MemberName {
-    /// Writes the name and what stands around it.
+    /// Writes the name and what stands around it: if it is the first, the
+    /// brace that begins the object.
     fn write(&self, is_first: bool, out: &mut Writer<'_>);
 }
 
 impl MemberName for &str {
     fn write(&self, is_first: bool, out: &mut Writer<'_>) {
-        if !is_first {
-            out.raw(b", ");
-        }
+        out.raw(if is_first { b"{" } else { b", " });
         out.string(self);
         out.raw(b": ");
     }
@@ -194,25 +223,21 @@ pub struct Name {
 }
 
 impl Name {
-    /// A name in quotes between `", "` and `": "`.
+    /// A name; in quotes between `{` and `": "`, and between `", "` and `": "`.
     ///
     /// # Panics
     ///
     /// When it is compiled: if the name has characters that are not written as
     /// they are.
     #[must_use]
-    pub const fn new(text: &'static str) -> Self {
-        const AROUND: usize = 3;
-        let (_, first) = text.split_at(AROUND - 1);
-        let (_, name) = text.split_at(AROUND);
-        let (name, _) = name.split_at(name.len() - AROUND);
+    pub const fn new(name: &'static str, first: &'static str, other: &'static str) -> Self {
         let mut bytes = name.as_bytes();
         while let [byte, rest @ ..] = bytes {
             let is_plain = matches!(byte, b' '..=b'~') && *byte != b'"' && *byte != b'\\';
             assert!(is_plain, "a name that is not written as it is");
             bytes = rest;
         }
-        Self { first, other: text }
+        Self { first, other }
     }
 }
 
@@ -301,7 +326,7 @@ impl<'a> ObjectWriter<'_, 'a> {
     /// Ends the object.
     #[inline]
     pub fn end(self) {
-        self.out.raw(b"}");
+        self.out.raw(if self.empty { b"{}" } else { b"}" });
     }
 }
 

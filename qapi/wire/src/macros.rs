@@ -90,7 +90,13 @@ macro_rules! object {
 #[macro_export]
 macro_rules! name {
     ($name:literal) => {
-        const { $crate::Name::new(::core::concat!(", \"", $name, "\": ")) }
+        const {
+            $crate::Name::new(
+                $name,
+                ::core::concat!("{\"", $name, "\": "),
+                ::core::concat!(", \"", $name, "\": "),
+            )
+        }
     };
 }
 

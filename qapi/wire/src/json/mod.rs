@@ -5,6 +5,7 @@
 //! which `C0 80` stands for U+0000. See the notes in QEMU's
 //! `qobject/json-lexer.c` and `docs/interop/qmp-spec`.
 
+pub(crate) mod digits;
 mod frames;
 mod parse;
 mod scan;
