@@ -141,6 +141,9 @@ impl Subscription {
     /// Executes everything that the session can execute now, like
     /// [`Session::run`], with the events where they belong: those that a
     /// command's handler emits before the command's reply.
+    ///
+    /// It ends early when much output waits: call it again when that has been
+    /// [sent](Session::sent), before waiting for input.
     pub fn run(&self, session: &mut Session, commands: &dyn CommandSet, context: &Context<'_>) {
         // Nobody else is there to execute any.
         let _ = self.run_until(session, commands, context, |_| false);
