@@ -186,6 +186,12 @@ fn on_a_socket_several_at_once() {
     assert_eq!(further.read(&mut greeting).unwrap(), 0);
     drop(server);
     assert!(!path.exists());
+    // A socket that has taken its place since is not its own.
+    let replaced = stats_runtime::hmp::LineServer::start(&path, monitor()).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let _other = stats_runtime::server::bind_private(&path).unwrap();
+    drop(replaced);
+    assert!(path.exists());
     for mut client in silent {
         assert_eq!(client.read(&mut greeting).unwrap(), 0);
     }

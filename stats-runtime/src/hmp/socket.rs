@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::LineMonitor;
 use crate::commands::Monitor;
-use crate::server::bind_private;
+use crate::server::{SocketFile, bind_private};
 
 /// How much is read at a time.
 const READ_BYTES: usize = 4 << 10;
@@ -33,9 +33,10 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Dropping it ends their connections and removes the socket.
 #[derive(Debug)]
 pub struct LineServer {
-    path: PathBuf,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    /// Removed behind the listener.
+    _file: SocketFile,
 }
 
 #[derive(Debug)]
@@ -59,8 +60,10 @@ impl LineServer {
     ///
     /// What binding the socket or starting the thread says.
     pub fn start(path: &Path, monitor: Monitor) -> io::Result<Self> {
+        let listener = bind_private(path)?;
+        let file = SocketFile::at(path);
         let shared = Arc::new(Shared {
-            listener: bind_private(path)?,
+            listener,
             stopping: AtomicBool::new(false),
             clients: Mutex::default(),
         });
@@ -69,9 +72,9 @@ impl LineServer {
             move || shared.serve_all(&monitor)
         })?;
         Ok(Self {
-            path: path.to_owned(),
             shared,
             thread: Some(thread),
+            _file: file,
         })
     }
 }
@@ -91,7 +94,6 @@ impl Drop for LineServer {
         for client in clients.into_values() {
             let _ = client.thread.join();
         }
-        let _ = std::fs::remove_file(&self.path);
     }
 }
 
