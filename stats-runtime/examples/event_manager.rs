@@ -2,15 +2,14 @@
 use event_manager::{EventManager, EventOps, EventSet, Events, MutEventSubscriber, SubscriberOps};
 use stats_runtime::qmp::{Limits, Session};
 use stats_runtime::{Monitor, NoHost, Subscription, server::bind_private};
-use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
-use std::{os::unix::net::UnixStream, sync::Arc};
+use std::{io, io::Read, io::Write, os::unix::net::UnixStream, sync::Arc};
 use vmm_sys_util::{eventfd::EventFd, timerfd::TimerFd};
 
 pub(crate) struct Client(UnixStream, EventFd, TimerFd, Subscription, Session, Monitor);
-
 impl Client {
     pub(crate) fn new(stream: UnixStream, monitor: Monitor) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
         let (news, late) = (EventFd::new(0)?, TimerFd::new()?);
         let wake = news.try_clone()?;
         let events = monitor.subscribe(move || drop(wake.write(1)));
@@ -19,10 +18,11 @@ impl Client {
     }
     fn step(&mut self, ready: Events) -> io::Result<EventSet> {
         let (Self(stream, news, late, events, session, monitor), mut buffer) = (self, [0; 4096]);
+        let is_writable = ready.event_set().contains(EventSet::OUT);
         match ready.data() {
             1 => drop(news.read()?),
             2 => drop(late.wait()?),
-            _ if !session.output().is_empty() => session.sent(stream.write(session.output())?),
+            _ if is_writable => session.sent(stream.write(session.output())?),
             _ => match stream.read(&mut buffer)? {
                 0 => session.end_of_input(),
                 count => session.receive(buffer.get(..count).unwrap_or_default()),

@@ -3,8 +3,7 @@
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant};
-use std::{net, thread};
+use std::{net, thread, time::Duration, time::Instant};
 
 use stats_runtime::qmp::{Limits, Session};
 use stats_runtime::server::bind_private;
@@ -32,10 +31,13 @@ pub(crate) fn serve(stream: &UnixStream, monitor: &Monitor) -> io::Result<()> {
         });
         let outcome = loop {
             events.run(&mut session, monitor, &monitor.context());
+            let bytes = session.output().len();
             let sent = (&*stream).write_all(session.output());
-            session.sent(session.output().len());
+            session.sent(bytes);
             if sent.is_err() || session.is_over() {
                 break sent;
+            } else if bytes > 0 {
+                continue; // there is room for the answers to what waits
             }
             let left = |at: Instant| at.saturating_duration_since(Instant::now());
             match inbox.recv_timeout(events.next_deadline().map_or(Duration::MAX, left)) {

@@ -20,10 +20,14 @@ pub(crate) async fn serve(mut stream: UnixStream, monitor: Monitor) -> io::Resul
     let mut buffer = [0; 4096];
     loop {
         events.run(&mut session, &monitor, &monitor.context());
+        let bytes = session.output().len();
         stream.write_all(session.output()).await?;
-        session.sent(session.output().len());
+        session.sent(bytes);
         if session.is_over() {
             return Ok(());
+        }
+        if bytes > 0 {
+            continue; // there is room for the answers to what waits
         }
         let deadline = events.next_deadline();
         let late = async {

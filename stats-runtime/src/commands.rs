@@ -10,7 +10,7 @@ mod session;
 mod statistics;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use qapi::wire::command::{Call, CommandInfo as Info, CommandSet};
 use qapi::wire::compat::Policy;
@@ -34,6 +34,8 @@ pub struct Monitor {
     control: bool,
     extension: Option<Extension>,
     events: Arc<Events>,
+    /// Held while the host changes its run state, by whatever handle.
+    changes: Arc<Mutex<()>>,
 }
 
 /// What a VMM adds to the monitor's commands.
@@ -62,6 +64,7 @@ impl Monitor {
             control: false,
             extension: None,
             events: Arc::default(),
+            changes: Arc::default(),
         }
     }
 
@@ -148,6 +151,11 @@ impl Monitor {
     /// Where its events come in.
     pub(crate) fn events(&self) -> &Arc<Events> {
         &self.events
+    }
+
+    /// The right to change the run state.
+    fn changes(&self) -> MutexGuard<'_, ()> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How requests to this monitor are decoded: strictly, with the

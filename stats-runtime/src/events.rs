@@ -18,8 +18,8 @@ use crate::qmp::{Command, Session, Ticket};
 
 mod hub;
 
-pub(crate) use hub::Events;
 use hub::Queue;
+pub(crate) use hub::{Events, Woken};
 
 /// How often an event goes out at most. The first goes at once; of those that
 /// follow within the interval the last one goes at its end, with the timestamp
@@ -55,15 +55,20 @@ impl Monitor {
     /// returns. The events that QEMU limits are limited as there, to one a
     /// second; see [`limit_event`](Self::limit_event).
     pub fn emit<E: Event>(&self, event: &E) {
+        self.queue(event).wake();
+    }
+
+    /// Emits an event, and leaves it to the caller to wake those who wait.
+    pub(crate) fn queue<E: Event>(&self, event: &E) -> Woken {
         let policy = self.context().policy();
         if policy.hides(Special::among(E::FEATURES)) {
-            return;
+            return Woken::default();
         }
         let mut line = Vec::new();
         write_event(&mut line, policy, event, SystemTime::now().into());
         let data = |member: &str| member_text(event, member);
         self.events()
-            .emit(E::NAME, line.into(), &data, Instant::now());
+            .emit(E::NAME, line.into(), &data, Instant::now())
     }
 
     /// Limits how often the event called `name` goes out to the clients of this
@@ -136,6 +141,9 @@ impl Subscription {
     /// Executes everything that the session can execute now, like
     /// [`Session::run`], with the events where they belong: those that a
     /// command's handler emits before the command's reply.
+    ///
+    /// It ends early when much output waits: call it again when that has been
+    /// [sent](Session::sent), before waiting for input.
     pub fn run(&self, session: &mut Session, commands: &dyn CommandSet, context: &Context<'_>) {
         // Nobody else is there to execute any.
         let _ = self.run_until(session, commands, context, |_| false);

@@ -10,7 +10,10 @@ use qapi::wire::Error;
 /// A virtual machine as its monitor sees it.
 ///
 /// Every method may be called from any thread, and from several at once, with
-/// nothing locked. The defaults suit a VMM that has nothing to say and lets
+/// nothing locked; but a [`stop`](Self::stop) or [`cont`](Self::cont) only when
+/// the one before has returned, so that their events come in the order of the
+/// changes. These two may not execute commands of the monitor that do the same.
+/// The defaults suit a VMM that has nothing to say and lets
 /// nobody do anything.
 ///
 /// What clients may *do* is refused by the [`Monitor`](crate::Monitor) before
@@ -107,16 +110,36 @@ pub trait Host: Send + Sync {
         Err(Error::generic("This machine has no power button"))
     }
 
-    /// The client asks the program to end. Return soon: the event SHUTDOWN and
-    /// the answer are sent when this has returned.
+    /// The client asks the program to end. Nothing ends yet: what is returned
+    /// ends it, and is called when the event SHUTDOWN has been emitted, so that
+    /// every client learns of it. It should return soon, because the answer is
+    /// sent behind it:
+    ///
+    /// ```
+    /// use std::sync::mpsc::Sender;
+    ///
+    /// use qapi::wire::Error;
+    /// use stats_runtime::host::{End, Host};
+    ///
+    /// struct MyVmm(Sender<()>);
+    ///
+    /// impl Host for MyVmm {
+    ///     fn quit(&self) -> Result<End<'_>, Error> {
+    ///         Ok(Box::new(|| self.0.send(()).unwrap_or_default()))
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
     /// The error reply, if the program cannot or will not end.
-    fn quit(&self) -> Result<(), Error> {
+    fn quit(&self) -> Result<End<'_>, Error> {
         Err(Error::generic("This monitor cannot end the program"))
     }
 }
+
+/// What ends the program.
+pub type End<'a> = Box<dyn FnOnce() + 'a>;
 
 /// What came of a wish to stop or to go on. Only a change is an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

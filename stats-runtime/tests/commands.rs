@@ -10,7 +10,7 @@ use qapi::run_state::RunState;
 use qapi::stats::StatsProvider;
 use qapi::wire::Error;
 use qapi::wire::compat::{Output, Policy};
-use stats_runtime::host::{Change, Vcpu};
+use stats_runtime::host::{Change, End, Vcpu};
 use stats_runtime::qmp::Session;
 use stats_runtime::{Host, Monitor, NoHost, Registry};
 
@@ -77,9 +77,8 @@ impl Host for Mainframe {
         Ok(())
     }
 
-    fn quit(&self) -> Result<(), Error> {
-        self.tell();
-        Ok(())
+    fn quit(&self) -> Result<End<'_>, Error> {
+        Ok(Box::new(|| self.tell()))
     }
 }
 

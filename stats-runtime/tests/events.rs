@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use qapi::wire::command::Event;
 use qapi::wire::{DecodeMembers, EncodeMembers, Error, Members, ObjectWriter};
+use stats_runtime::host::{Change, End};
 use stats_runtime::qmp::{Limits, Session};
 use stats_runtime::{EventLimit, Host, Monitor, NoHost, Registry, Subscription};
 
@@ -180,12 +181,17 @@ fn a_limit_can_be_counted_per_member() {
 struct Teller(Mutex<Option<Monitor>>);
 
 impl Host for Teller {
-    fn quit(&self) -> Result<(), Error> {
+    fn quit(&self) -> Result<End<'_>, Error> {
         if let Some(monitor) = &*self.0.lock().unwrap() {
             monitor.emit(&Moved { id: 1 });
             monitor.emit(&Moved { id: 2 });
         }
-        Ok(())
+        // Too late for `SHUTDOWN` to be behind it.
+        Ok(Box::new(|| {
+            if let Some(monitor) = &*self.0.lock().unwrap() {
+                monitor.emit(&Moved { id: 3 });
+            }
+        }))
     }
 }
 
@@ -201,11 +207,11 @@ fn what_a_handler_tells_of_comes_before_its_reply() {
     let mut other = Client::new(&monitor, Limits::default());
     let mut client = Client::new(&monitor, Limits::default());
     client.send("{'execute': 'query-name'} {'execute': 'quit', 'id': 1} {'execute': 'query-name'}");
-    let [first, second] = [1, 2].map(|id| line("MOVED", id));
+    let [first, second, last] = [1, 2, 3].map(|id| line("MOVED", id));
     // What the monitor itself tells of `quit`.
     let third = "{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": false, \
                  \"reason\": \"host-qmp-quit\"}}";
-    assert_eq!(other.read(), [&first, &second, third]);
+    assert_eq!(other.read(), [&first, &second, third, &last]);
     assert_eq!(
         client.read(),
         [
@@ -213,11 +219,65 @@ fn what_a_handler_tells_of_comes_before_its_reply() {
             &first,
             &second,
             third,
+            &last,
             "{\"return\": {}, \"id\": 1}",
             "{\"return\": {}}"
         ]
     );
     host.0.lock().unwrap().take();
+}
+
+/// Stops and goes on, and takes its time between the change and the answer.
+#[derive(Default)]
+struct Switch(Mutex<bool>);
+
+impl Switch {
+    fn turn(&self, is_stopped: bool) -> Change {
+        let before = std::mem::replace(&mut *self.0.lock().unwrap(), is_stopped);
+        thread::yield_now();
+        if before == is_stopped {
+            Change::None
+        } else {
+            Change::Made
+        }
+    }
+}
+
+impl Host for Switch {
+    fn stop(&self) -> Result<Change, Error> {
+        Ok(self.turn(true))
+    }
+
+    fn cont(&self) -> Result<Change, Error> {
+        Ok(self.turn(false))
+    }
+}
+
+/// However many clients do it, and whichever handle of the monitor they have:
+/// who follows the events knows the state.
+#[test]
+fn events_come_in_the_order_of_the_changes() {
+    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(Switch::default()));
+    let mut other = Client::new(&monitor, Limits::default());
+    let clients = [(); 4].map(|()| {
+        let in_control = monitor.clone().with_control(true);
+        Client::new(&in_control, Limits::default())
+    });
+    thread::scope(|scope| {
+        for mut client in clients {
+            scope.spawn(move || {
+                for _ in 0..500 {
+                    client.send("{'execute': 'stop'} {'execute': 'cont'}");
+                    client.read();
+                }
+            });
+        }
+    });
+    let events = other.read();
+    assert!(events.len() > 2);
+    for (event, expected) in events.iter().zip(["STOP", "RESUME"].iter().cycle()) {
+        assert_eq!(*event, format!("{{\"event\": \"{expected}\"}}"));
+    }
 }
 
 /// Neither the session nor what waits for it grows without end.

@@ -45,6 +45,9 @@ impl Event for Watchdog {
     const FEATURES: &'static [&'static str] = &[];
 }
 
+/// Requests at once: their replies are longer than `Limits` lets wait.
+const PIPELINED: usize = 500;
+
 /// Serves a client with `serve`, in a thread, and talks to it.
 fn check(serve: impl FnOnce(UnixStream, Monitor) + Send + 'static) {
     let interval = Duration::from_millis(100);
@@ -82,6 +85,14 @@ fn check(serve: impl FnOnce(UnixStream, Monitor) + Send + 'static) {
         assert!(event.ends_with("\"event\": \"WATCHDOG\"}\r\n"), "{event}");
     }
     assert!(begin.elapsed() >= interval);
+    // More answers than wait for a client at once.
+    let pipelined = "{'execute': 'query-qmp-schema'}".repeat(PIPELINED);
+    let mut other = writer.try_clone().unwrap();
+    let sender = thread::spawn(move || other.write_all(pipelined.as_bytes()).unwrap());
+    for _ in 0..PIPELINED {
+        assert!(read().0.starts_with("{\"return\": [{"));
+    }
+    sender.join().unwrap();
     // What was sent before the end is answered.
     writer.write_all(b"{'execute': 'query-name'}").unwrap();
     writer.shutdown(std::net::Shutdown::Write).unwrap();
@@ -121,4 +132,24 @@ fn in_the_event_manager() {
         // Until there has been nothing for a while: the client has left.
         while manager.run_with_timeout(500).unwrap() > 0 {}
     });
+}
+
+/// The VMM's loop goes on.
+#[test]
+fn a_client_that_does_not_read_does_not_hold_the_event_manager_up() {
+    let (client, served) = UnixStream::pair().unwrap();
+    let (done, is_done) = std::sync::mpsc::channel();
+    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    thread::spawn(move || {
+        let mut manager = EventManager::new().unwrap();
+        let client = event_manager_example::Client::new(served, monitor).unwrap();
+        manager.add_subscriber(client);
+        while manager.run_with_timeout(100).unwrap() > 0 {}
+        done.send(()).unwrap();
+    });
+    let requests = "{'execute': 'query-qmp-schema'}".repeat(PIPELINED);
+    (&client)
+        .write_all(format!("{{'execute': 'qmp_capabilities'}}{requests}").as_bytes())
+        .unwrap();
+    is_done.recv_timeout(Duration::from_secs(10)).unwrap();
 }

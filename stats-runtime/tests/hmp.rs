@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use qapi::control::{VersionInfo, VersionTriple};
 use qapi::run_state::RunState;
 use qapi::stats::{StatsProvider, StatsSchemaValue, StatsTarget, StatsType, StatsUnit};
-use qapi::wire::Error;
+use qapi::wire::command::{Call, CommandInfo, CommandSet};
+use qapi::wire::{Error, Writer};
 use stats_runtime::hmp::Human;
 use stats_runtime::host::{Change, Host, Vcpu};
 use stats_runtime::{Monitor, Registry};
@@ -381,4 +382,47 @@ fn a_read_only_monitor_changes_nothing() {
         "help stop",
         &["unknown command: 'stop'"],
     );
+}
+
+/// Of a VMM's commands: `stop`.
+struct OwnStop(AtomicU32);
+
+const OWN_STOP: CommandInfo = CommandInfo::new("stop");
+
+impl CommandSet for OwnStop {
+    fn commands(&self) -> Vec<&'static CommandInfo> {
+        vec![&OWN_STOP]
+    }
+
+    fn command(&self, name: &str) -> Option<&'static CommandInfo> {
+        self.commands().into_iter().find(|info| info.name == name)
+    }
+
+    fn execute(&self, _: Call<'_>, _: &mut Writer<'_>) -> Result<(), Error> {
+        match self.0.fetch_add(1, Ordering::Relaxed) {
+            0 => Ok(()),
+            _ => Err(Error::generic("not again")),
+        }
+    }
+}
+
+/// What people can do to the machine is what QMP's clients can.
+#[test]
+fn the_commands_are_those_of_the_vmm() {
+    let own = Arc::new(OwnStop(AtomicU32::new(0)));
+    let monitor = monitor()
+        .extended(&[], Arc::clone(&own) as Arc<_>)
+        .with_control(true);
+    let mut human = Human::new();
+    for (line, expected) in [
+        ("stop", ""),
+        ("  s", "Error: not again\r\n"),
+        (" quit", "unknown command: 'quit'\r\n"),
+        ("help quit", "unknown command: 'quit'\r\n"),
+        ("help stop", "stop|s  -- stop emulation\r\n"),
+        ("info status", "VM status: running\r\n"),
+    ] {
+        assert_eq!(human.execute(&monitor, line), expected, "{line}");
+    }
+    assert_eq!(own.0.load(Ordering::Relaxed), 2);
 }

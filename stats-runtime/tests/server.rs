@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use qapi::stats::StatsProvider;
 use qapi::wire::Error;
+use stats_runtime::host::End;
 use stats_runtime::server::{UnixServer, bind_private};
 use stats_runtime::{Host, Monitor, NoHost, Registry, StatsQuery, StatsSink};
 
@@ -76,8 +77,8 @@ fn several_clients_are_served_at_once() {
 struct Quitter(mpsc::Sender<()>);
 
 impl Host for Quitter {
-    fn quit(&self) -> Result<(), Error> {
-        self.0.send(()).map_err(|_| Error::generic("twice"))
+    fn quit(&self) -> Result<End<'_>, Error> {
+        Ok(Box::new(|| self.0.send(()).unwrap()))
     }
 }
 
@@ -90,6 +91,9 @@ fn what_was_sent_before_the_end_is_answered() {
         let monitor =
             Monitor::new(Arc::new(Registry::new()), Arc::new(Quitter(sender))).with_control(true);
         let mut server = UnixServer::start(&path, monitor).unwrap();
+        let mut other = UnixStream::connect(&path).unwrap();
+        read_line(&other);
+        ask(&other, "{'execute': 'qmp_capabilities'}");
         let mut client = UnixStream::connect(&path).unwrap();
         client
             .write_all(b"{'execute': 'qmp_capabilities', 'id': 1}{'execute': 'quit', 'id': 2}")
@@ -105,6 +109,9 @@ fn what_was_sent_before_the_end_is_answered() {
         assert_eq!(*negotiated, "{\"return\": {}, \"id\": 1}");
         assert!(event.contains("\"SHUTDOWN\""), "{event}");
         assert_eq!(*quit, "{\"return\": {}, \"id\": 2}");
+        let mut events = String::new();
+        other.read_to_string(&mut events).unwrap();
+        assert!(events.contains("\"SHUTDOWN\""), "{events}");
     }
 }
 
@@ -138,7 +145,7 @@ fn a_panic_is_an_error_reply() {
     struct Panicking;
 
     impl Host for Panicking {
-        fn quit(&self) -> Result<(), Error> {
+        fn quit(&self) -> Result<End<'_>, Error> {
             panic!("on purpose")
         }
     }

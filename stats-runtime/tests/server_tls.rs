@@ -155,3 +155,46 @@ fn what_is_no_certificate_is_refused() {
     }
     assert!(Tls::from_files("/nowhere".as_ref(), "".as_ref(), "".as_ref()).is_err());
 }
+
+/// What the channel has encrypted and the socket has no room for yet is not
+/// lost when the conversation is over.
+#[test]
+fn a_client_that_says_no_more_is_sent_everything() {
+    const SEND_BUFFER_BYTES: usize = 128 << 10;
+    /// Of some number of replies the last one does not fit in.
+    const REPLIES_MAX: usize = 60;
+    let authority = Authority::new();
+    let (certificate, key) = authority.issue("localhost");
+    let root = authority.pem();
+    let tls = Tls::from_pem(certificate.as_bytes(), key.as_bytes(), root.as_bytes()).unwrap();
+    let listener = Listener::tls("127.0.0.1:0".parse().unwrap(), tls).unwrap();
+    // Those who come to it inherit this.
+    rustix::net::sockopt::set_socket_send_buffer_size(&listener, SEND_BUFFER_BYTES).unwrap();
+    let address = listener.tcp_address().unwrap();
+    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    let _server = Server::start(monitor, [listener], Options::new()).unwrap();
+    let mut clients: Vec<_> = (0..REPLIES_MAX)
+        .map(|count| {
+            let mut client = connect(address, &authority, Some(authority.issue("client")));
+            assert!(read_line(&mut client).unwrap().starts_with("{\"QMP\""));
+            let StreamOwned { conn, sock } = client.get_mut();
+            let requests = "{'execute': 'query-qmp-schema'}".repeat(count);
+            let requests = format!("{{'execute': 'qmp_capabilities'}}{requests}");
+            conn.writer().write_all(requests.as_bytes()).unwrap();
+            conn.send_close_notify();
+            while conn.wants_write() {
+                conn.write_tls(sock).unwrap();
+            }
+            client
+        })
+        .collect();
+    // Meanwhile everything on the way fills.
+    std::thread::sleep(Duration::from_millis(300));
+    for (client, count) in clients.iter_mut().zip(0..) {
+        let mut answers = 0;
+        while read_line(client).unwrap().ends_with('\n') {
+            answers += 1;
+        }
+        assert_eq!(answers, 1 + count);
+    }
+}

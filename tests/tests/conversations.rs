@@ -23,7 +23,7 @@ use qapi::run_state::RunState;
 use qapi::stats::{StatsProvider, StatsTarget};
 use qapi_wire::Error;
 use serde_json::Value;
-use stats_runtime::host::{Change, Vcpu};
+use stats_runtime::host::{Change, End, Vcpu};
 use stats_runtime::qmp::Session;
 use stats_runtime::{Host, Monitor, NoHost, Registry, Subscription};
 
@@ -93,8 +93,8 @@ impl Host for Machine {
         Ok(())
     }
 
-    fn quit(&self) -> Result<(), Error> {
-        Ok(())
+    fn quit(&self) -> Result<End<'_>, Error> {
+        Ok(Box::new(|| {}))
     }
 }
 

@@ -80,8 +80,14 @@ pub struct Serving {
     #[arg(long, value_name = "PATH")]
     pub qmp: Option<PathBuf>,
     /// Listen there too; may be given several times
-    #[arg(long, value_name = "unix:PATH|tcp:ADDRESS:PORT|vsock:CID:PORT|fd:NAME")]
+    #[arg(
+        long,
+        value_name = "unix:PATH|tcp:ADDRESS:PORT|tls:ADDRESS:PORT|vsock:CID:PORT|fd:NAME"
+    )]
     pub listen: Vec<Listen>,
+    /// The folder with ca-cert.pem, server-cert.pem and server-key.pem, for tls:
+    #[arg(long, value_name = "DIR")]
+    pub tls: Option<PathBuf>,
     /// Let clients stop, continue, power down and quit, not only look
     #[arg(long)]
     pub control: bool,
@@ -111,9 +117,12 @@ pub struct Serve {
 /// How to reach a monitor, and how to print its answer.
 #[derive(Debug, Args)]
 pub struct Asking {
-    /// The monitor: a socket's path, unix:PATH or tcp:HOST:PORT
+    /// The monitor: a socket's path, unix:PATH, tcp:HOST:PORT or tls:HOST:PORT
     #[arg(value_name = "ENDPOINT")]
     pub endpoint: Endpoint,
+    /// The folder with ca-cert.pem, client-cert.pem and client-key.pem, for tls:
+    #[arg(long, value_name = "DIR")]
+    pub tls: Option<PathBuf>,
     /// How to print the answer
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -166,9 +175,12 @@ pub struct Schemas {
 /// ends it with exit status 1 and is named.
 #[derive(Debug, Args)]
 pub struct Shell {
-    /// The monitor: a socket's path, unix:PATH or tcp:HOST:PORT
+    /// The monitor: a socket's path, unix:PATH, tcp:HOST:PORT or tls:HOST:PORT
     #[arg(value_name = "ENDPOINT")]
     pub endpoint: Endpoint,
+    /// The folder with ca-cert.pem, client-cert.pem and client-key.pem, for tls:
+    #[arg(long, value_name = "DIR")]
+    pub tls: Option<PathBuf>,
     /// Lines are the human monitor's, such as `info stats vm`
     #[arg(long)]
     pub hmp: bool,

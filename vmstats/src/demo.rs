@@ -20,7 +20,7 @@ use crate::host::{Ending, Vm};
 use crate::monitor::Served;
 use crate::printable::printable;
 use crate::watch::{Snapshot, Watch};
-use crate::{listen, replay, shell, table};
+use crate::{replay, shell, table};
 
 /// How long the demo's own monitor may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,7 +35,7 @@ const SECONDS_DEFAULT: u64 = 5;
 /// A guest that does not boot although KVM is there, a socket that cannot be
 /// bound, a monitor that does not answer.
 pub fn run(arguments: &Demo, out: &mut dyn Write) -> Result<(), Failure> {
-    let listeners = listen::bind(&arguments.serving.listen)?;
+    let listeners = arguments.serving.bind()?;
     let ending = Ending::listen()?;
     let machine = Machine::start(arguments)?;
     let vm = machine

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
+use crate::tls::TlsStream;
+
 /// The address of a monitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
@@ -22,6 +24,14 @@ pub enum Endpoint {
     Unix(PathBuf),
     /// A host and a port, as `HOST:PORT`.
     Tcp(String),
+    /// The same with TLS inside.
+    Tls {
+        /// `HOST:PORT`.
+        address: String,
+        /// The folder that has this side's certificate, see
+        /// [`with_credentials`](Self::with_credentials).
+        credentials: Option<PathBuf>,
+    },
 }
 
 impl FromStr for Endpoint {
@@ -29,17 +39,34 @@ impl FromStr for Endpoint {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Some(address) = text.strip_prefix("tcp:") {
-            return match address.rsplit_once(':') {
-                Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
-                    Ok(Self::Tcp(address.to_owned()))
-                }
-                _ => Err("expected tcp:HOST:PORT with a port from 0 to 65535".to_owned()),
-            };
+            return host_and_port("tcp", address).map(Self::Tcp);
+        }
+        if let Some(address) = text.strip_prefix("tls:") {
+            let address = host_and_port("tls", address)?;
+            let credentials = None;
+            return Ok(Self::Tls {
+                address,
+                credentials,
+            });
         }
         match text.strip_prefix("unix:").unwrap_or(text) {
-            "" => Err("expected a socket's path, unix:PATH or tcp:HOST:PORT".to_owned()),
+            "" => {
+                let kinds = "expected a socket's path, unix:PATH, tcp:HOST:PORT or tls:HOST:PORT";
+                Err(kinds.to_owned())
+            }
             path => Ok(Self::Unix(path.into())),
         }
+    }
+}
+
+fn host_and_port(kind: &str, address: &str) -> Result<String, String> {
+    match address.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
+            Ok(address.to_owned())
+        }
+        _ => Err(format!(
+            "expected {kind}:HOST:PORT with a port from 0 to 65535"
+        )),
     }
 }
 
@@ -48,16 +75,31 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Unix(path) => write!(f, "{}", path.display()),
             Self::Tcp(address) => write!(f, "tcp:{address}"),
+            Self::Tls { address, .. } => write!(f, "tls:{address}"),
         }
     }
 }
 
 impl Endpoint {
+    /// The same with the certificate of this folder, which TLS asks for: it has
+    /// `ca-cert.pem`, `client-cert.pem` and `client-key.pem`.
+    #[must_use]
+    pub fn with_credentials(self, folder: Option<&Path>) -> Self {
+        match self {
+            Self::Tls { address, .. } => Self::Tls {
+                address,
+                credentials: folder.map(Path::to_owned),
+            },
+            other => other,
+        }
+    }
+
     /// Connects before the deadline.
     ///
     /// # Errors
     ///
-    /// What the kernel says, or that the time is up.
+    /// What the kernel says, that the time is up, or that there is no
+    /// certificate for TLS.
     pub fn connect(&self, deadline: Instant) -> io::Result<Stream> {
         match self {
             Self::Unix(path) => connect_unix(path, deadline).map(Stream::Unix),
@@ -65,6 +107,20 @@ impl Endpoint {
                 let stream = connect_tcp(address, deadline)?;
                 stream.set_nodelay(true)?;
                 Ok(Stream::Tcp(stream))
+            }
+            Self::Tls {
+                address,
+                credentials,
+            } => {
+                let folder = credentials.as_deref();
+                let folder = folder.ok_or_else(|| {
+                    let why = "TLS takes a certificate: see --tls";
+                    io::Error::new(io::ErrorKind::InvalidInput, why)
+                })?;
+                let (host, _) = address.rsplit_once(':').unwrap_or((address, ""));
+                let stream = connect_tcp(address, deadline)?;
+                stream.set_nodelay(true)?;
+                TlsStream::new(stream, host, folder).map(Stream::Tls)
             }
         }
     }
@@ -122,6 +178,8 @@ pub enum Stream {
     Unix(UnixStream),
     /// Over TCP.
     Tcp(TcpStream),
+    /// Over TLS.
+    Tls(TlsStream),
 }
 
 impl Stream {
@@ -134,6 +192,7 @@ impl Stream {
         Ok(match self {
             Self::Unix(stream) => Self::Unix(stream.try_clone()?),
             Self::Tcp(stream) => Self::Tcp(stream.try_clone()?),
+            Self::Tls(stream) => Self::Tls(stream.clone()),
         })
     }
 
@@ -143,6 +202,10 @@ impl Stream {
         let _ = match self {
             Self::Unix(stream) => stream.shutdown(Shutdown::Both),
             Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
+            Self::Tls(stream) => {
+                stream.shut_down();
+                Ok(())
+            }
         };
     }
 
@@ -161,6 +224,7 @@ impl Stream {
                 stream.set_read_timeout(None)?;
                 stream.read(buffer)
             }
+            Self::Tls(stream) => stream.read(buffer, None),
         }
     }
 
@@ -180,6 +244,7 @@ impl Stream {
                 stream.set_read_timeout(left)?;
                 stream.read(buffer)
             }
+            Self::Tls(stream) => stream.read(buffer, Some(deadline)),
         }
     }
 
@@ -200,6 +265,7 @@ impl Stream {
                     stream.set_write_timeout(left)?;
                     stream.write(bytes)
                 }
+                Self::Tls(stream) => stream.write(bytes, deadline),
             };
             match written {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -226,7 +292,24 @@ mod tests {
             Ok(Endpoint::Tcp("localhost:4444".into()))
         );
         assert_eq!(parse("tcp:[::1]:1"), Ok(Endpoint::Tcp("[::1]:1".into())));
-        for wrong in ["", "unix:", "tcp:", "tcp:host", "tcp::1", "tcp:host:99999"] {
+        let tls = parse("tls:host:1").unwrap();
+        let credentials = Some("folder".into());
+        assert_eq!(
+            tls.with_credentials(Some("folder".as_ref())),
+            Endpoint::Tls {
+                address: "host:1".to_owned(),
+                credentials
+            }
+        );
+        for wrong in [
+            "",
+            "unix:",
+            "tcp:",
+            "tcp:host",
+            "tcp::1",
+            "tcp:host:99999",
+            "tls:host",
+        ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -19,5 +19,6 @@ pub mod replay;
 pub mod serve;
 pub mod shell;
 pub mod table;
+pub mod tls;
 pub mod uuid;
 pub mod watch;

@@ -3,12 +3,13 @@
 //! In: what `--listen` says. Out: bound sockets. It serves nothing.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use stats_runtime::server::Listener;
 
 use crate::failure::Failure;
+use crate::tls;
 
 /// An address to listen at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum Listen {
     Unix(PathBuf),
     /// TCP on the loopback.
     Tcp(SocketAddr),
+    /// TCP for clients that have a certificate.
+    Tls(SocketAddr),
     /// A port for guests, or with CID 1 for this machine.
     Vsock {
         /// The context ID to listen at; `u32::MAX` for any.
@@ -33,8 +36,8 @@ impl FromStr for Listen {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = || {
-            "expected unix:PATH, tcp:ADDRESS:PORT, vsock:CID:PORT (with CID any for any) or \
-             fd:NAME"
+            "expected unix:PATH, tcp:ADDRESS:PORT, tls:ADDRESS:PORT, vsock:CID:PORT (with CID \
+             any for any) or fd:NAME"
                 .to_owned()
         };
         let (kind, rest) = text.split_once(':').ok_or_else(wrong)?;
@@ -42,6 +45,7 @@ impl FromStr for Listen {
             "unix" if !rest.is_empty() => Ok(Self::Unix(rest.into())),
             "fd" if !rest.is_empty() => Ok(Self::Inherited(rest.to_owned())),
             "tcp" => rest.parse().map(Self::Tcp).map_err(|_| wrong()),
+            "tls" => rest.parse().map(Self::Tls).map_err(|_| wrong()),
             "vsock" => {
                 let (cid, port) = rest.split_once(':').ok_or_else(wrong)?;
                 let cid = if cid == "any" {
@@ -60,12 +64,14 @@ impl FromStr for Listen {
 }
 
 /// Binds what is to be listened at. Call it before there are further threads:
-/// inherited sockets are taken out of the environment.
+/// inherited sockets are taken out of the environment. `credentials` is the
+/// folder with the certificates of [`tls::server`].
 ///
 /// # Errors
 ///
-/// An address that cannot be bound, or a name that no socket has.
-pub fn bind(addresses: &[Listen]) -> Result<Vec<Listener>, Failure> {
+/// An address that cannot be bound, a name that no socket has, certificates
+/// that are missing or none.
+pub fn bind(addresses: &[Listen], credentials: Option<&Path>) -> Result<Vec<Listener>, Failure> {
     let takes = |address: &Listen| matches!(address, Listen::Inherited(_));
     let mut inherited = if addresses.iter().any(takes) {
         let cannot = |error| Failure::other(format!("cannot take the inherited sockets: {error}"));
@@ -77,6 +83,11 @@ pub fn bind(addresses: &[Listen]) -> Result<Vec<Listener>, Failure> {
         let bound = match address {
             Listen::Unix(path) => Listener::unix(path),
             Listen::Tcp(address) => Listener::tcp(*address),
+            Listen::Tls(address) => {
+                let folder = credentials
+                    .ok_or_else(|| Failure::usage("TLS takes certificates: see --tls"))?;
+                tls::server(folder).and_then(|tls| Listener::tls(*address, tls))
+            }
             Listen::Vsock { cid, port } => Listener::vsock(*cid, *port),
             Listen::Inherited(name) => {
                 let index = inherited.iter().position(|(other, _)| other == name);
@@ -104,6 +115,10 @@ mod tests {
                 "tcp:[::1]:4444",
                 Some(Listen::Tcp(([0, 0, 0, 0, 0, 0, 0, 1], 4444).into())),
             ),
+            (
+                "tls:0.0.0.0:4444",
+                Some(Listen::Tls(([0, 0, 0, 0], 4444).into())),
+            ),
             ("vsock:any:5", Some(vsock(u32::MAX, 5))),
             ("vsock:2:5", Some(vsock(2, 5))),
             ("fd:monitor", Some(Listen::Inherited("monitor".to_owned()))),
@@ -120,10 +135,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_bound_is_said() {
-        let bind = |text: &str| bind(&[text.parse().unwrap()]);
+        let bind = |text: &str| bind(&[text.parse().unwrap()], None);
         assert_eq!(bind("tcp:127.0.0.1:0").unwrap().len(), 1);
         for (text, why) in [
             ("tcp:192.0.2.1:0", "TLS"),
+            ("tls:127.0.0.1:0", "--tls"),
             ("fd:nobody", "no inherited socket is called 'nobody'"),
         ] {
             let error = bind(text).unwrap_err().to_string();

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use crate::cli::Serving;
 use crate::failure::Failure;
 use crate::host::Vm;
+use crate::listen;
 
 /// A served monitor. Dropping it ends the server and removes its socket.
 #[derive(Debug)]
@@ -78,6 +79,18 @@ impl Served {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl Serving {
+    /// Binds what is to be listened at beside the private socket, see
+    /// [`listen::bind`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn bind(&self) -> Result<Vec<Listener>, Failure> {
+        listen::bind(&self.listen, self.tls.as_deref())
     }
 }
 

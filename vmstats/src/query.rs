@@ -55,7 +55,11 @@ pub fn schemas(arguments: &Schemas, out: &mut dyn Write) -> Result<(), Failure> 
 }
 
 fn connect(asking: &Asking) -> Result<Client, ClientError> {
-    Client::connect(&asking.endpoint, asking.timeout)
+    let endpoint = asking.endpoint.clone();
+    Client::connect(
+        &endpoint.with_credentials(asking.tls.as_deref()),
+        asking.timeout,
+    )
 }
 
 fn typed<T: qapi::wire::Decode>(value: Value) -> Result<T, ClientError> {

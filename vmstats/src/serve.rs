@@ -9,7 +9,7 @@ use crate::cli::{Human, Serve};
 use crate::failure::Failure;
 use crate::host::{Ending, Vm};
 use crate::monitor::Served;
-use crate::{listen, replay, shell};
+use crate::{replay, shell};
 
 /// Runs `vmstats serve`.
 ///
@@ -17,7 +17,7 @@ use crate::{listen, replay, shell};
 ///
 /// A file that cannot be served, or a socket that cannot be bound.
 pub fn run(arguments: &Serve, out: &mut dyn Write) -> Result<(), Failure> {
-    let listeners = listen::bind(&arguments.serving.listen)?;
+    let listeners = arguments.serving.bind()?;
     let replay = replay::open(&arguments.replay)?;
     let ending = Ending::listen()?;
     let vm = Vm::recorded(replay.qom_paths, &ending).called(arguments.name.clone());

@@ -11,10 +11,11 @@ use qapi::misc::commands::HumanMonitorCommand;
 use qapi::run_state::events::{Powerdown, Resume, Stop};
 use qapi::run_state::{RunState, StatusInfo};
 use qapi::stats::StatsProvider;
+use qapi::wire::command::Event;
 use qapi::wire::{Dict, Error};
 
 use super::Monitor;
-use crate::host::{Change, Vcpu};
+use crate::host::{Change, Host, Vcpu};
 
 /// The UUID of a VM that has none: QEMU tells this one.
 const UUID_NONE: &str = "00000000-0000-0000-0000-000000000000";
@@ -90,19 +91,34 @@ impl qapi::run_state::Commands for Monitor {
     }
 }
 
+impl Monitor {
+    /// Has the host change its run state, and tells of it. One change comes
+    /// after the other, its event included: of two clients that stop and
+    /// continue at once, the last event is the state that the machine is in.
+    fn change<E: Event>(
+        &self,
+        change: impl FnOnce(&dyn Host) -> Result<Change, Error>,
+        event: &E,
+    ) -> Result<(), Error> {
+        let woken = {
+            let _one_by_one = self.changes();
+            match change(self.host())? {
+                Change::Made => self.queue(event),
+                Change::None => return Ok(()),
+            }
+        };
+        woken.wake();
+        Ok(())
+    }
+}
+
 impl qapi::misc::Commands for Monitor {
     fn stop(&self) -> Result<(), Error> {
-        if self.host().stop()? == Change::Made {
-            self.emit(&Stop {});
-        }
-        Ok(())
+        self.change(|host| host.stop(), &Stop {})
     }
 
     fn cont(&self) -> Result<(), Error> {
-        if self.host().cont()? == Change::Made {
-            self.emit(&Resume {});
-        }
-        Ok(())
+        self.change(|host| host.cont(), &Resume {})
     }
 
     fn query_name(&self) -> Result<NameInfo, Error> {

@@ -33,11 +33,12 @@ impl qapi::control::Commands for Monitor {
     }
 
     fn quit(&self) -> Result<(), Error> {
-        self.host().quit()?;
+        let end = self.host().quit()?;
         self.emit(&Shutdown {
             guest: false,
             reason: ShutdownCause::HostQmpQuit,
         });
+        end();
         Ok(())
     }
 }

@@ -64,6 +64,18 @@ struct Window {
     last: Option<Line>,
 }
 
+/// Subscribers that did not know yet that something waits for them.
+#[derive(Debug, Default)]
+#[must_use = "they wait until they are woken"]
+pub(crate) struct Woken(Vec<Arc<Queue>>);
+
+impl Woken {
+    /// Wakes them.
+    pub(crate) fn wake(self) {
+        wake(&self.0);
+    }
+}
+
 impl Default for Events {
     fn default() -> Self {
         let limits = LIMITED.map(|(name, member)| {
@@ -90,27 +102,25 @@ impl Events {
     }
 
     /// Emits a line: at once, or at the end of its window. `member` gives the
-    /// value that a limit is counted for.
+    /// value that a limit is counted for. Who is returned is to be woken, with
+    /// nothing locked.
     pub(super) fn emit(
         &self,
         name: &'static str,
         line: Line,
         member: &dyn Fn(&str) -> Option<String>,
         now: Instant,
-    ) {
+    ) -> Woken {
         let limit = self.state().limits.get(name).copied();
         let limit = limit.filter(|limit| !limit.interval.is_zero());
         let limited = limit.map(|limit| (limit, limit.member.and_then(member)));
-        let woken = {
-            let mut state = self.state();
-            let mut woken = state.flush(now);
-            match limited {
-                None => woken.extend(state.push(&line)),
-                Some((limit, value)) => woken.extend(state.hold((name, value), limit, line, now)),
-            }
-            woken
-        };
-        wake(&woken);
+        let mut state = self.state();
+        let mut woken = state.flush(now);
+        match limited {
+            None => woken.extend(state.push(&line)),
+            Some((limit, value)) => woken.extend(state.hold((name, value), limit, line, now)),
+        }
+        Woken(woken)
     }
 
     /// Lets go what was held back long enough, and wakes all but `caller`.

@@ -25,6 +25,11 @@ impl<'a> Arguments<'a> {
         Self { command, rest }
     }
 
+    /// The command's first name.
+    pub(super) fn command(&self) -> &'static str {
+        first_name(self.command)
+    }
+
     /// The next string, which must be there.
     pub(super) fn string(&mut self) -> Result<String, Usage> {
         word(&mut self.rest).ok_or_else(|| self.usage("string expected"))
@@ -69,6 +74,11 @@ impl<'a> Arguments<'a> {
     fn usage(&self, what: &str) -> Usage {
         Usage(format!("{}: {what}", self.command))
     }
+}
+
+/// The first of names that are separated by `|`.
+pub(super) fn first_name(names: &'static str) -> &'static str {
+    names.split('|').next().unwrap_or_default()
 }
 
 /// All words of a line; `None` if one of them is malformed.

@@ -4,6 +4,8 @@
 //! what each line prints. It does no I/O, echoes nothing, and holds one line
 //! and its answer at most.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use qapi::control::VersionInfo;
 
 use super::Human;
@@ -142,7 +144,10 @@ impl LineMonitor {
     }
 
     fn execute(&mut self, monitor: &Monitor, line: &str) {
-        let text = self.human.execute(monitor, line);
+        let human = &mut self.human;
+        // Whatever a host has half done is its own affair.
+        let outcome = catch_unwind(AssertUnwindSafe(|| human.execute(monitor, line)));
+        let text = outcome.unwrap_or_else(|_| "Error: The command panicked\r\n".to_owned());
         // It is silent if it has done what it says.
         let quits = matches!(line.split_whitespace().next(), Some("q" | "quit"));
         if quits && text.is_empty() {

@@ -6,7 +6,8 @@ use qapi::control::Commands as _;
 use qapi::machine::Commands as _;
 use qapi::misc::Commands as _;
 use qapi::run_state::{Commands as _, RunState};
-use qapi::wire::Error;
+use qapi::wire::command::{Call, CommandSet as _};
+use qapi::wire::{Dict, Error, Writer};
 
 use super::Human;
 use super::args::{Arguments, Usage};
@@ -29,24 +30,20 @@ fn nothing((): ()) -> String {
     String::new()
 }
 
-pub(super) fn cont(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
-    answer(&arguments, || monitor.cont(), nothing)
-}
-
-pub(super) fn stop(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
-    answer(&arguments, || monitor.stop(), nothing)
-}
-
-pub(super) fn quit(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
-    answer(&arguments, || monitor.quit(), nothing)
-}
-
-pub(super) fn system_powerdown(
-    _: &mut Human,
-    monitor: &Monitor,
-    arguments: Arguments<'_>,
-) -> Answer {
-    answer(&arguments, || monitor.system_powerdown(), nothing)
+/// Executes the QMP command of the same name, which takes nothing: this
+/// monitor's, or the VMM's own where it has one.
+pub(super) fn order(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
+    let name = arguments.command();
+    let execute = || {
+        let context = monitor.context();
+        let call = Call {
+            name,
+            arguments: Dict::new(),
+            context: &context,
+        };
+        monitor.execute(call, &mut Writer::new(&mut Vec::new()))
+    };
+    answer(&arguments, execute, nothing)
 }
 
 pub(super) fn cpu(human: &mut Human, monitor: &Monitor, mut arguments: Arguments<'_>) -> Answer {

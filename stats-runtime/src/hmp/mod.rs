@@ -16,7 +16,7 @@ use qapi::wire::Error;
 
 use crate::commands::{Monitor, refusal};
 use crate::host::{Host, Vcpu};
-use args::{Arguments, Usage, is_space};
+use args::{Arguments, Usage, first_name, is_space};
 pub use line::{LINE_BYTES_MAX, LineMonitor};
 #[cfg(feature = "server")]
 pub use socket::LineServer;
@@ -60,9 +60,11 @@ impl Human {
             Err(unknown) => return table::unknown(unknown),
         };
         let (command, rest) = line.split_at_checked(end).unwrap_or((line, ""));
+        if !entry.is_served(monitor) {
+            return table::unknown(command.trim_start_matches(is_space));
+        }
         if !entry.is_allowed(monitor) {
-            let name = entry.names.split('|').next().unwrap_or_default();
-            return error_text(&refusal(name));
+            return error_text(&refusal(first_name(entry.names)));
         }
         match (entry.run)(self, monitor, Arguments::new(entry.names, rest)) {
             Ok(text) => text,

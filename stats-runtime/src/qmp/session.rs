@@ -223,6 +223,9 @@ impl Session {
 
     /// Executes everything that can be executed now, one after the other, in
     /// the caller's thread, by the policy of the context.
+    ///
+    /// It ends early when much output waits: call it again when that has been
+    /// [sent](Self::sent), before waiting for input.
     pub fn run(&mut self, commands: &dyn CommandSet, context: &Context<'_>) {
         self.set_policy(context.policy());
         while let Some(Command {

@@ -166,7 +166,7 @@ impl Connection {
             self.events.deliver(&mut self.session);
             let was_blocked = self.blocked;
             self.send()?;
-            if self.session.is_over() {
+            if self.is_over() {
                 return Err(End::Over);
             }
             // What the client held up goes on when it is its turn.
@@ -210,7 +210,7 @@ impl Connection {
                 }
             }
             let has_sent = self.send()?;
-            if self.session.is_over() {
+            if self.is_over() {
                 return Err(End::Over);
             }
             if has_sent && !self.blocked {
@@ -246,6 +246,12 @@ impl Connection {
             }
             has_read = true;
         }
+    }
+
+    /// Whether there is nothing more to do, or to send.
+    fn is_over(&self) -> bool {
+        // What the stream has taken may still wait for the client.
+        self.session.is_over() && !self.blocked
     }
 
     /// Sends what the client takes; true if it took something.

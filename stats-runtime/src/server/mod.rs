@@ -33,6 +33,8 @@ pub use listener::Listener;
 pub use options::Options;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};
+#[cfg(feature = "hmp")]
+pub(crate) use unix::SocketFile;
 pub use unix::{UnixServer, bind_private};
 
 use crate::commands::Monitor;

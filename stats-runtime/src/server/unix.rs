@@ -79,7 +79,7 @@ fn is_stale(path: &Path) -> bool {
 /// The file of a socket. Dropping it removes it, unless another has taken its
 /// place.
 #[derive(Debug)]
-pub(super) struct SocketFile {
+pub(crate) struct SocketFile {
     path: PathBuf,
     /// Device and inode.
     file: Option<(u64, u64)>,
@@ -87,7 +87,7 @@ pub(super) struct SocketFile {
 
 impl SocketFile {
     /// The file that has just been bound.
-    pub(super) fn at(path: &Path) -> Self {
+    pub(crate) fn at(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
             file: identity(path),

@@ -15,7 +15,7 @@ use qapi::run_state::RunState;
 use qapi::stats::{StatsProvider, StatsTarget};
 use qapi_wire::Error;
 use qapi_wire::command::{Call, CommandSet};
-use stats_runtime::host::{Change, Vcpu};
+use stats_runtime::host::{Change, End, Vcpu};
 use stats_runtime::qmp::{Command, Limits, Session};
 use stats_runtime::{Host, Monitor, NoHost, Registry, Subscription};
 
@@ -111,8 +111,8 @@ impl Host for Machine {
         Ok(self.change(false))
     }
 
-    fn quit(&self) -> Result<(), Error> {
-        Ok(())
+    fn quit(&self) -> Result<End<'_>, Error> {
+        Ok(Box::new(|| {}))
     }
 }
 

@@ -49,7 +49,7 @@ pub fn run(arguments: &Shell, out: &mut dyn Write) -> Result<(), Failure> {
     } else {
         Style::Compact
     };
-    let client = connect(&arguments.endpoint, arguments.timeout)?;
+    let client = connect(&endpoint(arguments), arguments.timeout)?;
     let link = Link::start(client, arguments.timeout, Box::new(tell_apart))?;
     script(
         Dialog::new(link, style, arguments.hmp),
@@ -57,6 +57,11 @@ pub fn run(arguments: &Shell, out: &mut dyn Write) -> Result<(), Failure> {
         io::stdin().lock(),
         out,
     )
+}
+
+fn endpoint(arguments: &Shell) -> Endpoint {
+    let endpoint = arguments.endpoint.clone();
+    endpoint.with_credentials(arguments.tls.as_deref())
 }
 
 fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Client, ClientError> {
@@ -124,7 +129,7 @@ fn interactive(arguments: &Shell, out: &mut dyn Write) -> Result<(), Failure> {
     };
     let history = (!arguments.no_history).then(|| editor::history_path(name));
     let (mut dialog, mut editor) = begin(
-        &arguments.endpoint,
+        &endpoint(arguments),
         arguments.timeout,
         arguments.hmp,
         history.flatten(),
