@@ -7,6 +7,8 @@ use std::fmt;
 
 use qapi::stats::{StatsSchemaValue, StatsTarget};
 
+use crate::columns::Row;
+
 /// A source of statistics.
 ///
 /// # Contract
@@ -133,6 +135,14 @@ pub trait StatsSink {
     /// first here (clients get the highest first, as from QEMU), or any other
     /// list. With one value it is a scalar, with none an empty list.
     fn histogram(&mut self, name: &str, buckets: &[u64]);
+
+    /// Statistics whose names were prepared, all at once: the same as calling
+    /// the methods above for each, but a provider that has
+    /// [columns](crate::columns::Columns) spares itself and the sink the work
+    /// that is the same for every object.
+    fn row(&mut self, row: &Row<'_>) {
+        row.write_each(self);
+    }
 }
 
 /// Takes the descriptions that a provider writes: first a target, then its

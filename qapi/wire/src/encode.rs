@@ -141,6 +141,16 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Has `write` append text that is JSON already, unless the buffer is
+    /// full. The caller answers for the text, and for its length: the limit is
+    /// looked at before.
+    #[inline]
+    pub fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(bytes) = self.room() {
+            write(bytes);
+        }
+    }
+
     /// Begins an object.
     #[inline]
     pub fn object<'b>(&'b mut self) -> ObjectWriter<'b, 'a> {

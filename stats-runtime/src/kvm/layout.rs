@@ -7,6 +7,7 @@
 //! Linux's include/uapi/linux/kvm.h, in the byte order of the machine.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use kvm_bindings::{
     KVM_STATS_BASE_MASK, KVM_STATS_BASE_POW2, KVM_STATS_BASE_POW10, KVM_STATS_TYPE_CUMULATIVE,
@@ -17,6 +18,7 @@ use kvm_bindings::{
 use qapi::stats::{StatsSchemaValue, StatsType, StatsUnit};
 
 use super::error::{Block, LayoutError};
+use crate::columns::{Column, Columns};
 
 /// The most statistics that a file may describe. Linux 7.1 describes fewer
 /// than a hundred per object on any architecture.
@@ -124,6 +126,23 @@ pub struct Layout {
     /// In reverse descriptor order: QEMU prepends to its lists, so that is
     /// the order on the wire.
     stats: Box<[Stat]>,
+    /// The same statistics, as columns of a data block.
+    pub(super) columns: Arc<Columns>,
+    /// Those whose values do not stand at a word's start.
+    pub(super) displaced: Box<[Displaced]>,
+}
+
+/// Values that do not stand at a word's start. Linux aligns everything to 8
+/// bytes; the format does not demand it, and a recorded file may come from
+/// anywhere. They are put together behind the data block.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Displaced {
+    /// In bytes, from the start of the data block.
+    pub(super) offset: usize,
+    /// Where they are put: words from the start of the data block.
+    pub(super) to: usize,
+    /// In values.
+    pub(super) len: usize,
 }
 
 /// One statistic: what clients are told, and where its values are.
@@ -178,11 +197,14 @@ impl Layout {
         }
         stats.reverse();
         let data_len = u32::try_from(data_len).unwrap_or(u32::MAX);
+        let (columns, displaced) = columns(&stats, data_len);
         let layout = Self {
             data_offset: header.data_offset,
             data_len,
             skipped,
             stats: stats.into(),
+            columns: Arc::new(columns),
+            displaced,
         };
         check_within(Block::Data, &layout.data(), file_len)?;
         Ok(layout)
@@ -213,10 +235,31 @@ impl Layout {
     pub fn skipped(&self) -> usize {
         self.skipped
     }
+}
 
-    pub(super) fn stats(&self) -> &[Stat] {
-        &self.stats
-    }
+/// Where a data block's values are among its words, and those that have to be
+/// put there first.
+fn columns(stats: &[Stat], data_len: u32) -> (Columns, Box<[Displaced]>) {
+    let mut displaced = Vec::new();
+    let mut words = data_len.div_ceil(VALUE_SIZE as u32) as usize;
+    let mut column = |stat: &Stat| {
+        let (offset, len) = (stat.offset as usize, usize::from(stat.len));
+        let mut first = offset / VALUE_SIZE as usize;
+        if len > 0 && !offset.is_multiple_of(VALUE_SIZE as usize) {
+            let to = words;
+            displaced.push(Displaced { offset, to, len });
+            words += len;
+            first = to;
+        }
+        let name = stat.schema.name.as_str();
+        if stat.schema.unit == Some(StatsUnit::Boolean) && len > 0 {
+            Column::flag(name, first)
+        } else {
+            Column::list(name, first..first + len)
+        }
+    };
+    let columns: Vec<Column> = stats.iter().map(&mut column).collect();
+    (Columns::new(columns), displaced.into())
 }
 
 impl Stat {

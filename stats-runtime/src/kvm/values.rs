@@ -4,10 +4,11 @@
 //! statistics, in the layout's order. It knows neither fds nor limits: the
 //! layout has checked those.
 
-use qapi::stats::StatsUnit;
+use std::sync::Arc;
 
 use super::error::{Block, Error};
-use super::layout::{Layout, Stat};
+use super::layout::{Displaced, Layout};
+use crate::columns::{Columns, Row};
 use crate::provider::{StatsQuery, StatsSink};
 
 /// Bytes of a word.
@@ -18,12 +19,11 @@ const WORD: usize = size_of::<u64>();
 /// the longest block it has held.
 #[derive(Clone, Debug, Default)]
 pub struct DataBlock {
-    /// The last one may be filled in part.
+    /// The last one may be filled in part. Behind them stand values that were
+    /// put together.
     words: Vec<u64>,
     /// In bytes.
     len: usize,
-    /// Where values are put together that do not stand at a word's start.
-    scratch: Vec<u64>,
 }
 
 impl DataBlock {
@@ -58,25 +58,22 @@ impl DataBlock {
         self.len = len.min(self.words.len() * WORD);
     }
 
-    /// The values of `stat`; `None` if they do not lie within the block.
-    fn values(&mut self, stat: &Stat) -> Option<&[u64]> {
-        let (offset, len) = (stat.offset as usize, usize::from(stat.len));
-        if len == 0 {
-            return Some(&[]);
+    /// Puts the values together that do not stand at a word's start.
+    fn place(&mut self, displaced: &[Displaced]) {
+        for Displaced { offset, to, len } in displaced {
+            if self.words.len() < to + len {
+                self.words.resize(to + len, 0);
+            }
+            for index in 0..*len {
+                let at = offset / WORD + index;
+                let pieces = self.words.get(at..at + 2).unwrap_or_default();
+                let bytes = pieces.iter().flat_map(|word| word.to_ne_bytes());
+                let word = word_of(bytes.skip(offset % WORD));
+                if let Some(place) = self.words.get_mut(to + index) {
+                    *place = word;
+                }
+            }
         }
-        let first = offset / WORD;
-        if offset.is_multiple_of(WORD) {
-            return self.words.get(first..first + len);
-        }
-        // Linux aligns everything to 8 bytes; the format does not demand it,
-        // and a recorded file may come from anywhere.
-        let pieces = self.words.get(first..=first + len)?;
-        self.scratch.clear();
-        self.scratch.extend(pieces.windows(2).map(|pair| {
-            let bytes = pair.iter().flat_map(|word| word.to_ne_bytes());
-            word_of(bytes.skip(offset % WORD))
-        }));
-        Some(&self.scratch)
     }
 }
 
@@ -108,28 +105,35 @@ impl Layout {
         query: &StatsQuery<'_>,
         sink: &mut dyn StatsSink,
     ) -> Result<(), Error> {
-        let short = Error::ShortRead {
+        match query.names() {
+            None => self.write_row(&self.columns, block, sink),
+            Some(_) => {
+                let wanted = self.columns.only(|name| query.wants_name(name));
+                self.write_row(&Arc::new(wanted), block, sink)
+            }
+        }
+    }
+
+    /// Writes the values in `block` as a row under `columns`, which are some of
+    /// this layout's.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_values`](Self::write_values).
+    pub(super) fn write_row(
+        &self,
+        columns: &Arc<Columns>,
+        block: &mut DataBlock,
+        sink: &mut dyn StatsSink,
+    ) -> Result<(), Error> {
+        block.place(&self.displaced);
+        let row = Row::new(columns, &block.words).filter(|_| block.len >= self.data_len());
+        let short = || Error::ShortRead {
             block: Block::Data,
             expected: self.data_len(),
             actual: block.len,
         };
-        if block.len < self.data_len() {
-            return Err(short);
-        }
-        for stat in self.stats() {
-            let name = stat.schema.name.as_str();
-            if !query.wants_name(name) {
-                continue;
-            }
-            let values = block.values(stat).ok_or_else(|| short.clone())?;
-            match values {
-                [value, ..] if stat.schema.unit == Some(StatsUnit::Boolean) => {
-                    sink.boolean(name, *value != 0);
-                }
-                [value] => sink.scalar(name, *value),
-                values => sink.histogram(name, values),
-            }
-        }
+        sink.row(&row.ok_or_else(short)?);
         Ok(())
     }
 }

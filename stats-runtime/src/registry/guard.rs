@@ -3,8 +3,11 @@
 //! In: whatever a provider writes. Out: what the client asked for, in the order
 //! that sinks rely on; and whether the provider broke its contract.
 
+use std::sync::Arc;
+
 use qapi::stats::{StatsSchemaValue, StatsTarget};
 
+use crate::columns::{Columns, Row};
 use crate::provider::{SchemaSink, StatsQuery, StatsSink};
 use crate::sink::{ResultsSink, SchemasSink};
 
@@ -14,6 +17,8 @@ pub(super) struct Guard<'a> {
     query: &'a StatsQuery<'a>,
     sink: &'a mut dyn ResultsSink,
     state: GuardState,
+    /// The columns seen last of which all are wanted.
+    wanted_columns: Option<Arc<Columns>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,12 +32,33 @@ enum GuardState {
 impl<'a> Guard<'a> {
     pub(super) fn new(query: &'a StatsQuery<'a>, sink: &'a mut dyn ResultsSink) -> Self {
         let state = GuardState::NoResult;
-        Self { query, sink, state }
+        Self {
+            query,
+            sink,
+            state,
+            wanted_columns: None,
+        }
     }
 
     /// Whether a statistic came before any result.
     pub(super) fn is_misused(&self) -> bool {
         self.state == GuardState::Misused
+    }
+
+    /// Whether all columns are wanted. It is asked again and again about the
+    /// same ones.
+    fn wants_all(&mut self, columns: &Arc<Columns>) -> bool {
+        let known = self.wanted_columns.as_ref();
+        if self.query.names().is_none() || known.is_some_and(|known| Arc::ptr_eq(known, columns)) {
+            return true;
+        }
+        let wants_all = columns
+            .iter()
+            .all(|column| self.query.wants_name(column.name()));
+        if wants_all {
+            self.wanted_columns = Some(Arc::clone(columns));
+        }
+        wants_all
     }
 
     fn passes(&mut self, name: &str) -> bool {
@@ -78,6 +104,14 @@ impl StatsSink for Guard<'_> {
     fn histogram(&mut self, name: &str, buckets: &[u64]) {
         if self.passes(name) {
             self.sink.histogram(name, buckets);
+        }
+    }
+
+    fn row(&mut self, row: &Row<'_>) {
+        if self.state == GuardState::Passing && self.wants_all(row.columns()) {
+            self.sink.row(row);
+        } else {
+            row.write_each(self);
         }
     }
 }

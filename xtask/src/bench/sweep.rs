@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use kvm_ioctls::{Kvm, VcpuFd, VmFd};
 use qapi::stats::StatsTarget;
 use qapi::wire::Writer;
+use stats_runtime::columns::Row;
 use stats_runtime::kvm::{Image, KvmProvider, raise_nofile_limit, record, vcpu_stats_fd};
 use stats_runtime::provider::{Provider, StatsQuery, StatsSink};
 use stats_runtime::sink::JsonResults;
@@ -41,7 +42,7 @@ pub(super) fn run(vcpus: &[u32], rounds: usize) -> Result<(), Failure> {
 /// How long each side runs in its turn.
 const TURN: Duration = Duration::from_millis(20);
 
-struct Row {
+struct Line {
     bare_ns: f64,
     provider_ns: f64,
     provider_ratio: String,
@@ -49,7 +50,7 @@ struct Row {
     json_ratio: String,
 }
 
-fn sweep(vcpus: u32, rounds: usize) -> Result<Row, Failure> {
+fn sweep(vcpus: u32, rounds: usize) -> Result<Line, Failure> {
     let vm = Vm::new(vcpus)?;
     let bare = Bare::new(&vm)?;
     let provider = &vm.provider;
@@ -87,7 +88,7 @@ fn sweep(vcpus: u32, rounds: usize) -> Result<Row, Failure> {
             .map(|(a, b)| a / b)
             .collect::<Vec<_>>()
     };
-    Ok(Row {
+    Ok(Line {
         provider_ratio: spread(ratios(&provider_ns)),
         json_ratio: spread(ratios(&json_ns)),
         bare_ns: quantile(&mut bare_ns, 0.5),
@@ -180,6 +181,11 @@ impl StatsSink for Discard {
 
     fn histogram(&mut self, name: &str, buckets: &[u64]) {
         black_box((name, buckets));
+    }
+
+    fn row(&mut self, row: &Row<'_>) {
+        // As of the bare reads, the values as they were read.
+        black_box(row.values());
     }
 }
 
