@@ -26,8 +26,7 @@ use crate::sink::RowText;
 /// let mut text = Vec::new();
 /// let mut writer = qapi::wire::Writer::new(&mut text);
 /// let mut sink = JsonResults::new(&mut writer);
-/// sink.result(None);
-/// sink.row(&Row::new(&columns, &[7, 1, 2]).unwrap());
+/// sink.row(None, &Row::new(&columns, &[7, 1, 2]).unwrap());
 /// sink.finish();
 /// assert_eq!(
 ///     str::from_utf8(&text).unwrap(),
@@ -145,6 +144,12 @@ impl Columns {
         self.width
     }
 
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
     /// The columns.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Column> {
         self.columns.iter()
@@ -166,24 +171,26 @@ impl<'a> Row<'a> {
     /// A row of `values`; `None` if there are fewer than the columns'
     /// [width](Columns::width).
     #[must_use]
+    #[inline]
     pub fn new(columns: &'a Arc<Columns>, values: &'a [u64]) -> Option<Self> {
         (values.len() >= columns.width).then_some(Self { columns, values })
     }
 
     /// What the values mean.
     #[must_use]
+    #[inline]
     pub fn columns(&self) -> &'a Arc<Columns> {
         self.columns
     }
 
     /// All values, those of no column included.
     #[must_use]
+    #[inline]
     pub fn values(&self) -> &'a [u64] {
         self.values
     }
 
-    /// Writes each statistic by itself: what [`StatsSink::row`] does if a sink
-    /// does not do better.
+    /// Writes each statistic by itself, of an object that has been begun.
     pub fn write_each<S: StatsSink + ?Sized>(&self, sink: &mut S) {
         for column in &self.columns.columns {
             let values = column.values(self.values);

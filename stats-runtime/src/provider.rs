@@ -136,11 +136,13 @@ pub trait StatsSink {
     /// list. With one value it is a scalar, with none an empty list.
     fn histogram(&mut self, name: &str, buckets: &[u64]);
 
-    /// Statistics whose names were prepared, all at once: the same as calling
-    /// the methods above for each, but a provider that has
+    /// An object and its statistics at once, of which everything but the
+    /// values was prepared: the same as [`result`](Self::result) and a call
+    /// for each statistic, but a provider that has
     /// [columns](crate::columns::Columns) spares itself and the sink the work
     /// that is the same for every object.
-    fn row(&mut self, row: &Row<'_>) {
+    fn row(&mut self, qom_path: Option<&str>, row: &Row<'_>) {
+        self.result(qom_path);
         row.write_each(self);
     }
 }

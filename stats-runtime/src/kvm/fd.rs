@@ -124,6 +124,7 @@ unsafe impl Ioctl for GetStatsFd {
 /// # Errors
 ///
 /// [`Error::Read`] and [`Error::ShortRead`], naming `block`.
+#[inline]
 pub(super) fn read_exact(
     fd: BorrowedFd<'_>,
     block: Block,
@@ -170,6 +171,7 @@ pub(super) fn read_up_to(
 /// # Errors
 ///
 /// [`Error::Read`] and [`Error::ShortRead`].
+#[inline]
 pub(super) fn read_data(
     fd: BorrowedFd<'_>,
     data: &mut DataBlock,

@@ -58,7 +58,6 @@ impl Filters {
 
 impl Choice {
     fn is(&self, names: &[&str]) -> bool {
-        self.names.len() == names.len()
-            && self.names.iter().zip(names).all(|(a, b)| **a == **b)
+        self.names.len() == names.len() && self.names.iter().zip(names).all(|(a, b)| **a == **b)
     }
 }

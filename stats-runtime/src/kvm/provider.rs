@@ -385,7 +385,7 @@ impl Source {
             layout.data_len(),
             layout.data().start,
         )?;
-        sink.result(qom_path);
-        layout.write_row(columns, block, sink)
+        sink.row(qom_path, &layout.row(columns, block)?);
+        Ok(())
     }
 }

@@ -14,6 +14,9 @@ use crate::provider::{StatsQuery, StatsSink};
 /// Bytes of a word.
 const WORD: usize = size_of::<u64>();
 
+/// What the first word's address is a multiple of, in bytes.
+const ALIGNMENT: usize = 64;
+
 /// The data block of one object, kept as words so that a histogram is a part
 /// of it and nothing is copied. It can be filled again and again; it grows to
 /// the longest block it has held.
@@ -22,6 +25,8 @@ pub struct DataBlock {
     /// The last one may be filled in part. Behind them stand values that were
     /// put together.
     words: Vec<u64>,
+    /// The first of them that is used.
+    begin: usize,
     /// In bytes.
     len: usize,
 }
@@ -47,29 +52,52 @@ impl DataBlock {
 
     /// Words for `len` bytes, to be filled from the outside; what they hold
     /// is of no value. Until [`set_len`](Self::set_len) the block is empty.
+    #[inline]
     pub(super) fn words_for(&mut self, len: usize) -> &mut [u64] {
         self.len = 0;
-        self.words.resize(len.div_ceil(WORD), 0);
-        &mut self.words
+        self.grow(len.div_ceil(WORD));
+        let begin = self.begin;
+        let words = self.words.get_mut(begin..).unwrap_or_default();
+        words.get_mut(..len.div_ceil(WORD)).unwrap_or_default()
     }
 
     /// Says how many bytes the words have been filled with.
+    #[inline]
     pub(super) fn set_len(&mut self, len: usize) {
-        self.len = len.min(self.words.len() * WORD);
+        self.len = len.min(self.row().len() * WORD);
+    }
+
+    /// Makes room for `count` words. What they hold moves if the room does.
+    #[inline]
+    fn grow(&mut self, count: usize) {
+        if self.row().len() < count {
+            let before = self.begin..self.words.len();
+            self.words.resize(count + ALIGNMENT / WORD, 0);
+            // The kernel copies faster to where a cache line begins.
+            let begin = self.words.as_ptr().align_offset(ALIGNMENT);
+            self.begin = begin.min(ALIGNMENT / WORD);
+            self.words.copy_within(before, self.begin);
+        }
+    }
+
+    /// The words, and what was put together behind them.
+    #[inline]
+    fn row(&self) -> &[u64] {
+        self.words.get(self.begin..).unwrap_or_default()
     }
 
     /// Puts the values together that do not stand at a word's start.
+    #[cold]
     fn place(&mut self, displaced: &[Displaced]) {
         for Displaced { offset, to, len } in displaced {
-            if self.words.len() < to + len {
-                self.words.resize(to + len, 0);
-            }
+            self.grow(to + len);
+            let words = self.words.get_mut(self.begin..).unwrap_or_default();
             for index in 0..*len {
                 let at = offset / WORD + index;
-                let pieces = self.words.get(at..at + 2).unwrap_or_default();
+                let pieces = words.get(at..at + 2).unwrap_or_default();
                 let bytes = pieces.iter().flat_map(|word| word.to_ne_bytes());
                 let word = word_of(bytes.skip(offset % WORD));
-                if let Some(place) = self.words.get_mut(to + index) {
+                if let Some(place) = words.get_mut(to + index) {
                     *place = word;
                 }
             }
@@ -105,35 +133,35 @@ impl Layout {
         query: &StatsQuery<'_>,
         sink: &mut dyn StatsSink,
     ) -> Result<(), Error> {
-        match query.names() {
-            None => self.write_row(&self.columns, block, sink),
-            Some(_) => {
-                let wanted = self.columns.only(|name| query.wants_name(name));
-                self.write_row(&Arc::new(wanted), block, sink)
-            }
-        }
+        let columns = match query.names() {
+            None => Arc::clone(&self.columns),
+            Some(_) => Arc::new(self.columns.only(|name| query.wants_name(name))),
+        };
+        self.row(&columns, block)?.write_each(sink);
+        Ok(())
     }
 
-    /// Writes the values in `block` as a row under `columns`, which are some of
-    /// this layout's.
+    /// The values in `block` as a row under `columns`, which are some of this
+    /// layout's.
     ///
     /// # Errors
     ///
     /// As [`write_values`](Self::write_values).
-    pub(super) fn write_row(
+    #[inline]
+    pub(super) fn row<'b>(
         &self,
-        columns: &Arc<Columns>,
-        block: &mut DataBlock,
-        sink: &mut dyn StatsSink,
-    ) -> Result<(), Error> {
-        block.place(&self.displaced);
-        let row = Row::new(columns, &block.words).filter(|_| block.len >= self.data_len());
-        let short = || Error::ShortRead {
+        columns: &'b Arc<Columns>,
+        block: &'b mut DataBlock,
+    ) -> Result<Row<'b>, Error> {
+        if !self.displaced.is_empty() {
+            block.place(&self.displaced);
+        }
+        let actual = block.len;
+        let row = Row::new(columns, block.row()).filter(|_| actual >= self.data_len());
+        row.ok_or(Error::ShortRead {
             block: Block::Data,
             expected: self.data_len(),
-            actual: block.len,
-        };
-        sink.row(&row.ok_or_else(short)?);
-        Ok(())
+            actual,
+        })
     }
 }

@@ -45,6 +45,20 @@ impl<'a> Guard<'a> {
         self.state == GuardState::Misused
     }
 
+    /// Begins an object, and says whether it is wanted.
+    fn begins(&mut self, qom_path: Option<&str>) -> bool {
+        let wanted =
+            *self.query.target() != StatsTarget::Vcpu || self.query.wants_vcpu_result(qom_path);
+        if self.state != GuardState::Misused {
+            self.state = if wanted {
+                GuardState::Passing
+            } else {
+                GuardState::Dropping
+            };
+        }
+        self.state == GuardState::Passing
+    }
+
     /// Whether all columns are wanted. It is asked again and again about the
     /// same ones.
     fn wants_all(&mut self, columns: &Arc<Columns>) -> bool {
@@ -75,16 +89,7 @@ impl<'a> Guard<'a> {
 
 impl StatsSink for Guard<'_> {
     fn result(&mut self, qom_path: Option<&str>) {
-        let wanted =
-            *self.query.target() != StatsTarget::Vcpu || self.query.wants_vcpu_result(qom_path);
-        if self.state != GuardState::Misused {
-            self.state = if wanted {
-                GuardState::Passing
-            } else {
-                GuardState::Dropping
-            };
-        }
-        if self.state == GuardState::Passing {
+        if self.begins(qom_path) {
             self.sink.result(qom_path);
         }
     }
@@ -107,10 +112,14 @@ impl StatsSink for Guard<'_> {
         }
     }
 
-    fn row(&mut self, row: &Row<'_>) {
-        if self.state == GuardState::Passing && self.wants_all(row.columns()) {
-            self.sink.row(row);
+    fn row(&mut self, qom_path: Option<&str>, row: &Row<'_>) {
+        if !self.begins(qom_path) {
+            return;
+        }
+        if self.wants_all(row.columns()) {
+            self.sink.row(qom_path, row);
         } else {
+            self.sink.result(qom_path);
             row.write_each(self);
         }
     }

@@ -120,8 +120,8 @@ impl StatsSink for JsonResults<'_, '_> {
         self.out.raw(b"}");
     }
 
-    fn row(&mut self, row: &Row<'_>) {
-        let values = row.values();
+    fn row(&mut self, qom_path: Option<&str>, row: &Row<'_>) {
+        self.result(qom_path);
         let text = row.columns().text();
         if text.len_max(row.columns().width()) > ROW_BYTES_MAX {
             // One by one, so that they stop at the writer's limit.
@@ -130,15 +130,13 @@ impl StatsSink for JsonResults<'_, '_> {
         let Some(open) = &mut self.open else {
             return;
         };
-        let mut columns = row.columns().iter().peekable();
-        if columns.peek().is_some() {
-            if open.any_stat {
-                self.out.raw(b", ");
-            }
-            open.any_stat = true;
-            let values = columns.map(|column| column.values(values));
-            self.out.append(|out| text.write(values, out));
+        if row.columns().is_empty() {
+            return;
         }
+        open.any_stat = true;
+        let columns = row.columns().iter();
+        let values = columns.map(|column| column.values(row.values()));
+        self.out.append(|out| text.write(values, out));
     }
 
     fn histogram(&mut self, name: &str, buckets: &[u64]) {

@@ -66,11 +66,7 @@ impl RowText {
     }
 
     /// Writes the statistics of a row.
-    pub(super) fn write<'v>(
-        &self,
-        mut values: impl Iterator<Item = &'v [u64]>,
-        out: &mut Vec<u8>,
-    ) {
+    pub(super) fn write<'v>(&self, mut values: impl Iterator<Item = &'v [u64]>, out: &mut Vec<u8>) {
         let mut kinds = self.kinds.iter();
         let mut rest = &*self.bytes;
         let mut begin = 0;
@@ -104,7 +100,8 @@ impl RowText {
 /// Writes the values of a list, without its brackets.
 fn list(values: &[u64], out: &mut Vec<u8>) {
     wire_chunks::<BUCKETS>(values, |chunk| {
-        if chunk == [0; BUCKETS] {
+        let all = chunk.iter().fold(0, |all, value| all | value);
+        if all == 0 && chunk.len() == BUCKETS {
             out.extend_from_slice(ZEROS);
             return;
         }

@@ -183,7 +183,8 @@ impl StatsSink for Discard {
         black_box((name, buckets));
     }
 
-    fn row(&mut self, row: &Row<'_>) {
+    fn row(&mut self, qom_path: Option<&str>, row: &Row<'_>) {
+        black_box(qom_path);
         // As of the bare reads, the values as they were read.
         black_box(row.values());
     }
