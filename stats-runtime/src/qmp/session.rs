@@ -45,6 +45,8 @@ pub struct Session {
     output: Vec<u8>,
     /// How much of the output has been sent.
     sent_bytes: usize,
+    /// Whether the output's room is somebody else's.
+    is_output_borrowed: bool,
     phase: Phase,
     /// In-band requests that wait for their turn.
     queue: VecDeque<Queued>,
@@ -93,6 +95,7 @@ impl Session {
             frames: Frames::new(limits.message),
             output,
             sent_bytes: 0,
+            is_output_borrowed: false,
             phase: Phase::Negotiating,
             queue: VecDeque::new(),
             running: Vec::new(),
@@ -253,7 +256,9 @@ impl Session {
         if self.sent_bytes == self.output.len() {
             self.output.clear();
             self.sent_bytes = 0;
-            self.output.shrink_to(self.limits.output_bytes_high);
+            if !self.is_output_borrowed {
+                self.output.shrink_to(self.limits.output_bytes_high);
+            }
         }
     }
 

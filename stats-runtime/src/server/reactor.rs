@@ -24,7 +24,7 @@ use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags};
 
 mod threads;
 
-use super::connection::{Connection, Interest, Ready};
+use super::connection::{Buffers, Connection, End, Interest, Ready, Step};
 use super::listener::Listener;
 use super::options::Options;
 use super::slots::{Slot, Table};
@@ -32,11 +32,11 @@ use super::stream::Stream;
 use super::waker::Waker;
 use crate::commands::Monitor;
 
-/// How much is read at a time.
-const READ_BYTES: usize = 16 << 10;
-
 /// Clients taken at a time, so that others get their turn.
 const ACCEPT_MAX: usize = 64;
+
+/// How many threads wait for clients of their own at a time.
+const STAYING_MAX: usize = 8;
 
 /// How long a listener rests if there is no descriptor for a client.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -59,7 +59,10 @@ pub(super) struct Reactor {
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Threads that wait for something to do.
     waiting: AtomicUsize,
+    /// Threads that wait for the client they have just answered.
+    staying: AtomicUsize,
     held_bytes: AtomicUsize,
+    stopping: AtomicBool,
     ended: AtomicBool,
 }
 
@@ -92,7 +95,9 @@ impl Reactor {
             listeners_end,
             threads: Mutex::default(),
             waiting: AtomicUsize::new(0),
+            staying: AtomicUsize::new(0),
             held_bytes: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         });
         for (token, fd) in [
@@ -139,17 +144,17 @@ impl Reactor {
     }
 
     /// Hands events to those who have some.
-    fn deliver(&self, buffer: &mut [u8]) {
+    fn deliver(&self, buffers: &mut Buffers) {
         for token in self.waker.take() {
             let slot = self.table().get(token);
             if let Some(slot) = slot {
-                self.step(&slot, Ready::default(), buffer);
+                self.step(&slot, Ready::default(), buffers);
             }
         }
     }
 
     /// Steps those whose time has come, and sets the timer anew.
-    fn ring(&self, buffer: &mut [u8]) {
+    fn ring(&self, buffers: &mut Buffers) {
         let _ = rustix::io::read(&self.timer, &mut [0; 8]);
         let due = self.table().due(Instant::now());
         for token in due {
@@ -161,7 +166,7 @@ impl Reactor {
             if let Some(slot) = slot {
                 // Its entry is gone, and it is to make a new one.
                 slot.set_deadline(None);
-                self.step(&slot, Ready::default(), buffer);
+                self.step(&slot, Ready::default(), buffers);
             }
         }
         self.set_timer(&mut self.table());
@@ -176,19 +181,22 @@ impl Reactor {
         self.listeners().get(index).cloned()
     }
 
-    fn serve(&self, token: u64, flags: EventFlags, buffer: &mut [u8]) {
+    fn serve(&self, token: u64, flags: EventFlags, buffers: &mut Buffers) {
         if self.is_listener(token) {
-            return self.accept(token, buffer);
+            return self.accept(token, buffers);
         }
         let slot = self.table().get(token);
         if let Some(slot) = slot {
-            let socket = !flags.is_empty();
-            self.step(&slot, Ready { socket }, buffer);
+            let ready = Ready {
+                socket: !flags.is_empty(),
+                ..Ready::default()
+            };
+            self.step(&slot, ready, buffers);
         }
     }
 
     /// Takes the clients that wait.
-    fn accept(&self, token: u64, buffer: &mut [u8]) {
+    fn accept(&self, token: u64, buffers: &mut Buffers) {
         let Some(listener) = self.listener(token) else {
             return;
         };
@@ -200,7 +208,7 @@ impl Reactor {
                     if let Some(stream) = listener.admit(client)
                         && self.connections() < self.options.connections_max
                     {
-                        self.take(stream, buffer);
+                        self.take(stream, buffers);
                     }
                 }
                 // Out of descriptors: that passes.
@@ -222,7 +230,7 @@ impl Reactor {
     }
 
     /// Begins to serve a client.
-    fn take(&self, stream: Stream, buffer: &mut [u8]) {
+    fn take(&self, stream: Stream, buffers: &mut Buffers) {
         let slot = self.table().add();
         let token = slot.token();
         let waker = Arc::clone(&self.waker);
@@ -244,14 +252,14 @@ impl Reactor {
             return self.close(&slot, Some(connection));
         }
         // It greets, and reads nothing yet: other clients wait to be taken.
-        self.step_on(&slot, connection, Ready::default(), buffer);
+        self.step_on(&slot, connection, Ready::default(), buffers);
     }
 
     /// Steps a connection, unless another thread does already: then that one
     /// steps it again.
-    fn step(&self, slot: &Slot, ready: Ready, buffer: &mut [u8]) {
+    fn step(&self, slot: &Slot, ready: Ready, buffers: &mut Buffers) {
         if let Some(connection) = slot.take(ready) {
-            self.step_on(slot, connection, ready, buffer);
+            self.step_on(slot, connection, ready, buffers);
         }
     }
 
@@ -260,21 +268,39 @@ impl Reactor {
         slot: &Slot,
         mut connection: Box<Connection>,
         mut ready: Ready,
-        buffer: &mut [u8],
+        buffers: &mut Buffers,
     ) {
         let mut errand = None;
         loop {
             let outcomes = slot.outcomes();
             let step = AssertUnwindSafe(|| {
-                connection.step(ready, outcomes, &self.monitor, &self.options, buffer)
+                connection.step(ready, outcomes, &self.monitor, &self.options, buffers)
             });
             // Handlers' and providers' panics are errors by now: this is what
             // remains, and costs only its client.
-            let Ok(Ok((interest, new))) = catch_unwind(step) else {
+            let Ok(Ok(Step {
+                interest,
+                errand: new,
+                has_answered,
+            })) = catch_unwind(step)
+            else {
                 return self.close(slot, Some(connection));
             };
             if self.has_ended() || !self.has_room(slot, &connection) {
                 return self.close(slot, Some(connection));
+            }
+            if has_answered && errand.is_none() && new.is_none() {
+                match self.stay(&mut connection, buffers) {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        ready = Ready {
+                            socket: true,
+                            has_read: true,
+                        };
+                        continue;
+                    }
+                    Err(_) => return self.close(slot, Some(connection)),
+                }
             }
             // Before it is back in its slot, whence others may take it.
             if self.arm(slot, &connection, interest).is_err() {
@@ -287,7 +313,10 @@ impl Reactor {
                 && let Some(errand) = errand.take()
             {
                 slot.leave(errand.run(&self.monitor));
-                let why = Ready { socket: true };
+                let why = Ready {
+                    socket: true,
+                    ..Ready::default()
+                };
                 next = slot.take(why).map(|connection| (connection, why));
             }
             match next {
@@ -295,6 +324,24 @@ impl Reactor {
                 Some((taken, why)) => (connection, ready) = (taken, why),
             }
         }
+    }
+
+    /// Waits a moment for a client that has just been answered, as long as
+    /// others wait for the rest; true if it has sent something.
+    fn stay(&self, connection: &mut Connection, buffers: &mut Buffers) -> Result<bool, End> {
+        let busy =
+            self.stopping.load(Ordering::Acquire) || self.waiting.load(Ordering::Acquire) == 0;
+        if busy || !connection.can_wait() {
+            return Ok(false);
+        }
+        let staying = self.staying.fetch_add(1, Ordering::AcqRel);
+        let outcome = if staying < STAYING_MAX {
+            connection.wait(buffers)
+        } else {
+            Ok(false)
+        };
+        self.staying.fetch_sub(1, Ordering::AcqRel);
+        outcome
     }
 
     fn arm(&self, slot: &Slot, connection: &Connection, interest: Interest) -> io::Result<()> {

@@ -86,6 +86,26 @@ impl Session {
         self.frames.pending_bytes() + self.output().len()
     }
 
+    /// Takes a buffer's room for the output, if nothing stands there: so that
+    /// an idle session has none of its own.
+    #[cfg(feature = "server")]
+    pub(crate) fn borrow_output(&mut self, room: &mut Vec<u8>) {
+        if self.output.is_empty() {
+            self.output = std::mem::take(room);
+            self.output.clear();
+            self.is_output_borrowed = true;
+        }
+    }
+
+    /// Gives the room back, unless some of the output is still to be sent.
+    #[cfg(feature = "server")]
+    pub(crate) fn return_output(&mut self, room: &mut Vec<u8>) {
+        if self.is_output_borrowed && self.output.is_empty() {
+            *room = std::mem::take(&mut self.output);
+        }
+        self.is_output_borrowed = false;
+    }
+
     /// Whether the client reads what it is sent.
     pub(crate) fn has_room(&self) -> bool {
         self.output().len() < self.limits.output_bytes_high

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
-use super::super::connection::Connection;
-use super::{READ_BYTES, Reactor, TIMER, WAKE};
+use super::super::connection::{Buffers, Connection};
+use super::{Reactor, TIMER, WAKE};
 
 /// Threads that go on waiting when there is nothing to do.
 pub(super) const KEPT: usize = 2;
@@ -37,6 +37,7 @@ const ERROR_PAUSE: Duration = Duration::from_millis(50);
 impl Reactor {
     /// Ends it: see [`Server::stop`](crate::server::Server::stop).
     pub(in crate::server) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
         let listeners = std::mem::take(&mut *self.listeners());
         for listener in listeners {
             let _ = epoll::delete(&self.epoll, &listener);
@@ -107,7 +108,7 @@ impl Reactor {
 
     /// What a thread does: it waits, and does what there is to do.
     pub(super) fn work(self: Arc<Self>) {
-        let mut buffer = vec![0; READ_BYTES];
+        let mut buffers = Buffers::new();
         while let Some(news) = self.wait() {
             let Some((token, flags)) = news else {
                 continue;
@@ -118,9 +119,9 @@ impl Reactor {
                 let _ = self.spawn();
             }
             match token {
-                WAKE => self.deliver(&mut buffer),
-                TIMER => self.ring(&mut buffer),
-                _ => self.serve(token, flags, &mut buffer),
+                WAKE => self.deliver(&mut buffers),
+                TIMER => self.ring(&mut buffers),
+                _ => self.serve(token, flags, &mut buffers),
             }
             self.waiting.fetch_add(1, Ordering::AcqRel);
         }
