@@ -24,7 +24,7 @@ pub(super) struct Filters {
 #[derive(Debug)]
 struct Choice {
     /// Sorted, as the client gave them.
-    names: Box<[Box<str>]>,
+    names: Box<[String]>,
     columns: Arc<Columns>,
 }
 
@@ -43,7 +43,7 @@ impl Filters {
         let columns = Arc::new(all.only(|name| query.wants_name(name)));
         if names.len() <= NAMES_MAX {
             let choice = Choice {
-                names: names.iter().map(|&name| name.into()).collect(),
+                names: names.into(),
                 columns: Arc::clone(&columns),
             };
             let mut choices = choices();
@@ -57,7 +57,7 @@ impl Filters {
 }
 
 impl Choice {
-    fn is(&self, names: &[&str]) -> bool {
-        self.names.len() == names.len() && self.names.iter().zip(names).all(|(a, b)| **a == **b)
+    fn is(&self, names: &[String]) -> bool {
+        *self.names == *names
     }
 }
