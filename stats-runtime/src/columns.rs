@@ -99,6 +99,18 @@ impl Column {
         &self.name
     }
 
+    /// Where in a row its values are.
+    #[must_use]
+    pub fn indexes(&self) -> std::ops::Range<usize> {
+        self.first..self.first.saturating_add(self.len)
+    }
+
+    /// Whether it is true or false.
+    #[must_use]
+    pub fn is_flag(&self) -> bool {
+        self.kind == ColumnKind::Flag
+    }
+
     pub(crate) fn kind(&self) -> ColumnKind {
         self.kind
     }

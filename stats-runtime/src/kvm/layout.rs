@@ -127,7 +127,7 @@ pub struct Layout {
     /// the order on the wire.
     stats: Box<[Stat]>,
     /// The same statistics, as columns of a data block.
-    pub(super) columns: Arc<Columns>,
+    columns: Arc<Columns>,
     /// Those whose values do not stand at a word's start.
     pub(super) displaced: Box<[Displaced]>,
 }
@@ -227,6 +227,12 @@ impl Layout {
     /// written: the last descriptor first.
     pub fn schema(&self) -> impl ExactSizeIterator<Item = &StatsSchemaValue> {
         self.stats.iter().map(|stat| &stat.schema)
+    }
+
+    /// The same statistics as columns of a data block.
+    #[must_use]
+    pub fn columns(&self) -> &Arc<Columns> {
+        &self.columns
     }
 
     /// How many statistics were left out because this build does not know

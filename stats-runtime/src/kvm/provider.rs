@@ -330,7 +330,7 @@ impl<'q> Wanted<'q> {
     fn of(&mut self, shape: &Arc<Shape>) -> &Arc<Columns> {
         self.last.take_if(|(last, _)| !Arc::ptr_eq(last, shape));
         let (_, columns) = self.last.get_or_insert_with(|| {
-            let columns = shape.filters.choose(&shape.layout.columns, self.query);
+            let columns = shape.filters.choose(shape.layout.columns(), self.query);
             (Arc::clone(shape), columns)
         });
         columns

@@ -134,8 +134,8 @@ impl Layout {
         sink: &mut dyn StatsSink,
     ) -> Result<(), Error> {
         let columns = match query.names() {
-            None => Arc::clone(&self.columns),
-            Some(_) => Arc::new(self.columns.only(|name| query.wants_name(name))),
+            None => Arc::clone(self.columns()),
+            Some(_) => Arc::new(self.columns().only(|name| query.wants_name(name))),
         };
         self.row(&columns, block)?.write_each(sink);
         Ok(())
