@@ -18,7 +18,8 @@ use kvm_bindings::{
 use qapi::stats::{StatsSchemaValue, StatsType, StatsUnit};
 
 use super::error::{Block, LayoutError};
-use crate::columns::{Column, Columns};
+use super::values::{self, Displaced};
+use crate::columns::Columns;
 
 /// The most statistics that a file may describe. Linux 7.1 describes fewer
 /// than a hundred per object on any architecture.
@@ -132,19 +133,6 @@ pub struct Layout {
     pub(super) displaced: Box<[Displaced]>,
 }
 
-/// Values that do not stand at a word's start. Linux aligns everything to 8
-/// bytes; the format does not demand it, and a recorded file may come from
-/// anywhere. They are put together behind the data block.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Displaced {
-    /// In bytes, from the start of the data block.
-    pub(super) offset: usize,
-    /// Where they are put: words from the start of the data block.
-    pub(super) to: usize,
-    /// In values.
-    pub(super) len: usize,
-}
-
 /// One statistic: what clients are told, and where its values are.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Stat {
@@ -197,7 +185,7 @@ impl Layout {
         }
         stats.reverse();
         let data_len = u32::try_from(data_len).unwrap_or(u32::MAX);
-        let (columns, displaced) = columns(&stats, data_len);
+        let (columns, displaced) = values::columns(&stats, data_len);
         let layout = Self {
             data_offset: header.data_offset,
             data_len,
@@ -241,31 +229,6 @@ impl Layout {
     pub fn skipped(&self) -> usize {
         self.skipped
     }
-}
-
-/// Where a data block's values are among its words, and those that have to be
-/// put there first.
-fn columns(stats: &[Stat], data_len: u32) -> (Columns, Box<[Displaced]>) {
-    let mut displaced = Vec::new();
-    let mut words = data_len.div_ceil(VALUE_SIZE as u32) as usize;
-    let mut column = |stat: &Stat| {
-        let (offset, len) = (stat.offset as usize, usize::from(stat.len));
-        let mut first = offset / VALUE_SIZE as usize;
-        if len > 0 && !offset.is_multiple_of(VALUE_SIZE as usize) {
-            let to = words;
-            displaced.push(Displaced { offset, to, len });
-            words += len;
-            first = to;
-        }
-        let name = stat.schema.name.as_str();
-        if stat.schema.unit == Some(StatsUnit::Boolean) && len > 0 {
-            Column::flag(name, first)
-        } else {
-            Column::list(name, first..first + len)
-        }
-    };
-    let columns: Vec<Column> = stats.iter().map(&mut column).collect();
-    (Columns::new(columns), displaced.into())
 }
 
 impl Stat {

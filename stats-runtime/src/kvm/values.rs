@@ -6,9 +6,11 @@
 
 use std::sync::Arc;
 
+use qapi::stats::StatsUnit;
+
 use super::error::{Block, Error};
-use super::layout::{Displaced, Layout};
-use crate::columns::{Columns, Row};
+use super::layout::{Layout, Stat};
+use crate::columns::{Column, Columns, Row};
 use crate::provider::{StatsQuery, StatsSink};
 
 /// Bytes of a word.
@@ -103,6 +105,44 @@ impl DataBlock {
             }
         }
     }
+}
+
+/// Values that do not stand at a word's start. Linux aligns everything to 8
+/// bytes; the format does not demand it, and a recorded file may come from
+/// anywhere. They are put together behind the data block.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Displaced {
+    /// In bytes, from the start of the data block.
+    pub(super) offset: usize,
+    /// Where they are put: words from the start of the data block.
+    pub(super) to: usize,
+    /// In values.
+    pub(super) len: usize,
+}
+
+/// Where a data block's values are among its words, and those that have to be
+/// put there first.
+pub(super) fn columns(stats: &[Stat], data_len: u32) -> (Columns, Box<[Displaced]>) {
+    let mut displaced = Vec::new();
+    let mut words = (data_len as usize).div_ceil(WORD);
+    let mut column = |stat: &Stat| {
+        let (offset, len) = (stat.offset as usize, usize::from(stat.len));
+        let mut first = offset / WORD;
+        if len > 0 && !offset.is_multiple_of(WORD) {
+            let to = words;
+            displaced.push(Displaced { offset, to, len });
+            words += len;
+            first = to;
+        }
+        let name = stat.schema.name.as_str();
+        if stat.schema.unit == Some(StatsUnit::Boolean) && len > 0 {
+            Column::flag(name, first)
+        } else {
+            Column::list(name, first..first + len)
+        }
+    };
+    let columns: Vec<Column> = stats.iter().map(&mut column).collect();
+    (Columns::new(columns), displaced.into())
 }
 
 /// The word that begins with the first of `bytes`; missing ones are 0.

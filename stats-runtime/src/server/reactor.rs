@@ -24,7 +24,7 @@ use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags};
 
 mod threads;
 
-use super::connection::{Buffers, Connection, End, Interest, Ready, Step};
+use super::connection::{Buffers, Connection, Interest, Ready, Step};
 use super::listener::Listener;
 use super::options::Options;
 use super::slots::{Slot, Table};
@@ -34,9 +34,6 @@ use crate::commands::Monitor;
 
 /// Clients taken at a time, so that others get their turn.
 const ACCEPT_MAX: usize = 64;
-
-/// How many threads wait for clients of their own at a time.
-const STAYING_MAX: usize = 8;
 
 /// How long a listener rests if there is no descriptor for a client.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -324,24 +321,6 @@ impl Reactor {
                 Some((taken, why)) => (connection, ready) = (taken, why),
             }
         }
-    }
-
-    /// Waits a moment for a client that has just been answered, as long as
-    /// others wait for the rest; true if it has sent something.
-    fn stay(&self, connection: &mut Connection, buffers: &mut Buffers) -> Result<bool, End> {
-        let busy =
-            self.stopping.load(Ordering::Acquire) || self.waiting.load(Ordering::Acquire) == 0;
-        if busy || !connection.can_wait() {
-            return Ok(false);
-        }
-        let staying = self.staying.fetch_add(1, Ordering::AcqRel);
-        let outcome = if staying < STAYING_MAX {
-            connection.wait(buffers)
-        } else {
-            Ok(false)
-        };
-        self.staying.fetch_sub(1, Ordering::AcqRel);
-        outcome
     }
 
     fn arm(&self, slot: &Slot, connection: &Connection, interest: Interest) -> io::Result<()> {

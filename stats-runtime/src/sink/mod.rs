@@ -51,6 +51,6 @@ fn wire_value(buckets: &[u64]) -> WireValue<'_> {
 /// The same for a list that is written in pieces of `N` buckets, as long as
 /// there are so many: the pieces in the order of the wire, each of which the
 /// caller turns round.
-fn wire_chunks<const N: usize>(buckets: &[u64], mut write: impl FnMut(&[u64])) {
-    buckets.rchunks(N).for_each(|chunk| write(chunk));
+fn wire_chunks<const N: usize>(buckets: &[u64], write: impl FnMut(&[u64])) {
+    buckets.rchunks(N).for_each(write);
 }

@@ -13,11 +13,14 @@ use std::time::{Duration, Instant};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
-use super::super::connection::{Buffers, Connection};
+use super::super::connection::{Buffers, Connection, End};
 use super::{Reactor, TIMER, WAKE};
 
 /// Threads that go on waiting when there is nothing to do.
 pub(super) const KEPT: usize = 2;
+
+/// How many threads wait for clients of their own at a time.
+const STAYING_MAX: usize = 8;
 
 /// How long further ones wait.
 pub(super) const IDLE_TIME: Timespec = Timespec {
@@ -153,6 +156,28 @@ impl Reactor {
                 Some(None)
             }
         }
+    }
+
+    /// Waits a moment for a client that has just been answered, as long as
+    /// others wait for the rest; true if it has sent something.
+    pub(super) fn stay(
+        &self,
+        connection: &mut Connection,
+        buffers: &mut Buffers,
+    ) -> Result<bool, End> {
+        let busy =
+            self.stopping.load(Ordering::Acquire) || self.waiting.load(Ordering::Acquire) == 0;
+        if busy || !connection.can_wait() {
+            return Ok(false);
+        }
+        let staying = self.staying.fetch_add(1, Ordering::AcqRel);
+        let outcome = if staying < STAYING_MAX {
+            connection.wait(buffers)
+        } else {
+            Ok(false)
+        };
+        self.staying.fetch_sub(1, Ordering::AcqRel);
+        outcome
     }
 
     /// Whether a thread that had nothing to do is one too many. It no longer
