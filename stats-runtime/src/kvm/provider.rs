@@ -371,6 +371,7 @@ impl Source {
     }
 
     /// Reads first, so that an object which cannot be read leaves nothing.
+    #[inline]
     fn query(
         &self,
         qom_path: Option<&str>,

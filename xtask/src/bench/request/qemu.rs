@@ -45,6 +45,7 @@ impl Qemu {
             ])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn();
         let Ok(mut process) = started else {
             return Ok(None);
