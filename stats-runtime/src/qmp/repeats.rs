@@ -12,7 +12,8 @@ use qapi::wire::{Value, to_json};
 /// How many requests are known; the one that was learnt first makes room.
 const KNOWN_MAX: usize = 8;
 
-/// The longest text that is kept, in bytes.
+/// Bytes of their texts. What was prepared takes at most some fourteen times as
+/// much, where every name that is asked for is a single letter.
 const TEXT_BYTES_MAX: usize = 8 << 10;
 
 /// The requests that a session knows.
@@ -102,7 +103,8 @@ impl Repeats {
         let Some((before, behind)) = split(&self.candidate, id) else {
             return;
         };
-        if self.known.len() >= KNOWN_MAX {
+        let text_bytes_max = TEXT_BYTES_MAX.saturating_sub(self.candidate.len());
+        while self.known.len() >= KNOWN_MAX || self.text_bytes() > text_bytes_max {
             self.known.pop_front();
         }
         self.known.push_back(Known {
@@ -112,9 +114,17 @@ impl Repeats {
             prepared,
         });
     }
+
+    fn text_bytes(&self) -> usize {
+        self.known.iter().map(Known::text_bytes).sum()
+    }
 }
 
 impl Known {
+    fn text_bytes(&self) -> usize {
+        self.before.len() + self.behind.as_ref().map_or(0, |behind| behind.len())
+    }
+
     /// Where the id is in a text that is this request, if it is.
     fn id_in(&self, text: &[u8]) -> Option<Option<Range<usize>>> {
         let rest = text.strip_prefix(&*self.before)?;

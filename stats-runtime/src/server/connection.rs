@@ -24,6 +24,8 @@ pub(super) struct Connection {
     session: Session,
     events: Subscription,
     input_ended: bool,
+    /// Whether this step may wait for the client.
+    may_wait: bool,
     /// Whether output waits for the client to read.
     blocked: bool,
     began: Instant,
@@ -58,6 +60,8 @@ pub(super) struct Buffers {
     input: Vec<u8>,
     /// Empty.
     output: Vec<u8>,
+    /// Whether there are threads enough that this one may wait for a client.
+    pub(super) may_wait: bool,
 }
 
 /// How much is read at a time.
@@ -74,6 +78,7 @@ impl Buffers {
         Self {
             input: vec![0; INPUT_BYTES],
             output: Vec::new(),
+            may_wait: false,
         }
     }
 }
@@ -165,6 +170,7 @@ impl Connection {
             session: Session::new(&monitor.host().version(), options.limits),
             events,
             input_ended: false,
+            may_wait: false,
             blocked: false,
             began: now,
             received: now,
@@ -189,6 +195,7 @@ impl Connection {
     ) -> Result<Step, End> {
         let mut errand = None;
         let before = self.progressed;
+        self.may_wait = buffers.may_wait && self.stream.can_wait();
         self.session.borrow_output(&mut buffers.output);
         for Outcome { ticket, reply } in outcomes {
             self.events.finish(&mut self.session, ticket, |writer| {
@@ -339,7 +346,7 @@ impl Connection {
                 break self.stream.flush();
             }
             let is_long = output.len() >= WAIT_BYTES_MIN && !self.blocked;
-            let written = if is_long && !has_waited && self.stream.can_wait() {
+            let written = if is_long && !has_waited && self.may_wait {
                 has_waited = true;
                 self.stream.write_waiting(output)
             } else {

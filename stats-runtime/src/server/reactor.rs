@@ -24,6 +24,8 @@ use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags};
 
 mod threads;
 
+use self::threads::STAYING_MAX;
+
 use super::connection::{Buffers, Connection, Interest, Ready, Step};
 use super::listener::Listener;
 use super::options::Options;
@@ -56,7 +58,7 @@ pub(super) struct Reactor {
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Threads that wait for something to do.
     waiting: AtomicUsize,
-    /// Threads that wait for the client they have just answered.
+    /// Threads that step a client, or wait for the one they have just answered.
     staying: AtomicUsize,
     held_bytes: AtomicUsize,
     stopping: AtomicBool,
@@ -270,16 +272,19 @@ impl Reactor {
         let mut errand = None;
         loop {
             let outcomes = slot.outcomes();
+            buffers.may_wait = self.staying.fetch_add(1, Ordering::AcqRel) < STAYING_MAX;
             let step = AssertUnwindSafe(|| {
                 connection.step(ready, outcomes, &self.monitor, &self.options, buffers)
             });
             // Handlers' and providers' panics are errors by now: this is what
             // remains, and costs only its client.
+            let stepped = catch_unwind(step);
+            self.staying.fetch_sub(1, Ordering::AcqRel);
             let Ok(Ok(Step {
                 interest,
                 errand: new,
                 has_answered,
-            })) = catch_unwind(step)
+            })) = stepped
             else {
                 return self.close(slot, Some(connection));
             };

@@ -19,8 +19,8 @@ use super::{Reactor, TIMER, WAKE};
 /// Threads that go on waiting when there is nothing to do.
 pub(super) const KEPT: usize = 2;
 
-/// How many threads wait for clients of their own at a time.
-const STAYING_MAX: usize = 8;
+/// How many threads at a time may wait for the client that they serve.
+pub(super) const STAYING_MAX: usize = 8;
 
 /// How long further ones wait.
 pub(super) const IDLE_TIME: Timespec = Timespec {
