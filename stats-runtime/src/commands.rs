@@ -12,15 +12,15 @@ mod statistics;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use qapi::wire::command::{Call, CommandInfo as Info, CommandSet};
+use qapi::wire::command::{Call, CommandInfo as Info, CommandSet, Prepared};
 use qapi::wire::compat::Policy;
 use qapi::wire::introspect::{self, SchemaInfo};
-use qapi::wire::{Context, Error, Writer};
+use qapi::wire::{Context, Dict, Error, Writer};
 
 use crate::events::Events;
 use crate::host::Host;
 use crate::provider::ProviderError;
-use crate::registry::Registry;
+use crate::registry::{PreparedQuery, Registry};
 
 /// A virtual machine's monitor: its statistics, its host, and the commands
 /// that serve them.
@@ -228,6 +228,30 @@ impl CommandSet for Monitor {
                 "The command {name} failed: its handler panicked"
             )))
         })
+    }
+
+    fn prepare(&self, name: &str, arguments: &Dict, context: &Context<'_>) -> Option<Prepared> {
+        let is_ours = match &self.extension {
+            Some(extension) => extension.commands.command(name).is_none(),
+            None => true,
+        };
+        if is_ours && self.allows(name) {
+            self.prepare_query(name, arguments, context)
+        } else {
+            None
+        }
+    }
+
+    fn is_current(&self, prepared: &Prepared) -> bool {
+        let query = prepared.get::<PreparedQuery>();
+        query.is_some_and(|query| self.registry.is_current(query))
+    }
+
+    fn repeat(&self, prepared: &Prepared, reply: &mut Writer<'_>) -> Result<(), Error> {
+        match prepared.get() {
+            Some(query) => self.repeat_query(query, reply),
+            None => Err(Error::generic("The call was not prepared")),
+        }
     }
 }
 

@@ -170,11 +170,10 @@ impl Deadlined {
 
 impl Provider for Deadlined {
     fn query(&self, query: &StatsQuery<'_>, sink: &mut dyn StatsSink) -> Result<(), ProviderError> {
-        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let question = Question::Query {
             target: query.target().clone(),
-            names: query.names().map(owned),
-            vcpus: query.vcpus().map(owned),
+            names: query.names().map(<[String]>::to_vec),
+            vcpus: query.vcpus().map(<[String]>::to_vec),
         };
         if let Answered::Query(recording) = self.ask(question)? {
             recording.replay(sink);
@@ -229,8 +228,6 @@ impl Worker {
                 names,
                 vcpus,
             } => {
-                let names = names.as_deref().map(borrowed);
-                let vcpus = vcpus.as_deref().map(borrowed);
                 let query = StatsQuery::new(target, names.as_deref(), vcpus.as_deref());
                 let mut recording = Recording::default();
                 self.provider
@@ -260,8 +257,4 @@ impl Answer {
     fn outcome(&self) -> MutexGuard<'_, Option<Result<Answered, Failed>>> {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn borrowed(names: &[String]) -> Vec<&str> {
-    names.iter().map(String::as_str).collect()
 }

@@ -160,13 +160,17 @@ impl Subscription {
     ) -> Option<Command> {
         session.set_policy(context.policy());
         self.deliver(session);
-        while let Some(command) = session.next(commands) {
+        loop {
+            if session.repeat(commands, |session| self.queue.drain(session)) {
+                continue;
+            }
+            let command = session.next(commands)?;
             if is_other(&command) {
                 return Some(command);
             }
+            session.learn(&command, commands, context);
             self.execute(session, command, commands, context);
         }
-        None
     }
 
     fn execute(

@@ -54,6 +54,7 @@
 //! - `server`: [`server`], listening sockets and their threads; `tls`, `vsock`
 //!   and `activation` (systemd's) are further kinds of them.
 
+pub mod columns;
 pub mod commands;
 mod deadline;
 pub mod events;

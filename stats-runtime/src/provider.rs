@@ -7,6 +7,8 @@ use std::fmt;
 
 use qapi::stats::{StatsSchemaValue, StatsTarget};
 
+use crate::columns::Row;
+
 /// A source of statistics.
 ///
 /// # Contract
@@ -47,8 +49,8 @@ pub trait Provider: Send + Sync {
 #[derive(Clone, Copy, Debug)]
 pub struct StatsQuery<'a> {
     target: &'a StatsTarget,
-    names: Option<&'a [&'a str]>,
-    vcpus: Option<&'a [&'a str]>,
+    names: Option<&'a [String]>,
+    vcpus: Option<&'a [String]>,
 }
 
 impl<'a> StatsQuery<'a> {
@@ -66,8 +68,8 @@ impl<'a> StatsQuery<'a> {
     /// `None` stands for all.
     pub(crate) fn new(
         target: &'a StatsTarget,
-        names: Option<&'a [&'a str]>,
-        vcpus: Option<&'a [&'a str]>,
+        names: Option<&'a [String]>,
+        vcpus: Option<&'a [String]>,
     ) -> Self {
         Self {
             target,
@@ -83,27 +85,25 @@ impl<'a> StatsQuery<'a> {
     }
 
     /// The statistics wanted, sorted; `None`: all.
-    pub(crate) fn names(&self) -> Option<&'a [&'a str]> {
+    pub(crate) fn names(&self) -> Option<&'a [String]> {
         self.names
     }
 
     /// The vCPUs wanted, sorted; `None`: all.
-    pub(crate) fn vcpus(&self) -> Option<&'a [&'a str]> {
+    pub(crate) fn vcpus(&self) -> Option<&'a [String]> {
         self.vcpus
     }
 
     /// Whether the statistic called `name` is wanted.
     #[must_use]
     pub fn wants_name(&self, name: &str) -> bool {
-        self.names
-            .is_none_or(|names| names.binary_search(&name).is_ok())
+        self.names.is_none_or(|names| contains(names, name))
     }
 
     /// Whether the vCPU at `qom_path` is wanted.
     #[must_use]
     pub fn wants_vcpu(&self, qom_path: &str) -> bool {
-        self.vcpus
-            .is_none_or(|vcpus| vcpus.binary_search(&qom_path).is_ok())
+        self.vcpus.is_none_or(|vcpus| contains(vcpus, qom_path))
     }
 
     /// Whether a result about a vCPU is wanted. One that does not say which
@@ -114,6 +114,13 @@ impl<'a> StatsQuery<'a> {
             None => self.vcpus.is_none(),
         }
     }
+}
+
+/// Whether a sorted list contains a name.
+fn contains(sorted: &[String], name: &str) -> bool {
+    sorted
+        .binary_search_by(|other| other.as_str().cmp(name))
+        .is_ok()
 }
 
 /// Takes the values that a provider writes: first an object, then its
@@ -133,6 +140,16 @@ pub trait StatsSink {
     /// first here (clients get the highest first, as from QEMU), or any other
     /// list. With one value it is a scalar, with none an empty list.
     fn histogram(&mut self, name: &str, buckets: &[u64]);
+
+    /// An object and its statistics at once, of which everything but the
+    /// values was prepared: the same as [`result`](Self::result) and a call
+    /// for each statistic, but a provider that has
+    /// [columns](crate::columns::Columns) spares itself and the sink the work
+    /// that is the same for every object.
+    fn row(&mut self, qom_path: Option<&str>, row: &Row<'_>) {
+        self.result(qom_path);
+        row.write_each(self);
+    }
 }
 
 /// Takes the descriptions that a provider writes: first a target, then its

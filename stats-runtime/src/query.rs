@@ -5,19 +5,20 @@
 
 use qapi::stats::{StatsFilter, StatsFilterBranch, StatsProvider, StatsTarget};
 
-/// A client's filter, prepared so that looking a name up is fast.
+/// A client's filter, prepared so that looking a name up is fast. It can be
+/// used again and again.
 #[derive(Clone, Debug)]
-pub struct Selection<'f> {
+pub struct Selection {
     target: StatsTarget,
-    vcpus: Option<Vec<&'f str>>,
-    requests: Option<Vec<Request<'f>>>,
+    vcpus: Option<Vec<String>>,
+    requests: Option<Vec<Request>>,
 }
 
 /// What is wanted of one provider.
 #[derive(Clone, Debug)]
-struct Request<'f> {
-    provider: &'f StatsProvider,
-    names: Option<Vec<&'f str>>,
+struct Request {
+    provider: StatsProvider,
+    names: Option<Vec<String>>,
 }
 
 /// A question for the provider at `index` of the registered ones.
@@ -26,13 +27,13 @@ pub struct Question<'s> {
     /// Which provider.
     pub index: usize,
     /// The statistics wanted, sorted; `None`: all.
-    pub names: Option<&'s [&'s str]>,
+    pub names: Option<&'s [String]>,
 }
 
-impl<'f> Selection<'f> {
+impl Selection {
     /// Prepares a filter.
     #[must_use]
-    pub fn new(filter: &'f StatsFilter) -> Self {
+    pub fn new(filter: &StatsFilter) -> Self {
         let vcpus = match &filter.target {
             StatsFilterBranch::Vcpu(branch) => branch.vcpus.as_deref().map(sorted),
             _ => None,
@@ -41,7 +42,7 @@ impl<'f> Selection<'f> {
             requests
                 .iter()
                 .map(|request| Request {
-                    provider: &request.provider,
+                    provider: request.provider.clone(),
                     names: request.names.as_deref().map(sorted),
                 })
                 .collect()
@@ -61,7 +62,7 @@ impl<'f> Selection<'f> {
 
     /// The QOM paths of the vCPUs wanted, sorted; `None`: all.
     #[must_use]
-    pub fn vcpus(&self) -> Option<&[&'f str]> {
+    pub fn vcpus(&self) -> Option<&[String]> {
         self.vcpus.as_deref()
     }
 
@@ -74,29 +75,31 @@ impl<'f> Selection<'f> {
     pub fn questions<'s>(
         &'s self,
         providers: &'s [StatsProvider],
-    ) -> Box<dyn Iterator<Item = Question<'s>> + 's> {
-        if self.vcpus.as_ref().is_some_and(Vec::is_empty) {
-            return Box::new(std::iter::empty());
-        }
-        let Some(requests) = &self.requests else {
-            let all = 0..providers.len();
-            return Box::new(all.rev().map(|index| Question { index, names: None }));
+    ) -> impl Iterator<Item = Question<'s>> + 's {
+        let count = match &self.requests {
+            _ if self.vcpus.as_ref().is_some_and(Vec::is_empty) => 0,
+            Some(requests) => requests.len(),
+            None => providers.len(),
         };
-        Box::new(requests.iter().rev().filter_map(|request| {
+        (0..count).rev().filter_map(|index| {
+            let Some(requests) = &self.requests else {
+                return Some(Question { index, names: None });
+            };
+            let request = requests.get(index)?;
             let names = request.names.as_deref();
-            if names.is_some_and(<[&str]>::is_empty) {
+            if names.is_some_and(<[String]>::is_empty) {
                 return None;
             }
             // By name: a value that the schema lists may come as `Unknown` too.
             let wanted = request.provider.name();
             let index = providers.iter().position(|name| name.name() == wanted)?;
             Some(Question { index, names })
-        }))
+        })
     }
 }
 
-fn sorted(names: &[String]) -> Vec<&str> {
-    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+fn sorted(names: &[String]) -> Vec<String> {
+    let mut names = names.to_vec();
     names.sort_unstable();
     names
 }
@@ -131,6 +134,15 @@ mod tests {
         let questions: Vec<_> = selection
             .questions(&registered)
             .map(|q| (q.index, q.names))
+            .collect();
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let expected: Vec<(usize, Option<Vec<String>>)> = expected
+            .iter()
+            .map(|(index, names)| (*index, names.map(owned)))
+            .collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(index, names)| (*index, names.as_deref()))
             .collect();
         assert_eq!(questions, expected);
     }

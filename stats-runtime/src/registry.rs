@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use qapi::stats::{Stats, StatsFilter, StatsProvider, StatsResult, StatsSchema, StatsSchemaValue};
@@ -42,6 +42,15 @@ impl fmt::Debug for Registered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(&self.names).finish()
     }
+}
+
+/// A query that may be asked again.
+#[derive(Debug)]
+pub(crate) struct PreparedQuery {
+    selection: Selection,
+    /// It keeps no provider alive; that it is there keeps its address from
+    /// being another's.
+    registered: Weak<Registered>,
 }
 
 /// A provider's name that is registered already.
@@ -190,8 +199,42 @@ impl Registry {
         filter: &StatsFilter,
         sink: &mut dyn ResultsSink,
     ) -> Result<(), ProviderError> {
+        self.query_selected(&Selection::new(filter), sink)
+    }
+
+    /// Prepares a query for the case that it is asked again.
+    pub(crate) fn prepare(&self, filter: &StatsFilter) -> PreparedQuery {
+        PreparedQuery {
+            selection: Selection::new(filter),
+            registered: Arc::downgrade(&self.snapshot()),
+        }
+    }
+
+    /// Whether a query was prepared here, with the providers of now: what
+    /// they are called is what a filter may name.
+    pub(crate) fn is_current(&self, query: &PreparedQuery) -> bool {
+        let current = self
+            .providers
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        std::ptr::eq(query.registered.as_ptr(), Arc::as_ptr(&current))
+    }
+
+    /// [`query_into`](Self::query_into) with a filter that was prepared.
+    pub(crate) fn repeat_into(
+        &self,
+        query: &PreparedQuery,
+        sink: &mut dyn ResultsSink,
+    ) -> Result<(), ProviderError> {
+        self.query_selected(&query.selection, sink)
+    }
+
+    fn query_selected(
+        &self,
+        selection: &Selection,
+        sink: &mut dyn ResultsSink,
+    ) -> Result<(), ProviderError> {
         let registered = self.snapshot();
-        let selection = Selection::new(filter);
         for question in selection.questions(&registered.names) {
             let Some((name, provider)) = registered.get(question.index) else {
                 continue;

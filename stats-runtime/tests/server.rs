@@ -9,10 +9,12 @@
 )]
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use qapi::stats::StatsProvider;
@@ -20,6 +22,8 @@ use qapi::wire::Error;
 use stats_runtime::host::End;
 use stats_runtime::server::{UnixServer, bind_private};
 use stats_runtime::{Host, Monitor, NoHost, Registry, StatsQuery, StatsSink};
+
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn start(path: &Path) -> UnixServer {
     let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
@@ -66,7 +70,7 @@ fn several_clients_are_served_at_once() {
         "{\"return\": []}\r\n"
     );
     // A half-closed client still gets its answers, then the end.
-    clients[1].shutdown(std::net::Shutdown::Write).unwrap();
+    clients[1].shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_line(&clients[1]), "");
     server.stop();
     assert_eq!(read_line(&clients[2]), "");
@@ -140,6 +144,37 @@ fn a_client_that_does_not_read_does_not_keep_the_server() {
 
 /// A provider's panic is an error, and so is any handler's; the conversation
 /// goes on.
+/// Sends without a pause from its first moment on, and takes what comes back,
+/// until it is shut down.
+fn flood(path: &Path) -> (UnixStream, [JoinHandle<()>; 2]) {
+    let stream = UnixStream::connect(path).unwrap();
+    let mut writer = stream.try_clone().unwrap();
+    let mut reader = stream.try_clone().unwrap();
+    let write = move || while writer.write_all(&[b'}'; 16 << 10]).is_ok() {};
+    let read = move || {
+        let mut buffer = [0; 64 << 10];
+        while reader.read(&mut buffer).is_ok_and(|count| count > 0) {}
+    };
+    (stream, [thread::spawn(write), thread::spawn(read)])
+}
+
+#[test]
+fn who_floods_the_server_keeps_nobody_from_connecting() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qmp.sock");
+    let _server = start(&path);
+    for _ in 0..400 {
+        let (stream, threads) = flood(&path);
+        let client = UnixStream::connect(&path).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        assert!(read_line(&client).starts_with("{\"QMP\""));
+        stream.shutdown(Shutdown::Both).unwrap();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    }
+}
+
 #[test]
 fn a_panic_is_an_error_reply() {
     struct Panicking;

@@ -11,6 +11,7 @@ use qapi::stats::{
     StatsType, StatsUnit, StatsVCPUFilter,
 };
 use qapi::wire::{Writer, to_json};
+use stats_runtime::columns::{Column, Columns, Row};
 use stats_runtime::sink::{JsonResults, JsonSchemas};
 use stats_runtime::{Provider, ProviderError, Registry, SchemaSink, StatsQuery, StatsSink};
 
@@ -18,6 +19,8 @@ use stats_runtime::{Provider, ProviderError, Registry, SchemaSink, StatsQuery, S
 #[derive(Clone, Debug)]
 struct Script {
     objects: Vec<(Option<String>, Stats)>,
+    /// Whether objects are written as rows.
+    rows: bool,
     schemas: Vec<(StatsTarget, Vec<StatsSchemaValue>)>,
 }
 
@@ -33,6 +36,11 @@ enum Value {
 impl Provider for Script {
     fn query(&self, _: &StatsQuery<'_>, sink: &mut dyn StatsSink) -> Result<(), ProviderError> {
         for (qom_path, stats) in &self.objects {
+            if self.rows {
+                let (columns, values) = row(stats);
+                sink.row(qom_path.as_deref(), &Row::new(&columns, &values).unwrap());
+                continue;
+            }
             sink.result(qom_path.as_deref());
             for (name, value) in stats {
                 match value {
@@ -54,16 +62,50 @@ impl Provider for Script {
     }
 }
 
+/// The same statistics as a row.
+fn row(stats: &Stats) -> (Arc<Columns>, Vec<u64>) {
+    let mut values = Vec::new();
+    let mut columns = Vec::new();
+    for (name, value) in stats {
+        let first = values.len();
+        columns.push(match value {
+            Value::Scalar(value) => {
+                values.push(*value);
+                Column::number(name.as_str(), first)
+            }
+            Value::Boolean(value) => {
+                values.push(u64::from(*value) * 2);
+                Column::flag(name.as_str(), first)
+            }
+            Value::Histogram(buckets) => {
+                values.extend_from_slice(buckets);
+                Column::list(name.as_str(), first..values.len())
+            }
+        });
+    }
+    (Arc::new(Columns::new(columns)), values)
+}
+
 /// Few names, so that filters hit; some need escapes.
 fn name() -> impl Strategy<Value = String> {
-    prop::sample::select(vec!["exits", "halt", "a\"b\\c", "é\u{1}", ""]).prop_map(str::to_owned)
+    prop::sample::select(vec![
+        "exits",
+        "halt",
+        "a_name_that_is_longer_than_what_is_copied_at_once_by_far",
+        "a\"b\\c",
+        "é\u{1}",
+        "",
+    ])
+    .prop_map(str::to_owned)
 }
 
 fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
-        any::<u64>().prop_map(Value::Scalar),
+        prop_oneof![any::<u64>(), 0..300_u64].prop_map(Value::Scalar),
         any::<bool>().prop_map(Value::Boolean),
-        prop::collection::vec(any::<u64>(), 0..5).prop_map(Value::Histogram),
+        prop::collection::vec(prop_oneof![Just(0), any::<u64>()], 0..5).prop_map(Value::Histogram),
+        prop::collection::vec(prop_oneof![9 => Just(0), 1 => any::<u64>()], 0..40)
+            .prop_map(Value::Histogram),
     ]
 }
 
@@ -99,7 +141,11 @@ fn script() -> impl Strategy<Value = Script> {
         (target(), prop::collection::vec(schema_value(), 0..4)),
         0..3,
     );
-    (objects, schemas).prop_map(|(objects, schemas)| Script { objects, schemas })
+    (objects, any::<bool>(), schemas).prop_map(|(objects, rows, schemas)| Script {
+        objects,
+        rows,
+        schemas,
+    })
 }
 
 fn provider_name() -> impl Strategy<Value = StatsProvider> {
@@ -130,7 +176,10 @@ proptest! {
         filter in filter(),
     ) {
         let registry = Registry::new();
+        let one_by_one = Registry::new();
         for (name, script) in scripts {
+            let rows = false;
+            let _ = one_by_one.register(name.clone(), Arc::new(Script { rows, ..script.clone() }));
             // A name drawn twice is refused; the rest still counts.
             let _ = registry.register(name, Arc::new(script));
         }
@@ -141,6 +190,7 @@ proptest! {
         json.finish();
         let results = registry.query(&filter).unwrap();
         prop_assert_eq!(String::from_utf8(text).unwrap(), to_json(&results));
+        prop_assert_eq!(&results, &one_by_one.query(&filter).unwrap());
         prop_assert!(results.iter().all(|result| !result.stats.is_empty()));
 
         for only in [None, Some(StatsProvider::Kvm)] {

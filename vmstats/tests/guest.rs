@@ -220,3 +220,23 @@ fn impossible_guests_are_refused_by_name() {
     );
     assert!(error.is_kvm_unavailable());
 }
+
+/// A vCPU that is kicked leaves KVM by a signal, which the kernel counts.
+#[test]
+fn queries_in_a_tight_loop_kick_no_vcpu() {
+    let Some(guest) = boot(2, 1) else {
+        return;
+    };
+    sleep(Duration::from_millis(100));
+    let (before, start) = (Sums::of(&guest), Instant::now());
+    let mut queries = 0;
+    while start.elapsed() < Duration::from_millis(500) {
+        Sums::of(&guest);
+        queries += 1;
+    }
+    let after = Sums::of(&guest);
+    let grown = |name| after.get(&guest, 0, name) - before.get(&guest, 0, name);
+    println!("{queries} queries, {} exits", grown("exits"));
+    assert_eq!(grown("signal_exits"), 0);
+    assert!(grown("exits") > 0, "the vCPU does not run");
+}

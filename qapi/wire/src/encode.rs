@@ -6,7 +6,7 @@
 
 use crate::compat::Policy;
 use crate::features::Special;
-use crate::json::{digits, text};
+use crate::json::{text, write_digits};
 
 /// A type that can be written as JSON.
 pub trait Encode {
@@ -120,7 +120,7 @@ impl<'a> Writer<'a> {
         if is_negative {
             self.bytes.push(b'-');
         }
-        digits::write(magnitude, self.bytes);
+        write_digits(magnitude, self.bytes);
     }
 
     /// Writes a double as C's `%.17g` does, which is how QEMU does.
@@ -143,6 +143,16 @@ impl<'a> Writer<'a> {
     pub fn raw(&mut self, json: &[u8]) {
         if let Some(bytes) = self.room() {
             bytes.extend_from_slice(json);
+        }
+    }
+
+    /// Has `write` append text that is JSON already, unless the buffer is
+    /// full. The caller answers for the text, and for its length: the limit is
+    /// looked at before.
+    #[inline]
+    pub fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(bytes) = self.room() {
+            write(bytes);
         }
     }
 

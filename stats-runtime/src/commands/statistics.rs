@@ -4,10 +4,12 @@
 //! knows the registry and no host.
 
 use qapi::stats::StatsFilter;
-use qapi::stats::commands::QueryStatsSchemas;
-use qapi::wire::{Error, Writer};
+use qapi::stats::commands::{QueryStats, QueryStatsSchemas};
+use qapi::wire::command::{Call, Prepared, Request};
+use qapi::wire::{Context, Dict, Error, Writer};
 
 use super::Monitor;
+use crate::registry::PreparedQuery;
 use crate::sink::{JsonResults, JsonSchemas};
 
 impl qapi::stats::Commands for Monitor {
@@ -27,6 +29,41 @@ impl qapi::stats::Commands for Monitor {
         self.registry()
             .schemas_into(arguments.provider.as_ref(), &mut schemas)?;
         schemas.finish();
+        Ok(())
+    }
+}
+
+impl Monitor {
+    /// Prepares a call if it is a `query-stats`, which clients send over and
+    /// over.
+    pub(super) fn prepare_query(
+        &self,
+        name: &str,
+        arguments: &Dict,
+        context: &Context<'_>,
+    ) -> Option<Prepared> {
+        if name != QueryStats::INFO.name {
+            return None;
+        }
+        let arguments = arguments.clone();
+        let call = Call {
+            name,
+            arguments,
+            context,
+        };
+        let filter: StatsFilter = call.arguments().ok()?;
+        Some(Prepared::new(self.registry().prepare(&filter)))
+    }
+
+    /// `query-stats` with a filter that was prepared.
+    pub(super) fn repeat_query(
+        &self,
+        query: &PreparedQuery,
+        reply: &mut Writer<'_>,
+    ) -> Result<(), Error> {
+        let mut results = JsonResults::new(reply);
+        self.registry().repeat_into(query, &mut results)?;
+        results.finish();
         Ok(())
     }
 }

@@ -124,6 +124,11 @@ unsafe impl Ioctl for GetStatsFd {
 /// # Errors
 ///
 /// [`Error::Read`] and [`Error::ShortRead`], naming `block`.
+#[allow(
+    clippy::inline_always,
+    reason = "the kernel empties the processor's stack of return addresses"
+)]
+#[inline(always)]
 pub(super) fn read_exact(
     fd: BorrowedFd<'_>,
     block: Block,
@@ -131,6 +136,10 @@ pub(super) fn read_exact(
     offset: u64,
 ) -> Result<(), Error> {
     let expected = buffer.len();
+    // As a rule one read is enough.
+    if pread(fd, &mut *buffer, offset) == Ok(expected) {
+        return Ok(());
+    }
     match read_up_to(fd, buffer, offset) {
         Ok(actual) if actual == expected => Ok(()),
         Ok(actual) => Err(Error::ShortRead {
@@ -148,6 +157,7 @@ pub(super) fn read_exact(
 /// Reads until `buffer` is full or the file ends, and says how many bytes
 /// there were. Only `pread`: the position of a statistics fd is shared with
 /// its duplicates, and `lseek` does not move it.
+#[cold]
 pub(super) fn read_up_to(
     fd: BorrowedFd<'_>,
     buffer: &mut [u8],
@@ -170,6 +180,11 @@ pub(super) fn read_up_to(
 /// # Errors
 ///
 /// [`Error::Read`] and [`Error::ShortRead`].
+#[allow(
+    clippy::inline_always,
+    reason = "the kernel empties the processor's stack of return addresses"
+)]
+#[inline(always)]
 pub(super) fn read_data(
     fd: BorrowedFd<'_>,
     data: &mut DataBlock,

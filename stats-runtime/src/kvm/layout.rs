@@ -7,6 +7,7 @@
 //! Linux's include/uapi/linux/kvm.h, in the byte order of the machine.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use kvm_bindings::{
     KVM_STATS_BASE_MASK, KVM_STATS_BASE_POW2, KVM_STATS_BASE_POW10, KVM_STATS_TYPE_CUMULATIVE,
@@ -17,6 +18,8 @@ use kvm_bindings::{
 use qapi::stats::{StatsSchemaValue, StatsType, StatsUnit};
 
 use super::error::{Block, LayoutError};
+use super::values::{self, Displaced};
+use crate::columns::Columns;
 
 /// The most statistics that a file may describe. Linux 7.1 describes fewer
 /// than a hundred per object on any architecture.
@@ -124,6 +127,10 @@ pub struct Layout {
     /// In reverse descriptor order: QEMU prepends to its lists, so that is
     /// the order on the wire.
     stats: Box<[Stat]>,
+    /// The same statistics, as columns of a data block.
+    columns: Arc<Columns>,
+    /// Those whose values do not stand at a word's start.
+    pub(super) displaced: Box<[Displaced]>,
 }
 
 /// One statistic: what clients are told, and where its values are.
@@ -178,11 +185,14 @@ impl Layout {
         }
         stats.reverse();
         let data_len = u32::try_from(data_len).unwrap_or(u32::MAX);
+        let (columns, displaced) = values::columns(&stats, data_len);
         let layout = Self {
             data_offset: header.data_offset,
             data_len,
             skipped,
             stats: stats.into(),
+            columns: Arc::new(columns),
+            displaced,
         };
         check_within(Block::Data, &layout.data(), file_len)?;
         Ok(layout)
@@ -207,15 +217,17 @@ impl Layout {
         self.stats.iter().map(|stat| &stat.schema)
     }
 
+    /// The same statistics as columns of a data block.
+    #[must_use]
+    pub fn columns(&self) -> &Arc<Columns> {
+        &self.columns
+    }
+
     /// How many statistics were left out because this build does not know
     /// their type, unit or base.
     #[must_use]
     pub fn skipped(&self) -> usize {
         self.skipped
-    }
-
-    pub(super) fn stats(&self) -> &[Stat] {
-        &self.stats
     }
 }
 

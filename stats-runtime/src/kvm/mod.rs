@@ -6,6 +6,7 @@
 mod compose;
 mod error;
 mod fd;
+mod filters;
 mod image;
 mod layout;
 mod provider;

@@ -13,9 +13,11 @@ use qapi::stats::StatsTarget;
 
 use super::error::{Block, Error};
 use super::fd::{read_data, read_exact, vcpu_stats_fd, vm_stats_fd};
+use super::filters::Filters;
 use super::image::record;
 use super::layout::{Header, Layout};
 use super::values::DataBlock;
+use crate::columns::Columns;
 use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
 
 /// How many idle data blocks are kept: as many queries may run at once
@@ -82,6 +84,7 @@ struct Shape {
     header: [u8; Header::SIZE],
     descriptors: Box<[u8]>,
     layout: Layout,
+    filters: Filters,
 }
 
 impl KvmProvider {
@@ -232,22 +235,21 @@ impl KvmProvider {
 impl Provider for KvmProvider {
     fn query(&self, query: &StatsQuery<'_>, sink: &mut dyn StatsSink) -> Result<(), ProviderError> {
         let sources = self.snapshot();
+        let mut columns = Wanted::new(query);
         self.with_block(|block| match query.target() {
             StatsTarget::Vm => match &sources.vm {
-                Some(vm) => vm.query(None, query, block, sink),
+                Some(vm) => vm.query(None, columns.of(&vm.shape), block, sink),
                 None => Ok(()),
             },
             StatsTarget::Vcpu => {
-                let wanted = |vcpu: &&Arc<Vcpu>| query.wants_vcpu(&vcpu.qom_path);
                 // QEMU prepends to its list, so the last one comes first.
-                sources
-                    .vcpus
-                    .iter()
-                    .rev()
-                    .filter(wanted)
-                    .try_for_each(|vcpu| {
-                        vcpu.source.query(Some(&vcpu.qom_path), query, block, sink)
-                    })
+                for Vcpu { qom_path, source } in sources.vcpus.iter().rev().map(Arc::as_ref) {
+                    if query.wants_vcpu(qom_path) {
+                        let columns = columns.of(&source.shape);
+                        source.query(Some(qom_path), columns, block, sink)?;
+                    }
+                }
+                Ok(())
             }
             _ => Ok(()),
         })?;
@@ -314,6 +316,27 @@ impl Sources {
     }
 }
 
+/// The columns that a query wants: looked up once for all vCPUs of a shape.
+struct Wanted<'q> {
+    query: &'q StatsQuery<'q>,
+    last: Option<(Arc<Shape>, Arc<Columns>)>,
+}
+
+impl<'q> Wanted<'q> {
+    fn new(query: &'q StatsQuery<'q>) -> Self {
+        Self { query, last: None }
+    }
+
+    fn of(&mut self, shape: &Arc<Shape>) -> &Arc<Columns> {
+        self.last.take_if(|(last, _)| !Arc::ptr_eq(last, shape));
+        let (_, columns) = self.last.get_or_insert_with(|| {
+            let columns = shape.filters.choose(shape.layout.columns(), self.query);
+            (Arc::clone(shape), columns)
+        });
+        columns
+    }
+}
+
 impl Source {
     /// Reads what does not change in `fd`'s file, and compiles it unless it is
     /// that of a `known` shape.
@@ -340,6 +363,7 @@ impl Source {
                     header: bytes,
                     descriptors,
                     layout,
+                    filters: Filters::default(),
                 })
             }
         };
@@ -347,10 +371,11 @@ impl Source {
     }
 
     /// Reads first, so that an object which cannot be read leaves nothing.
+    #[inline]
     fn query(
         &self,
         qom_path: Option<&str>,
-        query: &StatsQuery<'_>,
+        columns: &Arc<Columns>,
         block: &mut DataBlock,
         sink: &mut dyn StatsSink,
     ) -> Result<(), Error> {
@@ -361,7 +386,7 @@ impl Source {
             layout.data_len(),
             layout.data().start,
         )?;
-        sink.result(qom_path);
-        layout.write_values(block, query, sink)
+        sink.row(qom_path, &layout.row(columns, block)?);
+        Ok(())
     }
 }

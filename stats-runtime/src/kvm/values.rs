@@ -4,26 +4,33 @@
 //! statistics, in the layout's order. It knows neither fds nor limits: the
 //! layout has checked those.
 
+use std::sync::Arc;
+
 use qapi::stats::StatsUnit;
 
 use super::error::{Block, Error};
 use super::layout::{Layout, Stat};
+use crate::columns::{Column, Columns, Row};
 use crate::provider::{StatsQuery, StatsSink};
 
 /// Bytes of a word.
 const WORD: usize = size_of::<u64>();
+
+/// What the first word's address is a multiple of, in bytes.
+const ALIGNMENT: usize = 64;
 
 /// The data block of one object, kept as words so that a histogram is a part
 /// of it and nothing is copied. It can be filled again and again; it grows to
 /// the longest block it has held.
 #[derive(Clone, Debug, Default)]
 pub struct DataBlock {
-    /// The last one may be filled in part.
+    /// The last one may be filled in part. Behind them stand values that were
+    /// put together.
     words: Vec<u64>,
+    /// The first of them that is used.
+    begin: usize,
     /// In bytes.
     len: usize,
-    /// Where values are put together that do not stand at a word's start.
-    scratch: Vec<u64>,
 }
 
 impl DataBlock {
@@ -47,37 +54,95 @@ impl DataBlock {
 
     /// Words for `len` bytes, to be filled from the outside; what they hold
     /// is of no value. Until [`set_len`](Self::set_len) the block is empty.
+    #[inline]
     pub(super) fn words_for(&mut self, len: usize) -> &mut [u64] {
         self.len = 0;
-        self.words.resize(len.div_ceil(WORD), 0);
-        &mut self.words
+        self.grow(len.div_ceil(WORD));
+        let begin = self.begin;
+        let words = self.words.get_mut(begin..).unwrap_or_default();
+        words.get_mut(..len.div_ceil(WORD)).unwrap_or_default()
     }
 
     /// Says how many bytes the words have been filled with.
+    #[inline]
     pub(super) fn set_len(&mut self, len: usize) {
-        self.len = len.min(self.words.len() * WORD);
+        self.len = len.min(self.row().len() * WORD);
     }
 
-    /// The values of `stat`; `None` if they do not lie within the block.
-    fn values(&mut self, stat: &Stat) -> Option<&[u64]> {
-        let (offset, len) = (stat.offset as usize, usize::from(stat.len));
-        if len == 0 {
-            return Some(&[]);
+    /// Makes room for `count` words. What they hold moves if the room does.
+    #[inline]
+    fn grow(&mut self, count: usize) {
+        if self.row().len() < count {
+            let before = self.begin..self.words.len();
+            self.words.resize(count + ALIGNMENT / WORD, 0);
+            // The kernel copies faster to where a cache line begins.
+            let begin = self.words.as_ptr().align_offset(ALIGNMENT);
+            self.begin = begin.min(ALIGNMENT / WORD);
+            self.words.copy_within(before, self.begin);
         }
-        let first = offset / WORD;
-        if offset.is_multiple_of(WORD) {
-            return self.words.get(first..first + len);
-        }
-        // Linux aligns everything to 8 bytes; the format does not demand it,
-        // and a recorded file may come from anywhere.
-        let pieces = self.words.get(first..=first + len)?;
-        self.scratch.clear();
-        self.scratch.extend(pieces.windows(2).map(|pair| {
-            let bytes = pair.iter().flat_map(|word| word.to_ne_bytes());
-            word_of(bytes.skip(offset % WORD))
-        }));
-        Some(&self.scratch)
     }
+
+    /// The words, and what was put together behind them.
+    #[inline]
+    fn row(&self) -> &[u64] {
+        self.words.get(self.begin..).unwrap_or_default()
+    }
+
+    /// Puts the values together that do not stand at a word's start.
+    #[cold]
+    fn place(&mut self, displaced: &[Displaced]) {
+        for Displaced { offset, to, len } in displaced {
+            self.grow(to + len);
+            let words = self.words.get_mut(self.begin..).unwrap_or_default();
+            for index in 0..*len {
+                let at = offset / WORD + index;
+                let pieces = words.get(at..at + 2).unwrap_or_default();
+                let bytes = pieces.iter().flat_map(|word| word.to_ne_bytes());
+                let word = word_of(bytes.skip(offset % WORD));
+                if let Some(place) = words.get_mut(to + index) {
+                    *place = word;
+                }
+            }
+        }
+    }
+}
+
+/// Values that do not stand at a word's start. Linux aligns everything to 8
+/// bytes; the format does not demand it, and a recorded file may come from
+/// anywhere. They are put together behind the data block.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Displaced {
+    /// In bytes, from the start of the data block.
+    pub(super) offset: usize,
+    /// Where they are put: words from the start of the data block.
+    pub(super) to: usize,
+    /// In values.
+    pub(super) len: usize,
+}
+
+/// Where a data block's values are among its words, and those that have to be
+/// put there first.
+pub(super) fn columns(stats: &[Stat], data_len: u32) -> (Columns, Box<[Displaced]>) {
+    let mut displaced = Vec::new();
+    let mut words = (data_len as usize).div_ceil(WORD);
+    let mut column = |stat: &Stat| {
+        let (offset, len) = (stat.offset as usize, usize::from(stat.len));
+        let mut first = offset / WORD;
+        if len > 0 && !offset.is_multiple_of(WORD) {
+            let to = words;
+            displaced.push(Displaced { offset, to, len });
+            words += len;
+            first = to;
+        }
+        let name = stat.schema.name.as_str();
+        if stat.schema.unit == Some(StatsUnit::Boolean) && len > 0 {
+            Column::flag(name, first)
+        } else {
+            Column::list(name, first..first + len)
+        }
+    };
+    let columns: Vec<Column> = stats.iter().map(&mut column).collect();
+    (Columns::new(columns), displaced.into())
 }
 
 /// The word that begins with the first of `bytes`; missing ones are 0.
@@ -108,28 +173,35 @@ impl Layout {
         query: &StatsQuery<'_>,
         sink: &mut dyn StatsSink,
     ) -> Result<(), Error> {
-        let short = Error::ShortRead {
+        let columns = match query.names() {
+            None => Arc::clone(self.columns()),
+            Some(_) => Arc::new(self.columns().only(|name| query.wants_name(name))),
+        };
+        self.row(&columns, block)?.write_each(sink);
+        Ok(())
+    }
+
+    /// The values in `block` as a row under `columns`, which are some of this
+    /// layout's.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_values`](Self::write_values).
+    #[inline]
+    pub(super) fn row<'b>(
+        &self,
+        columns: &'b Arc<Columns>,
+        block: &'b mut DataBlock,
+    ) -> Result<Row<'b>, Error> {
+        if !self.displaced.is_empty() {
+            block.place(&self.displaced);
+        }
+        let actual = block.len;
+        let row = Row::new(columns, block.row()).filter(|_| actual >= self.data_len());
+        row.ok_or(Error::ShortRead {
             block: Block::Data,
             expected: self.data_len(),
-            actual: block.len,
-        };
-        if block.len < self.data_len() {
-            return Err(short);
-        }
-        for stat in self.stats() {
-            let name = stat.schema.name.as_str();
-            if !query.wants_name(name) {
-                continue;
-            }
-            let values = block.values(stat).ok_or_else(|| short.clone())?;
-            match values {
-                [value, ..] if stat.schema.unit == Some(StatsUnit::Boolean) => {
-                    sink.boolean(name, *value != 0);
-                }
-                [value] => sink.scalar(name, *value),
-                values => sink.histogram(name, values),
-            }
-        }
-        Ok(())
+            actual,
+        })
     }
 }

@@ -7,6 +7,7 @@
 //! loop.
 
 mod limits;
+mod repeats;
 mod reply;
 mod request;
 mod session;

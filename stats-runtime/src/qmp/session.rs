@@ -13,10 +13,12 @@ use qapi::wire::json::Frames;
 use qapi::wire::{Context, Dict, Error, Special, Value, Writer};
 
 use super::limits::Limits;
-use super::reply;
+use super::repeats::Repeats;
+use super::reply::{self, Id};
 use super::request::{Malformed, Request};
 
 mod delivery;
+mod repetition;
 
 /// Which command an outcome belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,12 +47,17 @@ pub struct Session {
     output: Vec<u8>,
     /// How much of the output has been sent.
     sent_bytes: usize,
+    /// Whether the output's room is somebody else's.
+    is_output_borrowed: bool,
     phase: Phase,
     /// In-band requests that wait for their turn.
     queue: VecDeque<Queued>,
     /// Commands handed out and not yet finished.
     running: Vec<Running>,
     next_ticket: u64,
+    repeats: Repeats,
+    /// Room for the id of a request that is repeated.
+    id: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,10 +100,13 @@ impl Session {
             frames: Frames::new(limits.message),
             output,
             sent_bytes: 0,
+            is_output_borrowed: false,
             phase: Phase::Negotiating,
             queue: VecDeque::new(),
             running: Vec::new(),
             next_ticket: 0,
+            repeats: Repeats::default(),
+            id: Vec::new(),
         }
     }
 
@@ -105,6 +115,9 @@ impl Session {
     /// executes commands otherwise sets it here, and decodes their arguments
     /// in a context that has the same.
     pub fn set_policy(&mut self, policy: Policy) {
+        if policy != self.policy {
+            self.repeats.clear();
+        }
         self.policy = policy;
     }
 
@@ -212,7 +225,7 @@ impl Session {
             let bytes_max = self.limits.reply_bytes_max;
             reply::reply(
                 &mut self.output,
-                id.as_ref(),
+                id.as_ref().map(Id::Value),
                 info.success_response,
                 bytes_max,
                 self.policy,
@@ -256,7 +269,9 @@ impl Session {
         if self.sent_bytes == self.output.len() {
             self.output.clear();
             self.sent_bytes = 0;
-            self.output.shrink_to(self.limits.output_bytes_high);
+            if !self.is_output_borrowed {
+                self.output.shrink_to(self.limits.output_bytes_high);
+            }
         }
     }
 
@@ -280,7 +295,9 @@ impl Session {
         if busy && self.queue.len() >= room {
             return None;
         }
-        Some(match self.frames.next_message()? {
+        let message = self.frames.next_message()?;
+        self.repeats.read();
+        Some(match message {
             Ok(message) => match Request::new(message, oob) {
                 Ok(request) => Queued::Request(request),
                 Err(malformed) => Queued::Error(malformed),
@@ -349,6 +366,7 @@ impl Session {
             Ok(oob) => {
                 self.phase = Phase::Executing { oob };
                 self.compact_output();
+                let id = id.map(Id::Value);
                 reply::reply(&mut self.output, id, true, usize::MAX, self.policy, |out| {
                     out.raw(b"{}");
                     Ok(())
@@ -360,7 +378,7 @@ impl Session {
 
     fn answer_error(&mut self, id: Option<&Value>, error: &Error) {
         self.compact_output();
-        reply::error(&mut self.output, id, error);
+        reply::error(&mut self.output, id.map(Id::Value), error);
     }
 }
 

@@ -3,8 +3,11 @@
 //! In: whatever a provider writes. Out: what the client asked for, in the order
 //! that sinks rely on; and whether the provider broke its contract.
 
+use std::sync::Arc;
+
 use qapi::stats::{StatsSchemaValue, StatsTarget};
 
+use crate::columns::{Columns, Row};
 use crate::provider::{SchemaSink, StatsQuery, StatsSink};
 use crate::sink::{ResultsSink, SchemasSink};
 
@@ -14,6 +17,8 @@ pub(super) struct Guard<'a> {
     query: &'a StatsQuery<'a>,
     sink: &'a mut dyn ResultsSink,
     state: GuardState,
+    /// The columns seen last of which all are wanted.
+    wanted_columns: Option<Arc<Columns>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,12 +32,47 @@ enum GuardState {
 impl<'a> Guard<'a> {
     pub(super) fn new(query: &'a StatsQuery<'a>, sink: &'a mut dyn ResultsSink) -> Self {
         let state = GuardState::NoResult;
-        Self { query, sink, state }
+        Self {
+            query,
+            sink,
+            state,
+            wanted_columns: None,
+        }
     }
 
     /// Whether a statistic came before any result.
     pub(super) fn is_misused(&self) -> bool {
         self.state == GuardState::Misused
+    }
+
+    /// Begins an object, and says whether it is wanted.
+    fn begins(&mut self, qom_path: Option<&str>) -> bool {
+        let wanted =
+            *self.query.target() != StatsTarget::Vcpu || self.query.wants_vcpu_result(qom_path);
+        if self.state != GuardState::Misused {
+            self.state = if wanted {
+                GuardState::Passing
+            } else {
+                GuardState::Dropping
+            };
+        }
+        self.state == GuardState::Passing
+    }
+
+    /// Whether all columns are wanted. It is asked again and again about the
+    /// same ones.
+    fn wants_all(&mut self, columns: &Arc<Columns>) -> bool {
+        let known = self.wanted_columns.as_ref();
+        if self.query.names().is_none() || known.is_some_and(|known| Arc::ptr_eq(known, columns)) {
+            return true;
+        }
+        let wants_all = columns
+            .iter()
+            .all(|column| self.query.wants_name(column.name()));
+        if wants_all {
+            self.wanted_columns = Some(Arc::clone(columns));
+        }
+        wants_all
     }
 
     fn passes(&mut self, name: &str) -> bool {
@@ -49,16 +89,7 @@ impl<'a> Guard<'a> {
 
 impl StatsSink for Guard<'_> {
     fn result(&mut self, qom_path: Option<&str>) {
-        let wanted =
-            *self.query.target() != StatsTarget::Vcpu || self.query.wants_vcpu_result(qom_path);
-        if self.state != GuardState::Misused {
-            self.state = if wanted {
-                GuardState::Passing
-            } else {
-                GuardState::Dropping
-            };
-        }
-        if self.state == GuardState::Passing {
+        if self.begins(qom_path) {
             self.sink.result(qom_path);
         }
     }
@@ -78,6 +109,18 @@ impl StatsSink for Guard<'_> {
     fn histogram(&mut self, name: &str, buckets: &[u64]) {
         if self.passes(name) {
             self.sink.histogram(name, buckets);
+        }
+    }
+
+    fn row(&mut self, qom_path: Option<&str>, row: &Row<'_>) {
+        if !self.begins(qom_path) {
+            return;
+        }
+        if self.wants_all(row.columns()) {
+            self.sink.row(qom_path, row);
+        } else {
+            self.sink.result(qom_path);
+            row.write_each(self);
         }
     }
 }

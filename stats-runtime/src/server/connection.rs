@@ -24,6 +24,8 @@ pub(super) struct Connection {
     session: Session,
     events: Subscription,
     input_ended: bool,
+    /// Whether this step may wait for the client.
+    may_wait: bool,
     /// Whether output waits for the client to read.
     blocked: bool,
     began: Instant,
@@ -38,6 +40,8 @@ pub(super) struct Connection {
 pub(super) struct Ready {
     /// The socket can be read, written, or is broken.
     pub(super) socket: bool,
+    /// Something has been read from it just now.
+    pub(super) has_read: bool,
 }
 
 impl Ready {
@@ -45,8 +49,48 @@ impl Ready {
     pub(super) fn and(self, other: Self) -> Self {
         Self {
             socket: self.socket || other.socket,
+            has_read: self.has_read || other.has_read,
         }
     }
+}
+
+/// What a thread lends to the connections that it steps.
+#[derive(Debug)]
+pub(super) struct Buffers {
+    input: Vec<u8>,
+    /// Empty.
+    output: Vec<u8>,
+    /// Whether there are threads enough that this one may wait for a client.
+    pub(super) may_wait: bool,
+}
+
+/// How much is read at a time.
+const INPUT_BYTES: usize = 64 << 10;
+
+/// How much room for replies a thread keeps: enough for 1,024 vCPUs.
+const OUTPUT_BYTES_KEPT: usize = 8 << 20;
+
+/// From here on the rest of a reply is worth waiting for its client.
+const WAIT_BYTES_MIN: usize = 64 << 10;
+
+impl Buffers {
+    pub(super) fn new() -> Self {
+        Self {
+            input: vec![0; INPUT_BYTES],
+            output: Vec::new(),
+            may_wait: false,
+        }
+    }
+}
+
+/// What came of a step.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) interest: Interest,
+    pub(super) errand: Option<Errand>,
+    /// Whether the client has just taken all that it had asked for, and may
+    /// ask again.
+    pub(super) has_answered: bool,
 }
 
 /// What a connection waits for.
@@ -126,6 +170,7 @@ impl Connection {
             session: Session::new(&monitor.host().version(), options.limits),
             events,
             input_ended: false,
+            may_wait: false,
             blocked: false,
             began: now,
             received: now,
@@ -146,9 +191,12 @@ impl Connection {
         outcomes: Vec<Outcome>,
         monitor: &Monitor,
         options: &Options,
-        buffer: &mut [u8],
-    ) -> Result<(Interest, Option<Errand>), End> {
+        buffers: &mut Buffers,
+    ) -> Result<Step, End> {
         let mut errand = None;
+        let before = self.progressed;
+        self.may_wait = buffers.may_wait && self.stream.can_wait();
+        self.session.borrow_output(&mut buffers.output);
         for Outcome { ticket, reply } in outcomes {
             self.events.finish(&mut self.session, ticket, |writer| {
                 writer.raw(&reply?);
@@ -156,7 +204,7 @@ impl Connection {
             });
         }
         if ready.socket {
-            let outcome = self.converse(monitor, buffer);
+            let outcome = self.converse(monitor, &mut buffers.input, ready.has_read);
             if outcome.is_err() {
                 self.stream.finish();
             }
@@ -172,6 +220,8 @@ impl Connection {
             // What the client held up goes on when it is its turn.
             self.blocked |= was_blocked;
         }
+        self.session.return_output(&mut buffers.output);
+        buffers.output.shrink_to(OUTPUT_BYTES_KEPT);
         let deadline = self.deadline(options);
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(End::Late);
@@ -184,14 +234,58 @@ impl Connection {
                 .flatten()
                 .min(),
         };
-        Ok((interest, errand))
+        Ok(Step {
+            interest,
+            has_answered: ready.socket
+                && self.progressed != before
+                && interest.read
+                && !interest.write
+                && !self.session.is_oob(),
+            errand,
+        })
+    }
+
+    /// Whether it can be waited for.
+    pub(super) fn can_wait(&self) -> bool {
+        self.stream.can_wait()
+    }
+
+    /// Waits a moment for the client to send something, which the next step is
+    /// to answer; false if it has not.
+    pub(super) fn wait(&mut self, buffers: &mut Buffers) -> Result<bool, End> {
+        match self.stream.wait(&mut buffers.input) {
+            Ok(count) => {
+                self.take_input(&buffers.input, count);
+                Ok(true)
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(false),
+                _ => Err(error.into()),
+            },
+        }
+    }
+
+    /// Takes what has been read.
+    fn take_input(&mut self, buffer: &[u8], count: usize) {
+        if count == 0 {
+            self.input_ended = true;
+            self.session.end_of_input();
+        } else {
+            self.received = Instant::now();
+            self.session
+                .receive(buffer.get(..count).unwrap_or_default());
+        }
     }
 
     /// Executes what has been received, sends, and reads once; up to a command
     /// that others may overtake.
-    fn converse(&mut self, monitor: &Monitor, buffer: &mut [u8]) -> Result<Option<Errand>, End> {
+    fn converse(
+        &mut self,
+        monitor: &Monitor,
+        buffer: &mut [u8],
+        mut has_read: bool,
+    ) -> Result<Option<Errand>, End> {
         let context = monitor.context();
-        let mut has_read = false;
         loop {
             if self.stream.is_established() {
                 let is_oob = self.session.is_oob();
@@ -223,18 +317,8 @@ impl Connection {
             }
             let was_established = self.stream.is_established();
             match self.stream.read(buffer) {
-                Ok(0) => {
-                    self.input_ended = true;
-                    self.session.end_of_input();
-                    if !self.stream.is_established() {
-                        return Err(End::Broken);
-                    }
-                }
-                Ok(count) => {
-                    self.received = Instant::now();
-                    self.session
-                        .receive(buffer.get(..count).unwrap_or_default());
-                }
+                Ok(0) if !was_established => return Err(End::Broken),
+                Ok(count) => self.take_input(buffer, count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // A handshake may have something to say, or have ended.
                     self.send()?;
@@ -257,6 +341,7 @@ impl Connection {
     /// Sends what the client takes; true if it took something.
     fn send(&mut self) -> Result<bool, End> {
         let mut has_sent = false;
+        let mut has_waited = false;
         let outcome = loop {
             let output = if self.stream.is_established() {
                 self.session.output()
@@ -266,7 +351,14 @@ impl Connection {
             if output.is_empty() {
                 break self.stream.flush();
             }
-            match self.stream.write(output) {
+            let is_long = output.len() >= WAIT_BYTES_MIN && !self.blocked;
+            let written = if is_long && !has_waited && self.may_wait {
+                has_waited = true;
+                self.stream.write_waiting(output)
+            } else {
+                self.stream.write(output)
+            };
+            match written {
                 Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     self.session.sent(count);

@@ -176,9 +176,8 @@ impl Listener {
 
     /// The next client; `None` if there is none now.
     pub(super) fn accept(&self) -> io::Result<Option<OwnedFd>> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         loop {
-            match rustix::net::accept_with(&self.socket, flags) {
+            match rustix::net::accept_with(&self.socket, SocketFlags::CLOEXEC) {
                 Ok(socket) => return Ok(Some(socket)),
                 Err(Errno::AGAIN) => return Ok(None),
                 // It has left again.
@@ -202,7 +201,7 @@ impl Listener {
         if let Some(tls) = &self.tls {
             return Some(Stream::with_tls(client, tls.channel().ok()?));
         }
-        Some(Stream::new(client))
+        Stream::new(client).ok()
     }
 
     fn allows(&self, client: &OwnedFd) -> bool {

@@ -16,35 +16,38 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags};
 
+mod arrivals;
 mod threads;
 
-use super::connection::{Connection, Interest, Ready};
+use self::threads::STAYING_MAX;
+
+use super::connection::{Buffers, Connection, Interest, Ready, Step};
 use super::listener::Listener;
 use super::options::Options;
 use super::slots::{Slot, Table};
-use super::stream::Stream;
 use super::waker::Waker;
 use crate::commands::Monitor;
-
-/// How much is read at a time.
-const READ_BYTES: usize = 16 << 10;
-
-/// Clients taken at a time, so that others get their turn.
-const ACCEPT_MAX: usize = 64;
-
-/// How long a listener rests if there is no descriptor for a client.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What is waited for, besides listeners and connections.
 const WAKE: u64 = 0;
 const TIMER: u64 = 1;
 const FIRST_LISTENER: u64 = 2;
+
+/// Whom a thread serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// One client, as long as it has requests.
+    Own,
+    /// One of several, or one that has just come: others wait for this thread,
+    /// which therefore executes no command.
+    Passing,
+}
 
 pub(super) struct Reactor {
     monitor: Monitor,
@@ -59,7 +62,10 @@ pub(super) struct Reactor {
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Threads that wait for something to do.
     waiting: AtomicUsize,
+    /// Threads that step a client, or wait for the one they have just answered.
+    staying: AtomicUsize,
     held_bytes: AtomicUsize,
+    stopping: AtomicBool,
     ended: AtomicBool,
 }
 
@@ -92,7 +98,9 @@ impl Reactor {
             listeners_end,
             threads: Mutex::default(),
             waiting: AtomicUsize::new(0),
+            staying: AtomicUsize::new(0),
             held_bytes: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         });
         for (token, fd) in [
@@ -139,17 +147,17 @@ impl Reactor {
     }
 
     /// Hands events to those who have some.
-    fn deliver(&self, buffer: &mut [u8]) {
+    fn deliver(&self, buffers: &mut Buffers) {
         for token in self.waker.take() {
             let slot = self.table().get(token);
             if let Some(slot) = slot {
-                self.step(&slot, Ready::default(), buffer);
+                self.nudge(&slot, buffers);
             }
         }
     }
 
     /// Steps those whose time has come, and sets the timer anew.
-    fn ring(&self, buffer: &mut [u8]) {
+    fn ring(&self, buffers: &mut Buffers) {
         let _ = rustix::io::read(&self.timer, &mut [0; 8]);
         let due = self.table().due(Instant::now());
         for token in due {
@@ -161,97 +169,34 @@ impl Reactor {
             if let Some(slot) = slot {
                 // Its entry is gone, and it is to make a new one.
                 slot.set_deadline(None);
-                self.step(&slot, Ready::default(), buffer);
+                self.nudge(&slot, buffers);
             }
         }
         self.set_timer(&mut self.table());
     }
 
-    fn is_listener(&self, token: u64) -> bool {
-        (FIRST_LISTENER..self.listeners_end).contains(&token)
-    }
-
-    fn listener(&self, token: u64) -> Option<Arc<Listener>> {
-        let index = usize::try_from(token.checked_sub(FIRST_LISTENER)?).ok()?;
-        self.listeners().get(index).cloned()
-    }
-
-    fn serve(&self, token: u64, flags: EventFlags, buffer: &mut [u8]) {
+    fn serve(&self, token: u64, flags: EventFlags, buffers: &mut Buffers) {
         if self.is_listener(token) {
-            return self.accept(token, buffer);
+            return self.accept(token, buffers);
         }
         let slot = self.table().get(token);
         if let Some(slot) = slot {
-            let socket = !flags.is_empty();
-            self.step(&slot, Ready { socket }, buffer);
-        }
-    }
-
-    /// Takes the clients that wait.
-    fn accept(&self, token: u64, buffer: &mut [u8]) {
-        let Some(listener) = self.listener(token) else {
-            return;
-        };
-        for _ in 0..ACCEPT_MAX {
-            match listener.accept() {
-                Ok(None) => break,
-                Ok(Some(client)) => {
-                    // One for whom there is no room is turned away.
-                    if let Some(stream) = listener.admit(client)
-                        && self.connections() < self.options.connections_max
-                    {
-                        self.take(stream, buffer);
-                    }
-                }
-                // Out of descriptors: that passes.
-                Err(_) => {
-                    let mut table = self.table();
-                    table.set_deadline(token, None, Instant::now().checked_add(ACCEPT_PAUSE));
-                    return self.set_timer(&mut table);
-                }
+            let ready = Ready {
+                socket: !flags.is_empty(),
+                ..Ready::default()
+            };
+            if let Some(connection) = slot.take(ready) {
+                self.step_on(&slot, connection, ready, Turn::Own, buffers);
             }
         }
-        self.listen(token);
     }
 
-    fn listen(&self, token: u64) {
-        if let Some(listener) = self.listener(token) {
-            let flags = EventFlags::IN | EventFlags::ONESHOT;
-            let _ = epoll::modify(&self.epoll, &listener, EventData::new_u64(token), flags);
-        }
-    }
-
-    /// Begins to serve a client.
-    fn take(&self, stream: Stream, buffer: &mut [u8]) {
-        let slot = self.table().add();
-        let token = slot.token();
-        let waker = Arc::clone(&self.waker);
-        let events = self.monitor.subscribe(move || waker.wake(token));
-        // A host's version may come from a VMM's code, which may panic.
-        let connection = catch_unwind(AssertUnwindSafe(|| {
-            Box::new(Connection::new(
-                stream,
-                &self.monitor,
-                events,
-                &self.options,
-            ))
-        }));
-        let Ok(connection) = connection else {
-            return self.close(&slot, None);
-        };
-        let (data, flags) = (EventData::new_u64(token), EventFlags::ONESHOT);
-        if epoll::add(&self.epoll, &connection, data, flags).is_err() {
-            return self.close(&slot, Some(connection));
-        }
-        // It greets, and reads nothing yet: other clients wait to be taken.
-        self.step_on(&slot, connection, Ready::default(), buffer);
-    }
-
-    /// Steps a connection, unless another thread does already: then that one
-    /// steps it again.
-    fn step(&self, slot: &Slot, ready: Ready, buffer: &mut [u8]) {
+    /// Steps a connection that has events or is late, unless another thread
+    /// does already: then that one steps it again.
+    fn nudge(&self, slot: &Slot, buffers: &mut Buffers) {
+        let ready = Ready::default();
         if let Some(connection) = slot.take(ready) {
-            self.step_on(slot, connection, ready, buffer);
+            self.step_on(slot, connection, ready, Turn::Passing, buffers);
         }
     }
 
@@ -260,21 +205,43 @@ impl Reactor {
         slot: &Slot,
         mut connection: Box<Connection>,
         mut ready: Ready,
-        buffer: &mut [u8],
+        turn: Turn,
+        buffers: &mut Buffers,
     ) {
         let mut errand = None;
         loop {
             let outcomes = slot.outcomes();
+            buffers.may_wait = self.staying.fetch_add(1, Ordering::AcqRel) < STAYING_MAX;
             let step = AssertUnwindSafe(|| {
-                connection.step(ready, outcomes, &self.monitor, &self.options, buffer)
+                connection.step(ready, outcomes, &self.monitor, &self.options, buffers)
             });
             // Handlers' and providers' panics are errors by now: this is what
             // remains, and costs only its client.
-            let Ok(Ok((interest, new))) = catch_unwind(step) else {
+            let stepped = catch_unwind(step);
+            self.staying.fetch_sub(1, Ordering::AcqRel);
+            let Ok(Ok(Step {
+                interest,
+                errand: new,
+                has_answered,
+            })) = stepped
+            else {
                 return self.close(slot, Some(connection));
             };
             if self.has_ended() || !self.has_room(slot, &connection) {
                 return self.close(slot, Some(connection));
+            }
+            if has_answered && errand.is_none() && new.is_none() {
+                match self.stay(&mut connection, buffers) {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        ready = Ready {
+                            socket: true,
+                            has_read: true,
+                        };
+                        continue;
+                    }
+                    Err(_) => return self.close(slot, Some(connection)),
+                }
             }
             // Before it is back in its slot, whence others may take it.
             if self.arm(slot, &connection, interest).is_err() {
@@ -287,12 +254,37 @@ impl Reactor {
                 && let Some(errand) = errand.take()
             {
                 slot.leave(errand.run(&self.monitor));
-                let why = Ready { socket: true };
+                let why = Ready {
+                    socket: true,
+                    ..Ready::default()
+                };
                 next = slot.take(why).map(|connection| (connection, why));
             }
             match next {
                 None => return,
+                Some((taken, why)) if why.socket && turn == Turn::Passing => {
+                    return self.hand_over(slot, taken, interest);
+                }
                 Some((taken, why)) => (connection, ready) = (taken, why),
+            }
+        }
+    }
+
+    /// Leaves a connection to whoever the kernel tells next that it can be
+    /// written, which it can be unless it waits for that anyway.
+    fn hand_over(&self, slot: &Slot, mut connection: Box<Connection>, interest: Interest) {
+        let interest = Interest {
+            write: true,
+            ..interest
+        };
+        loop {
+            if self.arm(slot, &connection, interest).is_err() {
+                return self.close(slot, Some(connection));
+            }
+            match slot.put_back(connection) {
+                None => return,
+                // They were quicker than this thread.
+                Some((taken, _)) => connection = taken,
             }
         }
     }

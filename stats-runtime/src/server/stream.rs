@@ -1,14 +1,24 @@
-//! A client's socket, which never waits.
+//! A client's socket, which waits only where it is said to, and not for long.
 //!
 //! In: bytes to send. Out: bytes received; `WouldBlock` where the peer is not
 //! ready. With TLS it hides everything about it but who may speak when.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
-use rustix::net::SendFlags;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{RecvFlags, SendFlags};
 
-/// A nonblocking stream socket.
+/// How long a thread waits for a client's next request before it looks after
+/// others. Who asks again at once is answered without being waited for
+/// elsewhere, which takes longer than reading the statistics of a vCPU.
+const STAY_TIME: Duration = Duration::from_millis(4);
+
+/// How long it waits for a client to take more of a long reply.
+const TAKE_TIME: Duration = Duration::from_millis(10);
+
+/// A stream socket.
 #[derive(Debug)]
 pub(super) struct Stream {
     socket: OwnedFd,
@@ -17,13 +27,15 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// A stream over a nonblocking socket.
-    pub(super) fn new(socket: OwnedFd) -> Self {
-        Self {
+    /// A stream over a blocking socket.
+    pub(super) fn new(socket: OwnedFd) -> io::Result<Self> {
+        set_socket_timeout(&socket, Timeout::Recv, Some(STAY_TIME))?;
+        set_socket_timeout(&socket, Timeout::Send, Some(TAKE_TIME))?;
+        Ok(Self {
             socket,
             #[cfg(feature = "tls")]
             tls: None,
-        }
+        })
     }
 
     /// The same with TLS inside.
@@ -49,6 +61,29 @@ impl Stream {
             return tls.has_input();
         }
         false
+    }
+
+    /// Whether it can be waited for the client: with TLS, not everything that
+    /// arrives is something to read.
+    pub(super) fn can_wait(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_none();
+        #[cfg(not(feature = "tls"))]
+        true
+    }
+
+    /// Waits a moment for something to read, and reads it; 0 at the end,
+    /// `WouldBlock` if nothing has come.
+    pub(super) fn wait(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (count, _) = rustix::net::recv(&self.socket, buffer, RecvFlags::empty())?;
+        Ok(count)
+    }
+
+    /// Writes, and waits a moment for the client to make room.
+    pub(super) fn write_waiting(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::retry_on_intr(|| {
+            rustix::net::send(&self.socket, bytes, SendFlags::NOSIGNAL)
+        })?)
     }
 
     /// Reads what there is; 0 at the end.
@@ -93,13 +128,14 @@ impl AsFd for Stream {
     }
 }
 
-/// The socket itself. A peer that has gone raises no signal.
+/// The socket itself, which never waits. A peer that has gone raises no signal.
 struct Raw<'a>(&'a OwnedFd);
 
 impl io::Read for Raw<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         Ok(rustix::io::retry_on_intr(|| {
-            rustix::io::read(self.0, &mut *buffer)
+            let (count, _) = rustix::net::recv(self.0, &mut *buffer, RecvFlags::DONTWAIT)?;
+            Ok(count)
         })?)
     }
 }
@@ -107,7 +143,7 @@ impl io::Read for Raw<'_> {
 impl io::Write for Raw<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Ok(rustix::io::retry_on_intr(|| {
-            rustix::net::send(self.0, bytes, SendFlags::NOSIGNAL)
+            rustix::net::send(self.0, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
         })?)
     }
 

@@ -7,7 +7,11 @@ use qapi::stats::{StatsProvider, StatsSchemaValue, StatsTarget};
 use qapi::wire::{Encode, Writer};
 
 use super::{ResultsSink, SchemasSink, WireValue, wire_value};
+use crate::columns::Row;
 use crate::provider::{SchemaSink, StatsSink};
+
+/// The longest text that is written at once.
+const ROW_BYTES_MAX: usize = 1 << 20;
 
 /// Writes results. Call [`finish`](Self::finish) behind the last one.
 #[derive(Debug)]
@@ -114,6 +118,25 @@ impl StatsSink for JsonResults<'_, '_> {
         self.stat(name);
         self.out.boolean(value);
         self.out.raw(b"}");
+    }
+
+    fn row(&mut self, qom_path: Option<&str>, row: &Row<'_>) {
+        self.result(qom_path);
+        let text = row.columns().text();
+        if text.len_max(row.columns().width()) > ROW_BYTES_MAX {
+            // One by one, so that they stop at the writer's limit.
+            return row.write_each(self);
+        }
+        let Some(open) = &mut self.open else {
+            return;
+        };
+        if row.columns().is_empty() {
+            return;
+        }
+        open.any_stat = true;
+        let columns = row.columns().iter();
+        let values = columns.map(|column| column.values(row.values()));
+        self.out.append(|out| text.write(values, out));
     }
 
     fn histogram(&mut self, name: &str, buckets: &[u64]) {

@@ -4,11 +4,13 @@
 //! reply. Both say the same: a property test holds them against each other.
 
 mod json;
+mod row;
 mod typed;
 
 use qapi::stats::StatsProvider;
 
 pub use json::{JsonResults, JsonSchemas};
+pub(crate) use row::RowText;
 pub use typed::{TypedResults, TypedSchemas};
 
 use crate::provider::{SchemaSink, StatsSink};
@@ -44,4 +46,11 @@ fn wire_value(buckets: &[u64]) -> WireValue<'_> {
         [single] => WireValue::Scalar(*single),
         _ => WireValue::List(buckets.iter().rev()),
     }
+}
+
+/// The same for a list that is written in pieces of `N` buckets, as long as
+/// there are so many: the pieces in the order of the wire, each of which the
+/// caller turns round.
+fn wire_chunks<const N: usize>(buckets: &[u64], write: impl FnMut(&[u64])) {
+    buckets.rchunks(N).for_each(write);
 }

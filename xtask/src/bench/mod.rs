@@ -4,8 +4,11 @@
 //! every row compares two ways to do the same, measured in turn in one run,
 //! because these figures mean nothing alone.
 
+mod allocations;
 mod builds;
 mod generate;
+mod report;
+mod request;
 mod schema;
 mod sweep;
 
@@ -13,17 +16,24 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use self::report::Report;
 use crate::tools::{Failure, cargo};
 
 /// Measure, side by side, what the runtime and the compiler cost
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Numbers of vCPUs to measure with
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 64, 255])]
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 8, 64, 255, 1024])]
     vcpus: Vec<u32>,
     /// How many times the two sides take turns
     #[arg(long, default_value_t = 31)]
     rounds: usize,
+    /// Print what the runtime costs as JSON
+    #[arg(long)]
+    json: bool,
+    /// Draw what the runtime costs against the number of vCPUs
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
     /// A QEMU source tree, whose own generator the compiler is compared with
     #[arg(long, value_name = "QEMU_SRC")]
     qemu_src: Option<PathBuf>,
@@ -68,7 +78,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(schema) = &arguments.check_once {
         return schema::check_once(schema);
     }
-    sweep::run(&arguments.vcpus, arguments.rounds)?;
+    runtime(arguments)?;
+    if arguments.json {
+        return Ok(());
+    }
     match &arguments.qemu_src {
         Some(source) => {
             schema::run(source, arguments.rounds)?;
@@ -80,6 +93,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             );
             Ok(())
         }
+    }
+}
+
+/// What a query costs.
+fn runtime(arguments: &Arguments) -> Result<(), Failure> {
+    let mut report = Report::default();
+    let (vcpus, rounds) = (&arguments.vcpus, arguments.rounds);
+    sweep::run(vcpus, rounds, &mut report)?;
+    if !arguments.json {
+        let heading = format!("Sweeps of vCPUs that do not run; medians of {rounds} turns.");
+        report.print(&heading, (0, 0));
+    }
+    let from = report.len();
+    request::run(vcpus, rounds, &mut report)?;
+    if arguments.json {
+        report.print_json();
+    } else {
+        report.print("Whole requests over a Unix socket.", from);
+    }
+    match &arguments.plot {
+        Some(file) => report.plot(file),
+        None => Ok(()),
     }
 }
 

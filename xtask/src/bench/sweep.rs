@@ -1,39 +1,27 @@
 //! The sweep of all vCPUs' statistics: the provider against bare reads.
 //!
-//! In: vCPUs of this machine's KVM. Out: rows of a table.
+//! In: vCPUs of this machine's KVM. Out: comparisons.
 
 use std::hint::black_box;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kvm_ioctls::{Kvm, VcpuFd, VmFd};
 use qapi::stats::StatsTarget;
 use qapi::wire::Writer;
+use stats_runtime::columns::Row;
 use stats_runtime::kvm::{Image, KvmProvider, raise_nofile_limit, record, vcpu_stats_fd};
 use stats_runtime::provider::{Provider, StatsQuery, StatsSink};
 use stats_runtime::sink::JsonResults;
 
-use super::{quantile, spread, time};
+use super::report::{Comparison, Report};
 use crate::tools::Failure;
 
-/// Prints the table: a row for each number of vCPUs.
-pub(super) fn run(vcpus: &[u32], rounds: usize) -> Result<(), Failure> {
-    println!("Sweep of all statistics of all vCPUs, which do not run.");
-    println!("Medians of {rounds} turns; in brackets the quartiles of the ratio.\n");
-    println!(
-        "{:>6}  {:>12}  {:>12}  {:>22}  {:>12}  {:>22}",
-        "vCPUs", "bare pread", "provider", "ratio", "to JSON", "ratio"
-    );
+/// Measures each number of vCPUs.
+pub(super) fn run(vcpus: &[u32], rounds: usize, report: &mut Report) -> Result<(), Failure> {
     for &vcpus in vcpus {
-        let row = sweep(vcpus, rounds)?;
-        println!(
-            "{vcpus:>6}  {:>12}  {:>12}  {:>22}  {:>12}  {:>22}",
-            time(row.bare_ns),
-            time(row.provider_ns),
-            row.provider_ratio,
-            time(row.json_ns),
-            row.json_ratio,
-        );
+        sweep(vcpus, rounds, report)?;
     }
     Ok(())
 }
@@ -41,28 +29,21 @@ pub(super) fn run(vcpus: &[u32], rounds: usize) -> Result<(), Failure> {
 /// How long each side runs in its turn.
 const TURN: Duration = Duration::from_millis(20);
 
-struct Row {
-    bare_ns: f64,
-    provider_ns: f64,
-    provider_ratio: String,
-    json_ns: f64,
-    json_ratio: String,
-}
-
-fn sweep(vcpus: u32, rounds: usize) -> Result<Row, Failure> {
+fn sweep(vcpus: u32, rounds: usize, report: &mut Report) -> Result<(), Failure> {
     let vm = Vm::new(vcpus)?;
     let bare = Bare::new(&vm)?;
     let provider = &vm.provider;
     let target = StatsTarget::Vcpu;
     let query = StatsQuery::all(&target);
     let mut text = Vec::new();
-    let (mut bare_ns, mut provider_ns, mut json_ns) = (Vec::new(), Vec::new(), Vec::new());
-    let mut sink = Discard;
+    let mut sides = [const { Vec::new() }; 4];
+    let (mut rows, mut each) = (Rows, Each);
     // The first turn warms up.
     for round in 0..=rounds {
         let turns = [
             turn(|| bare.sweep()),
-            turn(|| provider.query(&query, &mut sink).is_ok()),
+            turn(|| provider.query(&query, &mut rows).is_ok()),
+            turn(|| provider.query(&query, &mut each).is_ok()),
             turn(|| {
                 text.clear();
                 let mut writer = Writer::new(&mut text);
@@ -72,60 +53,63 @@ fn sweep(vcpus: u32, rounds: usize) -> Result<Row, Failure> {
                 read
             }),
         ];
-        let [Some(a), Some(b), Some(c)] = turns else {
-            return Err("a statistics file cannot be read".to_owned());
-        };
-        if round > 0 {
-            bare_ns.push(a);
-            provider_ns.push(b);
-            json_ns.push(c);
+        for (side, ns) in sides.iter_mut().zip(turns) {
+            let ns = ns.ok_or("a statistics file cannot be read")?;
+            if round > 0 {
+                side.push(ns);
+            }
         }
     }
-    let ratios = |over: &[f64]| {
-        over.iter()
-            .zip(&bare_ns)
-            .map(|(a, b)| a / b)
-            .collect::<Vec<_>>()
-    };
-    Ok(Row {
-        provider_ratio: spread(ratios(&provider_ns)),
-        json_ratio: spread(ratios(&json_ns)),
-        bare_ns: quantile(&mut bare_ns, 0.5),
-        provider_ns: quantile(&mut provider_ns, 0.5),
-        json_ns: quantile(&mut json_ns, 0.5),
-    })
+    let [bare_ns, rows_ns, each_ns, json_ns] = sides;
+    for (what, ours_ns) in [
+        ("sweep, as rows", rows_ns),
+        ("sweep, name by name", each_ns),
+        ("sweep, to JSON", json_ns),
+    ] {
+        report.comparisons.push(Comparison {
+            what: what.to_owned(),
+            vcpus,
+            other: "bare pread loop",
+            ours_ns,
+            other_ns: bare_ns.clone(),
+        });
+    }
+    Ok(())
 }
 
 /// vCPUs that never run: what they count costs as much to read.
-struct Vm {
-    provider: KvmProvider,
+pub(super) struct Vm {
+    pub(super) provider: Arc<KvmProvider>,
     // Kept open: the bench reads what a VMM would.
-    vcpus: Vec<VcpuFd>,
-    _vm: VmFd,
+    pub(super) vcpus: Vec<VcpuFd>,
+    pub(super) vm: VmFd,
 }
 
 impl Vm {
-    fn new(count: u32) -> Result<Self, Failure> {
+    pub(super) fn new(count: u32) -> Result<Self, Failure> {
         raise_nofile_limit(u64::from(count) * 3 + 100).map_err(text)?;
         let vm = Kvm::new().and_then(|kvm| kvm.create_vm()).map_err(text)?;
-        let provider = KvmProvider::with_vm(&vm).map_err(text)?;
+        let provider = Arc::new(KvmProvider::with_vm(&vm).map_err(text)?);
         let mut vcpus = Vec::new();
         for id in 0..count {
             let vcpu = vm.create_vcpu(id.into()).map_err(text)?;
-            provider
-                .add_vcpu(format!("/machine/unattached/device[{id}]"), &vcpu)
-                .map_err(text)?;
+            provider.add_vcpu(qom_path(id), &vcpu).map_err(text)?;
             vcpus.push(vcpu);
         }
         Ok(Self {
             provider,
             vcpus,
-            _vm: vm,
+            vm,
         })
     }
 }
 
-fn text(error: impl std::fmt::Display) -> Failure {
+/// What a vCPU is called.
+pub(super) fn qom_path(id: u32) -> String {
+    format!("/machine/unattached/device[{id}]")
+}
+
+pub(super) fn text(error: impl std::fmt::Display) -> Failure {
     error.to_string()
 }
 
@@ -162,10 +146,24 @@ impl Bare {
     }
 }
 
-/// A sink that looks at everything and keeps nothing.
-struct Discard;
+/// A sink that takes values as they were read, like the bare reads.
+struct Rows;
 
-impl StatsSink for Discard {
+impl StatsSink for Rows {
+    fn result(&mut self, _: Option<&str>) {}
+    fn scalar(&mut self, _: &str, _: u64) {}
+    fn boolean(&mut self, _: &str, _: bool) {}
+    fn histogram(&mut self, _: &str, _: &[u64]) {}
+
+    fn row(&mut self, qom_path: Option<&str>, row: &Row<'_>) {
+        black_box((qom_path, row.columns(), row.values()));
+    }
+}
+
+/// A sink that looks at each statistic and keeps nothing.
+struct Each;
+
+impl StatsSink for Each {
     fn result(&mut self, qom_path: Option<&str>) {
         black_box(qom_path);
     }
@@ -185,7 +183,7 @@ impl StatsSink for Discard {
 
 /// Runs `work` over and over for a turn: nanoseconds for each, or `None` if it
 /// failed.
-fn turn(mut work: impl FnMut() -> bool) -> Option<f64> {
+pub(super) fn turn(mut work: impl FnMut() -> bool) -> Option<f64> {
     let begin = Instant::now();
     let mut count = 0_u32;
     while begin.elapsed() < TURN {

@@ -13,9 +13,9 @@ const WORD_LIMIT: u64 = 100_000_000;
 
 const ZEROS: u64 = u64::from_ne_bytes([b'0'; 8]);
 
-/// Writes a number without leading zeros.
+/// Writes a number without leading zeros at the end of a buffer.
 #[inline]
-pub(crate) fn write(number: u64, out: &mut Vec<u8>) {
+pub fn write(number: u64, out: &mut Vec<u8>) {
     if number < WORD_LIMIT {
         write_leading(number, out);
     } else {

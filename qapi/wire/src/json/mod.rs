@@ -5,7 +5,7 @@
 //! which `C0 80` stands for U+0000. See the notes in QEMU's
 //! `qobject/json-lexer.c` and `docs/interop/qmp-spec`.
 
-pub(crate) mod digits;
+mod digits;
 mod frames;
 mod parse;
 mod scan;
@@ -13,6 +13,7 @@ pub(crate) mod text;
 
 use std::fmt;
 
+pub use digits::write as write_digits;
 pub use frames::Frames;
 pub use scan::{Limits, Scan, Scanner};
 

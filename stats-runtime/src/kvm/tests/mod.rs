@@ -77,8 +77,14 @@ fn values_of(bytes: &[u8], names: Option<&[&str]>) -> Result<Vec<(String, Value)
     let target = image.target();
     let mut kept = Kept::default();
     kept.result(None);
-    image.write_values(&StatsQuery::new(&target, names, None), &mut kept)?;
+    let names = names.map(owned);
+    image.write_values(&StatsQuery::new(&target, names.as_deref(), None), &mut kept)?;
     Ok(kept.0.remove(0).1)
+}
+
+/// A list as queries have it.
+fn owned(list: &[&str]) -> Vec<String> {
+    list.iter().map(|&item| item.to_owned()).collect()
 }
 
 /// All values in a good file.

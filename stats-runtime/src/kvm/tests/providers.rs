@@ -82,7 +82,8 @@ fn unwanted_vcpus_are_not_read() {
         error.to_string(),
         "KVM stats: failed to read stats data: expected 8 actual 7"
     );
-    let query = StatsQuery::new(&StatsTarget::Vcpu, None, Some(&["/a", "/c", "/nonesuch"]));
+    let wanted = super::owned(&["/a", "/c", "/nonesuch"]);
+    let query = StatsQuery::new(&StatsTarget::Vcpu, None, Some(&wanted));
     assert_eq!(ask(&provider, &query).paths(), ["/c", "/a"]);
 }
 

@@ -18,8 +18,17 @@ impl Session {
         write: impl FnOnce(&mut Writer<'_>) -> Result<(), Error>,
         events: impl FnOnce(&mut Self),
     ) {
+        self.write_behind(|session| session.finish(ticket, write), events);
+    }
+
+    /// Writes something, behind what `events` emits when it has been written.
+    pub(super) fn write_behind(
+        &mut self,
+        write: impl FnOnce(&mut Self),
+        events: impl FnOnce(&mut Self),
+    ) {
         let begin = self.output().len();
-        self.finish(ticket, write);
+        write(self);
         let reply_bytes = self.output().len().saturating_sub(begin);
         events(self);
         let output = self.output.get_mut(self.sent_bytes..).unwrap_or_default();
@@ -84,6 +93,26 @@ impl Session {
     #[cfg(feature = "server")]
     pub(crate) fn held_bytes(&self) -> usize {
         self.frames.pending_bytes() + self.output().len()
+    }
+
+    /// Takes a buffer's room for the output, if nothing stands there: so that
+    /// an idle session has none of its own.
+    #[cfg(feature = "server")]
+    pub(crate) fn borrow_output(&mut self, room: &mut Vec<u8>) {
+        if self.output.is_empty() {
+            self.output = std::mem::take(room);
+            self.output.clear();
+            self.is_output_borrowed = true;
+        }
+    }
+
+    /// Gives the room back, unless some of the output is still to be sent.
+    #[cfg(feature = "server")]
+    pub(crate) fn return_output(&mut self, room: &mut Vec<u8>) {
+        if self.is_output_borrowed && self.output.is_empty() {
+            *room = std::mem::take(&mut self.output);
+        }
+        self.is_output_borrowed = false;
     }
 
     /// Whether the client reads what it is sent.

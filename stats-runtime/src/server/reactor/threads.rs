@@ -13,11 +13,14 @@ use std::time::{Duration, Instant};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
-use super::super::connection::Connection;
-use super::{READ_BYTES, Reactor, TIMER, WAKE};
+use super::super::connection::{Buffers, Connection, End};
+use super::{Reactor, TIMER, WAKE};
 
 /// Threads that go on waiting when there is nothing to do.
 pub(super) const KEPT: usize = 2;
+
+/// How many threads at a time may wait for the client that they serve.
+pub(super) const STAYING_MAX: usize = 8;
 
 /// How long further ones wait.
 pub(super) const IDLE_TIME: Timespec = Timespec {
@@ -37,6 +40,7 @@ const ERROR_PAUSE: Duration = Duration::from_millis(50);
 impl Reactor {
     /// Ends it: see [`Server::stop`](crate::server::Server::stop).
     pub(in crate::server) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
         let listeners = std::mem::take(&mut *self.listeners());
         for listener in listeners {
             let _ = epoll::delete(&self.epoll, &listener);
@@ -107,7 +111,7 @@ impl Reactor {
 
     /// What a thread does: it waits, and does what there is to do.
     pub(super) fn work(self: Arc<Self>) {
-        let mut buffer = vec![0; READ_BYTES];
+        let mut buffers = Buffers::new();
         while let Some(news) = self.wait() {
             let Some((token, flags)) = news else {
                 continue;
@@ -118,9 +122,9 @@ impl Reactor {
                 let _ = self.spawn();
             }
             match token {
-                WAKE => self.deliver(&mut buffer),
-                TIMER => self.ring(&mut buffer),
-                _ => self.serve(token, flags, &mut buffer),
+                WAKE => self.deliver(&mut buffers),
+                TIMER => self.ring(&mut buffers),
+                _ => self.serve(token, flags, &mut buffers),
             }
             self.waiting.fetch_add(1, Ordering::AcqRel);
         }
@@ -152,6 +156,28 @@ impl Reactor {
                 Some(None)
             }
         }
+    }
+
+    /// Waits a moment for a client that has just been answered, as long as
+    /// others wait for the rest; true if it has sent something.
+    pub(super) fn stay(
+        &self,
+        connection: &mut Connection,
+        buffers: &mut Buffers,
+    ) -> Result<bool, End> {
+        let busy =
+            self.stopping.load(Ordering::Acquire) || self.waiting.load(Ordering::Acquire) == 0;
+        if busy || !connection.can_wait() {
+            return Ok(false);
+        }
+        let staying = self.staying.fetch_add(1, Ordering::AcqRel);
+        let outcome = if staying < STAYING_MAX {
+            connection.wait(buffers)
+        } else {
+            Ok(false)
+        };
+        self.staying.fetch_sub(1, Ordering::AcqRel);
+        outcome
     }
 
     /// Whether a thread that had nothing to do is one too many. It no longer

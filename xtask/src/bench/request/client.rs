@@ -1,0 +1,57 @@
+//! A client that asks and waits for the answer.
+//!
+//! In: requests. Out: replies, each a line. It looks at none.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use super::text;
+use crate::tools::Failure;
+
+pub(super) struct Client {
+    stream: UnixStream,
+    reply: Vec<u8>,
+}
+
+impl Client {
+    pub(super) fn connect(path: &Path) -> Result<Self, Failure> {
+        Ok(Self {
+            stream: UnixStream::connect(path).map_err(text)?,
+            reply: vec![0; 1 << 20],
+        })
+    }
+
+    /// A client that may execute commands.
+    pub(super) fn negotiated(path: &Path) -> Result<Self, Failure> {
+        let mut client = Self::connect(path)?;
+        client.line()?;
+        client.ask("{\"execute\": \"qmp_capabilities\"}\n")?;
+        Ok(client)
+    }
+
+    pub(super) fn ask(&mut self, request: &str) -> Result<&[u8], Failure> {
+        self.stream.write_all(request.as_bytes()).map_err(text)?;
+        self.line()
+    }
+
+    fn line(&mut self) -> Result<&[u8], Failure> {
+        let mut filled = 0;
+        loop {
+            let room = self.reply.get_mut(filled..).unwrap_or_default();
+            let count = self.stream.read(room).map_err(text)?;
+            if count == 0 {
+                return Err("a server has closed the connection".to_owned());
+            }
+            filled += count;
+            let line = self.reply.get(..filled).unwrap_or_default();
+            if line.ends_with(b"\n") {
+                break;
+            }
+            if filled == self.reply.len() {
+                self.reply.resize(2 * filled, 0);
+            }
+        }
+        Ok(self.reply.get(..filled).unwrap_or_default())
+    }
+}
