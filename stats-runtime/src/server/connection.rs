@@ -8,14 +8,12 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use qapi::wire::command::{Call, CommandSet};
-use qapi::wire::{Error, Writer};
-
+use super::errand::{Errand, Outcome};
 use super::options::Options;
 use super::stream::Stream;
 use crate::commands::Monitor;
 use crate::events::Subscription;
-use crate::qmp::{Command, Session, Ticket};
+use crate::qmp::{Command, Session};
 
 /// A client.
 #[derive(Debug)]
@@ -100,46 +98,6 @@ pub(super) struct Interest {
     pub(super) write: bool,
     /// When to take a step in any case.
     pub(super) deadline: Option<Instant>,
-}
-
-/// A command that is executed while the connection goes on, because its client
-/// may send others that overtake it.
-#[derive(Debug)]
-pub(super) struct Errand {
-    command: Command,
-    reply_bytes_max: usize,
-}
-
-/// What came of it.
-#[derive(Debug)]
-pub(super) struct Outcome {
-    ticket: Ticket,
-    reply: Result<Vec<u8>, Error>,
-}
-
-impl Errand {
-    /// Executes the command, however long it takes.
-    pub(super) fn run(self, monitor: &Monitor) -> Outcome {
-        let Command {
-            ticket,
-            info,
-            arguments,
-            ..
-        } = self.command;
-        let context = monitor.context();
-        let call = Call {
-            name: info.name,
-            arguments,
-            context: &context,
-        };
-        let mut bytes = Vec::new();
-        // One byte more, so that the session sees that it is too long.
-        let bytes_max = self.reply_bytes_max.saturating_add(1);
-        let mut writer = Writer::limited(&mut bytes, bytes_max).with_policy(context.policy());
-        let outcome = monitor.execute(call, &mut writer);
-        let reply = outcome.map(|()| bytes);
-        Outcome { ticket, reply }
-    }
 }
 
 /// Why a connection ends before its session is over. Nobody is told: it is the
@@ -272,8 +230,8 @@ impl Connection {
             self.session.end_of_input();
         } else {
             self.received = Instant::now();
-            self.session
-                .receive(buffer.get(..count).unwrap_or_default());
+            let bytes = buffer.get(..count).unwrap_or_default();
+            self.session.receive(bytes);
         }
     }
 
@@ -297,10 +255,8 @@ impl Connection {
                     let session = &mut self.session;
                     let _ = self.events.run_until(session, monitor, &context, is_errand);
                     self.send()?;
-                    return Ok(Some(Errand {
-                        command,
-                        reply_bytes_max: self.session.reply_bytes_max(),
-                    }));
+                    let reply_bytes_max = self.session.reply_bytes_max();
+                    return Ok(Some(Errand::new(command, reply_bytes_max)));
                 }
             }
             let has_sent = self.send()?;

@@ -16,6 +16,7 @@
 //! ```
 
 mod connection;
+mod errand;
 mod listener;
 mod options;
 mod reactor;

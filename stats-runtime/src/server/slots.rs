@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, Outcome, Ready};
+use super::connection::{Connection, Ready};
+use super::errand::Outcome;
 
 /// All connections of a server.
 #[derive(Debug)]
