@@ -166,20 +166,30 @@ fn all_clients_together_are_bounded() {
     let mut good = connect(&path);
     converse(&mut good);
     let mut attackers: Vec<UnixStream> = (0..8).map(|_| connect(&path)).collect();
-    let piece = vec![b'x'; 1 << 20];
-    for attacker in &mut attackers {
+    // Some hold more than others, and do nothing else any more.
+    let sizes = |number: usize| if number < 2 { 1500 << 10 } else { 300 << 10 };
+    for (number, attacker) in attackers.iter_mut().enumerate() {
         attacker.set_write_timeout(Some(PATIENCE)).unwrap();
-        // One that is given up is told so by the kernel.
-        let _ = attacker.write_all(b"'");
-        let _ = attacker.write_all(&piece);
+        attacker.write_all(b"'").unwrap();
+        attacker.write_all(&vec![b'x'; sizes(number)]).unwrap();
     }
+    // One that asks for more than there is room for takes it from them.
+    let long = format!("{{'execute': '{}'}}", "x".repeat(1 << 20));
+    assert!(ask(&mut good, &long).contains("has not been found"));
     let begin = Instant::now();
-    while server.connections() > 5 {
+    while server.connections() > 8 {
         assert!(begin.elapsed() < PATIENCE, "{}", server.connections());
         thread::sleep(Duration::from_millis(5));
     }
-    assert!(server.connections() > 1, "not all of them");
-    assert!(ask(&mut good, "{'execute': 'query-name'}").starts_with("{\"return\""));
+    assert!(server.connections() >= 7, "not all of them");
+    // Those who hold little are left in peace.
+    let small = attackers.last_mut().unwrap();
+    small.write_all(b"'\n").unwrap();
+    while !read_line(small).contains("error") {}
+    assert_eq!(
+        ask(&mut good, "{'execute': 'query-name'}"),
+        "{\"return\": {}}\r\n"
+    );
 }
 
 /// An event without data.

@@ -88,6 +88,15 @@ pub struct Serving {
     /// The folder with ca-cert.pem, server-cert.pem and server-key.pem, for tls:
     #[arg(long, value_name = "DIR")]
     pub tls: Option<PathBuf>,
+    /// The mode of the Unix sockets' files
+    #[arg(long, value_name = "OCTAL", default_value = "600", value_parser = mode)]
+    pub mode: u32,
+    /// On Unix sockets, serve only this user's processes; may be given several times
+    #[arg(long, value_name = "UID")]
+    pub allow_uid: Vec<u32>,
+    /// On Unix sockets, serve this group's processes too, or only them
+    #[arg(long, value_name = "GID")]
+    pub allow_gid: Vec<u32>,
     /// Let clients stop, continue, power down and quit, not only look
     #[arg(long)]
     pub control: bool,
@@ -117,7 +126,8 @@ pub struct Serve {
 /// How to reach a monitor, and how to print its answer.
 #[derive(Debug, Args)]
 pub struct Asking {
-    /// The monitor: a socket's path, unix:PATH, tcp:HOST:PORT or tls:HOST:PORT
+    /// The monitor: a socket's path, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT or
+    /// vsock:CID:PORT
     #[arg(value_name = "ENDPOINT")]
     pub endpoint: Endpoint,
     /// The folder with ca-cert.pem, client-cert.pem and client-key.pem, for tls:
@@ -175,7 +185,8 @@ pub struct Schemas {
 /// ends it with exit status 1 and is named.
 #[derive(Debug, Args)]
 pub struct Shell {
-    /// The monitor: a socket's path, unix:PATH, tcp:HOST:PORT or tls:HOST:PORT
+    /// The monitor: a socket's path, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT or
+    /// vsock:CID:PORT
     #[arg(value_name = "ENDPOINT")]
     pub endpoint: Endpoint,
     /// The folder with ca-cert.pem, client-cert.pem and client-key.pem, for tls:
@@ -277,6 +288,13 @@ fn human(text: &str) -> Result<Human, String> {
         _ if text == "-" => Ok(Human::Terminal),
         Some(path) if !path.is_empty() => Ok(Human::Unix(path.into())),
         _ => Err("expected unix:PATH, or - for this terminal".to_owned()),
+    }
+}
+
+fn mode(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if mode <= 0o777 => Ok(mode),
+        _ => Err("expected up to three octal digits, such as 660".to_owned()),
     }
 }
 

@@ -152,7 +152,11 @@ fn introduce(out: &mut dyn Write, machine: &Machine, served: &Served) -> io::Res
             )?;
         }
     }
-    writeln!(out, "Its monitor: {}\n", served.path().display())
+    writeln!(out, "Its monitor: {}", served.path().display())?;
+    for address in served.addresses() {
+        writeln!(out, "And at {address}")?;
+    }
+    writeln!(out)
 }
 
 /// Connects as any client would, and prints what there is and how it changes.

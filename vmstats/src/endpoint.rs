@@ -1,7 +1,8 @@
 //! Where a monitor is to be found, and a stream to it.
 //!
-//! In: `PATH`, `unix:PATH` or `tcp:HOST:PORT`. Out: a connected stream on which
-//! nothing waits beyond a deadline. It knows no protocol.
+//! In: `PATH`, `unix:PATH`, `tcp:HOST:PORT`, `tls:HOST:PORT` or
+//! `vsock:CID:PORT`. Out: a connected stream on which nothing waits beyond a
+//! deadline. It knows no protocol.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -15,6 +16,8 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
+use vsock::VsockStream;
+
 use crate::tls::TlsStream;
 
 /// The address of a monitor.
@@ -24,7 +27,14 @@ pub enum Endpoint {
     Unix(PathBuf),
     /// A host and a port, as `HOST:PORT`.
     Tcp(String),
-    /// The same with TLS inside.
+    /// A socket between a virtual machine and its host.
+    Vsock {
+        /// The context ID of the side that listens.
+        cid: u32,
+        /// The port.
+        port: u32,
+    },
+    /// TCP with TLS inside.
     Tls {
         /// `HOST:PORT`.
         address: String,
@@ -49,9 +59,17 @@ impl FromStr for Endpoint {
                 credentials,
             });
         }
+        if let Some(address) = text.strip_prefix("vsock:") {
+            let numbers = address.split_once(':');
+            let numbers =
+                numbers.and_then(|(cid, port)| Some((cid.parse().ok()?, port.parse().ok()?)));
+            let (cid, port) = numbers.ok_or("expected vsock:CID:PORT with two numbers")?;
+            return Ok(Self::Vsock { cid, port });
+        }
         match text.strip_prefix("unix:").unwrap_or(text) {
             "" => {
-                let kinds = "expected a socket's path, unix:PATH, tcp:HOST:PORT or tls:HOST:PORT";
+                let kinds = "expected a socket's path, unix:PATH, tcp:HOST:PORT, \
+                             tls:HOST:PORT or vsock:CID:PORT";
                 Err(kinds.to_owned())
             }
             path => Ok(Self::Unix(path.into())),
@@ -75,6 +93,7 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Unix(path) => write!(f, "{}", path.display()),
             Self::Tcp(address) => write!(f, "tcp:{address}"),
+            Self::Vsock { cid, port } => write!(f, "vsock:{cid}:{port}"),
             Self::Tls { address, .. } => write!(f, "tls:{address}"),
         }
     }
@@ -107,6 +126,10 @@ impl Endpoint {
                 let stream = connect_tcp(address, deadline)?;
                 stream.set_nodelay(true)?;
                 Ok(Stream::Tcp(stream))
+            }
+            // The kernel gives up after two seconds.
+            Self::Vsock { cid, port } => {
+                VsockStream::connect_with_cid_port(*cid, *port).map(Stream::Vsock)
             }
             Self::Tls {
                 address,
@@ -178,6 +201,8 @@ pub enum Stream {
     Unix(UnixStream),
     /// Over TCP.
     Tcp(TcpStream),
+    /// Over vsock.
+    Vsock(VsockStream),
     /// Over TLS.
     Tls(TlsStream),
 }
@@ -192,6 +217,7 @@ impl Stream {
         Ok(match self {
             Self::Unix(stream) => Self::Unix(stream.try_clone()?),
             Self::Tcp(stream) => Self::Tcp(stream.try_clone()?),
+            Self::Vsock(stream) => Self::Vsock(stream.try_clone()?),
             Self::Tls(stream) => Self::Tls(stream.clone()),
         })
     }
@@ -202,6 +228,7 @@ impl Stream {
         let _ = match self {
             Self::Unix(stream) => stream.shutdown(Shutdown::Both),
             Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
+            Self::Vsock(stream) => stream.shutdown(Shutdown::Both),
             Self::Tls(stream) => {
                 stream.shut_down();
                 Ok(())
@@ -221,6 +248,10 @@ impl Stream {
                 stream.read(buffer)
             }
             Self::Tcp(stream) => {
+                stream.set_read_timeout(None)?;
+                stream.read(buffer)
+            }
+            Self::Vsock(stream) => {
                 stream.set_read_timeout(None)?;
                 stream.read(buffer)
             }
@@ -244,6 +275,10 @@ impl Stream {
                 stream.set_read_timeout(left)?;
                 stream.read(buffer)
             }
+            Self::Vsock(stream) => {
+                stream.set_read_timeout(left)?;
+                stream.read(buffer)
+            }
             Self::Tls(stream) => stream.read(buffer, Some(deadline)),
         }
     }
@@ -262,6 +297,10 @@ impl Stream {
                     stream.write(bytes)
                 }
                 Self::Tcp(stream) => {
+                    stream.set_write_timeout(left)?;
+                    stream.write(bytes)
+                }
+                Self::Vsock(stream) => {
                     stream.set_write_timeout(left)?;
                     stream.write(bytes)
                 }
@@ -292,6 +331,8 @@ mod tests {
             Ok(Endpoint::Tcp("localhost:4444".into()))
         );
         assert_eq!(parse("tcp:[::1]:1"), Ok(Endpoint::Tcp("[::1]:1".into())));
+        let vsock = Endpoint::Vsock { cid: 2, port: 5 };
+        assert_eq!(parse("vsock:2:5"), Ok(vsock));
         let tls = parse("tls:host:1").unwrap();
         let credentials = Some("folder".into());
         assert_eq!(
@@ -309,6 +350,8 @@ mod tests {
             "tcp::1",
             "tcp:host:99999",
             "tls:host",
+            "vsock:2",
+            "vsock:host:1",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

@@ -2,6 +2,7 @@
 //!
 //! In: what `--listen` says. Out: bound sockets. It serves nothing.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -14,7 +15,7 @@ use crate::tls;
 /// An address to listen at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
-    /// A Unix socket that only the user can connect to.
+    /// A Unix socket, see [`Admission`].
     Unix(PathBuf),
     /// TCP on the loopback.
     Tcp(SocketAddr),
@@ -63,6 +64,40 @@ impl FromStr for Listen {
     }
 }
 
+/// Who may connect to Unix sockets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// The mode of the sockets' files.
+    pub mode: u32,
+    /// The users whose processes are served; with no group either, all.
+    pub uids: Vec<u32>,
+    /// The groups whose processes are.
+    pub gids: Vec<u32>,
+}
+
+impl Default for Admission {
+    /// The user and nobody else.
+    fn default() -> Self {
+        Self {
+            mode: 0o600,
+            uids: Vec::new(),
+            gids: Vec::new(),
+        }
+    }
+}
+
+impl Admission {
+    /// Binds a Unix socket for them.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says, or that somebody else listens there.
+    pub fn unix(&self, path: &Path) -> io::Result<Listener> {
+        let listener = Listener::unix_with_mode(path, self.mode)?;
+        Ok(listener.allow_uids(&self.uids).allow_gids(&self.gids))
+    }
+}
+
 /// Binds what is to be listened at. Call it before there are further threads:
 /// inherited sockets are taken out of the environment. `credentials` is the
 /// folder with the certificates of [`tls::server`].
@@ -71,7 +106,11 @@ impl FromStr for Listen {
 ///
 /// An address that cannot be bound, a name that no socket has, certificates
 /// that are missing or none.
-pub fn bind(addresses: &[Listen], credentials: Option<&Path>) -> Result<Vec<Listener>, Failure> {
+pub fn bind(
+    addresses: &[Listen],
+    credentials: Option<&Path>,
+    admission: &Admission,
+) -> Result<Vec<Listener>, Failure> {
     let takes = |address: &Listen| matches!(address, Listen::Inherited(_));
     let mut inherited = if addresses.iter().any(takes) {
         let cannot = |error| Failure::other(format!("cannot take the inherited sockets: {error}"));
@@ -81,7 +120,7 @@ pub fn bind(addresses: &[Listen], credentials: Option<&Path>) -> Result<Vec<List
     };
     let mut bind = |address: &Listen| {
         let bound = match address {
-            Listen::Unix(path) => Listener::unix(path),
+            Listen::Unix(path) => admission.unix(path),
             Listen::Tcp(address) => Listener::tcp(*address),
             Listen::Tls(address) => {
                 let folder = credentials
@@ -135,7 +174,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_bound_is_said() {
-        let bind = |text: &str| bind(&[text.parse().unwrap()], None);
+        let admission = Admission::default();
+        let bind = |text: &str| bind(&[text.parse().unwrap()], None, &admission);
         assert_eq!(bind("tcp:127.0.0.1:0").unwrap().len(), 1);
         for (text, why) in [
             ("tcp:192.0.2.1:0", "TLS"),

@@ -4,6 +4,7 @@
 //! In: a KVM provider, a VM. Out: a running server.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use tempfile::TempDir;
 use crate::cli::Serving;
 use crate::failure::Failure;
 use crate::host::Vm;
-use crate::listen;
+use crate::listen::{self, Admission};
 
 /// A served monitor. Dropping it ends the server and removes its socket.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub struct Served {
     // Before the folder, so that the socket is gone when the folder goes.
     _server: Server,
     path: PathBuf,
+    addresses: Vec<SocketAddr>,
     monitor: Monitor,
     human: Option<LineServer>,
     _folder: Option<TempDir>,
@@ -50,13 +52,18 @@ impl Served {
         let (path, folder) = place(arguments.qmp.as_deref())?;
         let monitor =
             Monitor::new(Arc::new(registry), Arc::new(vm)).with_control(arguments.control);
-        let private = Listener::unix(&path).map_err(|error| cannot_listen(&path, &error))?;
+        let admission = arguments.admission();
+        let private = admission
+            .unix(&path)
+            .map_err(|error| cannot_listen(&path, &error))?;
+        let addresses = listeners.iter().filter_map(Listener::tcp_address).collect();
         let listeners = std::iter::once(private).chain(listeners);
         let server = Server::start(monitor.clone(), listeners, Options::new())
             .map_err(|error| Failure::other(format!("cannot serve: {error}")))?;
         Ok(Self {
             _server: server,
             path,
+            addresses,
             monitor,
             human: None,
             _folder: folder,
@@ -80,6 +87,12 @@ impl Served {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Where it listens on TCP, with the ports that the kernel chose.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
 }
 
 impl Serving {
@@ -90,7 +103,15 @@ impl Serving {
     ///
     /// As there.
     pub fn bind(&self) -> Result<Vec<Listener>, Failure> {
-        listen::bind(&self.listen, self.tls.as_deref())
+        listen::bind(&self.listen, self.tls.as_deref(), &self.admission())
+    }
+
+    fn admission(&self) -> Admission {
+        Admission {
+            mode: self.mode,
+            uids: self.allow_uid.clone(),
+            gids: self.allow_gid.clone(),
+        }
     }
 }
 

@@ -24,6 +24,9 @@ pub fn run(arguments: &Serve, out: &mut dyn Write) -> Result<(), Failure> {
     let provider = Arc::new(replay.provider);
     let mut served = Served::start(&arguments.serving, provider, vm, listeners)?;
     writeln!(out, "{}", served.path().display())?;
+    for address in served.addresses() {
+        writeln!(out, "{address}")?;
+    }
     out.flush()?;
     match &arguments.serving.hmp {
         Some(Human::Terminal) => return shell::human(served.path(), &ending, out),

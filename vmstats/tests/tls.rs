@@ -15,7 +15,7 @@ use stats_runtime::server::{Options, Server};
 use stats_runtime::{Monitor, NoHost, Registry};
 use vmstats::client::{Client, ClientError};
 use vmstats::endpoint::Endpoint;
-use vmstats::listen;
+use vmstats::listen::{self, Admission};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -49,7 +49,7 @@ impl Authority {
 
 fn serve(folder: &Path) -> (Server, SocketAddr) {
     let address = "tls:127.0.0.1:0".parse().unwrap();
-    let listeners = listen::bind(&[address], Some(folder)).unwrap();
+    let listeners = listen::bind(&[address], Some(folder), &Admission::default()).unwrap();
     let address = listeners.iter().find_map(|listener| listener.tcp_address());
     let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
     let server = Server::start(monitor, listeners, Options::new()).unwrap();

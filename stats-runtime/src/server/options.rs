@@ -82,8 +82,8 @@ impl Options {
 
     /// Bytes that all clients together may have the server hold between two
     /// steps: of requests that are not complete, and of replies that are not
-    /// read. When there are more, a client that holds more than its share is
-    /// given up. By default 256 MiB.
+    /// read. When there are more, those are given up that hold the most. By
+    /// default 256 MiB.
     #[must_use]
     pub fn held_bytes_max(self, held_bytes_max: usize) -> Self {
         Self {

@@ -9,6 +9,7 @@
 //! holds up the client that asked, and nobody else; a thousand idle clients
 //! cost two threads.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -227,7 +228,7 @@ impl Reactor {
             else {
                 return self.close(slot, Some(connection));
             };
-            if self.has_ended() || !self.has_room(slot, &connection) {
+            if self.has_ended() || !self.make_room(slot, &connection) {
                 return self.close(slot, Some(connection));
             }
             if has_answered && errand.is_none() && new.is_none() {
@@ -326,15 +327,36 @@ impl Reactor {
         }
     }
 
-    /// Whether all clients together hold little enough, or this one no more
-    /// than its share.
-    fn has_room(&self, slot: &Slot, connection: &Connection) -> bool {
+    /// Sees to it that all clients together hold little enough: those who hold
+    /// the most are given up. False if that is this one, which nobody else can
+    /// give up while it is stepped.
+    fn make_room(&self, slot: &Slot, connection: &Connection) -> bool {
         let held = connection.held_bytes();
         let before = slot.set_held_bytes(held);
         self.held_bytes.fetch_add(held, Ordering::AcqRel);
-        let all = self.held_bytes.fetch_sub(before, Ordering::AcqRel) - before;
-        let bytes_max = self.options.held_bytes_max;
-        all <= bytes_max || held <= bytes_max / self.connections().max(1)
+        self.held_bytes.fetch_sub(before, Ordering::AcqRel);
+        if self.has_room() {
+            return true;
+        }
+        let mut slots = self.table().slots();
+        slots.sort_by_cached_key(|other| Reverse(other.held_bytes()));
+        for other in slots {
+            if self.has_room() {
+                return true;
+            }
+            if other.token() == slot.token() {
+                return false;
+            }
+            if let Some(connection) = other.empty() {
+                self.close(&other, Some(connection));
+            }
+        }
+        // Somebody else has given it up.
+        false
+    }
+
+    fn has_room(&self) -> bool {
+        self.held_bytes.load(Ordering::Acquire) <= self.options.held_bytes_max
     }
 
     /// Ends a connection: the socket is closed, and nothing remains.

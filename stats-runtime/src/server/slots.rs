@@ -173,6 +173,10 @@ impl Slot {
         std::mem::replace(&mut self.state().deadline, deadline)
     }
 
+    pub(super) fn held_bytes(&self) -> usize {
+        self.state().held_bytes
+    }
+
     /// Returns the number before.
     pub(super) fn set_held_bytes(&self, held_bytes: usize) -> usize {
         std::mem::replace(&mut self.state().held_bytes, held_bytes)

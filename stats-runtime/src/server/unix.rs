@@ -4,7 +4,8 @@
 //! even for an instant, and whose file goes when it does.
 
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -41,8 +42,21 @@ pub fn bind_private(path: &Path) -> io::Result<UnixListener> {
     bind_with_mode(path, Mode::RUSR | Mode::WUSR)
 }
 
-/// The same with another mode.
+/// The same with another mode, whatever the umask: who asks for rights of
+/// others means them.
 pub(super) fn bind_with_mode(path: &Path, mode: Mode) -> io::Result<UnixListener> {
+    let socket = bind(path, mode)?;
+    let owners = Mode::RWXU;
+    if !(mode - owners).is_empty() {
+        // Too late to be a right too many for a moment: only a missing one.
+        let permissions = std::fs::Permissions::from_mode(mode.as_raw_mode());
+        std::fs::set_permissions(path, permissions)?;
+    }
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(UnixListener::from(socket))
+}
+
+fn bind(path: &Path, mode: Mode) -> io::Result<OwnedFd> {
     let address = SocketAddrUnix::new(path)?;
     let flags = SocketFlags::CLOEXEC;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
@@ -54,8 +68,7 @@ pub(super) fn bind_with_mode(path: &Path, mode: Mode) -> io::Result<UnixListener
         }
         bound => bound?,
     }
-    rustix::net::listen(&socket, BACKLOG)?;
-    Ok(UnixListener::from(socket))
+    Ok(socket)
 }
 
 /// Whether a socket file is there to which nobody listens. One that has just

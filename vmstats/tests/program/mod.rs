@@ -47,7 +47,7 @@ impl Drop for Running {
 pub(crate) struct Server {
     pub(crate) socket: String,
     _program: Running,
-    _stdout: BufReader<ChildStdout>,
+    stdout: BufReader<ChildStdout>,
 }
 
 impl Server {
@@ -63,8 +63,15 @@ impl Server {
         Self {
             socket: socket.trim_end().to_owned(),
             _program: Running(child),
-            _stdout: stdout,
+            stdout,
         }
+    }
+
+    /// The next line that it prints.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
     }
 
     /// A demo with two vCPUs; `None`, with the reason printed, without KVM.
