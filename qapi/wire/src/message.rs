@@ -22,7 +22,7 @@ use crate::json::{Frames, Limits, SyntaxError};
 use crate::members::Members;
 use crate::value::{Dict, Value};
 
-pub use write::{write_event, write_request};
+pub use write::{write_event, write_oob_request, write_request};
 
 /// A message of a server.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use qapi_wire::command::{CommandInfo, Empty, Event, Request};
 use qapi_wire::compat::{Output, Policy};
-use qapi_wire::message::{Message, Messages, Timestamp, write_event, write_request};
+use qapi_wire::message::{
+    Message, Messages, Timestamp, write_event, write_oob_request, write_request,
+};
 use qapi_wire::{Context, ErrorClass, Value, from_json, to_json};
 
 /// All messages of a stream as text, read in pieces of `size` bytes.
@@ -175,6 +177,13 @@ fn requests_are_lines() {
     );
     assert_eq!(written(None, None), "before {\"execute\": \"resize\"}\n");
     assert!(written(Some(&Value::Null), None).ends_with(", \"id\": null}\n"));
+    let mut out = Vec::new();
+    let request = Members {
+        size: None,
+        old: None,
+    };
+    write_oob_request(&mut out, Some(&1.into()), &request);
+    assert_eq!(out, b"{\"exec-oob\": \"resize\", \"id\": 1}\n");
 }
 
 #[test]

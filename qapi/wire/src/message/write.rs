@@ -40,9 +40,20 @@ use crate::value::Value;
 /// );
 /// ```
 pub fn write_request<R: Request>(out: &mut Vec<u8>, id: Option<&Value>, request: &R) {
+    write_command(out, "execute", id, request);
+}
+
+/// The same for a command that overtakes those before it: one that
+/// [allows it](crate::command::CommandInfo::allow_oob), sent to a server that
+/// has offered the capability `oob` and been asked for it.
+pub fn write_oob_request<R: Request>(out: &mut Vec<u8>, id: Option<&Value>, request: &R) {
+    write_command(out, "exec-oob", id, request);
+}
+
+fn write_command<R: Request>(out: &mut Vec<u8>, how: &str, id: Option<&Value>, request: &R) {
     let mut writer = Writer::new(out);
     let mut line = writer.object();
-    line.required("execute", R::INFO.name);
+    line.required(how, R::INFO.name);
     line.object_if_any("arguments", request);
     if let Some(id) = id {
         line.required("id", id);
