@@ -8,7 +8,7 @@
 )]
 
 use proptest::prelude::*;
-use qapi_wire::json::{Limits, NESTING_MAX, Scan, Scanner, parse};
+use qapi_wire::json::{Frames, Limits, NESTING_MAX, Scan, Scanner, parse};
 use qapi_wire::{Dict, Value, to_json};
 
 /// Feeds `pieces` to a scanner as a session does, and writes down what comes
@@ -303,5 +303,29 @@ proptest! {
         if let Ok(value) = parse(&text) {
             prop_assert_eq!(read(&[&text]), [to_json(&value)]);
         }
+    }
+}
+
+#[test]
+fn messages_that_were_handed_out_take_no_memory() {
+    const KEPT: usize = 128 << 10;
+    let long = format!("[\"{}\"]\r\n", "x".repeat(4 << 20));
+    let mut frames = Frames::new(Limits::default());
+    for has_seen in [false, true] {
+        frames.receive(long.as_bytes());
+        assert!(frames.held_bytes() > long.len() - KEPT);
+        if has_seen {
+            assert!(frames.peek().is_some());
+            frames.skip();
+        } else {
+            assert!(frames.next_message().unwrap().is_ok());
+        }
+        assert!(frames.held_bytes() <= KEPT, "{}", frames.held_bytes());
+        assert!(frames.next_message().is_none());
+        frames.receive(b"[1]");
+        assert_eq!(
+            frames.next_message(),
+            Some(Ok(Value::Array(vec![1.into()])))
+        );
     }
 }

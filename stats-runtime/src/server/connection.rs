@@ -151,10 +151,27 @@ impl Connection {
         options: &Options,
         buffers: &mut Buffers,
     ) -> Result<Step, End> {
-        let mut errand = None;
-        let before = self.progressed;
         self.may_wait = buffers.may_wait && self.stream.can_wait();
         self.session.borrow_output(&mut buffers.output);
+        let stepped = self.go_on(ready, outcomes, monitor, options, &mut buffers.input);
+        if stepped.is_err() {
+            self.session.drop_output();
+        }
+        self.session.return_output(&mut buffers.output);
+        buffers.output.shrink_to(OUTPUT_BYTES_KEPT);
+        stepped
+    }
+
+    fn go_on(
+        &mut self,
+        ready: Ready,
+        outcomes: Vec<Outcome>,
+        monitor: &Monitor,
+        options: &Options,
+        input: &mut [u8],
+    ) -> Result<Step, End> {
+        let mut errand = None;
+        let before = self.progressed;
         for Outcome { ticket, reply } in outcomes {
             self.events.finish(&mut self.session, ticket, |writer| {
                 writer.raw(&reply?);
@@ -162,7 +179,7 @@ impl Connection {
             });
         }
         if ready.socket {
-            let outcome = self.converse(monitor, &mut buffers.input, ready.has_read);
+            let outcome = self.converse(monitor, input, ready.has_read);
             if outcome.is_err() {
                 self.stream.finish();
             }
@@ -178,8 +195,6 @@ impl Connection {
             // What the client held up goes on when it is its turn.
             self.blocked |= was_blocked;
         }
-        self.session.return_output(&mut buffers.output);
-        buffers.output.shrink_to(OUTPUT_BYTES_KEPT);
         let deadline = self.deadline(options);
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(End::Late);

@@ -212,7 +212,9 @@ impl Reactor {
         let mut errand = None;
         loop {
             let outcomes = slot.outcomes();
-            buffers.may_wait = self.staying.fetch_add(1, Ordering::AcqRel) < STAYING_MAX;
+            let is_one_of_few = self.staying.fetch_add(1, Ordering::AcqRel) < STAYING_MAX;
+            let others_wait = self.waiting.load(Ordering::Acquire) > 0;
+            buffers.may_wait = turn == Turn::Own && is_one_of_few && others_wait;
             let step = AssertUnwindSafe(|| {
                 connection.step(ready, outcomes, &self.monitor, &self.options, buffers)
             });
@@ -284,6 +286,9 @@ impl Reactor {
             }
             match slot.put_back(connection) {
                 None => return,
+                Some((taken, _)) if slot.is_given_up() => {
+                    return self.close(slot, Some(taken));
+                }
                 // They were quicker than this thread.
                 Some((taken, _)) => connection = taken,
             }
@@ -328,13 +333,12 @@ impl Reactor {
     }
 
     /// Sees to it that all clients together hold little enough: those who hold
-    /// the most are given up. False if that is this one, which nobody else can
-    /// give up while it is stepped.
+    /// the most are given up. False if that is this one.
     fn make_room(&self, slot: &Slot, connection: &Connection) -> bool {
-        let held = connection.held_bytes();
-        let before = slot.set_held_bytes(held);
-        self.held_bytes.fetch_add(held, Ordering::AcqRel);
-        self.held_bytes.fetch_sub(before, Ordering::AcqRel);
+        let Some(before) = slot.hold(connection.held_bytes()) else {
+            return false;
+        };
+        self.count_held(before, connection.held_bytes());
         if self.has_room() {
             return true;
         }
@@ -347,12 +351,20 @@ impl Reactor {
             if other.token() == slot.token() {
                 return false;
             }
+            // One that is being stepped ends when that has been done.
+            self.count_held(other.give_up(), 0);
             if let Some(connection) = other.empty() {
                 self.close(&other, Some(connection));
             }
         }
-        // Somebody else has given it up.
+        // Another thread gives it up.
         false
+    }
+
+    fn count_held(&self, before: usize, now: usize) {
+        // It wraps around: a difference below zero is added all the same.
+        let difference = now.wrapping_sub(before);
+        self.held_bytes.fetch_add(difference, Ordering::AcqRel);
     }
 
     fn has_room(&self) -> bool {
@@ -362,8 +374,7 @@ impl Reactor {
     /// Ends a connection: the socket is closed, and nothing remains.
     fn close(&self, slot: &Slot, connection: Option<Box<Connection>>) {
         let deadline = slot.set_deadline(None);
-        let held = slot.set_held_bytes(0);
-        self.held_bytes.fetch_sub(held, Ordering::AcqRel);
+        self.count_held(slot.give_up(), 0);
         self.table().remove(slot.token(), deadline);
         drop(slot.empty());
         drop(connection);

@@ -114,6 +114,7 @@ struct State {
     outcomes: Vec<Outcome>,
     deadline: Option<Instant>,
     held_bytes: usize,
+    is_given_up: bool,
 }
 
 impl Slot {
@@ -138,10 +139,11 @@ impl Slot {
     }
 
     /// Puts the connection back, or hands it out again with the reason to step
-    /// it once more.
+    /// it once more: for the last time, if it has been given up.
     pub(super) fn put_back(&self, connection: Box<Connection>) -> Option<(Box<Connection>, Ready)> {
         let mut state = self.state();
-        match state.again.take() {
+        let last = state.is_given_up.then(Ready::default);
+        match state.again.take().or(last) {
             Some(again) => Some((connection, again)),
             None => {
                 state.connection = Some(connection);
@@ -177,8 +179,27 @@ impl Slot {
         self.state().held_bytes
     }
 
-    /// Returns the number before.
-    pub(super) fn set_held_bytes(&self, held_bytes: usize) -> usize {
-        std::mem::replace(&mut self.state().held_bytes, held_bytes)
+    /// Says how much it holds, and returns what that was before; `None` if it
+    /// has been [given up](Self::give_up).
+    pub(super) fn hold(&self, held_bytes: usize) -> Option<usize> {
+        let mut state = self.state();
+        let before = std::mem::replace(&mut state.held_bytes, held_bytes);
+        if state.is_given_up {
+            state.held_bytes = 0;
+            return None;
+        }
+        Some(before)
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        self.state().is_given_up
+    }
+
+    /// Gives it up: it is to be closed, and what it holds counts no more.
+    /// Returns how much that was.
+    pub(super) fn give_up(&self) -> usize {
+        let mut state = self.state();
+        state.is_given_up = true;
+        std::mem::take(&mut state.held_bytes)
     }
 }

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{RecvFlags, SendFlags};
@@ -15,8 +15,12 @@ use rustix::net::{RecvFlags, SendFlags};
 /// elsewhere, which takes longer than reading the statistics of a vCPU.
 const STAY_TIME: Duration = Duration::from_millis(4);
 
-/// How long it waits for a client to take more of a long reply.
+/// How long it waits for a client to take more of a long reply, and for the
+/// piece that it is at then.
 const TAKE_TIME: Duration = Duration::from_millis(10);
+
+/// How much of a long reply is handed to the kernel at once.
+const PIECE_BYTES: usize = 128 << 10;
 
 /// A stream socket.
 #[derive(Debug)]
@@ -79,11 +83,24 @@ impl Stream {
         Ok(count)
     }
 
-    /// Writes, and waits a moment for the client to make room.
+    /// Writes, and waits a moment for the client to make room. A piece at a
+    /// time, for the kernel waits anew for every 32 KiB that it copies.
     pub(super) fn write_waiting(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::io::retry_on_intr(|| {
-            rustix::net::send(&self.socket, bytes, SendFlags::NOSIGNAL)
-        })?)
+        let begin = Instant::now();
+        let mut sent_bytes = 0;
+        for piece in bytes.chunks(PIECE_BYTES) {
+            let send = || rustix::net::send(&self.socket, piece, SendFlags::NOSIGNAL);
+            match rustix::io::retry_on_intr(send) {
+                Ok(count) => sent_bytes += count,
+                Err(errno) if sent_bytes == 0 => return Err(errno.into()),
+                // It will be found again.
+                Err(_) => break,
+            }
+            if begin.elapsed() >= TAKE_TIME {
+                break;
+            }
+        }
+        Ok(sent_bytes)
     }
 
     /// Reads what there is; 0 at the end.

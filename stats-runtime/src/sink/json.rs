@@ -123,7 +123,7 @@ impl StatsSink for JsonResults<'_, '_> {
     fn row(&mut self, qom_path: Option<&str>, row: &Row<'_>) {
         self.result(qom_path);
         let text = row.columns().text();
-        if text.len_max(row.columns().width()) > ROW_BYTES_MAX {
+        if text.len_max() > ROW_BYTES_MAX {
             // One by one, so that they stop at the writer's limit.
             return row.write_each(self);
         }

@@ -17,6 +17,8 @@ pub(crate) struct RowText {
     /// the last.
     ends: Box<[u32]>,
     kinds: Box<[ColumnKind]>,
+    /// Bytes of a row, at most.
+    len_max: usize,
 }
 
 /// Bytes that are copied at once: so many need no call, and hold nearly every
@@ -28,6 +30,9 @@ const ZEROS: &[u8; 24] = b"0, 0, 0, 0, 0, 0, 0, 0, ";
 
 /// As many buckets.
 const BUCKETS: usize = 8;
+
+/// A value, and what stands behind it.
+const VALUE_LEN_MAX: usize = u64::MAX.ilog10() as usize + 1 + ", ".len();
 
 impl RowText {
     pub(crate) fn new(columns: &[Column]) -> Self {
@@ -52,18 +57,21 @@ impl RowText {
         bytes.extend_from_slice(behind.as_bytes());
         ends.push(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
         bytes.extend_from_slice(&[0; CHUNK]);
+        // Columns may share values.
+        let lens = columns.iter().map(|column| column.indexes().len());
+        let values = lens.fold(0, usize::saturating_add);
+        let values_len = values.saturating_mul(VALUE_LEN_MAX);
         Self {
+            len_max: bytes.len().saturating_add(values_len),
             bytes: bytes.into(),
             ends: ends.into(),
             kinds: columns.iter().map(Column::kind).collect(),
         }
     }
 
-    /// Bytes of a row of so many values, at most.
-    pub(super) fn len_max(&self, values: usize) -> usize {
-        const VALUE_LEN_MAX: usize = u64::MAX.ilog10() as usize + 1 + ", ".len();
-        let values_len = values.saturating_mul(VALUE_LEN_MAX);
-        self.bytes.len().saturating_add(values_len)
+    /// Bytes of a row, at most.
+    pub(super) fn len_max(&self) -> usize {
+        self.len_max
     }
 
     /// Writes the statistics of a row.

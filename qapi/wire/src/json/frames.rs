@@ -71,10 +71,16 @@ impl Frames {
         self.ended && self.unread().is_empty()
     }
 
-    /// How many bytes are kept.
+    /// How many bytes wait to be handed out.
     #[must_use]
     pub fn pending_bytes(&self) -> usize {
         self.unread().len()
+    }
+
+    /// How many bytes of memory are kept for them, and those to come.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.bytes.capacity()
     }
 
     /// The next message or syntax error, if one is complete.
@@ -106,8 +112,7 @@ impl Frames {
                 (end, parse::message(message).map(read))
             }
         };
-        self.done += end;
-        self.scanner.discard(end);
+        self.hand_out(end);
         Some(message)
     }
 
@@ -134,8 +139,17 @@ impl Frames {
     /// Drops the message that [`peek`](Self::peek) showed.
     pub fn skip(&mut self) {
         if let Some(Range { end, .. }) = self.next.take() {
-            self.done += end;
-            self.scanner.discard(end);
+            self.hand_out(end);
+        }
+    }
+
+    /// What stands before `end` is not needed any more.
+    fn hand_out(&mut self, end: usize) {
+        self.done += end;
+        self.scanner.discard(end);
+        let is_large = self.bytes.capacity() > 2 * BUFFER_BYTES_KEPT;
+        if is_large && self.unread().len() < BUFFER_BYTES_KEPT {
+            self.compact();
         }
     }
 

@@ -89,10 +89,11 @@ impl Session {
         self.limits.reply_bytes_max
     }
 
-    /// How many bytes the session keeps for its client.
+    /// How many bytes of memory the session keeps for its client, between
+    /// two steps: what is not read completely, and what is not sent.
     #[cfg(feature = "server")]
     pub(crate) fn held_bytes(&self) -> usize {
-        self.frames.pending_bytes() + self.output().len()
+        self.frames.held_bytes() + self.output.capacity()
     }
 
     /// Takes a buffer's room for the output, if nothing stands there: so that
@@ -106,13 +107,32 @@ impl Session {
         }
     }
 
-    /// Gives the room back, unless some of the output is still to be sent.
+    /// Gives the room back, unless some of the output is still to be sent: for
+    /// that no more is kept than twice its length.
     #[cfg(feature = "server")]
     pub(crate) fn return_output(&mut self, room: &mut Vec<u8>) {
-        if self.is_output_borrowed && self.output.is_empty() {
-            *room = std::mem::take(&mut self.output);
+        if self.output.is_empty() {
+            let own = std::mem::take(&mut self.output);
+            if self.is_output_borrowed {
+                *room = own;
+            }
+        } else {
+            if self.sent_bytes > self.output.len() / 2 {
+                self.output.drain(..self.sent_bytes);
+                self.sent_bytes = 0;
+            }
+            if self.output.capacity() / 2 > self.output.len() {
+                self.output.shrink_to_fit();
+            }
         }
         self.is_output_borrowed = false;
+    }
+
+    /// Drops what was to be sent: nobody will read it.
+    #[cfg(feature = "server")]
+    pub(crate) fn drop_output(&mut self) {
+        self.output.clear();
+        self.sent_bytes = 0;
     }
 
     /// Whether the client reads what it is sent.

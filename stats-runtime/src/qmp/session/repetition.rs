@@ -9,6 +9,9 @@ use qapi::wire::command::CommandSet;
 use super::reply::{self, Id};
 use super::{Command, Phase, Session};
 
+/// Room for an id that is kept; longer ones are rare.
+const ID_BYTES_KEPT: usize = 256;
+
 impl Session {
     /// Answers the next request if it is known, and says whether it was. Its
     /// reply comes behind what `events` emits when it has been written.
@@ -36,7 +39,6 @@ impl Session {
         }
         let (prepared, info) = (known.prepared.clone(), known.info);
         let id_text = id.clone().and_then(|id| text.get(id)).unwrap_or_default();
-        self.id.clear();
         self.id.extend_from_slice(id_text);
         let has_id = id.is_some();
         self.frames.skip();
@@ -52,6 +54,8 @@ impl Session {
             );
         };
         self.write_behind(write, events);
+        self.id.clear();
+        self.id.shrink_to(ID_BYTES_KEPT);
         true
     }
 
