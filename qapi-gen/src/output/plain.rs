@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use proc_macro2::{Delimiter, Group, Spacing, TokenTree};
+use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
 
 use crate::rust::text::Texts;
 
@@ -55,16 +55,23 @@ fn group(group: Group, of_macro: bool, texts: &Texts<'_>, out: &mut String) {
     };
     let tokens = take(group);
     out.push_str(open);
-    let table = of_macro.then(|| only_literal(&tokens)).flatten();
-    if !table.is_some_and(|mark| texts.write_table(&mark, out)) {
-        write(tokens, texts, out);
+    match of_macro {
+        true => argument(tokens.into_iter().collect(), texts, out),
+        false => write(tokens, texts, out),
     }
     out.push_str(close);
 }
 
+/// Writes the argument of a macro.
+fn argument(tokens: Vec<TokenTree>, texts: &Texts<'_>, out: &mut String) {
+    if !only_literal(&tokens).is_some_and(|mark| texts.write_table(&mark, out)) {
+        write(tokens, texts, out);
+    }
+}
+
 /// Writes the group of an attribute, and what comes before it.
 fn attribute(group: Group, texts: &Texts<'_>, out: &mut String) {
-    let tokens = take(group);
+    let tokens: Vec<TokenTree> = take(group).into_iter().collect();
     if !documentation(&tokens).is_some_and(|mark| texts.write_docs(&mark, out)) {
         out.push_str("# [");
         write(tokens, texts, out);
@@ -72,12 +79,12 @@ fn attribute(group: Group, texts: &Texts<'_>, out: &mut String) {
     }
 }
 
-/// The tokens of a group. What nobody else holds is taken apart instead of
-/// copied.
-fn take(group: Group) -> Vec<TokenTree> {
+/// The tokens of a group, which can be taken apart without being copied if
+/// nobody else holds them.
+fn take(group: Group) -> TokenStream {
     let tokens = group.stream();
     drop(group);
-    tokens.into_iter().collect()
+    tokens
 }
 
 fn is_bracketed(token: &TokenTree) -> bool {

@@ -205,14 +205,14 @@ impl<'t> Parser<'t> {
 
     #[inline]
     fn string(&mut self, quote: u8) -> Result<()> {
-        self.position += 1;
-        let start = self.position;
+        let start = self.position + 1;
         let rest = self.bytes.get(start..).unwrap_or_default();
-        let end = start + text::plain_length(rest, quote);
-        self.position = end;
-        if self.skip(quote)
+        let length = text::plain_length(rest, quote);
+        let end = start + length;
+        if rest.get(length) == Some(&quote)
             && let Some(plain) = self.cut(start, end)
         {
+            self.position = end + 1;
             self.document.push(Item::Text(plain));
             return Ok(());
         }
