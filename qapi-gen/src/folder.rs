@@ -3,6 +3,7 @@
 //! In: a folder, the files of a generation. Out: what differs; or the folder
 //! brought up to date. It does not look into Rust.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -28,14 +29,33 @@ pub struct Change {
 ///
 /// What reading the folder or a file says, but for that it is not there.
 pub fn changes(folder: &Path, files: &[GeneratedFile]) -> io::Result<Vec<Change>> {
-    let mut changes = Vec::new();
+    let differences = differences(folder, files)?;
+    let changes = differences.into_iter().map(|difference| Change {
+        name: difference.name.into_owned(),
+        old: difference
+            .old
+            .map(|old| String::from_utf8_lossy(&old).into_owned()),
+        new: difference.new.map(str::to_owned),
+    });
+    Ok(changes.collect())
+}
+
+/// A [`Change`] that has not been put into words.
+struct Difference<'f> {
+    name: Cow<'f, str>,
+    old: Option<Vec<u8>>,
+    new: Option<&'f str>,
+}
+
+fn differences<'f>(folder: &Path, files: &'f [GeneratedFile]) -> io::Result<Vec<Difference<'f>>> {
+    let mut differences = Vec::new();
     for file in files {
         let old = if_there(fs::read(folder.join(&file.name)))?;
         if old.as_deref() != Some(file.text.as_bytes()) {
-            changes.push(Change {
-                name: file.name.clone(),
-                old: old.map(|old| String::from_utf8_lossy(&old).into_owned()),
-                new: Some(file.text.clone()),
+            differences.push(Difference {
+                name: Cow::Borrowed(&file.name),
+                old,
+                new: Some(&file.text),
             });
         }
     }
@@ -47,17 +67,17 @@ pub fn changes(folder: &Path, files: &[GeneratedFile]) -> io::Result<Vec<Change>
             continue;
         };
         if files.iter().all(|file| file.name != name) && is_generated(&path) {
-            left_over.push(Change {
-                name: name.to_owned(),
-                old: Some(String::from_utf8_lossy(&fs::read(&path)?).into_owned()),
+            left_over.push(Difference {
+                name: Cow::Owned(name.to_owned()),
+                old: Some(fs::read(&path)?),
                 new: None,
             });
         }
     }
     // A folder has no order of its own.
     left_over.sort_by(|one, other| one.name.cmp(&other.name));
-    changes.append(&mut left_over);
-    Ok(changes)
+    differences.append(&mut left_over);
+    Ok(differences)
 }
 
 /// Writes the files that differ from what stands in the folder, so that what
@@ -70,11 +90,11 @@ pub fn changes(folder: &Path, files: &[GeneratedFile]) -> io::Result<Vec<Change>
 /// the same name is there which was not generated.
 pub fn write_files(folder: &Path, files: &[GeneratedFile]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    for change in changes(folder, files)? {
-        let path = folder.join(&change.name);
-        match change.new {
-            Some(_) if change.old.is_some() && !is_generated(&path) => {
-                let why = format!("{} is there, and was not generated", change.name);
+    for difference in differences(folder, files)? {
+        let path = folder.join(&*difference.name);
+        match difference.new {
+            Some(_) if difference.old.is_some() && !is_generated(&path) => {
+                let why = format!("{} is there, and was not generated", difference.name);
                 return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
             }
             Some(text) => fs::write(path, text)?,

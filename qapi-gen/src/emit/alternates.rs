@@ -5,6 +5,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use super::part::Part;
 use super::{attributes, docs, nothing, unused};
 use crate::rust::cfg::Cfg;
 use crate::rust::plan::{AlternateBranchPlan, AlternatePlan};
@@ -23,7 +24,7 @@ pub(super) fn alternate(plan: &AlternatePlan) -> TokenStream {
             ..
         } = branch;
         let docs = docs(branch.docs);
-        quote!(#docs #cfg #attributes #ident(#ty),)
+        Part::from(quote!(#docs #cfg #attributes #ident(#ty),))
     });
     let idents: Vec<_> = plan.branches.iter().map(|branch| &branch.ident).collect();
     let cfgs: Vec<_> = plan.branches.iter().map(|branch| &branch.cfg).collect();

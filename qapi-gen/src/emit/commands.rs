@@ -7,6 +7,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::features::{self, deprecated};
+use super::part::Part;
 use super::{docs, structs, unused};
 use crate::rust::cfg::Cfg;
 use crate::rust::plan::{Arguments, CommandPlan, Handler, ModulePlan};
@@ -67,7 +68,7 @@ pub(super) fn commands(plan: &ModulePlan, texts: &Texts<'_>) -> TokenStream {
 }
 
 /// The struct that a client fills in.
-fn request(plan: &CommandPlan, texts: &Texts<'_>) -> TokenStream {
+fn request(plan: &CommandPlan, texts: &Texts<'_>) -> Part {
     let ident = &plan.request;
     let CommandPlan {
         cfg,
@@ -83,7 +84,7 @@ fn request(plan: &CommandPlan, texts: &Texts<'_>) -> TokenStream {
         .clone()
         .unwrap_or(quote!(wire::command::Empty));
     let info = info(plan);
-    quote! {
+    let request = quote! {
         #docs
         #cfg
         #deprecated
@@ -97,11 +98,12 @@ fn request(plan: &CommandPlan, texts: &Texts<'_>) -> TokenStream {
 
             const INFO: &'static wire::command::CommandInfo = &#info;
         }
-    }
+    };
+    request.into()
 }
 
 /// What the table says of a command: its name, and what is not usual.
-fn info(plan: &CommandPlan) -> TokenStream {
+fn info(plan: &CommandPlan) -> Part {
     let (wire_name, features) = (&plan.wire, features::names(&plan.features.list));
     let flag = |is_set: bool, method: TokenStream| is_set.then(|| quote!(.#method()));
     let flags = [
@@ -112,18 +114,13 @@ fn info(plan: &CommandPlan) -> TokenStream {
         (!features.is_empty()).then(|| quote!(.features(&[#features]))),
     ];
     let flags = flags.iter().flatten();
-    quote!(wire::command::CommandInfo::new(#wire_name) #(#flags)*)
+    quote!(wire::command::CommandInfo::new(#wire_name) #(#flags)*).into()
 }
 
 /// The struct of a request's arguments or an event's data, with its traits;
 /// its condition is for all but the first of these items.
-pub(super) fn body(
-    ident: &Ident,
-    cfg: &Cfg,
-    arguments: &Arguments,
-    texts: &Texts<'_>,
-) -> TokenStream {
-    match arguments {
+pub(super) fn body(ident: &Ident, cfg: &Cfg, arguments: &Arguments, texts: &Texts<'_>) -> Part {
+    let body = match arguments {
         Arguments::None => {
             let traits = structs::traits(ident, cfg, &[], texts);
             quote!(pub struct #ident {} #traits)
@@ -156,7 +153,8 @@ pub(super) fn body(
             #cfg
             wire::object!(#ident);
         },
-    }
+    };
+    body.into()
 }
 
 /// What a handler takes besides the server.
@@ -174,7 +172,7 @@ fn parameter(plan: &CommandPlan) -> Option<(TokenStream, TokenStream)> {
     }
 }
 
-fn handler(plan: &CommandPlan) -> TokenStream {
+fn handler(plan: &CommandPlan) -> Part {
     let (method, cfg) = (&plan.method, &plan.cfg);
     let summary = format!(" `{}`: see [`commands::{}`].", plan.wire, plan.request);
     let parameter = parameter(plan)
@@ -193,15 +191,16 @@ fn handler(plan: &CommandPlan) -> TokenStream {
         }
     });
     let parameters = parameter.chain((!output.is_empty()).then_some(output));
-    quote! {
+    let handler = quote! {
         #[doc = #summary]
         #direct
         #cfg
         fn #method(&self, #(#parameters),*) -> wire::Result<#reply>;
-    }
+    };
+    handler.into()
 }
 
-fn arm(plan: &CommandPlan) -> TokenStream {
+fn arm(plan: &CommandPlan) -> Part {
     let (method, wire_name, cfg) = (&plan.method, &plan.wire, &plan.cfg);
     let admit =
         features::special_tokens(&plan.features).map(|special| quote!(call.admit(#special)?;));
@@ -219,5 +218,5 @@ fn arm(plan: &CommandPlan) -> TokenStream {
             wire::command::reply(&server.#method(#(#argument),*)?, reply)
         },
     };
-    quote!(#cfg #wire_name => { #admit #no_arguments #calling })
+    quote!(#cfg #wire_name => { #admit #no_arguments #calling }).into()
 }

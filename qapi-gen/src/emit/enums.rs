@@ -7,6 +7,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::features::{deprecated, special};
+use super::part::Part;
 use super::table::Table;
 use super::{attributes, docs};
 use crate::rust::Prelude;
@@ -19,7 +20,7 @@ pub(super) fn enumeration(plan: &EnumPlan, std: &Prelude, texts: &Texts<'_>) -> 
     quote!(#definition #traits)
 }
 
-fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
+fn definition(plan: &EnumPlan, std: &Prelude) -> Part {
     let ident = &plan.head.ident;
     let attributes = attributes(&plan.head);
     let values = plan.values.iter().map(|value| {
@@ -31,7 +32,7 @@ fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
         } = value;
         let docs = docs(value.docs);
         let deprecated = deprecated(&value.features);
-        quote!(#docs #cfg #deprecated #attributes #ident,)
+        Part::from(quote!(#docs #cfg #deprecated #attributes #ident,))
     });
     let box_ = &std.box_;
     let unknown = plan.unknown.iter().map(|unknown| {
@@ -41,17 +42,18 @@ fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
             #unknown(#box_<str>),
         }
     });
-    quote! {
+    let definition = quote! {
         #attributes
         pub enum #ident {
             #(#values)*
             #(#unknown)*
         }
-    }
+    };
+    definition.into()
 }
 
 /// What implements everything else, from the table of the values.
-fn traits(plan: &EnumPlan, texts: &Texts<'_>) -> TokenStream {
+fn traits(plan: &EnumPlan, texts: &Texts<'_>) -> Part {
     let Head {
         ident, wire, cfg, ..
     } = &plan.head;
@@ -68,8 +70,9 @@ fn traits(plan: &EnumPlan, texts: &Texts<'_>) -> TokenStream {
         table.entry(cfg, format_args!("{ident}: \"{wire}\"{special}"));
     }
     let mark = texts.table(table.finish()).mark();
-    match plan.unknown {
+    let traits = match plan.unknown {
         Some(_) => quote!(#cfg wire::open_enumeration!(#mark);),
         None => quote!(#cfg wire::enumeration!(#mark);),
-    }
+    };
+    traits.into()
 }

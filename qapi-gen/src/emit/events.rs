@@ -8,6 +8,7 @@ use quote::quote;
 use super::commands::body;
 use super::docs;
 use super::features::{self, deprecated};
+use super::part::Part;
 use crate::rust::cfg::Cfg;
 use crate::rust::plan::{Arguments, EventPlan, ModulePlan};
 use crate::rust::text::Texts;
@@ -30,7 +31,7 @@ pub(super) fn events(plan: &ModulePlan, texts: &Texts<'_>) -> TokenStream {
     }
 }
 
-fn event(plan: &EventPlan, texts: &Texts<'_>) -> TokenStream {
+fn event(plan: &EventPlan, texts: &Texts<'_>) -> Part {
     let EventPlan {
         ident,
         cfg,
@@ -44,7 +45,7 @@ fn event(plan: &EventPlan, texts: &Texts<'_>) -> TokenStream {
     let wire_name = &plan.wire;
     let features = features::names(&plan.features.list);
     let has_data = !matches!(plan.data, Arguments::None);
-    quote! {
+    let event = quote! {
         #docs
         #cfg
         #deprecated
@@ -58,5 +59,6 @@ fn event(plan: &EventPlan, texts: &Texts<'_>) -> TokenStream {
             const HAS_DATA: bool = #has_data;
             const FEATURES: &'static [&'static str] = &[#features];
         }
-    }
+    };
+    event.into()
 }

@@ -6,15 +6,17 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use super::part::Part;
 use crate::rust::plan::{FeaturePlan, FeaturesPlan, Plan};
 
 /// The attribute of what is deprecated, if and when it is.
-pub(super) fn deprecated(plan: &FeaturesPlan) -> Option<TokenStream> {
+pub(super) fn deprecated(plan: &FeaturesPlan) -> Option<Part> {
+    let cfg = plan.deprecated()?;
     let attribute = match &plan.note {
         Some(note) => quote!(deprecated(note = #note)),
         None => quote!(deprecated),
     };
-    plan.deprecated().map(|cfg| cfg.attribute(&attribute))
+    Some(cfg.attribute(&attribute).into())
 }
 
 /// The special features as `qapi-wire` takes them; `None`: there is none in any

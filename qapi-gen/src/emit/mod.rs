@@ -14,6 +14,7 @@ mod enums;
 mod events;
 mod features;
 mod introspection;
+mod part;
 mod root;
 mod structs;
 mod table;
@@ -23,6 +24,7 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
 
 use self::features::deprecated;
+use self::part::Part;
 use crate::pretty;
 use crate::rust::Layout;
 use crate::rust::cfg::Cfg;
@@ -130,14 +132,14 @@ fn interface() -> Literal {
 }
 
 /// The attribute that refers to an item's documentation.
-fn docs(docs: Option<TextRef>) -> Option<TokenStream> {
+fn docs(docs: Option<TextRef>) -> Option<Part> {
     let mark = docs?.mark();
-    Some(quote!(#[doc = #mark]))
+    Some(quote!(#[doc = #mark]).into())
 }
 
 /// Condition, documentation, deprecation, derives and what the caller adds, of
 /// a type of the schema.
-fn attributes(head: &Head) -> TokenStream {
+fn attributes(head: &Head) -> Part {
     let Head {
         cfg,
         derives,
@@ -146,7 +148,7 @@ fn attributes(head: &Head) -> TokenStream {
     } = head;
     let docs = docs(head.docs);
     let deprecated = deprecated(&head.features);
-    quote!(#docs #cfg #deprecated #[derive(#(#derives),*)] #attributes)
+    quote!(#docs #cfg #deprecated #[derive(#(#derives),*)] #attributes).into()
 }
 
 /// A condition as lines of text, for tables.

@@ -7,6 +7,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::features::{deprecated, special, special_tokens};
+use super::part::Part;
 use super::table::Table;
 use super::{attributes, docs};
 use crate::rust::cfg::Cfg;
@@ -29,7 +30,7 @@ pub(super) fn structure(plan: &StructPlan, texts: &Texts<'_>) -> TokenStream {
 }
 
 /// The definition of a field.
-pub(super) fn field(plan: &FieldPlan) -> TokenStream {
+pub(super) fn field(plan: &FieldPlan) -> Part {
     let FieldPlan {
         ident,
         ty,
@@ -39,16 +40,11 @@ pub(super) fn field(plan: &FieldPlan) -> TokenStream {
     } = plan;
     let docs = docs(plan.docs);
     let deprecated = deprecated(&plan.features);
-    quote!(#docs #cfg #deprecated #attributes pub #ident: #ty,)
+    quote!(#docs #cfg #deprecated #attributes pub #ident: #ty,).into()
 }
 
 /// What implements the traits of an object type, from the table of its fields.
-pub(super) fn traits(
-    ident: &Ident,
-    cfg: &Cfg,
-    fields: &[FieldPlan],
-    texts: &Texts<'_>,
-) -> TokenStream {
+pub(super) fn traits(ident: &Ident, cfg: &Cfg, fields: &[FieldPlan], texts: &Texts<'_>) -> Part {
     let mut table = Table::new(format_args!("{ident} {{"));
     for field in fields {
         let method = method(field.optional, &field.features);
@@ -60,7 +56,7 @@ pub(super) fn traits(
         table.entry(cfg, format_args!("{ident}: {method}(\"{wire}\"{special})"));
     }
     let mark = texts.table(table.finish()).mark();
-    quote!(#cfg wire::object!(#mark);)
+    quote!(#cfg wire::object!(#mark);).into()
 }
 
 /// The method of `Members` and of `ObjectWriter` for a member.
@@ -76,9 +72,9 @@ fn method(optional: bool, features: &FeaturesPlan) -> &'static str {
 /// How a member is taken out of, and put among, others.
 pub(super) struct Access {
     /// The expression that decodes it.
-    pub(super) decoded: TokenStream,
+    pub(super) decoded: Part,
     /// The statement that encodes it.
-    pub(super) encoded: TokenStream,
+    pub(super) encoded: Part,
 }
 
 impl Access {
@@ -102,8 +98,8 @@ impl Access {
         let method = format_ident!("{}", method(optional, features));
         let special = special_tokens(features).map(|special| quote!(, #special));
         Self {
-            decoded: quote!(members.#method(#wire_name #special)?),
-            encoded: quote!(out.#method(wire::name!(#wire_name) #special, #value);),
+            decoded: quote!(members.#method(#wire_name #special)?).into(),
+            encoded: quote!(out.#method(wire::name!(#wire_name) #special, #value);).into(),
         }
     }
 }

@@ -8,6 +8,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote};
 
 use super::features::deprecated;
+use super::part::Part;
 use super::structs::{self, Access};
 use super::{attributes, docs, nothing, unused};
 use crate::rust::Prelude;
@@ -30,7 +31,7 @@ pub(super) fn union(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     }
 }
 
-fn definition(plan: &UnionPlan) -> TokenStream {
+fn definition(plan: &UnionPlan) -> Part {
     let attributes = attributes(&plan.head);
     let (ident, branch_ident) = (&plan.head.ident, &plan.branch_ident);
     let fields = plan.fields.iter().map(|field| match field {
@@ -43,18 +44,19 @@ fn definition(plan: &UnionPlan) -> TokenStream {
             ..
         } => {
             let (docs, deprecated) = (self::docs(*docs), deprecated(features));
-            quote!(#docs #deprecated #attributes pub #ident: #branch_ident,)
+            quote!(#docs #deprecated #attributes pub #ident: #branch_ident,).into()
         }
     });
-    quote! {
+    let definition = quote! {
         #attributes
         pub struct #ident {
             #(#fields)*
         }
-    }
+    };
+    definition.into()
 }
 
-fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
+fn branch_definition(plan: &UnionPlan, std: &Prelude) -> Part {
     let box_ = &std.box_;
     let branch_ident = &plan.branch_ident;
     let summary = format!(
@@ -76,7 +78,7 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
         } = branch;
         let (docs, deprecated) = (docs(branch.docs), deprecated(&branch.features));
         let carried = branch.ty.iter();
-        quote!(#docs #cfg #deprecated #attributes #ident #((#carried))*,)
+        Part::from(quote!(#docs #cfg #deprecated #attributes #ident #((#carried))*,))
     });
     let nothing = nothing(vacant(plan).as_ref());
     let unknown = plan.unknown.iter().map(|unknown| {
@@ -93,7 +95,7 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     let names = plan.branches.iter().map(|branch| {
         let (ident, wire_name, cfg) = (&branch.ident, &branch.wire, &branch.cfg);
         let carried = branch.ty.iter().map(|_| quote!((_)));
-        quote!(#cfg Self::#ident #(#carried)* => #wire_name,)
+        Part::from(quote!(#cfg Self::#ident #(#carried)* => #wire_name,))
     });
     let unknown_name = plan
         .unknown
@@ -103,13 +105,13 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     let tags = plan.branches.iter().map(|branch| {
         let (ident, cfg) = (&branch.ident, &branch.cfg);
         let carried = branch.ty.iter().map(|_| quote!((_)));
-        quote!(#cfg Self::#ident #(#carried)* => #tag_ty::#ident,)
+        Part::from(quote!(#cfg Self::#ident #(#carried)* => #tag_ty::#ident,))
     });
     let unknown_tag = plan
         .unknown
         .iter()
         .map(|unknown| quote!(Self::#unknown { tag, .. } => #tag_ty::#unknown(tag.clone()),));
-    quote! {
+    let definition = quote! {
         #[doc = #summary]
         #cfg
         #[derive(#(#derives),*)]
@@ -133,11 +135,12 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
                 match self { #(#tags)* #(#unknown_tag)* #nothing }
             }
         }
-    }
+    };
+    definition.into()
 }
 
 /// The union's members: the base's, then the branch's.
-fn members(plan: &UnionPlan) -> TokenStream {
+fn members(plan: &UnionPlan) -> Part {
     let (ident, cfg) = (&plan.head.ident, &plan.head.cfg);
     let (branch_ident, tag_ty) = (&plan.branch_ident, &plan.tag_ty);
     // Fields may have any name, so what is decoded is held under numbers.
@@ -158,8 +161,8 @@ fn members(plan: &UnionPlan) -> TokenStream {
                 let (value, statement) = (access.decoded, access.encoded);
                 cfgs.push(cfg);
                 idents.push(ident);
-                decoded.push(quote!(#cfg let #held: #ty = #value;));
-                encoded.push(quote!(#cfg #statement));
+                decoded.push(Part::from(quote!(#cfg let #held: #ty = #value;)));
+                encoded.push(Part::from(quote!(#cfg #statement)));
             }
             UnionField::Tag {
                 ident,
@@ -171,7 +174,7 @@ fn members(plan: &UnionPlan) -> TokenStream {
                 let value = access.decoded;
                 cfgs.push(&Cfg::ALWAYS);
                 idents.push(ident);
-                decoded.push(quote!(let #held: #tag_ty = #value;));
+                decoded.push(quote!(let #held: #tag_ty = #value;).into());
                 encoded.push(access.encoded);
                 branch = quote!(let #held = #branch_ident::decode_branch(#held, members)?;);
                 tag_ident = Some(ident);
@@ -179,7 +182,7 @@ fn members(plan: &UnionPlan) -> TokenStream {
         }
     }
     let tag_ident = tag_ident.into_iter().collect::<Vec<_>>();
-    quote! {
+    let members = quote! {
         #cfg
         impl wire::DecodeMembers for #ident {
             fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
@@ -196,11 +199,12 @@ fn members(plan: &UnionPlan) -> TokenStream {
                 #(self.#tag_ident.encode_branch(out);)*
             }
         }
-    }
+    };
+    members.into()
 }
 
 /// How the branch is taken out of, and put among, the base's members.
-fn branch_codec(plan: &UnionPlan) -> TokenStream {
+fn branch_codec(plan: &UnionPlan) -> Part {
     let (branch_ident, tag_ty, cfg) = (&plan.branch_ident, &plan.tag_ty, &plan.head.cfg);
     let (carrying, plain): (Vec<_>, Vec<_>) = plan.branches.iter().partition(|b| b.ty.is_some());
     let cfgs: Vec<_> = carrying.iter().map(|branch| &branch.cfg).collect();
@@ -221,7 +225,7 @@ fn branch_codec(plan: &UnionPlan) -> TokenStream {
     let nothing = nothing(vacant.as_ref());
     let unreachable = vacant
         .map(|_| quote!(#[allow(unreachable_code, reason = "there may be no value to decode")]));
-    quote! {
+    let codec = quote! {
         #cfg
         impl #branch_ident {
             #unreachable
@@ -250,7 +254,8 @@ fn branch_codec(plan: &UnionPlan) -> TokenStream {
                 }
             }
         }
-    }
+    };
+    codec.into()
 }
 
 /// When the branch enum has no variant.

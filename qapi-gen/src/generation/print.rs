@@ -103,13 +103,14 @@ impl BackEnd<'_> {
         let root = root.collect();
         let mut modules = ModuleFiles::new();
         if self.options.layout == Layout::FilePerModule {
-            let mut planned: BTreeMap<_, _> = plan
-                .own_modules()
-                .map(|module| (module.id, module))
-                .collect();
+            let planned = plan.into_own_modules().map(|module| (module.id, module));
+            let mut planned: BTreeMap<_, _> = planned.collect();
             while let Some(id) = self.take() {
+                // Whatever comes before it is for others to print. Nothing is
+                // kept for the end, when there is nobody left to share with.
+                planned = planned.split_off(&id);
                 if let Some(module) = planned.remove(&id) {
-                    modules.insert(id, self.module(module, &planner));
+                    modules.insert(id, self.module(&module, &planner));
                 }
             }
         }

@@ -12,7 +12,11 @@ use crate::rust::text::Texts;
 
 /// Writes tokens down, and fills their texts in: documentation as comments,
 /// tables as the argument of their macro.
-pub(super) fn write(tokens: TokenStream, texts: &Texts<'_>, out: &mut String) {
+pub(super) fn write(
+    tokens: impl IntoIterator<Item = TokenTree>,
+    texts: &Texts<'_>,
+    out: &mut String,
+) {
     let mut tokens = tokens.into_iter().peekable();
     let mut is_macro = false;
     while let Some(token) = tokens.next() {
@@ -20,11 +24,10 @@ pub(super) fn write(tokens: TokenStream, texts: &Texts<'_>, out: &mut String) {
         match token {
             TokenTree::Group(group) => self::group(group, was_macro, texts, out),
             TokenTree::Punct(punct) => {
-                let docs = (punct.as_char() == '#')
-                    .then(|| tokens.peek().and_then(documentation))
-                    .flatten();
-                if docs.is_some_and(|mark| texts.write_docs(&mark, out)) {
-                    tokens.next();
+                if punct.as_char() == '#'
+                    && let Some(TokenTree::Group(group)) = tokens.next_if(is_bracketed)
+                {
+                    attribute(group, texts, out);
                     continue;
                 }
                 out.push(punct.as_char());
@@ -50,34 +53,59 @@ fn group(group: Group, of_macro: bool, texts: &Texts<'_>, out: &mut String) {
         Delimiter::Bracket => ("[", "] "),
         Delimiter::None => ("", ""),
     };
-    let tokens = group.stream();
-    // What nobody else holds is taken apart instead of copied.
-    drop(group);
+    let tokens = take(group);
     out.push_str(open);
-    let table = of_macro.then(|| only_literal(tokens.clone())).flatten();
-    if !table.is_some_and(|mark| texts.write_table(&mark, out)) {
-        write(tokens, texts, out);
+    match of_macro {
+        true => argument(tokens.into_iter().collect(), texts, out),
+        false => write(tokens, texts, out),
     }
     out.push_str(close);
 }
 
-/// The literal of `[doc = "..."]`.
-fn documentation(token: &TokenTree) -> Option<String> {
-    let TokenTree::Group(group) = token else {
-        return None;
-    };
-    let mut tokens = group.stream().into_iter();
-    let is_doc = matches!(tokens.next()?, TokenTree::Ident(name) if name == "doc");
-    let is_value = matches!(tokens.next()?, TokenTree::Punct(punct) if punct.as_char() == '=');
-    (is_doc && is_value)
-        .then(|| only_literal(tokens.collect()))
-        .flatten()
+/// Writes the argument of a macro.
+fn argument(tokens: Vec<TokenTree>, texts: &Texts<'_>, out: &mut String) {
+    if !only_literal(&tokens).is_some_and(|mark| texts.write_table(&mark, out)) {
+        write(tokens, texts, out);
+    }
 }
 
-fn only_literal(tokens: TokenStream) -> Option<String> {
-    let mut tokens = tokens.into_iter();
-    match (tokens.next()?, tokens.next()) {
-        (TokenTree::Literal(literal), None) => Some(literal.to_string()),
+/// Writes the group of an attribute, and what comes before it.
+fn attribute(group: Group, texts: &Texts<'_>, out: &mut String) {
+    let tokens: Vec<TokenTree> = take(group).into_iter().collect();
+    if !documentation(&tokens).is_some_and(|mark| texts.write_docs(&mark, out)) {
+        out.push_str("# [");
+        write(tokens, texts, out);
+        out.push_str("] ");
+    }
+}
+
+/// The tokens of a group, which can be taken apart without being copied if
+/// nobody else holds them.
+fn take(group: Group) -> TokenStream {
+    let tokens = group.stream();
+    drop(group);
+    tokens
+}
+
+fn is_bracketed(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket)
+}
+
+/// The literal of `doc = "..."`.
+fn documentation(tokens: &[TokenTree]) -> Option<String> {
+    match tokens {
+        [TokenTree::Ident(name), TokenTree::Punct(punct), value @ ..]
+            if punct.as_char() == '=' && name == "doc" =>
+        {
+            only_literal(value)
+        }
+        _ => None,
+    }
+}
+
+fn only_literal(tokens: &[TokenTree]) -> Option<String> {
+    match tokens {
+        [TokenTree::Literal(literal)] => Some(literal.to_string()),
         _ => None,
     }
 }

@@ -69,14 +69,15 @@ struct Text(String);
 
 impl Text {
     fn definition(&mut self, doc: &Doc) {
-        self.paragraph("", &doc.body().to_string());
+        self.paragraph("", doc.body().lines());
         for section in doc.sections() {
-            let words = section.text.to_string();
+            let lines = section.text.lines();
             match section.tag {
                 // They are written for the schema's authors.
                 "Todo" => {}
-                tag @ ("Example" | "Examples") => self.example(tag, &words),
-                tag => self.paragraph(tag, &words),
+                // Older markup has such a section for examples: all of it is one.
+                tag @ ("Example" | "Examples") => blocks::write_literal(tag, lines, &mut self.0),
+                tag => self.paragraph(tag, lines),
             }
         }
     }
@@ -85,17 +86,12 @@ impl Text {
         // Older schemas may have spaces around the name.
         let is_meant = |arg: &DocArg<'_>| arg.name.trim() == wire_name;
         if let Some(described) = doc.members().find(is_meant) {
-            self.paragraph("", &described.text.to_string());
+            self.paragraph("", described.text.lines());
         }
     }
 
-    fn paragraph(&mut self, tag: &str, text: &str) {
-        blocks::write(tag, text, &mut self.0);
-    }
-
-    /// A section that older markup has for examples: all of it is one.
-    fn example(&mut self, tag: &str, text: &str) {
-        blocks::write_literal(tag, text, &mut self.0);
+    fn paragraph<'t>(&mut self, tag: &str, lines: impl Iterator<Item = &'t str>) {
+        blocks::write(tag, lines, &mut self.0);
     }
 
     fn features(&mut self, doc: Option<&Doc>, features: &[&Feature]) {
@@ -103,11 +99,11 @@ impl Text {
             let described = doc
                 .and_then(|doc| doc.features().find(|arg| feature.name == arg.name))
                 .map_or(DocText::EMPTY, |arg| arg.text);
-            match described.to_string() {
-                text if text.trim().is_empty() => {
-                    self.paragraph("", &format!("Feature ``{}``.", feature.name));
-                }
-                text => self.paragraph(&format!("Feature `{}`", feature.name), &text),
+            if described.lines().all(|line| line.trim().is_empty()) {
+                let named = format!("Feature ``{}``.", feature.name);
+                self.paragraph("", named.lines());
+            } else {
+                self.paragraph(&format!("Feature `{}`", feature.name), described.lines());
             }
         }
     }

@@ -205,6 +205,12 @@ impl Plan {
         self.modules.iter().filter(|module| !module.external)
     }
 
+    /// The same, without the rest of the plan.
+    pub(crate) fn into_own_modules(self) -> impl Iterator<Item = ModulePlan> {
+        let modules = self.modules.into_iter();
+        modules.filter(|module| !module.external)
+    }
+
     /// The modules whose code another crate has.
     pub(crate) fn external_modules(&self) -> impl Iterator<Item = &ModulePlan> {
         self.modules.iter().filter(|module| module.external)

@@ -41,16 +41,16 @@ pub(crate) struct TextRef {
 struct Sign(usize);
 
 impl Sign {
-    fn text(self) -> String {
+    fn text(self) -> Cow<'static, str> {
         match self.0 {
-            0 => "@".to_owned(),
-            number => format!("@{number}_"),
+            0 => Cow::Borrowed("@"),
+            number => Cow::Owned(format!("@{number}_")),
         }
     }
 
     /// The index in a mark.
     fn index(self, mark: &str) -> Option<usize> {
-        mark.strip_prefix(&self.text())?.parse().ok()
+        mark.strip_prefix(&*self.text())?.parse().ok()
     }
 }
 
@@ -63,7 +63,7 @@ impl<'s> Texts<'s> {
         parsed.for_each(|tokens| collect_strings(tokens, &mut strings));
         let is_free = |sign: &Sign| {
             let sign = sign.text();
-            !strings.iter().any(|string| string.contains(&sign))
+            !strings.iter().any(|string| string.contains(&*sign))
         };
         Self {
             list: RefCell::default(),

@@ -230,9 +230,15 @@ pub trait DecodeMembers: Sized {
 /// QEMU's error for the first thing that does not fit.
 pub fn decode_object<T: DecodeMembers>(value: Node<'_>, at: At<'_>) -> Result<T> {
     let mut members = Members::open(value, at)?;
-    let object = T::decode_members(&mut members)?;
-    members.finish()?;
-    Ok(object)
+    // One result, which is written to where the caller wants it: most of what
+    // decoding a small object costs is moving it.
+    let mut result = T::decode_members(&mut members);
+    if result.is_ok()
+        && let Err(error) = members.finish()
+    {
+        result = Err(error);
+    }
+    result
 }
 
 /// Decodes a whole document that is a tree.

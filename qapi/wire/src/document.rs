@@ -64,7 +64,7 @@ impl<'t> Document<'t> {
     /// A document for about so many bytes of text.
     pub(crate) fn with_capacity(text_bytes: usize) -> Self {
         /// Where names and scalars take turns, an item has hardly fewer bytes.
-        const BYTES_PER_ITEM: usize = 8;
+        const BYTES_PER_ITEM: usize = 6;
         Self {
             items: Vec::with_capacity(text_bytes / BYTES_PER_ITEM + 1),
             unescaped: String::new(),

@@ -12,7 +12,7 @@ use super::list::{List, indentation, marker_width};
 const DEPTH_MAX: usize = 8;
 
 /// Appends a text, with a tag in front of it unless that is empty.
-pub(super) fn write(tag: &str, text: &str, out: &mut String) {
+pub(super) fn write<'t>(tag: &str, text: impl Iterator<Item = &'t str>, out: &mut String) {
     let lines = lines(text);
     if !lines.is_empty() {
         let mut blocks = Blocks { out };
@@ -22,7 +22,7 @@ pub(super) fn write(tag: &str, text: &str, out: &mut String) {
 }
 
 /// Appends a text of which nothing is markup, under a tag.
-pub(super) fn write_literal(tag: &str, text: &str, out: &mut String) {
+pub(super) fn write_literal<'t>(tag: &str, text: impl Iterator<Item = &'t str>, out: &mut String) {
     let lines = lines(text);
     if !lines.is_empty() {
         let mut blocks = Blocks { out };
@@ -33,8 +33,8 @@ pub(super) fn write_literal(tag: &str, text: &str, out: &mut String) {
 }
 
 /// The lines from the first to the last that is not blank.
-fn lines(text: &str) -> Vec<&str> {
-    let lines = text.lines().map(str::trim_end);
+fn lines<'t>(text: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
+    let lines = text.map(str::trim_end);
     let mut lines: Vec<&str> = lines.skip_while(|line| line.is_empty()).collect();
     while lines.pop_if(|line| line.is_empty()).is_some() {}
     lines
@@ -104,7 +104,8 @@ impl Blocks<'_> {
         };
         let further = lines.iter().skip(1).position(ends);
         let (lines, rest) = lines.split_at(further.map_or(lines.len(), |further| further + 1));
-        let mut text = String::new();
+        let length = lines.iter().map(|line| line.len() + 1).sum();
+        let mut text = String::with_capacity(length);
         for line in lines {
             text.extend([line.trim_start(), "\n"]);
         }
@@ -126,7 +127,7 @@ impl Blocks<'_> {
             }
             _ => ([].as_slice(), rest),
         };
-        let mut markdown = String::new();
+        let mut markdown = String::with_capacity(length);
         inline::markdown(&text, &mut markdown);
         let mut indent = None;
         for (number, (line, shown)) in lines.iter().zip(markdown.split('\n')).enumerate() {
@@ -262,7 +263,7 @@ mod tests {
 
     fn check(tag: &str, text: &str, expected: &str) {
         let mut out = String::new();
-        write(tag, text, &mut out);
+        write(tag, text.lines(), &mut out);
         assert_eq!(out.trim_end(), expected, "{text}");
     }
 
@@ -321,7 +322,7 @@ mod tests {
             check("", text, &expected);
         }
         let mut out = String::new();
-        write_literal("Example", "\n-> {\n     ```\n   }\n", &mut out);
+        write_literal("Example", "\n-> {\n     ```\n   }\n".lines(), &mut out);
         assert_eq!(out, "Example:\n\n````text\n-> {\n     ```\n   }\n````\n");
     }
 
@@ -375,13 +376,13 @@ mod tests {
             .map(|depth| format!("{}.. note::\n", " ".repeat(depth)))
             .collect();
         let mut out = String::new();
-        write("", &nested, &mut out);
+        write("", nested.lines(), &mut out);
         assert!(out.contains("```text"));
         let shallow: String = (0..DEPTH_MAX - 1)
             .map(|depth| format!("{}.. note:: a\n", " ".repeat(depth)))
             .collect();
         out.clear();
-        write("", &shallow, &mut out);
+        write("", shallow.lines(), &mut out);
         assert!(!out.contains("```"));
     }
 }

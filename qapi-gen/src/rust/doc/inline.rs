@@ -43,7 +43,11 @@ impl<'t, 'o> Spans<'t, 'o> {
     }
 
     fn write(mut self) {
-        while let Some(first) = self.rest.chars().next() {
+        loop {
+            self.plain();
+            let Some(first) = self.rest.chars().next() else {
+                return;
+            };
             let is_markup = match first {
                 '`' => self.literal() || self.interpreted(self.rest),
                 ':' => self.role(),
@@ -59,6 +63,14 @@ impl<'t, 'o> Spans<'t, 'o> {
                 self.advance(self.rest.strip_prefix(first).unwrap_or_default());
             }
         }
+    }
+
+    /// What is no markup wherever it stands.
+    fn plain(&mut self) {
+        let length = self.rest.bytes().position(may_be_markup);
+        let (plain, rest) = self.rest.split_at(length.unwrap_or(self.rest.len()));
+        self.out.push_str(plain);
+        self.advance(rest);
     }
 
     /// Goes on with what is left.
@@ -198,6 +210,30 @@ impl<'t, 'o> Spans<'t, 'o> {
             _ => false,
         }
     }
+}
+
+/// Whether markup may begin with a byte, either way.
+fn may_be_markup(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'`' | b':'
+            | b'@'
+            | b'h'
+            | b'<'
+            | b'>'
+            | b'['
+            | b']'
+            | b'\\'
+            | b'|'
+            | b'~'
+            | b'_'
+            | b'-'
+            | b'&'
+            | b'#'
+            | b'*'
+            | b'+'
+            | b'='
+    )
 }
 
 /// The web address that a text begins with, and what follows it.

@@ -213,7 +213,8 @@ impl<'s> Planner<'_, 's> {
         enumeration: &'s Enum,
     ) -> Option<EnumPlan> {
         let doc = common.doc.as_ref();
-        let values = enumeration.values.iter().filter_map(|value| {
+        let mut values = Vec::with_capacity(enumeration.values.len());
+        values.extend(enumeration.values.iter().filter_map(|value| {
             Some(ValuePlan {
                 ident: name::camel(&value.name),
                 wire: value.name.to_string(),
@@ -222,13 +223,13 @@ impl<'s> Planner<'_, 's> {
                 features: self.features(&value.features, doc),
                 attributes: self.additions.member(Entity::Type(id), &value.name),
             })
-        });
+        }));
         let unknown = self.unknown_variant(id);
         let copy = unknown.is_none().then_some("Copy");
         let derives: Vec<&str> = ["PartialOrd", "Ord"].into_iter().chain(copy).collect();
         Some(EnumPlan {
             head: self.head(id, common, &derives)?,
-            values: values.collect(),
+            values,
             unknown,
         })
     }
@@ -294,10 +295,12 @@ impl<'s> Planner<'_, 's> {
         owner: Option<&'s Doc>,
         place: Place,
     ) -> Vec<FieldPlan> {
-        self.members(id, owner)
-            .into_iter()
-            .filter_map(|(member, doc)| self.field(id, member, doc, place))
-            .collect()
+        let members = self.members(id, owner);
+        // A field is large: room is made for those that there can be.
+        let mut fields = Vec::with_capacity(members.len());
+        let planned = members.into_iter();
+        fields.extend(planned.filter_map(|(member, doc)| self.field(id, member, doc, place)));
+        fields
     }
 
     /// The field for a member; `None`: the configuration leaves it out.

@@ -29,6 +29,9 @@ pub(crate) struct DocBlock {
 /// What stands between two lines of most sections.
 const LINE_GAP: &str = "\n# ";
 
+/// The part of it that belongs to the line below.
+const LINE_MARK: &str = "# ";
+
 /// What a block keeps of a section.
 #[derive(Clone, Copy, Debug)]
 struct StoredSection {
@@ -114,15 +117,27 @@ impl DocText<'_> {
     }
 }
 
+impl<'d> DocText<'d> {
+    /// Its lines.
+    pub(crate) fn lines(self) -> impl Iterator<Item = &'d str> {
+        self.lines.iter().flat_map(move |stretch| {
+            // No line but the first of a stretch begins where its text does.
+            let lines = stretch.text(self.file).split('\n').enumerate();
+            lines.map(|(number, line)| match number {
+                0 => line,
+                _ => line.strip_prefix(LINE_MARK).unwrap_or(line),
+            })
+        })
+    }
+}
+
 impl fmt::Display for DocText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
-        for lines in self.lines {
-            for line in lines.text(self.file).split(LINE_GAP) {
-                f.write_str(separator)?;
-                f.write_str(line)?;
-                separator = "\n";
-            }
+        for line in self.lines() {
+            f.write_str(separator)?;
+            f.write_str(line)?;
+            separator = "\n";
         }
         Ok(())
     }

@@ -28,12 +28,13 @@ pub const NESTING_MAX: usize = 1 << 10;
 /// Why a text is not JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyntaxError {
-    desc: String,
+    // Boxed, so that the results of parsing are returned in registers.
+    desc: Box<str>,
 }
 
 impl SyntaxError {
     #[cold]
-    fn new(desc: impl Into<String>) -> Self {
+    fn new(desc: impl Into<Box<str>>) -> Self {
         Self { desc: desc.into() }
     }
 

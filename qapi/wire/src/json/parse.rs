@@ -29,6 +29,29 @@ pub(super) fn message(bytes: &[u8]) -> Result<Document<'_>> {
     }
 }
 
+/// What the names of an object's members have been.
+#[derive(Default)]
+struct Names {
+    /// A bit for each, by its length and its ends.
+    marks: u64,
+    /// All of them, where they are many.
+    set: Option<HashSet<String>>,
+}
+
+impl Names {
+    /// Whether no name before had the mark of this one, so that none is the
+    /// same.
+    #[inline]
+    fn is_first_of_mark(&mut self, name: &str) -> bool {
+        let end = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(*byte));
+        let (first, last) = (end(name.as_bytes().first()), end(name.as_bytes().last()));
+        let mark = 1 << ((name.len() + 5 * first + 11 * last) % 64);
+        let is_first = self.marks & mark == 0;
+        self.marks |= mark;
+        is_first
+    }
+}
+
 struct Parser<'t> {
     bytes: &'t [u8],
     /// The same, if all of it is UTF-8.
@@ -97,7 +120,7 @@ impl<'t> Parser<'t> {
         let index = self.document.next_index();
         self.document.push(Item::Object { len: 0, end: 0 });
         let mut len = 0;
-        let mut names = None;
+        let mut names = Names::default();
         self.peek();
         if self.skip(b'}') {
             self.document.end_object(index, 0);
@@ -134,16 +157,14 @@ impl<'t> Parser<'t> {
 
     /// Whether none of the `len` members of the object at `index` has the name
     /// at `name`; in time proportional to their number for all of an object.
-    fn is_unique(
-        &self,
-        index: usize,
-        name: usize,
-        len: usize,
-        names: &mut Option<HashSet<String>>,
-    ) -> bool {
+    #[inline]
+    fn is_unique(&self, index: usize, name: usize, len: usize, names: &mut Names) -> bool {
         /// Looking at each of so few is faster than a set of the names.
         const LINEAR_MAX: usize = 16;
-        let text = self.document.text(name);
+        let text = self.document.text(name).unwrap_or_default();
+        if len < LINEAR_MAX && names.is_first_of_mark(text) {
+            return true;
+        }
         let mut place = index + 1;
         let mut others = (0..len).map(|_| {
             let other = self.document.text(place);
@@ -151,11 +172,12 @@ impl<'t> Parser<'t> {
             other
         });
         if len < LINEAR_MAX {
-            return others.all(|other| other != text);
+            return others.all(|other| other != Some(text));
         }
         names
+            .set
             .get_or_insert_with(|| others.flatten().map(str::to_owned).collect())
-            .insert(text.unwrap_or_default().to_owned())
+            .insert(text.to_owned())
     }
 
     fn array(&mut self) -> Result<()> {
@@ -181,15 +203,16 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
+    #[inline]
     fn string(&mut self, quote: u8) -> Result<()> {
-        self.position += 1;
-        let start = self.position;
+        let start = self.position + 1;
         let rest = self.bytes.get(start..).unwrap_or_default();
-        let end = start + text::plain_length(rest, quote);
-        self.position = end;
-        if self.skip(quote)
+        let length = text::plain_length(rest, quote);
+        let end = start + length;
+        if rest.get(length) == Some(&quote)
             && let Some(plain) = self.cut(start, end)
         {
+            self.position = end + 1;
             self.document.push(Item::Text(plain));
             return Ok(());
         }
@@ -206,6 +229,8 @@ impl<'t> Parser<'t> {
     }
 
     /// A string with escapes or characters outside ASCII.
+    #[cold]
+    #[inline(never)]
     fn unplain_string(&mut self, start: usize, quote: u8) -> Result<()> {
         self.position = start;
         loop {
