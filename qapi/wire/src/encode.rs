@@ -86,10 +86,16 @@ impl<'a> Writer<'a> {
     #[inline]
     fn room(&mut self) -> Option<&mut Vec<u8>> {
         if self.bytes.len() >= self.bytes_max {
-            self.overflowed = true;
+            self.overflow();
             return None;
         }
         Some(self.bytes)
+    }
+
+    #[cold]
+    fn overflow(&mut self) {
+        self.overflowed = true;
+        self.bytes.truncate(self.bytes_max);
     }
 
     /// Where the next byte goes.
@@ -117,6 +123,8 @@ impl<'a> Writer<'a> {
     #[inline]
     pub fn integer<I: Integer>(&mut self, number: I) {
         let (is_negative, magnitude) = number.parts();
+        // Whether there is room is looked at for what stands behind it, which
+        // takes an integer too many back.
         if is_negative {
             self.bytes.push(b'-');
         }

@@ -9,7 +9,7 @@
 
 use proptest::prelude::*;
 use qapi_wire::json::{Frames, Limits, NESTING_MAX, Scan, Scanner, parse};
-use qapi_wire::{Dict, Value, to_json};
+use qapi_wire::{Dict, Value, Writer, to_json};
 
 /// Feeds `pieces` to a scanner as a session does, and writes down what comes
 /// out: each message as JSON, each error as `! text`.
@@ -327,5 +327,29 @@ fn messages_that_were_handed_out_take_no_memory() {
             frames.next_message(),
             Some(Ok(Value::Array(vec![1.into()])))
         );
+    }
+}
+
+#[test]
+fn a_limited_writer_stops_whatever_is_written() {
+    type Write = fn(&mut Writer<'_>);
+    let all: [Write; 5] = [
+        |out| {
+            out.integer(u64::MAX);
+            out.raw(b", ");
+        },
+        |out| out.double(0.1),
+        |out| out.string("text"),
+        |out| out.boolean(true),
+        |out| out.raw(b"[]"),
+    ];
+    for write in all {
+        let mut text = Vec::new();
+        let mut out = Writer::limited(&mut text, 64);
+        for _ in 0..1000 {
+            write(&mut out);
+        }
+        assert!(out.overflowed());
+        assert!((64..128).contains(&text.len()), "{}", text.len());
     }
 }
