@@ -22,7 +22,7 @@ pub use error::{Block, Error, LayoutError};
 pub use fd::{check_capability, stats_fd, vcpu_stats_fd, vm_stats_fd};
 pub use image::{IMAGE_SIZE_MAX, Image, record};
 pub use layout::{Header, Layout, NAME_SIZE_MAX, NUM_DESC_MAX, VALUES_MAX};
-pub use provider::{KvmProvider, Recording};
+pub use provider::{Files, KvmProvider, Recording};
 pub use rlimit::raise_nofile_limit;
 pub use selftest::{Warning, warnings};
 pub use values::DataBlock;

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use kvm_ioctls::{VcpuFd, VmFd};
@@ -55,6 +55,30 @@ pub struct Recording {
     pub vm: Option<Vec<u8>>,
     /// Every vCPU's with its QOM path, in the order in which they were added.
     pub vcpus: Vec<(Box<str>, Vec<u8>)>,
+}
+
+/// The open statistics files of a provider. Those of vCPUs that are removed
+/// stay open for as long as this is kept.
+pub struct Files(Arc<Sources>);
+
+impl Files {
+    /// The VM's.
+    #[must_use]
+    pub fn vm(&self) -> Option<BorrowedFd<'_>> {
+        self.0.vm.as_ref().map(|vm| vm.fd.as_fd())
+    }
+
+    /// Every vCPU's with its QOM path, in the order in which they were added.
+    pub fn vcpus(&self) -> impl ExactSizeIterator<Item = (&str, BorrowedFd<'_>)> {
+        let vcpus = self.0.vcpus.iter();
+        vcpus.map(|vcpu| (&*vcpu.qom_path, vcpu.source.fd.as_fd()))
+    }
+}
+
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.vcpus()).finish_non_exhaustive()
+    }
 }
 
 /// What is read; replaced as a whole if a query still looks at it.
@@ -197,15 +221,18 @@ impl KvmProvider {
     ///
     /// What [`record`] answers for the first file that cannot be copied.
     pub fn record(&self) -> Result<Recording, Error> {
-        let sources = self.snapshot();
-        let vm = sources.vm.as_ref().map(|vm| record(&vm.fd)).transpose()?;
-        let copy = |vcpu: &Arc<Vcpu>| Ok((vcpu.qom_path.clone(), record(&vcpu.source.fd)?));
-        let vcpus = sources
-            .vcpus
-            .iter()
-            .map(copy)
-            .collect::<Result<_, Error>>()?;
+        let files = self.files();
+        let vm = files.vm().map(record).transpose()?;
+        let copy = |(qom_path, fd): (&str, _)| Ok((qom_path.into(), record(fd)?));
+        let vcpus = files.vcpus().map(copy).collect::<Result<_, Error>>()?;
         Ok(Recording { vm, vcpus })
+    }
+
+    /// The statistics files as they are now, for who wants to read them too or
+    /// to hand them to another process.
+    #[must_use]
+    pub fn files(&self) -> Files {
+        Files(self.snapshot())
     }
 
     fn snapshot(&self) -> Arc<Sources> {

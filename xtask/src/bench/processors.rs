@@ -1,0 +1,62 @@
+//! Which processor does what, for as long as is measured.
+//!
+//! In: the processors that this process may use. Out: one for who asks and who
+//! answers, and another for the guest, if there is one.
+
+use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_getcpu, sched_setaffinity};
+
+use super::vm::{Vm, text};
+use crate::tools::Failure;
+
+pub(super) struct Processors {
+    allowed: CpuSet,
+    /// Of the client and the server.
+    ours: usize,
+    /// Of the guest.
+    guests: usize,
+}
+
+impl Processors {
+    pub(super) fn choose() -> Result<Self, Failure> {
+        let allowed = sched_getaffinity(None).map_err(text)?;
+        let ours = sched_getcpu();
+        let mut others = (0..CpuSet::MAX_CPU).filter(|cpu| *cpu != ours && allowed.is_set(*cpu));
+        let guests = others.next().unwrap_or(ours);
+        Ok(Self {
+            allowed,
+            ours,
+            guests,
+        })
+    }
+
+    /// Whether the guest has one of its own.
+    pub(super) fn are_two(&self) -> bool {
+        self.ours != self.guests
+    }
+
+    /// Keeps this thread, and those that it starts, on its processor: whether
+    /// client and server happen to share one would decide everything else.
+    pub(super) fn pin(&self) -> Result<(), Failure> {
+        sched_setaffinity(None, &only(self.ours)).map_err(text)
+    }
+
+    /// Keeps the vCPUs that run away from it.
+    pub(super) fn pin_guest(&self, vm: &Vm) -> Result<(), Failure> {
+        for id in vm.thread_ids() {
+            let id = i32::try_from(*id).ok().and_then(Pid::from_raw);
+            sched_setaffinity(id, &only(self.guests)).map_err(text)?;
+        }
+        Ok(())
+    }
+
+    /// Lets this thread go where it was allowed to.
+    pub(super) fn release(&self) -> Result<(), Failure> {
+        sched_setaffinity(None, &self.allowed).map_err(text)
+    }
+}
+
+fn only(cpu: usize) -> CpuSet {
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    set
+}
