@@ -12,6 +12,7 @@ mod layout;
 mod provider;
 mod rlimit;
 mod selftest;
+mod source;
 mod values;
 
 #[cfg(test)]

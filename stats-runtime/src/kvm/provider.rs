@@ -6,23 +6,17 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use kvm_ioctls::{VcpuFd, VmFd};
 use qapi::stats::StatsTarget;
 
-use super::error::{Block, Error};
-use super::fd::{read_data, read_exact, vcpu_stats_fd, vm_stats_fd};
-use super::filters::Filters;
+use super::error::Error;
+use super::fd::{vcpu_stats_fd, vm_stats_fd};
 use super::image::record;
-use super::layout::{Header, Layout};
-use super::values::DataBlock;
+use super::source::{Shape, Source, Stock};
 use crate::columns::Columns;
 use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
-
-/// How many idle data blocks are kept: as many queries may run at once
-/// without allocating. More may run; they allocate.
-const IDLE_BLOCKS_MAX: usize = 16;
 
 /// Answers with KVM's statistics of one VM.
 ///
@@ -43,8 +37,8 @@ const IDLE_BLOCKS_MAX: usize = 16;
 pub struct KvmProvider {
     /// Locked to copy or replace the `Arc`, never longer.
     sources: RwLock<Arc<Sources>>,
-    /// Idle buffers, empty of meaning.
-    blocks: Mutex<Vec<DataBlock>>,
+    /// What its siblings have too.
+    stock: Arc<Stock>,
 }
 
 /// Copies of statistics files, for [`Image::read`](super::Image::read) or to
@@ -96,21 +90,6 @@ struct Vcpu {
     source: Source,
 }
 
-/// An open statistics file.
-struct Source {
-    fd: OwnedFd,
-    shape: Arc<Shape>,
-}
-
-/// The immutable part of a statistics file, compiled. All vCPUs of a VM share
-/// one.
-struct Shape {
-    header: [u8; Header::SIZE],
-    descriptors: Box<[u8]>,
-    layout: Layout,
-    filters: Filters,
-}
-
 impl KvmProvider {
     /// A provider without a VM and without vCPUs.
     #[must_use]
@@ -144,6 +123,18 @@ impl KvmProvider {
         Ok(provider)
     }
 
+    /// A provider for another VM of this process, without a VM and without
+    /// vCPUs. It shares with this one what is the same for both, which is the
+    /// greater part of what a provider holds: the compiled layout of the
+    /// statistics, and buffers.
+    #[must_use]
+    pub fn sibling(&self) -> Self {
+        Self {
+            sources: RwLock::default(),
+            stock: Arc::clone(&self.stock),
+        }
+    }
+
     /// Answers for the VM from this statistics fd, or from a recorded file,
     /// instead of the one before.
     ///
@@ -152,7 +143,7 @@ impl KvmProvider {
     /// [`Error::Read`], [`Error::ShortRead`] or [`Error::Malformed`] if the
     /// file's header and descriptors cannot be had; then nothing changes.
     pub fn set_vm_fd(&self, stats: OwnedFd) -> Result<(), Error> {
-        let source = Source::open(stats, &[])?;
+        let source = self.stock.open(stats)?;
         let before = self.change(|sources| Ok(sources.vm.replace(Arc::new(source))))?;
         drop(before);
         Ok(())
@@ -180,8 +171,7 @@ impl KvmProvider {
     /// [`Error::ShortRead`] or [`Error::Malformed`] if the file's header and
     /// descriptors cannot be had. Then nothing changes.
     pub fn add_vcpu_fd(&self, qom_path: impl Into<Box<str>>, stats: OwnedFd) -> Result<(), Error> {
-        let known = self.snapshot().vcpu_shapes();
-        let source = Source::open(stats, &known)?;
+        let source = self.stock.open(stats)?;
         let vcpu = Vcpu {
             qom_path: qom_path.into(),
             source,
@@ -245,25 +235,13 @@ impl KvmProvider {
         let mut sources = self.sources.write().unwrap_or_else(PoisonError::into_inner);
         change(Arc::make_mut(&mut sources))
     }
-
-    /// Runs `read` with a buffer that nobody else has.
-    fn with_block<T>(&self, read: impl FnOnce(&mut DataBlock) -> T) -> T {
-        let idle = || self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut block = idle().pop().unwrap_or_default();
-        let answer = read(&mut block);
-        let mut idle = idle();
-        if idle.len() < IDLE_BLOCKS_MAX {
-            idle.push(block);
-        }
-        answer
-    }
 }
 
 impl Provider for KvmProvider {
     fn query(&self, query: &StatsQuery<'_>, sink: &mut dyn StatsSink) -> Result<(), ProviderError> {
         let sources = self.snapshot();
         let mut columns = Wanted::new(query);
-        self.with_block(|block| match query.target() {
+        self.stock.with_block(|block| match query.target() {
             StatsTarget::Vm => match &sources.vm {
                 Some(vm) => vm.query(None, columns.of(&vm.shape), block, sink),
                 None => Ok(()),
@@ -361,59 +339,5 @@ impl<'q> Wanted<'q> {
             (Arc::clone(shape), columns)
         });
         columns
-    }
-}
-
-impl Source {
-    /// Reads what does not change in `fd`'s file, and compiles it unless it is
-    /// that of a `known` shape.
-    fn open(fd: OwnedFd, known: &[Arc<Shape>]) -> Result<Self, Error> {
-        let mut bytes = [0; Header::SIZE];
-        read_exact(fd.as_fd(), Block::Header, &mut bytes, 0)?;
-        let header = Header::parse(&bytes)?;
-        let range = header.descriptors();
-        // The header is within its limits: this is at most 2.1 MiB.
-        let len = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-        let mut descriptors = vec![0; len].into_boxed_slice();
-        read_exact(
-            fd.as_fd(),
-            Block::Descriptors,
-            &mut descriptors,
-            range.start,
-        )?;
-        let same = |shape: &&Arc<Shape>| shape.header == bytes && shape.descriptors == descriptors;
-        let shape = match known.iter().find(same) {
-            Some(shape) => Arc::clone(shape),
-            None => {
-                let layout = Layout::parse(&header, &descriptors, None)?;
-                Arc::new(Shape {
-                    header: bytes,
-                    descriptors,
-                    layout,
-                    filters: Filters::default(),
-                })
-            }
-        };
-        Ok(Self { fd, shape })
-    }
-
-    /// Reads first, so that an object which cannot be read leaves nothing.
-    #[inline]
-    fn query(
-        &self,
-        qom_path: Option<&str>,
-        columns: &Arc<Columns>,
-        block: &mut DataBlock,
-        sink: &mut dyn StatsSink,
-    ) -> Result<(), Error> {
-        let layout = &self.shape.layout;
-        read_data(
-            self.fd.as_fd(),
-            block,
-            layout.data_len(),
-            layout.data().start,
-        )?;
-        sink.row(qom_path, &layout.row(columns, block)?);
-        Ok(())
     }
 }
