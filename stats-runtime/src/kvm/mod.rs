@@ -10,9 +10,11 @@ mod filters;
 mod image;
 mod layout;
 mod provider;
+mod readers;
 mod rlimit;
 mod selftest;
 mod source;
+mod sources;
 mod values;
 
 #[cfg(test)]
@@ -23,7 +25,8 @@ pub use error::{Block, Error, LayoutError};
 pub use fd::{check_capability, stats_fd, vcpu_stats_fd, vm_stats_fd};
 pub use image::{IMAGE_SIZE_MAX, Image, record};
 pub use layout::{Header, Layout, NAME_SIZE_MAX, NUM_DESC_MAX, VALUES_MAX};
-pub use provider::{Files, KvmProvider, Recording};
+pub use provider::{KvmProvider, Recording};
 pub use rlimit::raise_nofile_limit;
 pub use selftest::{Warning, warnings};
+pub use sources::Files;
 pub use values::DataBlock;

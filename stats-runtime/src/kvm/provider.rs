@@ -5,7 +5,9 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io;
+use std::num::NonZeroUsize;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use kvm_ioctls::{VcpuFd, VmFd};
@@ -14,8 +16,9 @@ use qapi::stats::StatsTarget;
 use super::error::Error;
 use super::fd::{vcpu_stats_fd, vm_stats_fd};
 use super::image::record;
-use super::source::{Shape, Source, Stock};
-use crate::columns::Columns;
+use super::readers::Readers;
+use super::source::Stock;
+use super::sources::{Files, Sources, Vcpu, Wanted};
 use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
 
 /// Answers with KVM's statistics of one VM.
@@ -49,45 +52,6 @@ pub struct Recording {
     pub vm: Option<Vec<u8>>,
     /// Every vCPU's with its QOM path, in the order in which they were added.
     pub vcpus: Vec<(Box<str>, Vec<u8>)>,
-}
-
-/// The open statistics files of a provider. Those of vCPUs that are removed
-/// stay open for as long as this is kept.
-pub struct Files(Arc<Sources>);
-
-impl Files {
-    /// The VM's.
-    #[must_use]
-    pub fn vm(&self) -> Option<BorrowedFd<'_>> {
-        self.0.vm.as_ref().map(|vm| vm.fd.as_fd())
-    }
-
-    /// Every vCPU's with its QOM path, in the order in which they were added.
-    pub fn vcpus(&self) -> impl ExactSizeIterator<Item = (&str, BorrowedFd<'_>)> {
-        let vcpus = self.0.vcpus.iter();
-        vcpus.map(|vcpu| (&*vcpu.qom_path, vcpu.source.fd.as_fd()))
-    }
-}
-
-impl fmt::Debug for Files {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.vcpus()).finish_non_exhaustive()
-    }
-}
-
-/// What is read; replaced as a whole if a query still looks at it.
-#[derive(Clone, Default)]
-struct Sources {
-    vm: Option<Arc<Source>>,
-    /// In the order in which they were added.
-    vcpus: Vec<Arc<Vcpu>>,
-    /// The shape of the vCPU added last, which stays known when it goes.
-    vcpu_shape: Option<Arc<Shape>>,
-}
-
-struct Vcpu {
-    qom_path: Box<str>,
-    source: Source,
 }
 
 impl KvmProvider {
@@ -204,6 +168,27 @@ impl KvmProvider {
         removed.is_ok_and(|removed| removed.is_some())
     }
 
+    /// Keeps `count` threads that read vCPUs' statistics ahead of the thread
+    /// that answers a query; with 0, as from the start, there are none.
+    ///
+    /// They help where there are hundreds of vCPUs and idle processors: with
+    /// fewer vCPUs, or if a query names those that it wants, they are not
+    /// woken. Answers are the same. Such a query allocates a little, and its
+    /// values are held until they are written.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if a thread cannot be started. Then nothing changes.
+    pub fn set_readers(&self, count: usize) -> io::Result<()> {
+        let readers = match NonZeroUsize::new(count) {
+            Some(count) => Some(Arc::new(Readers::start(count)?)),
+            None => None,
+        };
+        let before = self.change(|sources| Ok(std::mem::replace(&mut sources.readers, readers)));
+        drop(before);
+        Ok(())
+    }
+
     /// Copies the statistics files as they are now: a folder of such files can
     /// be served in the VM's stead.
     ///
@@ -240,24 +225,14 @@ impl KvmProvider {
 impl Provider for KvmProvider {
     fn query(&self, query: &StatsQuery<'_>, sink: &mut dyn StatsSink) -> Result<(), ProviderError> {
         let sources = self.snapshot();
-        let mut columns = Wanted::new(query);
-        self.stock.with_block(|block| match query.target() {
-            StatsTarget::Vm => match &sources.vm {
-                Some(vm) => vm.query(None, columns.of(&vm.shape), block, sink),
-                None => Ok(()),
-            },
-            StatsTarget::Vcpu => {
-                // QEMU prepends to its list, so the last one comes first.
-                for Vcpu { qom_path, source } in sources.vcpus.iter().rev().map(Arc::as_ref) {
-                    if query.wants_vcpu(qom_path) {
-                        let columns = columns.of(&source.shape);
-                        source.query(Some(qom_path), columns, block, sink)?;
-                    }
+        self.stock
+            .with_block(|block| match (query.target(), &sources.vm) {
+                (StatsTarget::Vm, Some(vm)) => {
+                    vm.query(None, Wanted::new(query).of(&vm.shape), block, sink)
                 }
-                Ok(())
-            }
-            _ => Ok(()),
-        })?;
+                (StatsTarget::Vcpu, _) => sources.query_vcpus(query, block, sink),
+                _ => Ok(()),
+            })?;
         Ok(())
     }
 
@@ -294,50 +269,5 @@ impl fmt::Debug for KvmProvider {
             .field("vm", &sources.vm.is_some())
             .field("vcpus", &sources.vcpus.len())
             .finish_non_exhaustive()
-    }
-}
-
-impl Sources {
-    /// The place of the vCPU at `qom_path`.
-    fn position(&self, qom_path: &str) -> Option<usize> {
-        self.vcpus
-            .iter()
-            .position(|vcpu| &*vcpu.qom_path == qom_path)
-    }
-
-    /// The distinct shapes of the vCPUs, the newest first; without vCPUs the
-    /// last one's. On a live VM that is one.
-    fn vcpu_shapes(&self) -> Vec<Arc<Shape>> {
-        let mut shapes: Vec<Arc<Shape>> = self.vcpu_shape.iter().cloned().collect();
-        for vcpu in self.vcpus.iter().rev() {
-            if !shapes
-                .iter()
-                .any(|shape| Arc::ptr_eq(shape, &vcpu.source.shape))
-            {
-                shapes.push(Arc::clone(&vcpu.source.shape));
-            }
-        }
-        shapes
-    }
-}
-
-/// The columns that a query wants: looked up once for all vCPUs of a shape.
-struct Wanted<'q> {
-    query: &'q StatsQuery<'q>,
-    last: Option<(Arc<Shape>, Arc<Columns>)>,
-}
-
-impl<'q> Wanted<'q> {
-    fn new(query: &'q StatsQuery<'q>) -> Self {
-        Self { query, last: None }
-    }
-
-    fn of(&mut self, shape: &Arc<Shape>) -> &Arc<Columns> {
-        self.last.take_if(|(last, _)| !Arc::ptr_eq(last, shape));
-        let (_, columns) = self.last.get_or_insert_with(|| {
-            let columns = shape.filters.choose(shape.layout.columns(), self.query);
-            (Arc::clone(shape), columns)
-        });
-        columns
     }
 }
