@@ -15,7 +15,7 @@ use stats_runtime::{Monitor, NoHost, Registry};
 
 use super::processors::Processors;
 use super::report::{Comparison, Count, Report, Unit};
-use super::request::{Client, VCPUS_REQUEST};
+use super::request::{self, Client, VCPUS_REQUEST};
 use super::vm::{Vm, text};
 use crate::tools::Failure;
 
@@ -45,41 +45,49 @@ pub(super) fn run(processors: &Processors, report: &mut Report) -> Result<(), Fa
     let monitor = Monitor::new(registry, Arc::new(NoHost));
     let server = Server::start(monitor, [listener], Options::new()).map_err(text)?;
     let mut client = Client::negotiated(&path)?;
+    let mut minimal = request::minimal_client(&vm, folder.path())?;
     let vcpus = vm.vcpus()?;
     let (_, file) = vcpus.first().ok_or("there is no vCPU")?;
     let mut buffer = vec![0; record(file).map_err(text)?.len()];
 
-    let (mut ours, mut others) = (Vec::new(), Vec::new());
+    let mut sides = [const { Vec::new() }; 3];
     let (mut signals, mut requests) = (0, 0);
     // The first turn warms up.
     for round in 0..=ROUNDS {
         let asked = poll(&vm, || client.ask(VCPUS_REQUEST).is_ok())?;
         let read = poll(&vm, || rustix::io::pread(file, &mut buffer[..], 0).is_ok())?;
+        let minimally = poll(&vm, || minimal.ask(VCPUS_REQUEST).is_ok())?;
         if round > 0 {
-            ours.push(asked.exits_per_second);
-            others.push(read.exits_per_second);
+            for (side, turn) in sides.iter_mut().zip([&asked, &read, &minimally]) {
+                side.push(turn.exits_per_second);
+            }
             signals += asked.signal_exits;
             requests += asked.polls;
         }
     }
     drop(server);
-    report.comparisons.push(Comparison {
-        what: "exits of the guest".to_owned(),
-        vcpus: Some(1),
-        other: "under bare preads",
-        unit: Unit::PerSecond,
-        ours,
-        others,
-    });
+    let [ours, read, minimally] = sides;
+    for (other, others) in [
+        ("under bare preads", read),
+        ("under minimal server", minimally),
+    ] {
+        report.comparisons.push(Comparison {
+            what: "exits of the guest".to_owned(),
+            vcpus: Some(1),
+            other,
+            unit: Unit::PerSecond,
+            ours: ours.clone(),
+            others,
+        });
+    }
     for (what, value) in [
         ("requests meanwhile", requests),
         ("signal_exits by them", signals),
     ] {
-        let value = u32::try_from(value).map_err(text)?.into();
         report.counts.push(Count {
             what: what.to_owned(),
             vcpus: Some(1),
-            value,
+            value: u32::try_from(value).map_err(text)?.into(),
         });
     }
     Ok(())

@@ -123,7 +123,7 @@ fn measure(arguments: &Arguments, report: &mut Report) -> Result<(), Failure> {
     };
     let processors = Processors::choose()?;
     if everything || queries {
-        sweep::run(vcpus, *rounds, report)?;
+        sweep::run(vcpus, *rounds, &processors, report)?;
         print(report, "Sweeps of vCPUs that do not run");
         request::run(vcpus, *rounds, &processors, report)?;
         print(report, "Whole requests over a Unix socket, one vCPU runs");

@@ -3,10 +3,14 @@
 //! In: the processors that this process may use. Out: one for who asks and who
 //! answers, and another for the guest, if there is one.
 
+use rustix::process::setpriority_process;
 use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
 use super::vm::{Vm, text};
 use crate::tools::Failure;
+
+/// The highest priority of threads that are not in real time.
+const NICE_MIN: i32 = -20;
 
 pub(super) struct Processors {
     allowed: CpuSet,
@@ -40,11 +44,13 @@ impl Processors {
         sched_setaffinity(None, &only(self.ours)).map_err(text)
     }
 
-    /// Keeps the vCPUs that run away from it.
+    /// Keeps the vCPUs that run away from it, and lets them go before what
+    /// other programs do, where that is allowed.
     pub(super) fn pin_guest(&self, vm: &Vm) -> Result<(), Failure> {
         for id in vm.thread_ids() {
             let id = i32::try_from(*id).ok().and_then(Pid::from_raw);
             sched_setaffinity(id, &only(self.guests)).map_err(text)?;
+            let _ = setpriority_process(id, NICE_MIN);
         }
         Ok(())
     }

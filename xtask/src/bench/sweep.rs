@@ -9,20 +9,90 @@ use std::time::{Duration, Instant};
 use qapi::stats::StatsTarget;
 use qapi::wire::Writer;
 use stats_runtime::columns::Row;
-use stats_runtime::kvm::{Image, record};
+use stats_runtime::kvm::{Image, KvmProvider, record};
 use stats_runtime::provider::{Provider, StatsQuery, StatsSink};
 use stats_runtime::sink::JsonResults;
 
+use super::processors::Processors;
 use super::report::{Comparison, Report, Unit};
 use super::vm::{Vm, text};
 use crate::tools::Failure;
 
 /// Measures each number of vCPUs.
-pub(super) fn run(vcpus: &[u32], rounds: usize, report: &mut Report) -> Result<(), Failure> {
+pub(super) fn run(
+    vcpus: &[u32],
+    rounds: usize,
+    processors: &Processors,
+    report: &mut Report,
+) -> Result<(), Failure> {
     for &vcpus in vcpus {
+        processors.pin()?;
         sweep(vcpus, rounds, report)?;
+        // Readers want a processor of their own.
+        processors.release()?;
+        if vcpus >= READERS_VCPUS_MIN && processors.are_two() {
+            with_a_reader(vcpus, rounds, report)?;
+        }
     }
     Ok(())
+}
+
+/// From so many vCPUs on a thread that reads ahead is worth looking at.
+const READERS_VCPUS_MIN: u32 = 128;
+
+/// The sweep with a thread that reads ahead, beside the same without.
+fn with_a_reader(vcpus: u32, rounds: usize, report: &mut Report) -> Result<(), Failure> {
+    let vm = Vm::new(vcpus, 0)?;
+    let files = vm.provider().files();
+    let helped = KvmProvider::new();
+    helped.set_readers(1).map_err(text)?;
+    for (qom_path, fd) in files.vcpus() {
+        let fd = fd.try_clone_to_owned().map_err(text)?;
+        helped.add_vcpu_fd(qom_path, fd).map_err(text)?;
+    }
+    let target = StatsTarget::Vcpu;
+    let query = StatsQuery::all(&target);
+    let mut text = Vec::new();
+    let mut rows = Rows;
+    let mut sides = [const { [const { Vec::new() }; 2] }; 2];
+    for round in 0..=rounds {
+        for (side, provider) in sides.iter_mut().zip([&helped, vm.provider()]) {
+            let turns = [
+                turn(|| provider.query(&query, &mut rows).is_ok()),
+                turn(|| to_json(provider, &query, &mut text)),
+            ];
+            for (values, ns) in side.iter_mut().zip(turns) {
+                let ns = ns.ok_or("a statistics file cannot be read")?;
+                if round > 0 {
+                    values.push(ns);
+                }
+            }
+        }
+    }
+    let [[rows, json], [rows_alone, json_alone]] = sides;
+    for (what, ours, others) in [
+        ("sweep, as rows, with a reader", rows, rows_alone),
+        ("sweep, to JSON, with a reader", json, json_alone),
+    ] {
+        report.comparisons.push(Comparison {
+            what: what.to_owned(),
+            vcpus: Some(vcpus),
+            other: "without a reader",
+            unit: Unit::Ns,
+            ours,
+            others,
+        });
+    }
+    Ok(())
+}
+
+fn to_json(provider: &KvmProvider, query: &StatsQuery<'_>, text: &mut Vec<u8>) -> bool {
+    text.clear();
+    let mut writer = Writer::new(text);
+    let mut json = JsonResults::new(&mut writer);
+    let read = provider.query(query, &mut json).is_ok();
+    json.finish();
+    read
 }
 
 /// How long each side runs in its turn.
@@ -43,14 +113,7 @@ fn sweep(vcpus: u32, rounds: usize, report: &mut Report) -> Result<(), Failure> 
             turn(|| bare.sweep()),
             turn(|| provider.query(&query, &mut rows).is_ok()),
             turn(|| provider.query(&query, &mut each).is_ok()),
-            turn(|| {
-                text.clear();
-                let mut writer = Writer::new(&mut text);
-                let mut json = JsonResults::new(&mut writer);
-                let read = provider.query(&query, &mut json).is_ok();
-                json.finish();
-                read
-            }),
+            turn(|| to_json(provider, &query, &mut text)),
         ];
         for (side, ns) in sides.iter_mut().zip(turns) {
             let ns = ns.ok_or("a statistics file cannot be read")?;

@@ -11,6 +11,7 @@ mod qemu;
 mod tracer;
 mod witness;
 
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -101,6 +102,25 @@ pub(super) fn run(
     Ok(())
 }
 
+/// What stands before each vCPU's values in a reply, and its file.
+fn vcpu_objects(vm: &Vm) -> Result<Vec<(String, OwnedFd)>, Failure> {
+    let vcpus = vm.vcpus()?.into_iter();
+    let object = |(path, fd)| {
+        let head = format!("{{\"provider\": \"kvm\", \"qom-path\": \"{path}\", \"stats\": [");
+        (head, fd)
+    };
+    Ok(vcpus.map(object).collect())
+}
+
+/// A client of a minimal server of all vCPUs' statistics, which ends with it.
+pub(super) fn minimal_client(vm: &Vm, folder: &Path) -> Result<Client, Failure> {
+    let path = folder.join("minimal");
+    let content = Content::Live(Live::new(vcpu_objects(vm)?, None)?);
+    let listener = UnixListener::bind(&path).map_err(text)?;
+    thread::spawn(move || minimal::serve(&listener, content));
+    Client::connect(&path)
+}
+
 /// Measures one number of vCPUs.
 struct Bench<'r> {
     vm: Vm,
@@ -159,14 +179,8 @@ impl Bench<'_> {
                 let head = "{\"provider\": \"kvm\", \"stats\": [".to_owned();
                 live(vec![(head, self.vm.vm()?)], None)
             }
-            Kind::Vcpu | Kind::Names => {
-                let head = |path: &str| {
-                    format!("{{\"provider\": \"kvm\", \"qom-path\": \"{path}\", \"stats\": [")
-                };
-                let vcpus = self.vm.vcpus()?.into_iter();
-                let objects = vcpus.map(|(path, fd)| (head(&path), fd)).collect();
-                live(objects, (kind == Kind::Names).then_some(&NAMES))
-            }
+            Kind::Vcpu => live(vcpu_objects(&self.vm)?, None),
+            Kind::Names => live(vcpu_objects(&self.vm)?, Some(&NAMES)),
         }
     }
 
