@@ -173,8 +173,9 @@ impl KvmProvider {
     ///
     /// They help where there are hundreds of vCPUs and idle processors: with
     /// fewer vCPUs, or if a query names those that it wants, they are not
-    /// woken. Answers are the same. Such a query allocates a little, and its
-    /// values are held until they are written.
+    /// woken. Answers are the same. Such a query allocates a little, its values
+    /// are held until they are written, and the fd of a vCPU that was removed
+    /// may stay open for some microseconds more than the query.
     ///
     /// # Errors
     ///

@@ -38,7 +38,7 @@ pub(super) fn run(
 }
 
 /// From so many vCPUs on a thread that reads ahead is worth looking at.
-const READERS_VCPUS_MIN: u32 = 128;
+const READERS_VCPUS_MIN: u32 = 256;
 
 /// The sweep with a thread that reads ahead, beside the same without.
 fn with_a_reader(vcpus: u32, rounds: usize, report: &mut Report) -> Result<(), Failure> {
