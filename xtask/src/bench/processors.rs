@@ -3,6 +3,8 @@
 //! In: the processors that this process may use. Out: one for who asks and who
 //! answers, and another for the guest, if there is one.
 
+use std::fs;
+
 use rustix::process::setpriority_process;
 use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
@@ -44,14 +46,32 @@ impl Processors {
         sched_setaffinity(None, &only(self.ours)).map_err(text)
     }
 
-    /// Keeps the vCPUs that run away from it, and lets them go before what
-    /// other programs do, where that is allowed.
+    /// Keeps the vCPUs that run away from it.
     pub(super) fn pin_guest(&self, vm: &Vm) -> Result<(), Failure> {
         for id in vm.thread_ids() {
-            let id = i32::try_from(*id).ok().and_then(Pid::from_raw);
-            sched_setaffinity(id, &only(self.guests)).map_err(text)?;
-            let _ = setpriority_process(id, NICE_MIN);
+            self.keep_away(i32::try_from(*id).map_err(text)?)?;
         }
+        Ok(())
+    }
+
+    /// Keeps the threads of this name away from it.
+    pub(super) fn pin_named(&self, name: &str) -> Result<(), Failure> {
+        for task in fs::read_dir("/proc/self/task").map_err(text)?.flatten() {
+            let comm = fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+            if comm.trim() == name {
+                let id = task.file_name().to_string_lossy().parse().map_err(text)?;
+                self.keep_away(id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a thread away from it, and lets it go before what other programs
+    /// do, where that is allowed.
+    fn keep_away(&self, id: i32) -> Result<(), Failure> {
+        let id = Pid::from_raw(id);
+        sched_setaffinity(id, &only(self.guests)).map_err(text)?;
+        let _ = setpriority_process(id, NICE_MIN);
         Ok(())
     }
 

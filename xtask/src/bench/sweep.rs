@@ -28,10 +28,8 @@ pub(super) fn run(
     for &vcpus in vcpus {
         processors.pin()?;
         sweep(vcpus, rounds, report)?;
-        // Readers want a processor of their own.
-        processors.release()?;
         if vcpus >= READERS_VCPUS_MIN && processors.are_two() {
-            with_a_reader(vcpus, rounds, report)?;
+            with_a_reader(vcpus, rounds, processors, report)?;
         }
     }
     Ok(())
@@ -40,26 +38,33 @@ pub(super) fn run(
 /// From so many vCPUs on a thread that reads ahead is worth looking at.
 const READERS_VCPUS_MIN: u32 = 256;
 
-/// The sweep with a thread that reads ahead, beside the same without.
-fn with_a_reader(vcpus: u32, rounds: usize, report: &mut Report) -> Result<(), Failure> {
+/// The sweep with a thread that reads ahead, on a processor of its own, beside
+/// the same without.
+fn with_a_reader(
+    vcpus: u32,
+    rounds: usize,
+    processors: &Processors,
+    report: &mut Report,
+) -> Result<(), Failure> {
     let vm = Vm::new(vcpus, 0)?;
     let files = vm.provider().files();
     let helped = KvmProvider::new();
     helped.set_readers(1).map_err(text)?;
+    processors.pin_named("stats-reader")?;
     for (qom_path, fd) in files.vcpus() {
         let fd = fd.try_clone_to_owned().map_err(text)?;
         helped.add_vcpu_fd(qom_path, fd).map_err(text)?;
     }
     let target = StatsTarget::Vcpu;
     let query = StatsQuery::all(&target);
-    let mut text = Vec::new();
+    let mut json = Vec::new();
     let mut rows = Rows;
     let mut sides = [const { [const { Vec::new() }; 2] }; 2];
     for round in 0..=rounds {
         for (side, provider) in sides.iter_mut().zip([&helped, vm.provider()]) {
             let turns = [
                 turn(|| provider.query(&query, &mut rows).is_ok()),
-                turn(|| to_json(provider, &query, &mut text)),
+                turn(|| to_json(provider, &query, &mut json)),
             ];
             for (values, ns) in side.iter_mut().zip(turns) {
                 let ns = ns.ok_or("a statistics file cannot be read")?;
