@@ -171,8 +171,10 @@ impl KvmProvider {
     /// Keeps `count` threads that read vCPUs' statistics ahead of the thread
     /// that answers a query; with 0, as from the start, there are none.
     ///
-    /// They help where there are hundreds of vCPUs and idle processors: with
-    /// fewer vCPUs, or if a query names those that it wants, they are not
+    /// They help where there are more than five hundred vCPUs and an idle
+    /// processor, and where few of the values are looked at, because those come
+    /// from that processor: measure first. With fewer vCPUs, or if a query
+    /// names those that it wants, they are not
     /// woken. Answers are the same. Such a query allocates a little, its values
     /// are held until they are written, and the fd of a vCPU that was removed
     /// may stay open for some microseconds more than the query.

@@ -24,7 +24,7 @@ const PART_LEN: usize = 16;
 
 /// With fewer objects it does not pay: waking a reader costs some of what it
 /// saves.
-const OBJECTS_MIN: usize = 256;
+const OBJECTS_MIN: usize = 512;
 
 /// How many sweeps may wait for a reader that is busy.
 const SWEEPS_MAX: usize = 4;
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn all_is_written_in_order_up_to_the_first_error() {
         let readers = Readers::start(NonZeroUsize::new(3).unwrap()).unwrap();
-        for count in [256, 257, 1000, 1024] {
+        for count in [512, 513, 1000, 1024] {
             check(&readers, count, None);
             for failing in [0, 15, 16, count - 1] {
                 check(&readers, count, Some(failing));
@@ -327,7 +327,7 @@ mod tests {
             read(object, block)
         };
         readers
-            .sweep(500, &mut DataBlock::new(), read, |_, _| Ok(()))
+            .sweep(600, &mut DataBlock::new(), read, |_, _| Ok(()))
             .unwrap();
         let idle = Arc::downgrade(&readers.idle);
         drop(readers);

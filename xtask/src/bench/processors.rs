@@ -3,7 +3,8 @@
 //! In: the processors that this process may use. Out: one for who asks and who
 //! answers, and another for the guest, if there is one.
 
-use std::fs;
+use std::time::Duration;
+use std::{fs, thread};
 
 use rustix::process::setpriority_process;
 use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_getcpu, sched_setaffinity};
@@ -13,6 +14,9 @@ use crate::tools::Failure;
 
 /// The highest priority of threads that are not in real time.
 const NICE_MIN: i32 = -20;
+
+/// How long a thread takes to begin, at most.
+const START_TIME: Duration = Duration::from_millis(50);
 
 pub(super) struct Processors {
     allowed: CpuSet,
@@ -54,14 +58,21 @@ impl Processors {
         Ok(())
     }
 
-    /// Keeps the threads of this name away from it.
+    /// Keeps the threads of this name away from it, which have just been
+    /// started: they give themselves their name.
     pub(super) fn pin_named(&self, name: &str) -> Result<(), Failure> {
+        thread::sleep(START_TIME);
+        let mut count = 0;
         for task in fs::read_dir("/proc/self/task").map_err(text)?.flatten() {
             let comm = fs::read_to_string(task.path().join("comm")).unwrap_or_default();
             if comm.trim() == name {
                 let id = task.file_name().to_string_lossy().parse().map_err(text)?;
                 self.keep_away(id)?;
+                count += 1;
             }
+        }
+        if count == 0 {
+            return Err(format!("no thread is called {name}"));
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ pub(super) fn run(
 }
 
 /// From so many vCPUs on a thread that reads ahead is worth looking at.
-const READERS_VCPUS_MIN: u32 = 256;
+const READERS_VCPUS_MIN: u32 = 512;
 
 /// The sweep with a thread that reads ahead, on a processor of its own, beside
 /// the same without.

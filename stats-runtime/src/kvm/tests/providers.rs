@@ -8,7 +8,7 @@ use qapi::stats::StatsTarget;
 
 use super::files::{one, open};
 use super::{Kept, KeptSchemas, Value, owned, scalar};
-use crate::kvm::{Error, ImageBuilder, ImageStat, KvmProvider};
+use crate::kvm::{Error, ImageBuilder, ImageStat, KvmProvider, raise_nofile_limit};
 use crate::provider::{Provider, StatsQuery, StatsSink};
 use crate::sink::JsonResults;
 
@@ -245,8 +245,10 @@ fn text_and_values(provider: &KvmProvider, query: &StatsQuery<'_>) -> (String, K
 
 #[test]
 fn readers_change_no_answer() {
+    const VCPUS: u64 = 600;
+    raise_nofile_limit(VCPUS + 1000).unwrap();
     let provider = KvmProvider::new();
-    for index in 0..300 {
+    for index in 0..VCPUS {
         // Several layouts, one of which wants its values put together.
         let image = ImageBuilder::new("kvm-1").stat(ImageStat::new("exits", 0, 0, [index]));
         let image = match index % 7 {
@@ -259,14 +261,14 @@ fn readers_change_no_answer() {
             .unwrap();
     }
     let target = StatsTarget::Vcpu;
-    let (names, vcpus) = (owned(&["hist", "odd"]), owned(&["/1", "/299"]));
+    let (names, vcpus) = (owned(&["hist", "odd"]), owned(&["/1", "/599"]));
     let queries = [
         StatsQuery::all(&target),
         StatsQuery::new(&target, Some(&names), None),
         StatsQuery::new(&target, None, Some(&vcpus)),
     ];
     let alone = queries.map(|query| text_and_values(&provider, &query));
-    assert_eq!(alone[0].1.paths().len(), 300);
+    assert_eq!(alone[0].1.paths().len(), 600);
     for readers in [1, 3] {
         provider.set_readers(readers).unwrap();
         for (query, alone) in queries.iter().zip(&alone) {
