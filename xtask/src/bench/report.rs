@@ -90,7 +90,7 @@ impl Report {
     pub(super) fn print(&mut self, heading: &str) {
         if self.printed == (0, 0) {
             println!(
-                "{:<34} {:>5}  {:>12}  {:>12}  {:<22} ratio [quartiles]",
+                "{:<34} {:>5}  {:>12}  {:>12}  {:<24} ratio [quartiles]",
                 "", "vCPUs", "ours", "other", "other is"
             );
         }
@@ -100,7 +100,7 @@ impl Report {
             let [ours, other] = row.medians();
             let [low, median, high] = row.ratio();
             println!(
-                "{:<34} {:>5}  {:>12}  {:>12}  {:<22} {median:.3} [{low:.3}, {high:.3}]",
+                "{:<34} {:>5}  {:>12}  {:>12}  {:<24} {median:.3} [{low:.3}, {high:.3}]",
                 row.what,
                 of(row.vcpus),
                 row.unit.text(ours),
