@@ -148,6 +148,15 @@ impl Monitor {
         self.control || only_asks(command)
     }
 
+    /// Whether a command is executed here, and by this library.
+    fn executes(&self, command: &str) -> bool {
+        let is_ours = match &self.extension {
+            Some(extension) => extension.commands.command(command).is_none(),
+            None => true,
+        };
+        is_ours && self.allows(command)
+    }
+
     /// Where its events come in.
     pub(crate) fn events(&self) -> &Arc<Events> {
         &self.events
@@ -231,11 +240,7 @@ impl CommandSet for Monitor {
     }
 
     fn prepare(&self, name: &str, arguments: &Dict, context: &Context<'_>) -> Option<Prepared> {
-        let is_ours = match &self.extension {
-            Some(extension) => extension.commands.command(name).is_none(),
-            None => true,
-        };
-        if is_ours && self.allows(name) {
+        if self.executes(name) {
             self.prepare_query(name, arguments, context)
         } else {
             None
@@ -244,7 +249,7 @@ impl CommandSet for Monitor {
 
     fn is_current(&self, prepared: &Prepared) -> bool {
         let query = prepared.get::<PreparedQuery>();
-        query.is_some_and(|query| self.registry.is_current(query))
+        query.is_some_and(|query| self.is_query_current(query))
     }
 
     fn repeat(&self, prepared: &Prepared, reply: &mut Writer<'_>) -> Result<(), Error> {

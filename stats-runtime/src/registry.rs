@@ -28,7 +28,9 @@ use guard::{Guard, SchemaGuard};
 /// run, so providers come and go meanwhile.
 #[derive(Debug, Default)]
 pub struct Registry {
-    // Replaced as a whole: who reads takes a reference and lets go of the lock.
+    // Who reads takes a reference and lets go of the lock. Changed in place if
+    // nobody has one, or a copy of it is; what was prepared has a weak one, for
+    // which it moves elsewhere.
     providers: RwLock<Arc<Registered>>,
 }
 
@@ -94,10 +96,9 @@ impl Registry {
         if current.names.contains(&name) {
             return Err(AlreadyRegistered { name });
         }
-        let mut next = Registered::clone(&current);
+        let next = Arc::make_mut(&mut current);
         next.names.push(name);
         next.providers.push(provider);
-        *current = Arc::new(next);
         Ok(())
     }
 
@@ -160,10 +161,9 @@ impl Registry {
             let Some(index) = current.names.iter().position(|other| *other == name) else {
                 return false;
             };
-            let mut next = Registered::clone(&current);
+            let next = Arc::make_mut(&mut current);
             next.names.remove(index);
-            next.providers.remove(index);
-            std::mem::replace(&mut *current, Arc::new(next))
+            next.providers.remove(index)
         };
         // A provider's destructor may do anything: not under the lock.
         drop(removed);
@@ -202,12 +202,19 @@ impl Registry {
         self.query_selected(&Selection::new(filter), sink)
     }
 
-    /// Prepares a query for the case that it is asked again.
-    pub(crate) fn prepare(&self, filter: &StatsFilter) -> PreparedQuery {
-        PreparedQuery {
-            selection: Selection::new(filter),
-            registered: Arc::downgrade(&self.snapshot()),
-        }
+    /// Prepares a query for the case that it is asked again. What `read`
+    /// answers may depend on the providers: if they change while it runs, the
+    /// query is not [current](Self::is_current).
+    pub(crate) fn prepare(
+        &self,
+        read: impl FnOnce() -> Option<StatsFilter>,
+    ) -> Option<PreparedQuery> {
+        let registered = Arc::downgrade(&self.snapshot());
+        let filter = read()?;
+        Some(PreparedQuery {
+            selection: Selection::new(&filter),
+            registered,
+        })
     }
 
     /// Whether a query was prepared here, with the providers of now: what
@@ -374,5 +381,58 @@ pub fn add_stats_schema(
     sink.schema(target);
     for stat in stats {
         sink.stat(stat);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use qapi::stats::StatsFilterBranch;
+
+    use super::*;
+
+    fn add(registry: &Registry, name: &str) {
+        let name = StatsProvider::Unknown(name.into());
+        let added = registry.add_stats_callbacks(name, |_, _| Ok(()), |_| Ok(()));
+        added.unwrap();
+    }
+
+    fn filter() -> Option<StatsFilter> {
+        Some(StatsFilter {
+            target: StatsFilterBranch::Vm,
+            providers: None,
+        })
+    }
+
+    #[test]
+    fn a_prepared_query_lapses_with_every_change() {
+        let registry = Registry::new();
+        let name = StatsProvider::Unknown("a".into());
+        let prepare = || registry.prepare(filter).unwrap();
+        let empty = prepare();
+        assert!(registry.is_current(&empty));
+        assert!(!Registry::new().is_current(&empty));
+        add(&registry, "a");
+        assert!(!registry.is_current(&empty));
+        let one = prepare();
+        add(&registry, "b");
+        let two = prepare();
+        assert!(registry.is_current(&two) && !registry.is_current(&one));
+        assert!(registry.remove(&name));
+        assert!(!registry.is_current(&two));
+        // As it was when `one` was prepared, but it is not the same.
+        add(&registry, "a");
+        assert!(!registry.is_current(&one) && !registry.is_current(&two));
+    }
+
+    #[test]
+    fn a_query_that_is_read_while_providers_change_is_not_current() {
+        let registry = Registry::new();
+        add(&registry, "a");
+        let read = || {
+            registry.remove(&StatsProvider::Unknown("a".into()));
+            filter()
+        };
+        let query = registry.prepare(read).unwrap();
+        assert!(!registry.is_current(&query));
     }
 }

@@ -6,7 +6,10 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use qapi::stats::commands::QueryStats;
 use qapi::stats::{StatsProvider, StatsTarget};
+use qapi::wire::command::{Call, CommandInfo, CommandSet, Request as _};
+use qapi::wire::{Error, Writer};
 use stats_runtime::qmp::{Limits, Session};
 use stats_runtime::{Monitor, NoHost, Registry};
 
@@ -144,6 +147,47 @@ fn converse(steps: &[Step], is_fresh: bool) -> Vec<String> {
         }
     }
     replies
+}
+
+/// Commands of a VMM's own, one of which is called like ours.
+struct Own;
+
+impl CommandSet for Own {
+    fn commands(&self) -> Vec<&'static CommandInfo> {
+        vec![&QueryStats::INFO]
+    }
+
+    fn command(&self, name: &str) -> Option<&'static CommandInfo> {
+        self.commands().into_iter().find(|info| info.name == name)
+    }
+
+    fn execute(&self, _: Call<'_>, reply: &mut Writer<'_>) -> Result<(), Error> {
+        reply.raw(b"\"own\"");
+        Ok(())
+    }
+}
+
+#[test]
+fn what_one_monitor_knows_is_not_executed_for_another() {
+    let registry = Arc::new(Registry::new());
+    register(&registry, "xyz");
+    let monitor = Monitor::new(registry, Arc::new(NoHost));
+    let extended = monitor.clone().extended(&[], Arc::new(Own));
+    let subscription = monitor.subscribe(|| {});
+    let mut session = Session::new(&monitor.host().version(), Limits::default());
+    session.receive(b"{'execute': 'qmp_capabilities'}");
+    let mut ask = |monitor: &Monitor| {
+        session.receive(b"{'execute': 'query-stats', 'arguments': {'target': 'vcpu'}}");
+        subscription.run(&mut session, monitor, &monitor.context());
+        let reply = str::from_utf8(session.output()).unwrap().to_owned();
+        session.sent(reply.len());
+        reply
+    };
+    for _ in 0..3 {
+        assert!(ask(&monitor).contains("\"qom-path\": \"/a\""));
+    }
+    assert_eq!(ask(&extended).trim_end(), "{\"return\": \"own\"}");
+    assert!(ask(&monitor).contains("\"qom-path\": \"/a\""));
 }
 
 proptest! {

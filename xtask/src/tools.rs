@@ -26,7 +26,8 @@ fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
 /// Runs cargo with these arguments and environment variables.
 pub(crate) fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), Failure> {
     let line = format!("cargo {}", arguments.join(" "));
-    println!("$ {line}");
+    // What a chore finds out goes to standard output.
+    eprintln!("$ {line}");
     match command(arguments, variables).status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("`{line}` failed: {status}")),

@@ -51,8 +51,14 @@ impl Monitor {
             arguments,
             context,
         };
-        let filter: StatsFilter = call.arguments().ok()?;
-        Some(Prepared::new(self.registry().prepare(&filter)))
+        let query = self.registry().prepare(|| call.arguments().ok())?;
+        Some(Prepared::new(query))
+    }
+
+    /// Whether a query was prepared by this monitor, or one that would have
+    /// done the same.
+    pub(super) fn is_query_current(&self, query: &PreparedQuery) -> bool {
+        self.executes(QueryStats::INFO.name) && self.registry().is_current(query)
     }
 
     /// `query-stats` with a filter that was prepared.

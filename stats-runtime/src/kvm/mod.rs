@@ -10,8 +10,11 @@ mod filters;
 mod image;
 mod layout;
 mod provider;
+mod readers;
 mod rlimit;
 mod selftest;
+mod source;
+mod sources;
 mod values;
 
 #[cfg(test)]
@@ -25,4 +28,5 @@ pub use layout::{Header, Layout, NAME_SIZE_MAX, NUM_DESC_MAX, VALUES_MAX};
 pub use provider::{KvmProvider, Recording};
 pub use rlimit::raise_nofile_limit;
 pub use selftest::{Warning, warnings};
+pub use sources::Files;
 pub use values::DataBlock;

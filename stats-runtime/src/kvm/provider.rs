@@ -5,24 +5,21 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::io;
+use std::num::NonZeroUsize;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use kvm_ioctls::{VcpuFd, VmFd};
 use qapi::stats::StatsTarget;
 
-use super::error::{Block, Error};
-use super::fd::{read_data, read_exact, vcpu_stats_fd, vm_stats_fd};
-use super::filters::Filters;
+use super::error::Error;
+use super::fd::{vcpu_stats_fd, vm_stats_fd};
 use super::image::record;
-use super::layout::{Header, Layout};
-use super::values::DataBlock;
-use crate::columns::Columns;
+use super::readers::Readers;
+use super::source::Stock;
+use super::sources::{Files, Sources, Vcpu, Wanted};
 use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
-
-/// How many idle data blocks are kept: as many queries may run at once
-/// without allocating. More may run; they allocate.
-const IDLE_BLOCKS_MAX: usize = 16;
 
 /// Answers with KVM's statistics of one VM.
 ///
@@ -43,8 +40,8 @@ const IDLE_BLOCKS_MAX: usize = 16;
 pub struct KvmProvider {
     /// Locked to copy or replace the `Arc`, never longer.
     sources: RwLock<Arc<Sources>>,
-    /// Idle buffers, empty of meaning.
-    blocks: Mutex<Vec<DataBlock>>,
+    /// What its siblings have too.
+    stock: Arc<Stock>,
 }
 
 /// Copies of statistics files, for [`Image::read`](super::Image::read) or to
@@ -55,36 +52,6 @@ pub struct Recording {
     pub vm: Option<Vec<u8>>,
     /// Every vCPU's with its QOM path, in the order in which they were added.
     pub vcpus: Vec<(Box<str>, Vec<u8>)>,
-}
-
-/// What is read; replaced as a whole if a query still looks at it.
-#[derive(Clone, Default)]
-struct Sources {
-    vm: Option<Arc<Source>>,
-    /// In the order in which they were added.
-    vcpus: Vec<Arc<Vcpu>>,
-    /// The shape of the vCPU added last, which stays known when it goes.
-    vcpu_shape: Option<Arc<Shape>>,
-}
-
-struct Vcpu {
-    qom_path: Box<str>,
-    source: Source,
-}
-
-/// An open statistics file.
-struct Source {
-    fd: OwnedFd,
-    shape: Arc<Shape>,
-}
-
-/// The immutable part of a statistics file, compiled. All vCPUs of a VM share
-/// one.
-struct Shape {
-    header: [u8; Header::SIZE],
-    descriptors: Box<[u8]>,
-    layout: Layout,
-    filters: Filters,
 }
 
 impl KvmProvider {
@@ -120,6 +87,18 @@ impl KvmProvider {
         Ok(provider)
     }
 
+    /// A provider for another VM of this process, without a VM and without
+    /// vCPUs. It shares with this one what is the same for both, which is the
+    /// greater part of what a provider holds: the compiled layout of the
+    /// statistics, and buffers.
+    #[must_use]
+    pub fn sibling(&self) -> Self {
+        Self {
+            sources: RwLock::default(),
+            stock: Arc::clone(&self.stock),
+        }
+    }
+
     /// Answers for the VM from this statistics fd, or from a recorded file,
     /// instead of the one before.
     ///
@@ -128,7 +107,7 @@ impl KvmProvider {
     /// [`Error::Read`], [`Error::ShortRead`] or [`Error::Malformed`] if the
     /// file's header and descriptors cannot be had; then nothing changes.
     pub fn set_vm_fd(&self, stats: OwnedFd) -> Result<(), Error> {
-        let source = Source::open(stats, &[])?;
+        let source = self.stock.open(stats)?;
         let before = self.change(|sources| Ok(sources.vm.replace(Arc::new(source))))?;
         drop(before);
         Ok(())
@@ -156,8 +135,7 @@ impl KvmProvider {
     /// [`Error::ShortRead`] or [`Error::Malformed`] if the file's header and
     /// descriptors cannot be had. Then nothing changes.
     pub fn add_vcpu_fd(&self, qom_path: impl Into<Box<str>>, stats: OwnedFd) -> Result<(), Error> {
-        let known = self.snapshot().vcpu_shapes();
-        let source = Source::open(stats, &known)?;
+        let source = self.stock.open(stats)?;
         let vcpu = Vcpu {
             qom_path: qom_path.into(),
             source,
@@ -190,6 +168,30 @@ impl KvmProvider {
         removed.is_ok_and(|removed| removed.is_some())
     }
 
+    /// Keeps `count` threads that read vCPUs' statistics ahead of the thread
+    /// that answers a query; with 0, as from the start, there are none.
+    ///
+    /// They help where there are more than five hundred vCPUs and an idle
+    /// processor, and where few of the values are looked at, because those come
+    /// from that processor: measure first. With fewer vCPUs, or if a query
+    /// names those that it wants, they are not
+    /// woken. Answers are the same. Such a query allocates a little, its values
+    /// are held until they are written, and the fd of a vCPU that was removed
+    /// may stay open for some microseconds more than the query.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if a thread cannot be started. Then nothing changes.
+    pub fn set_readers(&self, count: usize) -> io::Result<()> {
+        let readers = match NonZeroUsize::new(count) {
+            Some(count) => Some(Arc::new(Readers::start(count)?)),
+            None => None,
+        };
+        let before = self.change(|sources| Ok(std::mem::replace(&mut sources.readers, readers)));
+        drop(before);
+        Ok(())
+    }
+
     /// Copies the statistics files as they are now: a folder of such files can
     /// be served in the VM's stead.
     ///
@@ -197,15 +199,18 @@ impl KvmProvider {
     ///
     /// What [`record`] answers for the first file that cannot be copied.
     pub fn record(&self) -> Result<Recording, Error> {
-        let sources = self.snapshot();
-        let vm = sources.vm.as_ref().map(|vm| record(&vm.fd)).transpose()?;
-        let copy = |vcpu: &Arc<Vcpu>| Ok((vcpu.qom_path.clone(), record(&vcpu.source.fd)?));
-        let vcpus = sources
-            .vcpus
-            .iter()
-            .map(copy)
-            .collect::<Result<_, Error>>()?;
+        let files = self.files();
+        let vm = files.vm().map(record).transpose()?;
+        let copy = |(qom_path, fd): (&str, _)| Ok((qom_path.into(), record(fd)?));
+        let vcpus = files.vcpus().map(copy).collect::<Result<_, Error>>()?;
         Ok(Recording { vm, vcpus })
+    }
+
+    /// The statistics files as they are now, for who wants to read them too or
+    /// to hand them to another process.
+    #[must_use]
+    pub fn files(&self) -> Files {
+        Files(self.snapshot())
     }
 
     fn snapshot(&self) -> Arc<Sources> {
@@ -218,41 +223,19 @@ impl KvmProvider {
         let mut sources = self.sources.write().unwrap_or_else(PoisonError::into_inner);
         change(Arc::make_mut(&mut sources))
     }
-
-    /// Runs `read` with a buffer that nobody else has.
-    fn with_block<T>(&self, read: impl FnOnce(&mut DataBlock) -> T) -> T {
-        let idle = || self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut block = idle().pop().unwrap_or_default();
-        let answer = read(&mut block);
-        let mut idle = idle();
-        if idle.len() < IDLE_BLOCKS_MAX {
-            idle.push(block);
-        }
-        answer
-    }
 }
 
 impl Provider for KvmProvider {
     fn query(&self, query: &StatsQuery<'_>, sink: &mut dyn StatsSink) -> Result<(), ProviderError> {
         let sources = self.snapshot();
-        let mut columns = Wanted::new(query);
-        self.with_block(|block| match query.target() {
-            StatsTarget::Vm => match &sources.vm {
-                Some(vm) => vm.query(None, columns.of(&vm.shape), block, sink),
-                None => Ok(()),
-            },
-            StatsTarget::Vcpu => {
-                // QEMU prepends to its list, so the last one comes first.
-                for Vcpu { qom_path, source } in sources.vcpus.iter().rev().map(Arc::as_ref) {
-                    if query.wants_vcpu(qom_path) {
-                        let columns = columns.of(&source.shape);
-                        source.query(Some(qom_path), columns, block, sink)?;
-                    }
+        self.stock
+            .with_block(|block| match (query.target(), &sources.vm) {
+                (StatsTarget::Vm, Some(vm)) => {
+                    vm.query(None, Wanted::new(query).of(&vm.shape), block, sink)
                 }
-                Ok(())
-            }
-            _ => Ok(()),
-        })?;
+                (StatsTarget::Vcpu, _) => sources.query_vcpus(query, block, sink),
+                _ => Ok(()),
+            })?;
         Ok(())
     }
 
@@ -289,104 +272,5 @@ impl fmt::Debug for KvmProvider {
             .field("vm", &sources.vm.is_some())
             .field("vcpus", &sources.vcpus.len())
             .finish_non_exhaustive()
-    }
-}
-
-impl Sources {
-    /// The place of the vCPU at `qom_path`.
-    fn position(&self, qom_path: &str) -> Option<usize> {
-        self.vcpus
-            .iter()
-            .position(|vcpu| &*vcpu.qom_path == qom_path)
-    }
-
-    /// The distinct shapes of the vCPUs, the newest first; without vCPUs the
-    /// last one's. On a live VM that is one.
-    fn vcpu_shapes(&self) -> Vec<Arc<Shape>> {
-        let mut shapes: Vec<Arc<Shape>> = self.vcpu_shape.iter().cloned().collect();
-        for vcpu in self.vcpus.iter().rev() {
-            if !shapes
-                .iter()
-                .any(|shape| Arc::ptr_eq(shape, &vcpu.source.shape))
-            {
-                shapes.push(Arc::clone(&vcpu.source.shape));
-            }
-        }
-        shapes
-    }
-}
-
-/// The columns that a query wants: looked up once for all vCPUs of a shape.
-struct Wanted<'q> {
-    query: &'q StatsQuery<'q>,
-    last: Option<(Arc<Shape>, Arc<Columns>)>,
-}
-
-impl<'q> Wanted<'q> {
-    fn new(query: &'q StatsQuery<'q>) -> Self {
-        Self { query, last: None }
-    }
-
-    fn of(&mut self, shape: &Arc<Shape>) -> &Arc<Columns> {
-        self.last.take_if(|(last, _)| !Arc::ptr_eq(last, shape));
-        let (_, columns) = self.last.get_or_insert_with(|| {
-            let columns = shape.filters.choose(shape.layout.columns(), self.query);
-            (Arc::clone(shape), columns)
-        });
-        columns
-    }
-}
-
-impl Source {
-    /// Reads what does not change in `fd`'s file, and compiles it unless it is
-    /// that of a `known` shape.
-    fn open(fd: OwnedFd, known: &[Arc<Shape>]) -> Result<Self, Error> {
-        let mut bytes = [0; Header::SIZE];
-        read_exact(fd.as_fd(), Block::Header, &mut bytes, 0)?;
-        let header = Header::parse(&bytes)?;
-        let range = header.descriptors();
-        // The header is within its limits: this is at most 2.1 MiB.
-        let len = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-        let mut descriptors = vec![0; len].into_boxed_slice();
-        read_exact(
-            fd.as_fd(),
-            Block::Descriptors,
-            &mut descriptors,
-            range.start,
-        )?;
-        let same = |shape: &&Arc<Shape>| shape.header == bytes && shape.descriptors == descriptors;
-        let shape = match known.iter().find(same) {
-            Some(shape) => Arc::clone(shape),
-            None => {
-                let layout = Layout::parse(&header, &descriptors, None)?;
-                Arc::new(Shape {
-                    header: bytes,
-                    descriptors,
-                    layout,
-                    filters: Filters::default(),
-                })
-            }
-        };
-        Ok(Self { fd, shape })
-    }
-
-    /// Reads first, so that an object which cannot be read leaves nothing.
-    #[inline]
-    fn query(
-        &self,
-        qom_path: Option<&str>,
-        columns: &Arc<Columns>,
-        block: &mut DataBlock,
-        sink: &mut dyn StatsSink,
-    ) -> Result<(), Error> {
-        let layout = &self.shape.layout;
-        read_data(
-            self.fd.as_fd(),
-            block,
-            layout.data_len(),
-            layout.data().start,
-        )?;
-        sink.row(qom_path, &layout.row(columns, block)?);
-        Ok(())
     }
 }

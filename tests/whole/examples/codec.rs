@@ -1,7 +1,7 @@
 //! What decoding and encoding cost, beside the types of crate `qapi-qmp`.
 //!
-//! In: large messages, made here. Out: a table whose every row measures both
-//! in turns of one run. `cargo xtask bench --codec` runs it.
+//! In: large messages, made here. Out: a line of JSON for each comparison: what
+//! both took in turns of one run. `cargo xtask bench` makes rows of them.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +16,7 @@ use qapi_gen::{CheckOptions, FsLoader, Introspection, Style, check_with};
 use qapi_wire::{Context, Decode, Encode, from_json, to_json};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 use tests_whole::{QMP_SCHEMA, qmp};
 
 /// How long a turn takes at least.
@@ -23,10 +24,6 @@ const TURN: Duration = Duration::from_millis(20);
 const ROUNDS: usize = 31;
 
 fn main() {
-    println!(
-        "{:<34} {:>10} {:>12} {:>24}",
-        "", "generated", "qapi-qmp", "qapi-qmp to generated"
-    );
     let stats = stats();
     row::<Vec<qmp::stats::StatsResult>, Vec<qapi_qmp::StatsResult>>(
         "query-stats of 64 vCPUs",
@@ -64,25 +61,17 @@ where
 
 fn compare(what: &str, mut ours: impl FnMut(), mut theirs: impl FnMut()) {
     // The first turns warm up.
-    let mut turns: Vec<(f64, f64)> = (0..=ROUNDS)
+    let (ours_ns, other_ns): (Vec<f64>, Vec<f64>) = (0..=ROUNDS)
         .map(|_| (turn(&mut ours), turn(&mut theirs)))
         .skip(1)
-        .collect();
-    let ratio = |turn: &(f64, f64)| turn.1 / turn.0;
-    turns.sort_by(|a, b| ratio(a).total_cmp(&ratio(b)));
-    let at = |part: usize| turns.get(ROUNDS * part / 4).copied().unwrap_or((0.0, 0.0));
-    let median = at(2);
+        .unzip();
     println!(
-        "{what:<34} {:>7.1} us {:>9.1} us {:>10.2} [{:.2}, {:.2}]",
-        median.0,
-        median.1,
-        ratio(&median),
-        ratio(&at(1)),
-        ratio(&at(3)),
+        "{}",
+        json!({ "what": what, "ours-ns": ours_ns, "other-ns": other_ns })
     );
 }
 
-/// Microseconds for each of many.
+/// Nanoseconds for each of many.
 fn turn(work: &mut impl FnMut()) -> f64 {
     let begin = Instant::now();
     let mut count = 0_u32;
@@ -90,7 +79,7 @@ fn turn(work: &mut impl FnMut()) -> f64 {
         work();
         count += 1;
     }
-    begin.elapsed().as_secs_f64() * 1e6 / f64::from(count)
+    begin.elapsed().as_secs_f64() * 1e9 / f64::from(count)
 }
 
 /// As many statistics as KVM has for a vCPU, two of them histograms.

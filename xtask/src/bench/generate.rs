@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use super::report::{Comparison, Report, Unit};
 use super::schema::SCHEMA;
-use super::{quantile, spread, time};
 use crate::tools::{Failure, cargo, target};
 
 /// How the program is built that a turn runs.
@@ -42,35 +42,29 @@ const BUILDS: [Build; 3] = [
     },
 ];
 
-/// Prints the table.
-pub(super) fn run(source: &Path, rounds: usize) -> Result<(), Failure> {
+/// Measures every build of our program.
+pub(super) fn run(source: &Path, rounds: usize, report: &mut Report) -> Result<(), Failure> {
     let schema = source.join(SCHEMA);
     let rounds = rounds.min(15);
     let programs = BUILDS
         .iter()
         .map(|build| Ok((build.name, build.program()?)))
         .collect::<Result<Vec<_>, Failure>>()?;
-    println!("\nRust for {}, with every check.", schema.display());
-    println!("Crate qapi-codegen checks nothing; QEMU's generator writes C, and its whole");
-    println!(
-        "process counts. Medians of {rounds} turns; in brackets the quartiles of the ratio.\n"
-    );
-    println!(
-        "{:<12} {:<12} {:>11}  {:>12} {:>22}  {:>11} {:>22}",
-        "build of it", "", "qapi-gen", "qapi-codegen", "ratio", "QEMU's", "ratio"
-    );
     for (name, program) in programs {
-        let row = |generator: &str| Turns::run(&program, generator, source, &schema, rounds);
         for generator in ["unformatted", "formatted"] {
-            let turns = row(generator)?;
-            println!(
-                "{name:<12} {generator:<12} {:>11}  {:>12} {:>22}  {:>11} {:>22}",
-                turns.median(|turn| turn.ours),
-                turns.median(|turn| turn.codegen),
-                turns.ratio(|turn| turn.codegen),
-                turns.median(|turn| turn.qemu),
-                turns.ratio(|turn| turn.qemu),
-            );
+            let turns = turns(&program, generator, source, &schema, rounds)?;
+            let mut add = |other, part: fn(&Turn) -> f64| {
+                report.comparisons.push(Comparison {
+                    what: format!("generate {generator}, {name}"),
+                    vcpus: None,
+                    other,
+                    unit: Unit::Ns,
+                    ours: turns.iter().map(|turn| turn.ours_ns).collect(),
+                    others: turns.iter().map(part).collect(),
+                });
+            };
+            add("qapi-codegen, unchecked", |turn| turn.codegen_ns);
+            add("qapi-gen.py, its process", |turn| turn.qemu_ns);
         }
     }
     Ok(())
@@ -98,46 +92,30 @@ impl Build {
     }
 }
 
-/// Nanoseconds that each took, one after the other.
+/// What each took, one after the other.
 struct Turn {
-    ours: f64,
-    codegen: f64,
-    qemu: f64,
+    ours_ns: f64,
+    codegen_ns: f64,
+    qemu_ns: f64,
 }
 
-struct Turns(Vec<Turn>);
-
-impl Turns {
-    fn run(
-        program: &Path,
-        generator: &str,
-        source: &Path,
-        schema: &Path,
-        rounds: usize,
-    ) -> Result<Self, Failure> {
-        let turn = || {
-            Ok(Turn {
-                ours: generate_once(program, generator, schema)?,
-                codegen: generate_once(program, "qapi-codegen", schema)?,
-                qemu: qemu_once(source, schema)?,
-            })
-        };
-        // The first turn warms up.
-        let turns = (0..=rounds)
-            .map(|_| turn())
-            .collect::<Result<Vec<_>, Failure>>()?;
-        Ok(Self(turns.into_iter().skip(1).collect()))
-    }
-
-    fn median(&self, part: impl Fn(&Turn) -> f64) -> String {
-        let mut values: Vec<f64> = self.0.iter().map(part).collect();
-        time(quantile(&mut values, 0.5))
-    }
-
-    /// Ours to another.
-    fn ratio(&self, other: impl Fn(&Turn) -> f64) -> String {
-        spread(self.0.iter().map(|turn| turn.ours / other(turn)).collect())
-    }
+fn turns(
+    program: &Path,
+    generator: &str,
+    source: &Path,
+    schema: &Path,
+    rounds: usize,
+) -> Result<Vec<Turn>, Failure> {
+    let turn = || {
+        Ok(Turn {
+            ours_ns: generate_once(program, generator, schema)?,
+            codegen_ns: generate_once(program, "qapi-codegen", schema)?,
+            qemu_ns: qemu_once(source, schema)?,
+        })
+    };
+    // The first turn warms up.
+    let turns = (0..=rounds).map(|_| turn()).skip(1);
+    turns.collect()
 }
 
 fn generate_once(program: &Path, generator: &str, schema: &Path) -> Result<f64, Failure> {

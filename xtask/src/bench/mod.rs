@@ -1,25 +1,34 @@
 //! `cargo xtask bench`: what things cost, as ratios.
 //!
-//! In: this machine's KVM, and a QEMU tree if one is given. Out: tables whose
+//! In: this machine's KVM, and a QEMU tree if one is given. Out: a table whose
 //! every row compares two ways to do the same, measured in turn in one run,
 //! because these figures mean nothing alone.
 
 mod allocations;
 mod builds;
+mod codec;
+mod disturbance;
 mod generate;
+mod processors;
 mod report;
 mod request;
 mod schema;
 mod sweep;
+mod vm;
 
+use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
 
+use self::processors::Processors;
 use self::report::Report;
 use crate::tools::{Failure, cargo};
 
 /// Measure, side by side, what the runtime and the compiler cost
+///
+/// Without an option that says what to measure: everything but builds of
+/// consumers, which take minutes.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Numbers of vCPUs to measure with
@@ -28,7 +37,7 @@ pub(crate) struct Arguments {
     /// How many times the two sides take turns
     #[arg(long, default_value_t = 31)]
     rounds: usize,
-    /// Print what the runtime costs as JSON
+    /// Print all rows as JSON
     #[arg(long)]
     json: bool,
     /// Draw what the runtime costs against the number of vCPUs
@@ -37,29 +46,41 @@ pub(crate) struct Arguments {
     /// A QEMU source tree, whose own generator the compiler is compared with
     #[arg(long, value_name = "QEMU_SRC")]
     qemu_src: Option<PathBuf>,
-    /// Measure only what generating Rust costs for the tree's schema
-    #[arg(long, requires = "qemu_src")]
-    generate: bool,
-    /// Measure only what decoding and encoding cost, beside crate qapi-qmp
-    #[arg(long)]
-    codec: bool,
-    /// Measure only how long consumers take to build, beside crate qapi-qmp:
-    /// this takes minutes
-    #[arg(long)]
-    builds: bool,
+    #[command(flatten)]
+    only: Only,
     /// Check a schema once and print what it took: a turn of the comparison
     #[arg(long, hide = true, value_name = "SCHEMA")]
     check_once: Option<PathBuf>,
 }
 
+/// One thing to measure.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+struct Only {
+    /// Measure only what sweeps and requests cost
+    #[arg(long)]
+    queries: bool,
+    /// Measure only what a running guest notices of queries
+    #[arg(long)]
+    disturbance: bool,
+    /// Measure only what decoding and encoding cost, beside crate qapi-qmp
+    #[arg(long)]
+    codec: bool,
+    /// Measure only what checking the tree's schema and generating Rust for
+    /// it cost
+    #[arg(long, requires = "qemu_src")]
+    generate: bool,
+    /// Measure only how long consumers take to build, beside crate qapi-qmp:
+    /// this takes minutes
+    #[arg(long)]
+    builds: bool,
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     // What cargo builds is measured here, so that it does not matter how this
     // was built.
-    if arguments.builds {
+    if arguments.only.builds {
         return builds::run();
-    }
-    if let (true, Some(source)) = (arguments.generate, &arguments.qemu_src) {
-        return generate::run(source, arguments.rounds);
     }
     if cfg!(debug_assertions) {
         // A debug build measures nothing.
@@ -68,54 +89,77 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         line.extend(given.iter().map(String::as_str));
         return cargo(&line, &[]);
     }
-    if arguments.codec {
-        let example = ["--package", "tests-whole", "--example", "codec"];
-        return cargo(
-            &[&["run", "--release", "--quiet"][..], &example].concat(),
-            &[],
-        );
-    }
     if let Some(schema) = &arguments.check_once {
         return schema::check_once(schema);
     }
-    runtime(arguments)?;
-    if arguments.json {
-        return Ok(());
-    }
-    match &arguments.qemu_src {
-        Some(source) => {
-            schema::run(source, arguments.rounds)?;
-            generate::run(source, arguments.rounds)
-        }
-        None => {
-            println!(
-                "\nThe schema compiler is compared with QEMU's own if --qemu-src names a tree."
-            );
-            Ok(())
-        }
-    }
-}
-
-/// What a query costs.
-fn runtime(arguments: &Arguments) -> Result<(), Failure> {
     let mut report = Report::default();
-    let (vcpus, rounds) = (&arguments.vcpus, arguments.rounds);
-    sweep::run(vcpus, rounds, &mut report)?;
-    if !arguments.json {
-        let heading = format!("Sweeps of vCPUs that do not run; medians of {rounds} turns.");
-        report.print(&heading, (0, 0));
-    }
-    let from = report.len();
-    request::run(vcpus, rounds, &mut report)?;
+    measure(arguments, &mut report)?;
     if arguments.json {
         report.print_json();
     } else {
-        report.print("Whole requests over a Unix socket.", from);
+        println!("\nHow long consumers take to build is measured by --builds alone: minutes.");
     }
     match &arguments.plot {
         Some(file) => report.plot(file),
         None => Ok(()),
     }
+}
+
+/// Everything, or what is wanted alone.
+fn measure(arguments: &Arguments, report: &mut Report) -> Result<(), Failure> {
+    let Arguments { vcpus, rounds, .. } = arguments;
+    let Only {
+        queries,
+        disturbance,
+        codec,
+        generate,
+        ..
+    } = arguments.only;
+    let everything = ![queries, disturbance, codec, generate].contains(&true);
+    let print = |report: &mut Report, heading: &str| {
+        if !arguments.json {
+            report.print(heading);
+        }
+    };
+    let processors = Processors::choose()?;
+    if everything || queries {
+        sweep::run(vcpus, *rounds, &processors, report)?;
+        print(report, "Sweeps of vCPUs that do not run");
+        request::run(vcpus, *rounds, &processors, report)?;
+        print(report, "Whole requests over a Unix socket, one vCPU runs");
+    }
+    if everything || disturbance {
+        disturbance::run(&processors, report)?;
+        print(report, "A running guest, while a client asks in a loop");
+    }
+    // What follows is not bound to one processor.
+    processors.release()?;
+    if everything || codec {
+        codec::run(report)?;
+        print(report, "Decoding and encoding");
+    }
+    match &arguments.qemu_src {
+        Some(source) if everything || generate => {
+            schema::run(source, *rounds, report)?;
+            generate::run(source, *rounds, report)?;
+            print(report, "Compiling the tree's schema");
+        }
+        None if everything => {
+            eprintln!("The schema compiler is compared with QEMU's if --qemu-src names a tree.");
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The most memory that this process has had.
+fn peak_kib() -> Result<f64, Failure> {
+    let status = fs::read_to_string("/proc/self/status").map_err(|error| error.to_string())?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let figure = line.and_then(|line| line.split_whitespace().next());
+    figure
+        .and_then(|figure| figure.parse().ok())
+        .ok_or_else(|| "the kernel does not tell the peak of memory".to_owned())
 }
 
 fn quantile(values: &mut [f64], at: f64) -> f64 {

@@ -15,74 +15,104 @@ use crate::tools::Failure;
 pub(super) struct Comparison {
     /// What is done.
     pub(super) what: String,
-    /// With how many vCPUs.
-    pub(super) vcpus: u32,
+    /// With how many vCPUs, where that matters.
+    pub(super) vcpus: Option<u32>,
     /// What ours is compared with.
     pub(super) other: &'static str,
-    /// Nanoseconds of ours in each turn.
-    pub(super) ours_ns: Vec<f64>,
-    /// Nanoseconds of the other in each turn.
-    pub(super) other_ns: Vec<f64>,
+    /// What was measured.
+    pub(super) unit: Unit,
+    /// Ours in each turn.
+    pub(super) ours: Vec<f64>,
+    /// The other in each turn.
+    pub(super) others: Vec<f64>,
+}
+
+/// What a number counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    Ns,
+    Kib,
+    PerSecond,
 }
 
 /// A number that stands alone.
 pub(super) struct Count {
     pub(super) what: String,
-    pub(super) vcpus: u32,
+    pub(super) vcpus: Option<u32>,
     pub(super) value: f64,
 }
 
-/// All that was measured.
+/// All that was measured: one table.
 #[derive(Default)]
 pub(super) struct Report {
     pub(super) comparisons: Vec<Comparison>,
     pub(super) counts: Vec<Count>,
+    /// How many of both have been printed.
+    printed: (usize, usize),
 }
 
 impl Comparison {
-    /// Quartiles of how often as long the first takes as the second.
+    /// Quartiles of ours divided by the other.
     fn ratio(&self) -> [f64; 3] {
         let mut ratios: Vec<f64> = self
-            .ours_ns
+            .ours
             .iter()
-            .zip(&self.other_ns)
+            .zip(&self.others)
             .map(|(ours, other)| ours / other)
             .collect();
         [0.25, 0.5, 0.75].map(|at| quantile(&mut ratios, at))
     }
 
     fn medians(&self) -> [f64; 2] {
-        [&self.ours_ns, &self.other_ns].map(|side| quantile(&mut side.clone(), 0.5))
+        [&self.ours, &self.others].map(|side| quantile(&mut side.clone(), 0.5))
+    }
+}
+
+impl Unit {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ns => "ns",
+            Self::Kib => "KiB",
+            Self::PerSecond => "1/s",
+        }
+    }
+
+    fn text(self, value: f64) -> String {
+        match self {
+            Self::Ns => time(value),
+            _ => format!("{value:.0} {}", self.name()),
+        }
     }
 }
 
 impl Report {
-    /// Prints a heading, and what was added since `from`.
-    pub(super) fn print(&self, heading: &str, from: (usize, usize)) {
+    /// Prints what was added since this was last called, under a heading.
+    pub(super) fn print(&mut self, heading: &str) {
+        if self.printed == (0, 0) {
+            println!(
+                "{:<34} {:>5}  {:>12}  {:>12}  {:<24} ratio [quartiles]",
+                "", "vCPUs", "ours", "other", "other is"
+            );
+        }
         println!("\n{heading}");
-        println!(
-            "{:<24} {:>6}  {:>12}  {:>12}  {:<22} ratio [quartiles]",
-            "", "vCPUs", "ours", "other", "other is"
-        );
-        for row in self.comparisons.iter().skip(from.0) {
+        let of = |vcpus: Option<u32>| vcpus.map(|vcpus| vcpus.to_string()).unwrap_or_default();
+        for row in self.comparisons.iter().skip(self.printed.0) {
             let [ours, other] = row.medians();
             let [low, median, high] = row.ratio();
             println!(
-                "{:<24} {:>6}  {:>12}  {:>12}  {:<22} {median:.3} [{low:.3}, {high:.3}]",
+                "{:<34} {:>5}  {:>12}  {:>12}  {:<24} {median:.3} [{low:.3}, {high:.3}]",
                 row.what,
-                row.vcpus,
-                time(ours),
-                time(other),
+                of(row.vcpus),
+                row.unit.text(ours),
+                row.unit.text(other),
                 row.other,
             );
         }
-        for row in self.counts.iter().skip(from.1) {
-            println!("{:<50} {:>6}  {:>12.2}", row.what, row.vcpus, row.value);
+        for row in self.counts.iter().skip(self.printed.1) {
+            let vcpus = of(row.vcpus);
+            println!("{:<34} {vcpus:>5}  {:>12.2}", row.what, row.value);
         }
-    }
-
-    pub(super) fn len(&self) -> (usize, usize) {
-        (self.comparisons.len(), self.counts.len())
+        self.printed = (self.comparisons.len(), self.counts.len());
     }
 
     /// Prints everything for machines.
@@ -93,8 +123,8 @@ impl Report {
             .map(|row| {
                 let ([ours, other], ratio) = (row.medians(), row.ratio());
                 json!({
-                    "what": row.what, "vcpus": row.vcpus, "other": row.other,
-                    "ours-ns": ours, "other-ns": other,
+                    "what": row.what, "vcpus": row.vcpus, "other-is": row.other,
+                    "unit": row.unit.name(), "ours": ours, "other": other,
                     "ratio": ratio[1], "ratio-quartiles": [ratio[0], ratio[2]],
                 })
             })
@@ -124,12 +154,15 @@ impl Report {
                 None => lines.push((name, vec![point])),
             }
         };
-        for row in &self.comparisons {
+        for row in self.comparisons.iter().filter(|row| row.unit == Unit::Ns) {
+            let Some(vcpus) = row.vcpus else {
+                continue;
+            };
             let [ours, other] = row.medians();
             if row.other != super::request::QEMU {
-                add(row.what.clone(), row.vcpus, ours);
+                add(row.what.clone(), vcpus, ours);
             }
-            add(format!("{}: {}", row.what, row.other), row.vcpus, other);
+            add(format!("{}: {}", row.what, row.other), vcpus, other);
         }
         let all = || lines.iter().flat_map(|(_, points)| points);
         let x_max = all().map(|(x, _)| *x).fold(2.0, f64::max);

@@ -3,14 +3,15 @@
 //! In: a QEMU tree. Out: rows of a table. Each turn is a process of its own
 //! that says itself what it took, so that starting it does not count.
 
+use std::env;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
-use std::{env, fs};
 
 use qapi_gen::{CheckOptions, FsLoader};
 
-use super::{quantile, spread, time};
+use super::peak_kib;
+use super::report::{Comparison, Report, Unit};
 use crate::conformance::rules;
 use crate::tools::Failure;
 
@@ -30,11 +31,11 @@ print(time.perf_counter_ns() - begin, resource.getrusage(resource.RUSAGE_SELF).r
 /// What a turn took.
 struct Turn {
     ns: f64,
-    peak_kb: f64,
+    peak_kib: f64,
 }
 
-/// Prints the table.
-pub(super) fn run(source: &Path, rounds: usize) -> Result<(), Failure> {
+/// Measures time and memory.
+pub(super) fn run(source: &Path, rounds: usize, report: &mut Report) -> Result<(), Failure> {
     let schema = source.join(SCHEMA);
     let program = env::current_exe().map_err(|error| error.to_string())?;
     let ours = || {
@@ -62,38 +63,26 @@ pub(super) fn run(source: &Path, rounds: usize) -> Result<(), Failure> {
             their_turns.push(b);
         }
     }
-    println!("\nParse and check of {}.", schema.display());
-    println!(
-        "Medians of {} turns; in brackets the quartiles of the ratio.\n",
-        our_turns.len()
-    );
-    println!(
-        "{:>10}  {:>12}  {:>12}  {:>26}",
-        "", "qapi-gen", "QEMU's", "QEMU's to ours"
-    );
-    let pick = |turns: &[Turn], part: fn(&Turn) -> f64| turns.iter().map(part).collect::<Vec<_>>();
-    let ratios = |part: fn(&Turn) -> f64| {
-        our_turns
-            .iter()
-            .zip(&their_turns)
-            .map(|(a, b)| part(b) / part(a))
-            .collect::<Vec<_>>()
-    };
-    let median = |turns: &[Turn], part| quantile(&mut pick(turns, part), 0.5);
-    println!(
-        "{:>10}  {:>12}  {:>12}  {:>26}",
-        "time",
-        time(median(&our_turns, |turn| turn.ns)),
-        time(median(&their_turns, |turn| turn.ns)),
-        spread(ratios(|turn| turn.ns)),
-    );
-    println!(
-        "{:>10}  {:>9.0} KB  {:>9.0} KB  {:>26}",
-        "memory",
-        median(&our_turns, |turn| turn.peak_kb),
-        median(&their_turns, |turn| turn.peak_kb),
-        spread(ratios(|turn| turn.peak_kb)),
-    );
+    let pick = |turns: &[Turn], part: fn(&Turn) -> f64| turns.iter().map(part).collect();
+    for (what, unit, part) in [
+        (
+            "check the schema",
+            Unit::Ns,
+            (|turn| turn.ns) as fn(&Turn) -> f64,
+        ),
+        ("check the schema, peak memory", Unit::Kib, |turn| {
+            turn.peak_kib
+        }),
+    ] {
+        report.comparisons.push(Comparison {
+            what: what.to_owned(),
+            vcpus: None,
+            other: "qapi-gen.py",
+            unit,
+            ours: pick(&our_turns, part),
+            others: pick(&their_turns, part),
+        });
+    }
     Ok(())
 }
 
@@ -114,18 +103,8 @@ pub(super) fn check_once(schema: &Path) -> Result<(), Failure> {
     if outcome.schema.is_none() {
         return Err("the schema is refused".to_owned());
     }
-    println!("{ns} {}", peak_kb()?);
+    println!("{ns} {}", peak_kib()?);
     Ok(())
-}
-
-/// The most memory that this process has had.
-fn peak_kb() -> Result<String, Failure> {
-    let status = fs::read_to_string("/proc/self/status").map_err(|error| error.to_string())?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let figure = line.and_then(|line| line.split_whitespace().next());
-    figure
-        .map(str::to_owned)
-        .ok_or_else(|| "no VmHWM in /proc/self/status".to_owned())
 }
 
 fn turn(command: &mut Command) -> Result<Turn, Failure> {
@@ -133,7 +112,7 @@ fn turn(command: &mut Command) -> Result<Turn, Failure> {
     let text = String::from_utf8_lossy(&output.stdout);
     let mut figures = text.split_whitespace().map(str::parse);
     match (figures.next(), figures.next()) {
-        (Some(Ok(ns)), Some(Ok(peak_kb))) => Ok(Turn { ns, peak_kb }),
+        (Some(Ok(ns)), Some(Ok(peak_kib))) => Ok(Turn { ns, peak_kib }),
         _ => Err(format!(
             "a turn failed: {}",
             String::from_utf8_lossy(&output.stderr)

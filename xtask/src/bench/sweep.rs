@@ -4,35 +4,109 @@
 
 use std::hint::black_box;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kvm_ioctls::{Kvm, VcpuFd, VmFd};
 use qapi::stats::StatsTarget;
 use qapi::wire::Writer;
 use stats_runtime::columns::Row;
-use stats_runtime::kvm::{Image, KvmProvider, raise_nofile_limit, record, vcpu_stats_fd};
+use stats_runtime::kvm::{Image, KvmProvider, record};
 use stats_runtime::provider::{Provider, StatsQuery, StatsSink};
 use stats_runtime::sink::JsonResults;
 
-use super::report::{Comparison, Report};
+use super::processors::Processors;
+use super::report::{Comparison, Report, Unit};
+use super::vm::{Vm, text};
 use crate::tools::Failure;
 
 /// Measures each number of vCPUs.
-pub(super) fn run(vcpus: &[u32], rounds: usize, report: &mut Report) -> Result<(), Failure> {
+pub(super) fn run(
+    vcpus: &[u32],
+    rounds: usize,
+    processors: &Processors,
+    report: &mut Report,
+) -> Result<(), Failure> {
     for &vcpus in vcpus {
+        processors.pin()?;
         sweep(vcpus, rounds, report)?;
+        if vcpus >= READERS_VCPUS_MIN && processors.are_two() {
+            with_a_reader(vcpus, rounds, processors, report)?;
+        }
     }
     Ok(())
+}
+
+/// From so many vCPUs on a thread that reads ahead is worth looking at.
+const READERS_VCPUS_MIN: u32 = 512;
+
+/// The sweep with a thread that reads ahead, on a processor of its own, beside
+/// the same without.
+fn with_a_reader(
+    vcpus: u32,
+    rounds: usize,
+    processors: &Processors,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let vm = Vm::new(vcpus, 0)?;
+    let files = vm.provider().files();
+    let helped = KvmProvider::new();
+    helped.set_readers(1).map_err(text)?;
+    processors.pin_named("stats-reader")?;
+    for (qom_path, fd) in files.vcpus() {
+        let fd = fd.try_clone_to_owned().map_err(text)?;
+        helped.add_vcpu_fd(qom_path, fd).map_err(text)?;
+    }
+    let target = StatsTarget::Vcpu;
+    let query = StatsQuery::all(&target);
+    let mut json = Vec::new();
+    let mut rows = Rows;
+    let mut sides = [const { [const { Vec::new() }; 2] }; 2];
+    for round in 0..=rounds {
+        for (side, provider) in sides.iter_mut().zip([&helped, vm.provider()]) {
+            let turns = [
+                turn(|| provider.query(&query, &mut rows).is_ok()),
+                turn(|| to_json(provider, &query, &mut json)),
+            ];
+            for (values, ns) in side.iter_mut().zip(turns) {
+                let ns = ns.ok_or("a statistics file cannot be read")?;
+                if round > 0 {
+                    values.push(ns);
+                }
+            }
+        }
+    }
+    let [[rows, json], [rows_alone, json_alone]] = sides;
+    for (what, ours, others) in [
+        ("sweep, as rows, with a reader", rows, rows_alone),
+        ("sweep, to JSON, with a reader", json, json_alone),
+    ] {
+        report.comparisons.push(Comparison {
+            what: what.to_owned(),
+            vcpus: Some(vcpus),
+            other: "without a reader",
+            unit: Unit::Ns,
+            ours,
+            others,
+        });
+    }
+    Ok(())
+}
+
+fn to_json(provider: &KvmProvider, query: &StatsQuery<'_>, text: &mut Vec<u8>) -> bool {
+    text.clear();
+    let mut writer = Writer::new(text);
+    let mut json = JsonResults::new(&mut writer);
+    let read = provider.query(query, &mut json).is_ok();
+    json.finish();
+    read
 }
 
 /// How long each side runs in its turn.
 const TURN: Duration = Duration::from_millis(20);
 
 fn sweep(vcpus: u32, rounds: usize, report: &mut Report) -> Result<(), Failure> {
-    let vm = Vm::new(vcpus)?;
+    let vm = Vm::new(vcpus, 0)?;
     let bare = Bare::new(&vm)?;
-    let provider = &vm.provider;
+    let provider = vm.provider();
     let target = StatsTarget::Vcpu;
     let query = StatsQuery::all(&target);
     let mut text = Vec::new();
@@ -44,14 +118,7 @@ fn sweep(vcpus: u32, rounds: usize, report: &mut Report) -> Result<(), Failure> 
             turn(|| bare.sweep()),
             turn(|| provider.query(&query, &mut rows).is_ok()),
             turn(|| provider.query(&query, &mut each).is_ok()),
-            turn(|| {
-                text.clear();
-                let mut writer = Writer::new(&mut text);
-                let mut json = JsonResults::new(&mut writer);
-                let read = provider.query(&query, &mut json).is_ok();
-                json.finish();
-                read
-            }),
+            turn(|| to_json(provider, &query, &mut text)),
         ];
         for (side, ns) in sides.iter_mut().zip(turns) {
             let ns = ns.ok_or("a statistics file cannot be read")?;
@@ -61,56 +128,21 @@ fn sweep(vcpus: u32, rounds: usize, report: &mut Report) -> Result<(), Failure> 
         }
     }
     let [bare_ns, rows_ns, each_ns, json_ns] = sides;
-    for (what, ours_ns) in [
+    for (what, ours) in [
         ("sweep, as rows", rows_ns),
         ("sweep, name by name", each_ns),
         ("sweep, to JSON", json_ns),
     ] {
         report.comparisons.push(Comparison {
             what: what.to_owned(),
-            vcpus,
+            vcpus: Some(vcpus),
             other: "bare pread loop",
-            ours_ns,
-            other_ns: bare_ns.clone(),
+            unit: Unit::Ns,
+            ours,
+            others: bare_ns.clone(),
         });
     }
     Ok(())
-}
-
-/// vCPUs that never run: what they count costs as much to read.
-pub(super) struct Vm {
-    pub(super) provider: Arc<KvmProvider>,
-    // Kept open: the bench reads what a VMM would.
-    pub(super) vcpus: Vec<VcpuFd>,
-    pub(super) vm: VmFd,
-}
-
-impl Vm {
-    pub(super) fn new(count: u32) -> Result<Self, Failure> {
-        raise_nofile_limit(u64::from(count) * 3 + 100).map_err(text)?;
-        let vm = Kvm::new().and_then(|kvm| kvm.create_vm()).map_err(text)?;
-        let provider = Arc::new(KvmProvider::with_vm(&vm).map_err(text)?);
-        let mut vcpus = Vec::new();
-        for id in 0..count {
-            let vcpu = vm.create_vcpu(id.into()).map_err(text)?;
-            provider.add_vcpu(qom_path(id), &vcpu).map_err(text)?;
-            vcpus.push(vcpu);
-        }
-        Ok(Self {
-            provider,
-            vcpus,
-            vm,
-        })
-    }
-}
-
-/// What a vCPU is called.
-pub(super) fn qom_path(id: u32) -> String {
-    format!("/machine/unattached/device[{id}]")
-}
-
-pub(super) fn text(error: impl std::fmt::Display) -> Failure {
-    error.to_string()
 }
 
 /// The least that reading every vCPU's values can cost: one `pread` each.
@@ -122,8 +154,7 @@ struct Bare {
 
 impl Bare {
     fn new(vm: &Vm) -> Result<Self, Failure> {
-        let fds: Result<Vec<_>, _> = vm.vcpus.iter().map(vcpu_stats_fd).collect();
-        let fds = fds.map_err(text)?;
+        let fds: Vec<_> = vm.vcpus()?.into_iter().map(|(_, fd)| fd).collect();
         let bytes = record(fds.first().ok_or("there is no vCPU")?).map_err(text)?;
         let data = Image::read(&bytes).map_err(text)?.layout().data();
         let (offset, len) = (

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::text;
 use crate::tools::Failure;
 
-pub(super) struct Client {
+pub(in crate::bench) struct Client {
     stream: UnixStream,
     reply: Vec<u8>,
 }
@@ -23,14 +23,14 @@ impl Client {
     }
 
     /// A client that may execute commands.
-    pub(super) fn negotiated(path: &Path) -> Result<Self, Failure> {
+    pub(in crate::bench) fn negotiated(path: &Path) -> Result<Self, Failure> {
         let mut client = Self::connect(path)?;
         client.line()?;
         client.ask("{\"execute\": \"qmp_capabilities\"}\n")?;
         Ok(client)
     }
 
-    pub(super) fn ask(&mut self, request: &str) -> Result<&[u8], Failure> {
+    pub(in crate::bench) fn ask(&mut self, request: &str) -> Result<&[u8], Failure> {
         self.stream.write_all(request.as_bytes()).map_err(text)?;
         self.line()
     }

@@ -19,6 +19,17 @@ pub(super) enum Content {
     Live(Live),
 }
 
+impl Content {
+    /// Replaces `out` by a reply.
+    pub(super) fn write(&mut self, out: &mut Vec<u8>) {
+        out.clear();
+        match self {
+            Self::Fixed(text) => out.extend_from_slice(text),
+            Self::Live(live) => live.write(out),
+        }
+    }
+}
+
 /// Statistics of objects of one kind.
 pub(super) struct Live {
     /// What stands before each object's values, and its fd.
@@ -117,13 +128,11 @@ pub(super) fn serve(listener: &UnixListener, mut content: Content) -> std::io::R
     let mut request = vec![0; 64 << 10];
     let mut reply = Vec::new();
     while client.read(&mut request)? > 0 {
-        match &mut content {
-            Content::Fixed(text) => client.write_all(text)?,
-            Content::Live(live) => {
-                reply.clear();
-                live.write(&mut reply);
-                client.write_all(&reply)?;
-            }
+        if let Content::Fixed(text) = &content {
+            client.write_all(text)?;
+        } else {
+            content.write(&mut reply);
+            client.write_all(&reply)?;
         }
     }
     Ok(())

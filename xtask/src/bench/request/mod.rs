@@ -2,31 +2,33 @@
 //! to do, and against a QEMU.
 //!
 //! In: vCPUs of this machine's KVM. Out: comparisons, and counts of what a
-//! request costs beside time. Every kind of reply is checked against a read of
-//! the statistics files before it is measured.
+//! request costs beside time. One vCPU runs meanwhile, and after every turn a
+//! reply of each is held against reads of the statistics files.
 
 mod client;
 mod minimal;
 mod qemu;
 mod tracer;
+mod witness;
 
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use kvm_ioctls::VcpuExit;
 use qapi::stats::StatsProvider;
-use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
-use stats_runtime::kvm::{vcpu_stats_fd, vm_stats_fd};
 use stats_runtime::server::{Listener, Options, Server};
 use stats_runtime::{Monitor, NoHost, Registry};
 
-use self::client::Client;
+pub(super) use self::client::Client;
 use self::minimal::{Content, Live};
-use super::allocations;
-use super::report::{Comparison, Count, Report};
-use super::sweep::{Vm, qom_path, text, turn};
+use self::witness::Witness;
+use super::processors::Processors;
+use super::report::{Comparison, Count, Report, Unit};
+use super::sweep::turn;
+use super::vm::{Vm, text};
+use super::{allocations, peak_kib};
 use crate::tools::Failure;
 
 /// What the comparison with QEMU is called.
@@ -34,6 +36,10 @@ pub(super) const QEMU: &str = "QEMU";
 
 /// Requests of which what they cost beside time is the mean.
 const COUNTED: u32 = 200;
+
+/// A request for all statistics of all vCPUs.
+pub(super) const VCPUS_REQUEST: &str =
+    "{\"execute\": \"query-stats\", \"arguments\": {\"target\": \"vcpu\"}}\n";
 
 /// The names that are asked for where not all are.
 const NAMES: [&str; 2] = ["exits", "halt_poll_success_hist"];
@@ -61,7 +67,7 @@ impl Kind {
 
     fn request(self) -> &'static str {
         match self {
-            Self::Vcpu => "{\"execute\": \"query-stats\", \"arguments\": {\"target\": \"vcpu\"}}\n",
+            Self::Vcpu => VCPUS_REQUEST,
             Self::Names => {
                 "{\"execute\": \"query-stats\", \"arguments\": {\"target\": \"vcpu\", \"providers\": \
                  [{\"provider\": \"kvm\", \"names\": [\"exits\", \"halt_poll_success_hist\"]}]}}\n"
@@ -73,147 +79,182 @@ impl Kind {
 }
 
 /// Measures each number of vCPUs.
-pub(super) fn run(vcpus: &[u32], rounds: usize, report: &mut Report) -> Result<(), Failure> {
-    // Whether client and server happen to share a processor would decide
-    // everything else. QEMU inherits the choice.
-    let mut processor = CpuSet::new();
-    processor.set(sched_getcpu());
-    sched_setaffinity(None, &processor).map_err(text)?;
-    let folder = tempfile::tempdir().map_err(text)?;
-    for &vcpus in vcpus {
-        measure(vcpus, rounds, folder.path(), report)?;
-    }
-    Ok(())
-}
-
-fn measure(vcpus: u32, rounds: usize, folder: &Path, report: &mut Report) -> Result<(), Failure> {
-    let mut vm = Vm::new(vcpus)?;
-    let registry = Arc::new(Registry::new());
-    let provider = Arc::clone(&vm.provider);
-    registry
-        .register(StatsProvider::Kvm, provider)
-        .map_err(text)?;
-    let path = folder.join(format!("ours-{vcpus}"));
-    let listener = Listener::unix(&path).map_err(text)?;
-    let monitor = Monitor::new(registry, Arc::new(NoHost));
-    let server = Server::start(monitor, [listener], Options::new()).map_err(text)?;
-    let mut ours = Client::negotiated(&path)?;
-    let mut qemu = qemu::Qemu::start(vcpus, folder)?;
-    for kind in Kind::ALL {
-        let text = ours.ask(kind.request())?.to_vec();
-        let path = folder.join(format!("minimal-{}-{vcpus}", kind as u8));
-        let content = content(kind, &vm, text)?;
-        let listener = UnixListener::bind(&path).map_err(super::sweep::text)?;
-        let thread = thread::spawn(move || minimal::serve(&listener, content));
-        let mut other = Client::connect(&path)?;
-        check(kind, &mut vm, &mut ours, &mut other)?;
-        compare(
-            kind,
-            vcpus,
-            rounds,
-            (&mut ours, &mut other, "minimal server"),
-            report,
-        )?;
-        drop(other);
-        let _ = thread.join();
-        if let Some(qemu) = &mut qemu {
-            compare(
-                kind,
-                vcpus,
-                rounds.min(9),
-                (&mut ours, &mut qemu.client, QEMU),
-                report,
-            )?;
-        }
-        count(kind, vcpus, &mut ours, report)?;
-    }
-    let peak = peak_kib()?;
-    report.counts.push(Count {
-        what: "peak memory of the whole bench, KiB".to_owned(),
-        vcpus,
-        value: peak,
-    });
-    drop(server);
-    Ok(())
-}
-
-/// What the minimal server serves.
-fn content(kind: Kind, vm: &Vm, text: Vec<u8>) -> Result<Content, Failure> {
-    let live = |objects, names: Option<&[&str]>| Ok(Content::Live(Live::new(objects, names)?));
-    match kind {
-        Kind::Schemas => Ok(Content::Fixed(text)),
-        Kind::Vm => {
-            let head = "{\"provider\": \"kvm\", \"stats\": [".to_owned();
-            live(
-                vec![(head, vm_stats_fd(&vm.vm).map_err(super::sweep::text)?)],
-                None,
-            )
-        }
-        Kind::Vcpu | Kind::Names => {
-            let mut objects = Vec::new();
-            for (id, vcpu) in (0..).zip(&vm.vcpus) {
-                let path = qom_path(id);
-                let head =
-                    format!("{{\"provider\": \"kvm\", \"qom-path\": \"{path}\", \"stats\": [");
-                objects.push((head, vcpu_stats_fd(vcpu).map_err(super::sweep::text)?));
-            }
-            live(objects, (kind == Kind::Names).then_some(&NAMES))
-        }
-    }
-}
-
-/// Both have to say what a read of the files says, before and after a vCPU has
-/// run.
-fn check(kind: Kind, vm: &mut Vm, ours: &mut Client, other: &mut Client) -> Result<(), Failure> {
-    let before = ours.ask(kind.request())?.to_vec();
-    for _ in 0..2 {
-        let our_reply = ours.ask(kind.request())?;
-        if our_reply != other.ask(kind.request())? {
-            return Err(format!("{}: the replies differ", kind.name()));
-        }
-        if let Some(vcpu) = vm.vcpus.first_mut() {
-            // Without memory it leaves KVM at once, and that is counted.
-            let _: Result<VcpuExit<'_>, _> = vcpu.run();
-        }
-    }
-    let after = ours.ask(kind.request())?;
-    if kind == Kind::Vcpu && *after == *before {
-        return Err(format!("{}: a vCPU has run, unnoticed", kind.name()));
-    }
-    Ok(())
-}
-
-/// Both ask the same in turns.
-fn compare(
-    kind: Kind,
-    vcpus: u32,
+pub(super) fn run(
+    vcpus: &[u32],
     rounds: usize,
-    (ours, other, name): (&mut Client, &mut Client, &'static str),
+    processors: &Processors,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let (mut ours_ns, mut other_ns) = (Vec::new(), Vec::new());
-    for round in 0..=rounds {
-        let a = turn(|| ours.ask(kind.request()).is_ok());
-        let b = turn(|| other.ask(kind.request()).is_ok());
-        let (Some(a), Some(b)) = (a, b) else {
-            return Err("a server does not answer".to_owned());
+    // QEMU inherits the choice.
+    processors.pin()?;
+    let folder = tempfile::tempdir().map_err(text)?;
+    for &vcpus in vcpus {
+        let vm = Vm::new(vcpus, 1)?;
+        processors.pin_guest(&vm)?;
+        let mut bench = Bench {
+            vm,
+            vcpus,
+            rounds,
+            report: &mut *report,
         };
-        if round > 0 {
-            ours_ns.push(a);
-            other_ns.push(b);
-        }
+        bench.run(folder.path())?;
     }
-    report.comparisons.push(Comparison {
-        what: kind.name().to_owned(),
-        vcpus,
-        other: name,
-        ours_ns,
-        other_ns,
-    });
     Ok(())
 }
 
-/// What a request costs beside time.
+/// What stands before each vCPU's values in a reply, and its file.
+fn vcpu_objects(vm: &Vm) -> Result<Vec<(String, OwnedFd)>, Failure> {
+    let vcpus = vm.vcpus()?.into_iter();
+    let object = |(path, fd)| {
+        let head = format!("{{\"provider\": \"kvm\", \"qom-path\": \"{path}\", \"stats\": [");
+        (head, fd)
+    };
+    Ok(vcpus.map(object).collect())
+}
+
+/// A client of a minimal server of all vCPUs' statistics, which ends with it.
+pub(super) fn minimal_client(vm: &Vm, folder: &Path) -> Result<Client, Failure> {
+    let path = folder.join("minimal");
+    let content = Content::Live(Live::new(vcpu_objects(vm)?, None)?);
+    let listener = UnixListener::bind(&path).map_err(text)?;
+    thread::spawn(move || minimal::serve(&listener, content));
+    Client::connect(&path)
+}
+
+/// Measures one number of vCPUs.
+struct Bench<'r> {
+    vm: Vm,
+    vcpus: u32,
+    rounds: usize,
+    report: &'r mut Report,
+}
+
+impl Bench<'_> {
+    fn run(&mut self, folder: &Path) -> Result<(), Failure> {
+        let vcpus = self.vcpus;
+        let registry = Arc::new(Registry::new());
+        let provider = Arc::clone(self.vm.provider());
+        let registered = registry.register(StatsProvider::Kvm, provider);
+        registered.map_err(text)?;
+        let path = folder.join(format!("ours-{vcpus}"));
+        let listener = Listener::unix(&path).map_err(text)?;
+        let monitor = Monitor::new(registry, Arc::new(NoHost));
+        let server = Server::start(monitor, [listener], Options::new()).map_err(text)?;
+        let mut ours = Client::negotiated(&path)?;
+        let mut qemu = qemu::Qemu::start(vcpus, folder)?;
+        for kind in Kind::ALL {
+            let first = ours.ask(kind.request())?.to_vec();
+            let mut witness = Witness::new(self.content(kind, &first)?);
+            let path = folder.join(format!("minimal-{}-{vcpus}", kind as u8));
+            let listener = UnixListener::bind(&path).map_err(text)?;
+            let content = self.content(kind, &first)?;
+            let thread = thread::spawn(move || minimal::serve(&listener, content));
+            let mut other = Client::connect(&path)?;
+            self.compare(kind, &mut ours, &mut other, &mut witness)?;
+            drop(other);
+            let _ = thread.join();
+            if let Some(qemu) = &mut qemu {
+                self.compare_with_qemu(kind, &mut ours, &mut qemu.client, &mut witness)?;
+            }
+            if kind == Kind::Vcpu && !witness.has_seen_change() {
+                return Err("no vCPU has run".to_owned());
+            }
+            count(kind, vcpus, &mut ours, self.report)?;
+        }
+        self.report.counts.push(Count {
+            what: "peak memory of the bench, KiB".to_owned(),
+            vcpus: Some(vcpus),
+            value: peak_kib()?,
+        });
+        drop(server);
+        Ok(())
+    }
+
+    /// What a reply consists of; schemas are those of `reply`.
+    fn content(&self, kind: Kind, reply: &[u8]) -> Result<Content, Failure> {
+        let live = |objects, names: Option<&[&str]>| Ok(Content::Live(Live::new(objects, names)?));
+        match kind {
+            Kind::Schemas => Ok(Content::Fixed(reply.to_vec())),
+            Kind::Vm => {
+                let head = "{\"provider\": \"kvm\", \"stats\": [".to_owned();
+                live(vec![(head, self.vm.vm()?)], None)
+            }
+            Kind::Vcpu => live(vcpu_objects(&self.vm)?, None),
+            Kind::Names => live(vcpu_objects(&self.vm)?, Some(&NAMES)),
+        }
+    }
+
+    /// Both ask the same in turns, and after each turn once more, to look at
+    /// the replies.
+    fn compare(
+        &mut self,
+        kind: Kind,
+        ours: &mut Client,
+        other: &mut Client,
+        witness: &mut Witness,
+    ) -> Result<(), Failure> {
+        let check = |ours: &mut Client, other: &mut Client| {
+            for client in [ours, other] {
+                let checked = witness.check(|| client.ask(kind.request()));
+                checked.map_err(|why| format!("{}: {why}", kind.name()))?;
+            }
+            Ok(())
+        };
+        let rounds = self.rounds;
+        self.take_turns(kind, rounds, "minimal server", [ours, other], check)
+    }
+
+    /// The same with QEMU, whose machine is another.
+    fn compare_with_qemu(
+        &mut self,
+        kind: Kind,
+        ours: &mut Client,
+        qemu: &mut Client,
+        witness: &mut Witness,
+    ) -> Result<(), Failure> {
+        let rounds = self.rounds.min(9);
+        self.take_turns(kind, rounds, QEMU, [ours, qemu], |ours, _| {
+            witness.check(|| ours.ask(kind.request()))
+        })
+    }
+
+    fn take_turns(
+        &mut self,
+        kind: Kind,
+        rounds: usize,
+        name: &'static str,
+        [a, b]: [&mut Client; 2],
+        mut check: impl FnMut(&mut Client, &mut Client) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let (mut ours, mut others) = (Vec::new(), Vec::new());
+        check(a, b)?;
+        // The first turn warms up.
+        for round in 0..=rounds {
+            let ours_ns = turn(|| a.ask(kind.request()).is_ok());
+            let other_ns = turn(|| b.ask(kind.request()).is_ok());
+            let (Some(ours_ns), Some(other_ns)) = (ours_ns, other_ns) else {
+                return Err("a server does not answer".to_owned());
+            };
+            check(a, b)?;
+            if round > 0 {
+                ours.push(ours_ns);
+                others.push(other_ns);
+            }
+        }
+        self.report.comparisons.push(Comparison {
+            what: kind.name().to_owned(),
+            vcpus: Some(self.vcpus),
+            other: name,
+            unit: Unit::Ns,
+            ours,
+            others,
+        });
+        Ok(())
+    }
+}
+
+/// What a request costs beside time: allocations of the whole process,
+/// syscalls of the server.
 fn count(kind: Kind, vcpus: u32, ours: &mut Client, report: &mut Report) -> Result<(), Failure> {
     let before = allocations::count();
     for _ in 0..COUNTED {
@@ -224,8 +265,11 @@ fn count(kind: Kind, vcpus: u32, ours: &mut Client, report: &mut Report) -> Resu
         f64::from(count) / f64::from(COUNTED)
     };
     let mut add = |what: &str, value| {
-        let what = format!("{}: {what} per request", kind.name());
-        report.counts.push(Count { what, vcpus, value });
+        report.counts.push(Count {
+            what: format!("{}: {what}", kind.name()),
+            vcpus: Some(vcpus),
+            value,
+        });
     };
     add("allocations", mean(allocations::count() - before));
     let syscalls = tracer::count_syscalls(|| {
@@ -235,17 +279,7 @@ fn count(kind: Kind, vcpus: u32, ours: &mut Client, report: &mut Report) -> Resu
         Ok(())
     })?;
     if let Some(syscalls) = syscalls {
-        add("syscalls of the server", mean(syscalls));
+        add("syscalls", mean(syscalls));
     }
     Ok(())
-}
-
-/// The most memory that this process has had.
-fn peak_kib() -> Result<f64, Failure> {
-    let status = std::fs::read_to_string("/proc/self/status").map_err(text)?;
-    let peak = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:")?.trim().split(' ').next());
-    peak.and_then(|peak| peak.parse().ok())
-        .ok_or_else(|| "the kernel does not tell the peak of memory".to_owned())
 }

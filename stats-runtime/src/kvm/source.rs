@@ -1,0 +1,134 @@
+//! An open statistics file, and what is known of files like it.
+//!
+//! In: fds. Out: a row of values for a sink. It knows neither which object a
+//! file is about nor who else is asked.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::error::{Block, Error};
+use super::fd::{read_data, read_exact};
+use super::filters::Filters;
+use super::layout::{Header, Layout};
+use super::values::DataBlock;
+use crate::columns::Columns;
+use crate::provider::StatsSink;
+
+/// How many idle data blocks are kept: as many queries may run at once
+/// without allocating. More may run; they allocate.
+const IDLE_BLOCKS_MAX: usize = 16;
+
+/// An open statistics file.
+pub(super) struct Source {
+    pub(super) fd: OwnedFd,
+    pub(super) shape: Arc<Shape>,
+}
+
+/// The immutable part of a statistics file, compiled. All vCPUs of a VM share
+/// one.
+pub(super) struct Shape {
+    header: [u8; Header::SIZE],
+    descriptors: Box<[u8]>,
+    pub(super) layout: Layout,
+    pub(super) filters: Filters,
+}
+
+/// What sources have in common: the shapes that there are, and buffers.
+#[derive(Default)]
+pub(super) struct Stock {
+    shapes: Mutex<Vec<Weak<Shape>>>,
+    /// Idle buffers, empty of meaning.
+    blocks: Mutex<Vec<DataBlock>>,
+}
+
+impl Stock {
+    /// Reads what does not change in `fd`'s file, and compiles it unless it is
+    /// that of a known shape.
+    pub(super) fn open(&self, fd: OwnedFd) -> Result<Source, Error> {
+        let mut bytes = [0; Header::SIZE];
+        read_exact(fd.as_fd(), Block::Header, &mut bytes, 0)?;
+        let header = Header::parse(&bytes)?;
+        let range = header.descriptors();
+        // The header is within its limits: this is at most 2.1 MiB.
+        let len = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+        let mut descriptors = vec![0; len].into_boxed_slice();
+        read_exact(
+            fd.as_fd(),
+            Block::Descriptors,
+            &mut descriptors,
+            range.start,
+        )?;
+        let same = |shape: &Arc<Shape>| shape.header == bytes && shape.descriptors == descriptors;
+        let known = self.shapes().iter().filter_map(Weak::upgrade).find(same);
+        let shape = match known {
+            Some(shape) => shape,
+            None => {
+                let layout = Layout::parse(&header, &descriptors, None)?;
+                let shape = Arc::new(Shape {
+                    header: bytes,
+                    descriptors,
+                    layout,
+                    filters: Filters::default(),
+                });
+                let mut shapes = self.shapes();
+                // Two threads may both compile the same; both are used then.
+                shapes.retain(|shape| shape.strong_count() > 0);
+                shapes.push(Arc::downgrade(&shape));
+                shape
+            }
+        };
+        Ok(Source { fd, shape })
+    }
+
+    fn shapes(&self) -> MutexGuard<'_, Vec<Weak<Shape>>> {
+        self.shapes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `read` with a buffer that nobody else has.
+    pub(super) fn with_block<T>(&self, read: impl FnOnce(&mut DataBlock) -> T) -> T {
+        let idle = || self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut block = idle().pop().unwrap_or_default();
+        let answer = read(&mut block);
+        let mut idle = idle();
+        if idle.len() < IDLE_BLOCKS_MAX {
+            idle.push(block);
+        }
+        answer
+    }
+}
+
+impl Source {
+    /// Reads first, so that an object which cannot be read leaves nothing.
+    #[inline]
+    pub(super) fn query(
+        &self,
+        qom_path: Option<&str>,
+        columns: &Arc<Columns>,
+        block: &mut DataBlock,
+        sink: &mut dyn StatsSink,
+    ) -> Result<(), Error> {
+        self.read(block)?;
+        self.write(qom_path, columns, block, sink)
+    }
+
+    /// Fills a block with the values of now.
+    #[inline]
+    pub(super) fn read(&self, block: &mut DataBlock) -> Result<(), Error> {
+        let layout = &self.shape.layout;
+        let start = layout.data().start;
+        read_data(self.fd.as_fd(), block, layout.data_len(), start)
+    }
+
+    /// Writes the values of a block that was filled here.
+    #[inline]
+    pub(super) fn write(
+        &self,
+        qom_path: Option<&str>,
+        columns: &Arc<Columns>,
+        block: &mut DataBlock,
+        sink: &mut dyn StatsSink,
+    ) -> Result<(), Error> {
+        sink.row(qom_path, &self.shape.layout.row(columns, block)?);
+        Ok(())
+    }
+}

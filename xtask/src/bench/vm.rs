@@ -1,0 +1,54 @@
+//! A VM to measure with: vmstats' guest.
+//!
+//! In: how many vCPUs it has, and how many of them run. Out: its provider, and
+//! the same statistics files for others to read.
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use stats_runtime::kvm::{KvmProvider, raise_nofile_limit};
+use vmstats::guest::{Guest, GuestConfig};
+
+use crate::tools::Failure;
+
+pub(super) struct Vm {
+    guest: Guest,
+}
+
+impl Vm {
+    pub(super) fn new(vcpus: u32, running: u32) -> Result<Self, Failure> {
+        // A vCPU's own, its statistics, and those of two others who read them.
+        raise_nofile_limit(u64::from(vcpus) * 4 + 300).map_err(text)?;
+        let guest = Guest::boot(GuestConfig { vcpus, running }).map_err(text)?;
+        Ok(Self { guest })
+    }
+
+    pub(super) fn provider(&self) -> &Arc<KvmProvider> {
+        self.guest.provider()
+    }
+
+    /// The threads of the vCPUs that run.
+    pub(super) fn thread_ids(&self) -> &[u32] {
+        self.guest.thread_ids()
+    }
+
+    /// The vCPUs' statistics files, in the order of their indexes.
+    pub(super) fn vcpus(&self) -> Result<Vec<(String, OwnedFd)>, Failure> {
+        let files = self.provider().files();
+        let copy = |(qom_path, fd): (&str, BorrowedFd<'_>)| {
+            Ok((qom_path.to_owned(), fd.try_clone_to_owned().map_err(text)?))
+        };
+        files.vcpus().map(copy).collect()
+    }
+
+    /// The VM's statistics file.
+    pub(super) fn vm(&self) -> Result<OwnedFd, Failure> {
+        let files = self.provider().files();
+        let vm = files.vm().ok_or("the VM has no statistics")?;
+        vm.try_clone_to_owned().map_err(text)
+    }
+}
+
+pub(super) fn text(error: impl std::fmt::Display) -> Failure {
+    error.to_string()
+}
