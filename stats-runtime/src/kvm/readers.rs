@@ -68,8 +68,8 @@ impl Readers {
     }
 
     /// Reads `count` objects, by `read`, and has each written by `write`, all
-    /// in their order; `block` is for what this thread reads. False, and nothing is done, if there are too few for
-    /// this to pay.
+    /// in their order; `block` is for what this thread reads. False, and
+    /// nothing is done, if there are too few for this to pay.
     ///
     /// # Errors
     ///
