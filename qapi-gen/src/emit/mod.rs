@@ -14,7 +14,6 @@ mod enums;
 mod events;
 mod features;
 mod introspection;
-mod part;
 mod root;
 mod structs;
 mod table;
@@ -24,10 +23,10 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
 
 use self::features::deprecated;
-use self::part::Part;
 use crate::pretty;
 use crate::rust::Layout;
 use crate::rust::cfg::Cfg;
+use crate::rust::part::Part;
 use crate::rust::plan::{Head, ModulePlan, Plan, TypePlan};
 use crate::rust::text::{TextRef, Texts};
 
@@ -148,7 +147,7 @@ fn attributes(head: &Head) -> Part {
     } = head;
     let docs = docs(head.docs);
     let deprecated = deprecated(&head.features);
-    quote!(#docs #cfg #deprecated #[derive(#(#derives),*)] #attributes).into()
+    quote!(#docs #cfg #deprecated #derives #attributes).into()
 }
 
 /// A condition as lines of text, for tables.

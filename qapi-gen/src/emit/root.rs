@@ -10,6 +10,7 @@ use quote::quote;
 use super::{features, interface, unused};
 use crate::rust::Layout;
 use crate::rust::cfg::Cfg;
+use crate::rust::part::Part;
 use crate::rust::plan::{CommandPlan, ModulePlan, Plan};
 use crate::rust::text::Texts;
 
@@ -104,7 +105,7 @@ fn commands(plan: &Plan) -> TokenStream {
     }
     let paths: Vec<_> = modules.iter().map(|module| &module.path).collect();
     let infos = modules.iter().flat_map(|module| infos(module));
-    let lookup = lookup(&modules);
+    let lookup = Part::from(lookup(&modules));
     // A command that is not there in some configuration is not found there.
     let names = modules.iter().map(|module| names(module));
     let dispatcher = dispatcher();
@@ -146,16 +147,16 @@ fn commands(plan: &Plan) -> TokenStream {
 }
 
 /// What the schema says of each command of a module.
-fn infos(module: &ModulePlan) -> impl Iterator<Item = TokenStream> {
+fn infos(module: &ModulePlan) -> impl Iterator<Item = Part> {
     module.commands.iter().map(|command| {
         let (info, cfg) = (info(module, command), &command.cfg);
-        quote!(#cfg #info)
+        quote!(#cfg #info).into()
     })
 }
 
-fn info(module: &ModulePlan, command: &CommandPlan) -> TokenStream {
+fn info(module: &ModulePlan, command: &CommandPlan) -> Part {
     let (path, request) = (&module.path, &command.request);
-    quote!(<#path::commands::#request as ::qapi_wire::command::Request>::INFO)
+    quote!(<#path::commands::#request as ::qapi_wire::command::Request>::INFO).into()
 }
 
 /// The pattern of all commands of a module.
@@ -194,10 +195,10 @@ fn lookup(modules: &[&ModulePlan]) -> TokenStream {
 }
 
 /// The arms that find each command of a module.
-fn found(module: &ModulePlan) -> impl Iterator<Item = TokenStream> {
+fn found(module: &ModulePlan) -> impl Iterator<Item = Part> {
     module.commands.iter().map(|command| {
         let (name, info, cfg) = (&command.wire, info(module, command), &command.cfg);
-        quote!(#cfg #name => Some(#info),)
+        quote!(#cfg #name => Some(#info),).into()
     })
 }
 
@@ -293,7 +294,8 @@ fn events(plan: &Plan) -> TokenStream {
     for (module, event) in events {
         let (ident, cfg) = (&event.ident, &event.cfg);
         let summary = format!(" `{}`.", event.wire);
-        variants.push(quote!(#[doc = #summary] #cfg #ident(#module::events::#ident),));
+        let variant = quote!(#[doc = #summary] #cfg #ident(#module::events::#ident),);
+        variants.push(Part::from(variant));
         idents.push(ident);
         names.push(&event.wire);
         cfgs.push(cfg);

@@ -3,8 +3,7 @@
 //! In: a `CheckedSchema` and `Options`. Out: a [`Plan`] that `emit/` only has
 //! to write down. It decides all, and quotes nothing but names and types.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::ToTokens as _;
+use proc_macro2::{Ident, TokenStream};
 
 use super::additions::Additions;
 use super::cfg::Presence;
@@ -183,6 +182,9 @@ impl<'p, 's: 'p> Planner<'p, 's> {
     /// Plans a module; `None`: there is nothing in it that is wanted.
     pub(crate) fn module(&self, id: ModuleId) -> Option<ModulePlan> {
         let paths = &self.choices.paths;
+        // A plan is large: room is made for those that there can be.
+        let entities = &self.schema.module(id).entities;
+        let room = |of: fn(&&Entity) -> bool| entities.iter().filter(of).count();
         let mut plan = ModulePlan {
             id,
             file: self.schema.module(id).name.clone(),
@@ -190,9 +192,9 @@ impl<'p, 's: 'p> Planner<'p, 's> {
             path: paths.root_path(id),
             external: paths.is_external(id),
             prelude: self.names.prelude.clone(),
-            types: Vec::new(),
-            commands: Vec::new(),
-            events: Vec::new(),
+            types: Vec::with_capacity(room(|entity| matches!(entity, Entity::Type(_)))),
+            commands: Vec::with_capacity(room(|entity| matches!(entity, Entity::Command(_)))),
+            events: Vec::with_capacity(room(|entity| matches!(entity, Entity::Event(_)))),
         };
         self.fill(id, &mut plan);
         (!plan.is_empty()).then_some(plan)
@@ -236,14 +238,12 @@ impl<'s> Planner<'_, 's> {
         }
     }
 
-    /// The traits that a definition's items derive, those that they have
-    /// anyway first.
-    fn derives(&self, entity: Entity, exact: bool, further: &[&str]) -> Vec<TokenStream> {
+    /// The attribute that derives the traits of a definition's items, those
+    /// that they have anyway first.
+    fn derives(&self, entity: Entity, exact: bool, further: &[&str]) -> TokenStream {
         let exact: &[&str] = if exact { &["Eq", "Hash"] } else { &[] };
         let anyway = [&["Clone", "Debug", "PartialEq"], exact, further].concat();
-        let ident = |name: &&str| Ident::new(name, Span::call_site()).into_token_stream();
-        self.additions
-            .derives(entity, anyway.iter().map(ident).collect())
+        self.additions.derives(entity, &anyway)
     }
 
     fn docs(&self, common: &'s Common) -> Option<TextRef> {

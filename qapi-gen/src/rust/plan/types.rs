@@ -26,7 +26,8 @@ pub(crate) struct Head {
     pub(crate) cfg: Cfg,
     pub(crate) docs: Option<TextRef>,
     pub(crate) features: FeaturesPlan,
-    pub(crate) derives: Vec<TokenStream>,
+    /// The attribute that derives the traits.
+    pub(crate) derives: TokenStream,
     /// What the caller adds.
     pub(crate) attributes: TokenStream,
     pub(crate) span: Option<Span>,
@@ -316,7 +317,7 @@ impl<'s> Planner<'_, 's> {
             ident: name::snake(&member.name),
             wire: member.name.to_string(),
             ty: if member.optional {
-                self.names.option(&ty)
+                self.names.option(ty)
             } else {
                 ty
             },
@@ -336,7 +337,7 @@ impl<'s> Planner<'_, 's> {
     ) -> TokenStream {
         let ty = self.names.ty(held, place);
         if self.graph.needs_box(holder, held) {
-            self.names.boxed(&ty)
+            self.names.boxed(ty)
         } else {
             ty
         }
