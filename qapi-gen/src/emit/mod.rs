@@ -53,10 +53,14 @@ pub(crate) enum Item {
 const WIRE_INTERFACE: u32 = 1;
 
 /// Writes down the files that are about all modules: `mod.rs`, and the schema
-/// as data unless it stands in it.
-pub(crate) fn root<'p>(plan: &'p Plan, texts: &'p Texts<'_>) -> Vec<File<'p>> {
+/// as data unless it stands in it. `inline` are the modules that do.
+pub(crate) fn root<'p>(
+    plan: &'p Plan,
+    inline: &'p [ModulePlan],
+    texts: &'p Texts<'_>,
+) -> Vec<File<'p>> {
     let introspection = || plan.introspection.iter().map(Vec::as_slice);
-    let items = root::root(plan, texts).map(Item::Tokens);
+    let items = root::root(plan, inline, texts).map(Item::Tokens);
     match plan.layout {
         Layout::OneFile => {
             let introspection = introspection().map(introspection::inline).map(Item::Text);

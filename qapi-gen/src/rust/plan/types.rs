@@ -132,37 +132,20 @@ pub(crate) struct AlternateBranchPlan {
 impl<'s> Planner<'_, 's> {
     /// Plans a named type; built-in, array and implicit types have none.
     pub(super) fn ty(&self, id: TypeId, module: ModuleId) -> Option<TypePlan> {
-        let ty = self.schema.ty(id);
-        if self.choices.replaced.contains(id) {
+        if !self.is_generated(id) {
             return None;
         }
+        let ty = self.schema.ty(id);
         match &ty.kind {
             TypeKind::Builtin(_) | TypeKind::Array(_) => None,
-            TypeKind::Enum(_) if ty.common.name == "QType" && !self.is_used(id) => None,
             TypeKind::Enum(enumeration) => self
                 .enumeration(id, &ty.common, enumeration)
                 .map(TypePlan::Enum),
-            TypeKind::Object(object) => match object.origin {
-                ObjectOrigin::Struct | ObjectOrigin::Union => {
-                    self.object(id, &ty.common, object, module)
-                }
-                ObjectOrigin::InlineBase | ObjectOrigin::InlineArguments | ObjectOrigin::Empty => {
-                    None
-                }
-            },
+            TypeKind::Object(object) => self.object(id, &ty.common, object, module),
             TypeKind::Alternate(alternate) => self
                 .alternate(id, &ty.common, alternate, module)
                 .map(TypePlan::Alternate),
         }
-    }
-
-    /// Whether any member or branch has this type.
-    fn is_used(&self, id: TypeId) -> bool {
-        self.schema.types().any(|(_, ty)| match &ty.kind {
-            TypeKind::Object(object) => object.members.iter().any(|member| member.ty == id),
-            TypeKind::Array(element) => *element == id,
-            _ => false,
-        })
     }
 
     /// What every type has; `None`: the configuration leaves it out.
