@@ -1,8 +1,8 @@
 //! The back end, on as many processors as help.
 //!
 //! In: a checked schema. Out: the text of files, the same however many work on
-//! it. Tokens cannot leave the thread that made them, so each worker plans for
-//! itself, which is cheap beside writing the files down.
+//! it. Tokens cannot leave the thread that made them, so each worker plans the
+//! modules that it prints; of the others it knows nothing but their names.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -21,6 +21,11 @@ impl From<TokenStream> for Part {
 
 impl ToTokens for Part {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        tokens.extend(std::iter::once(self.0.take()));
+        let part = self.0.take();
+        if tokens.is_empty() {
+            *tokens = part;
+        } else {
+            tokens.extend(std::iter::once(part));
+        }
     }
 }

@@ -27,10 +27,14 @@ pub(crate) struct Prelude {
 
 impl Prelude {
     fn new(schema: &CheckedSchema) -> Self {
-        let defined: BTreeSet<String> = schema
-            .entities()
-            .iter()
-            .map(|entity| name::camel(&schema.common(*entity).name).to_string())
+        let names = schema.entities().iter();
+        let names = names.map(|entity| &schema.common(*entity).name);
+        // Of most names the length tells that they are not meant.
+        let longest = "Option".len();
+        let letters = |name: &str| name.bytes().filter(u8::is_ascii_alphanumeric).count();
+        let defined: BTreeSet<String> = names
+            .filter(|name| letters(name) <= longest)
+            .map(|name| name::camel(name).to_string())
             .collect();
         let choose = |short: &str, plain, full| if defined.contains(short) { full } else { plain };
         Self {
