@@ -5,9 +5,9 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::part::Part;
 use super::{attributes, docs, nothing, unused};
 use crate::rust::cfg::Cfg;
+use crate::rust::part::Part;
 use crate::rust::plan::{AlternateBranchPlan, AlternatePlan};
 
 pub(super) fn alternate(plan: &AlternatePlan) -> TokenStream {

@@ -7,9 +7,9 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::features::{self, deprecated};
-use super::part::Part;
 use super::{docs, structs, unused};
 use crate::rust::cfg::Cfg;
+use crate::rust::part::Part;
 use crate::rust::plan::{Arguments, CommandPlan, Handler, ModulePlan};
 use crate::rust::text::Texts;
 
@@ -88,7 +88,7 @@ fn request(plan: &CommandPlan, texts: &Texts<'_>) -> Part {
         #docs
         #cfg
         #deprecated
-        #[derive(#(#derives),*)]
+        #derives
         #attributes
         #body
 
@@ -158,17 +158,17 @@ pub(super) fn body(ident: &Ident, cfg: &Cfg, arguments: &Arguments, texts: &Text
 }
 
 /// What a handler takes besides the server.
-fn parameter(plan: &CommandPlan) -> Option<(TokenStream, TokenStream)> {
+fn parameter(plan: &CommandPlan) -> Option<(Part, Part)> {
     if plan.handler == Handler::Raw {
-        return Some((quote!(wire::Dict), quote!(call.arguments)));
+        return Some((quote!(wire::Dict).into(), quote!(call.arguments).into()));
     }
     match &plan.arguments {
         Arguments::None => None,
         Arguments::Inline { .. } => {
             let request = plan.request_path();
-            Some((request, quote!(call.arguments()?)))
+            Some((request.into(), quote!(call.arguments()?).into()))
         }
-        Arguments::Named { ty, .. } => Some((ty.clone(), quote!(call.arguments()?))),
+        Arguments::Named { ty, .. } => Some((ty.clone().into(), quote!(call.arguments()?).into())),
     }
 }
 
@@ -176,7 +176,7 @@ fn handler(plan: &CommandPlan) -> Part {
     let (method, cfg) = (&plan.method, &plan.cfg);
     let summary = format!(" `{}`: see [`commands::{}`].", plan.wire, plan.request);
     let parameter = parameter(plan)
-        .map(|(ty, _)| quote!(arguments: #ty))
+        .map(|(ty, _)| Part::from(quote!(arguments: #ty)))
         .into_iter();
     let (output, reply) = match plan.handler {
         Handler::Typed => (quote!(), plan.reply.clone().unwrap_or(quote!(()))),
@@ -190,7 +190,7 @@ fn handler(plan: &CommandPlan) -> Part {
             /// cut off again.
         }
     });
-    let parameters = parameter.chain((!output.is_empty()).then_some(output));
+    let parameters = parameter.chain((!output.is_empty()).then(|| output.into()));
     let handler = quote! {
         #[doc = #summary]
         #direct
@@ -208,7 +208,7 @@ fn arm(plan: &CommandPlan) -> Part {
     let argument = parameter.iter().map(|(_, value)| value);
     // Even a command without arguments refuses those that are sent.
     let no_arguments = parameter.is_none().then(|| quote!(call.no_arguments()?;));
-    let calling = match plan.handler {
+    let calling = Part::from(match plan.handler {
         Handler::Direct => quote!(server.#method(#(#argument,)* reply)),
         Handler::Typed if plan.reply.is_none() => quote! {
             server.#method(#(#argument),*)?;
@@ -217,6 +217,6 @@ fn arm(plan: &CommandPlan) -> Part {
         Handler::Typed | Handler::Raw => quote! {
             wire::command::reply(&server.#method(#(#argument),*)?, reply)
         },
-    };
+    });
     quote!(#cfg #wire_name => { #admit #no_arguments #calling }).into()
 }

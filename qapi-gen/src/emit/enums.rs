@@ -7,10 +7,10 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::features::{deprecated, special};
-use super::part::Part;
 use super::table::Table;
 use super::{attributes, docs};
 use crate::rust::Prelude;
+use crate::rust::part::Part;
 use crate::rust::plan::{EnumPlan, Head, ValuePlan};
 use crate::rust::text::Texts;
 

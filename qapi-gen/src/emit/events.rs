@@ -8,8 +8,8 @@ use quote::quote;
 use super::commands::body;
 use super::docs;
 use super::features::{self, deprecated};
-use super::part::Part;
 use crate::rust::cfg::Cfg;
+use crate::rust::part::Part;
 use crate::rust::plan::{Arguments, EventPlan, ModulePlan};
 use crate::rust::text::Texts;
 
@@ -49,7 +49,7 @@ fn event(plan: &EventPlan, texts: &Texts<'_>) -> Part {
         #docs
         #cfg
         #deprecated
-        #[derive(#(#derives),*)]
+        #derives
         #attributes
         #body
 

@@ -6,7 +6,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::part::Part;
+use crate::rust::part::Part;
 use crate::rust::plan::{FeaturePlan, FeaturesPlan, Plan};
 
 /// The attribute of what is deprecated, if and when it is.

@@ -14,7 +14,6 @@ mod enums;
 mod events;
 mod features;
 mod introspection;
-mod part;
 mod root;
 mod structs;
 mod table;
@@ -24,10 +23,10 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
 
 use self::features::deprecated;
-use self::part::Part;
 use crate::pretty;
 use crate::rust::Layout;
 use crate::rust::cfg::Cfg;
+use crate::rust::part::Part;
 use crate::rust::plan::{Head, ModulePlan, Plan, TypePlan};
 use crate::rust::text::{TextRef, Texts};
 
@@ -54,10 +53,14 @@ pub(crate) enum Item {
 const WIRE_INTERFACE: u32 = 1;
 
 /// Writes down the files that are about all modules: `mod.rs`, and the schema
-/// as data unless it stands in it.
-pub(crate) fn root<'p>(plan: &'p Plan, texts: &'p Texts<'_>) -> Vec<File<'p>> {
+/// as data unless it stands in it. `inline` are the modules that do.
+pub(crate) fn root<'p>(
+    plan: &'p Plan,
+    inline: &'p [ModulePlan],
+    texts: &'p Texts<'_>,
+) -> Vec<File<'p>> {
     let introspection = || plan.introspection.iter().map(Vec::as_slice);
-    let items = root::root(plan, texts).map(Item::Tokens);
+    let items = root::root(plan, inline, texts).map(Item::Tokens);
     match plan.layout {
         Layout::OneFile => {
             let introspection = introspection().map(introspection::inline).map(Item::Text);
@@ -148,7 +151,7 @@ fn attributes(head: &Head) -> Part {
     } = head;
     let docs = docs(head.docs);
     let deprecated = deprecated(&head.features);
-    quote!(#docs #cfg #deprecated #[derive(#(#derives),*)] #attributes).into()
+    quote!(#docs #cfg #deprecated #derives #attributes).into()
 }
 
 /// A condition as lines of text, for tables.

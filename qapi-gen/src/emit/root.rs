@@ -1,6 +1,7 @@
 //! What joins the modules: `mod.rs`.
 //!
-//! In: the whole plan. Out: the module tree, the trait of all commands, the
+//! In: the outlines of all modules, and the plans of those that are to stand in
+//! it. Out: the module tree, the trait of all commands, the
 //! dispatcher, the enum of all events. Modules of other crates are in all of
 //! these but the first.
 
@@ -10,11 +11,13 @@ use quote::quote;
 use super::{features, interface, unused};
 use crate::rust::Layout;
 use crate::rust::cfg::Cfg;
-use crate::rust::plan::{CommandPlan, ModulePlan, Plan};
+use crate::rust::part::Part;
+use crate::rust::plan::{CommandOutline, ModuleOutline, ModulePlan, Plan};
 use crate::rust::text::Texts;
 
 pub(super) fn root<'p>(
     plan: &'p Plan,
+    inline: &'p [ModulePlan],
     texts: &'p Texts<'_>,
 ) -> impl Iterator<Item = TokenStream> + 'p {
     let interface = interface();
@@ -30,12 +33,12 @@ pub(super) fn root<'p>(
     let modules = plan.own_modules().map(move |module| {
         let ident = &module.ident;
         let summary = format!(" Generated from `{}`.", module.file);
-        let body = match plan.layout {
-            Layout::OneFile => {
-                let items = super::module(module, texts);
+        let body = match inline.iter().find(|inline| inline.id == module.id) {
+            Some(inline) => {
+                let items = super::module(inline, texts);
                 quote!({ #(#items)* })
             }
-            Layout::FilePerModule => quote!(;),
+            None => quote!(;),
         };
         quote! {
             #[doc = #summary]
@@ -82,7 +85,7 @@ pub(super) fn root<'p>(
 }
 
 /// The assertion that another crate's code fits.
-fn external(module: &ModulePlan) -> TokenStream {
+fn external(module: &ModuleOutline) -> TokenStream {
     let (path, interface) = (&module.path, interface());
     let message = format!(
         "the crate that has the code of `{}` was built with another version of qapi-gen",
@@ -94,7 +97,7 @@ fn external(module: &ModulePlan) -> TokenStream {
 }
 
 fn commands(plan: &Plan) -> TokenStream {
-    let modules: Vec<&ModulePlan> = plan
+    let modules: Vec<&ModuleOutline> = plan
         .modules
         .iter()
         .filter(|module| !module.commands.is_empty())
@@ -104,7 +107,7 @@ fn commands(plan: &Plan) -> TokenStream {
     }
     let paths: Vec<_> = modules.iter().map(|module| &module.path).collect();
     let infos = modules.iter().flat_map(|module| infos(module));
-    let lookup = lookup(&modules);
+    let lookup = Part::from(lookup(&modules));
     // A command that is not there in some configuration is not found there.
     let names = modules.iter().map(|module| names(module));
     let dispatcher = dispatcher();
@@ -146,27 +149,27 @@ fn commands(plan: &Plan) -> TokenStream {
 }
 
 /// What the schema says of each command of a module.
-fn infos(module: &ModulePlan) -> impl Iterator<Item = TokenStream> {
+fn infos(module: &ModuleOutline) -> impl Iterator<Item = Part> {
     module.commands.iter().map(|command| {
         let (info, cfg) = (info(module, command), &command.cfg);
-        quote!(#cfg #info)
+        quote!(#cfg #info).into()
     })
 }
 
-fn info(module: &ModulePlan, command: &CommandPlan) -> TokenStream {
+fn info(module: &ModuleOutline, command: &CommandOutline) -> Part {
     let (path, request) = (&module.path, &command.request);
-    quote!(<#path::commands::#request as ::qapi_wire::command::Request>::INFO)
+    quote!(<#path::commands::#request as ::qapi_wire::command::Request>::INFO).into()
 }
 
 /// The pattern of all commands of a module.
-fn names(module: &ModulePlan) -> TokenStream {
+fn names(module: &ModuleOutline) -> TokenStream {
     let names = module.commands.iter().map(|command| &command.wire);
     quote!(#(#names)|*)
 }
 
 /// The function that finds a command: by its place, unless that depends on
 /// which others there are.
-fn lookup(modules: &[&ModulePlan]) -> TokenStream {
+fn lookup(modules: &[&ModuleOutline]) -> TokenStream {
     let commands = || modules.iter().flat_map(|module| &module.commands);
     let names = commands().map(|command| &command.wire);
     if commands().all(|command| command.cfg.is_always()) {
@@ -194,10 +197,10 @@ fn lookup(modules: &[&ModulePlan]) -> TokenStream {
 }
 
 /// The arms that find each command of a module.
-fn found(module: &ModulePlan) -> impl Iterator<Item = TokenStream> {
+fn found(module: &ModuleOutline) -> impl Iterator<Item = Part> {
     module.commands.iter().map(|command| {
         let (name, info, cfg) = (&command.wire, info(module, command), &command.cfg);
-        quote!(#cfg #name => Some(#info),)
+        quote!(#cfg #name => Some(#info),).into()
     })
 }
 
@@ -234,7 +237,7 @@ fn dispatcher() -> TokenStream {
 /// The commands of the modules generated here as a set of their own, where
 /// there are others.
 fn own_dispatcher(plan: &Plan) -> TokenStream {
-    let modules: Vec<&ModulePlan> = plan
+    let modules: Vec<&ModuleOutline> = plan
         .own_modules()
         .filter(|module| !module.commands.is_empty())
         .collect();
@@ -293,7 +296,8 @@ fn events(plan: &Plan) -> TokenStream {
     for (module, event) in events {
         let (ident, cfg) = (&event.ident, &event.cfg);
         let summary = format!(" `{}`.", event.wire);
-        variants.push(quote!(#[doc = #summary] #cfg #ident(#module::events::#ident),));
+        let variant = quote!(#[doc = #summary] #cfg #ident(#module::events::#ident),);
+        variants.push(Part::from(variant));
         idents.push(ident);
         names.push(&event.wire);
         cfgs.push(cfg);

@@ -7,10 +7,10 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::features::{deprecated, special, special_tokens};
-use super::part::Part;
 use super::table::Table;
 use super::{attributes, docs};
 use crate::rust::cfg::Cfg;
+use crate::rust::part::Part;
 use crate::rust::plan::{FeaturesPlan, FieldPlan, Head, StructPlan};
 use crate::rust::text::Texts;
 

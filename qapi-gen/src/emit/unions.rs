@@ -8,11 +8,11 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote};
 
 use super::features::deprecated;
-use super::part::Part;
 use super::structs::{self, Access};
 use super::{attributes, docs, nothing, unused};
 use crate::rust::Prelude;
 use crate::rust::cfg::Cfg;
+use crate::rust::part::Part;
 use crate::rust::plan::{BranchPlan, Head, UnionField, UnionPlan};
 
 pub(super) fn union(plan: &UnionPlan, std: &Prelude) -> TokenStream {
@@ -114,7 +114,7 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> Part {
     let definition = quote! {
         #[doc = #summary]
         #cfg
-        #[derive(#(#derives),*)]
+        #derives
         #attributes
         pub enum #branch_ident {
             #(#variants)*

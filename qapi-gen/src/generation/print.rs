@@ -1,8 +1,8 @@
 //! The back end, on as many processors as help.
 //!
 //! In: a checked schema. Out: the text of files, the same however many work on
-//! it. Tokens cannot leave the thread that made them, so each worker plans for
-//! itself, which is cheap beside writing the files down.
+//! it. Tokens cannot leave the thread that made them, so each worker plans the
+//! modules that it prints; of the others it knows nothing but their names.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use std::thread::{self, Scope, ScopedJoinHandle};
 use crate::diag::Diagnostics;
 use crate::emit;
 use crate::output::{self, GeneratedFile};
-use crate::rust::plan::{Choices, ModulePlan, Planner};
+use crate::rust::plan::{Choices, Plan, Planner};
 use crate::rust::{Layout, Options};
 use crate::schema::{CheckedSchema, ModuleId};
 
@@ -38,16 +38,25 @@ pub(super) fn files(
             // Where there is no thread, there is a worker less.
             .map_while(|_| spawn(scope, || back_end.help()))
             .collect();
-        let (mut root, mut modules) = back_end.lead(diagnostics)?;
+        let (mut root, plan, mut modules) = back_end.lead(diagnostics)?;
         for helper in helpers {
             match helper.join() {
                 Ok(more) => modules.extend(more),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
+        let modules = modules.into_values().map(|(file, problems)| {
+            diagnostics.append(problems);
+            file
+        });
+        let modules: Vec<_> = modules.collect();
+        plan.report_clashes(diagnostics);
+        if diagnostics.has_errors() {
+            return None;
+        }
         // `mod.rs` comes first, and what else is about all modules last.
         let further = root.split_off(root.len().min(1));
-        root.extend(modules.into_values());
+        root.extend(modules);
         root.extend(further);
         Some(root)
     })
@@ -60,8 +69,8 @@ fn spawn<'scope, T: Send + 'scope>(
     thread::Builder::new().spawn_scoped(scope, work).ok()
 }
 
-/// The modules' files.
-type ModuleFiles = BTreeMap<ModuleId, GeneratedFile>;
+/// The modules' files, and what is wrong with each.
+type ModuleFiles = BTreeMap<ModuleId, (GeneratedFile, Diagnostics)>;
 
 /// What the workers share.
 struct BackEnd<'s> {
@@ -87,9 +96,12 @@ impl BackEnd<'_> {
         processors.min(WORKERS_MAX).min(1 + helpers)
     }
 
-    /// Plans everything, prints what is about all modules, and then as the
-    /// helpers do. The only one to report anything.
-    fn lead(&self, diagnostics: &mut Diagnostics) -> Option<(Vec<GeneratedFile>, ModuleFiles)> {
+    /// Plans and prints what is about all modules, and then does as the
+    /// helpers do. The only one to report what is about no module.
+    fn lead(
+        &self,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<(Vec<GeneratedFile>, Plan, ModuleFiles)> {
         let choices = Choices::new(self.schema, self.options, diagnostics);
         let planner = Planner::new(self.schema, self.options, &choices, diagnostics);
         let plan = planner.plan(diagnostics);
@@ -98,38 +110,41 @@ impl BackEnd<'_> {
             self.next.store(self.modules.len(), Ordering::Relaxed);
             return None;
         }
-        let root = emit::root(&plan, planner.texts());
-        let root = root.into_iter().map(|file| self.print(file, &planner));
-        let root = root.collect();
-        let mut modules = ModuleFiles::new();
-        if self.options.layout == Layout::FilePerModule {
-            let planned = plan.into_own_modules().map(|module| (module.id, module));
-            let mut planned: BTreeMap<_, _> = planned.collect();
-            while let Some(id) = self.take() {
-                // Whatever comes before it is for others to print. Nothing is
-                // kept for the end, when there is nobody left to share with.
-                planned = planned.split_off(&id);
-                if let Some(module) = planned.remove(&id) {
-                    modules.insert(id, self.module(&module, &planner));
-                }
+        let mut inline = Vec::new();
+        if self.options.layout == Layout::OneFile {
+            while let Some(module) = self.take() {
+                inline.extend(planner.module(module));
             }
         }
-        Some((root, modules))
+        for module in &inline {
+            module.report_clashes(diagnostics);
+        }
+        let root = emit::root(&plan, &inline, planner.texts());
+        let root = root.into_iter().map(|file| self.print(file, &planner));
+        let root = root.collect();
+        let modules = self.work(&planner);
+        Some((root, plan, modules))
     }
 
-    /// Plans and prints modules for as long as there are any that nobody
-    /// prints.
+    /// Prints modules for as long as there are any that nobody prints.
     fn help(&self) -> ModuleFiles {
         let mut diagnostics = Diagnostics::default();
         let choices = Choices::new(self.schema, self.options, &mut diagnostics);
         let planner = Planner::new(self.schema, self.options, &choices, &mut diagnostics);
-        let mut modules = ModuleFiles::new();
-        if diagnostics.has_errors() {
-            return modules;
+        match diagnostics.has_errors() {
+            true => ModuleFiles::new(),
+            false => self.work(&planner),
         }
+    }
+
+    fn work(&self, planner: &Planner<'_, '_>) -> ModuleFiles {
+        let mut modules = ModuleFiles::new();
         while let Some(id) = self.take() {
-            if let Some(module) = planner.module(id).filter(|module| !module.external) {
-                modules.insert(id, self.module(&module, &planner));
+            if let Some(module) = planner.module(id) {
+                let mut problems = Diagnostics::default();
+                module.report_clashes(&mut problems);
+                let file = emit::module_file(&module, planner.texts());
+                modules.insert(id, (self.print(file, planner), problems));
             }
         }
         modules
@@ -138,10 +153,6 @@ impl BackEnd<'_> {
     fn take(&self) -> Option<ModuleId> {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         self.modules.get(next).copied()
-    }
-
-    fn module(&self, module: &ModulePlan, planner: &Planner<'_, '_>) -> GeneratedFile {
-        self.print(emit::module_file(module, planner.texts()), planner)
     }
 
     fn print(&self, file: emit::File<'_>, planner: &Planner<'_, '_>) -> GeneratedFile {

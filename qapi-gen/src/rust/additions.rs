@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::Attribute;
 use syn::parse::Parser as _;
@@ -91,20 +91,27 @@ impl Additions {
         additions
     }
 
-    /// The traits that a definition's items derive: those that they have
-    /// anyway, and what the caller adds to these.
-    pub(super) fn derives(&self, entity: Entity, anyway: Vec<TokenStream>) -> Vec<TokenStream> {
-        let mut derives = anyway;
+    /// The attribute that derives a definition's traits: those that its items
+    /// have anyway, and what the caller adds to these.
+    pub(super) fn derives(&self, entity: Entity, anyway: &[&str]) -> TokenStream {
+        let mut added: Vec<(&TokenStream, String)> = Vec::new();
         for key in [None, Some(entity)] {
-            for added in self.derives.get(&key).into_iter().flatten() {
+            for path in self.derives.get(&key).into_iter().flatten() {
+                let text = path.to_string();
                 // Twice would be an error, and who wants it for all types does
                 // not know which have it.
-                if derives.iter().all(|it| it.to_string() != added.to_string()) {
-                    derives.push(added.clone());
+                let is_there = anyway.contains(&text.as_str())
+                    || added.iter().any(|(_, other)| *other == text);
+                if !is_there {
+                    added.push((path, text));
                 }
             }
         }
-        derives
+        let anyway = anyway
+            .iter()
+            .map(|name| Ident::new(name, Span::call_site()));
+        let added = added.iter().map(|(path, _)| path);
+        quote!(#[derive(#(#anyway),* #(, #added)*)])
     }
 
     /// The attributes of a definition's items.

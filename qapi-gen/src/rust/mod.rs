@@ -12,6 +12,7 @@ pub(crate) mod name;
 mod named;
 mod nesting;
 pub(crate) mod options;
+pub(crate) mod part;
 mod paths;
 pub(crate) mod plan;
 mod selection;

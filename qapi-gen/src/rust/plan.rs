@@ -3,8 +3,7 @@
 //! In: a `CheckedSchema` and `Options`. Out: a [`Plan`] that `emit/` only has
 //! to write down. It decides all, and quotes nothing but names and types.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::ToTokens as _;
+use proc_macro2::{Ident, TokenStream};
 
 use super::additions::Additions;
 use super::cfg::Presence;
@@ -25,20 +24,22 @@ mod clashes;
 mod commands;
 mod features;
 mod introspection;
+mod outline;
 mod types;
 
 pub(crate) use commands::{Arguments, CommandPlan, EventPlan, Handler};
 pub(crate) use features::{FeaturePlan, FeatureTable, FeaturesPlan};
 pub(crate) use introspection::{BranchTypePlan, EnumMemberPlan, InfoPlan, MemberPlan, MetaPlan};
+pub(crate) use outline::{CommandOutline, ModuleOutline};
 pub(crate) use types::{
     AlternateBranchPlan, AlternatePlan, BranchPlan, EnumPlan, FieldPlan, Head, StructPlan,
     UnionField, UnionPlan, ValuePlan,
 };
 
-/// Everything that will be generated.
+/// Everything that is about all modules.
 pub(crate) struct Plan {
     /// The modules, in schema order, those without items left out.
-    pub(crate) modules: Vec<ModulePlan>,
+    pub(crate) modules: Vec<ModuleOutline>,
     /// Everything that has features, by path.
     pub(crate) features: FeatureTable,
     /// The schema as data; `None`: not wanted.
@@ -54,10 +55,6 @@ pub(crate) struct ModulePlan {
     /// The schema file, as the schema names it.
     pub(crate) file: String,
     pub(crate) ident: Ident,
-    /// The module as the root sees it.
-    pub(crate) path: TokenStream,
-    /// Whether another crate has its code: then it is named, not generated.
-    pub(crate) external: bool,
     pub(crate) prelude: Prelude,
     pub(crate) types: Vec<TypePlan>,
     pub(crate) commands: Vec<CommandPlan>,
@@ -161,89 +158,94 @@ impl<'p, 's: 'p> Planner<'p, 's> {
         &self.texts
     }
 
-    /// Plans everything. What has no spelling in Rust is reported.
+    /// Plans what is about all modules. What has no spelling in Rust is
+    /// reported, but for [clashes](Plan::report_clashes).
     pub(crate) fn plan(&self, diagnostics: &mut Diagnostics) -> Plan {
         nesting::report(self.schema, diagnostics);
-        let ids = self.schema.modules().map(|(id, _)| id);
-        let modules: Vec<ModulePlan> = ids.filter_map(|id| self.module(id)).collect();
-        for module in modules.iter().filter(|module| !module.external) {
-            clashes::report(module, diagnostics);
-        }
-        let plan = Plan {
-            features: features::table(&modules),
+        let ids = || self.schema.modules().map(|(id, _)| id);
+        Plan {
+            modules: ids().filter_map(|id| self.outline(id)).collect(),
+            features: features::table(ids().filter_map(|id| self.featured(id))),
             introspection: self.options.introspection.then(|| self.introspection()),
-            modules,
             layout: self.options.layout,
             docs: self.options.docs,
-        };
-        clashes::report_root(&plan, diagnostics);
-        plan
+        }
     }
 
-    /// Plans a module; `None`: there is nothing in it that is wanted.
+    /// Plans a module that is generated; `None`: another crate has it, or
+    /// there is nothing in it that is wanted.
     pub(crate) fn module(&self, id: ModuleId) -> Option<ModulePlan> {
-        let paths = &self.choices.paths;
+        let is_external = self.choices.paths.is_external(id);
+        let plan = self.part_of(id, |_| true).filter(|_| !is_external)?;
+        (!plan.is_empty()).then_some(plan)
+    }
+
+    /// Plans what a module defines, as far as it is chosen.
+    fn part_of(&self, id: ModuleId, chosen: impl Fn(Entity) -> bool) -> Option<ModulePlan> {
+        let entities: Vec<Entity> = self.wanted(id).filter(|entity| chosen(*entity)).collect();
+        // A plan is large: room is made for those that there can be.
+        let room = |of: fn(&&Entity) -> bool| entities.iter().filter(of).count();
         let mut plan = ModulePlan {
             id,
             file: self.schema.module(id).name.clone(),
-            ident: paths.ident(id)?.clone(),
-            path: paths.root_path(id),
-            external: paths.is_external(id),
+            ident: self.choices.paths.ident(id)?.clone(),
             prelude: self.names.prelude.clone(),
-            types: Vec::new(),
-            commands: Vec::new(),
-            events: Vec::new(),
+            types: Vec::with_capacity(room(|entity| matches!(entity, Entity::Type(_)))),
+            commands: Vec::with_capacity(room(|entity| matches!(entity, Entity::Command(_)))),
+            events: Vec::with_capacity(room(|entity| matches!(entity, Entity::Event(_)))),
         };
-        self.fill(id, &mut plan);
-        (!plan.is_empty()).then_some(plan)
+        for entity in entities {
+            match entity {
+                Entity::Type(ty) => plan.types.extend(self.ty(ty, id)),
+                Entity::Command(command) => plan.commands.extend(self.command(command, id)),
+                Entity::Event(event) => plan.events.extend(self.event(event, id)),
+            }
+        }
+        Some(plan)
+    }
+
+    /// What the caller wants of what a module defines.
+    fn wanted(&self, id: ModuleId) -> impl Iterator<Item = Entity> {
+        let entities = self.schema.module(id).entities.iter().copied();
+        entities.filter(|entity| self.choices.selection.contains(*entity))
     }
 }
 
 impl Plan {
     /// The modules to be generated.
-    pub(crate) fn own_modules(&self) -> impl Iterator<Item = &ModulePlan> {
+    pub(crate) fn own_modules(&self) -> impl Iterator<Item = &ModuleOutline> {
         self.modules.iter().filter(|module| !module.external)
     }
 
-    /// The same, without the rest of the plan.
-    pub(crate) fn into_own_modules(self) -> impl Iterator<Item = ModulePlan> {
-        let modules = self.modules.into_iter();
-        modules.filter(|module| !module.external)
+    /// The modules whose code another crate has.
+    pub(crate) fn external_modules(&self) -> impl Iterator<Item = &ModuleOutline> {
+        self.modules.iter().filter(|module| module.external)
     }
 
-    /// The modules whose code another crate has.
-    pub(crate) fn external_modules(&self) -> impl Iterator<Item = &ModulePlan> {
-        self.modules.iter().filter(|module| module.external)
+    /// Reports every clash among the modules, and among the events of all.
+    pub(crate) fn report_clashes(&self, diagnostics: &mut Diagnostics) {
+        clashes::report_root(self, diagnostics);
     }
 }
 
 impl ModulePlan {
+    /// Reports every clash among its items, and among the parts of each.
+    pub(crate) fn report_clashes(&self, diagnostics: &mut Diagnostics) {
+        clashes::report(self, diagnostics);
+    }
+
     fn is_empty(&self) -> bool {
         self.types.is_empty() && self.commands.is_empty() && self.events.is_empty()
     }
 }
 
 impl<'s> Planner<'_, 's> {
-    /// Plans what a module defines.
-    fn fill(&self, id: ModuleId, plan: &mut ModulePlan) {
-        let entities = self.schema.module(id).entities.iter();
-        for entity in entities.filter(|entity| self.choices.selection.contains(**entity)) {
-            match *entity {
-                Entity::Type(ty) => plan.types.extend(self.ty(ty, id)),
-                Entity::Command(command) => plan.commands.extend(self.command(command, id)),
-                Entity::Event(event) => plan.events.extend(self.event(event, id)),
-            }
-        }
-    }
-
-    /// The traits that a definition's items derive, those that they have
-    /// anyway first.
-    fn derives(&self, entity: Entity, exact: bool, further: &[&str]) -> Vec<TokenStream> {
+    /// The attribute that derives the traits of a definition's items, those
+    /// that they have anyway first.
+    fn derives(&self, entity: Entity, exact: bool, further: &[&str]) -> TokenStream {
         let exact: &[&str] = if exact { &["Eq", "Hash"] } else { &[] };
         let anyway = [&["Clone", "Debug", "PartialEq"], exact, further].concat();
-        let ident = |name: &&str| Ident::new(name, Span::call_site()).into_token_stream();
-        self.additions
-            .derives(entity, anyway.iter().map(ident).collect())
+        self.additions.derives(entity, &anyway)
     }
 
     fn docs(&self, common: &'s Common) -> Option<TextRef> {

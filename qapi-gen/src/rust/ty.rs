@@ -10,6 +10,7 @@ use quote::{ToTokens, quote};
 
 use super::name;
 use super::named::Names;
+use super::part::Part;
 use super::paths::{ModulePaths, Place};
 use crate::diag::{Diagnostics, Problem};
 use crate::schema::{Builtin, CheckedSchema, TypeId, TypeKind};
@@ -26,10 +27,14 @@ pub(crate) struct Prelude {
 
 impl Prelude {
     fn new(schema: &CheckedSchema) -> Self {
-        let defined: BTreeSet<String> = schema
-            .entities()
-            .iter()
-            .map(|entity| name::camel(&schema.common(*entity).name).to_string())
+        let names = schema.entities().iter();
+        let names = names.map(|entity| &schema.common(*entity).name);
+        // Of most names the length tells that they are not meant.
+        let longest = "Option".len();
+        let letters = |name: &str| name.bytes().filter(u8::is_ascii_alphanumeric).count();
+        let defined: BTreeSet<String> = names
+            .filter(|name| letters(name) <= longest)
+            .map(|name| name::camel(name).to_string())
             .collect();
         let choose = |short: &str, plain, full| if defined.contains(short) { full } else { plain };
         Self {
@@ -127,14 +132,15 @@ impl<'s> TypeNames<'s> {
         match &ty.kind {
             TypeKind::Builtin(builtin) => self.builtin(*builtin),
             TypeKind::Array(element) => {
-                let (vec, element) = (&self.prelude.vec, self.ty(*element, place));
+                let vec = &self.prelude.vec;
+                let element = Part::from(self.ty(*element, place));
                 quote!(#vec<#element>)
             }
             TypeKind::Object(_) if ty.common.name == "q_empty" => {
                 quote!(::qapi_wire::command::Empty)
             }
             TypeKind::Enum(_) | TypeKind::Object(_) | TypeKind::Alternate(_) => {
-                let path = self.paths.path(ty.common.module, place);
+                let path = Part::from(self.paths.path(ty.common.module, place));
                 let ident = name::camel(&ty.common.name);
                 quote!(#path #ident)
             }
@@ -142,14 +148,14 @@ impl<'s> TypeNames<'s> {
     }
 
     /// The type of an optional value.
-    pub(super) fn option(&self, ty: &TokenStream) -> TokenStream {
-        let option = &self.prelude.option;
+    pub(super) fn option(&self, ty: TokenStream) -> TokenStream {
+        let (option, ty) = (&self.prelude.option, Part::from(ty));
         quote!(#option<#ty>)
     }
 
     /// The type of a boxed value.
-    pub(super) fn boxed(&self, ty: &TokenStream) -> TokenStream {
-        let box_ = &self.prelude.box_;
+    pub(super) fn boxed(&self, ty: TokenStream) -> TokenStream {
+        let (box_, ty) = (&self.prelude.box_, Part::from(ty));
         quote!(#box_<#ty>)
     }
 

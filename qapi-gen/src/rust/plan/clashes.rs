@@ -4,7 +4,7 @@
 
 use std::fmt::{self, Display};
 
-use rustc_hash::FxHashMap as HashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
 use super::commands::Arguments;
 use super::types::{AlternatePlan, EnumPlan, Head, StructPlan, UnionField, UnionPlan};
@@ -71,8 +71,8 @@ pub(super) fn report(module: &ModulePlan, diagnostics: &mut Diagnostics) {
 }
 
 fn arguments(arguments: &Arguments, owner: Owner<'_>, diagnostics: &mut Diagnostics) {
-    let mut names = Names::default();
     if let Arguments::Inline { fields, .. } = arguments {
+        let mut names = Names::of(fields.len());
         for field in fields {
             let what = What::Part("member", &field.wire, owner);
             names.add(&field.ident, what, diagnostics);
@@ -81,7 +81,12 @@ fn arguments(arguments: &Arguments, owner: Owner<'_>, diagnostics: &mut Diagnost
 }
 
 fn parts(ty: &TypePlan, diagnostics: &mut Diagnostics) {
-    let mut names = Names::default();
+    let mut names = Names::of(match ty {
+        TypePlan::Enum(plan) => plan.values.len() + 1,
+        TypePlan::Struct(plan) => plan.fields.len(),
+        TypePlan::Union(plan) => plan.fields.len(),
+        TypePlan::Alternate(plan) => plan.branches.len(),
+    });
     let owner = Owner::of(ty);
     match ty {
         TypePlan::Enum(EnumPlan {
@@ -188,6 +193,13 @@ struct Names<'p> {
 }
 
 impl<'p> Names<'p> {
+    /// A place for so many names.
+    fn of(count: usize) -> Self {
+        Self {
+            by_ident: HashMap::with_capacity_and_hasher(count, FxBuildHasher),
+        }
+    }
+
     fn add(&mut self, ident: impl Display, what: What<'p>, diagnostics: &mut Diagnostics) {
         let ident = ident.to_string();
         let Some(other) = self.by_ident.get(&ident) else {

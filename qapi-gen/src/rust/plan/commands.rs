@@ -22,7 +22,8 @@ pub(crate) struct CommandPlan {
     pub(crate) span: Option<Span>,
     pub(crate) cfg: Cfg,
     pub(crate) docs: Option<TextRef>,
-    pub(crate) derives: Vec<TokenStream>,
+    /// The attribute that derives the traits.
+    pub(crate) derives: TokenStream,
     /// What the caller adds.
     pub(crate) attributes: TokenStream,
     /// The handler's name.
@@ -59,7 +60,8 @@ pub(crate) struct EventPlan {
     pub(crate) span: Option<Span>,
     pub(crate) cfg: Cfg,
     pub(crate) docs: Option<TextRef>,
-    pub(crate) derives: Vec<TokenStream>,
+    /// The attribute that derives the traits.
+    pub(crate) derives: TokenStream,
     /// What the caller adds.
     pub(crate) attributes: TokenStream,
     /// Its name, in module `events` and in the enum of all.

@@ -11,7 +11,7 @@ use super::types::{FieldPlan, UnionField};
 use super::{ModulePlan, Planner, TypePlan};
 use crate::rust::cfg::Cfg;
 use crate::rust::doc;
-use crate::schema::{Doc, Feature};
+use crate::schema::{Doc, Entity, Feature, ModuleId, TypeKind};
 
 /// The features of a definition or of a part of one.
 pub(crate) struct FeaturesPlan {
@@ -69,8 +69,33 @@ impl<'s> Planner<'_, 's> {
     }
 }
 
+impl<'s> Planner<'_, 's> {
+    /// Plans what has features in a module, or has parts that have.
+    pub(super) fn featured(&self, id: ModuleId) -> Option<ModulePlan> {
+        self.part_of(id, |entity| self.has_features(entity))
+    }
+
+    fn has_features(&self, entity: Entity) -> bool {
+        let any = |ty| {
+            let members = self.members(ty, None);
+            members
+                .iter()
+                .any(|(member, _)| !member.features.is_empty())
+        };
+        !self.schema.common(entity).features.is_empty()
+            || match entity {
+                Entity::Type(id) => match &self.schema.ty(id).kind {
+                    TypeKind::Enum(plan) => plan.values.iter().any(|it| !it.features.is_empty()),
+                    _ => any(id),
+                },
+                Entity::Command(id) => self.schema.command(id).arg.is_some_and(any),
+                Entity::Event(id) => self.schema.event(id).arg.is_some_and(any),
+            }
+    }
+}
+
 /// Everything that has features, by path.
-pub(super) fn table(modules: &[ModulePlan]) -> FeatureTable {
+pub(super) fn table(modules: impl Iterator<Item = ModulePlan>) -> FeatureTable {
     let mut table = Table::default();
     for module in modules {
         for ty in &module.types {

@@ -77,10 +77,9 @@ impl<'s> Planner<'_, 's> {
         let infos = introspect::table(self.schema, false, |entity| {
             self.choices.selection.contains(entity)
         });
-        infos
-            .into_iter()
-            .filter_map(|info| self.info(info))
-            .collect()
+        let mut plans = Vec::with_capacity(infos.len());
+        plans.extend(infos.into_iter().filter_map(|info| self.info(info)));
+        plans
     }
 
     fn info(&self, info: Info<'_>) -> Option<InfoPlan> {
@@ -152,7 +151,9 @@ impl<'s> Planner<'_, 's> {
                 optional: member.optional,
             })
         };
-        members.into_iter().filter_map(plan).collect()
+        let mut plans = Vec::with_capacity(members.len());
+        plans.extend(members.into_iter().filter_map(plan));
+        plans
     }
 
     fn open_name(&self, id: TypeId) -> Option<String> {

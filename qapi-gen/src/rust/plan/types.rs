@@ -26,7 +26,8 @@ pub(crate) struct Head {
     pub(crate) cfg: Cfg,
     pub(crate) docs: Option<TextRef>,
     pub(crate) features: FeaturesPlan,
-    pub(crate) derives: Vec<TokenStream>,
+    /// The attribute that derives the traits.
+    pub(crate) derives: TokenStream,
     /// What the caller adds.
     pub(crate) attributes: TokenStream,
     pub(crate) span: Option<Span>,
@@ -131,37 +132,20 @@ pub(crate) struct AlternateBranchPlan {
 impl<'s> Planner<'_, 's> {
     /// Plans a named type; built-in, array and implicit types have none.
     pub(super) fn ty(&self, id: TypeId, module: ModuleId) -> Option<TypePlan> {
-        let ty = self.schema.ty(id);
-        if self.choices.replaced.contains(id) {
+        if !self.is_generated(id) {
             return None;
         }
+        let ty = self.schema.ty(id);
         match &ty.kind {
             TypeKind::Builtin(_) | TypeKind::Array(_) => None,
-            TypeKind::Enum(_) if ty.common.name == "QType" && !self.is_used(id) => None,
             TypeKind::Enum(enumeration) => self
                 .enumeration(id, &ty.common, enumeration)
                 .map(TypePlan::Enum),
-            TypeKind::Object(object) => match object.origin {
-                ObjectOrigin::Struct | ObjectOrigin::Union => {
-                    self.object(id, &ty.common, object, module)
-                }
-                ObjectOrigin::InlineBase | ObjectOrigin::InlineArguments | ObjectOrigin::Empty => {
-                    None
-                }
-            },
+            TypeKind::Object(object) => self.object(id, &ty.common, object, module),
             TypeKind::Alternate(alternate) => self
                 .alternate(id, &ty.common, alternate, module)
                 .map(TypePlan::Alternate),
         }
-    }
-
-    /// Whether any member or branch has this type.
-    fn is_used(&self, id: TypeId) -> bool {
-        self.schema.types().any(|(_, ty)| match &ty.kind {
-            TypeKind::Object(object) => object.members.iter().any(|member| member.ty == id),
-            TypeKind::Array(element) => *element == id,
-            _ => false,
-        })
     }
 
     /// What every type has; `None`: the configuration leaves it out.
@@ -316,7 +300,7 @@ impl<'s> Planner<'_, 's> {
             ident: name::snake(&member.name),
             wire: member.name.to_string(),
             ty: if member.optional {
-                self.names.option(&ty)
+                self.names.option(ty)
             } else {
                 ty
             },
@@ -336,7 +320,7 @@ impl<'s> Planner<'_, 's> {
     ) -> TokenStream {
         let ty = self.names.ty(held, place);
         if self.graph.needs_box(holder, held) {
-            self.names.boxed(&ty)
+            self.names.boxed(ty)
         } else {
             ty
         }

@@ -11,7 +11,7 @@ use quote::ToTokens;
 /// Tokens that are moved to where they stand first, and nowhere else. A
 /// `TokenStream` is copied there, names and all, which is most of what writing
 /// tokens down would cost.
-pub(super) struct Part(Cell<TokenStream>);
+pub(crate) struct Part(Cell<TokenStream>);
 
 impl From<TokenStream> for Part {
     fn from(tokens: TokenStream) -> Self {
@@ -21,6 +21,11 @@ impl From<TokenStream> for Part {
 
 impl ToTokens for Part {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        tokens.extend(std::iter::once(self.0.take()));
+        let part = self.0.take();
+        if tokens.is_empty() {
+            *tokens = part;
+        } else {
+            tokens.extend(std::iter::once(part));
+        }
     }
 }
