@@ -102,28 +102,32 @@ fn write_short_plain(bytes: &[u8], out: &mut Vec<u8>) -> bool {
 /// The same for strings of at least two words.
 #[inline]
 fn write_long_plain(bytes: &[u8], out: &mut Vec<u8>) -> bool {
-    out.push(b'"');
-    let end = out.len() + bytes.len();
-    let mut rest = bytes;
-    while let Some((words, tail)) = rest.split_first_chunk::<{ 2 * WORD }>() {
+    let Some((words, mut rest)) = bytes.split_first_chunk::<{ 2 * WORD }>() else {
+        return false;
+    };
+    let end = out.len() + bytes.len() + 2;
+    let mut quoted = [b'"'; 2 * WORD + 1];
+    if let Some(inner) = quoted.last_chunk_mut() {
+        *inner = *words;
+    }
+    out.extend_from_slice(&quoted);
+    let mut are_plain = is_plain_pair(words);
+    while are_plain && let Some((words, tail)) = rest.split_first_chunk() {
         out.extend_from_slice(words);
-        if !is_plain_pair(words) {
-            return false;
-        }
+        are_plain = is_plain_pair(words);
         rest = tail;
     }
-    if let Some(words) = bytes.last_chunk::<{ 2 * WORD }>()
-        && !rest.is_empty()
-    {
+    if are_plain && let Some(words) = bytes.last_chunk() {
         // With some of what was before.
-        out.truncate(end - 2 * WORD);
-        out.extend_from_slice(words);
-        if !is_plain_pair(words) {
-            return false;
+        let mut quoted = [b'"'; 2 * WORD + 1];
+        if let Some(inner) = quoted.first_chunk_mut() {
+            *inner = *words;
         }
+        out.truncate(end - quoted.len());
+        out.extend_from_slice(&quoted);
+        are_plain = is_plain_pair(words);
     }
-    out.push(b'"');
-    true
+    are_plain
 }
 
 #[inline]
