@@ -144,6 +144,15 @@ impl<'a> Members<'a> {
 
     #[inline]
     fn take(&mut self, name: &str) -> Option<Node<'a>> {
+        // Looked at here, because a call for each that is absent costs more.
+        if self.left == 0 {
+            return None;
+        }
+        self.take_left(name)
+    }
+
+    #[inline(never)]
+    fn take_left(&mut self, name: &str) -> Option<Node<'a>> {
         let place = self.find(name)?;
         self.mark(place);
         self.likely = self.behind(place);

@@ -11,11 +11,19 @@ use crate::members::Members;
 use crate::value::{Dict, Value};
 
 impl Decode for String {
+    #[inline]
     fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
-        match value.as_str() {
-            Some(text) => Ok(text.to_owned()),
-            None => Err(at.invalid_type("string")),
-        }
+        boxed_text(value, at).map(Self::from)
+    }
+}
+
+/// The text of a string, in a type whose result is returned in registers: a
+/// `String`'s is returned in memory, from where it would have to be moved.
+#[inline(never)]
+fn boxed_text(value: Node<'_>, at: At<'_>) -> Result<Box<str>> {
+    match value.as_str() {
+        Some(text) => Ok(text.into()),
+        None => Err(at.invalid_type("string")),
     }
 }
 

@@ -35,10 +35,10 @@ fn write_long(number: u64, out: &mut Vec<u8>) {
 #[inline]
 fn write_leading(number: u64, out: &mut Vec<u8>) {
     let digits = digits(number);
-    // The first digit is in the lowest byte; that of zero counts.
-    let leading_zeros = (digits.trailing_zeros() / 8).min(7);
-    let word = (digits | ZEROS) >> (8 * leading_zeros);
-    let end = out.len() + WORD_DIGITS - leading_zeros as usize;
+    // The first digit is in the lowest byte; the last counts if it is zero too.
+    let zero_bits = (digits | 1 << 56).trailing_zeros() & !7;
+    let word = (digits | ZEROS) >> zero_bits;
+    let end = out.len() + WORD_DIGITS - zero_bits as usize / 8;
     out.extend_from_slice(&word.to_le_bytes());
     out.truncate(end);
 }
@@ -51,11 +51,19 @@ fn write_leading(number: u64, out: &mut Vec<u8>) {
 fn digits(number: u64) -> u64 {
     const BY_100: (u64, u32, u64) = (10_486, 20, 0x0000_007F_0000_007F);
     const BY_10: (u64, u32, u64) = (103, 10, 0x000F_000F_000F_000F);
-    let fours = (number / 10_000) | ((number % 10_000) << 32);
-    let split = |numbers: u64, (factor, shift, mask): (u64, u32, u64), divisor: u64, width: u32| {
-        let quotients = ((numbers * factor) >> shift) & mask;
-        quotients | ((numbers - quotients * divisor) << width)
+    // The remainder above the quotient: what is taken off above is put below.
+    let join = |number: u64, quotient: u64, divisor: u64, width: u32| {
+        (number << width) - quotient * ((divisor << width) - 1)
     };
+    let split = |numbers: u64, (factor, shift, mask): (u64, u32, u64), divisor: u64, width: u32| {
+        join(
+            numbers,
+            ((numbers * factor) >> shift) & mask,
+            divisor,
+            width,
+        )
+    };
+    let fours = join(number, number / 10_000, 10_000, 32);
     let twos = split(fours, BY_100, 100, 16);
     split(twos, BY_10, 10, 8)
 }
