@@ -27,10 +27,16 @@ const CAPACITY_BYTES: usize = 512;
 /// The JSON text of a value.
 #[must_use]
 pub fn to_json<T: Encode + ?Sized>(value: &T) -> String {
+    // The writer only writes ASCII.
+    String::from_utf8(to_vec(value)).unwrap_or_default()
+}
+
+/// The same as bytes, for the wire: nobody looks at them again.
+#[must_use]
+pub fn to_vec<T: Encode + ?Sized>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(CAPACITY_BYTES);
     value.encode(&mut Writer::new(&mut bytes));
-    // The writer only writes ASCII.
-    String::from_utf8(bytes).unwrap_or_default()
+    bytes
 }
 
 /// Writes JSON values to the end of a buffer.

@@ -55,7 +55,7 @@ pub use context::{Context, Mode, OpenValues};
 pub use decode::{At, Decode, DecodeMembers, decode_object, from_json, from_value};
 pub use document::{Document, Node};
 pub use encode::{
-    ArrayWriter, Encode, EncodeMembers, MemberName, Name, ObjectWriter, Writer, to_json,
+    ArrayWriter, Encode, EncodeMembers, MemberName, Name, ObjectWriter, Writer, to_json, to_vec,
 };
 pub use enumeration::{SpecialValues, decode_enumeration, decode_open_enumeration, listed};
 pub use error::{Error, ErrorClass, Result, UnknownValue};

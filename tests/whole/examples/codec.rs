@@ -13,7 +13,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use qapi_gen::{CheckOptions, FsLoader, Introspection, Style, check_with};
-use qapi_wire::{Context, Decode, Encode, from_json, to_json};
+use qapi_wire::{Context, Decode, Encode, from_json, to_vec};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -54,8 +54,8 @@ where
     );
     compare(
         &format!("encode {what}"),
-        || drop(black_box(to_json(black_box(&ours)))),
-        || drop(black_box(serde_json::to_string(black_box(&theirs)))),
+        || drop(black_box(to_vec(black_box(&ours)))),
+        || drop(black_box(serde_json::to_vec(black_box(&theirs)))),
     );
 }
 
