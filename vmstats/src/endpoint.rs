@@ -5,8 +5,9 @@
 //! deadline. It knows no protocol.
 
 use std::fmt;
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -14,7 +15,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType,
+};
 
 use vsock::VsockStream;
 
@@ -121,15 +125,16 @@ impl Endpoint {
     /// certificate for TLS.
     pub fn connect(&self, deadline: Instant) -> io::Result<Stream> {
         match self {
-            Self::Unix(path) => connect_unix(path, deadline).map(Stream::Unix),
+            Self::Unix(path) => Ok(Stream::Plain(connect_unix(path, deadline)?.into())),
             Self::Tcp(address) => {
                 let stream = connect_tcp(address, deadline)?;
                 stream.set_nodelay(true)?;
-                Ok(Stream::Tcp(stream))
+                Ok(Stream::Plain(stream.into()))
             }
             // The kernel gives up after two seconds.
             Self::Vsock { cid, port } => {
-                VsockStream::connect_with_cid_port(*cid, *port).map(Stream::Vsock)
+                let stream = VsockStream::connect_with_cid_port(*cid, *port)?;
+                Ok(Stream::Plain(stream.into()))
             }
             Self::Tls {
                 address,
@@ -197,12 +202,8 @@ fn connect_tcp(address: &str, deadline: Instant) -> io::Result<TcpStream> {
 /// A connection to a monitor.
 #[derive(Debug)]
 pub enum Stream {
-    /// Over a Unix socket.
-    Unix(UnixStream),
-    /// Over TCP.
-    Tcp(TcpStream),
-    /// Over vsock.
-    Vsock(VsockStream),
+    /// Over a socket of any kind, as it is.
+    Plain(OwnedFd),
     /// Over TLS.
     Tls(TlsStream),
 }
@@ -215,25 +216,20 @@ impl Stream {
     /// What the kernel says.
     pub fn try_clone(&self) -> io::Result<Self> {
         Ok(match self {
-            Self::Unix(stream) => Self::Unix(stream.try_clone()?),
-            Self::Tcp(stream) => Self::Tcp(stream.try_clone()?),
-            Self::Vsock(stream) => Self::Vsock(stream.try_clone()?),
+            Self::Plain(socket) => Self::Plain(socket.try_clone()?),
             Self::Tls(stream) => Self::Tls(stream.clone()),
         })
     }
 
     /// Ends the connection for both sides and every handle: who reads is told.
     pub fn shut_down(&self) {
-        // One that is broken needs no end.
-        let _ = match self {
-            Self::Unix(stream) => stream.shutdown(Shutdown::Both),
-            Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
-            Self::Vsock(stream) => stream.shutdown(Shutdown::Both),
-            Self::Tls(stream) => {
-                stream.shut_down();
-                Ok(())
+        match self {
+            Self::Plain(socket) => {
+                // One that is broken needs no end.
+                let _ = rustix::net::shutdown(socket, Shutdown::Both);
             }
-        };
+            Self::Tls(stream) => stream.shut_down(),
+        }
     }
 
     /// Reads what there is, however long it takes to come.
@@ -243,18 +239,7 @@ impl Stream {
     /// What the kernel says.
     pub fn read_patiently(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Unix(stream) => {
-                stream.set_read_timeout(None)?;
-                stream.read(buffer)
-            }
-            Self::Tcp(stream) => {
-                stream.set_read_timeout(None)?;
-                stream.read(buffer)
-            }
-            Self::Vsock(stream) => {
-                stream.set_read_timeout(None)?;
-                stream.read(buffer)
-            }
+            Self::Plain(socket) => receive(socket, buffer, None),
             Self::Tls(stream) => stream.read(buffer, None),
         }
     }
@@ -265,20 +250,9 @@ impl Stream {
     ///
     /// What the kernel says, or that the time is up.
     pub fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
-        let left = Some(remaining(deadline)?);
+        let left = remaining(deadline)?;
         match self {
-            Self::Unix(stream) => {
-                stream.set_read_timeout(left)?;
-                stream.read(buffer)
-            }
-            Self::Tcp(stream) => {
-                stream.set_read_timeout(left)?;
-                stream.read(buffer)
-            }
-            Self::Vsock(stream) => {
-                stream.set_read_timeout(left)?;
-                stream.read(buffer)
-            }
+            Self::Plain(socket) => receive(socket, buffer, Some(left)),
             Self::Tls(stream) => stream.read(buffer, Some(deadline)),
         }
     }
@@ -290,20 +264,9 @@ impl Stream {
     /// What the kernel says, or that the time is up.
     pub fn write_all(&mut self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
         while !bytes.is_empty() {
-            let left = Some(remaining(deadline)?);
+            let left = remaining(deadline)?;
             let written = match self {
-                Self::Unix(stream) => {
-                    stream.set_write_timeout(left)?;
-                    stream.write(bytes)
-                }
-                Self::Tcp(stream) => {
-                    stream.set_write_timeout(left)?;
-                    stream.write(bytes)
-                }
-                Self::Vsock(stream) => {
-                    stream.set_write_timeout(left)?;
-                    stream.write(bytes)
-                }
+                Self::Plain(socket) => send(socket, bytes, left),
                 Self::Tls(stream) => stream.write(bytes, deadline),
             };
             match written {
@@ -315,6 +278,17 @@ impl Stream {
         }
         Ok(())
     }
+}
+
+fn receive(socket: &OwnedFd, buffer: &mut [u8], limit: Option<Duration>) -> io::Result<usize> {
+    set_socket_timeout(socket, Timeout::Recv, limit)?;
+    let (count, _) = rustix::net::recv(socket, buffer, RecvFlags::empty())?;
+    Ok(count)
+}
+
+fn send(socket: &OwnedFd, bytes: &[u8], limit: Duration) -> io::Result<usize> {
+    set_socket_timeout(socket, Timeout::Send, Some(limit))?;
+    Ok(rustix::net::send(socket, bytes, SendFlags::NOSIGNAL)?)
 }
 
 #[cfg(test)]
