@@ -335,10 +335,11 @@ impl Reactor {
     /// Sees to it that all clients together hold little enough: those who hold
     /// the most are given up. False if that is this one.
     fn make_room(&self, slot: &Slot, connection: &Connection) -> bool {
-        let Some(before) = slot.hold(connection.held_bytes()) else {
+        let held = connection.held_bytes();
+        let Some(before) = slot.hold(held) else {
             return false;
         };
-        self.count_held(before, connection.held_bytes());
+        self.count_held(before, held);
         if self.has_room() {
             return true;
         }

@@ -62,8 +62,7 @@ impl Session {
             return false;
         }
         if self.output().len() >= self.limits.output_bytes_max {
-            self.output.clear();
-            self.sent_bytes = 0;
+            self.drop_output();
             self.close();
             return false;
         }
@@ -129,7 +128,6 @@ impl Session {
     }
 
     /// Drops what was to be sent: nobody will read it.
-    #[cfg(feature = "server")]
     pub(crate) fn drop_output(&mut self) {
         self.output.clear();
         self.sent_bytes = 0;
