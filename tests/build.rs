@@ -38,9 +38,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn vmm_with_our_statistics(ours: OsString, out_dir: &Path) {
     Builder::new("cases/vmm/qapi-schema.json")
         .include_folder("qapi-stats", ours)
-        .extern_module("qapi-stats/control.json", "::qapi::control")
-        .extern_module("qapi-stats/introspect.json", "::qapi::introspect")
-        .extern_module("qapi-stats/stats.json", "::qapi::stats")
+        .extern_module("qapi-stats/control.json", "::qapi_stats::control")
+        .extern_module("qapi-stats/introspect.json", "::qapi_stats::introspect")
+        .extern_module("qapi-stats/stats.json", "::qapi_stats::stats")
         .out_dir(out_dir)
         .compile();
 }

@@ -237,7 +237,7 @@ impl Builder {
     /// let schema = std::env::var("DEP_QAPI_STATS_SCHEMA").unwrap();
     /// qapi_gen::Builder::new("schema/vmm.json")
     ///     .include_folder("qapi-stats", schema)
-    ///     .extern_module("qapi-stats/stats.json", "::qapi::stats")
+    ///     .extern_module("qapi-stats/stats.json", "::qapi_stats::stats")
     ///     .compile();
     /// ```
     ///

@@ -24,7 +24,7 @@ use crate::sink::RowText;
 ///     Column::list("sizes", 1..3),
 /// ]));
 /// let mut text = Vec::new();
-/// let mut writer = qapi::wire::Writer::new(&mut text);
+/// let mut writer = qapi_stats::wire::Writer::new(&mut text);
 /// let mut sink = JsonResults::new(&mut writer);
 /// sink.row(None, &Row::new(&columns, &[7, 1, 2]).unwrap());
 /// sink.finish();

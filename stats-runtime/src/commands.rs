@@ -12,10 +12,10 @@ mod statistics;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use qapi::wire::command::{Call, CommandInfo as Info, CommandSet, Prepared};
-use qapi::wire::compat::Policy;
-use qapi::wire::introspect::{self, SchemaInfo};
-use qapi::wire::{Context, Dict, Error, Writer};
+use qapi_stats::wire::command::{Call, CommandInfo as Info, CommandSet, Prepared};
+use qapi_stats::wire::compat::Policy;
+use qapi_stats::wire::introspect::{self, SchemaInfo};
+use qapi_stats::wire::{Context, Dict, Error, Writer};
 
 use crate::events::Events;
 use crate::host::Host;
@@ -139,7 +139,7 @@ impl Monitor {
     fn schema(&self) -> &'static [SchemaInfo] {
         match &self.extension {
             Some(extension) => extension.schema,
-            None => qapi::SCHEMA,
+            None => qapi_stats::SCHEMA,
         }
     }
 
@@ -197,7 +197,7 @@ pub(crate) fn refusal(command: &str) -> Error {
 /// that its client is told why.
 impl CommandSet for Monitor {
     fn commands(&self) -> Vec<&'static Info> {
-        let built_in = qapi::COMMANDS.iter().copied();
+        let built_in = qapi_stats::COMMANDS.iter().copied();
         let mut commands: Vec<_> = match &self.extension {
             None => built_in.filter(|info| is_built_in(info)).collect(),
             Some(extension) => built_in
@@ -210,7 +210,7 @@ impl CommandSet for Monitor {
     }
 
     fn command(&self, name: &str) -> Option<&'static Info> {
-        let built_in = || qapi::command(name).filter(|info| is_built_in(info));
+        let built_in = || qapi_stats::command(name).filter(|info| is_built_in(info));
         match &self.extension {
             None => built_in(),
             Some(extension) => extension
@@ -230,7 +230,7 @@ impl CommandSet for Monitor {
             Some(extension) if extension.commands.command(name).is_some() => {
                 extension.commands.execute(call, reply)
             }
-            _ => qapi::execute(self, call, reply),
+            _ => qapi_stats::execute(self, call, reply),
         }));
         outcome.unwrap_or_else(|_| {
             Err(Error::generic(format!(

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use qapi::stats::{StatsProvider, StatsTarget};
+use qapi_stats::stats::{StatsProvider, StatsTarget};
 
 use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
 

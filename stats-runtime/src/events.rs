@@ -8,10 +8,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use qapi::wire::command::{Call, CommandSet, Event};
-use qapi::wire::compat::Policy;
-use qapi::wire::message::write_event;
-use qapi::wire::{Context, Error, Special, Value, Writer, to_json};
+use qapi_stats::wire::command::{Call, CommandSet, Event};
+use qapi_stats::wire::compat::Policy;
+use qapi_stats::wire::message::write_event;
+use qapi_stats::wire::{Context, Error, Special, Value, Writer, to_json};
 
 use crate::commands::Monitor;
 use crate::qmp::{Command, Session, Ticket};
@@ -99,7 +99,7 @@ fn member_text<E: Event>(event: &E, member: &str) -> Option<String> {
     Writer::new(&mut text)
         .with_policy(Policy::ACCEPT)
         .members(event);
-    let data = qapi::wire::json::parse(&text).ok()?;
+    let data = qapi_stats::wire::json::parse(&text).ok()?;
     let Value::Object(mut members) = data else {
         return None;
     };

@@ -2,10 +2,10 @@
 //!
 //! In: the monitor's questions. Out: the VMM's answers. A trait, no wire.
 
-use qapi::control::{VersionInfo, VersionTriple};
-use qapi::machine::{CpuInstanceProperties, KvmInfo, SysEmuTarget};
-use qapi::run_state::RunState;
-use qapi::wire::Error;
+use qapi_stats::control::{VersionInfo, VersionTriple};
+use qapi_stats::machine::{CpuInstanceProperties, KvmInfo, SysEmuTarget};
+use qapi_stats::run_state::RunState;
+use qapi_stats::wire::Error;
 
 /// A virtual machine as its monitor sees it.
 ///
@@ -118,7 +118,7 @@ pub trait Host: Send + Sync {
     /// ```
     /// use std::sync::mpsc::Sender;
     ///
-    /// use qapi::wire::Error;
+    /// use qapi_stats::wire::Error;
     /// use stats_runtime::host::{End, Host};
     ///
     /// struct MyVmm(Sender<()>);

@@ -12,7 +12,7 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use qapi::stats::{StatsProvider, StatsTarget};
+//! use qapi_stats::stats::{StatsProvider, StatsTarget};
 //! use stats_runtime::{Monitor, NoHost, Registry, qmp::Session};
 //!
 //! let registry = Arc::new(Registry::new());

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use qapi::stats::{StatsSchemaValue, StatsTarget};
+use qapi_stats::stats::{StatsSchemaValue, StatsTarget};
 
 use crate::columns::Row;
 

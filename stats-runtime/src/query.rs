@@ -3,7 +3,7 @@
 //! In: a `StatsFilter` and the registered providers' names. Out: the questions
 //! in the order in which they are asked. Pure: no provider is called.
 
-use qapi::stats::{StatsFilter, StatsFilterBranch, StatsProvider, StatsTarget};
+use qapi_stats::stats::{StatsFilter, StatsFilterBranch, StatsProvider, StatsTarget};
 
 /// A client's filter, prepared so that looking a name up is fast. It can be
 /// used again and again.
@@ -106,7 +106,7 @@ fn sorted(names: &[String]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use qapi::stats::{StatsRequest, StatsVCPUFilter};
+    use qapi_stats::stats::{StatsRequest, StatsVCPUFilter};
 
     use super::*;
 

@@ -8,8 +8,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
-use qapi::stats::{Stats, StatsFilter, StatsProvider, StatsResult, StatsSchema, StatsSchemaValue};
-use qapi::stats::{StatsTarget, StatsValue};
+use qapi_stats::stats::{
+    Stats, StatsFilter, StatsProvider, StatsResult, StatsSchema, StatsSchemaValue,
+};
+use qapi_stats::stats::{StatsTarget, StatsValue};
 
 use crate::deadline::Deadlined;
 use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
@@ -386,7 +388,7 @@ pub fn add_stats_schema(
 
 #[cfg(test)]
 mod tests {
-    use qapi::stats::StatsFilterBranch;
+    use qapi_stats::stats::StatsFilterBranch;
 
     use super::*;
 

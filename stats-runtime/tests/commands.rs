@@ -5,11 +5,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use qapi::machine::{CpuInstanceProperties, KvmInfo, SysEmuTarget};
-use qapi::run_state::RunState;
-use qapi::stats::StatsProvider;
-use qapi::wire::Error;
-use qapi::wire::compat::{Output, Policy};
+use qapi_stats::machine::{CpuInstanceProperties, KvmInfo, SysEmuTarget};
+use qapi_stats::run_state::RunState;
+use qapi_stats::stats::StatsProvider;
+use qapi_stats::wire::Error;
+use qapi_stats::wire::compat::{Output, Policy};
 use stats_runtime::host::{Change, End, Vcpu};
 use stats_runtime::qmp::Session;
 use stats_runtime::{Host, Monitor, NoHost, Registry};

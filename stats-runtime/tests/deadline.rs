@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use qapi::stats::{
+use qapi_stats::stats::{
     StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsTarget, StatsVCPUFilter,
     StatsValue,
 };

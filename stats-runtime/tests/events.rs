@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use qapi::wire::command::Event;
-use qapi::wire::{DecodeMembers, EncodeMembers, Error, Members, ObjectWriter};
+use qapi_stats::wire::command::Event;
+use qapi_stats::wire::{DecodeMembers, EncodeMembers, Error, Members, ObjectWriter};
 use stats_runtime::host::{Change, End};
 use stats_runtime::qmp::{Limits, Session};
 use stats_runtime::{EventLimit, Host, Monitor, NoHost, Registry, Subscription};

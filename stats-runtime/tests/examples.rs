@@ -15,8 +15,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use event_manager::{EventManager, SubscriberOps};
-use qapi::wire::command::{Empty, Event};
-use qapi::wire::{DecodeMembers, EncodeMembers, Error, Members, ObjectWriter};
+use qapi_stats::wire::command::{Empty, Event};
+use qapi_stats::wire::{DecodeMembers, EncodeMembers, Error, Members, ObjectWriter};
 use stats_runtime::{EventLimit, Monitor, NoHost, Registry};
 
 #[path = "../examples/event_manager.rs"]

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use qapi::control::{VersionInfo, VersionTriple};
-use qapi::run_state::RunState;
-use qapi::stats::{StatsProvider, StatsSchemaValue, StatsTarget, StatsType, StatsUnit};
-use qapi::wire::command::{Call, CommandInfo, CommandSet};
-use qapi::wire::{Error, Writer};
+use qapi_stats::control::{VersionInfo, VersionTriple};
+use qapi_stats::run_state::RunState;
+use qapi_stats::stats::{StatsProvider, StatsSchemaValue, StatsTarget, StatsType, StatsUnit};
+use qapi_stats::wire::command::{Call, CommandInfo, CommandSet};
+use qapi_stats::wire::{Error, Writer};
 use stats_runtime::hmp::Human;
 use stats_runtime::host::{Change, Host, Vcpu};
 use stats_runtime::{Monitor, Registry};

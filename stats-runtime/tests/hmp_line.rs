@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use qapi::stats::{StatsProvider, StatsSchemaValue, StatsTarget, StatsType};
+use qapi_stats::stats::{StatsProvider, StatsSchemaValue, StatsTarget, StatsType};
 use stats_runtime::hmp::{LINE_BYTES_MAX, LineMonitor};
 use stats_runtime::host::{Host, Vcpu};
 use stats_runtime::{Monitor, NoHost, Registry};

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use qapi::stats::{StatsProvider, StatsTarget};
+use qapi_stats::stats::{StatsProvider, StatsTarget};
 use stats_runtime::kvm::{ImageBuilder, ImageStat, KvmProvider};
 use stats_runtime::provider::{Provider, StatsQuery, StatsSink};
 use stats_runtime::qmp::{Limits, Session};

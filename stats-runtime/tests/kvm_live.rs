@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use kvm_ioctls::Kvm;
-use qapi::stats::{StatsSchemaValue, StatsTarget, StatsType, StatsUnit};
+use qapi_stats::stats::{StatsSchemaValue, StatsTarget, StatsType, StatsUnit};
 use stats_runtime::kvm::{
     Image, KvmProvider, check_capability, record, vcpu_stats_fd, vm_stats_fd, warnings,
 };

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use qapi::stats::{StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest};
+use qapi_stats::stats::{StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest};
 use stats_runtime::kvm::{ImageBuilder, ImageStat, KvmProvider, raise_nofile_limit};
 use stats_runtime::{Monitor, NoHost, Registry};
 

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use qapi::stats::{
+use qapi_stats::stats::{
     Stats, StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsSchemaValue,
     StatsTarget, StatsType, StatsVCPUFilter, StatsValue,
 };
-use qapi::wire::OpenValues;
+use qapi_stats::wire::OpenValues;
 use stats_runtime::registry::{add_stats_entry, add_stats_schema};
 use stats_runtime::{Provider, ProviderError, Registry, SchemaSink, StatsQuery, StatsSink};
 
@@ -64,7 +64,7 @@ fn a_new_name_is_queried_filtered_and_listed() {
     assert!(!registry.is_registered("StatsTarget", "xyz"));
 
     // The one registered last comes first.
-    let providers = |results: Vec<qapi::stats::StatsResult>| -> Vec<StatsProvider> {
+    let providers = |results: Vec<qapi_stats::stats::StatsResult>| -> Vec<StatsProvider> {
         results.into_iter().map(|result| result.provider).collect()
     };
     assert_eq!(

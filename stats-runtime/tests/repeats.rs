@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use qapi::stats::commands::QueryStats;
-use qapi::stats::{StatsProvider, StatsTarget};
-use qapi::wire::command::{Call, CommandInfo, CommandSet, Request as _};
-use qapi::wire::{Error, Writer};
+use qapi_stats::stats::commands::QueryStats;
+use qapi_stats::stats::{StatsProvider, StatsTarget};
+use qapi_stats::wire::command::{Call, CommandInfo, CommandSet, Request as _};
+use qapi_stats::wire::{Error, Writer};
 use stats_runtime::qmp::{Limits, Session};
 use stats_runtime::{Monitor, NoHost, Registry};
 

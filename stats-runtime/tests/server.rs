@@ -17,8 +17,8 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use qapi::stats::StatsProvider;
-use qapi::wire::Error;
+use qapi_stats::stats::StatsProvider;
+use qapi_stats::wire::Error;
 use stats_runtime::host::End;
 use stats_runtime::server::{UnixServer, bind_private};
 use stats_runtime::{Host, Monitor, NoHost, Registry, StatsQuery, StatsSink};

@@ -18,9 +18,9 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use qapi::stats::StatsProvider;
-use qapi::wire::command::{Call, CommandInfo, CommandSet, Empty, Event};
-use qapi::wire::{DecodeMembers, EncodeMembers, Error, Members, ObjectWriter, Writer};
+use qapi_stats::stats::StatsProvider;
+use qapi_stats::wire::command::{Call, CommandInfo, CommandSet, Empty, Event};
+use qapi_stats::wire::{DecodeMembers, EncodeMembers, Error, Members, ObjectWriter, Writer};
 use stats_runtime::qmp::Limits;
 use stats_runtime::server::{Listener, Options, Server};
 use stats_runtime::{Monitor, NoHost, Registry};

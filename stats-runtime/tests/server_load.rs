@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use qapi::stats::{StatsProvider, StatsTarget};
+use qapi_stats::stats::{StatsProvider, StatsTarget};
 use stats_runtime::server::{Listener, Options, Server};
 use stats_runtime::{Monitor, NoHost, Registry};
 

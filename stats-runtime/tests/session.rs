@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use qapi::stats::StatsProvider;
-use qapi::stats::StatsTarget;
-use qapi::wire::command::{Call, CommandInfo, CommandSet, Event};
-use qapi::wire::{DecodeMembers, EncodeMembers, Error, Members, ObjectWriter, Writer, json};
+use qapi_stats::stats::StatsProvider;
+use qapi_stats::stats::StatsTarget;
+use qapi_stats::wire::command::{Call, CommandInfo, CommandSet, Event};
+use qapi_stats::wire::{DecodeMembers, EncodeMembers, Error, Members, ObjectWriter, Writer, json};
 use stats_runtime::qmp::{Limits, Session, Timestamp};
 use stats_runtime::{Host, Monitor, NoHost, ProviderError, Registry};
 

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use qapi::stats::{
+use qapi_stats::stats::{
     StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsSchemaValue, StatsTarget,
     StatsType, StatsUnit, StatsVCPUFilter,
 };
-use qapi::wire::{Writer, to_json};
+use qapi_stats::wire::{Writer, to_json};
 use stats_runtime::columns::{Column, Columns, Row};
 use stats_runtime::sink::{JsonResults, JsonSchemas};
 use stats_runtime::{Provider, ProviderError, Registry, SchemaSink, StatsQuery, StatsSink};

@@ -18,9 +18,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use qapi::machine::CpuInstanceProperties;
-use qapi::run_state::RunState;
-use qapi::stats::{StatsProvider, StatsTarget};
+use qapi_stats::machine::CpuInstanceProperties;
+use qapi_stats::run_state::RunState;
+use qapi_stats::stats::{StatsProvider, StatsTarget};
 use qapi_wire::Error;
 use serde_json::Value;
 use stats_runtime::host::{Change, End, Vcpu};

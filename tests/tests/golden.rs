@@ -89,7 +89,7 @@ fn a_vmm_with_our_statistics() {
     for module in ["control", "introspect", "stats"] {
         let (file, path) = (
             format!("qapi-stats/{module}.json"),
-            format!("::qapi::{module}"),
+            format!("::qapi_stats::{module}"),
         );
         options.extern_modules.insert(file, path);
     }

@@ -21,8 +21,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use qapi::stats::commands::{QueryStats, QueryStatsSchemas};
-use qapi::stats::{
+use qapi_stats::stats::commands::{QueryStats, QueryStatsSchemas};
+use qapi_stats::stats::{
     StatsFilter, StatsFilterBranch, StatsProvider, StatsResult, StatsSchema, StatsVCPUFilter,
     StatsValue,
 };

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use qapi::introspect::commands::QueryQmpSchema;
-use qapi::introspect::{SchemaInfo, SchemaInfoBranch};
-use qapi::stats::{StatsProvider, StatsTarget};
 use qapi_gen::{FsLoader, IncludeFolders, Introspection, Loader, check};
+use qapi_stats::introspect::commands::QueryQmpSchema;
+use qapi_stats::introspect::{SchemaInfo, SchemaInfoBranch};
+use qapi_stats::stats::{StatsProvider, StatsTarget};
 use qapi_wire::command::{CommandInfo, CommandSet, Request};
 use qapi_wire::introspect::{Meta, find};
 use qapi_wire::{Context, Error, Value, from_json, json, to_json};

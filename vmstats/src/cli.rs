@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use qapi::stats::StatsTarget;
+use qapi_stats::stats::StatsTarget;
 
 use crate::endpoint::Endpoint;
 use crate::listen::Listen;

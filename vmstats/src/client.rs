@@ -6,11 +6,11 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
-use qapi::control::commands::QmpCapabilities;
-use qapi::control::{QMPCapability, VersionInfo};
-use qapi::wire::command::Request;
-use qapi::wire::message::{Message, Messages, write_request};
-use qapi::wire::{Context, Error, ErrorClass, Value, from_value};
+use qapi_stats::control::commands::QmpCapabilities;
+use qapi_stats::control::{QMPCapability, VersionInfo};
+use qapi_stats::wire::command::Request;
+use qapi_stats::wire::message::{Message, Messages, write_request};
+use qapi_stats::wire::{Context, Error, ErrorClass, Value, from_value};
 
 use crate::endpoint::{Endpoint, Stream};
 

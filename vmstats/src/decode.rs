@@ -6,8 +6,10 @@
 use std::io::{Read, Write};
 use std::sync::Mutex;
 
-use qapi::stats::{StatsFilter, StatsFilterBranch, StatsProvider, StatsTarget, StatsVCPUFilter};
-use qapi::wire;
+use qapi_stats::stats::{
+    StatsFilter, StatsFilterBranch, StatsProvider, StatsTarget, StatsVCPUFilter,
+};
+use qapi_stats::wire;
 use stats_runtime::kvm::{IMAGE_SIZE_MAX, Image, warnings};
 use stats_runtime::{ProviderError, Registry};
 

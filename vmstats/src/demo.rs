@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use qapi::stats::commands::QueryStatsSchemas;
-use qapi::stats::{StatsSchema, StatsTarget};
+use qapi_stats::stats::commands::QueryStatsSchemas;
+use qapi_stats::stats::{StatsSchema, StatsTarget};
 use stats_runtime::kvm::KvmProvider;
 
 use crate::cli::{Demo, Human};

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use qapi::machine::CpuInstanceProperties;
-use qapi::run_state::RunState;
-use qapi::wire::Error;
+use qapi_stats::machine::CpuInstanceProperties;
+use qapi_stats::run_state::RunState;
+use qapi_stats::wire::Error;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use stats_runtime::Host;

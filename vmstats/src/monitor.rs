@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use qapi::stats::StatsProvider;
+use qapi_stats::stats::StatsProvider;
 use stats_runtime::hmp::LineServer;
 use stats_runtime::kvm::KvmProvider;
 use stats_runtime::server::{Listener, Options, Server};

@@ -4,12 +4,12 @@
 
 use std::io::Write;
 
-use qapi::stats::commands::{QueryStats, QueryStatsSchemas};
-use qapi::stats::{
+use qapi_stats::stats::commands::{QueryStats, QueryStatsSchemas};
+use qapi_stats::stats::{
     StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsResult, StatsSchema,
     StatsVCPUFilter,
 };
-use qapi::wire::{Context, Value, from_value, to_json};
+use qapi_stats::wire::{Context, Value, from_value, to_json};
 
 use crate::cli::{Asking, Format, Query, Schemas, Target};
 use crate::client::{Client, ClientError};
@@ -62,7 +62,7 @@ fn connect(asking: &Asking) -> Result<Client, ClientError> {
     )
 }
 
-fn typed<T: qapi::wire::Decode>(value: Value) -> Result<T, ClientError> {
+fn typed<T: qapi_stats::wire::Decode>(value: Value) -> Result<T, ClientError> {
     from_value(&value, &Context::tolerant())
         .map_err(|error| ClientError::Protocol(format!("the reply does not fit: {error}")))
 }

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
-use qapi::stats::{
+use qapi_stats::stats::{
     Stats, StatsProvider, StatsResult, StatsSchema, StatsSchemaValue, StatsTarget, StatsValue,
 };
 

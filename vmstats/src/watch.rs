@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Instant;
 
-use qapi::stats::commands::QueryStats;
-use qapi::stats::{
+use qapi_stats::stats::commands::QueryStats;
+use qapi_stats::stats::{
     StatsFilter, StatsFilterBranch, StatsProvider, StatsSchema, StatsTarget, StatsType, StatsUnit,
     StatsVCPUFilter,
 };

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use qapi::stats::StatsTarget;
+use qapi_stats::stats::StatsTarget;
 use stats_runtime::provider::{Provider, StatsQuery, StatsSink};
 use vmstats::guest::{Guest, GuestConfig, GuestError, VCPUS_MAX};
 

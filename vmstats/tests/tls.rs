@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use qapi::run_state::commands::QueryStatus;
+use qapi_stats::run_state::commands::QueryStatus;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use stats_runtime::server::{Options, Server};
 use stats_runtime::{Monitor, NoHost, Registry};

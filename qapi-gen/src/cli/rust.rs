@@ -123,7 +123,7 @@ struct Choices {
     /// Take a module of the schema from another crate; may be repeated
     ///
     /// NAME is that of the schema file, PATH that of the Rust module, for
-    /// example `stats.json=::qapi::stats`.
+    /// example `stats.json=::qapi_stats::stats`.
     #[arg(long = "extern-module", value_name = "NAME=PATH")]
     extern_modules: Vec<Pair>,
 

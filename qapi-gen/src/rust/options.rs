@@ -29,7 +29,7 @@ pub struct Options {
     pub introspection: bool,
     /// Modules of the schema whose code another crate has: by the module's
     /// name, such as `stats.json`, the path of the Rust module, such as
-    /// `::qapi::stats`.
+    /// `::qapi_stats::stats`.
     pub extern_modules: BTreeMap<String, String>,
     /// What becomes of conditions.
     pub conditions: Conditions,

@@ -149,14 +149,18 @@ mod tests {
 
     #[test]
     fn paths_of_other_crates_are_absolute() {
-        for path in ["::qapi::stats", "crate::shared::stats", ":: qapi :: stats"] {
+        for path in [
+            "::qapi_stats::stats",
+            "crate::shared::stats",
+            ":: qapi :: stats",
+        ] {
             assert!(absolute_path(path).is_some(), "{path}");
         }
         for path in [
-            "qapi::stats",
+            "qapi_stats::stats",
             "super::stats",
             "",
-            "::qapi::",
+            "::qapi_stats::",
             "::a<b>",
             "::a; b",
             "crate",

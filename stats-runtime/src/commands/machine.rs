@@ -3,16 +3,16 @@
 //! In: decoded arguments. Out: the host's answers, and events where something
 //! has changed.
 
-use qapi::machine::{
+use qapi_stats::machine::{
     CpuInfoFast, CpuInfoFastBranch, CpuInfoS390, KvmInfo, S390CpuState, SysEmuTarget, UuidInfo,
 };
-use qapi::misc::NameInfo;
-use qapi::misc::commands::HumanMonitorCommand;
-use qapi::run_state::events::{Powerdown, Resume, Stop};
-use qapi::run_state::{RunState, StatusInfo};
-use qapi::stats::StatsProvider;
-use qapi::wire::command::Event;
-use qapi::wire::{Dict, Error};
+use qapi_stats::misc::NameInfo;
+use qapi_stats::misc::commands::HumanMonitorCommand;
+use qapi_stats::run_state::events::{Powerdown, Resume, Stop};
+use qapi_stats::run_state::{RunState, StatusInfo};
+use qapi_stats::stats::StatsProvider;
+use qapi_stats::wire::command::Event;
+use qapi_stats::wire::{Dict, Error};
 
 use super::Monitor;
 use crate::host::{Change, Host, Vcpu};
@@ -20,7 +20,7 @@ use crate::host::{Change, Host, Vcpu};
 /// The UUID of a VM that has none: QEMU tells this one.
 const UUID_NONE: &str = "00000000-0000-0000-0000-000000000000";
 
-impl qapi::machine::Commands for Monitor {
+impl qapi_stats::machine::Commands for Monitor {
     fn query_cpus_fast(&self) -> Result<Vec<CpuInfoFast>, Error> {
         let target = self.host().target();
         let state = self.host().run_state();
@@ -78,7 +78,7 @@ fn describe(vcpu: Vcpu, target: &SysEmuTarget, state: &RunState) -> CpuInfoFast 
     }
 }
 
-impl qapi::run_state::Commands for Monitor {
+impl qapi_stats::run_state::Commands for Monitor {
     fn query_status(&self) -> Result<StatusInfo, Error> {
         let status = self.host().run_state();
         // Clients of QEMU up to 9.0 may count on `singlestep`.
@@ -112,7 +112,7 @@ impl Monitor {
     }
 }
 
-impl qapi::misc::Commands for Monitor {
+impl qapi_stats::misc::Commands for Monitor {
     fn stop(&self) -> Result<(), Error> {
         self.change(|host| host.stop(), &Stop {})
     }

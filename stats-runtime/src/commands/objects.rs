@@ -8,15 +8,15 @@
 
 use std::collections::BTreeMap;
 
-use qapi::machine::CpuInstanceProperties;
-use qapi::qom::ObjectPropertyInfo;
-use qapi::qom::commands::{QomGet, QomList};
-use qapi::wire::{Error, ErrorClass, Value};
+use qapi_stats::machine::CpuInstanceProperties;
+use qapi_stats::qom::ObjectPropertyInfo;
+use qapi_stats::qom::commands::{QomGet, QomList};
+use qapi_stats::wire::{Error, ErrorClass, Value};
 
 use super::Monitor;
 use crate::host::{Host, Vcpu};
 
-impl qapi::qom::Commands for Monitor {
+impl qapi_stats::qom::Commands for Monitor {
     fn qom_list(&self, arguments: QomList) -> Result<Vec<ObjectPropertyInfo>, Error> {
         let root = tree(self.host());
         let path = arguments.path;

@@ -3,17 +3,17 @@
 //! In: decoded arguments. Out: replies. It knows no session: negotiation is
 //! the session's own.
 
-use qapi::control::commands::QmpCapabilities;
-use qapi::control::{CommandInfo, VersionInfo};
-use qapi::run_state::ShutdownCause;
-use qapi::run_state::events::Shutdown;
-use qapi::wire::command::{Call, CommandInfo as Info, CommandSet};
-use qapi::wire::introspect::Introspection;
-use qapi::wire::{Encode as _, Error, Writer};
+use qapi_stats::control::commands::QmpCapabilities;
+use qapi_stats::control::{CommandInfo, VersionInfo};
+use qapi_stats::run_state::ShutdownCause;
+use qapi_stats::run_state::events::Shutdown;
+use qapi_stats::wire::command::{Call, CommandInfo as Info, CommandSet};
+use qapi_stats::wire::introspect::Introspection;
+use qapi_stats::wire::{Encode as _, Error, Writer};
 
 use super::Monitor;
 
-impl qapi::control::Commands for Monitor {
+impl qapi_stats::control::Commands for Monitor {
     /// The session negotiates; whoever comes here has done so before.
     fn qmp_capabilities(&self, _: QmpCapabilities) -> Result<(), Error> {
         Err(Error::command_not_found(
@@ -43,7 +43,7 @@ impl qapi::control::Commands for Monitor {
     }
 }
 
-impl qapi::introspect::Commands for Monitor {
+impl qapi_stats::introspect::Commands for Monitor {
     fn query_qmp_schema(&self, reply: &mut Writer<'_>) -> Result<(), Error> {
         Introspection::new(self.schema())
             .with_open_values(self.registry().as_ref())

@@ -3,16 +3,16 @@
 //! In: decoded arguments. Out: replies, written straight into the output. It
 //! knows the registry and no host.
 
-use qapi::stats::StatsFilter;
-use qapi::stats::commands::{QueryStats, QueryStatsSchemas};
-use qapi::wire::command::{Call, Prepared, Request};
-use qapi::wire::{Context, Dict, Error, Writer};
+use qapi_stats::stats::StatsFilter;
+use qapi_stats::stats::commands::{QueryStats, QueryStatsSchemas};
+use qapi_stats::wire::command::{Call, Prepared, Request};
+use qapi_stats::wire::{Context, Dict, Error, Writer};
 
 use super::Monitor;
 use crate::registry::PreparedQuery;
 use crate::sink::{JsonResults, JsonSchemas};
 
-impl qapi::stats::Commands for Monitor {
+impl qapi_stats::stats::Commands for Monitor {
     fn query_stats(&self, filter: StatsFilter, reply: &mut Writer<'_>) -> Result<(), Error> {
         let mut results = JsonResults::new(reply);
         self.registry().query_into(&filter, &mut results)?;

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use qapi::stats::{StatsSchemaValue, StatsTarget};
+use qapi_stats::stats::{StatsSchemaValue, StatsTarget};
 
 use crate::provider::{SchemaSink, StatsSink};
 

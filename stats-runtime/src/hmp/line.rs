@@ -6,7 +6,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use qapi::control::VersionInfo;
+use qapi_stats::control::VersionInfo;
 
 use super::Human;
 use crate::commands::Monitor;

@@ -2,12 +2,12 @@
 //!
 //! In: a command's arguments. Out: text, as QEMU's `hmp-cmds.c` words it.
 
-use qapi::control::Commands as _;
-use qapi::machine::Commands as _;
-use qapi::misc::Commands as _;
-use qapi::run_state::{Commands as _, RunState};
-use qapi::wire::command::{Call, CommandSet as _};
-use qapi::wire::{Dict, Error, Writer};
+use qapi_stats::control::Commands as _;
+use qapi_stats::machine::Commands as _;
+use qapi_stats::misc::Commands as _;
+use qapi_stats::run_state::{Commands as _, RunState};
+use qapi_stats::wire::command::{Call, CommandSet as _};
+use qapi_stats::wire::{Dict, Error, Writer};
 
 use super::Human;
 use super::args::{Arguments, Usage};

@@ -12,7 +12,7 @@ mod socket;
 mod statistics;
 mod table;
 
-use qapi::wire::Error;
+use qapi_stats::wire::Error;
 
 use crate::commands::{Monitor, refusal};
 use crate::host::{Host, Vcpu};

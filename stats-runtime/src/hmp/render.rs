@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use qapi::stats::{StatsResult, StatsSchemaValue, StatsType, StatsValue};
+use qapi_stats::stats::{StatsResult, StatsSchemaValue, StatsType, StatsValue};
 
 /// Writes the statistics of one object.
 pub(super) fn result(
@@ -71,7 +71,7 @@ fn label(meaning: &StatsSchemaValue) -> String {
 
 #[cfg(test)]
 mod tests {
-    use qapi::stats::StatsUnit;
+    use qapi_stats::stats::StatsUnit;
 
     use super::*;
 

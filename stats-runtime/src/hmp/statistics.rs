@@ -3,8 +3,10 @@
 //! In: its arguments. Out: what a person reads. Values come typed from the
 //! registry; what a line means and how a value looks are QEMU's.
 
-use qapi::stats::{StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsVCPUFilter};
-use qapi::wire::Error;
+use qapi_stats::stats::{
+    StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsVCPUFilter,
+};
+use qapi_stats::wire::Error;
 
 use super::args::{Arguments, Usage};
 use super::{Human, render};

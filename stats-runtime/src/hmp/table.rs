@@ -4,7 +4,7 @@
 //! descriptions are QEMU's (`hmp-commands.hx`), because clients and people
 //! compare them.
 
-use qapi::wire::command::CommandSet as _;
+use qapi_stats::wire::command::CommandSet as _;
 
 use super::args::{Arguments, Usage, first_name, is_space, words};
 use super::{Human, machine, statistics};

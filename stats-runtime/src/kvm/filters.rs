@@ -71,7 +71,7 @@ impl Choice {
 
 #[cfg(test)]
 mod tests {
-    use qapi::stats::StatsTarget;
+    use qapi_stats::stats::StatsTarget;
 
     use super::*;
     use crate::columns::Column;

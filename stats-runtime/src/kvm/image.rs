@@ -5,7 +5,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use qapi::stats::StatsTarget;
+use qapi_stats::stats::StatsTarget;
 
 use super::error::{Block, Error};
 use super::fd::read_up_to;

@@ -15,7 +15,7 @@ use kvm_bindings::{
     KVM_STATS_TYPE_MASK, KVM_STATS_TYPE_PEAK, KVM_STATS_UNIT_BOOLEAN, KVM_STATS_UNIT_BYTES,
     KVM_STATS_UNIT_CYCLES, KVM_STATS_UNIT_MASK, KVM_STATS_UNIT_NONE, KVM_STATS_UNIT_SECONDS,
 };
-use qapi::stats::{StatsSchemaValue, StatsType, StatsUnit};
+use qapi_stats::stats::{StatsSchemaValue, StatsType, StatsUnit};
 
 use super::error::{Block, LayoutError};
 use super::values::{self, Displaced};

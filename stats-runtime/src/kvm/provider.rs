@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use kvm_ioctls::{VcpuFd, VmFd};
-use qapi::stats::StatsTarget;
+use qapi_stats::stats::StatsTarget;
 
 use super::error::Error;
 use super::fd::{vcpu_stats_fd, vm_stats_fd};

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use qapi::stats::StatsUnit;
+use qapi_stats::stats::StatsUnit;
 
 use super::error::{Block, Error};
 use super::layout::{Layout, Stat};

@@ -2,7 +2,7 @@
 //!
 //! In: a server's choices. Out: the numbers that the session keeps to.
 
-use qapi::wire::json;
+use qapi_stats::wire::json;
 
 /// How much a session may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,5 +13,5 @@ mod request;
 mod session;
 
 pub use limits::Limits;
-pub use qapi::wire::message::Timestamp;
+pub use qapi_stats::wire::message::Timestamp;
 pub use session::{Command, Session, Ticket};

@@ -6,8 +6,8 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use qapi::wire::command::{CommandInfo, Prepared};
-use qapi::wire::{Value, to_json};
+use qapi_stats::wire::command::{CommandInfo, Prepared};
+use qapi_stats::wire::{Value, to_json};
 
 /// How many requests are known; the one that was learnt first makes room.
 const KNOWN_MAX: usize = 8;

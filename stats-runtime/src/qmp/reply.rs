@@ -3,9 +3,9 @@
 //! In: values. Out: lines at the end of the output, each ended by CR LF, which
 //! is what clients split at. Their members come in QEMU's order.
 
-use qapi::control::VersionInfo;
-use qapi::wire::compat::Policy;
-use qapi::wire::{Encode, Error, Value, Writer};
+use qapi_stats::control::VersionInfo;
+use qapi_stats::wire::compat::Policy;
+use qapi_stats::wire::{Encode, Error, Value, Writer};
 
 /// The end of every line.
 pub(super) const LINE_END: &[u8] = b"\r\n";

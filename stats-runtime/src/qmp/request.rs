@@ -4,7 +4,7 @@
 //! malformed. It looks no command up. The checks, their order and their texts
 //! are those of QEMU's `qmp-dispatch.c`.
 
-use qapi::wire::{Dict, Error, Value};
+use qapi_stats::wire::{Dict, Error, Value};
 
 /// A well-formed request.
 #[derive(Debug)]

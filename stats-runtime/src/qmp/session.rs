@@ -5,12 +5,12 @@
 
 use std::collections::VecDeque;
 
-use qapi::control::commands::QmpCapabilities;
-use qapi::control::{QMPCapability, VersionInfo};
-use qapi::wire::command::{Call, CommandInfo, CommandSet};
-use qapi::wire::compat::Policy;
-use qapi::wire::json::Frames;
-use qapi::wire::{Context, Dict, Error, Special, Value, Writer};
+use qapi_stats::control::commands::QmpCapabilities;
+use qapi_stats::control::{QMPCapability, VersionInfo};
+use qapi_stats::wire::command::{Call, CommandInfo, CommandSet};
+use qapi_stats::wire::compat::Policy;
+use qapi_stats::wire::json::Frames;
+use qapi_stats::wire::{Context, Dict, Error, Special, Value, Writer};
 
 use super::limits::Limits;
 use super::repeats::Repeats;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use qapi::stats::{StatsSchemaValue, StatsTarget};
+use qapi_stats::stats::{StatsSchemaValue, StatsTarget};
 
 use crate::columns::{Columns, Row};
 use crate::provider::{SchemaSink, StatsQuery, StatsSink};

@@ -3,7 +3,7 @@
 //! In: the name of an enumeration. Out: which values it has beyond those that
 //! the schema lists: for the decoder and for introspection.
 
-use qapi::wire::OpenValues;
+use qapi_stats::wire::OpenValues;
 
 use super::Registry;
 

@@ -3,8 +3,8 @@
 //! In: a command of a connection that has negotiated out-of-band execution.
 //! Out: what came of it, for the connection's next step.
 
-use qapi::wire::command::{Call, CommandSet};
-use qapi::wire::{Error, Writer};
+use qapi_stats::wire::command::{Call, CommandSet};
+use qapi_stats::wire::{Error, Writer};
 
 use crate::commands::Monitor;
 use crate::qmp::{Command, Ticket};

@@ -3,8 +3,8 @@
 //! In: what providers write. Out: a JSON array at the end of a buffer, equal
 //! to what the typed results encode to. Nothing is allocated per statistic.
 
-use qapi::stats::{StatsProvider, StatsSchemaValue, StatsTarget};
-use qapi::wire::{Encode, Writer};
+use qapi_stats::stats::{StatsProvider, StatsSchemaValue, StatsTarget};
+use qapi_stats::wire::{Encode, Writer};
 
 use super::{ResultsSink, SchemasSink, WireValue, wire_value};
 use crate::columns::Row;

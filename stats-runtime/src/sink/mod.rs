@@ -7,7 +7,7 @@ mod json;
 mod row;
 mod typed;
 
-use qapi::stats::StatsProvider;
+use qapi_stats::stats::StatsProvider;
 
 pub use json::{JsonResults, JsonSchemas};
 pub(crate) use row::RowText;

@@ -5,8 +5,8 @@
 
 use super::wire_chunks;
 use crate::columns::{Column, ColumnKind};
-use qapi::wire::json::write_digits;
-use qapi::wire::to_json;
+use qapi_stats::wire::json::write_digits;
+use qapi_stats::wire::to_json;
 
 /// What stands before, between and behind the values of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]

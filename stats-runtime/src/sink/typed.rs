@@ -2,7 +2,7 @@
 //!
 //! In: what providers write. Out: vectors, in the order of the wire.
 
-use qapi::stats::{
+use qapi_stats::stats::{
     Stats, StatsProvider, StatsResult, StatsSchema, StatsSchemaValue, StatsTarget, StatsValue,
 };
 

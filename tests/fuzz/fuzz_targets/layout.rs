@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use qapi::stats::StatsTarget;
+use qapi_stats::stats::StatsTarget;
 use stats_runtime::kvm::Image;
 use stats_runtime::{StatsQuery, StatsSink};
 

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use libfuzzer_sys::fuzz_target;
-use qapi::run_state::RunState;
-use qapi::stats::{StatsProvider, StatsTarget};
+use qapi_stats::run_state::RunState;
+use qapi_stats::stats::{StatsProvider, StatsTarget};
 use qapi_wire::Error;
 use qapi_wire::command::{Call, CommandSet};
 use stats_runtime::host::{Change, End, Vcpu};

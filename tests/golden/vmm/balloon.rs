@@ -11,7 +11,7 @@ pub struct BalloonInfo {
     /// `actual` of the schema.
     pub actual: u64,
     /// `counted-by` of the schema.
-    pub counted_by: Option<::qapi::stats::StatsProvider>,
+    pub counted_by: Option<::qapi_stats::stats::StatsProvider>,
 }
 
 wire::object!(BalloonInfo {
@@ -32,7 +32,7 @@ pub enum BalloonScopeBranch {
     /// the whole virtual machine.
     Vm,
     /// one of its virtual CPUs.
-    Vcpu(::qapi::stats::StatsVCPUFilter),
+    Vcpu(::qapi_stats::stats::StatsVCPUFilter),
     /// a cryptographic device (since 8.0).
     Cryptodev,
     /// A value that the schema does not list.
@@ -57,19 +57,21 @@ impl BalloonScopeBranch {
     }
     /// The discriminator.
     #[must_use]
-    pub fn tag(&self) -> ::qapi::stats::StatsTarget {
+    pub fn tag(&self) -> ::qapi_stats::stats::StatsTarget {
         match self {
-            Self::Vm => ::qapi::stats::StatsTarget::Vm,
-            Self::Vcpu(_) => ::qapi::stats::StatsTarget::Vcpu,
-            Self::Cryptodev => ::qapi::stats::StatsTarget::Cryptodev,
-            Self::Unknown { tag, .. } => ::qapi::stats::StatsTarget::Unknown(tag.clone()),
+            Self::Vm => ::qapi_stats::stats::StatsTarget::Vm,
+            Self::Vcpu(_) => ::qapi_stats::stats::StatsTarget::Vcpu,
+            Self::Cryptodev => ::qapi_stats::stats::StatsTarget::Cryptodev,
+            Self::Unknown { tag, .. } => {
+                ::qapi_stats::stats::StatsTarget::Unknown(tag.clone())
+            }
         }
     }
 }
 
 impl wire::DecodeMembers for BalloonScope {
     fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
-        let member_0: ::qapi::stats::StatsTarget = members.required("target")?;
+        let member_0: ::qapi_stats::stats::StatsTarget = members.required("target")?;
         let member_0 = BalloonScopeBranch::decode_branch(member_0, members)?;
         Ok(Self { target: member_0 })
     }
@@ -84,17 +86,17 @@ impl wire::EncodeMembers for BalloonScope {
 
 impl BalloonScopeBranch {
     fn decode_branch(
-        tag: ::qapi::stats::StatsTarget,
+        tag: ::qapi_stats::stats::StatsTarget,
         members: &mut wire::Members<'_>,
     ) -> wire::Result<Self> {
         Ok(
             match tag {
-                ::qapi::stats::StatsTarget::Vm => Self::Vm,
-                ::qapi::stats::StatsTarget::Cryptodev => Self::Cryptodev,
-                ::qapi::stats::StatsTarget::Vcpu => {
+                ::qapi_stats::stats::StatsTarget::Vm => Self::Vm,
+                ::qapi_stats::stats::StatsTarget::Cryptodev => Self::Cryptodev,
+                ::qapi_stats::stats::StatsTarget::Vcpu => {
                     Self::Vcpu(wire::DecodeMembers::decode_members(members)?)
                 }
-                ::qapi::stats::StatsTarget::Unknown(tag) => {
+                ::qapi_stats::stats::StatsTarget::Unknown(tag) => {
                     Self::Unknown {
                         tag,
                         members: members.rest(),

@@ -5,17 +5,17 @@ const _: () = assert!(
 );
 
 const _: () = assert!(
-    ::qapi::control::INTERFACE == 1,
+    ::qapi_stats::control::INTERFACE == 1,
     "the crate that has the code of `qapi-stats/control.json` was built with another version of qapi-gen"
 );
 
 const _: () = assert!(
-    ::qapi::introspect::INTERFACE == 1,
+    ::qapi_stats::introspect::INTERFACE == 1,
     "the crate that has the code of `qapi-stats/introspect.json` was built with another version of qapi-gen"
 );
 
 const _: () = assert!(
-    ::qapi::stats::INTERFACE == 1,
+    ::qapi_stats::stats::INTERFACE == 1,
     "the crate that has the code of `qapi-stats/stats.json` was built with another version of qapi-gen"
 );
 
@@ -41,23 +41,23 @@ mod schema_info;
 pub use self::schema_info::SCHEMA;
 
 /// Every command of the schema, as a server implements them.
-pub trait Commands: ::qapi::control::Commands + ::qapi::introspect::Commands + ::qapi::stats::Commands + balloon::Commands {}
+pub trait Commands: ::qapi_stats::control::Commands + ::qapi_stats::introspect::Commands + ::qapi_stats::stats::Commands + balloon::Commands {}
 
 impl<
-    T: ::qapi::control::Commands + ::qapi::introspect::Commands + ::qapi::stats::Commands
-        + balloon::Commands + ?::core::marker::Sized,
+    T: ::qapi_stats::control::Commands + ::qapi_stats::introspect::Commands
+        + ::qapi_stats::stats::Commands + balloon::Commands + ?::core::marker::Sized,
 > Commands for T {}
 
 /// Every command of the schema, in schema order.
 #[allow(deprecated, reason = "what is deprecated is still served")]
 pub static COMMANDS: &[&::qapi_wire::command::CommandInfo] = &[
-    <::qapi::control::commands::QmpCapabilities as ::qapi_wire::command::Request>::INFO,
-    <::qapi::control::commands::QueryVersion as ::qapi_wire::command::Request>::INFO,
-    <::qapi::control::commands::QueryCommands as ::qapi_wire::command::Request>::INFO,
-    <::qapi::control::commands::Quit as ::qapi_wire::command::Request>::INFO,
-    <::qapi::introspect::commands::QueryQmpSchema as ::qapi_wire::command::Request>::INFO,
-    <::qapi::stats::commands::QueryStats as ::qapi_wire::command::Request>::INFO,
-    <::qapi::stats::commands::QueryStatsSchemas as ::qapi_wire::command::Request>::INFO,
+    <::qapi_stats::control::commands::QmpCapabilities as ::qapi_wire::command::Request>::INFO,
+    <::qapi_stats::control::commands::QueryVersion as ::qapi_wire::command::Request>::INFO,
+    <::qapi_stats::control::commands::QueryCommands as ::qapi_wire::command::Request>::INFO,
+    <::qapi_stats::control::commands::Quit as ::qapi_wire::command::Request>::INFO,
+    <::qapi_stats::introspect::commands::QueryQmpSchema as ::qapi_wire::command::Request>::INFO,
+    <::qapi_stats::stats::commands::QueryStats as ::qapi_wire::command::Request>::INFO,
+    <::qapi_stats::stats::commands::QueryStatsSchemas as ::qapi_wire::command::Request>::INFO,
     <balloon::commands::QueryBalloon as ::qapi_wire::command::Request>::INFO,
     <balloon::commands::Balloon as ::qapi_wire::command::Request>::INFO,
 ];
@@ -93,11 +93,11 @@ pub fn execute<T: Commands + ?::core::marker::Sized>(
 ) -> ::qapi_wire::Result<()> {
     match call.name {
         "qmp_capabilities" | "query-version" | "query-commands" | "quit" => {
-            ::qapi::control::execute(server, call, reply)
+            ::qapi_stats::control::execute(server, call, reply)
         }
-        "query-qmp-schema" => ::qapi::introspect::execute(server, call, reply),
+        "query-qmp-schema" => ::qapi_stats::introspect::execute(server, call, reply),
         "query-stats" | "query-stats-schemas" => {
-            ::qapi::stats::execute(server, call, reply)
+            ::qapi_stats::stats::execute(server, call, reply)
         }
         "query-balloon" | "balloon" => balloon::execute(server, call, reply),
         _ => Err(call.not_found()),

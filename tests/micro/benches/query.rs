@@ -12,9 +12,9 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use divan::{Bencher, counter::ItemsCount};
-use qapi::stats::StatsVCPUFilter;
-use qapi::stats::{StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsTarget};
-use qapi::wire::Writer;
+use qapi_stats::stats::StatsVCPUFilter;
+use qapi_stats::stats::{StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsTarget};
+use qapi_stats::wire::Writer;
 use stats_runtime::columns::{Column, Columns, Row};
 use stats_runtime::provider::{Provider, StatsQuery, StatsSink};
 use stats_runtime::qmp::{Limits, Session};

@@ -3,7 +3,7 @@
 //! In: a line up to the cursor, what is known of the server. Out: where the
 //! word begins, and what it can become. It knows no terminal.
 
-use qapi::wire::Value;
+use qapi_stats::wire::Value;
 
 use super::index::{Index, Member};
 use super::request::Argument;
@@ -219,14 +219,14 @@ fn listed<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use qapi::wire::introspect::Introspection;
-    use qapi::wire::{Context, from_json, to_json};
+    use qapi_stats::wire::introspect::Introspection;
+    use qapi_stats::wire::{Context, from_json, to_json};
 
     use super::*;
 
     /// From the same text that a server would send.
     fn index() -> Index {
-        let text = to_json(&Introspection::new(qapi::SCHEMA));
+        let text = to_json(&Introspection::new(qapi_stats::SCHEMA));
         Index::new(from_json(text.as_bytes(), &Context::tolerant()).unwrap())
     }
 

@@ -5,10 +5,10 @@
 
 use std::fmt::Write;
 
-use qapi::introspect::commands::QueryQmpSchema;
-use qapi::misc::commands::HumanMonitorCommand;
-use qapi::wire::message::Message;
-use qapi::wire::{Dict, Error, ErrorClass, Value, to_json};
+use qapi_stats::introspect::commands::QueryQmpSchema;
+use qapi_stats::misc::commands::HumanMonitorCommand;
+use qapi_stats::wire::message::Message;
+use qapi_stats::wire::{Dict, Error, ErrorClass, Value, to_json};
 
 use super::completion::HumanWords;
 use super::index::Index;

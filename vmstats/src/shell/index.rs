@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use qapi::introspect::{JSONType, SchemaInfo, SchemaInfoBranch, SchemaInfoObject};
-use qapi::wire::Value;
+use qapi_stats::introspect::{JSONType, SchemaInfo, SchemaInfoBranch, SchemaInfoObject};
+use qapi_stats::wire::Value;
 
 /// How deep one looks into types: a server's could contain themselves.
 const DEPTH_MAX: usize = 4;
@@ -198,7 +198,7 @@ impl Index {
 }
 
 fn object_type(object: SchemaInfoObject) -> Type {
-    let member = |member: qapi::introspect::SchemaInfoObjectMember| Member {
+    let member = |member: qapi_stats::introspect::SchemaInfoObjectMember| Member {
         name: member.name,
         is_optional: member.default.is_some(),
         ty: member.type_,

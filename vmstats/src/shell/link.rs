@@ -10,9 +10,11 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use qapi::wire::command::Request;
-use qapi::wire::message::{Message, Messages};
-use qapi::wire::{Context, Dict, Encode, EncodeMembers, Value, Writer, from_json, from_value};
+use qapi_stats::wire::command::Request;
+use qapi_stats::wire::message::{Message, Messages};
+use qapi_stats::wire::{
+    Context, Dict, Encode, EncodeMembers, Value, Writer, from_json, from_value,
+};
 
 use crate::client::{Client, ClientError};
 use crate::endpoint::Stream;
@@ -102,7 +104,7 @@ impl Link {
     pub(super) fn execute<R: Request>(&mut self, request: &R) -> Result<R::Reply, ClientError> {
         let mut arguments = Vec::new();
         Members(request).encode(&mut Writer::new(&mut arguments));
-        let not_ours = |error: qapi::wire::Error| ClientError::Protocol(error.to_string());
+        let not_ours = |error: qapi_stats::wire::Error| ClientError::Protocol(error.to_string());
         let arguments: Value = from_json(&arguments, &Context::tolerant()).map_err(not_ours)?;
         let mut body = Dict::new();
         body.push("execute", Value::from(R::INFO.name));

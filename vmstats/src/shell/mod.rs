@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style as Colour};
-use qapi::wire::message::{Message, Timestamp};
+use qapi_stats::wire::message::{Message, Timestamp};
 
 use crate::cli::Shell;
 use crate::client::{Client, ClientError};

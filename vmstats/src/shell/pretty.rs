@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
-use qapi::wire::{Value, to_json};
+use qapi_stats::wire::{Value, to_json};
 
 use crate::printable::json_string;
 
@@ -154,7 +154,7 @@ fn width(value: &Value, room: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use qapi::wire::json;
+    use qapi_stats::wire::json;
 
     use super::pretty;
 

@@ -3,8 +3,8 @@
 //! In: a line, `COMMAND KEY=VALUE KEY.SUB=VALUE ...` or a JSON object. Out: the
 //! request's members, or what is wrong with the line. It knows no schema.
 
-use qapi::wire::json::{self, Limits, Scan, Scanner};
-use qapi::wire::{Dict, Value};
+use qapi_stats::wire::json::{self, Limits, Scan, Scanner};
+use qapi_stats::wire::{Dict, Value};
 
 /// What a line is.
 #[derive(Clone, Debug, PartialEq)]
@@ -203,7 +203,7 @@ fn insert(mut object: Dict, path: &str, value: Value) -> Option<Dict> {
 
 #[cfg(test)]
 mod tests {
-    use qapi::wire::to_json;
+    use qapi_stats::wire::to_json;
 
     use super::*;
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use qapi::stats::{StatsProvider, StatsTarget};
+use qapi_stats::stats::{StatsProvider, StatsTarget};
 use stats_runtime::kvm::record;
 use stats_runtime::provider::{Provider, StatsQuery, StatsSink};
 use stats_runtime::server::{Listener, Options, Server};

@@ -6,8 +6,8 @@ use std::hint::black_box;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use qapi::stats::StatsTarget;
-use qapi::wire::Writer;
+use qapi_stats::stats::StatsTarget;
+use qapi_stats::wire::Writer;
 use stats_runtime::columns::Row;
 use stats_runtime::kvm::{Image, KvmProvider, record};
 use stats_runtime::provider::{Provider, StatsQuery, StatsSink};

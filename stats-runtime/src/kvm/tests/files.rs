@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 
 use crate::kvm::{Block, Error, ImageBuilder, ImageStat, KvmProvider, record};
 use crate::provider::{Provider, ProviderError, StatsQuery};
-use qapi::stats::StatsTarget;
+use qapi_stats::stats::StatsTarget;
 
 use super::Kept;
 

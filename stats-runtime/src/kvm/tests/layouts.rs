@@ -1,7 +1,7 @@
 //! Layouts and values: what a file describes is what comes out, and what is
 //! wrong with a file is named.
 
-use qapi::stats::{StatsSchemaValue, StatsType, StatsUnit};
+use qapi_stats::stats::{StatsSchemaValue, StatsType, StatsUnit};
 
 use super::{Value, scalar, values, values_of};
 use crate::kvm::image::part;

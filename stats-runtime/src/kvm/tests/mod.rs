@@ -5,7 +5,7 @@ mod layouts;
 mod providers;
 mod random;
 
-use qapi::stats::{StatsSchemaValue, StatsTarget};
+use qapi_stats::stats::{StatsSchemaValue, StatsTarget};
 
 use super::{Error, Image};
 use crate::provider::{SchemaSink, StatsQuery, StatsSink};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use qapi::stats::StatsTarget;
+use qapi_stats::stats::StatsTarget;
 
 use super::files::{one, open};
 use super::{Kept, KeptSchemas, Value, owned, scalar};
@@ -41,7 +41,7 @@ fn schemas(provider: &KvmProvider) -> Vec<(StatsTarget, Vec<String>)> {
     let names = |stats: Vec<_>| {
         stats
             .into_iter()
-            .map(|stat: qapi::stats::StatsSchemaValue| stat.name)
+            .map(|stat: qapi_stats::stats::StatsSchemaValue| stat.name)
             .collect()
     };
     kept.0
@@ -236,7 +236,7 @@ fn many_queries_while_vcpus_come_and_go() {
 /// What a client gets, and the values, of all vCPUs.
 fn text_and_values(provider: &KvmProvider, query: &StatsQuery<'_>) -> (String, Kept) {
     let mut text = Vec::new();
-    let mut writer = qapi::wire::Writer::new(&mut text);
+    let mut writer = qapi_stats::wire::Writer::new(&mut text);
     let mut json = JsonResults::new(&mut writer);
     provider.query(query, &mut json).unwrap();
     json.finish();

@@ -3,9 +3,9 @@
 //! In: events, and where they belong. Out: lines in the output, in the right
 //! place; or the end of a client that leaves too much unread.
 
-use qapi::wire::command::Event;
-use qapi::wire::message::{Timestamp, write_event};
-use qapi::wire::{Error, Special, Writer};
+use qapi_stats::wire::command::Event;
+use qapi_stats::wire::message::{Timestamp, write_event};
+use qapi_stats::wire::{Error, Special, Writer};
 
 use super::{Phase, Session, Ticket};
 

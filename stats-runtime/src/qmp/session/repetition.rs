@@ -3,8 +3,8 @@
 //! In: the text of the next request. Out: its reply, if the same has been
 //! executed before; otherwise what there is to learn from it.
 
-use qapi::wire::Context;
-use qapi::wire::command::CommandSet;
+use qapi_stats::wire::Context;
+use qapi_stats::wire::command::CommandSet;
 
 use super::reply::{self, Id};
 use super::{Command, Phase, Session};

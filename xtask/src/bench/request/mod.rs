@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use qapi::stats::StatsProvider;
+use qapi_stats::stats::StatsProvider;
 use stats_runtime::server::{Listener, Options, Server};
 use stats_runtime::{Monitor, NoHost, Registry};
 
