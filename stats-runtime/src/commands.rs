@@ -12,15 +12,15 @@ mod statistics;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use qapi_stats::wire::command::{Call, CommandInfo as Info, CommandSet, Prepared};
+use qapi_stats::wire::command::{Call, CommandInfo as Info, CommandSet};
 use qapi_stats::wire::compat::Policy;
 use qapi_stats::wire::introspect::{self, SchemaInfo};
-use qapi_stats::wire::{Context, Dict, Error, Writer};
+use qapi_stats::wire::{Context, Error, Writer};
 
 use crate::events::Events;
 use crate::host::Host;
 use crate::provider::ProviderError;
-use crate::registry::{PreparedQuery, Registry};
+use crate::registry::Registry;
 
 /// A virtual machine's monitor: its statistics, its host, and the commands
 /// that serve them.
@@ -148,15 +148,6 @@ impl Monitor {
         self.control || only_asks(command)
     }
 
-    /// Whether a command is executed here, and by this library.
-    fn executes(&self, command: &str) -> bool {
-        let is_ours = match &self.extension {
-            Some(extension) => extension.commands.command(command).is_none(),
-            None => true,
-        };
-        is_ours && self.allows(command)
-    }
-
     /// Where its events come in.
     pub(crate) fn events(&self) -> &Arc<Events> {
         &self.events
@@ -237,26 +228,6 @@ impl CommandSet for Monitor {
                 "The command {name} failed: its handler panicked"
             )))
         })
-    }
-
-    fn prepare(&self, name: &str, arguments: &Dict, context: &Context<'_>) -> Option<Prepared> {
-        if self.executes(name) {
-            self.prepare_query(name, arguments, context)
-        } else {
-            None
-        }
-    }
-
-    fn is_current(&self, prepared: &Prepared) -> bool {
-        let query = prepared.get::<PreparedQuery>();
-        query.is_some_and(|query| self.is_query_current(query))
-    }
-
-    fn repeat(&self, prepared: &Prepared, reply: &mut Writer<'_>) -> Result<(), Error> {
-        match prepared.get() {
-            Some(query) => self.repeat_query(query, reply),
-            None => Err(Error::generic("The call was not prepared")),
-        }
     }
 }
 

@@ -161,14 +161,10 @@ impl Subscription {
         session.set_policy(context.policy());
         self.deliver(session);
         loop {
-            if session.repeat(commands, |session| self.queue.drain(session)) {
-                continue;
-            }
             let command = session.next(commands)?;
             if is_other(&command) {
                 return Some(command);
             }
-            session.learn(&command, commands, context);
             self.execute(session, command, commands, context);
         }
     }

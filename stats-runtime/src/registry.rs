@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use qapi_stats::stats::{
@@ -30,9 +30,9 @@ use guard::{Guard, SchemaGuard};
 /// run, so providers come and go meanwhile.
 #[derive(Debug, Default)]
 pub struct Registry {
-    // Who reads takes a reference and lets go of the lock. Changed in place if
-    // nobody has one, or a copy of it is; what was prepared has a weak one, for
-    // which it moves elsewhere.
+    // Readers clone the `Arc` and release the lock, so each query sees a
+    // snapshot. Writers use `Arc::make_mut`, which edits in place if no snapshot
+    // is alive and copies the list otherwise.
     providers: RwLock<Arc<Registered>>,
 }
 
@@ -46,15 +46,6 @@ impl fmt::Debug for Registered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(&self.names).finish()
     }
-}
-
-/// A query that may be asked again.
-#[derive(Debug)]
-pub(crate) struct PreparedQuery {
-    selection: Selection,
-    /// It keeps no provider alive; that it is there keeps its address from
-    /// being another's.
-    registered: Weak<Registered>,
 }
 
 /// A provider's name that is registered already.
@@ -201,48 +192,7 @@ impl Registry {
         filter: &StatsFilter,
         sink: &mut dyn ResultsSink,
     ) -> Result<(), ProviderError> {
-        self.query_selected(&Selection::new(filter), sink)
-    }
-
-    /// Prepares a query for the case that it is asked again. What `read`
-    /// answers may depend on the providers: if they change while it runs, the
-    /// query is not [current](Self::is_current).
-    pub(crate) fn prepare(
-        &self,
-        read: impl FnOnce() -> Option<StatsFilter>,
-    ) -> Option<PreparedQuery> {
-        let registered = Arc::downgrade(&self.snapshot());
-        let filter = read()?;
-        Some(PreparedQuery {
-            selection: Selection::new(&filter),
-            registered,
-        })
-    }
-
-    /// Whether a query was prepared here, with the providers of now: what
-    /// they are called is what a filter may name.
-    pub(crate) fn is_current(&self, query: &PreparedQuery) -> bool {
-        let current = self
-            .providers
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        std::ptr::eq(query.registered.as_ptr(), Arc::as_ptr(&current))
-    }
-
-    /// [`query_into`](Self::query_into) with a filter that was prepared.
-    pub(crate) fn repeat_into(
-        &self,
-        query: &PreparedQuery,
-        sink: &mut dyn ResultsSink,
-    ) -> Result<(), ProviderError> {
-        self.query_selected(&query.selection, sink)
-    }
-
-    fn query_selected(
-        &self,
-        selection: &Selection,
-        sink: &mut dyn ResultsSink,
-    ) -> Result<(), ProviderError> {
+        let selection = Selection::new(filter);
         let registered = self.snapshot();
         for question in selection.questions(&registered.names) {
             let Some((name, provider)) = registered.get(question.index) else {
@@ -383,58 +333,5 @@ pub fn add_stats_schema(
     sink.schema(target);
     for stat in stats {
         sink.stat(stat);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use qapi_stats::stats::StatsFilterBranch;
-
-    use super::*;
-
-    fn add(registry: &Registry, name: &str) {
-        let name = StatsProvider::Unknown(name.into());
-        let added = registry.add_stats_callbacks(name, |_, _| Ok(()), |_| Ok(()));
-        added.unwrap();
-    }
-
-    fn filter() -> Option<StatsFilter> {
-        Some(StatsFilter {
-            target: StatsFilterBranch::Vm,
-            providers: None,
-        })
-    }
-
-    #[test]
-    fn a_prepared_query_lapses_with_every_change() {
-        let registry = Registry::new();
-        let name = StatsProvider::Unknown("a".into());
-        let prepare = || registry.prepare(filter).unwrap();
-        let empty = prepare();
-        assert!(registry.is_current(&empty));
-        assert!(!Registry::new().is_current(&empty));
-        add(&registry, "a");
-        assert!(!registry.is_current(&empty));
-        let one = prepare();
-        add(&registry, "b");
-        let two = prepare();
-        assert!(registry.is_current(&two) && !registry.is_current(&one));
-        assert!(registry.remove(&name));
-        assert!(!registry.is_current(&two));
-        // As it was when `one` was prepared, but it is not the same.
-        add(&registry, "a");
-        assert!(!registry.is_current(&one) && !registry.is_current(&two));
-    }
-
-    #[test]
-    fn a_query_that_is_read_while_providers_change_is_not_current() {
-        let registry = Registry::new();
-        add(&registry, "a");
-        let read = || {
-            registry.remove(&StatsProvider::Unknown("a".into()));
-            filter()
-        };
-        let query = registry.prepare(read).unwrap();
-        assert!(!registry.is_current(&query));
     }
 }

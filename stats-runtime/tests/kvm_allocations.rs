@@ -7,13 +7,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::Write;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 
-use qapi_stats::stats::{StatsProvider, StatsTarget};
+use qapi_stats::stats::StatsTarget;
 use stats_runtime::kvm::{ImageBuilder, ImageStat, KvmProvider};
 use stats_runtime::provider::{Provider, StatsQuery, StatsSink};
-use stats_runtime::qmp::{Limits, Session};
-use stats_runtime::{Monitor, NoHost, Registry};
 
 /// The system's allocator, which counts each thread's calls.
 struct Counting;
@@ -95,71 +92,4 @@ fn a_query_allocates_nothing() {
     ask();
     assert_eq!(ALLOCATIONS.with(Cell::get), before);
     assert_eq!(sum.0, 2 * 9 * 66);
-}
-
-/// Requests of one client, each with the next id.
-fn requests(id: u32) -> [String; 5] {
-    let names = "\"providers\": [{\"provider\": \"kvm\", \"names\": [\"hist\", \"exits\"]}]";
-    [
-        "{'execute': 'query-stats', 'arguments': {'target': 'vcpu'}}".to_owned(),
-        "{\"execute\": \"query-stats\", \"arguments\": {\"target\": \"vm\"}}".to_owned(),
-        format!(
-            "{{\"execute\": \"query-stats\", \"arguments\": {{\"target\": \"vcpu\", {names}}}, \
-             \"id\": \"libvirt-{id}\"}}"
-        ),
-        format!(
-            "{{\"id\": {id}, \"execute\": \"query-stats\", \"arguments\": {{\"target\": \"vcpu\", \
-             \"vcpus\": [\"/vcpu3\"]}}}}"
-        ),
-        format!(
-            "{{\"execute\": \"query-stats\", \"id\":{id} ,\"arguments\": {{\"target\": \"vm\", {names}}}}}"
-        ),
-    ]
-}
-
-#[test]
-fn a_request_that_comes_again_allocates_nothing_and_is_answered_alike() {
-    let registry = Arc::new(Registry::new());
-    registry
-        .register(StatsProvider::Kvm, Arc::new(provider()))
-        .unwrap();
-    let monitor = Monitor::new(registry, Arc::new(NoHost));
-    let subscription = monitor.subscribe(|| {});
-    let context = monitor.context();
-    let ask = |session: &mut Session, request: &[u8], reply: &mut Vec<u8>| {
-        session.receive(request);
-        subscription.run(session, &monitor, &context);
-        reply.clear();
-        reply.extend_from_slice(session.output());
-        session.sent(reply.len());
-    };
-    let begin = |session: &mut Session| {
-        ask(session, b"{'execute': 'qmp_capabilities'}", &mut Vec::new());
-    };
-    let version = monitor.host().version();
-    let mut session = Session::new(&version, Limits::default());
-    begin(&mut session);
-    let mut reply = Vec::with_capacity(1 << 16);
-    for id in 0..4 {
-        for request in requests(id) {
-            let before = ALLOCATIONS.with(Cell::get);
-            ask(&mut session, request.as_bytes(), &mut reply);
-            let allocations = ALLOCATIONS.with(Cell::get) - before;
-            // Twice, until every buffer has grown.
-            if id > 1 {
-                assert_eq!(allocations, 0, "{request}");
-            }
-            // A session that has never seen the request reads it.
-            let mut fresh = Session::new(&version, Limits::default());
-            begin(&mut fresh);
-            let mut expected = Vec::new();
-            ask(&mut fresh, request.as_bytes(), &mut expected);
-            assert_eq!(
-                str::from_utf8(&reply),
-                str::from_utf8(&expected),
-                "{request}"
-            );
-            assert!(reply.starts_with(b"{\"return\": [{"), "{request}");
-        }
-    }
 }

@@ -3,9 +3,6 @@
 //! In: constants that generated code fills. Out: what a session, a dispatcher
 //! and a client read. No schema, no socket.
 
-use std::any::Any;
-use std::sync::Arc;
-
 use crate::context::Context;
 use crate::decode::{At, Decode, DecodeMembers, decode_object};
 use crate::document::{Document, Node};
@@ -106,58 +103,6 @@ pub trait CommandSet {
     /// The error reply. What `reply` then holds beyond its mark is the
     /// caller's to cut off.
     fn execute(&self, call: Call<'_>, reply: &mut Writer<'_>) -> Result<()>;
-
-    /// Prepares a call for the case that it comes again with the same
-    /// arguments, as those of monitoring do; `None` if there is nothing to
-    /// gain, or the arguments are wrong.
-    fn prepare(&self, name: &str, arguments: &Dict, context: &Context<'_>) -> Option<Prepared> {
-        let _ = (name, arguments, context);
-        None
-    }
-
-    /// Whether a prepared call still means what it did: if these are the
-    /// commands that prepared it, and nothing has changed on which its
-    /// arguments depend.
-    fn is_current(&self, prepared: &Prepared) -> bool {
-        let _ = prepared;
-        false
-    }
-
-    /// [Executes](Self::execute) a call that is
-    /// [current](Self::is_current).
-    ///
-    /// # Errors
-    ///
-    /// As there, and for a call that is not current.
-    fn repeat(&self, prepared: &Prepared, reply: &mut Writer<'_>) -> Result<()> {
-        let _ = (prepared, reply);
-        Err(Error::generic("The call was not prepared"))
-    }
-}
-
-/// A call whose arguments were decoded: what it holds is the affair of the
-/// [`CommandSet`] that [prepared](CommandSet::prepare) it.
-#[derive(Clone)]
-pub struct Prepared(Arc<dyn Any + Send + Sync>);
-
-impl Prepared {
-    /// A call that holds what executing it takes.
-    #[must_use]
-    pub fn new<T: Any + Send + Sync>(held: T) -> Self {
-        Self(Arc::new(held))
-    }
-
-    /// What it holds, if that is of this type.
-    #[must_use]
-    pub fn get<T: Any>(&self) -> Option<&T> {
-        self.0.downcast_ref()
-    }
-}
-
-impl std::fmt::Debug for Prepared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Prepared").finish_non_exhaustive()
-    }
 }
 
 /// A command to execute.

@@ -311,15 +311,10 @@ fn messages_that_were_handed_out_take_no_memory() {
     const KEPT: usize = 128 << 10;
     let long = format!("[\"{}\"]\r\n", "x".repeat(4 << 20));
     let mut frames = Frames::new(Limits::default());
-    for has_seen in [false, true] {
+    for _ in 0..2 {
         frames.receive(long.as_bytes());
         assert!(frames.held_bytes() > long.len() - KEPT);
-        if has_seen {
-            assert!(frames.peek().is_some());
-            frames.skip();
-        } else {
-            assert!(frames.next_message().unwrap().is_ok());
-        }
+        assert!(frames.next_message().unwrap().is_ok());
         assert!(frames.held_bytes() <= KEPT, "{}", frames.held_bytes());
         assert!(frames.next_message().is_none());
         frames.receive(b"[1]");

@@ -7,7 +7,6 @@
 //! loop.
 
 mod limits;
-mod repeats;
 mod reply;
 mod request;
 mod session;

@@ -19,29 +19,12 @@ pub(super) fn greeting(out: &mut Vec<u8>, version: &VersionInfo) {
     writer.raw(LINE_END);
 }
 
-/// What a request is answered under.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Id<'a> {
-    Value(&'a Value),
-    /// A text that is written as it is.
-    Text(&'a [u8]),
-}
-
-impl Encode for Id<'_> {
-    fn encode(&self, out: &mut Writer<'_>) {
-        match self {
-            Self::Value(value) => value.encode(out),
-            Self::Text(text) => out.raw(text),
-        }
-    }
-}
-
 /// Writes the reply to a request: what `write` writes, or if it fails or is
 /// longer than `bytes_max` an error, and then nothing of what it wrote. Without
 /// `success` only an error is answered.
 pub(super) fn reply(
     out: &mut Vec<u8>,
-    id: Option<Id<'_>>,
+    id: Option<&Value>,
     success: bool,
     bytes_max: usize,
     policy: Policy,
@@ -76,11 +59,11 @@ pub(super) fn reply(
 }
 
 /// Writes an error reply.
-pub(super) fn error(out: &mut Vec<u8>, id: Option<Id<'_>>, error: &Error) {
+pub(super) fn error(out: &mut Vec<u8>, id: Option<&Value>, error: &Error) {
     let mut writer = Writer::new(out);
     let mut line = writer.object();
     if let Some(id) = id {
-        line.required("id", &id);
+        line.required("id", id);
     }
     let mut body = line.name("error").object();
     body.required("class", error.class().name());

@@ -13,12 +13,10 @@ use qapi_stats::wire::json::Frames;
 use qapi_stats::wire::{Context, Dict, Error, Special, Value, Writer};
 
 use super::limits::Limits;
-use super::repeats::Repeats;
-use super::reply::{self, Id};
+use super::reply;
 use super::request::{Malformed, Request};
 
 mod delivery;
-mod repetition;
 
 /// Which command an outcome belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,9 +53,6 @@ pub struct Session {
     /// Commands handed out and not yet finished.
     running: Vec<Running>,
     next_ticket: u64,
-    repeats: Repeats,
-    /// Room for the id of a request that is repeated.
-    id: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,8 +100,6 @@ impl Session {
             queue: VecDeque::new(),
             running: Vec::new(),
             next_ticket: 0,
-            repeats: Repeats::default(),
-            id: Vec::new(),
         }
     }
 
@@ -115,9 +108,6 @@ impl Session {
     /// executes commands otherwise sets it here, and decodes their arguments
     /// in a context that has the same.
     pub fn set_policy(&mut self, policy: Policy) {
-        if policy != self.policy {
-            self.repeats.clear();
-        }
         self.policy = policy;
     }
 
@@ -225,7 +215,7 @@ impl Session {
             let bytes_max = self.limits.reply_bytes_max;
             reply::reply(
                 &mut self.output,
-                id.as_ref().map(Id::Value),
+                id.as_ref(),
                 info.success_response,
                 bytes_max,
                 self.policy,
@@ -296,7 +286,6 @@ impl Session {
             return None;
         }
         let message = self.frames.next_message()?;
-        self.repeats.read();
         Some(match message {
             Ok(message) => match Request::new(message, oob) {
                 Ok(request) => Queued::Request(request),
@@ -366,7 +355,6 @@ impl Session {
             Ok(oob) => {
                 self.phase = Phase::Executing { oob };
                 self.compact_output();
-                let id = id.map(Id::Value);
                 reply::reply(&mut self.output, id, true, usize::MAX, self.policy, |out| {
                     out.raw(b"{}");
                     Ok(())
@@ -378,7 +366,7 @@ impl Session {
 
     fn answer_error(&mut self, id: Option<&Value>, error: &Error) {
         self.compact_output();
-        reply::error(&mut self.output, id.map(Id::Value), error);
+        reply::error(&mut self.output, id, error);
     }
 }
 

@@ -99,9 +99,9 @@ fn read_a_request(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// The whole of a request that is known, for one vCPU.
+/// The whole of a request, for one vCPU.
 #[divan::bench]
-fn repeat_a_request(bencher: Bencher<'_, '_>) {
+fn answer_a_request(bencher: Bencher<'_, '_>) {
     let monitor = monitor();
     let subscription = monitor.subscribe(|| {});
     let mut session = session(&monitor);

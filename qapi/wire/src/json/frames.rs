@@ -4,8 +4,6 @@
 //! errors, one at a time. It keeps no more than one unfinished message and
 //! what has not been asked for yet.
 
-use std::ops::Range;
-
 use super::{Limits, Scan, Scanner, SyntaxError, parse};
 use crate::document::Document;
 use crate::value::Value;
@@ -21,7 +19,6 @@ use crate::value::Value;
 /// assert!(frames.next_message().unwrap().is_ok());
 /// assert!(frames.next_message().is_none());
 /// frames.receive(b"]");
-/// assert_eq!(frames.peek(), Some(&b"[1]"[..]));
 /// assert!(frames.next_message().unwrap().is_ok());
 /// ```
 #[derive(Clone, Debug)]
@@ -30,8 +27,6 @@ pub struct Frames {
     bytes: Vec<u8>,
     /// How many of the bytes belong to messages that have been handed out.
     done: usize,
-    /// Where behind those the next message stands, if that is known.
-    next: Option<Range<usize>>,
     ended: bool,
 }
 
@@ -47,7 +42,6 @@ impl Frames {
             scanner: Scanner::new(limits),
             bytes: Vec::new(),
             done: 0,
-            next: None,
             ended: false,
         }
     }
@@ -94,11 +88,7 @@ impl Frames {
         read: impl FnOnce(Document<'_>) -> T,
     ) -> Option<Result<T, SyntaxError>> {
         let unread = self.bytes.get(self.done..).unwrap_or_default();
-        let found = match self.next.take() {
-            Some(Range { start, end }) => Scan::Message { start, end },
-            None => self.scanner.scan(unread),
-        };
-        let (end, message) = match found {
+        let (end, message) = match self.scanner.scan(unread) {
             Scan::Incomplete => {
                 // A message that the peer broke off is dropped, as in QEMU.
                 if self.ended {
@@ -114,33 +104,6 @@ impl Frames {
         };
         self.hand_out(end);
         Some(message)
-    }
-
-    /// The text of the next message, if it is complete and no syntax error
-    /// comes first: for those who know it already. The message stays the next
-    /// one.
-    pub fn peek(&mut self) -> Option<&[u8]> {
-        let unread = self.bytes.get(self.done..).unwrap_or_default();
-        if self.next.is_none() {
-            // An error is found again when it is asked for.
-            let mut scanner = self.scanner.clone();
-            let found = scanner.scan(unread);
-            if !matches!(found, Scan::Invalid { .. }) {
-                self.scanner = scanner;
-            }
-            let Scan::Message { start, end } = found else {
-                return None;
-            };
-            self.next = Some(start..end);
-        }
-        unread.get(self.next.clone()?)
-    }
-
-    /// Drops the message that [`peek`](Self::peek) showed.
-    pub fn skip(&mut self) {
-        if let Some(Range { end, .. }) = self.next.take() {
-            self.hand_out(end);
-        }
     }
 
     /// What stands before `end` is not needed any more.
@@ -159,11 +122,7 @@ impl Frames {
 
     /// Forgets what has been handed out and what lies between messages.
     fn compact(&mut self) {
-        // What stands before a message that is known to come is dropped with it.
-        let between = match &self.next {
-            Some(_) => 0,
-            None => self.scanner.needed_from(),
-        };
+        let between = self.scanner.needed_from();
         self.scanner.discard(between);
         self.bytes.drain(..self.done + between);
         self.done = 0;

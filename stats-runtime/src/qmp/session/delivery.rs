@@ -18,17 +18,8 @@ impl Session {
         write: impl FnOnce(&mut Writer<'_>) -> Result<(), Error>,
         events: impl FnOnce(&mut Self),
     ) {
-        self.write_behind(|session| session.finish(ticket, write), events);
-    }
-
-    /// Writes something, behind what `events` emits when it has been written.
-    pub(super) fn write_behind(
-        &mut self,
-        write: impl FnOnce(&mut Self),
-        events: impl FnOnce(&mut Self),
-    ) {
         let begin = self.output().len();
-        write(self);
+        self.finish(ticket, write);
         let reply_bytes = self.output().len().saturating_sub(begin);
         events(self);
         let output = self.output.get_mut(self.sent_bytes..).unwrap_or_default();
