@@ -6,6 +6,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use crate::diag::printable;
 use crate::folder::write_files;
 use crate::generation::Generation;
 use crate::load::IncludeFolders;
@@ -326,7 +327,8 @@ fn warnings(generation: &Generation) -> Vec<String> {
         .take(WARNINGS_MAX)
         .map(|warning| {
             // Cargo says itself that it is a warning.
-            let text = warning.short(&generation.sources).replace('\n', " ");
+            let text = warning.short(&generation.sources);
+            let text = printable(&text).replace('\n', " ");
             text.replacen("warning: ", "", 1)
         })
         .collect();

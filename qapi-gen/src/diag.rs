@@ -9,11 +9,13 @@ use crate::rules::Style;
 use crate::source::{Sources, Span};
 
 mod hint;
+mod printable;
 mod problem;
 mod role;
 mod subject;
 mod text;
 
+pub use printable::{is_printable, printable};
 pub use problem::{Expected, MarkupAdvice, Problem};
 pub use role::{Role, TypeName, Whose};
 pub use subject::{Key, Subject};
@@ -186,8 +188,13 @@ impl Diagnostic {
         self.problem.to_string()
     }
 
-    /// The message as QEMU's generator prints it, to the letter, without the
-    /// final line end. QEMU has no warnings: they are marked as such.
+    /// Returns the message as QEMU's generator prints it, to the letter,
+    /// without the final line end. QEMU has no warnings: they are marked as
+    /// such.
+    ///
+    /// The message quotes the schema verbatim, control characters included,
+    /// because it is compared with QEMU's byte by byte. Pass it through
+    /// [`printable`] before showing it to people.
     #[must_use]
     pub fn short(&self, sources: &Sources) -> String {
         let mut out = String::new();

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostics, printable};
 use crate::load::Loader;
 use crate::output::GeneratedFile;
 use crate::rust::Options;
@@ -67,7 +67,7 @@ impl Generation {
         files.ok_or_else(|| {
             let lines: Vec<String> = diagnostics
                 .errors()
-                .map(|diagnostic| diagnostic.short(&sources))
+                .map(|diagnostic| printable(&diagnostic.short(&sources)).into_owned())
                 .collect();
             Report {
                 text: lines.join("\n"),

@@ -265,6 +265,37 @@ fn columns_are_characters_but_qemus() {
 }
 
 #[test]
+fn control_characters_never_reach_a_terminal_raw() {
+    // A right-to-left override, and the C1 control that begins an escape
+    // sequence: in a file's name, a documented name, and source lines.
+    let doc = "\u{202e}\u{9b}31mab\u{1b}]0;x\u{7}";
+    let name = "\u{202e}\u{9b}\u{1b}[2J.json";
+    let text = format!("##\n# @{doc}:\n##\n{{ 'event': 'A' }} # {doc}\n");
+    let folder = folder(
+        "controls",
+        &[(name, &text), ("a.json", "# \u{202e}\n;\u{2067}")],
+    );
+    let is_control =
+        |c: char| c != '\n' && (c.is_control() || ('\u{202a}'..='\u{2069}').contains(&c));
+    for format in ["human", "json"] {
+        let check = |file| run(&folder, &["check", file, "--error-format", format]).err;
+        for report in [check("a.json"), check(name)] {
+            assert!(!report.is_empty());
+            assert!(!report.contains(is_control), "{format}: {report:?}");
+        }
+    }
+
+    // Characters are counted as before, and JSON is exact.
+    let human = run(&folder, &["check", "a.json"]).err;
+    assert!(human.contains(r"error: stray ';\u{2067}'"), "{human}");
+    assert!(human.contains("2 | ;\u{fffd}\n  | ^^"), "{human}");
+    let object = &objects(&folder, &["check", "a.json"])[0];
+    assert_eq!(object["message"], "stray ';\u{2067}'");
+    let object = &objects(&folder, &["check", name])[0];
+    assert_eq!(object["file"], name);
+}
+
+#[test]
 fn help_comes_with_what_can_be_mended() {
     let text = "{ 'command': 'stop', 'returns': 'Anwser' }\n{ 'struct': 'Answer', 'data': {} }\n";
     assert_eq!(object("help", text)["help"], "did you mean 'Answer'?");

@@ -6,12 +6,12 @@
 use std::ops::Range;
 
 use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Snippet};
-use qapi_gen::diag::{Diagnostic, Severity, Site};
+use qapi_gen::diag::{Diagnostic, Severity, Site, is_printable, printable};
 use qapi_gen::source::{Sources, Span};
 
 /// Renders a diagnostic.
 pub(super) fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
-    let message = shortened(diagnostic.message());
+    let message = shown(&diagnostic.message());
     let (title, details) = message.split_once('\n').unwrap_or((&message, ""));
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
@@ -31,7 +31,7 @@ pub(super) fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
             report = report.elements(origin).element(snippet);
         }
         if let Some((kind, name)) = &site.definition {
-            let name = shortened(name.to_string());
+            let name = shown(name);
             report = report.element(Level::NOTE.message(format!("in {kind} '{name}'")));
         }
         // The nearest directive first, as one looks for it.
@@ -45,19 +45,26 @@ pub(super) fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
         report = report.element(Level::HELP.message(details));
     }
     if let Some(hint) = diagnostic.hint(sources) {
-        report = report.element(Level::HELP.message(shortened(hint)));
+        report = report.element(Level::HELP.message(shown(&hint)));
     }
     Renderer::styled().render(&[report])
 }
 
 fn place(span: Span, sources: &Sources) -> Option<String> {
     let file = sources.get(span.file)?;
-    Some(format!("{}:{}", file.name(), file.line(span.start)))
+    let name = printable(file.name());
+    Some(format!("{name}:{}", file.line(span.start)))
 }
 
 /// How much of a line is shown before and after the place that is meant, and
 /// how much of a message: nobody reads more, and there may be megabytes of it.
 const SHOWN_BYTES_MAX: usize = 2000;
+
+/// A schema's text as part of a message: not too long, and nothing that the
+/// terminal would obey.
+fn shown(text: &str) -> String {
+    printable(&shortened(text.to_owned())).into_owned()
+}
 
 fn shortened(mut text: String) -> String {
     if text.len() > SHOWN_BYTES_MAX {
@@ -99,15 +106,34 @@ fn snippet<'a>(
     let from = from.saturating_sub(start).min(line.len());
     let to = floor_boundary(line, to.saturating_sub(start)).max(from);
     let number = file.line(span.start);
-    let snippet = Snippet::source(line)
+    let name = printable(file.name());
+    // Masks differ in length from what they hide, so the part that is marked
+    // is masked for itself.
+    let [before, marked, after] =
+        [0..from, from..to, to..line.len()].map(|part| masked(line.get(part).unwrap_or_default()));
+    let marked_range = before.len()..before.len() + marked.len();
+    let snippet = Snippet::source([before, marked, after].concat())
         .line_start(number)
-        .annotation(kind.span(from..to).label(label));
+        .annotation(kind.span(marked_range).label(label));
     if start == line_start {
-        return Some((None, snippet.path(file.name())));
+        return Some((None, snippet.path(name)));
     }
     // Columns of what is left of a line would count from where it is cut.
-    let origin = Origin::path(file.name())
+    let origin = Origin::path(name)
         .line(number)
         .char_column(file.column(span.start));
     Some((Some(origin), snippet))
+}
+
+/// Part of a line with one visible character in the place of each that the
+/// terminal would obey, so that columns remain what they are.
+fn masked(part: &str) -> String {
+    let mask = |c| match c {
+        _ if is_printable(c) => c,
+        '\0'..='\x1f' => char::from_u32(u32::from('\u{2400}') + u32::from(c))
+            .unwrap_or(char::REPLACEMENT_CHARACTER),
+        '\x7f' => '\u{2421}',
+        _ => char::REPLACEMENT_CHARACTER,
+    };
+    part.chars().map(mask).collect()
 }

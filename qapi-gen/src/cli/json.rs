@@ -3,12 +3,30 @@
 //! In: a diagnostic. Out: a JSON object. Its members are described for users
 //! in `report.rs`, in the option's help.
 
-use qapi_gen::diag::{Diagnostic, Site};
+use std::fmt::Write as _;
+
+use qapi_gen::diag::{Diagnostic, Site, is_printable};
 use qapi_gen::source::{Sources, Span};
 use serde_json::{Value, json};
 
-/// A diagnostic as an object.
-pub(super) fn object(diagnostic: &Diagnostic, sources: &Sources) -> Value {
+/// Returns a diagnostic as one line of JSON. Bidirectional and other control
+/// characters are escaped, so that the line is exact and yet can be shown.
+pub(super) fn line(diagnostic: &Diagnostic, sources: &Sources) -> String {
+    let json = object(diagnostic, sources).to_string();
+    let mut line = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_printable(c) {
+            line.push(c);
+        } else {
+            // Such a character stands only in strings, and none is beyond the
+            // basic plane. Writing to a string does not fail.
+            let _ = write!(line, "\\u{:04x}", u32::from(c));
+        }
+    }
+    line
+}
+
+fn object(diagnostic: &Diagnostic, sources: &Sources) -> Value {
     let site = diagnostic.site.as_ref();
     let file = site.and_then(|site| sources.get(site.span.file));
     json!({

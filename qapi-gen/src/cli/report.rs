@@ -4,11 +4,11 @@
 //! standard error stream. Every subcommand that can fail on a schema takes the
 //! same options for it.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use qapi_gen::diag::Diagnostics;
+use qapi_gen::diag::{Diagnostic, Diagnostics, printable};
 use qapi_gen::schema::CheckedSchema;
 use qapi_gen::source::Sources;
 use qapi_gen::{CheckOptions, Rules, Style, check_with};
@@ -85,14 +85,15 @@ impl Reporting {
             // These are for programs, for which not a byte may be left out.
             Format::Short | Format::Json => Box::new(io::stderr()),
         };
+        let is_terminal = io::stderr().is_terminal();
         let mut out = BufWriter::new(stderr);
         let (errors_max, warnings_max) = self.limits(diagnostics);
         let errors = diagnostics.errors().take(errors_max);
         let warnings = diagnostics.warnings().take(warnings_max);
         for diagnostic in errors.chain(warnings) {
             match self.error_format {
-                Format::Short => writeln!(out, "{}", diagnostic.short(sources))?,
-                Format::Json => writeln!(out, "{}", json::object(diagnostic, sources))?,
+                Format::Short => writeln!(out, "{}", short(diagnostic, sources, is_terminal))?,
+                Format::Json => writeln!(out, "{}", json::line(diagnostic, sources))?,
                 Format::Human => writeln!(out, "{}\n", human::render(diagnostic, sources))?,
             }
         }
@@ -125,8 +126,39 @@ impl Reporting {
     }
 }
 
+/// A diagnostic in QEMU's words. Programs compare them byte by byte with what
+/// QEMU's generator prints, so only a terminal is kept from the control
+/// characters that they quote.
+fn short(diagnostic: &Diagnostic, sources: &Sources, is_terminal: bool) -> String {
+    let exact = diagnostic.short(sources);
+    if is_terminal {
+        printable(&exact).into_owned()
+    } else {
+        exact
+    }
+}
+
 /// A number of things; `None`: there are none.
 fn count(number: usize, noun: &str) -> Option<String> {
     let plural = if number == 1 { "" } else { "s" };
     (number > 0).then(|| format!("{number} {noun}{plural}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use qapi_gen::{MemoryLoader, check};
+
+    use super::short;
+
+    #[test]
+    fn short_reports_are_escaped_for_a_terminal_only() {
+        let schema = "##\n# @a\u{202e}\u{9b}:\n##\n{ 'event': 'A' }\n";
+        let outcome = check("a.json", &MemoryLoader::from_iter([("a.json", schema)]));
+        let first = outcome.diagnostics.iter().next().unwrap();
+        let report = |is_terminal| short(first, &outcome.sources, is_terminal);
+        let exact = "documentation comment is for 'a\u{202e}\u{9b}'";
+        assert!(report(false).ends_with(exact), "{}", report(false));
+        let escaped = r"documentation comment is for 'a\u{202e}\u{9b}'";
+        assert!(report(true).ends_with(escaped), "{}", report(true));
+    }
 }
