@@ -63,6 +63,8 @@ pub mod hmp;
 pub mod host;
 #[cfg(feature = "kvm")]
 pub mod kvm;
+#[cfg(feature = "server")]
+mod net;
 pub mod provider;
 pub mod qmp;
 pub mod query;

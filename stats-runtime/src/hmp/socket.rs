@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::LineMonitor;
 use crate::commands::Monitor;
-use crate::server::{SocketFile, bind_private};
+use crate::net::unix::{SocketFile, bind_private};
 
 /// How much is read at a time.
 const READ_BYTES: usize = 4 << 10;

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, sockopt};
 
 use super::stream::Stream;
-use super::unix::{self, SocketFile};
+use crate::net::unix::{self, SocketFile};
 
 /// A socket that listens for clients.
 #[derive(Debug)]

@@ -24,7 +24,7 @@ mod slots;
 mod stream;
 #[cfg(feature = "tls")]
 mod tls;
-mod unix;
+mod unix_server;
 mod waker;
 
 use std::io;
@@ -34,9 +34,9 @@ pub use listener::Listener;
 pub use options::Options;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};
-#[cfg(feature = "hmp")]
-pub(crate) use unix::SocketFile;
-pub use unix::{UnixServer, bind_private};
+pub use unix_server::UnixServer;
+
+pub use crate::net::unix::bind_private;
 
 use crate::commands::Monitor;
 

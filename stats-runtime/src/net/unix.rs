@@ -14,9 +14,6 @@ use std::time::Duration;
 use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-use super::{Listener, Options, Server};
-use crate::commands::Monitor;
-
 /// How often a socket file is asked whether anybody listens.
 const STALE_TRIES: u32 = 3;
 
@@ -44,7 +41,7 @@ pub fn bind_private(path: &Path) -> io::Result<UnixListener> {
 
 /// The same with another mode, whatever the umask: who asks for rights of
 /// others means them.
-pub(super) fn bind_with_mode(path: &Path, mode: Mode) -> io::Result<UnixListener> {
+pub(crate) fn bind_with_mode(path: &Path, mode: Mode) -> io::Result<UnixListener> {
     let socket = bind(path, mode)?;
     let owners = Mode::RWXU;
     if !(mode - owners).is_empty() {
@@ -119,38 +116,4 @@ impl Drop for SocketFile {
 fn identity(path: &Path) -> Option<(u64, u64)> {
     let metadata = std::fs::symlink_metadata(path).ok()?;
     Some((metadata.dev(), metadata.ino()))
-}
-
-/// A running server on a Unix socket that only its owner can connect to.
-/// Dropping it stops it.
-#[derive(Debug)]
-pub struct UnixServer {
-    path: PathBuf,
-    server: Server,
-}
-
-impl UnixServer {
-    /// Serves `monitor` at `path` with the default options.
-    ///
-    /// # Errors
-    ///
-    /// What binding the socket or starting a thread says.
-    pub fn start(path: &Path, monitor: Monitor) -> io::Result<Self> {
-        let listener = Listener::unix(path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            server: Server::start(monitor, [listener], Options::new())?,
-        })
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Stops it, like [`Server::stop`], and removes the socket's file.
-    pub fn stop(&mut self) {
-        self.server.stop();
-    }
 }
