@@ -530,10 +530,7 @@ fn events_do_not_pile_up_behind_what_has_been_sent() {
 #[test]
 fn a_flood_without_an_end_is_bounded() {
     let limits = Limits {
-        message: json::Limits {
-            message_bytes_max: 1000,
-            ..json::Limits::default()
-        },
+        message: json::Limits::default().with_message_bytes_max(1000),
         ..Limits::default()
     };
     let monitor = monitor();

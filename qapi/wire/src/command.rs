@@ -218,5 +218,5 @@ pub fn event_data<T: Event>(data: Dict, context: &Context<'_>) -> Result<T> {
 }
 
 fn decode_whole<T: DecodeMembers>(dict: &Dict, context: &Context<'_>) -> Result<T> {
-    decode_object(Document::from(dict).root(), At::root(context))
+    decode_object(Document::try_from(dict)?.root(), At::root(context))
 }

@@ -247,7 +247,7 @@ pub fn decode_object<T: DecodeMembers>(value: Node<'_>, at: At<'_>) -> Result<T>
 ///
 /// QEMU's error for the first thing that does not fit.
 pub fn from_value<T: Decode>(value: &Value, context: &Context<'_>) -> Result<T> {
-    T::decode(Document::from(value).root(), At::root(context))
+    T::decode(Document::try_from(value)?.root(), At::root(context))
 }
 
 /// Decodes a whole document from its text.

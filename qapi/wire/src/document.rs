@@ -1,77 +1,82 @@
-//! A JSON document as the decoder reads it: all values in one row, in the order
-//! in which they came, their texts where they stand in the input.
+//! A parsed JSON document: its text, and its values in one list, in the order
+//! in which they came.
 //!
-//! In: what the parser finds, or a tree. Out: nodes, which are places in the
-//! row. Nothing is allocated for a member or a string; what a type keeps, its
-//! decoder copies.
+//! In: the parser's text and values, or a tree. Out: [`Node`]s, which are
+//! places in the list. Nothing is allocated for a member or a string; a decoder
+//! copies only what its type keeps.
 
-use crate::json::{self, SyntaxError};
+use std::sync::LazyLock;
+
+use crate::error::{Error, Result};
 use crate::value::{Dict, Kind, Value};
 
-/// A JSON document that has been parsed, but not made into a tree.
+/// A JSON document that has been parsed and owns its text.
+///
+/// Decoders read it through its [`root`](Self::root); no tree is built.
 ///
 /// ```
 /// use qapi_wire::{Document, Kind};
 ///
 /// let document = Document::parse(b"{'execute': 'stop'}").unwrap();
 /// assert_eq!(document.root().kind(), Kind::Object);
+/// assert_eq!(document.root().get("execute").unwrap().as_str(), Some("stop"));
 /// ```
 #[derive(Clone, Debug)]
-pub struct Document<'t> {
-    items: Vec<Item<'t>>,
-    /// The texts that do not stand in the input as they are.
-    unescaped: String,
+pub struct Document {
+    /// The text that was parsed; its strings are unescaped in place.
+    text: String,
+    /// The root, and everything that it contains.
+    items: Vec<Item>,
 }
 
-/// A value, or a member's name. What an array or an object holds follows it:
-/// values, or names and values in turn.
+/// A value, or a member's name.
+///
+/// The contents of an array or an object follow it: values, or names and values
+/// in turn. Offsets have 32 bits, which halves the memory that a message of
+/// many short values takes; the parser refuses longer texts.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Item<'t> {
+pub(crate) enum Item {
     Null,
     Bool(bool),
     Int(i64),
     Uint(u64),
     Double(f64),
-    /// A text of the input.
-    Text(&'t str),
-    /// Part of the unescaped texts.
-    Unescaped {
-        start: usize,
-        end: usize,
+    /// A range of the document's text.
+    String {
+        start: u32,
+        end: u32,
     },
     Array {
-        len: usize,
-        /// Behind the last item that it holds.
-        end: usize,
+        len: u32,
+        /// The index after the last item that the array contains.
+        end: u32,
     },
     Object {
-        len: usize,
-        /// Behind the last item that it holds.
-        end: usize,
+        len: u32,
+        /// The index after the last item that the object contains.
+        end: u32,
     },
 }
 
-impl<'t> Document<'t> {
-    /// Parses a text that holds exactly one value.
-    ///
-    /// # Errors
-    ///
-    /// As [`json::parse`].
-    pub fn parse(text: &'t [u8]) -> Result<Self, SyntaxError> {
-        json::document(text)
+/// Narrows an offset or a count of a document.
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "texts and trees that are too large for 32 bits are refused"
+)]
+pub(crate) fn narrow(offset: usize) -> u32 {
+    offset as u32
+}
+
+impl Document {
+    /// Makes a document of a text and what the parser found in it: at least one
+    /// item, and only ranges that lie in the text.
+    pub(crate) fn new(text: String, items: Vec<Item>) -> Self {
+        debug_assert!(!items.is_empty());
+        Self { text, items }
     }
 
-    /// A document for about so many bytes of text.
-    pub(crate) fn with_capacity(text_bytes: usize) -> Self {
-        /// Where names and scalars take turns, an item has hardly fewer bytes.
-        const BYTES_PER_ITEM: usize = 6;
-        Self {
-            items: Vec::with_capacity(text_bytes / BYTES_PER_ITEM + 1),
-            unescaped: String::new(),
-        }
-    }
-
-    /// The whole.
+    /// Returns the value that contains all others.
     #[must_use]
     pub fn root(&self) -> Node<'_> {
         Node {
@@ -80,144 +85,167 @@ impl<'t> Document<'t> {
         }
     }
 
-    /// Where the next item will stand.
-    #[inline]
-    pub(crate) fn next_index(&self) -> usize {
-        self.items.len()
-    }
-
-    /// Adds an item.
-    #[inline]
-    pub(crate) fn push(&mut self, item: Item<'t>) {
-        self.items.push(item);
-    }
-
-    /// Adds a text that is not in the input.
-    pub(crate) fn push_unescaped(&mut self, text: &str) {
-        let start = self.unescaped.len();
-        self.unescaped.push_str(text);
-        let end = self.unescaped.len();
-        self.push(Item::Unescaped { start, end });
-    }
-
-    /// Says how many values the array at `index` holds, when all are there.
-    #[inline]
-    pub(crate) fn end_array(&mut self, index: usize, len: usize) {
-        let end = self.items.len();
-        if let Some(item) = self.items.get_mut(index) {
-            *item = Item::Array { len, end };
-        }
-    }
-
-    /// Says how many members the object at `index` holds, when all are there.
-    #[inline]
-    pub(crate) fn end_object(&mut self, index: usize, len: usize) {
-        let end = self.items.len();
-        if let Some(item) = self.items.get_mut(index) {
-            *item = Item::Object { len, end };
-        }
+    /// Returns how many bytes of memory the document holds, spare room
+    /// included.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.text.capacity() + self.items.capacity() * size_of::<Item>()
     }
 
     #[inline]
-    fn item(&self, index: usize) -> Item<'_> {
-        self.items.get(index).copied().unwrap_or(Item::Null)
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "indexes are those of nodes, which the parser's counts delimit"
+    )]
+    fn item(&self, index: usize) -> Item {
+        self.items[index]
     }
 
-    /// Behind the value at `index`.
+    /// Returns the index after the value at `index` and everything that it
+    /// contains.
     #[inline]
-    pub(crate) fn behind(&self, index: usize) -> usize {
+    pub(crate) fn next_sibling(&self, index: usize) -> usize {
         match self.item(index) {
-            Item::Array { end, .. } | Item::Object { end, .. } => end,
+            Item::Array { end, .. } | Item::Object { end, .. } => end as usize,
             _ => index + 1,
         }
     }
 
-    /// The text at `index`, if it is one.
+    /// Returns the string at `index`; `None` if another value is there.
     #[inline]
-    pub(crate) fn text(&self, index: usize) -> Option<&str> {
+    pub(crate) fn string(&self, index: usize) -> Option<&str> {
         match self.item(index) {
-            Item::Text(text) => Some(text),
-            Item::Unescaped { start, end } => self.unescaped.get(start..end),
+            Item::String { start, end } => Some(&self.text[start as usize..end as usize]),
             _ => None,
         }
     }
 
-    fn add(&mut self, value: &'t Value) {
+    fn build(push: impl FnOnce(&mut Self)) -> Result<Self> {
+        let mut document = Self {
+            text: String::new(),
+            items: Vec::new(),
+        };
+        push(&mut document);
+        let size = document.text.len().max(document.items.len());
+        match u32::try_from(size) {
+            Ok(_) => Ok(document),
+            Err(_) => Err(Error::generic("The tree is too large for a document")),
+        }
+    }
+
+    fn push_string(&mut self, string: &str) {
+        let start = narrow(self.text.len());
+        self.text.push_str(string);
+        let end = narrow(self.text.len());
+        self.items.push(Item::String { start, end });
+    }
+
+    fn push_value(&mut self, value: &Value) {
         match value {
-            Value::Null => self.push(Item::Null),
-            Value::Bool(flag) => self.push(Item::Bool(*flag)),
-            Value::Int(number) => self.push(Item::Int(*number)),
-            Value::Uint(number) => self.push(Item::Uint(*number)),
-            Value::Double(number) => self.push(Item::Double(*number)),
-            Value::String(text) => self.push(Item::Text(text)),
+            Value::Null => self.items.push(Item::Null),
+            Value::Bool(flag) => self.items.push(Item::Bool(*flag)),
+            Value::Int(number) => self.items.push(Item::Int(*number)),
+            Value::Uint(number) => self.items.push(Item::Uint(*number)),
+            Value::Double(number) => self.items.push(Item::Double(*number)),
+            Value::String(string) => self.push_string(string),
             Value::Array(elements) => {
-                let index = self.next_index();
-                self.push(Item::Array { len: 0, end: 0 });
+                let index = self.items.len();
+                let len = narrow(elements.len());
+                self.items.push(Item::Array { len, end: 0 });
                 for element in elements {
-                    self.add(element);
+                    self.push_value(element);
                 }
-                self.end_array(index, elements.len());
+                self.close(index, |end| Item::Array { len, end });
             }
-            Value::Object(dict) => self.add_members(dict),
+            Value::Object(dict) => self.push_members(dict),
         }
     }
 
-    fn add_members(&mut self, dict: &'t Dict) {
-        let index = self.next_index();
-        self.push(Item::Object { len: 0, end: 0 });
+    fn push_members(&mut self, dict: &Dict) {
+        let index = self.items.len();
+        let len = narrow(dict.len());
+        self.items.push(Item::Object { len, end: 0 });
         for (name, value) in dict.iter() {
-            self.push(Item::Text(name));
-            self.add(value);
+            self.push_string(name);
+            self.push_value(value);
         }
-        self.end_object(index, dict.len());
+        self.close(index, |end| Item::Object { len, end });
+    }
+
+    /// Completes the array or object at `index`, whose contents are pushed.
+    fn close(&mut self, index: usize, item: impl FnOnce(u32) -> Item) {
+        let end = narrow(self.items.len());
+        if let Some(open) = self.items.get_mut(index) {
+            *open = item(end);
+        }
     }
 }
 
-impl<'t> From<&'t Value> for Document<'t> {
-    fn from(value: &'t Value) -> Self {
-        let mut document = Self::with_capacity(0);
-        document.add(value);
-        document
+/// Makes a document of a tree, for a decoder.
+impl TryFrom<&Value> for Document {
+    type Error = Error;
+
+    fn try_from(tree: &Value) -> Result<Self> {
+        Self::build(|document| document.push_value(tree))
     }
 }
 
-impl<'t> From<&'t Dict> for Document<'t> {
-    fn from(dict: &'t Dict) -> Self {
-        let mut document = Self::with_capacity(0);
-        document.add_members(dict);
-        document
+/// Makes a document of an object's members, for a decoder.
+impl TryFrom<&Dict> for Document {
+    type Error = Error;
+
+    fn try_from(members: &Dict) -> Result<Self> {
+        Self::build(|document| document.push_members(members))
     }
 }
 
 /// A value of a [`Document`].
 #[derive(Clone, Copy, Debug)]
 pub struct Node<'d> {
-    pub(crate) document: &'d Document<'d>,
+    document: &'d Document,
     index: usize,
 }
 
+impl Node<'static> {
+    /// Returns an empty object: the arguments of a request that has none.
+    #[must_use]
+    pub fn empty_object() -> Self {
+        static EMPTY_OBJECT: LazyLock<Document> =
+            LazyLock::new(|| Document::new(String::new(), vec![Item::Object { len: 0, end: 1 }]));
+        EMPTY_OBJECT.root()
+    }
+}
+
 impl<'d> Node<'d> {
-    /// The JSON type.
+    /// Returns the JSON type.
     #[must_use]
     pub fn kind(self) -> Kind {
         match self.item() {
             Item::Null => Kind::Null,
             Item::Bool(_) => Kind::Bool,
             Item::Int(_) | Item::Uint(_) | Item::Double(_) => Kind::Number,
-            Item::Text(_) | Item::Unescaped { .. } => Kind::String,
+            Item::String { .. } => Kind::String,
             Item::Array { .. } => Kind::Array,
             Item::Object { .. } => Kind::Object,
         }
     }
 
-    /// The text, if this is a string.
+    /// Returns the text of a string; `None` for any other value.
     #[must_use]
     #[inline]
     pub fn as_str(self) -> Option<&'d str> {
-        self.document.text(self.index)
+        self.document.string(self.index)
     }
 
-    /// The value as a tree of its own.
+    /// Returns the value of the member called `name`; `None` if there is no
+    /// such member, or the node is not an object.
+    #[must_use]
+    pub fn get(self, name: &str) -> Option<Self> {
+        let mut members = self.members()?;
+        members.find_map(|(key, value)| (key == name).then_some(value))
+    }
+
+    /// Returns the value as a tree of its own.
     #[must_use]
     pub fn to_value(self) -> Value {
         match self.item() {
@@ -226,14 +254,13 @@ impl<'d> Node<'d> {
             Item::Int(number) => Value::Int(number),
             Item::Uint(number) => Value::Uint(number),
             Item::Double(number) => Value::Double(number),
-            Item::Text(_) | Item::Unescaped { .. } => {
-                Value::String(self.as_str().unwrap_or_default().to_owned())
-            }
-            // Loops, because adapters would multiply the frames of a recursion
-            // that goes as deep as a message nests.
+            Item::String { .. } => Value::String(self.as_str().unwrap_or_default().to_owned()),
+            // Loops instead of `map` and `collect`, because adapters would
+            // multiply the frames of this recursion, which goes as deep as a
+            // message nests.
             Item::Array { .. } => {
                 let mut tree = Vec::new();
-                for element in self.elements().into_iter().flat_map(|list| list.1) {
+                for element in self.elements().into_iter().flatten() {
                     tree.push(element.to_value());
                 }
                 Value::Array(tree)
@@ -249,47 +276,52 @@ impl<'d> Node<'d> {
     }
 
     #[inline]
-    pub(crate) fn item(self) -> Item<'d> {
+    pub(crate) fn item(self) -> Item {
         self.document.item(self.index)
     }
 
-    /// The value at a place of the same document.
+    #[inline]
+    pub(crate) fn document(self) -> &'d Document {
+        self.document
+    }
+
+    /// Returns the value at another index of the same document.
     #[inline]
     pub(crate) fn at(self, index: usize) -> Self {
         Self { index, ..self }
     }
 
-    /// Where in the row the first item stands that this one holds.
+    /// Returns the index of the first item that an array or object contains.
     #[inline]
-    pub(crate) fn inside(self) -> usize {
+    pub(crate) fn first_child(self) -> usize {
         self.index + 1
     }
 
-    /// How many elements an array has, and the elements; `None` if it is none.
+    /// Returns the elements of an array; `None` for any other value.
     #[inline]
-    pub(crate) fn elements(self) -> Option<(usize, impl Iterator<Item = Self>)> {
+    pub fn elements(self) -> Option<impl ExactSizeIterator<Item = Self>> {
         let Item::Array { len, .. } = self.item() else {
             return None;
         };
-        let mut index = self.inside();
-        let elements = (0..len).map(move |_| {
+        let mut index = self.first_child();
+        Some((0..len).map(move |_| {
             let element = self.at(index);
-            index = self.document.behind(index);
+            index = self.document.next_sibling(index);
             element
-        });
-        Some((len, elements))
+        }))
     }
 
-    /// The members of an object; `None` if it is none.
-    fn members(self) -> Option<impl Iterator<Item = (&'d str, Self)>> {
+    /// Returns the names and values of an object's members, in the order in
+    /// which they came; `None` for any other value.
+    pub fn members(self) -> Option<impl ExactSizeIterator<Item = (&'d str, Self)>> {
         let Item::Object { len, .. } = self.item() else {
             return None;
         };
-        let mut index = self.inside();
+        let mut index = self.first_child();
         Some((0..len).map(move |_| {
-            let name = self.document.text(index).unwrap_or_default();
+            let name = self.document.string(index).unwrap_or_default();
             let value = self.at(index + 1);
-            index = self.document.behind(index + 1);
+            index = self.document.next_sibling(index + 1);
             (name, value)
         }))
     }

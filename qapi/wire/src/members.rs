@@ -44,12 +44,12 @@ impl<'a> Members<'a> {
         };
         Ok(Self {
             object: value,
-            len,
-            left: len,
+            len: len as usize,
+            left: len as usize,
             taken: Taken::default(),
             likely: Place {
                 number: 0,
-                index: value.inside(),
+                index: value.first_child(),
             },
             at,
         })
@@ -119,7 +119,7 @@ impl<'a> Members<'a> {
     pub fn rest(&mut self) -> Dict {
         let mut rest = Dict::new();
         while let Some(place) = self.first_left() {
-            let name = self.object.document.text(place.index);
+            let name = self.object.document().string(place.index);
             let value = self.object.at(place.index + 1).to_value();
             rest.push(name.unwrap_or_default(), value);
             self.mark(place);
@@ -138,7 +138,7 @@ impl<'a> Members<'a> {
             return Ok(());
         }
         let first = self.first_left();
-        let name = first.and_then(|place| self.object.document.text(place.index));
+        let name = first.and_then(|place| self.object.document().string(place.index));
         Err(self.at.member(name.unwrap_or_default()).unexpected())
     }
 
@@ -176,7 +176,7 @@ impl<'a> Members<'a> {
             if place.number == self.len {
                 place = self.first();
             }
-            let is_meant = self.object.document.text(place.index) == Some(name);
+            let is_meant = self.object.document().string(place.index) == Some(name);
             if is_meant && !self.taken.has(place.number) {
                 return Some(place);
             }
@@ -195,7 +195,7 @@ impl<'a> Members<'a> {
     fn first(&self) -> Place {
         Place {
             number: 0,
-            index: self.object.inside(),
+            index: self.object.first_child(),
         }
     }
 
@@ -203,7 +203,7 @@ impl<'a> Members<'a> {
     fn behind(&self, place: Place) -> Place {
         Place {
             number: place.number + 1,
-            index: self.object.document.behind(place.index + 1),
+            index: self.object.document().next_sibling(place.index + 1),
         }
     }
 }

@@ -169,7 +169,7 @@ impl Message {
     /// # Errors
     ///
     /// That it is none of the four.
-    pub fn decode(message: &Document<'_>) -> Result<Self, InvalidMessage> {
+    pub fn decode(message: &Document) -> Result<Self, InvalidMessage> {
         let invalid = |desc: &str| InvalidMessage {
             desc: desc.to_owned(),
         };
@@ -247,6 +247,13 @@ impl Messages {
         }
     }
 
+    /// Returns how many bytes of memory wait to be read as messages, spare room
+    /// included.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.frames.held_bytes()
+    }
+
     /// Takes bytes from the server, cut anywhere.
     pub fn receive(&mut self, bytes: &[u8]) {
         self.frames.receive(bytes);
@@ -255,7 +262,11 @@ impl Messages {
     /// The next message, if one is complete. What is none does not end the
     /// stream: the next may be good.
     pub fn next_message(&mut self) -> Option<Result<Message, InvalidMessage>> {
-        let parsed = self.frames.next_with(|parsed| Message::decode(&parsed));
-        Some(parsed?.unwrap_or_else(|error| Err(error.into())))
+        let document = self.frames.next_document()?;
+        Some(
+            document
+                .map_err(InvalidMessage::from)
+                .and_then(|document| Message::decode(&document)),
+        )
     }
 }

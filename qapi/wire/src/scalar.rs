@@ -3,10 +3,12 @@
 //! In and out as in `decode.rs` and `encode.rs`; the ranges and the names of
 //! types in errors are those of QEMU's `qapi-visit-core.c`.
 
+use std::collections::TryReserveError;
+
 use crate::decode::{At, Decode, DecodeMembers};
 use crate::document::{Item, Node};
 use crate::encode::{Encode, EncodeMembers, ObjectWriter, Writer};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::members::Members;
 use crate::value::{Dict, Value};
 
@@ -21,10 +23,19 @@ impl Decode for String {
 /// `String`'s is returned in memory, from where it would have to be moved.
 #[inline(never)]
 fn boxed_text(value: Node<'_>, at: At<'_>) -> Result<Box<str>> {
-    match value.as_str() {
-        Some(text) => Ok(text.into()),
-        None => Err(at.invalid_type("string")),
-    }
+    let Some(text) = value.as_str() else {
+        return Err(at.invalid_type("string"));
+    };
+    let mut copy = String::new();
+    copy.try_reserve_exact(text.len()).map_err(out_of_memory)?;
+    copy.push_str(text);
+    Ok(copy.into_boxed_str())
+}
+
+/// Returns the error for a value that a peer made larger than memory.
+#[cold]
+fn out_of_memory(_: TryReserveError) -> Error {
+    Error::generic("The value does not fit into memory")
 }
 
 impl Decode for bool {
@@ -133,13 +144,20 @@ encode_integers! { i8 i16 i32 i64 u8 u16 u32 u64 }
 
 impl<T: Decode> Decode for Vec<T> {
     fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
-        /// What a list that proves wrong may have cost.
-        const CAPACITY_MAX: usize = 1024;
-        let Some((len, elements)) = value.elements() else {
+        /// The elements that there is room for at first: what a list whose first
+        /// element is wrong may cost.
+        const CAPACITY_FIRST: usize = 1024;
+        let Some(elements) = value.elements() else {
             return Err(at.invalid_type("array"));
         };
-        let mut list = Self::with_capacity(len.min(CAPACITY_MAX));
+        let len = elements.len();
+        let mut list = Self::new();
         for (index, element) in elements.enumerate() {
+            if list.len() == list.capacity() {
+                // Doubles the room, but makes none for more than there are.
+                let more = index.max(CAPACITY_FIRST).min(len - index);
+                list.try_reserve_exact(more).map_err(out_of_memory)?;
+            }
             list.push(T::decode(element, at.element(index))?);
         }
         Ok(list)

@@ -30,7 +30,7 @@ fn read_limited(pieces: &[&[u8]], limits: Limits) -> Vec<String> {
                     found.push(format!("! {error}"));
                     end
                 }
-                Scan::Message { start, end } => {
+                Scan::Message { start, end, .. } => {
                     found.push(match qapi_wire::json::parse_message(&bytes[start..end]) {
                         Ok(value) => to_json(&value),
                         Err(error) => format!("! {error}"),
@@ -170,11 +170,10 @@ fn limits() {
     assert_eq!(read(&[&nested(NESTING_MAX)]).len(), 1);
     let too_deep = read(&[&nested(NESTING_MAX + 1)]);
     assert_eq!(too_deep[0], "! JSON nesting depth limit exceeded");
-    let limits = Limits {
-        message_bytes_max: 100,
-        tokens_max: 10,
-        nesting_max: 5,
-    };
+    let limits = Limits::default()
+        .with_message_bytes_max(100)
+        .with_tokens_max(10)
+        .with_nesting_max(5);
     let long = [b"['", &[b'x'; 200][..], b"'] {}"].concat();
     assert_eq!(
         read_limited(&[&long], limits),
@@ -214,6 +213,19 @@ fn big_objects_take_linear_time() {
         panic!("an object")
     };
     assert_eq!(dict.len(), 100_000);
+}
+
+#[test]
+fn object_is_refused_when_a_name_comes_twice_however_many_members_it_has() {
+    for count in [1, 15, 16, 17, 18, 40] {
+        let members: Vec<String> = (0..count).map(|n| format!("\"k{n}\": {{}}")).collect();
+        for twice in 0..count {
+            let text = format!("{{{}, \"k{twice}\": 1}}", members.join(", "));
+            let error = parse(text.as_bytes()).unwrap_err();
+            assert_eq!(error.desc(), "JSON parse error, duplicate key", "{text}");
+        }
+        assert!(parse(format!("{{{}}}", members.join(", ")).as_bytes()).is_ok());
+    }
 }
 
 fn any_value() -> impl Strategy<Value = Value> {
@@ -307,22 +319,32 @@ proptest! {
 }
 
 #[test]
-fn messages_that_were_handed_out_take_no_memory() {
-    const KEPT: usize = 128 << 10;
+fn reader_gives_memory_back_when_a_long_message_is_handed_out() {
+    const KEPT: usize = 8 << 10;
     let long = format!("[\"{}\"]\r\n", "x".repeat(4 << 20));
     let mut frames = Frames::new(Limits::default());
-    for _ in 0..2 {
+    for rest in ["", "[1"] {
         frames.receive(long.as_bytes());
-        assert!(frames.held_bytes() > long.len() - KEPT);
-        assert!(frames.next_message().unwrap().is_ok());
+        frames.receive(rest.as_bytes());
+        assert!(frames.held_bytes() >= long.len());
+        assert!(frames.next_document().unwrap().is_ok());
         assert!(frames.held_bytes() <= KEPT, "{}", frames.held_bytes());
-        assert!(frames.next_message().is_none());
-        frames.receive(b"[1]");
+        assert!(frames.next_document().is_none());
+        frames.receive(&b"[1]"[rest.len()..]);
         assert_eq!(
             frames.next_message(),
             Some(Ok(Value::Array(vec![1.into()])))
         );
     }
+}
+
+#[test]
+fn reader_keeps_no_blanks_between_messages() {
+    let mut frames = Frames::new(Limits::default());
+    frames.receive(&vec![b' '; 4 << 20]);
+    assert!(frames.next_document().is_none());
+    assert_eq!(frames.pending_bytes(), 0);
+    assert!(frames.held_bytes() <= 8 << 10, "{}", frames.held_bytes());
 }
 
 #[test]

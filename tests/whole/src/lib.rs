@@ -74,7 +74,7 @@ impl Codec {
     {
         Self {
             round_trip: |value, context| {
-                let document = Document::from(&value);
+                let document = Document::try_from(&value)?;
                 let members = decode_object::<T>(document.root(), At::root(context))?;
                 let mut text = Vec::new();
                 Writer::new(&mut text).members(&members);

@@ -4,12 +4,21 @@
 //! errors, one at a time. It keeps no more than one unfinished message and
 //! what has not been asked for yet.
 
-use super::{Limits, Scan, Scanner, SyntaxError, parse};
+use std::collections::TryReserveError;
+use std::mem;
+use std::ops::Range;
+
+use super::error::SyntaxError;
+use super::limits::Limits;
+use super::parse;
+use super::scan::{Scan, Scanner};
 use crate::document::Document;
 use crate::value::Value;
 
 /// The incoming half of a connection: what a server and a client do with bytes
 /// before they mean anything.
+///
+/// What it holds in memory is bounded: see [`Limits`].
 ///
 /// ```
 /// use qapi_wire::json::{Frames, Limits};
@@ -25,14 +34,21 @@ use crate::value::Value;
 pub struct Frames {
     scanner: Scanner,
     bytes: Vec<u8>,
-    /// How many of the bytes belong to messages that have been handed out.
+    /// How many of the bytes are no longer needed: messages that have been
+    /// handed out, and blanks after them.
     done: usize,
     ended: bool,
+    /// Whether bytes had to be dropped for want of memory: the message that
+    /// they belong to is refused.
+    out_of_memory: Option<SyntaxError>,
 }
 
-/// A room that one message is not likely to exceed; what is beyond it is given
-/// back when it is no longer needed.
-const BUFFER_BYTES_KEPT: usize = 64 << 10;
+/// The room that is kept for further messages. Few requests are longer, and a
+/// client that waits takes no more.
+const BUFFER_BYTES_KEPT: usize = 4 << 10;
+
+/// The size from which on the buffer grows by an eighth instead of doubling.
+const DOUBLED_BYTES_MAX: usize = 64 << 10;
 
 impl Frames {
     /// The beginning of a stream.
@@ -43,14 +59,18 @@ impl Frames {
             bytes: Vec::new(),
             done: 0,
             ended: false,
+            out_of_memory: None,
         }
     }
 
     /// Takes what the peer sent. Behind the [end](Self::end) there is nothing.
     pub fn receive(&mut self, bytes: &[u8]) {
-        if !self.ended {
-            self.compact();
-            self.bytes.extend_from_slice(bytes);
+        if self.ended || self.out_of_memory.is_some() {
+            return;
+        }
+        match self.reserve(bytes.len()) {
+            Ok(()) => self.bytes.extend_from_slice(bytes),
+            Err(error) => self.out_of_memory = Some(error.into()),
         }
     }
 
@@ -62,7 +82,7 @@ impl Frames {
     /// Whether the peer sends no more and everything has been handed out.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
-        self.ended && self.unread().is_empty()
+        self.ended && self.unread().is_empty() && self.out_of_memory.is_none()
     }
 
     /// How many bytes wait to be handed out.
@@ -77,33 +97,74 @@ impl Frames {
         self.bytes.capacity()
     }
 
-    /// The next message or syntax error, if one is complete.
+    /// The next message as a tree, or a syntax error, if one is complete.
     pub fn next_message(&mut self) -> Option<Result<Value, SyntaxError>> {
-        self.next_with(|message| message.root().to_value())
+        let message = self.next_document()?;
+        Some(message.map(|message| message.root().to_value()))
     }
 
-    /// The same for a caller that does not need the message as a tree.
-    pub(crate) fn next_with<T>(
-        &mut self,
-        read: impl FnOnce(Document<'_>) -> T,
-    ) -> Option<Result<T, SyntaxError>> {
+    /// The next message or syntax error, if one is complete.
+    pub fn next_document(&mut self) -> Option<Result<Document, SyntaxError>> {
         let unread = self.bytes.get(self.done..).unwrap_or_default();
-        let (end, message) = match self.scanner.scan(unread) {
-            Scan::Incomplete => {
-                // A message that the peer broke off is dropped, as in QEMU.
-                if self.ended {
-                    self.done = self.bytes.len();
-                }
-                return None;
+        match self.scanner.scan(unread) {
+            Scan::Incomplete => self.incomplete().map(Err),
+            Scan::Invalid { end, error } => {
+                self.hand_out(end);
+                Some(Err(error))
             }
-            Scan::Invalid { end, error } => (end, Err(error)),
-            Scan::Message { start, end } => {
-                let message = unread.get(start..end).unwrap_or_default();
-                (end, parse::message(message).map(read))
+            Scan::Message { start, end, tokens } => {
+                let text = self.take(start..end);
+                Some(text.and_then(|text| parse::message(text, tokens)))
+            }
+        }
+    }
+
+    /// Drops what no message will need, and a message that cannot be completed;
+    /// the latter is an error if memory is what it lacks.
+    fn incomplete(&mut self) -> Option<SyntaxError> {
+        if let Some(error) = self.out_of_memory.take() {
+            self.done = 0;
+            self.bytes = Vec::new();
+            self.scanner.recover();
+            return Some(error);
+        }
+        // A message that the peer broke off is dropped, as in QEMU.
+        let dropped = if self.ended {
+            self.unread().len()
+        } else {
+            self.scanner.needed_from()
+        };
+        self.hand_out(dropped);
+        None
+    }
+
+    /// Takes a message out of the buffer, together with everything before it. A
+    /// long one takes the buffer along, so that it is never there twice.
+    fn take(&mut self, message: Range<usize>) -> Result<Vec<u8>, SyntaxError> {
+        let unread = self.unread();
+        let (head, rest) = unread.split_at_checked(message.end).unwrap_or_default();
+        let text = head.get(message.start..).unwrap_or_default();
+        if text.len() <= BUFFER_BYTES_KEPT || text.len() < rest.len() {
+            let text = parse::copy(text);
+            self.hand_out(message.end);
+            return text;
+        }
+        let rest = match parse::copy(rest) {
+            Ok(rest) => rest,
+            Err(error) => {
+                self.hand_out(message.end);
+                return Err(error);
             }
         };
-        self.hand_out(end);
-        Some(message)
+        let start = self.done + message.start;
+        let end = self.done + message.end;
+        let mut text = mem::replace(&mut self.bytes, rest);
+        self.scanner.discard(message.end);
+        self.done = 0;
+        text.truncate(end);
+        text.drain(..start);
+        text.shrink_to_fit();
+        Ok(text)
     }
 
     /// What stands before `end` is not needed any more.
@@ -120,11 +181,24 @@ impl Frames {
         self.bytes.get(self.done..).unwrap_or_default()
     }
 
-    /// Forgets what has been handed out and what lies between messages.
+    /// Makes room for `count` more bytes.
+    fn reserve(&mut self, count: usize) -> Result<(), TryReserveError> {
+        if count > self.bytes.capacity() - self.bytes.len() {
+            self.compact();
+            let length = self.bytes.len();
+            let growth = if length < DOUBLED_BYTES_MAX {
+                length
+            } else {
+                length / 8
+            };
+            self.bytes.try_reserve_exact(count.max(growth))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets what has been handed out.
     fn compact(&mut self) {
-        let between = self.scanner.needed_from();
-        self.scanner.discard(between);
-        self.bytes.drain(..self.done + between);
+        self.bytes.drain(..self.done);
         self.done = 0;
         if self.bytes.len() < BUFFER_BYTES_KEPT {
             self.bytes.shrink_to(BUFFER_BYTES_KEPT);

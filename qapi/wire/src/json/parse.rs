@@ -1,4 +1,4 @@
-//! From the bytes of one message to a document.
+//! The parser: from the bytes of one message to a document.
 //!
 //! In: bytes, of which nothing is presumed. Out: the document, or an error. For
 //! bytes that a `Scanner` delimited, so that every token is well formed, it is
@@ -6,26 +6,115 @@
 //! refuses is refused here too, but it is for the scanner to say why.
 
 use std::collections::HashSet;
+use std::hash::BuildHasher;
 
-use super::scan::is_space;
-use super::{NESTING_MAX, SyntaxError, text};
-use crate::document::{Document, Item};
+use super::error::SyntaxError;
+use super::limits::{Limits, MESSAGE_BYTES_MAX, NESTING_MAX};
+use super::scan::{Scan, Scanner, is_space};
+use super::text;
+use crate::document::{Document, Item, narrow};
+use crate::value::Value;
 
 type Result<T> = std::result::Result<T, SyntaxError>;
 
-/// Parses one message.
-pub(super) fn message(bytes: &[u8]) -> Result<Document<'_>> {
+/// Parses a text that holds exactly one value.
+///
+/// # Errors
+///
+/// The first syntax error, an unfinished value, or text behind the value.
+pub fn parse(text: &[u8]) -> Result<Value> {
+    Document::parse(text).map(|document| document.root().to_value())
+}
+
+/// Parses one message that a [`Scanner`] delimited.
+///
+/// # Errors
+///
+/// The first syntax error.
+pub fn parse_message(text: &[u8]) -> Result<Value> {
+    message(copy(text)?, estimated_tokens(text)).map(|document| document.root().to_value())
+}
+
+impl Document {
+    /// Parses a text that holds exactly one value.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`].
+    pub fn parse(text: &[u8]) -> Result<Self> {
+        let limits = Limits::default();
+        // A token has a byte at least, so that no limit is exceeded but perhaps
+        // that on nesting, which the parser knows. Only what is wrong needs the
+        // scanner, whose errors come first.
+        if text.len() <= limits.tokens_max.min(limits.message_bytes_max)
+            && let Ok(document) = message(copy(text)?, estimated_tokens(text))
+        {
+            return Ok(document);
+        }
+        let mut scanner = Scanner::new(limits);
+        let mut found = scanner.scan(text);
+        if found == Scan::Incomplete {
+            found = scanner.finish(text);
+        }
+        let (end, tokens) = match found {
+            Scan::Message { end, tokens, .. } => (end, tokens),
+            Scan::Invalid { error, .. } => return Err(error),
+            Scan::Incomplete => return Err(SyntaxError::parse("expecting value")),
+        };
+        let (value, rest) = text.split_at_checked(end).unwrap_or((text, &[]));
+        if rest.iter().any(|byte| !is_space(*byte)) {
+            return Err(SyntaxError::parse("text behind the value"));
+        }
+        message(copy(value)?, tokens)
+    }
+}
+
+/// Copies a text whose length a peer chose.
+pub(super) fn copy(text: &[u8]) -> Result<Vec<u8>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(text.len())?;
+    copy.extend_from_slice(text);
+    Ok(copy)
+}
+
+/// Returns a guess for a text whose tokens have not been counted.
+fn estimated_tokens(text: &[u8]) -> usize {
+    const BYTES_PER_TOKEN: usize = 3;
+    /// More are made room for when they come.
+    const TOKENS_MAX: usize = 8 << 10;
+    (text.len() / BYTES_PER_TOKEN).min(TOKENS_MAX)
+}
+
+/// Parses one message, which becomes the document's text. A scanner counted its
+/// `tokens`, or they are a guess.
+pub(super) fn message(text: Vec<u8>, tokens: usize) -> Result<Document> {
+    if text.len() > MESSAGE_BYTES_MAX {
+        return Err(SyntaxError::too_long());
+    }
+    // Every value or name but the first takes two tokens: itself and the comma,
+    // colon or bracket next to it. In a message that breaks off, each open
+    // bracket is one more.
+    let open_max = if tokens > NESTING_MAX {
+        NESTING_MAX / 2
+    } else {
+        0
+    };
+    let mut items = Vec::new();
+    items.try_reserve_exact(tokens / 2 + 1 + open_max)?;
     let mut parser = Parser {
-        bytes,
-        text: str::from_utf8(bytes).ok(),
+        bytes: text,
         position: 0,
         open: 0,
-        document: Document::with_capacity(bytes.len()),
+        items,
     };
     parser.value()?;
-    match parser.peek() {
-        None => Ok(parser.document),
-        Some(_) => Err(SyntaxError::parse("text behind the value")),
+    if parser.peek().is_some() {
+        return Err(SyntaxError::parse("text behind the value"));
+    }
+    // Everything outside strings is ASCII, and the strings are UTF-8 now.
+    match String::from_utf8(parser.bytes) {
+        Ok(text) => Ok(Document::new(text, parser.items)),
+        Err(_) => Err(SyntaxError::parse("invalid UTF-8 sequence in string")),
     }
 }
 
@@ -34,17 +123,17 @@ pub(super) fn message(bytes: &[u8]) -> Result<Document<'_>> {
 struct Names {
     /// A bit for each, by its length and its ends.
     marks: u64,
-    /// All of them, where they are many.
-    set: Option<HashSet<String>>,
+    /// The hashes of all names, once there are many.
+    hashes: Option<HashSet<u64>>,
 }
 
 impl Names {
     /// Whether no name before had the mark of this one, so that none is the
     /// same.
     #[inline]
-    fn is_first_of_mark(&mut self, name: &str) -> bool {
+    fn is_first_of_mark(&mut self, name: &[u8]) -> bool {
         let end = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(*byte));
-        let (first, last) = (end(name.as_bytes().first()), end(name.as_bytes().last()));
+        let (first, last) = (end(name.first()), end(name.last()));
         let mark = 1 << ((name.len() + 5 * first + 11 * last) % 64);
         let is_first = self.marks & mark == 0;
         self.marks |= mark;
@@ -52,17 +141,44 @@ impl Names {
     }
 }
 
-struct Parser<'t> {
-    bytes: &'t [u8],
-    /// The same, if all of it is UTF-8.
-    text: Option<&'t str>,
+struct Parser {
+    /// The message; its strings are unescaped in place as they are reached.
+    bytes: Vec<u8>,
     position: usize,
     /// How many brackets are open.
     open: usize,
-    document: Document<'t>,
+    items: Vec<Item>,
 }
 
-impl<'t> Parser<'t> {
+impl Parser {
+    /// Adds a value or a name, and returns its index.
+    #[inline]
+    fn push(&mut self, item: Item) -> Result<usize> {
+        let index = self.items.len();
+        if index == self.items.capacity() {
+            self.grow()?;
+        }
+        self.items.push(item);
+        Ok(index)
+    }
+
+    /// Makes room for values beyond those that were expected.
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) -> Result<()> {
+        const ITEMS_MIN: usize = 16;
+        let count = (self.items.len() / 2).max(ITEMS_MIN);
+        Ok(self.items.try_reserve_exact(count)?)
+    }
+
+    /// Completes the array or object at `index`, whose contents are pushed.
+    #[inline]
+    #[expect(clippy::indexing_slicing, reason = "`push` returned the index")]
+    fn close(&mut self, index: usize, item: impl FnOnce(u32) -> Item) {
+        let end = narrow(self.items.len());
+        self.items[index] = item(end);
+    }
+
     #[inline]
     fn byte(&self) -> Option<u8> {
         self.bytes.get(self.position).copied()
@@ -118,95 +234,133 @@ impl<'t> Parser<'t> {
     }
 
     fn object(&mut self) -> Result<()> {
-        let index = self.document.next_index();
-        self.document.push(Item::Object { len: 0, end: 0 });
+        let object = self.push(Item::Object { len: 0, end: 0 })?;
         let mut len = 0;
         let mut names = Names::default();
         self.peek();
-        if self.skip(b'}') {
-            self.document.end_object(index, 0);
-            return Ok(());
-        }
-        loop {
-            let name = self.document.next_index();
-            match self.expect_token()? {
-                b'"' => self.string(b'"')?,
-                b'\'' => self.other_string()?,
-                _ => {
-                    self.value()?;
-                    return Err(SyntaxError::parse("key is not a string in object"));
+        if !self.skip(b'}') {
+            loop {
+                self.member(object, len, &mut names)?;
+                len += 1;
+                match self.expect_token()? {
+                    b',' => self.position += 1,
+                    b'}' => break,
+                    _ => return Err(SyntaxError::parse("expected separator in dict")),
                 }
             }
-            self.expect_token()?;
-            if !self.skip(b':') {
-                return Err(SyntaxError::parse("missing : in object pair"));
-            }
-            // Most values are strings, and most need no call.
-            if self.peek() == Some(b'"') {
-                self.string(b'"')?;
-            } else {
-                self.value()?;
-            }
-            if !self.is_unique(index, name, len, &mut names) {
-                return Err(SyntaxError::parse("duplicate key"));
-            }
-            len += 1;
-            match self.expect_token()? {
-                b',' => self.position += 1,
-                b'}' => break,
-                _ => return Err(SyntaxError::parse("expected separator in dict")),
-            }
+            self.position += 1;
         }
-        self.position += 1;
-        self.document.end_object(index, len);
+        let len = narrow(len);
+        self.close(object, |end| Item::Object { len, end });
         Ok(())
     }
 
-    /// Whether none of the `len` members of the object at `index` has the name
-    /// at `name`; in time proportional to their number for all of an object.
+    /// Parses a name and its value, behind `len` members of the object at the
+    /// index `object`.
     #[inline]
-    fn is_unique(&self, index: usize, name: usize, len: usize, names: &mut Names) -> bool {
-        /// Looking at each of so few is faster than a set of the names.
+    fn member(&mut self, object: usize, len: usize, names: &mut Names) -> Result<()> {
+        let name = self.items.len();
+        match self.expect_token()? {
+            b'"' => self.string(b'"')?,
+            b'\'' => self.other_string()?,
+            _ => {
+                self.value()?;
+                return Err(SyntaxError::parse("key is not a string in object"));
+            }
+        }
+        self.expect_token()?;
+        if !self.skip(b':') {
+            return Err(SyntaxError::parse("missing : in object pair"));
+        }
+        // Most values are strings, and most need no call.
+        if self.peek() == Some(b'"') {
+            self.string(b'"')?;
+        } else {
+            self.value()?;
+        }
+        if self.is_unique(object, name, len, names)? {
+            Ok(())
+        } else {
+            Err(SyntaxError::parse("duplicate key"))
+        }
+    }
+
+    /// Returns whether none of the `len` members of an object has the name at
+    /// the index `name`. For a whole object this takes time proportional to the
+    /// number of its members.
+    #[inline]
+    fn is_unique(&self, object: usize, name: usize, len: usize, names: &mut Names) -> Result<bool> {
+        /// Comparing so few names is faster than hashing them.
         const LINEAR_MAX: usize = 16;
-        let text = self.document.text(name).unwrap_or_default();
+        let text = self.name(name);
         if len < LINEAR_MAX && names.is_first_of_mark(text) {
-            return true;
+            return Ok(true);
         }
-        let mut place = index + 1;
-        let mut others = (0..len).map(|_| {
-            let other = self.document.text(place);
-            place = self.document.behind(place + 1);
-            other
-        });
         if len < LINEAR_MAX {
-            return others.all(|other| other != Some(text));
+            return Ok(self.names(object, len).all(|other| other != text));
         }
-        names
-            .set
-            .get_or_insert_with(|| others.flatten().map(str::to_owned).collect())
-            .insert(text.to_owned())
+        let hashes = match &mut names.hashes {
+            Some(hashes) => hashes,
+            none => {
+                let mut hashes = HashSet::new();
+                hashes.try_reserve(2 * len)?;
+                for other in self.names(object, len) {
+                    let hash = hashes.hasher().hash_one(other);
+                    hashes.insert(hash);
+                }
+                none.insert(hashes)
+            }
+        };
+        hashes.try_reserve(1)?;
+        let hash = hashes.hasher().hash_one(text);
+        // Two names may have the same hash.
+        Ok(hashes.insert(hash) || self.names(object, len).all(|other| other != text))
+    }
+
+    /// Returns the name at an index.
+    #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`push` returned the index, and the string's ends lie in the text"
+    )]
+    fn name(&self, index: usize) -> &[u8] {
+        match self.items[index] {
+            Item::String { start, end } => &self.bytes[start as usize..end as usize],
+            _ => &[],
+        }
+    }
+
+    /// Returns the names of the first `len` members of an object.
+    #[inline]
+    fn names(&self, object: usize, len: usize) -> impl Iterator<Item = &[u8]> {
+        let mut index = object + 1;
+        (0..len).map(move |_| {
+            let name = self.name(index);
+            index = match self.items.get(index + 1) {
+                Some(Item::Array { end, .. } | Item::Object { end, .. }) => *end as usize,
+                _ => index + 2,
+            };
+            name
+        })
     }
 
     fn array(&mut self) -> Result<()> {
-        let index = self.document.next_index();
-        self.document.push(Item::Array { len: 0, end: 0 });
+        let array = self.push(Item::Array { len: 0, end: 0 })?;
         let mut len = 0;
         self.peek();
-        if self.skip(b']') {
-            self.document.end_array(index, 0);
-            return Ok(());
-        }
-        loop {
-            self.value()?;
-            len += 1;
-            match self.expect_token()? {
-                b',' => self.position += 1,
-                b']' => break,
-                _ => return Err(SyntaxError::parse("expected separator in list")),
+        if !self.skip(b']') {
+            loop {
+                self.value()?;
+                len += 1;
+                match self.expect_token()? {
+                    b',' => self.position += 1,
+                    b']' => break,
+                    _ => return Err(SyntaxError::parse("expected separator in list")),
+                }
             }
+            self.position += 1;
         }
-        self.position += 1;
-        self.document.end_array(index, len);
+        self.close(array, |end| Item::Array { len, end });
         Ok(())
     }
 
@@ -216,15 +370,17 @@ impl<'t> Parser<'t> {
         let start = self.position + 1;
         let rest = self.bytes.get(start..).unwrap_or_default();
         let length = text::plain_length(rest, quote);
-        let end = start + length;
-        if rest.get(length) == Some(&quote)
-            && let Some(plain) = self.cut(start, end)
-        {
-            self.position = end + 1;
-            self.document.push(Item::Text(plain));
-            return Ok(());
+        if rest.get(length) == Some(&quote) {
+            self.position = start + length + 1;
+            return self.push_string(start, start + length);
         }
         self.unplain_string(start, quote)
+    }
+
+    #[inline]
+    fn push_string(&mut self, start: usize, end: usize) -> Result<()> {
+        let (start, end) = (narrow(start), narrow(end));
+        self.push(Item::String { start, end }).map(|_| ())
     }
 
     /// A string in the quotes that JSON does not have.
@@ -232,15 +388,6 @@ impl<'t> Parser<'t> {
     #[inline(never)]
     fn other_string(&mut self) -> Result<()> {
         self.string(b'\'')
-    }
-
-    /// Text that is known to be ASCII.
-    #[inline]
-    fn cut(&self, start: usize, end: usize) -> Option<&'t str> {
-        match self.text {
-            Some(text) => text.get(start..end),
-            None => str::from_utf8(self.bytes.get(start..end)?).ok(),
-        }
     }
 
     /// A string with escapes or characters outside ASCII.
@@ -256,10 +403,10 @@ impl<'t> Parser<'t> {
                 Some(_) => self.position += 1,
             }
         }
-        let raw = self.bytes.get(start..self.position).unwrap_or_default();
+        let raw = self.bytes.get_mut(start..self.position).unwrap_or_default();
+        let length = text::unescape(raw)?;
         self.position += 1;
-        self.document.push_unescaped(&text::unescape(raw)?);
-        Ok(())
+        self.push_string(start, start + length)
     }
 
     fn digits(&mut self) -> bool {
@@ -294,8 +441,7 @@ impl<'t> Parser<'t> {
         let has_exponent = matches!(self.byte(), Some(b'e' | b'E')) && !is_zero;
         if digits <= DIGITS_MAX && !has_mantissa && !has_exponent {
             let signed = if is_negative { -number } else { number };
-            self.document.push(Item::Int(signed));
-            return Ok(());
+            return self.push(Item::Int(signed)).map(|_| ());
         }
         if self.skip(b'.') && !self.digits() {
             return Err(expecting_value());
@@ -306,9 +452,8 @@ impl<'t> Parser<'t> {
                 return Err(expecting_value());
             }
         }
-        let number = number_of(self.cut(start, self.position).unwrap_or_default());
-        self.document.push(number);
-        Ok(())
+        let number = number_of(self.ascii(start));
+        self.push(number).map(|_| ())
     }
 
     fn keyword(&mut self) -> Result<()> {
@@ -316,7 +461,7 @@ impl<'t> Parser<'t> {
         while matches!(self.byte(), Some(b'a'..=b'z')) {
             self.position += 1;
         }
-        let item = match self.cut(start, self.position).unwrap_or_default() {
+        let item = match self.ascii(start) {
             "true" => Item::Bool(true),
             "false" => Item::Bool(false),
             "null" => Item::Null,
@@ -325,8 +470,13 @@ impl<'t> Parser<'t> {
                 return Err(SyntaxError::parse(what));
             }
         };
-        self.document.push(item);
-        Ok(())
+        self.push(item).map(|_| ())
+    }
+
+    /// Returns the bytes from `start` to the current position, which are ASCII.
+    fn ascii(&self, start: usize) -> &str {
+        let bytes = self.bytes.get(start..self.position).unwrap_or_default();
+        str::from_utf8(bytes).unwrap_or_default()
     }
 }
 
@@ -336,7 +486,7 @@ fn expecting_value() -> SyntaxError {
 }
 
 /// A double out of range is infinite, as with C's `strtod`.
-fn number_of(digits: &str) -> Item<'static> {
+fn number_of(digits: &str) -> Item {
     if let Ok(number) = digits.parse() {
         return Item::Int(number);
     }

@@ -12,29 +12,8 @@
 //! error everything is skipped up to a structural or control character, or
 //! 0xFE or 0xFF, with which a client can force a clean state.
 
-use super::{NESTING_MAX, SyntaxError};
-
-/// How much one message may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of a message, the blanks within it included.
-    pub message_bytes_max: usize,
-    /// Tokens in a message: brackets, commas, colons, scalars.
-    pub tokens_max: usize,
-    /// Brackets open at once, at most [`NESTING_MAX`].
-    pub nesting_max: usize,
-}
-
-impl Default for Limits {
-    /// QEMU's limits: 64 MiB, 2 Mi tokens, 1,024 brackets.
-    fn default() -> Self {
-        Self {
-            message_bytes_max: 64 << 20,
-            tokens_max: 2 << 20,
-            nesting_max: NESTING_MAX,
-        }
-    }
-}
+use super::error::SyntaxError;
+use super::limits::{Limits, MESSAGE_BYTES_MAX};
 
 /// What a [`Scanner`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +26,8 @@ pub enum Scan {
         start: usize,
         /// Behind its last token.
         end: usize,
+        /// How many tokens it has.
+        tokens: usize,
     },
     /// The bytes before `end` are no message; go on at `end`.
     Invalid {
@@ -111,7 +92,7 @@ impl Scanner {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
-            limits,
+            limits: limits.with_message_bytes_max(limits.message_bytes_max.min(MESSAGE_BYTES_MAX)),
             state: State::Start,
             position: 0,
             message_start: None,
@@ -255,10 +236,12 @@ impl Scanner {
             return None;
         }
         debug_assert!(self.position <= bytes.len());
+        let tokens = self.tokens;
         self.reset();
         Some(Scan::Message {
             start,
             end: self.position,
+            tokens,
         })
     }
 
@@ -266,7 +249,7 @@ impl Scanner {
         if self.position.saturating_sub(self.needed_from()) <= self.limits.message_bytes_max {
             return None;
         }
-        let found = self.invalid(SyntaxError::new("JSON token size limit exceeded"));
+        let found = self.invalid(SyntaxError::too_long());
         self.state = State::Recovery;
         Some(found)
     }
@@ -290,6 +273,14 @@ impl Scanner {
             end: self.position,
             error,
         }
+    }
+
+    /// Begins anew with bytes that follow an error: they are skipped up to a
+    /// byte that ends the recovery.
+    pub(super) fn recover(&mut self) {
+        self.reset();
+        self.position = 0;
+        self.state = State::Recovery;
     }
 
     fn reset(&mut self) {

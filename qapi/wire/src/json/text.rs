@@ -3,7 +3,7 @@
 //! In: a string's raw bytes, or a value. Out: the string, or ASCII text. It
 //! knows no structure.
 
-use super::SyntaxError;
+use super::error::SyntaxError;
 
 const HEX_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
 
@@ -137,26 +137,32 @@ fn is_plain_pair(words: &[u8; 2 * WORD]) -> bool {
     are_plain.fold(true, |all, is_plain| all & is_plain)
 }
 
-/// The string that the bytes between two quotes stand for.
+/// Replaces the bytes between two quotes by the string that they mean, and
+/// returns its length. The string is never longer; blanks fill the rest.
 ///
 /// QEMU reads modified UTF-8: `C0 80` is U+0000, and surrogates,
 /// noncharacters and overlong forms are refused.
-pub(super) fn unescape(raw: &[u8]) -> Result<String, SyntaxError> {
-    let mut string = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let [byte, tail @ ..] = rest {
-        if *byte == b'\\' {
-            let (character, left) = escape(rest, tail)?;
-            string.push(character);
-            rest = left;
-        } else {
-            let (character, left) = code_point(rest)
-                .ok_or_else(|| SyntaxError::parse("invalid UTF-8 sequence in string"))?;
-            string.push(character);
-            rest = left;
-        }
+pub(super) fn unescape(raw: &mut [u8]) -> Result<usize, SyntaxError> {
+    let (mut read, mut written) = (0, 0);
+    while let Some(rest @ [first, tail @ ..]) = raw.get(read..) {
+        let (character, left) = match first {
+            b'\\' => escape(rest, tail)?,
+            _ => code_point(rest)
+                .ok_or_else(|| SyntaxError::parse("invalid UTF-8 sequence in string"))?,
+        };
+        read = raw.len() - left.len();
+        let mut buffer = [0; 4];
+        let encoded = character.encode_utf8(&mut buffer).as_bytes();
+        // An escape is longer than the character that it means, so that what
+        // has not been read is not overwritten.
+        let end = written + encoded.len();
+        raw.get_mut(written..end)
+            .unwrap_or_default()
+            .copy_from_slice(encoded);
+        written = end;
     }
-    Ok(string)
+    raw.get_mut(written..).unwrap_or_default().fill(b' ');
+    Ok(written)
 }
 
 /// Reads an escape; `sequence` begins with the backslash, `tail` behind it.
