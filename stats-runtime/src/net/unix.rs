@@ -1,10 +1,12 @@
-//! Unix sockets: their files, and a server on one.
+//! Unix sockets that listen, and their files.
 //!
-//! In: a path. Out: a socket that nobody could connect to who was not to, not
-//! even for an instant, and whose file goes when it does.
+//! In: a path and a mode. Out: a listening socket whose file had that mode from
+//! the first instant, and a handle that removes the file. This file knows no
+//! server and no protocol.
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -12,40 +14,55 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::fs::Mode;
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-/// How often a socket file is asked whether anybody listens.
+/// How often a socket has to refuse a connection to be taken for a stale one.
 const STALE_TRIES: u32 = 3;
 
-/// How long it is given in between.
+/// The time between two such tries: a program that has just bound its socket
+/// listens a moment later.
 const STALE_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Connections that may wait to be accepted.
+/// The length of the queue of connections that wait to be accepted.
 const BACKLOG: i32 = 128;
 
 /// Binds a Unix socket that only its owner can connect to.
 ///
-/// The mode is 0600 from the first instant: it is set on the socket before it
-/// gets a name, so that neither the umask nor a race opens it to others (Linux
-/// takes a socket file's mode from the socket's inode: `unix_bind`). A umask
-/// that takes rights from the owner still does.
+/// The socket's file has mode 0600 from the first instant, so neither the umask
+/// nor a race opens it to others. A umask that takes rights from the owner
+/// still takes them.
 ///
-/// A socket file that nobody listens to any more is replaced.
+/// A socket file on which nobody listens any more is replaced.
 ///
 /// # Errors
 ///
-/// What the kernel says: a path that is too long, in use, not to be written.
+/// Returns [`AddrInUse`](io::ErrorKind::AddrInUse) if somebody listens at
+/// `path` or the file there is not a socket,
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) if `path` is empty or has a NUL
+/// byte, and otherwise the kernel's error, for example that the path is too
+/// long.
 pub fn bind_private(path: &Path) -> io::Result<UnixListener> {
     bind_with_mode(path, Mode::RUSR | Mode::WUSR)
 }
 
-/// The same with another mode, whatever the umask: who asks for rights of
-/// others means them.
+/// Binds a Unix socket whose file has `mode`. If `mode` gives rights to anybody
+/// but the owner, the umask takes none of them away: a caller that names rights
+/// of others means them.
+///
+/// # Errors
+///
+/// See [`bind_private`].
 pub(crate) fn bind_with_mode(path: &Path, mode: Mode) -> io::Result<UnixListener> {
-    let socket = bind(path, mode)?;
-    let owners = Mode::RWXU;
-    if !(mode - owners).is_empty() {
-        // Too late to be a right too many for a moment: only a missing one.
+    let address = address(path)?;
+    let flags = SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    // Set the mode of the socket before it has a name: bind() gives the file the
+    // mode of the socket's inode less the umask (unix_bind_bsd() in the kernel's
+    // net/unix/af_unix.c).
+    rustix::fs::fchmod(&socket, mode)?;
+    bind_or_replace(&socket, &address, path)?;
+    if !(mode - Mode::RWXU).is_empty() {
         let permissions = std::fs::Permissions::from_mode(mode.as_raw_mode());
         std::fs::set_permissions(path, permissions)?;
     }
@@ -53,23 +70,33 @@ pub(crate) fn bind_with_mode(path: &Path, mode: Mode) -> io::Result<UnixListener
     Ok(UnixListener::from(socket))
 }
 
-fn bind(path: &Path, mode: Mode) -> io::Result<OwnedFd> {
-    let address = SocketAddrUnix::new(path)?;
-    let flags = SocketFlags::CLOEXEC;
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    rustix::fs::fchmod(&socket, mode)?;
-    match rustix::net::bind(&socket, &address) {
-        Err(rustix::io::Errno::ADDRINUSE) if is_stale(path) => {
-            std::fs::remove_file(path)?;
-            rustix::net::bind(&socket, &address)?;
-        }
-        bound => bound?,
+/// Returns the address of a socket that has a file at `path`.
+fn address(path: &Path) -> io::Result<SocketAddrUnix> {
+    let invalid = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    // Refuse both here: for an empty path the kernel would choose an abstract
+    // name, and a name that begins with NUL is abstract. Abstract sockets have no
+    // mode, so every user could connect.
+    if path.as_os_str().is_empty() {
+        return invalid("the path of the socket is empty");
     }
-    Ok(socket)
+    if path.as_os_str().as_bytes().contains(&0) {
+        return invalid("the path of the socket contains a NUL byte");
+    }
+    Ok(SocketAddrUnix::new(path)?)
 }
 
-/// Whether a socket file is there to which nobody listens. One that has just
-/// been bound is listened to a moment later, so it is asked more than once.
+/// Binds the socket, in place of a stale one if there is one.
+fn bind_or_replace(socket: &OwnedFd, address: &SocketAddrUnix, path: &Path) -> io::Result<()> {
+    match rustix::net::bind(socket, address) {
+        Err(Errno::ADDRINUSE) if is_stale(path) => {
+            std::fs::remove_file(path)?;
+            Ok(rustix::net::bind(socket, address)?)
+        }
+        bound => Ok(bound?),
+    }
+}
+
+/// Returns whether there is a socket's file at `path` on which nobody listens.
 fn is_stale(path: &Path) -> bool {
     let is_socket =
         std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
@@ -86,34 +113,38 @@ fn is_stale(path: &Path) -> bool {
         })
 }
 
-/// The file of a socket. Dropping it removes it, unless another has taken its
-/// place.
+/// The file of a socket. Dropping this handle removes the file, unless another
+/// file has taken its place.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
-    /// Device and inode.
-    file: Option<(u64, u64)>,
+    identity: Option<Identity>,
 }
 
+/// The device and the inode of a file.
+type Identity = (u64, u64);
+
 impl SocketFile {
-    /// The file that has just been bound.
+    /// Takes charge of the file that has just been bound at `path`.
     pub(crate) fn at(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            file: identity(path),
+            identity: identity(path),
         }
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if self.file.is_some() && identity(&self.path) == self.file {
+        if self.identity.is_some() && identity(&self.path) == self.identity {
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-fn identity(path: &Path) -> Option<(u64, u64)> {
+/// Returns the identity of the file at `path`, which is not followed if it is
+/// a symbolic link; `None` if there is no file.
+fn identity(path: &Path) -> Option<Identity> {
     let metadata = std::fs::symlink_metadata(path).ok()?;
     Some((metadata.dev(), metadata.ino()))
 }
