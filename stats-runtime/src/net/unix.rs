@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -88,7 +88,7 @@ fn address(path: &Path) -> io::Result<SocketAddrUnix> {
 /// Binds the socket, in place of a stale one if there is one.
 fn bind_or_replace(socket: &OwnedFd, address: &SocketAddrUnix, path: &Path) -> io::Result<()> {
     match rustix::net::bind(socket, address) {
-        Err(Errno::ADDRINUSE) if is_stale(path) => {
+        Err(Errno::ADDRINUSE) if is_stale(path, address) => {
             std::fs::remove_file(path)?;
             Ok(rustix::net::bind(socket, address)?)
         }
@@ -97,20 +97,26 @@ fn bind_or_replace(socket: &OwnedFd, address: &SocketAddrUnix, path: &Path) -> i
 }
 
 /// Returns whether there is a socket's file at `path` on which nobody listens.
-fn is_stale(path: &Path) -> bool {
+fn is_stale(path: &Path, address: &SocketAddrUnix) -> bool {
     let is_socket =
         std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
-    let refuses = || {
-        UnixStream::connect(path)
-            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-    };
     is_socket
         && (0..STALE_TRIES).all(|number| {
             if number > 0 {
                 thread::sleep(STALE_INTERVAL);
             }
-            refuses()
+            refuses(address)
         })
+}
+
+/// Returns whether a connection to `address` is refused. The socket does not
+/// block, because a server that is stopped and whose queue is full would keep
+/// connect() waiting: such a server answers `EAGAIN`, so it listens.
+fn refuses(address: &SocketAddrUnix) -> bool {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+        .and_then(|socket| rustix::net::connect(&socket, address))
+        == Err(Errno::CONNREFUSED)
 }
 
 /// The file of a socket. Dropping this handle removes the file, unless another
