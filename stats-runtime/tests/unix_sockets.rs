@@ -4,14 +4,63 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::io::ErrorKind;
-use std::sync::mpsc;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::{Barrier, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use stats_runtime::server::bind_private;
 
 const PATIENCE: Duration = Duration::from_secs(10);
+
+#[test]
+fn one_of_several_starts_succeeds_when_the_socket_is_stale() {
+    const STARTS: usize = 3;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qmp.sock");
+    for round in 0..100 {
+        let _ = std::fs::remove_file(&path);
+        drop(UnixListener::bind(&path).unwrap());
+        let barrier = Barrier::new(STARTS);
+        let start = || {
+            barrier.wait();
+            bind_private(&path)
+        };
+        let outcomes: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..STARTS).map(|_| scope.spawn(start)).collect();
+            let outcomes = threads.into_iter().map(|thread| thread.join().unwrap());
+            outcomes.collect()
+        });
+        let (bound, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+        assert_eq!(bound.len(), 1, "round {round}");
+        for refused in refused {
+            assert_eq!(refused.unwrap_err().kind(), ErrorKind::AddrInUse);
+        }
+        let listener = bound.into_iter().next().unwrap().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let _client = UnixStream::connect(&path).unwrap();
+        assert!(listener.accept().is_ok(), "round {round}: it serves nobody");
+    }
+    let names = std::fs::read_dir(folder.path()).unwrap();
+    assert_eq!(names.count(), 1, "only the socket is left");
+}
+
+#[test]
+fn start_fails_in_time_when_another_start_does_not_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qmp.sock");
+    let lock = std::fs::File::create(folder.path().join("qmp.sock.lock")).unwrap();
+    let exclusive = rustix::fs::FlockOperation::LockExclusive;
+    rustix::fs::flock(&lock, exclusive).unwrap();
+    let begin = Instant::now();
+    let error = bind_private(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ResourceBusy, "{error}");
+    assert!(begin.elapsed() < PATIENCE);
+    // What a start that was killed leaves excludes nobody.
+    drop(lock);
+    bind_private(&path).unwrap();
+}
 
 #[test]
 fn start_fails_in_time_when_a_stopped_servers_queue_is_full() {

@@ -11,21 +11,27 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::fs::Mode;
+use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 /// How often a socket has to refuse a connection to be taken for a stale one.
 const STALE_TRIES: u32 = 3;
 
-/// The time between two such tries: a program that has just bound its socket
-/// listens a moment later.
+/// The time between two such tries. A program that does not take our
+/// [`StartLock`] may have bound its socket and listen a moment later.
 const STALE_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The length of the queue of connections that wait to be accepted.
 const BACKLOG: i32 = 128;
+
+/// How long a start waits for another start at the same path.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The time between two tries to take the lock.
+const LOCK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Binds a Unix socket that only its owner can connect to.
 ///
@@ -33,12 +39,16 @@ const BACKLOG: i32 = 128;
 /// nor a race opens it to others. A umask that takes rights from the owner
 /// still takes them.
 ///
-/// A socket file on which nobody listens any more is replaced.
+/// A socket file on which nobody listens any more is replaced. Several threads
+/// or processes may do that at once: one of them succeeds. While a server is
+/// started there is a file `PATH.lock` beside the socket.
 ///
 /// # Errors
 ///
 /// Returns [`AddrInUse`](io::ErrorKind::AddrInUse) if somebody listens at
 /// `path` or the file there is not a socket,
+/// [`ResourceBusy`](io::ErrorKind::ResourceBusy) if another start at `path`
+/// holds the lock for longer than three seconds,
 /// [`InvalidInput`](io::ErrorKind::InvalidInput) if `path` is empty or has a NUL
 /// byte, and otherwise the kernel's error, for example that the path is too
 /// long.
@@ -61,6 +71,9 @@ pub(crate) fn bind_with_mode(path: &Path, mode: Mode) -> io::Result<UnixListener
     // mode of the socket's inode less the umask (unix_bind_bsd() in the kernel's
     // net/unix/af_unix.c).
     rustix::fs::fchmod(&socket, mode)?;
+    // Hold the lock until the socket listens: another start would otherwise take
+    // a socket that is bound and does not listen yet for a stale one.
+    let _lock = StartLock::acquire(path)?;
     bind_or_replace(&socket, &address, path)?;
     if !(mode - Mode::RWXU).is_empty() {
         let permissions = std::fs::Permissions::from_mode(mode.as_raw_mode());
@@ -85,7 +98,8 @@ fn address(path: &Path) -> io::Result<SocketAddrUnix> {
     Ok(SocketAddrUnix::new(path)?)
 }
 
-/// Binds the socket, in place of a stale one if there is one.
+/// Binds the socket, in place of a stale one if there is one. The caller holds
+/// the [`StartLock`], so no other start does the same.
 fn bind_or_replace(socket: &OwnedFd, address: &SocketAddrUnix, path: &Path) -> io::Result<()> {
     match rustix::net::bind(socket, address) {
         Err(Errno::ADDRINUSE) if is_stale(path, address) => {
@@ -119,8 +133,70 @@ fn refuses(address: &SocketAddrUnix) -> bool {
         == Err(Errno::CONNREFUSED)
 }
 
+/// The exclusive right to start a server at a path: a lock of the file
+/// `PATH.lock`, which exists only while the right is held.
+///
+/// The lock is on a file with mode 0600, not on the folder, because everybody
+/// who may read the folder could lock the folder and keep servers from starting.
+#[derive(Debug)]
+struct StartLock {
+    path: PathBuf,
+    _file: OwnedFd,
+}
+
+impl StartLock {
+    /// Waits for the lock of `socket_path`, at most [`LOCK_TIMEOUT`].
+    fn acquire(socket_path: &Path) -> io::Result<Self> {
+        let mut path = socket_path.as_os_str().to_owned();
+        path.push(".lock");
+        let path = PathBuf::from(path);
+        let deadline = Instant::now() + LOCK_TIMEOUT;
+        // NONBLOCK and NOFOLLOW: the file may be a pipe or a link of somebody else.
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        loop {
+            let file = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR)?;
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) if is_file_at(&file, &path)? => return Ok(Self { path, _file: file }),
+                // The last holder has removed this file between open() and
+                // flock(), so a lock of it excludes nobody: open its successor.
+                Ok(()) | Err(Errno::INTR) => {}
+                Err(Errno::WOULDBLOCK) if Instant::now() < deadline => {
+                    thread::sleep(LOCK_INTERVAL);
+                }
+                Err(Errno::WOULDBLOCK) => {
+                    let what = format!(
+                        "another server is being started: {} is locked",
+                        path.display()
+                    );
+                    return Err(io::Error::new(io::ErrorKind::ResourceBusy, what));
+                }
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+}
+
+impl Drop for StartLock {
+    fn drop(&mut self) {
+        // The lock is still held: nobody else can have the right to this file.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Returns whether an open file is the one that `path` names now.
+fn is_file_at(file: &OwnedFd, path: &Path) -> io::Result<bool> {
+    let stat = rustix::fs::fstat(file)?;
+    Ok(identity(path) == Some((stat.st_dev, stat.st_ino)))
+}
+
 /// The file of a socket. Dropping this handle removes the file, unless another
 /// file has taken its place.
+///
+/// Drop it while the socket still listens. As long as the socket listens, no
+/// other server takes it for stale and puts a socket of its own in its place,
+/// so the file cannot become another server's between the look at its identity
+/// and its removal.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,

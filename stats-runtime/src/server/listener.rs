@@ -18,10 +18,10 @@ use crate::net::unix::{self, SocketFile};
 /// A socket that listens for clients.
 #[derive(Debug)]
 pub struct Listener {
+    /// The file of a Unix socket, dropped before the socket: see [`SocketFile`].
+    _file: Option<SocketFile>,
     socket: OwnedFd,
     family: AddressFamily,
-    /// Removed when the listener is dropped.
-    _file: Option<SocketFile>,
     uids: Vec<u32>,
     gids: Vec<u32>,
     #[cfg(feature = "tls")]
