@@ -3,16 +3,79 @@
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use std::fs::Permissions;
 use std::io::ErrorKind;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Barrier, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-use stats_runtime::server::bind_private;
+use stats_runtime::server::{Listener, bind_private};
 
 const PATIENCE: Duration = Duration::from_secs(10);
+
+fn mode(path: &Path) -> u32 {
+    std::fs::symlink_metadata(path).unwrap().mode() & 0o7777
+}
+
+fn make_private(path: &Path) {
+    std::fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn mode_is_exact_when_it_names_rights_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qmp.sock");
+    // The mask lets the owner of the other tests' files have them.
+    let before = rustix::process::umask(Mode::from_raw_mode(0o077));
+    for wanted in [0o660, 0o606, 0o666, 0o777] {
+        let listener = Listener::unix_with_mode(&path, wanted).unwrap();
+        assert_eq!(mode(&path), wanted);
+        drop(listener);
+    }
+    assert_eq!(rustix::process::umask(before), Mode::from_raw_mode(0o077));
+}
+
+/// Somebody who may write to the folder puts a symbolic link in the place of
+/// every socket that appears.
+#[test]
+fn mode_of_another_file_stays_when_a_link_takes_the_sockets_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qmp.sock");
+    let victim = folder.path().join("victim");
+    std::fs::write(&victim, "private").unwrap();
+    make_private(&victim);
+    let is_over = AtomicBool::new(false);
+    let mut changed = 0;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let link = folder.path().join("link");
+            let is_socket = |path: &Path| {
+                std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
+            };
+            symlink(&victim, &link).unwrap();
+            while !is_over.load(Ordering::Relaxed) {
+                if is_socket(&path) && std::fs::rename(&link, &path).is_ok() {
+                    symlink(&victim, &link).unwrap();
+                }
+            }
+        });
+        for _ in 0..2000 {
+            // The attacker may be faster.
+            let _ = Listener::unix_with_mode(&path, 0o666);
+            let _ = std::fs::remove_file(&path);
+            changed += usize::from(mode(&victim) != 0o600);
+            make_private(&victim);
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(changed, 0);
+}
 
 #[test]
 fn one_of_several_starts_succeeds_when_the_socket_is_stale() {

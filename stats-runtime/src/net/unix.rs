@@ -7,7 +7,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::thread::UnshareFlags;
 
 /// How often a socket has to refuse a connection to be taken for a stale one.
 const STALE_TRIES: u32 = 3;
@@ -69,15 +70,17 @@ pub(crate) fn bind_with_mode(path: &Path, mode: Mode) -> io::Result<UnixListener
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     // Set the mode of the socket before it has a name: bind() gives the file the
     // mode of the socket's inode less the umask (unix_bind_bsd() in the kernel's
-    // net/unix/af_unix.c).
+    // net/unix/af_unix.c). A chmod() of the path would come too late, and would
+    // follow a symbolic link that somebody who may write to the folder has put
+    // in the socket's place meanwhile.
     rustix::fs::fchmod(&socket, mode)?;
     // Hold the lock until the socket listens: another start would otherwise take
     // a socket that is bound and does not listen yet for a stale one.
     let _lock = StartLock::acquire(path)?;
-    bind_or_replace(&socket, &address, path)?;
-    if !(mode - Mode::RWXU).is_empty() {
-        let permissions = std::fs::Permissions::from_mode(mode.as_raw_mode());
-        std::fs::set_permissions(path, permissions)?;
+    if (mode - Mode::RWXU).is_empty() {
+        bind_or_replace(&socket, &address, path)?;
+    } else {
+        bind_without_umask(&socket, &address, path, mode)?;
     }
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(UnixListener::from(socket))
@@ -96,6 +99,57 @@ fn address(path: &Path) -> io::Result<SocketAddrUnix> {
         return invalid("the path of the socket contains a NUL byte");
     }
     Ok(SocketAddrUnix::new(path)?)
+}
+
+/// Binds with exactly the mode that the socket has.
+///
+/// The umask belongs to the process, and changing it there would change the
+/// mode of every file that another thread makes meanwhile. Therefore a thread of
+/// its own takes a umask of its own, which it may do without privileges
+/// (unshare(2), `CLONE_FS`), clears it, and binds.
+fn bind_without_umask(
+    socket: &OwnedFd,
+    address: &SocketAddrUnix,
+    path: &Path,
+    mode: Mode,
+) -> io::Result<()> {
+    let bind = || {
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe because of FILES, which closes descriptors under \
+                      other threads; FS only copies the umask and the current folder"
+        )]
+        let has_own_umask = rustix::thread::unshare(UnshareFlags::FS).is_ok();
+        if has_own_umask {
+            rustix::process::umask(Mode::empty());
+        }
+        bind_or_replace(socket, address, path)?;
+        // A seccomp filter, such as that of many containers, may refuse
+        // unshare(). Then only report what the umask took.
+        if has_own_umask || mode_of_file(path)?.contains(mode) {
+            Ok(())
+        } else {
+            std::fs::remove_file(path)?;
+            Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "the umask takes rights that the mode gives, and unshare(2), which would avoid \
+                 it, is not permitted: start with another umask",
+            ))
+        }
+    };
+    thread::scope(|scope| {
+        let thread = thread::Builder::new()
+            .name("bind".to_owned())
+            .spawn_scoped(scope, bind)?;
+        thread
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the thread that binds panicked")))
+    })
+}
+
+fn mode_of_file(path: &Path) -> io::Result<Mode> {
+    let metadata = std::fs::symlink_metadata(path)?;
+    Ok(Mode::from_raw_mode(metadata.mode()))
 }
 
 /// Binds the socket, in place of a stale one if there is one. The caller holds
