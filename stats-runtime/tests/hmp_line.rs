@@ -197,6 +197,54 @@ fn on_a_socket_several_at_once() {
     }
 }
 
+/// The thread of the client that asked is left behind, and ends with the call.
+#[cfg(feature = "server")]
+#[test]
+fn line_server_stops_in_time_when_a_provider_hangs() {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+    use std::sync::{Mutex, mpsc};
+    use std::time::{Duration, Instant};
+
+    let (asked, was_asked) = mpsc::channel();
+    let (let_go, go) = mpsc::channel::<()>();
+    let go = Mutex::new(go);
+    let registry = Registry::new();
+    registry
+        .add_stats_callbacks(
+            StatsProvider::Kvm,
+            move |_, _| {
+                asked.send(()).unwrap();
+                // Should the server wait after all, the test fails and ends.
+                let _ = go.lock().unwrap().recv_timeout(Duration::from_secs(15));
+                Ok(())
+            },
+            |_| Ok(()),
+        )
+        .unwrap();
+    let host = Arc::new(NoHost);
+    let kept = Arc::downgrade(&host);
+    let monitor = Monitor::new(Arc::new(registry), host);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hmp.sock");
+    let mut server = stats_runtime::hmp::LineServer::start(&path, monitor).unwrap();
+    let mut client = UnixStream::connect(&path).unwrap();
+    client.write_all(b"info stats vm\n").unwrap();
+    was_asked.recv().unwrap();
+    let begin = Instant::now();
+    server.stop();
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert!(!path.exists());
+    assert!(UnixStream::connect(&path).is_err());
+    client.read_to_end(&mut Vec::new()).unwrap();
+    drop(server);
+    let_go.send(()).unwrap();
+    while kept.strong_count() > 0 {
+        assert!(begin.elapsed() < Duration::from_secs(10), "a thread stays");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// A host's panic costs a line.
 #[test]
 fn a_panic_is_an_error() {

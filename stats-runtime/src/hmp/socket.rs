@@ -1,15 +1,16 @@
 //! A human monitor on a Unix socket.
 //!
-//! In: a path, a monitor. Out: a few clients served, each by a thread of its
-//! own, because one that types nothing is not to keep another waiting. It knows
-//! no command.
+//! In: a path and a monitor. Out: a few clients, each served by a thread of its
+//! own, because a client that types nothing must not keep another one waiting.
+//! This file knows no command.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -17,145 +18,201 @@ use super::LineMonitor;
 use crate::commands::Monitor;
 use crate::net::unix::{SocketFile, bind_private};
 
-/// How much is read at a time.
+/// The size of the buffer that a client's input is read into.
 const READ_BYTES: usize = 4 << 10;
 
-/// How long it waits where the system has nothing to accept a client with.
+/// The time between two tries to accept a client while the system is out of
+/// descriptors or memory.
 const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Clients at once: people are few. A further one is turned away.
+/// The number of clients that are served at once. A server is for people, who
+/// are few; the connection of one client more is closed.
 const CLIENTS_MAX: usize = 16;
 
-/// How long a client may leave what it is sent unread.
+/// How long a client may leave its output unread.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a stopping server waits for commands that run.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// A running server of the human monitor, for up to 16 clients at once.
-/// Dropping it ends their connections and removes the socket.
+/// Dropping it stops it.
 #[derive(Debug)]
 pub struct LineServer {
-    shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
-    /// Removed behind the listener.
-    _file: SocketFile,
+    running: Option<Running>,
+    clients: Arc<Clients>,
 }
 
+/// The parts of a server that has not been stopped.
 #[derive(Debug)]
-struct Shared {
-    listener: UnixListener,
-    stopping: AtomicBool,
-    /// Those that are being served, by number.
-    clients: Mutex<BTreeMap<u64, Client>>,
-}
-
-#[derive(Debug)]
-struct Client {
-    stream: Arc<UnixStream>,
+struct Running {
+    /// Dropped first: see [`SocketFile`].
+    file: SocketFile,
+    listener: Arc<UnixListener>,
     thread: JoinHandle<()>,
 }
 
+/// The clients that are being served. Their threads share it.
+#[derive(Debug, Default)]
+struct Clients {
+    is_stopping: AtomicBool,
+    /// The clients' sockets by the clients' numbers.
+    sockets: Mutex<BTreeMap<u64, Arc<UnixStream>>>,
+    /// Signalled whenever a client has been removed.
+    removed: Condvar,
+}
+
 impl LineServer {
-    /// Serves `monitor` at `path`, on a socket of [`bind_private`].
+    /// Serves `monitor` at `path`, on a socket that only its owner can connect
+    /// to.
     ///
     /// # Errors
     ///
-    /// What binding the socket or starting the thread says.
+    /// Returns the kernel's error if the socket cannot be bound or the thread
+    /// cannot be started.
     pub fn start(path: &Path, monitor: Monitor) -> io::Result<Self> {
-        let listener = bind_private(path)?;
+        let listener = Arc::new(bind_private(path)?);
         let file = SocketFile::at(path);
-        let shared = Arc::new(Shared {
-            listener,
-            stopping: AtomicBool::new(false),
-            clients: Mutex::default(),
-        });
+        let clients = Arc::new(Clients::default());
         let thread = thread::Builder::new().name("hmp".to_owned()).spawn({
-            let shared = Arc::clone(&shared);
-            move || shared.serve_all(&monitor)
+            let (listener, clients) = (Arc::clone(&listener), Arc::clone(&clients));
+            move || clients.accept_all(&listener, &monitor)
         })?;
-        Ok(Self {
-            shared,
-            thread: Some(thread),
-            _file: file,
-        })
+        let running = Some(Running {
+            file,
+            listener,
+            thread,
+        });
+        Ok(Self { running, clients })
+    }
+
+    /// Stops the server: removes the socket's file, ends all connections, and
+    /// waits for the commands that run, but no longer than a second.
+    ///
+    /// If a provider or the host has not returned by then, the thread of its
+    /// client is left behind. The thread references nothing of the server but
+    /// the client's closed socket and the monitor, and ends when the call
+    /// returns.
+    pub fn stop(&mut self) {
+        let Some(Running {
+            file,
+            listener,
+            thread,
+        }) = self.running.take()
+        else {
+            return;
+        };
+        drop(file);
+        self.clients.is_stopping.store(true, Ordering::Release);
+        // Wakes the thread that accepts; it takes no client after that.
+        let _ = rustix::net::shutdown(&listener, rustix::net::Shutdown::Both);
+        let _ = thread.join();
+        self.clients.end();
     }
 }
 
 impl Drop for LineServer {
     fn drop(&mut self) {
-        self.shared.stopping.store(true, Ordering::Release);
-        // Wakes who accepts; then there are no further clients.
-        let _ = rustix::net::shutdown(&self.shared.listener, rustix::net::Shutdown::Both);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-        let clients = std::mem::take(&mut *self.shared.clients());
-        for client in clients.values() {
-            let _ = client.stream.shutdown(std::net::Shutdown::Both);
-        }
-        for client in clients.into_values() {
-            let _ = client.thread.join();
-        }
+        self.stop();
     }
 }
 
-impl Shared {
-    fn clients(&self) -> MutexGuard<'_, BTreeMap<u64, Client>> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+impl Clients {
+    fn sockets(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<UnixStream>>> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn serve_all(self: Arc<Self>, monitor: &Monitor) {
+    fn accept_all(self: Arc<Self>, listener: &UnixListener, monitor: &Monitor) {
         let mut number = 0;
-        while !self.stopping.load(Ordering::Acquire) {
-            match self.listener.accept() {
-                Ok((stream, _)) => {
+        while !self.is_stopping.load(Ordering::Acquire) {
+            match listener.accept() {
+                Ok((socket, _)) => {
                     number += 1;
-                    // One for whom there is no room sees an end.
-                    let _ = self.take(number, stream, monitor.clone());
+                    // A client that cannot be served sees its connection end.
+                    let _ = self.serve(number, socket, monitor.clone());
                 }
-                Err(_) if self.stopping.load(Ordering::Acquire) => return,
+                Err(_) if self.is_stopping.load(Ordering::Acquire) => return,
                 Err(_) => thread::sleep(RETRY_INTERVAL),
             }
         }
     }
 
-    /// Begins to serve a client, if there is room.
-    fn take(self: &Arc<Self>, number: u64, stream: UnixStream, monitor: Monitor) -> io::Result<()> {
-        stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
-        let stream = Arc::new(stream);
-        // Until it is among them, its thread cannot leave.
-        let mut clients = self.clients();
-        if clients.len() >= CLIENTS_MAX {
+    /// Starts a thread that serves a client, unless there are too many clients.
+    fn serve(
+        self: &Arc<Self>,
+        number: u64,
+        socket: UnixStream,
+        monitor: Monitor,
+    ) -> io::Result<()> {
+        socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
+        let socket = Arc::new(socket);
+        // Hold the lock until the client is inserted: its thread removes the
+        // entry under the same lock and must not do that first.
+        let mut sockets = self.sockets();
+        if sockets.len() >= CLIENTS_MAX {
             return Ok(());
         }
-        let thread = thread::Builder::new()
+        thread::Builder::new()
             .name("hmp-client".to_owned())
             .spawn({
-                let (shared, stream) = (Arc::clone(self), Arc::clone(&stream));
+                let (clients, socket) = (Arc::clone(self), Arc::clone(&socket));
                 move || {
-                    // How a conversation ends is the client's affair.
-                    let _ = converse(&stream, &monitor);
-                    shared.clients().remove(&number);
+                    let entry = Entry { clients, number };
+                    // How a conversation ends is of no interest to the server.
+                    let _ = converse(&socket, &monitor);
+                    // Drop the monitor before the entry: whoever waits for the
+                    // entry may expect that nobody uses the host any more.
+                    drop(monitor);
+                    drop(entry);
                 }
             })?;
-        clients.insert(number, Client { stream, thread });
+        sockets.insert(number, socket);
         Ok(())
+    }
+
+    /// Ends all connections and waits for their threads, at most
+    /// [`STOP_TIMEOUT`].
+    fn end(&self) {
+        let sockets = self.sockets();
+        for socket in sockets.values() {
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+        let _ = self
+            .removed
+            .wait_timeout_while(sockets, STOP_TIMEOUT, |sockets| !sockets.is_empty());
+    }
+}
+
+/// A client's entry in the table. Dropping it removes the client, also when the
+/// client's thread panics.
+#[derive(Debug)]
+struct Entry {
+    clients: Arc<Clients>,
+    number: u64,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.clients.sockets().remove(&self.number);
+        self.clients.removed.notify_all();
     }
 }
 
 /// Serves one client until either side ends.
-fn converse(mut stream: &UnixStream, monitor: &Monitor) -> io::Result<()> {
+fn converse(mut socket: &UnixStream, monitor: &Monitor) -> io::Result<()> {
     let mut lines = LineMonitor::new(&monitor.host().version());
     let mut buffer = [0; READ_BYTES];
     let mut unread = 0..0;
     loop {
-        // Before the next line is looked at, the last one's text has gone.
+        // Send the output of one line before the next line is read.
         let count = lines.output().len();
-        stream.write_all(lines.output())?;
+        socket.write_all(lines.output())?;
         lines.sent(count);
         if lines.is_over() {
             return Ok(());
         }
         if unread.is_empty() {
-            match stream.read(&mut buffer) {
+            match socket.read(&mut buffer) {
                 Ok(0) => lines.end_of_input(),
                 Ok(count) => unread = 0..count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
