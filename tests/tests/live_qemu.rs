@@ -21,6 +21,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use demo_guest::{Guest, GuestConfig};
 use qapi_stats::stats::commands::{QueryStats, QueryStatsSchemas};
 use qapi_stats::stats::{
     StatsFilter, StatsFilterBranch, StatsProvider, StatsResult, StatsSchema, StatsVCPUFilter,
@@ -42,7 +43,6 @@ use tests::qemu_7_2::qemu_7_2::{
 };
 use vmstats::client::{Client, ClientError};
 use vmstats::endpoint::Endpoint;
-use vmstats::guest::{Guest, GuestConfig};
 
 /// A running QEMU, ended by its process id.
 struct Qemu(Child);

@@ -15,12 +15,12 @@ use crate::cli::{Demo, Human};
 use crate::client::Client;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
-use crate::guest::{Guest, GuestConfig, GuestError};
 use crate::host::{Ending, Vm};
 use crate::monitor::Served;
 use crate::printable::printable;
 use crate::watch::{Snapshot, Watch};
 use crate::{replay, shell, table};
+use demo_guest::{Guest, GuestConfig, GuestError};
 
 /// How long the demo's own monitor may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);

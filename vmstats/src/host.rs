@@ -17,8 +17,8 @@ use stats_runtime::Host;
 use stats_runtime::host::{Change, End, Vcpu};
 
 use crate::failure::Failure;
-use crate::guest::{Guest, GuestError};
 use crate::uuid::Uuid;
+use demo_guest::{Guest, GuestError};
 
 /// The VM that `demo` and `serve` run.
 #[derive(Debug)]

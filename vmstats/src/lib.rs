@@ -9,7 +9,6 @@ pub mod decode;
 pub mod demo;
 pub mod endpoint;
 pub mod failure;
-pub mod guest;
 pub mod host;
 pub mod listen;
 pub mod monitor;

@@ -11,7 +11,7 @@ use std::path::Path;
 use stats_runtime::kvm::{KvmProvider, raise_nofile_limit};
 
 use crate::failure::Failure;
-use crate::guest::qom_path;
+use demo_guest::qom_path;
 
 /// A stats file of a VM and of one vCPU, recorded from this program's guest,
 /// for machines without KVM.

@@ -6,8 +6,8 @@
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
+use demo_guest::{Guest, GuestConfig};
 use stats_runtime::kvm::{KvmProvider, raise_nofile_limit};
-use vmstats::guest::{Guest, GuestConfig};
 
 use crate::tools::Failure;
 

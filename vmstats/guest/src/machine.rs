@@ -1,7 +1,7 @@
 //! The machine: a VM with memory, interrupt controllers and vCPUs.
 //!
-//! In: calls of KVM. Out: vCPUs that are ready to run the code. It starts no
-//! thread.
+//! In: a number of vCPUs. Out: vCPUs that are ready to run the guest's code.
+//! This file starts no thread.
 #![allow(
     unsafe_code,
     reason = "KVM takes the guest's memory by address; no safe wrapper can vouch for that"
@@ -16,24 +16,24 @@ use stats_runtime::kvm::{check_capability, vm_stats_fd};
 use super::code;
 use super::error::GuestError;
 
-/// A VM and those of its vCPUs that nobody has taken.
+/// A VM, and its vCPUs that have not been taken by a thread.
 #[derive(Debug)]
 pub(super) struct Machine {
-    // Dropped in this order: the memory goes when nothing can reach it.
+    // The memory is dropped last, when neither a vCPU nor the VM can use it.
     vcpus: Vec<VcpuFd>,
     vm: VmFd,
     _memory: Memory,
 }
 
-/// The guest's memory, from address 0 on.
+/// The guest's memory, which begins at the guest's address 0.
 struct Memory(Box<[Page]>);
 
-/// A page, placed as KVM wants it.
+/// A page, aligned as KVM requires.
 #[repr(C, align(4096))]
 struct Page([u8; code::PAGE_SIZE]);
 
 impl Machine {
-    /// Makes a machine for `vcpus` vCPUs, and opens its statistics.
+    /// Makes a machine for `vcpus` vCPUs and opens the file of its statistics.
     pub(super) fn open(vcpus: u32) -> Result<(Self, OwnedFd), GuestError> {
         let kvm = Kvm::new().map_err(|error| GuestError::OpenKvm {
             errno: error.errno(),
@@ -44,8 +44,9 @@ impl Machine {
             return Err(GuestError::Vcpus { asked: vcpus, most });
         }
         let vm = create_vm(&kvm).map_err(failed("KVM_CREATE_VM", None))?;
-        // Intel processors want a place for a task state segment, away from
-        // memory and below 4 GiB (Documentation/virt/kvm/api.rst).
+        // Intel processors need a place for a task state segment that is below
+        // 4 GiB and outside the guest's memory
+        // (Documentation/virt/kvm/api.rst).
         vm.set_tss_address(0xfffb_d000)
             .map_err(failed("KVM_SET_TSS_ADDR", None))?;
         vm.create_irq_chip()
@@ -65,7 +66,7 @@ impl Machine {
         ))
     }
 
-    /// Adds the vCPU with this index, ready to run.
+    /// Adds the vCPU with this index and makes it ready to run.
     pub(super) fn add_vcpu(&mut self, index: u32) -> Result<&VcpuFd, GuestError> {
         let failed = |call| failed(call, Some(index));
         let vcpu = self
@@ -77,7 +78,8 @@ impl Machine {
         vcpu.set_sregs(&special).map_err(failed("KVM_SET_SREGS"))?;
         vcpu.set_regs(&code::registers(index))
             .map_err(failed("KVM_SET_REGS"))?;
-        // All but the first would wait for another vCPU to start them.
+        // Without this, every vCPU but the first would wait until another vCPU
+        // starts it.
         let runnable = kvm_mp_state {
             mp_state: KVM_MP_STATE_RUNNABLE,
         };
@@ -89,24 +91,25 @@ impl Machine {
             .ok_or(GuestError::Vcpus { asked: 0, most: 0 })
     }
 
-    /// Hands out the first `count` vCPUs, to be run.
+    /// Removes and returns the first `count` vCPUs.
     pub(super) fn take_vcpus(&mut self, count: u32) -> Vec<VcpuFd> {
         let count = self.vcpus.len().min(count as usize);
         self.vcpus.drain(..count).collect()
     }
 
-    /// How many vCPUs nobody has taken.
+    /// Returns the number of vCPUs that have not been taken.
     pub(super) fn idle_vcpus(&self) -> usize {
         self.vcpus.len()
     }
 
-    /// Bytes of what a vCPU shares with the kernel.
+    /// Returns the size in bytes of the memory that a vCPU shares with the
+    /// kernel.
     pub(super) fn run_size(&self) -> usize {
         self.vm.run_size()
     }
 }
 
-/// A signal may interrupt this call, which then has done nothing.
+/// Creates a VM. Repeats the call if a signal has interrupted it.
 fn create_vm(kvm: &Kvm) -> Result<VmFd, Errno> {
     const EINTR: i32 = 4;
     loop {
@@ -117,7 +120,7 @@ fn create_vm(kvm: &Kvm) -> Result<VmFd, Errno> {
     }
 }
 
-/// Names the call that failed.
+/// Returns a function that adds the name of the failed call to an error.
 fn failed(call: &'static str, vcpu: Option<u32>) -> impl FnOnce(Errno) -> GuestError {
     move |error| GuestError::Kvm {
         call,
@@ -127,14 +130,14 @@ fn failed(call: &'static str, vcpu: Option<u32>) -> impl FnOnce(Errno) -> GuestE
 }
 
 impl Memory {
-    /// The memory of a guest with `vcpus` vCPUs.
+    /// Makes the memory of a guest with `vcpus` vCPUs.
     fn new(vcpus: u32) -> Self {
         let mut pages = vec![Page(code::first_page())];
         pages.resize_with(code::pages(vcpus), || Page([0; code::PAGE_SIZE]));
         Self(pages.into_boxed_slice())
     }
 
-    /// Makes this the memory of `vm`.
+    /// Makes this memory the memory of `vm`.
     fn give_to(&self, vm: &VmFd) -> Result<(), Errno> {
         let region = kvm_userspace_memory_region {
             slot: 0,
@@ -143,12 +146,13 @@ impl Memory {
             memory_size: size_of_val(&*self.0) as u64,
             userspace_addr: self.0.as_ptr() as u64,
         };
-        // SAFETY: the region is this allocation, of whole pages. The guest
-        // changes it only while a vCPU runs; from here on this program neither
-        // reads nor writes it, and frees it behind the vCPUs and the VM (the
-        // threads of a `Guest` and the fields of a `Machine` are dropped in
-        // that order). Statistics fds keep the VM in the kernel for longer,
-        // but without a vCPU's fd nothing runs in it.
+        // SAFETY: the region is this allocation, which consists of whole pages.
+        // The guest changes the region only while a vCPU runs. From here on this
+        // program neither reads nor writes the region, and frees it after the
+        // vCPUs and the VM: the threads of a `Guest` are dropped before its
+        // `Machine`, whose last field is the memory. Statistics files keep the VM
+        // alive in the kernel for longer, but nothing runs in a VM without the
+        // file of a vCPU.
         unsafe { vm.set_user_memory_region(region) }
     }
 }

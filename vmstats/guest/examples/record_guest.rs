@@ -1,12 +1,12 @@
 //! Records the demo guest's statistics files: how `vmstats/recorded` was made.
 //!
-//!     cargo run --release -p vmstats --example record_guest -- vmstats/recorded
+//!     cargo run --release -p demo-guest --example record_guest -- vmstats/recorded
 
 use std::path::PathBuf;
 use std::time::Duration;
 use std::{env, fs, thread};
 
-use vmstats::guest::{Guest, GuestConfig};
+use demo_guest::{Guest, GuestConfig};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = PathBuf::from(env::args_os().nth(1).ok_or("expected a folder")?);

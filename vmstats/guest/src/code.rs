@@ -1,47 +1,50 @@
-//! The guest's memory: its code, put together by hand, and its tables.
+//! The guest's memory: hand-assembled code and tables.
 //!
-//! In: how many vCPUs. Out: pages to begin with, and the registers with which
-//! a vCPU enters them. It knows nothing of KVM but its register structs.
+//! In: a number of vCPUs. Out: the initial contents of the memory, and the
+//! initial registers of a vCPU. This file knows nothing of KVM but the structs of
+//! registers.
 //!
-//! The guest is in 32-bit protected mode with flat segments and no paging: the
-//! simplest mode that reaches the local APIC at its address. All vCPUs share
-//! the code; each has a stack of its own, for its timer interrupt.
+//! The guest runs in 32-bit protected mode with flat segments and without
+//! paging, the simplest mode in which the local APIC can be reached. All vCPUs
+//! share the code; each vCPU has a stack of its own for its timer interrupt.
 
 use kvm_bindings::{kvm_regs, kvm_segment, kvm_sregs};
 
-/// Bytes of a page.
+/// The size of a page in bytes.
 pub(super) const PAGE_SIZE: usize = 4096;
 
-/// Where things are in the first page, which is at address 0.
+// The addresses of the tables and the code. All are in the first page, whose
+// address is 0.
 const GDT: u16 = 0x100;
 const IDT: u16 = 0x200;
 const START: u16 = 0x400;
-/// The loop, behind the three stores of [`start`].
+/// The address of the loop, which follows the three stores of [`start`].
 const AGAIN: u16 = START + 30;
 const ON_TIMER: u16 = 0x480;
 const ON_SPURIOUS: u16 = 0x4a0;
 
-/// Bytes of a stack: an interrupt pushes 12, and none interrupts another. A
-/// cache line each.
+/// The size of a stack in bytes. An interrupt pushes 12 bytes and is not
+/// interrupted itself; a whole cache line keeps vCPUs from sharing one.
 const STACK_SIZE: usize = 64;
 
-/// Where the stacks begin.
+/// The address of the first stack.
 const STACKS: usize = PAGE_SIZE;
 
-/// Selectors of the segments in the [`gdt`].
+// The selectors of the segments in the table that `gdt` makes.
 const CODE_SEGMENT: u16 = 0x08;
 const DATA_SEGMENT: u16 = 0x10;
 
-/// The timer's vector, the first that is not an exception's.
+/// The timer's interrupt vector: the first one that no exception uses.
 const TIMER_VECTOR: u8 = 0x20;
-/// The vector of interrupts that went away. Old APICs set its low four bits.
+/// The vector of spurious interrupts. Its low four bits are set, because old
+/// APICs set them anyway.
 const SPURIOUS_VECTOR: u8 = 0x2f;
 
-/// Entries of the interrupt table, up to the last one used.
+/// The number of entries of the interrupt table, up to the last one used.
 const IDT_LEN: u16 = SPURIOUS_VECTOR as u16 + 1;
 
-/// The local APIC's registers (Intel SDM volume 3, "Local APIC Register
-/// Address Map"), at the address they have after a reset.
+// The addresses of the local APIC's registers after a reset (Intel SDM volume 3,
+// "Local APIC Register Address Map").
 const APIC: u32 = 0xfee0_0000;
 const APIC_EOI: u32 = APIC + 0x0b0;
 const APIC_SPURIOUS: u32 = APIC + 0x0f0;
@@ -49,17 +52,18 @@ const APIC_LVT_TIMER: u32 = APIC + 0x320;
 const APIC_INITIAL_COUNT: u32 = APIC + 0x380;
 const APIC_DIVIDE: u32 = APIC + 0x3e0;
 
-/// How long the timer runs, in its ticks: KVM's APIC counts nanoseconds
-/// (`APIC_BUS_CYCLE_NS_DEFAULT`, arch/x86/kvm/lapic.h). Eight sleeps take 8 ms.
-///
-/// Hosts poll for a while before they put a vCPU to sleep, at most 200 us by
-/// default (`halt_poll_ns`, Documentation/virt/kvm/halt-polling.rst), and learn
-/// from the sleeps before. The short ones teach them to, so that the statistics
-/// of polling move; the long one is for those of waiting.
+// The lengths of the two kinds of sleep in ticks of the timer, which KVM's APIC
+// makes a nanosecond long (`APIC_BUS_CYCLE_NS_DEFAULT`, arch/x86/kvm/lapic.h).
+// Seven short sleeps and a long one take 8 ms.
+//
+// A host polls for a while before it puts a vCPU to sleep, by default for at most
+// 200 us (`halt_poll_ns`, Documentation/virt/kvm/halt-polling.rst), and adapts
+// that time to earlier sleeps. Short sleeps make the host poll, so that the
+// statistics of polling move; long ones move the statistics of waiting.
 const SHORT_TICKS: u32 = 50_000;
 const LONG_TICKS: u32 = 8_000_000 - 7 * SHORT_TICKS;
 
-/// `mov dword [address], value`.
+/// Assembles `mov dword [address], value`.
 fn store(address: u32, value: u32) -> Vec<u8> {
     [
         &[0xc7, 0x05][..],
@@ -69,9 +73,10 @@ fn store(address: u32, value: u32) -> Vec<u8> {
     .concat()
 }
 
-/// What every vCPU does first: the APIC on, its timer divided by one and good
-/// for one interrupt. A periodic one exists only where the vCPU has been told
-/// its features (CPUID), and one that is set anew is another exit to count.
+/// Assembles the code that every vCPU begins with: it enables the APIC and sets
+/// the timer to divide by one and to fire once. A periodic timer would need a
+/// vCPU whose features (CPUID) have been set, and setting the timer again for
+/// each sleep is one more exit to count.
 fn start() -> Vec<u8> {
     [
         store(APIC_SPURIOUS, 1 << 8 | u32::from(SPURIOUS_VECTOR)),
@@ -82,13 +87,13 @@ fn start() -> Vec<u8> {
     .concat()
 }
 
-/// And then over and over: write to a port, set the timer, sleep. Seven times
-/// of eight the sleep is short.
+/// Assembles the loop: write to a port, set the timer, sleep. Seven of eight
+/// sleeps are short.
 fn again() -> Vec<u8> {
     let [short, long] = [SHORT_TICKS, LONG_TICKS].map(u32::to_le_bytes);
     let count = APIC_INITIAL_COUNT.to_le_bytes();
     [
-        &[0xe6, 0x80][..], //        out 0x80, al     an exit to this program
+        &[0xe6, 0x80][..], //        out 0x80, al     leaves KVM_RUN
         &[0x43],           //        inc ebx
         &[0xb8],
         &short,           //        mov eax, short
@@ -98,27 +103,29 @@ fn again() -> Vec<u8> {
         &long, //        mov eax, long
         &[0xa3],
         &count,        // set:   mov [count], eax
-        &[0xfb],       //        sti              not before the next one
-        &[0xf4],       //        hlt              an exit, until woken
-        &[0xeb, 0xe5], //        jmp again        where one would return
+        &[0xfb],       //        sti              takes effect after hlt
+        &[0xf4],       //        hlt              sleeps until an interrupt
+        &[0xeb, 0xe5], //        jmp again
     ]
     .concat()
 }
 
-/// The timer's interrupt: acknowledge, and begin again.
+/// Assembles the handler of the timer's interrupt: acknowledge the interrupt and
+/// begin the loop again.
 fn on_timer() -> Vec<u8> {
     [store(APIC_EOI, 0), begin_again(ON_TIMER, 10)].concat()
 }
 
-/// A spurious interrupt is not acknowledged.
+/// Assembles the handler of spurious interrupts, which must not be acknowledged.
 fn on_spurious() -> Vec<u8> {
     begin_again(ON_SPURIOUS, 0)
 }
 
-/// Leaves a handler that is at `handler` and is `len` bytes long so far. It
-/// drops what the interrupt pushed instead of returning: there is nothing to
-/// return to, and where KVM has to emulate this mode, IRET is the one
-/// instruction that it cannot (`em_iret`, arch/x86/kvm/emulate.c).
+/// Assembles the end of a handler whose address is `handler` and whose code so
+/// far has `len` bytes. The code discards the words that the interrupt pushed and
+/// jumps to the loop instead of returning: there is nothing to return to, and
+/// where KVM has to emulate this mode, IRET is the one instruction that KVM
+/// cannot emulate (`em_iret`, arch/x86/kvm/emulate.c).
 fn begin_again(handler: u16, len: u16) -> Vec<u8> {
     const LEN: u16 = 3 + 5;
     let back = i32::from(AGAIN) - i32::from(handler + len + LEN);
@@ -126,7 +133,8 @@ fn begin_again(handler: u16, len: u16) -> Vec<u8> {
     [&[0x83, 0xc4, 0x0c, 0xe9][..], &back.to_le_bytes()].concat()
 }
 
-/// The segments: none, code and data, both of 4 GiB from 0.
+/// Makes the table of segments: the null segment, code and data. Code and data
+/// have 4 GiB from address 0.
 fn gdt() -> Vec<u8> {
     [0_u64, 0x00cf_9b00_0000_ffff, 0x00cf_9300_0000_ffff]
         .iter()
@@ -134,8 +142,8 @@ fn gdt() -> Vec<u8> {
         .collect()
 }
 
-/// The interrupt gates. Those of exceptions are absent: one would take the
-/// vCPU down, and the program says so.
+/// Makes the table of interrupt gates. The gates of exceptions are absent, so an
+/// exception shuts the vCPU down and its thread reports that.
 fn idt() -> Vec<u8> {
     let gate = |vector: u16| {
         let handler = match u8::try_from(vector) {
@@ -143,7 +151,8 @@ fn idt() -> Vec<u8> {
             Ok(SPURIOUS_VECTOR) => ON_SPURIOUS,
             _ => return [0; 4],
         };
-        // Offset, selector, "present, 32-bit interrupt gate", upper offset.
+        // The words are: lower offset, selector, "present, 32-bit interrupt
+        // gate", upper offset.
         [handler, CODE_SEGMENT, 0x8e00, 0]
     };
     (0..IDT_LEN)
@@ -152,12 +161,12 @@ fn idt() -> Vec<u8> {
         .collect()
 }
 
-/// How many pages a guest with `vcpus` vCPUs has.
+/// Returns the number of pages of a guest with `vcpus` vCPUs.
 pub(super) fn pages(vcpus: u32) -> usize {
     1 + (vcpus as usize * STACK_SIZE).div_ceil(PAGE_SIZE)
 }
 
-/// The first page. The others begin as zeroes.
+/// Makes the first page. The other pages begin as zeroes.
 pub(super) fn first_page() -> [u8; PAGE_SIZE] {
     let mut page = [0; PAGE_SIZE];
     let parts = [
@@ -174,10 +183,11 @@ pub(super) fn first_page() -> [u8; PAGE_SIZE] {
     page
 }
 
-/// The registers of vCPU `index` at its first step.
+/// Returns the registers with which vCPU `index` begins.
 pub(super) fn registers(index: u32) -> kvm_regs {
     let stack = STACKS + (index as usize + 1) * STACK_SIZE;
-    // Bit 1 of the flags is always set; interrupts are still off.
+    // Bit 1 of the flags is always set. Interrupts are disabled, because their
+    // flag is clear.
     kvm_regs {
         rip: START.into(),
         rsp: stack as u64,
@@ -186,7 +196,7 @@ pub(super) fn registers(index: u32) -> kvm_regs {
     }
 }
 
-/// Puts protected mode into the special registers of a vCPU after its reset.
+/// Changes the special registers of a vCPU after its reset to protected mode.
 pub(super) fn enter_protected_mode(registers: &mut kvm_sregs) {
     let segment = |selector, type_| kvm_segment {
         base: 0,
@@ -199,7 +209,7 @@ pub(super) fn enter_protected_mode(registers: &mut kvm_sregs) {
         g: 1,
         ..Default::default()
     };
-    // Types: execute and read, read and write, both accessed.
+    // The types are "execute, read, accessed" and "read, write, accessed".
     registers.cs = segment(CODE_SEGMENT, 0b1011);
     let data = segment(DATA_SEGMENT, 0b0011);
     registers.ds = data;
@@ -219,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_in_the_first_page_overlaps() {
+    fn parts_of_the_first_page_do_not_overlap() {
         let parts = [
             (GDT, gdt().len()),
             (IDT, idt().len()),
@@ -237,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn every_jump_goes_to_the_loop() {
+    fn jumps_of_all_parts_lead_to_the_loop() {
         let page = first_page();
         let loop_at = usize::from(AGAIN);
         assert_eq!(page[loop_at..loop_at + 27], again());
@@ -254,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn every_stack_lies_in_the_guests_pages() {
+    fn stacks_of_all_vcpus_lie_in_the_guests_pages() {
         for vcpus in [1, 63, 64, 65, 1024] {
             let end = pages(vcpus) * PAGE_SIZE;
             assert!(registers(vcpus - 1).rsp <= end as u64);

@@ -1,6 +1,7 @@
-//! The machine on processors for which there is no code: none.
+//! The machine on processors that the demo guest has no code for.
 //!
-//! In: any wish. Out: a refusal. It exists so that the rest need not ask.
+//! In: any request. Out: an error. The file lets the rest of the crate compile
+//! unchanged on those processors.
 
 use std::os::fd::OwnedFd;
 
@@ -8,7 +9,7 @@ use kvm_ioctls::VcpuFd;
 
 use super::error::GuestError;
 
-/// A machine that cannot be.
+/// A machine that cannot exist.
 #[derive(Debug)]
 pub(super) enum Machine {}
 

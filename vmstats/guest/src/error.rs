@@ -1,71 +1,72 @@
 //! Why a guest does not boot, or has stopped.
 //!
-//! In: what the kernel or the caller did. Out: words that name it.
+//! In: a failed call of the kernel, or a wrong argument. Out: an error whose
+//! text names it.
 
 use std::{fmt, io};
 
 use stats_runtime::kvm::Error as StatsError;
 
-/// Why a guest does not boot, or has stopped.
+/// The reason why a guest does not boot, or has stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GuestError {
-    /// There is no code for this processor.
+    /// The guest's code is not for this processor.
     Architecture,
-    /// /dev/kvm does not open.
+    /// `/dev/kvm` cannot be opened.
     OpenKvm {
-        /// The error's number, see errno(3).
+        /// The error number, see errno(3).
         errno: i32,
     },
-    /// The caller asked for no vCPU, or for too many.
+    /// The caller asked for zero vCPUs, or for too many.
     Vcpus {
-        /// How many.
+        /// The number that was asked for.
         asked: u32,
-        /// How many there may be, of this kernel or of any.
+        /// The largest number that the kernel or this crate allows.
         most: u32,
     },
     /// The caller asked for more vCPUs to run than there are.
     Running {
-        /// How many are to run.
+        /// The number of vCPUs that were asked to run.
         running: u32,
-        /// How many there are.
+        /// The number of vCPUs.
         vcpus: u32,
     },
-    /// KVM refused a call.
+    /// A call of KVM failed.
     Kvm {
-        /// Its name.
+        /// The name of the call.
         call: &'static str,
-        /// The vCPU it was for, if any.
+        /// The index of the vCPU, if the call was about a vCPU.
         vcpu: Option<u32>,
-        /// The error's number, see errno(3).
+        /// The error number, see errno(3).
         errno: i32,
     },
-    /// The statistics cannot be had.
+    /// The statistics cannot be opened.
     Stats(StatsError),
-    /// The thread of a vCPU does not start.
+    /// The thread of a vCPU cannot be started.
     Thread {
-        /// The vCPU.
+        /// The index of the vCPU.
         vcpu: u32,
-        /// What the operating system says.
+        /// The operating system's error text.
         error: String,
     },
-    /// No thread can be interrupted, for want of a signal handler.
+    /// The signal handler that interrupting a thread needs cannot be installed.
     Signal {
-        /// The error's number, see errno(3).
+        /// The error number, see errno(3).
         errno: i32,
     },
-    /// A vCPU left the guest in a way that its code gives no cause for.
+    /// A vCPU left the guest for a reason that the guest's code never gives.
     Exit {
-        /// The vCPU.
+        /// The index of the vCPU.
         vcpu: u32,
-        /// KVM's name for it.
+        /// KVM's name of the reason.
         exit: String,
     },
 }
 
 impl GuestError {
-    /// Whether this machine lets nobody boot a guest, or not this user, so
-    /// that there is no use in trying again.
+    /// Returns whether the machine has no usable KVM, or does not let this user
+    /// use it. Another try would fail too.
     #[must_use]
     pub fn is_kvm_unavailable(&self) -> bool {
         matches!(

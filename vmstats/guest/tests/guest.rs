@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use demo_guest::{Guest, GuestConfig, GuestError, VCPUS_MAX};
 use qapi_stats::stats::StatsTarget;
 use stats_runtime::provider::{Provider, StatsQuery, StatsSink};
-use vmstats::guest::{Guest, GuestConfig, GuestError, VCPUS_MAX};
 
 /// A guest, if this machine lets us.
 fn boot(vcpus: u32, running: u32) -> Option<Guest> {
@@ -82,7 +82,7 @@ impl Sums {
 }
 
 #[test]
-fn a_vcpu_wakes_about_a_thousand_times_a_second() {
+fn vcpu_wakes_about_a_thousand_times_a_second() {
     for vcpus in [1, 4] {
         let Some(guest) = boot(vcpus, vcpus) else {
             return;
@@ -122,7 +122,7 @@ fn a_vcpu_wakes_about_a_thousand_times_a_second() {
 }
 
 #[test]
-fn a_paused_guest_does_not_move() {
+fn statistics_do_not_move_when_the_guest_is_paused() {
     let Some(guest) = boot(3, 3) else { return };
     for _ in 0..3 {
         guest.pause().unwrap();
@@ -149,7 +149,7 @@ fn a_paused_guest_does_not_move() {
 }
 
 #[test]
-fn pausing_races_with_nothing() {
+fn guest_pauses_and_resumes_when_asked_in_a_tight_loop() {
     let Some(guest) = boot(4, 4) else { return };
     for _ in 0..500 {
         guest.pause().unwrap();
@@ -161,7 +161,7 @@ fn pausing_races_with_nothing() {
 }
 
 #[test]
-fn many_vcpus_of_which_one_runs() {
+fn guest_has_many_vcpus_when_only_one_runs() {
     let start = Instant::now();
     let Some(guest) = boot(300, 1) else { return };
     println!("300 vCPUs, 1 running: booted in {:?}", start.elapsed());
@@ -184,7 +184,7 @@ fn many_vcpus_of_which_one_runs() {
 }
 
 #[test]
-fn statistics_can_be_read_when_the_guest_is_gone() {
+fn provider_answers_when_the_guest_is_gone() {
     let Some(guest) = boot(2, 2) else { return };
     let provider = guest.provider().clone();
     let id = std::fs::metadata(format!("/proc/self/task/{}", guest.thread_ids()[1]));
@@ -198,7 +198,7 @@ fn statistics_can_be_read_when_the_guest_is_gone() {
 }
 
 #[test]
-fn impossible_guests_are_refused_by_name() {
+fn boot_names_the_number_when_it_is_impossible() {
     let boot = |vcpus, running| Guest::boot(GuestConfig { vcpus, running }).unwrap_err();
     let most = VCPUS_MAX;
     assert_eq!(boot(0, 0), GuestError::Vcpus { asked: 0, most });
@@ -223,7 +223,7 @@ fn impossible_guests_are_refused_by_name() {
 
 /// A vCPU that is kicked leaves KVM by a signal, which the kernel counts.
 #[test]
-fn queries_in_a_tight_loop_kick_no_vcpu() {
+fn vcpus_are_not_kicked_when_queried_in_a_tight_loop() {
     let Some(guest) = boot(2, 1) else {
         return;
     };
