@@ -184,7 +184,7 @@ impl Subscription {
         } = command;
         let call = Call {
             name: info.name,
-            arguments,
+            arguments: arguments.root(),
             context,
         };
         self.finish(session, ticket, |reply| commands.execute(call, reply));

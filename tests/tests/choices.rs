@@ -47,7 +47,7 @@ fn only_what_was_chosen_is_there() {
     let names: Vec<_> = choices::COMMANDS.iter().map(|info| info.name).collect();
     assert_eq!(names, ["paint", "things"]);
     assert!(choices::command("stop").is_none());
-    let decode = |name| Event::decode(name, qapi_wire::Dict::default(), &Context::tolerant());
+    let decode = |name| Event::decode(name, qapi_wire::Node::empty_object(), &Context::tolerant());
     assert!(matches!(decode("STOP"), Ok(Event::Unlisted { .. })));
     assert!(decode("FIGURE").is_err(), "it is known, and has members");
 }

@@ -19,7 +19,7 @@ use qapi_gen::{FsLoader, Options, generate};
 use qapi_wire::command::{Call, CommandSet};
 use qapi_wire::compat::{Input, Policy};
 use qapi_wire::message::Timestamp;
-use qapi_wire::{Context, Dict, ErrorClass, Special, Value, Writer};
+use qapi_wire::{Context, Document, ErrorClass, Node, Special, Value, Writer};
 use stats_runtime::host::{Host as _, NoHost};
 use stats_runtime::qmp::{Limits, Session};
 use stats_runtime::{Monitor, Registry};
@@ -63,7 +63,7 @@ impl schema::Commands for Server {
     fn x_old_command(&self) -> qapi_wire::Result<()> {
         Ok(())
     }
-    fn x_raw(&self, _: Dict) -> qapi_wire::Result<Value> {
+    fn x_raw(&self, _: Node<'_>) -> qapi_wire::Result<Value> {
         Ok(Value::Null)
     }
     fn x_documented(&self, _: XDocumented) -> qapi_wire::Result<()> {
@@ -89,14 +89,12 @@ fn policy(text: &str) -> Policy {
 
 fn execute(name: &str, arguments: &str, policy: Policy) -> qapi_wire::Result<String> {
     let context = Context::strict().with_policy(policy);
-    let Value::Object(arguments) = qapi_wire::json::parse(arguments.as_bytes())? else {
-        panic!("arguments are an object")
-    };
+    let arguments = Document::parse(arguments.as_bytes())?;
     let mut reply = Vec::new();
     Dispatcher(Server).execute(
         Call {
             name,
-            arguments,
+            arguments: arguments.root(),
             context: &context,
         },
         &mut Writer::new(&mut reply).with_policy(policy),

@@ -12,7 +12,7 @@ use std::fmt::Debug;
 use qapi_gen::{FsLoader, IncludeFolders, Introspection, Loader, check};
 use qapi_wire::command::{Call, CommandSet, Event as EventData, Request};
 use qapi_wire::introspect::SchemaInfo;
-use qapi_wire::{Context, Decode, Dict, Encode, Value, Writer, from_json, to_json};
+use qapi_wire::{Context, Decode, Document, Encode, Node, Value, Writer, from_json, to_json};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stats_runtime::NoHost;
@@ -264,8 +264,9 @@ impl shapes::Commands for Server {
         assert_eq!(arguments.other, Some(shapes::Value::Flag(true)));
         Ok(())
     }
-    fn raw(&self, arguments: Dict) -> qapi_wire::Result<Value> {
-        Ok(arguments.get("anything").cloned().unwrap_or(Value::Null))
+    fn raw(&self, arguments: Node<'_>) -> qapi_wire::Result<Value> {
+        let anything = arguments.get("anything");
+        Ok(anything.map_or(Value::Null, Node::to_value))
     }
     fn no_answer(&self) -> qapi_wire::Result<()> {
         Ok(())
@@ -298,14 +299,12 @@ impl shapes::Commands for Server {
 
 fn execute(name: &str, arguments: &str) -> qapi_wire::Result<String> {
     let context = Context::strict();
-    let Value::Object(arguments) = qapi_wire::json::parse(arguments.as_bytes())? else {
-        panic!("arguments are an object")
-    };
+    let arguments = Document::parse(arguments.as_bytes())?;
     let mut reply = Vec::new();
     Dispatcher(Server).execute(
         Call {
             name,
-            arguments,
+            arguments: arguments.root(),
             context: &context,
         },
         &mut Writer::new(&mut reply),
@@ -392,11 +391,10 @@ fn requests_encode_and_name_their_reply() {
 
 #[test]
 fn events_decode_to_one_enum() {
-    let data = |text: &str| match qapi_wire::json::parse(text.as_bytes()) {
-        Ok(Value::Object(data)) => data,
-        _ => panic!("{text}"),
+    let decode = |name, text: &str| {
+        let data = Document::parse(text.as_bytes()).unwrap();
+        Event::decode(name, data.root(), &Context::tolerant()).unwrap()
     };
-    let decode = |name, text| Event::decode(name, data(text), &Context::tolerant()).unwrap();
     assert_eq!(decode("STOP", "{}"), Event::Stop(events::Stop {}));
     let painted = decode("PAINTED", "{'color': 'red', 'more': 1}");
     assert_eq!(
@@ -492,7 +490,7 @@ fn a_command_is_executed_out_of_band_if_it_may() {
     for command in [paint, now] {
         let call = Call {
             name: command.info.name,
-            arguments: command.arguments,
+            arguments: command.arguments.root(),
             context: &Context::strict(),
         };
         session.finish(command.ticket, |reply| server.execute(call, reply));
@@ -568,9 +566,9 @@ fn a_module_from_elsewhere_is_part_of_the_whole() {
     assert_eq!(borrowed::COMMANDS.len(), schema::COMMANDS.len() + 2);
     assert_eq!(borrowed::OwnDispatcher(Server).commands().len(), 2);
     let context = Context::tolerant();
-    let stop = borrowed::Event::decode("STOP", Dict::new(), &context);
+    let stop = borrowed::Event::decode("STOP", Node::empty_object(), &context);
     assert_eq!(stop.unwrap(), borrowed::Event::Stop(events::Stop {}));
-    let closed = borrowed::Event::decode("CLOSED", Dict::new(), &context);
+    let closed = borrowed::Event::decode("CLOSED", Node::empty_object(), &context);
     let data = own::events::Closed { subject: None };
     assert_eq!(closed.unwrap(), borrowed::Event::Closed(data));
 }

@@ -29,7 +29,7 @@ use qapi_stats::stats::{
 };
 use qapi_wire::command::{Call, CommandSet, Request};
 use qapi_wire::compat::Policy;
-use qapi_wire::{Context, Error, ErrorClass, Value, Writer};
+use qapi_wire::{Context, Document, Error, ErrorClass, Value, Writer};
 use stats_runtime::Registry;
 use tests::qemu_7_2::Dispatcher;
 use tests::qemu_7_2::qemu_7_2::commands::{
@@ -253,14 +253,12 @@ impl part::Commands for Part {
 fn ours<R: Request>(request: &R, policy: Policy) -> Result<Value, Error> {
     let mut text = Vec::new();
     Writer::new(&mut text).members(request);
-    let Value::Object(arguments) = qapi_wire::json::parse(&text)? else {
-        panic!("arguments are an object")
-    };
+    let arguments = Document::parse(&text)?;
     let context = Context::strict().with_policy(policy);
     let mut reply = Vec::new();
     let call = Call {
         name: R::INFO.name,
-        arguments,
+        arguments: arguments.root(),
         context: &context,
     };
     Dispatcher(Part).execute(call, &mut Writer::new(&mut reply).with_policy(policy))?;

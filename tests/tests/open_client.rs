@@ -8,7 +8,7 @@
 )]
 
 use qapi_wire::message::{Message, Messages, Timestamp};
-use qapi_wire::{Context, Decode, ErrorClass, Value, from_value, to_json};
+use qapi_wire::{Context, Decode, ErrorClass, from_node, from_value, to_json};
 use tests::every_shape::Event;
 use tests::every_shape::every_shape::{
     Anything, Color, Derived, FigureBranch, Keywords, Painted, PaintedBranch, events,
@@ -42,30 +42,19 @@ fn a_newer_servers_session_is_understood() {
         {"return": {"color": "mauve", "note": "n", "depth": 1}, "newer": 1, "id": "x"}
         {"error": {"class": "NewerError", "desc": "no", "newer": 1}}"#;
     let [
-        Message::Greeting { capabilities, .. },
-        Message::Event {
-            name,
-            data,
-            timestamp,
-        },
-        Message::Event {
-            name: newer_name,
-            data: newer_data,
-            ..
-        },
-        Message::Return {
-            id: Some(Value::String(id)),
-            value,
-        },
-        Message::Error { error, .. },
+        Message::Greeting(greeting),
+        Message::Event(event),
+        Message::Event(newer),
+        Message::Return(reply),
+        Message::Error(refusal),
     ] = <[Message; 5]>::try_from(messages(stream)).unwrap()
     else {
         panic!()
     };
-    assert_eq!(capabilities, ["oob", "newer"]);
+    assert_eq!(greeting.capabilities(), ["oob", "newer"]);
 
     let context = Context::tolerant();
-    let painted = Event::decode(&name, data, &context).unwrap();
+    let painted = Event::decode(event.name(), event.data(), &context).unwrap();
     let Event::Painted(events::Painted {
         color,
         by: Some(by),
@@ -74,22 +63,23 @@ fn a_newer_servers_session_is_understood() {
         panic!("{painted:?}")
     };
     assert_eq!((color.name(), by.name.as_str()), ("mauve", "n"));
-    assert_eq!(timestamp, Timestamp::UNKNOWN);
+    assert_eq!(event.timestamp(), Timestamp::UNKNOWN);
 
-    let unlisted = Event::decode(&newer_name, newer_data, &context).unwrap();
+    let unlisted = Event::decode(newer.name(), newer.data(), &context).unwrap();
     let Event::Unlisted { name, data } = unlisted else {
         panic!("{unlisted:?}")
     };
     assert_eq!((&*name, data.len()), ("NEWER", 1));
 
-    let painted: Painted = from_value(&value, &context).unwrap();
-    assert_eq!(id, "x");
+    let painted: Painted = from_node(reply.value(), &context).unwrap();
+    assert_eq!(reply.id().unwrap().as_str(), Some("x"));
     assert_eq!(painted.note.as_deref(), Some("n"));
     let PaintedBranch::UnknownValue { tag, members } = &painted.color else {
         panic!("{painted:?}")
     };
     assert_eq!((&**tag, members.len()), ("mauve", 1));
 
+    let error = refusal.error();
     assert_eq!(*error.class(), ErrorClass::Unknown("NewerError".into()));
     assert_eq!(error.class().name(), "NewerError");
 }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use qapi_stats::control::commands::QmpCapabilities;
 use qapi_stats::control::{QMPCapability, VersionInfo};
 use qapi_stats::wire::command::Request;
-use qapi_stats::wire::message::{Message, Messages, write_request};
-use qapi_stats::wire::{Context, Error, ErrorClass, Value, from_value};
+use qapi_stats::wire::message::{Message, Messages, Return, write_request};
+use qapi_stats::wire::{Context, Error, ErrorClass, Value, from_node};
 
 use crate::endpoint::{Endpoint, Stream};
 
@@ -165,8 +165,8 @@ impl Client {
     ///
     /// See [`ClientError`].
     pub fn execute<R: Request>(&mut self, request: &R) -> Result<R::Reply, ClientError> {
-        let value = self.execute_raw(request)?;
-        from_value(&value, &Context::tolerant()).map_err(|error| {
+        let reply = self.reply_to(request)?;
+        from_node(reply.value(), &Context::tolerant()).map_err(|error| {
             ClientError::Protocol(format!("the reply to {}: {error}", R::INFO.name))
         })
     }
@@ -177,6 +177,10 @@ impl Client {
     ///
     /// See [`ClientError`].
     pub fn execute_raw<R: Request>(&mut self, request: &R) -> Result<Value, ClientError> {
+        Ok(self.reply_to(request)?.value().to_value())
+    }
+
+    fn reply_to<R: Request>(&mut self, request: &R) -> Result<Return, ClientError> {
         let mut line = Vec::new();
         write_request(&mut line, None, request);
         let deadline = Instant::now() + self.timeout;
@@ -186,11 +190,11 @@ impl Client {
             .map_err(ClientError::Transport)?;
         loop {
             match self.connection.receive(deadline)? {
-                Message::Return { value, .. } => return Ok(value),
-                Message::Error { error, .. } => return Err(ClientError::Refused(error)),
+                Message::Return(reply) => return Ok(reply),
+                Message::Error(reply) => return Err(ClientError::Refused(reply.into_error())),
                 // Events may come at any time.
-                Message::Event { .. } => {}
-                Message::Greeting { .. } => {
+                Message::Event(_) => {}
+                Message::Greeting(_) => {
                     return Err(ClientError::Protocol("it greets twice".to_owned()));
                 }
             }
@@ -253,14 +257,10 @@ fn is_human_monitor(line: &str) -> bool {
 /// The version, and the capabilities that are offered.
 fn greeting(message: Message) -> Result<(VersionInfo, Vec<String>), ClientError> {
     let no_greeting = |what| ClientError::Protocol(format!("its first message {what}"));
-    let Message::Greeting {
-        version,
-        capabilities,
-    } = message
-    else {
+    let Message::Greeting(greeting) = message else {
         return Err(no_greeting("is no greeting".to_owned()));
     };
-    from_value(&version, &Context::tolerant())
-        .map(|version| (version, capabilities))
+    from_node(greeting.version(), &Context::tolerant())
+        .map(|version| (version, greeting.capabilities().to_vec()))
         .map_err(|error| no_greeting(error.to_string()))
 }

@@ -160,7 +160,7 @@ pub(super) fn body(ident: &Ident, cfg: &Cfg, arguments: &Arguments, texts: &Text
 /// What a handler takes besides the server.
 fn parameter(plan: &CommandPlan) -> Option<(Part, Part)> {
     if plan.handler == Handler::Raw {
-        return Some((quote!(wire::Dict).into(), quote!(call.arguments).into()));
+        return Some((quote!(wire::Node<'_>).into(), quote!(call.arguments).into()));
     }
     match &plan.arguments {
         Arguments::None => None,

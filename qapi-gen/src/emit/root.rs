@@ -330,13 +330,16 @@ fn events(plan: &Plan) -> TokenStream {
             /// The first member that does not fit.
             pub fn decode(
                 name: &str,
-                data: ::qapi_wire::Dict,
+                data: ::qapi_wire::Node<'_>,
                 context: &::qapi_wire::Context<'_>,
             ) -> ::qapi_wire::Result<Self> {
                 #no_context
                 Ok(match name {
                     #(#cfgs #names => Self::#idents(::qapi_wire::command::event_data(data, context)?),)*
-                    _ => Self::Unlisted { name: name.into(), data },
+                    _ => Self::Unlisted {
+                        name: name.into(),
+                        data: ::qapi_wire::from_node(data, context)?,
+                    },
                 })
             }
 

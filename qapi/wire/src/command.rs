@@ -5,12 +5,11 @@
 
 use crate::context::Context;
 use crate::decode::{At, Decode, DecodeMembers, decode_object};
-use crate::document::{Document, Node};
+use crate::document::Node;
 use crate::encode::{Encode, EncodeMembers, Writer};
 use crate::error::{Error, Result};
 use crate::features::Special;
 use crate::members::Members;
-use crate::value::Dict;
 
 /// What the schema says of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,8 +109,9 @@ pub trait CommandSet {
 pub struct Call<'a> {
     /// The command's name.
     pub name: &'a str,
-    /// Its arguments, not yet decoded.
-    pub arguments: Dict,
+    /// The arguments, an object that has not been decoded yet:
+    /// [`Node::empty_object`] if the request has none.
+    pub arguments: Node<'a>,
     /// How to decode them, and by which policy.
     pub context: &'a Context<'a>,
 }
@@ -123,7 +123,7 @@ impl Call<'_> {
     ///
     /// QEMU's error for the first one that does not fit.
     pub fn arguments<T: DecodeMembers>(self) -> Result<T> {
-        decode_whole(&self.arguments, self.context)
+        decode_object(self.arguments, At::root(self.context))
     }
 
     /// Refuses arguments, for a command that takes none.
@@ -213,10 +213,6 @@ pub trait Event: EncodeMembers + DecodeMembers {
 /// # Errors
 ///
 /// QEMU's error for the first member that does not fit.
-pub fn event_data<T: Event>(data: Dict, context: &Context<'_>) -> Result<T> {
-    decode_whole(&data, context)
-}
-
-fn decode_whole<T: DecodeMembers>(dict: &Dict, context: &Context<'_>) -> Result<T> {
-    decode_object(Document::try_from(dict)?.root(), At::root(context))
+pub fn event_data<T: Event>(data: Node<'_>, context: &Context<'_>) -> Result<T> {
+    decode_object(data, At::root(context))
 }

@@ -241,13 +241,22 @@ pub fn decode_object<T: DecodeMembers>(value: Node<'_>, at: At<'_>) -> Result<T>
     result
 }
 
+/// Decodes a value whose errors name no members outside it.
+///
+/// # Errors
+///
+/// QEMU's error for the first thing that does not fit.
+pub fn from_node<T: Decode>(value: Node<'_>, context: &Context<'_>) -> Result<T> {
+    T::decode(value, At::root(context))
+}
+
 /// Decodes a whole document that is a tree.
 ///
 /// # Errors
 ///
 /// QEMU's error for the first thing that does not fit.
 pub fn from_value<T: Decode>(value: &Value, context: &Context<'_>) -> Result<T> {
-    T::decode(Document::try_from(value)?.root(), At::root(context))
+    from_node(Document::try_from(value)?.root(), context)
 }
 
 /// Decodes a whole document from its text.
@@ -256,5 +265,5 @@ pub fn from_value<T: Decode>(value: &Value, context: &Context<'_>) -> Result<T> 
 ///
 /// A syntax error, or QEMU's error for the first thing that does not fit.
 pub fn from_json<T: Decode>(text: &[u8], context: &Context<'_>) -> Result<T> {
-    T::decode(Document::parse(text)?.root(), At::root(context))
+    from_node(Document::parse(text)?.root(), context)
 }

@@ -120,19 +120,6 @@ impl Document {
         }
     }
 
-    fn build(push: impl FnOnce(&mut Self)) -> Result<Self> {
-        let mut document = Self {
-            text: String::new(),
-            items: Vec::new(),
-        };
-        push(&mut document);
-        let size = document.text.len().max(document.items.len());
-        match u32::try_from(size) {
-            Ok(_) => Ok(document),
-            Err(_) => Err(Error::generic("The tree is too large for a document")),
-        }
-    }
-
     fn push_string(&mut self, string: &str) {
         let start = narrow(self.text.len());
         self.text.push_str(string);
@@ -157,19 +144,17 @@ impl Document {
                 }
                 self.close(index, |end| Item::Array { len, end });
             }
-            Value::Object(dict) => self.push_members(dict),
+            Value::Object(dict) => {
+                let index = self.items.len();
+                let len = narrow(dict.len());
+                self.items.push(Item::Object { len, end: 0 });
+                for (name, value) in dict.iter() {
+                    self.push_string(name);
+                    self.push_value(value);
+                }
+                self.close(index, |end| Item::Object { len, end });
+            }
         }
-    }
-
-    fn push_members(&mut self, dict: &Dict) {
-        let index = self.items.len();
-        let len = narrow(dict.len());
-        self.items.push(Item::Object { len, end: 0 });
-        for (name, value) in dict.iter() {
-            self.push_string(name);
-            self.push_value(value);
-        }
-        self.close(index, |end| Item::Object { len, end });
     }
 
     /// Completes the array or object at `index`, whose contents are pushed.
@@ -186,16 +171,16 @@ impl TryFrom<&Value> for Document {
     type Error = Error;
 
     fn try_from(tree: &Value) -> Result<Self> {
-        Self::build(|document| document.push_value(tree))
-    }
-}
-
-/// Makes a document of an object's members, for a decoder.
-impl TryFrom<&Dict> for Document {
-    type Error = Error;
-
-    fn try_from(members: &Dict) -> Result<Self> {
-        Self::build(|document| document.push_members(members))
+        let mut document = Self {
+            text: String::new(),
+            items: Vec::new(),
+        };
+        document.push_value(tree);
+        let size = document.text.len().max(document.items.len());
+        match u32::try_from(size) {
+            Ok(_) => Ok(document),
+            Err(_) => Err(Error::generic("The tree is too large for a document")),
+        }
     }
 }
 

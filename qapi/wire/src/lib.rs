@@ -52,7 +52,7 @@ pub mod serde;
 mod value;
 
 pub use context::{Context, Mode, OpenValues};
-pub use decode::{At, Decode, DecodeMembers, decode_object, from_json, from_value};
+pub use decode::{At, Decode, DecodeMembers, decode_object, from_json, from_node, from_value};
 pub use document::{Document, Node};
 pub use encode::{
     ArrayWriter, Encode, EncodeMembers, MemberName, Name, ObjectWriter, Writer, to_json, to_vec,

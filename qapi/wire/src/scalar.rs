@@ -221,6 +221,33 @@ impl Encode for Value {
     }
 }
 
+impl Encode for Node<'_> {
+    fn encode(&self, out: &mut Writer<'_>) {
+        match self.item() {
+            Item::Null => out.null(),
+            Item::Bool(flag) => out.boolean(flag),
+            Item::Int(number) => out.integer(number),
+            Item::Uint(number) => out.integer(number),
+            Item::Double(number) => out.double(number),
+            Item::String { .. } => out.string(self.as_str().unwrap_or_default()),
+            Item::Array { .. } => {
+                let mut array = out.array();
+                for element in self.elements().into_iter().flatten() {
+                    array.element(&element);
+                }
+                array.end();
+            }
+            Item::Object { .. } => {
+                let mut object = out.object();
+                for (name, value) in self.members().into_iter().flatten() {
+                    object.required(name, &value);
+                }
+                object.end();
+            }
+        }
+    }
+}
+
 impl Encode for Dict {
     fn encode(&self, out: &mut Writer<'_>) {
         out.members(self);

@@ -40,7 +40,7 @@ pub fn deserialize<'de, T: Decode, D: Deserializer<'de>>(from: D) -> Result<T, D
 /// finite, nesting beyond [`json::NESTING_MAX`].
 pub fn serialize<T: Encode + ?Sized, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
     let text = to_json(value);
-    let tree = json::parse_message(text.as_bytes()).map_err(ser::Error::custom)?;
+    let tree = json::parse(text.as_bytes()).map_err(ser::Error::custom)?;
     tree.serialize(to)
 }
 

@@ -8,8 +8,8 @@
 )]
 
 use proptest::prelude::*;
-use qapi_wire::json::{Frames, Limits, NESTING_MAX, Scan, Scanner, parse};
-use qapi_wire::{Dict, Value, Writer, to_json};
+use qapi_wire::json::{Limits, MessageReader, NESTING_MAX, Scan, Scanner, parse};
+use qapi_wire::{Dict, Document, Value, Writer, to_json};
 
 /// Feeds `pieces` to a scanner as a session does, and writes down what comes
 /// out: each message as JSON, each error as `! text`.
@@ -31,7 +31,7 @@ fn read_limited(pieces: &[&[u8]], limits: Limits) -> Vec<String> {
                     end
                 }
                 Scan::Message { start, end, .. } => {
-                    found.push(match qapi_wire::json::parse_message(&bytes[start..end]) {
+                    found.push(match parse(&bytes[start..end]) {
                         Ok(value) => to_json(&value),
                         Err(error) => format!("! {error}"),
                     });
@@ -291,6 +291,9 @@ proptest! {
         let text = to_json(&value);
         prop_assert!(text.is_ascii());
         prop_assert_eq!(parse(text.as_bytes()).unwrap(), as_read(&value));
+        let document = Document::parse(text.as_bytes()).unwrap();
+        prop_assert_eq!(&to_json(&document.root()), &text);
+        prop_assert_eq!(&to_json(&Document::try_from(&value).unwrap().root()), &text);
         let other: serde_json::Value = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(parse(other.to_string().as_bytes()).is_ok(), true);
     }
@@ -322,29 +325,27 @@ proptest! {
 fn reader_gives_memory_back_when_a_long_message_is_handed_out() {
     const KEPT: usize = 8 << 10;
     let long = format!("[\"{}\"]\r\n", "x".repeat(4 << 20));
-    let mut frames = Frames::new(Limits::default());
+    let mut reader = MessageReader::new(Limits::default());
     for rest in ["", "[1"] {
-        frames.receive(long.as_bytes());
-        frames.receive(rest.as_bytes());
-        assert!(frames.held_bytes() >= long.len());
-        assert!(frames.next_document().unwrap().is_ok());
-        assert!(frames.held_bytes() <= KEPT, "{}", frames.held_bytes());
-        assert!(frames.next_document().is_none());
-        frames.receive(&b"[1]"[rest.len()..]);
-        assert_eq!(
-            frames.next_message(),
-            Some(Ok(Value::Array(vec![1.into()])))
-        );
+        reader.receive(long.as_bytes());
+        reader.receive(rest.as_bytes());
+        assert!(reader.held_bytes() >= long.len());
+        assert!(reader.next_message().unwrap().is_ok());
+        assert!(reader.held_bytes() <= KEPT, "{}", reader.held_bytes());
+        assert!(reader.next_message().is_none());
+        reader.receive(&b"[1]"[rest.len()..]);
+        let message = reader.next_message().unwrap().unwrap();
+        assert_eq!(to_json(&message.root()), "[1]");
     }
 }
 
 #[test]
 fn reader_keeps_no_blanks_between_messages() {
-    let mut frames = Frames::new(Limits::default());
-    frames.receive(&vec![b' '; 4 << 20]);
-    assert!(frames.next_document().is_none());
-    assert_eq!(frames.pending_bytes(), 0);
-    assert!(frames.held_bytes() <= 8 << 10, "{}", frames.held_bytes());
+    let mut reader = MessageReader::new(Limits::default());
+    reader.receive(&vec![b' '; 4 << 20]);
+    assert!(reader.next_message().is_none());
+    assert_eq!(reader.pending_bytes(), 0);
+    assert!(reader.held_bytes() <= 8 << 10, "{}", reader.held_bytes());
 }
 
 #[test]

@@ -11,7 +11,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use qapi_wire::json::{Frames, Limits};
+use qapi_wire::json::{Limits, MessageReader};
 use qapi_wire::{Context, Decode, Document, Node};
 
 /// The system's allocator, which counts the bytes that each thread holds and
@@ -78,10 +78,10 @@ fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
 
 const PIECE_BYTES: usize = 64 << 10;
 
-fn receive(frames: &mut Frames, message: &[u8]) -> Result<Document, String> {
+fn receive(reader: &mut MessageReader, message: &[u8]) -> Result<Document, String> {
     for piece in message.chunks(PIECE_BYTES) {
-        frames.receive(piece);
-        if let Some(found) = frames.next_document() {
+        reader.receive(piece);
+        if let Some(found) = reader.next_message() {
             return found.map_err(|error| error.desc().to_owned());
         }
     }
@@ -127,21 +127,21 @@ fn peak_is_within_the_stated_bound_when_a_message_is_read_and_parsed() {
     for (what, message, tokens) in messages() {
         let bytes = message.len();
         let (result, peak) = peak_of(|| {
-            let mut frames = Frames::new(Limits::default());
-            let result = receive(&mut frames, message.as_bytes());
-            (frames, result)
+            let mut reader = MessageReader::new(Limits::default());
+            let result = receive(&mut reader, message.as_bytes());
+            (reader, result)
         });
         // A first piece that is not half full, and room for few values.
         let bound = bytes + bytes / 8 + 16 * tokens + 2 * PIECE_BYTES;
         assert!(peak <= bound, "{what}: {peak} > {bound}");
-        let (frames, Ok(document)) = result else {
+        let (reader, Ok(document)) = result else {
             continue;
         };
         let held = document.held_bytes();
         assert!(held <= bytes + 8 * tokens + (16 << 10), "{what}: {held}");
         let (_, peak) = peak_of(|| document.clone());
         assert!(peak <= held, "{what}: {peak} > {held}");
-        assert!(frames.held_bytes() <= 8 << 10, "{what}");
+        assert!(reader.held_bytes() <= 8 << 10, "{what}");
     }
 }
 
@@ -149,11 +149,11 @@ fn peak_is_within_the_stated_bound_when_a_message_is_read_and_parsed() {
 fn held_bytes_are_what_the_allocator_counts() {
     for (what, message, _) in messages() {
         let before = HELD.get();
-        let mut frames = Frames::new(Limits::default());
-        let result = receive(&mut frames, message.as_bytes());
-        frames.receive(&[b'['; 20_000]);
+        let mut reader = MessageReader::new(Limits::default());
+        let result = receive(&mut reader, message.as_bytes());
+        reader.receive(&[b'['; 20_000]);
         if let Ok(document) = result {
-            let held = frames.held_bytes() + document.held_bytes();
+            let held = reader.held_bytes() + document.held_bytes();
             assert_eq!(HELD.get() - before, held.cast_signed(), "{what}");
         }
     }
@@ -173,14 +173,14 @@ fn reader_refuses_a_message_when_memory_is_short() {
     let many = format!("[{}0]\n", "0,".repeat(500_000));
     let long = format!("[\"{}\"]\n", "x".repeat(4 << 20));
     for message in [many, long] {
-        let mut frames = Frames::new(Limits::default());
+        let mut reader = MessageReader::new(Limits::default());
         BLOCK_MAX.set(2 << 20);
-        let refused = receive(&mut frames, message.as_bytes());
+        let refused = receive(&mut reader, message.as_bytes());
         BLOCK_MAX.set(usize::MAX);
         assert_eq!(refused.unwrap_err(), NO_MEMORY);
         // The rest of the message is skipped, as after any error.
-        frames.receive(b"\n{}");
-        let next = std::iter::from_fn(|| frames.next_document());
+        reader.receive(b"\n{}");
+        let next = std::iter::from_fn(|| reader.next_message());
         assert!(next.last().unwrap().is_ok());
     }
 }

@@ -9,7 +9,7 @@ use qapi_wire::compat::{Output, Policy};
 use qapi_wire::message::{
     Message, Messages, Timestamp, write_event, write_oob_request, write_request,
 };
-use qapi_wire::{Context, ErrorClass, Value, from_json, to_json};
+use qapi_wire::{Context, ErrorClass, Node, Value, from_json, to_json};
 
 /// All messages of a stream as text, read in pieces of `size` bytes.
 fn read(stream: &str, size: usize) -> Vec<String> {
@@ -25,26 +25,24 @@ fn read(stream: &str, size: usize) -> Vec<String> {
 }
 
 fn said(message: &Message) -> String {
-    let text = |id: &Option<Value>| id.as_ref().map_or("-".to_owned(), to_json);
+    let text = |id: Option<Node<'_>>| id.map_or("-".to_owned(), |id| to_json(&id));
     match message {
-        Message::Greeting {
-            version,
-            capabilities,
-        } => format!("greeting {} {capabilities:?}", to_json(version)),
-        Message::Return { id, value } => format!("return {} {}", text(id), to_json(value)),
-        Message::Error { id, error } => {
-            format!("error {} {:?} {error}", text(id), error.class())
+        Message::Greeting(greeting) => {
+            let (version, capabilities) = (greeting.version(), greeting.capabilities());
+            format!("greeting {} {capabilities:?}", to_json(&version))
         }
-        Message::Event {
-            name,
-            data,
-            timestamp: at,
-        } => format!(
-            "event {name} {} {}.{}",
-            to_json(data),
-            at.seconds,
-            at.microseconds
-        ),
+        Message::Return(reply) => {
+            format!("return {} {}", text(reply.id()), to_json(&reply.value()))
+        }
+        Message::Error(reply) => {
+            let error = reply.error();
+            format!("error {} {:?} {error}", text(reply.id()), error.class())
+        }
+        Message::Event(event) => {
+            let (name, data, at) = (event.name(), event.data(), event.timestamp());
+            let data = to_json(&data);
+            format!("event {name} {data} {}.{}", at.seconds, at.microseconds)
+        }
     }
 }
 
@@ -89,8 +87,11 @@ fn messages_are_read_however_they_are_cut() {
 #[test]
 fn what_is_no_message_is_told_and_passed_over() {
     let rows = [
-        ("[]", "a message is no object"),
-        ("{}", "a message is no greeting, no reply and no event"),
+        ("[]", "a message is not an object"),
+        (
+            "{}",
+            "a message is neither a greeting nor a reply nor an event",
+        ),
         (
             "{'QMP': 1}",
             "Invalid parameter type for 'QMP', expected: object",

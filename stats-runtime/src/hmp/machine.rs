@@ -7,7 +7,7 @@ use qapi_stats::machine::Commands as _;
 use qapi_stats::misc::Commands as _;
 use qapi_stats::run_state::{Commands as _, RunState};
 use qapi_stats::wire::command::{Call, CommandSet as _};
-use qapi_stats::wire::{Dict, Error, Writer};
+use qapi_stats::wire::{Error, Node, Writer};
 
 use super::Human;
 use super::args::{Arguments, Usage};
@@ -38,7 +38,7 @@ pub(super) fn order(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) 
         let context = monitor.context();
         let call = Call {
             name,
-            arguments: Dict::new(),
+            arguments: Node::empty_object(),
             context: &context,
         };
         monitor.execute(call, &mut Writer::new(&mut Vec::new()))

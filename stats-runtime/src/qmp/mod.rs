@@ -13,4 +13,5 @@ mod session;
 
 pub use limits::Limits;
 pub use qapi_stats::wire::message::Timestamp;
+pub use request::Arguments;
 pub use session::{Command, Session, Ticket};

@@ -5,7 +5,7 @@
 
 use qapi_stats::control::VersionInfo;
 use qapi_stats::wire::compat::Policy;
-use qapi_stats::wire::{Encode, Error, Value, Writer};
+use qapi_stats::wire::{Encode, Error, Node, Writer};
 
 /// The end of every line.
 pub(super) const LINE_END: &[u8] = b"\r\n";
@@ -24,7 +24,7 @@ pub(super) fn greeting(out: &mut Vec<u8>, version: &VersionInfo) {
 /// `success` only an error is answered.
 pub(super) fn reply(
     out: &mut Vec<u8>,
-    id: Option<&Value>,
+    id: Option<Node<'_>>,
     success: bool,
     bytes_max: usize,
     policy: Policy,
@@ -59,11 +59,11 @@ pub(super) fn reply(
 }
 
 /// Writes an error reply.
-pub(super) fn error(out: &mut Vec<u8>, id: Option<&Value>, error: &Error) {
+pub(super) fn error(out: &mut Vec<u8>, id: Option<Node<'_>>, error: &Error) {
     let mut writer = Writer::new(out);
     let mut line = writer.object();
     if let Some(id) = id {
-        line.required("id", id);
+        line.required("id", &id);
     }
     let mut body = line.name("error").object();
     body.required("class", error.class().name());

@@ -1,83 +1,134 @@
-//! From a message to a request.
+//! Requests: messages whose shape has been checked.
 //!
-//! In: a parsed message. Out: a request, or the error for one that is
-//! malformed. It looks no command up. The checks, their order and their texts
-//! are those of QEMU's `qmp-dispatch.c`.
+//! In: a parsed message. Out: a request, or the error for a malformed one. No
+//! command is looked up here. The checks, their order and their texts are those
+//! of QEMU's `qmp-dispatch.c`.
 
-use qapi_stats::wire::{Dict, Error, Value};
+use std::sync::Arc;
 
-/// A well-formed request.
+use qapi_stats::wire::{Document, Error, Kind, Node};
+
+/// A well-formed request: the document that it was parsed into.
 #[derive(Debug)]
 pub(super) struct Request {
-    pub(super) id: Option<Value>,
-    pub(super) command: String,
-    pub(super) arguments: Dict,
-    /// Whether it asks to be executed out of band.
+    message: Document,
+    /// Whether the request asks to be executed out of band.
     pub(super) oob: bool,
 }
 
-/// A request that is malformed, with the id to answer under.
+/// A message that is not a request.
 #[derive(Debug)]
 pub(super) struct Malformed {
-    pub(super) id: Option<Value>,
+    /// The message, whose id the error is sent under; `None` if its text is not
+    /// JSON.
+    message: Option<Document>,
     pub(super) error: Error,
 }
 
+/// The arguments of a command, which have not been decoded yet. They stay part
+/// of their request.
+#[derive(Clone, Debug)]
+pub struct Arguments {
+    request: Arc<Request>,
+}
+
 impl Request {
-    /// Checks the shape of a message. `exec-oob` counts only where the client
-    /// has switched the capability on.
-    pub(super) fn new(message: Value, oob_enabled: bool) -> Result<Self, Malformed> {
-        let Value::Object(mut dict) = message else {
-            return Err(Malformed {
-                id: None,
-                error: malformed("must be a JSON object"),
-            });
-        };
-        let id = dict.take("id");
-        match Self::from_members(dict, oob_enabled) {
-            Ok((command, arguments, oob)) => Ok(Self {
-                id,
-                command,
-                arguments,
-                oob,
+    /// Checks the shape of a message. The member `exec-oob` is accepted only if
+    /// the client has enabled the capability.
+    pub(super) fn new(message: Document, oob_enabled: bool) -> Result<Self, Malformed> {
+        match check(message.root(), oob_enabled) {
+            Ok(oob) => Ok(Self { message, oob }),
+            Err(error) => Err(Malformed {
+                message: Some(message),
+                error,
             }),
-            Err(error) => Err(Malformed { id, error }),
         }
     }
 
-    fn from_members(dict: Dict, oob_enabled: bool) -> Result<(String, Dict, bool), Error> {
-        let mut command = None;
-        let mut arguments = Dict::new();
-        for (name, value) in dict {
-            match (name.as_str(), value) {
-                ("execute", value) => set_command(&mut command, "execute", value)?,
-                ("exec-oob", value) if oob_enabled => {
-                    set_command(&mut command, "exec-oob", value)?;
-                }
-                ("arguments", Value::Object(members)) => arguments = members,
-                ("arguments", _) => return Err(malformed("member 'arguments' must be an object")),
-                _ => return Err(malformed(&format!("member '{name}' is unexpected"))),
-            }
-        }
-        let (key, command) = command.ok_or_else(|| malformed("lacks member 'execute'"))?;
-        Ok((command, arguments, key == "exec-oob"))
+    /// Returns the id to reply under; `None` if the client sent none.
+    pub(super) fn id(&self) -> Option<Node<'_>> {
+        self.message.root().get("id")
+    }
+
+    /// Returns the command's name.
+    pub(super) fn command(&self) -> &str {
+        let key = if self.oob { "exec-oob" } else { "execute" };
+        let name = self.message.root().get(key);
+        name.and_then(Node::as_str).unwrap_or_default()
+    }
+
+    /// Returns the arguments, an object.
+    pub(super) fn arguments(&self) -> Node<'_> {
+        let arguments = self.message.root().get("arguments");
+        arguments.unwrap_or(Node::empty_object())
+    }
+
+    /// Returns how many bytes of memory the request holds.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.message.held_bytes()
     }
 }
 
-fn set_command(
-    command: &mut Option<(&'static str, String)>,
-    key: &'static str,
-    value: Value,
-) -> Result<(), Error> {
-    let Value::String(name) = value else {
-        return Err(malformed(&format!("member '{key}' must be a string")));
-    };
-    if command.is_some() {
-        // QEMU's texts name the two in the order of its hash table.
-        return Err(malformed("member 'execute' clashes with 'exec-oob'"));
+impl Malformed {
+    /// Makes the error for a text that is not JSON.
+    pub(super) fn unparsed(error: Error) -> Self {
+        Self {
+            message: None,
+            error,
+        }
     }
-    *command = Some((key, name));
-    Ok(())
+
+    /// Returns the id to reply under; `None` if there is none.
+    pub(super) fn id(&self) -> Option<Node<'_>> {
+        self.message.as_ref()?.root().get("id")
+    }
+
+    /// Returns how many bytes of memory the message holds.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.message.as_ref().map_or(0, Document::held_bytes)
+    }
+}
+
+impl Arguments {
+    /// Makes the arguments of a request.
+    pub(super) fn new(request: Arc<Request>) -> Self {
+        Self { request }
+    }
+
+    /// Returns the object that holds the arguments, for a
+    /// [`Call`](qapi_stats::wire::command::Call).
+    #[must_use]
+    pub fn root(&self) -> Node<'_> {
+        self.request.arguments()
+    }
+}
+
+/// Checks the members of a message, in the order in which they came. Returns
+/// whether it asks for out-of-band execution.
+fn check(message: Node<'_>, oob_enabled: bool) -> Result<bool, Error> {
+    let Some(members) = message.members() else {
+        return Err(malformed("must be a JSON object"));
+    };
+    let mut command = None;
+    for (name, value) in members {
+        match name {
+            "id" => {}
+            "execute" | "exec-oob" if name == "execute" || oob_enabled => {
+                if value.kind() != Kind::String {
+                    return Err(malformed(&format!("member '{name}' must be a string")));
+                }
+                if command.replace(name).is_some() {
+                    // QEMU's texts name the two in the order of its hash table.
+                    return Err(malformed("member 'execute' clashes with 'exec-oob'"));
+                }
+            }
+            "arguments" if value.kind() == Kind::Object => {}
+            "arguments" => return Err(malformed("member 'arguments' must be an object")),
+            _ => return Err(malformed(&format!("member '{name}' is unexpected"))),
+        }
+    }
+    let command = command.ok_or_else(|| malformed("lacks member 'execute'"))?;
+    Ok(command == "exec-oob")
 }
 
 fn malformed(what: &str) -> Error {

@@ -4,17 +4,18 @@
 //! executes anything itself, and everything it holds is bounded by [`Limits`].
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use qapi_stats::control::commands::QmpCapabilities;
 use qapi_stats::control::{QMPCapability, VersionInfo};
 use qapi_stats::wire::command::{Call, CommandInfo, CommandSet};
 use qapi_stats::wire::compat::Policy;
-use qapi_stats::wire::json::Frames;
-use qapi_stats::wire::{Context, Dict, Error, Special, Value, Writer};
+use qapi_stats::wire::json::MessageReader;
+use qapi_stats::wire::{Context, Error, Node, Special, Writer};
 
 use super::limits::Limits;
 use super::reply;
-use super::request::{Malformed, Request};
+use super::request::{Arguments, Malformed, Request};
 
 mod delivery;
 
@@ -31,7 +32,7 @@ pub struct Command {
     /// What the schema says of it.
     pub info: &'static CommandInfo,
     /// Its arguments, not yet decoded.
-    pub arguments: Dict,
+    pub arguments: Arguments,
     /// Whether it overtakes others: see the protocol's "out-of-band".
     pub oob: bool,
 }
@@ -41,7 +42,7 @@ pub struct Command {
 pub struct Session {
     limits: Limits,
     policy: Policy,
-    frames: Frames,
+    reader: MessageReader,
     output: Vec<u8>,
     /// How much of the output has been sent.
     sent_bytes: usize,
@@ -72,7 +73,8 @@ enum Queued {
 #[derive(Debug)]
 struct Running {
     ticket: Ticket,
-    id: Option<Value>,
+    /// The request, which has the id to reply under.
+    request: Arc<Request>,
     info: &'static CommandInfo,
     oob: bool,
 }
@@ -92,7 +94,7 @@ impl Session {
         Self {
             limits,
             policy: Policy::ACCEPT,
-            frames: Frames::new(limits.message),
+            reader: MessageReader::new(limits.message),
             output,
             sent_bytes: 0,
             is_output_borrowed: false,
@@ -114,13 +116,13 @@ impl Session {
     /// Takes bytes from the client, cut anywhere.
     pub fn receive(&mut self, bytes: &[u8]) {
         if self.phase != Phase::Closed {
-            self.frames.receive(bytes);
+            self.reader.receive(bytes);
         }
     }
 
     /// The client sends no more. What it has sent is still answered.
     pub fn end_of_input(&mut self) {
-        self.frames.end();
+        self.reader.end();
     }
 
     /// Whether to read from the client now. False while it does not read its
@@ -135,7 +137,7 @@ impl Session {
         };
         self.phase != Phase::Closed
             && self.output().len() < self.limits.output_bytes_high
-            && self.frames.pending_bytes() <= pending_bytes_max
+            && self.reader.pending_bytes() <= pending_bytes_max
             && self.queue.len() < self.limits.queued_requests_max
     }
 
@@ -146,7 +148,7 @@ impl Session {
         let idle = self.running.is_empty() && self.queue.is_empty();
         match self.phase {
             Phase::Closed => self.output().is_empty(),
-            _ => idle && self.output().is_empty() && self.frames.is_exhausted(),
+            _ => idle && self.output().is_empty() && self.reader.is_exhausted(),
         }
     }
 
@@ -183,7 +185,7 @@ impl Session {
             }
             match next {
                 Queued::Error(malformed) => {
-                    self.answer_error(malformed.id.as_ref(), &malformed.error);
+                    self.answer_error(malformed.id(), &malformed.error);
                 }
                 Queued::Request(request) => {
                     if let Some(command) = self.admit(request, commands) {
@@ -209,13 +211,13 @@ impl Session {
         else {
             return;
         };
-        let Running { id, info, .. } = self.running.swap_remove(index);
+        let Running { request, info, .. } = self.running.swap_remove(index);
         if self.phase != Phase::Closed {
             self.compact_output();
             let bytes_max = self.limits.reply_bytes_max;
             reply::reply(
                 &mut self.output,
-                id.as_ref(),
+                request.id(),
                 info.success_response,
                 bytes_max,
                 self.policy,
@@ -240,7 +242,7 @@ impl Session {
         {
             let call = Call {
                 name: info.name,
-                arguments,
+                arguments: arguments.root(),
                 context,
             };
             self.finish(ticket, |reply| commands.execute(call, reply));
@@ -285,53 +287,48 @@ impl Session {
         if busy && self.queue.len() >= room {
             return None;
         }
-        let message = self.frames.next_message()?;
+        let message = self.reader.next_message()?;
         Some(match message {
             Ok(message) => match Request::new(message, oob) {
                 Ok(request) => Queued::Request(request),
                 Err(malformed) => Queued::Error(malformed),
             },
-            Err(error) => Queued::Error(Malformed {
-                id: None,
-                error: error.into(),
-            }),
+            Err(error) => Queued::Error(Malformed::unparsed(error.into())),
         })
     }
 
     /// Looks a request's command up. What cannot be executed is answered.
     fn admit(&mut self, request: Request, commands: &dyn CommandSet) -> Option<Command> {
-        let Request {
-            id,
-            command,
-            arguments,
-            oob,
-        } = request;
+        let oob = request.oob;
+        let command = request.command();
         if self.phase == Phase::Negotiating {
-            self.negotiate(id.as_ref(), &command, arguments);
+            self.negotiate(&request);
             return None;
         }
-        let Some(info) = commands.command(&command) else {
+        let Some(info) = commands.command(command) else {
             let desc = format!("The command {command} has not been found");
-            self.answer_error(id.as_ref(), &Error::command_not_found(desc));
+            self.answer_error(request.id(), &Error::command_not_found(desc));
             return None;
         };
         // The generated dispatch asks the same, but in QEMU's order it comes
         // before what follows here.
         let special = Special::among(info.features);
         if let Err(error) = self.policy.command(info.name, special) {
-            self.answer_error(id.as_ref(), &error);
+            self.answer_error(request.id(), &error);
             return None;
         }
         if oob && !info.allow_oob {
             let desc = format!("The command {command} does not support OOB");
-            self.answer_error(id.as_ref(), &Error::generic(desc));
+            self.answer_error(request.id(), &Error::generic(desc));
             return None;
         }
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
+        let request = Arc::new(request);
+        let arguments = Arguments::new(Arc::clone(&request));
         self.running.push(Running {
             ticket,
-            id,
+            request,
             info,
             oob,
         });
@@ -343,9 +340,9 @@ impl Session {
         })
     }
 
-    fn negotiate(&mut self, id: Option<&Value>, command: &str, arguments: Dict) {
-        let outcome = if command == "qmp_capabilities" {
-            capabilities(arguments)
+    fn negotiate(&mut self, request: &Request) {
+        let outcome = if request.command() == "qmp_capabilities" {
+            capabilities(request.arguments())
         } else {
             Err(Error::command_not_found(
                 "Expecting capabilities negotiation with 'qmp_capabilities'",
@@ -355,16 +352,17 @@ impl Session {
             Ok(oob) => {
                 self.phase = Phase::Executing { oob };
                 self.compact_output();
+                let id = request.id();
                 reply::reply(&mut self.output, id, true, usize::MAX, self.policy, |out| {
                     out.raw(b"{}");
                     Ok(())
                 });
             }
-            Err(error) => self.answer_error(id, &error),
+            Err(error) => self.answer_error(request.id(), &error),
         }
     }
 
-    fn answer_error(&mut self, id: Option<&Value>, error: &Error) {
+    fn answer_error(&mut self, id: Option<Node<'_>>, error: &Error) {
         self.compact_output();
         reply::error(&mut self.output, id, error);
     }
@@ -372,7 +370,7 @@ impl Session {
 
 /// Which capabilities a client switches on: whether out-of-band execution is
 /// among them.
-fn capabilities(arguments: Dict) -> Result<bool, Error> {
+fn capabilities(arguments: Node<'_>) -> Result<bool, Error> {
     let context = Context::strict();
     let call = Call {
         name: "qmp_capabilities",

@@ -43,7 +43,7 @@ impl Errand {
         let context = monitor.context();
         let call = Call {
             name: info.name,
-            arguments,
+            arguments: arguments.root(),
             context: &context,
         };
         let mut bytes = Vec::new();

@@ -194,7 +194,7 @@ impl Driver<'_> {
         let context = self.monitor.context();
         let call = Call {
             name: command.info.name,
-            arguments: command.arguments,
+            arguments: command.arguments.root(),
             context: &context,
         };
         let monitor = self.monitor;

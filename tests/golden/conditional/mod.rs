@@ -195,7 +195,7 @@ impl Event {
     /// The first member that does not fit.
     pub fn decode(
         name: &str,
-        data: ::qapi_wire::Dict,
+        data: ::qapi_wire::Node<'_>,
         context: &::qapi_wire::Context<'_>,
     ) -> ::qapi_wire::Result<Self> {
         Ok(
@@ -210,7 +210,7 @@ impl Event {
                 _ => {
                     Self::Unlisted {
                         name: name.into(),
-                        data,
+                        data: ::qapi_wire::from_node(data, context)?,
                     }
                 }
             },

@@ -898,7 +898,7 @@ pub trait Commands {
     /// `pick`: see [`commands::Pick`].
     fn pick(&self, arguments: commands::Pick) -> wire::Result<()>;
     /// `raw`: see [`commands::Raw`].
-    fn raw(&self, arguments: wire::Dict) -> wire::Result<wire::Value>;
+    fn raw(&self, arguments: wire::Node<'_>) -> wire::Result<wire::Value>;
     /// `no-answer`: see [`commands::NoAnswer`].
     fn no_answer(&self) -> wire::Result<()>;
     /// `prepare`: see [`commands::Prepare`].

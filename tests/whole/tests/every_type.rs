@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use qapi_gen::schema::{CheckedSchema, Entity, TypeId};
 use qapi_gen::{CheckOptions, FsLoader, Style, check_with};
-use qapi_wire::{Context, Dict, ErrorClass, Value, to_json};
+use qapi_wire::{Context, Document, ErrorClass, Node, Value, to_json};
 use schema_model::{Model, Random};
 use tests_whole::{Codec, QGA_SCHEMA, QMP_SCHEMA, qga_table, qmp_table};
 
@@ -283,14 +283,15 @@ fn events_are_found_by_name() {
     let mut random = Random::new(5);
     for event in model.events() {
         let ty = model.arguments(event.arg).unwrap();
-        let Some(Value::Object(data)) = model.make(ty, &mut random, DEPTH) else {
-            panic!("data are an object")
-        };
+        let data = model.make(ty, &mut random, DEPTH).unwrap();
+        let data = Document::try_from(&data).unwrap();
         let name = event.common.name.as_str();
-        let decoded = tests_whole::qmp::Event::decode(name, data, &Context::strict()).unwrap();
+        let decoded =
+            tests_whole::qmp::Event::decode(name, data.root(), &Context::strict()).unwrap();
         assert_eq!(decoded.name(), name);
         assert!(!matches!(decoded, tests_whole::qmp::Event::Unlisted { .. }));
     }
-    let unlisted = tests_whole::qmp::Event::decode("X_NEW", Dict::new(), &Context::tolerant());
+    let unlisted =
+        tests_whole::qmp::Event::decode("X_NEW", Node::empty_object(), &Context::tolerant());
     assert_eq!(unlisted.unwrap().name(), "X_NEW");
 }

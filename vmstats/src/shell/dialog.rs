@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use qapi_stats::introspect::commands::QueryQmpSchema;
 use qapi_stats::misc::commands::HumanMonitorCommand;
-use qapi_stats::wire::message::Message;
+use qapi_stats::wire::message::{EventMessage, Message};
 use qapi_stats::wire::{Dict, Error, ErrorClass, Value, to_json};
 
 use super::completion::HumanWords;
@@ -130,9 +130,9 @@ impl Dialog {
         let is_quit = body.get("execute").and_then(Value::as_str) == Some("quit");
         let shows_id = body.get("id").is_some();
         let message = self.link.request(body)?;
-        let is_success = matches!(message, Message::Return { .. });
+        let is_success = matches!(message, Message::Return(_));
         let outcome = if is_json {
-            let text = self.style.show(&whole(message, shows_id));
+            let text = self.style.show(&whole(&message, shows_id));
             if is_success {
                 Outcome::Text(text)
             } else {
@@ -140,8 +140,8 @@ impl Dialog {
             }
         } else {
             match message {
-                Message::Return { value, .. } => Outcome::Text(self.style.show(&value)),
-                Message::Error { error, .. } => Outcome::Wrong(refusal(&error)),
+                Message::Return(reply) => Outcome::Text(self.style.show(&reply.value().to_value())),
+                Message::Error(reply) => Outcome::Wrong(refusal(reply.error())),
                 // The link lets nothing else through.
                 _ => Outcome::Text(String::new()),
             }
@@ -232,39 +232,40 @@ fn refusal(error: &Error) -> String {
 
 /// A reply as the message that it came in. An id that the user did not choose
 /// is left out.
-fn whole(message: Message, shows_id: bool) -> Value {
+fn whole(message: &Message, shows_id: bool) -> Value {
     let mut members = Dict::new();
     let id = match message {
-        Message::Return { id, value } => {
-            members.push("return", value);
-            id
+        Message::Return(reply) => {
+            members.push("return", reply.value().to_value());
+            reply.id()
         }
-        Message::Error { id, error } => {
+        Message::Error(reply) => {
+            let error = reply.error();
             let mut content = Dict::new();
             content.push("class", Value::from(error.class().name()));
             content.push("desc", Value::from(error.desc()));
             members.push("error", Value::Object(content));
-            id
+            reply.id()
         }
-        Message::Greeting { .. } | Message::Event { .. } => None,
+        Message::Greeting(_) | Message::Event(_) => None,
     };
     if let Some(id) = id.filter(|_| shows_id) {
-        members.push("id", id);
+        members.push("id", id.to_value());
     }
     Value::Object(members)
 }
 
 /// An event as the message that it came in.
-pub(super) fn event(name: String, data: Dict, timestamp: (i64, i64)) -> Value {
-    let number = |number| Value::Int(number);
+pub(super) fn event(event: &EventMessage) -> Value {
+    let timestamp = event.timestamp();
     let mut time = Dict::new();
-    time.push("seconds", number(timestamp.0));
-    time.push("microseconds", number(timestamp.1));
+    time.push("seconds", Value::Int(timestamp.seconds));
+    time.push("microseconds", Value::Int(timestamp.microseconds));
     let mut members = Dict::new();
     members.push("timestamp", Value::Object(time));
-    members.push("event", Value::String(name));
-    if !data.is_empty() {
-        members.push("data", Value::Object(data));
+    members.push("event", Value::from(event.name()));
+    if event.data().members().is_some_and(|data| data.len() > 0) {
+        members.push("data", event.data().to_value());
     }
     Value::Object(members)
 }

@@ -12,9 +12,7 @@ use std::time::{Duration, Instant};
 
 use qapi_stats::wire::command::Request;
 use qapi_stats::wire::message::{Message, Messages};
-use qapi_stats::wire::{
-    Context, Dict, Encode, EncodeMembers, Value, Writer, from_json, from_value,
-};
+use qapi_stats::wire::{Context, Dict, Encode, EncodeMembers, Value, Writer, from_json, from_node};
 
 use crate::client::{Client, ClientError};
 use crate::endpoint::Stream;
@@ -110,12 +108,12 @@ impl Link {
         body.push("execute", Value::from(R::INFO.name));
         body.push("arguments", arguments);
         match self.request(body)? {
-            Message::Return { value, .. } => {
-                from_value(&value, &Context::tolerant()).map_err(|error| {
+            Message::Return(reply) => {
+                from_node(reply.value(), &Context::tolerant()).map_err(|error| {
                     ClientError::Protocol(format!("the reply to {}: {error}", R::INFO.name))
                 })
             }
-            Message::Error { error, .. } => Err(ClientError::Refused(error)),
+            Message::Error(reply) => Err(ClientError::Refused(reply.into_error())),
             _ => Err(ClientError::Protocol("it greets twice".to_owned())),
         }
     }
@@ -162,14 +160,17 @@ impl Link {
                     return Err(ClientError::Transport(io::ErrorKind::UnexpectedEof.into()));
                 }
             };
-            match &message {
-                // Another id is that of a request given up earlier.
-                Message::Return { id: Some(id), .. } | Message::Error { id: Some(id), .. }
-                    if id != wanted => {}
-                Message::Greeting { .. } => {
+            let id = match &message {
+                Message::Return(reply) => reply.id(),
+                Message::Error(reply) => reply.id(),
+                Message::Greeting(_) => {
                     return Err(ClientError::Protocol("it greets twice".to_owned()));
                 }
-                _ => return Ok(message),
+                Message::Event(_) => None,
+            };
+            // Another id is that of a request given up earlier.
+            if id.is_none_or(|id| id.to_value() == *wanted) {
+                return Ok(message);
             }
         }
     }
@@ -218,7 +219,7 @@ impl Reader {
         loop {
             while let Some(message) = self.messages.next_message() {
                 match message {
-                    Ok(event @ Message::Event { .. }) => (self.notify)(Notice::Event(event)),
+                    Ok(event @ Message::Event(_)) => (self.notify)(Notice::Event(event)),
                     Ok(message) => {
                         // Nobody asks any more: the link is being dropped.
                         let _ = self.replies.send(Ok(message));

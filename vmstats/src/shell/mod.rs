@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style as Colour};
-use qapi_stats::wire::message::{Message, Timestamp};
+use qapi_stats::wire::message::Message;
 
 use crate::cli::Shell;
 use crate::client::{Client, ClientError};
@@ -70,20 +70,11 @@ fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Client, ClientError
 
 /// Events stay apart from the replies, which something may be reading.
 fn tell_apart(notice: Notice) {
-    if let Notice::Event(Message::Event {
-        name,
-        data,
-        timestamp,
-    }) = notice
-    {
-        let event = dialog::event(name, data, pair(timestamp));
+    if let Notice::Event(Message::Event(event)) = notice {
+        let event = dialog::event(&event);
         // Who closes the error stream wants to hear nothing.
         let _ = writeln!(io::stderr(), "{}", Style::Compact.show(&event));
     }
-}
-
-fn pair(timestamp: Timestamp) -> (i64, i64) {
-    (timestamp.seconds, timestamp.microseconds)
 }
 
 /// Does what the lines say, until one fails.
@@ -245,11 +236,7 @@ fn words(dialog: &mut Dialog) -> Result<Words, ClientError> {
 /// Prints what the server says of itself above the line being edited.
 fn tell_above(mut print: impl FnMut(String) + Send + 'static, style: Style) -> Notify {
     Box::new(move |notice| match notice {
-        Notice::Event(Message::Event {
-            name,
-            data,
-            timestamp,
-        }) => print(style.show(&dialog::event(name, data, pair(timestamp)))),
+        Notice::Event(Message::Event(event)) => print(style.show(&dialog::event(&event))),
         Notice::Event(_) => {}
         Notice::Closed => print("The server closed the connection.".to_owned()),
     })

@@ -7,15 +7,15 @@
 
 mod digits;
 mod error;
-mod frames;
 mod limits;
 mod parse;
+mod reader;
 mod scan;
 pub(crate) mod text;
 
 pub use digits::write as write_digits;
 pub use error::SyntaxError;
-pub use frames::Frames;
 pub use limits::{Limits, MESSAGE_BYTES_MAX, NESTING_MAX};
-pub use parse::{parse, parse_message};
+pub use parse::parse;
+pub use reader::MessageReader;
 pub use scan::{Scan, Scanner};

@@ -26,15 +26,6 @@ pub fn parse(text: &[u8]) -> Result<Value> {
     Document::parse(text).map(|document| document.root().to_value())
 }
 
-/// Parses one message that a [`Scanner`] delimited.
-///
-/// # Errors
-///
-/// The first syntax error.
-pub fn parse_message(text: &[u8]) -> Result<Value> {
-    message(copy(text)?, estimated_tokens(text)).map(|document| document.root().to_value())
-}
-
 impl Document {
     /// Parses a text that holds exactly one value.
     ///

@@ -3,7 +3,7 @@
 //! In: typed values. Out: a line each. It knows no schema, and not what the
 //! other side makes of it.
 
-use super::Timestamp;
+use super::timestamp::Timestamp;
 use crate::command::{Event, Request};
 use crate::compat::Policy;
 use crate::encode::Writer;

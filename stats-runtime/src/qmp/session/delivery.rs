@@ -7,7 +7,7 @@ use qapi_stats::wire::command::Event;
 use qapi_stats::wire::message::{Timestamp, write_event};
 use qapi_stats::wire::{Error, Special, Writer};
 
-use super::{Phase, Session, Ticket};
+use super::{Phase, Queued, Session, Ticket};
 
 impl Session {
     /// [`finish`](Self::finish), behind what `events` emits when the reply has been written:
@@ -80,10 +80,22 @@ impl Session {
     }
 
     /// How many bytes of memory the session keeps for its client, between
-    /// two steps: what is not read completely, and what is not sent.
+    /// two steps: messages that are not complete, requests that wait or run,
+    /// and output.
     #[cfg(feature = "server")]
     pub(crate) fn held_bytes(&self) -> usize {
-        self.frames.held_bytes() + self.output.capacity()
+        let queued = self.queue.iter().map(|queued| match queued {
+            Queued::Request(request) => request.held_bytes(),
+            Queued::Error(malformed) => malformed.held_bytes(),
+        });
+        let running = self
+            .running
+            .iter()
+            .map(|running| running.request.held_bytes());
+        self.reader.held_bytes()
+            + self.output.capacity()
+            + queued.sum::<usize>()
+            + running.sum::<usize>()
     }
 
     /// Takes a buffer's room for the output, if nothing stands there: so that

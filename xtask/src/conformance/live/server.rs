@@ -21,18 +21,16 @@ const NAME: &str = "qapi-server";
 /// is an array of a class and a description, empty if all is well.
 const PROGRAM: &str = r#"//! Answers requests, a line each.
 use std::io::Write as _;
-use qapi_wire::{Context, Error, Value, Writer, command::Call, json, to_json};
+use qapi_wire::{Context, Document, Error, Writer, command::Call, to_json};
 mod schema;
 
 /// Handles everything by doing nothing.
 pub struct Server;
 
 fn answer(name: &str, arguments: &str) -> Result<(), Error> {
-    let Value::Object(arguments) = json::parse(arguments.as_bytes())? else {
-        return Err(Error::generic("arguments are no object"));
-    };
+    let arguments = Document::parse(arguments.as_bytes())?;
     let context = Context::strict();
-    let call = Call { name, arguments, context: &context };
+    let call = Call { name, arguments: arguments.root(), context: &context };
     let mut reply = Vec::new();
     match schema::execute(&Server, call, &mut Writer::new(&mut reply)) {
         Err(error) if error.desc() == "accepted" => Ok(()),

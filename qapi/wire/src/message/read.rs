@@ -1,0 +1,322 @@
+//! A server's messages, as a client reads them.
+//!
+//! In: bytes or a parsed message. Out: one of the four kinds of messages, which
+//! keeps the document it was parsed into. Nothing here knows what was asked.
+
+use std::fmt;
+
+use super::timestamp::Timestamp;
+use crate::context::Context;
+use crate::decode::{At, Decode, DecodeMembers, decode_object};
+use crate::document::{Document, Node};
+use crate::error::{Error, ErrorClass, Result};
+use crate::json::{Limits, MessageReader, SyntaxError};
+use crate::members::Members;
+use crate::value::Kind;
+
+/// A message of a server.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// The first message: the server introduces itself.
+    Greeting(Greeting),
+    /// The reply to a command that succeeded.
+    Return(Return),
+    /// The reply to a command that failed, or to a message that is not a
+    /// request.
+    Error(ErrorReply),
+    /// A message that no request asked for: something happened.
+    Event(EventMessage),
+}
+
+/// A server's first message.
+#[derive(Clone, Debug)]
+pub struct Greeting {
+    message: Document,
+    capabilities: Vec<String>,
+}
+
+impl Greeting {
+    /// Returns the server's version, in the schema's type `VersionInfo`.
+    #[must_use]
+    pub fn version(&self) -> Node<'_> {
+        let greeting = self.message.root().get("QMP");
+        let version = greeting.and_then(|greeting| greeting.get("version"));
+        version.unwrap_or(Node::empty_object())
+    }
+
+    /// Returns the names of the capabilities that the server offers.
+    #[must_use]
+    pub fn capabilities(&self) -> &[String] {
+        &self.capabilities
+    }
+}
+
+/// The reply to a command that succeeded.
+#[derive(Clone, Debug)]
+pub struct Return {
+    message: Document,
+}
+
+impl Return {
+    /// Returns the request's id; `None` if the request had none.
+    #[must_use]
+    pub fn id(&self) -> Option<Node<'_>> {
+        self.message.root().get("id")
+    }
+
+    /// Returns the command's result, which [`from_node`](crate::from_node)
+    /// decodes.
+    #[must_use]
+    pub fn value(&self) -> Node<'_> {
+        let value = self.message.root().get("return");
+        value.unwrap_or(Node::empty_object())
+    }
+}
+
+/// The reply to a command that failed.
+#[derive(Clone, Debug)]
+pub struct ErrorReply {
+    message: Document,
+    error: Error,
+}
+
+impl ErrorReply {
+    /// Returns the request's id; `None` if the request had none, or could not
+    /// be read.
+    #[must_use]
+    pub fn id(&self) -> Option<Node<'_>> {
+        self.message.root().get("id")
+    }
+
+    /// Returns the error.
+    #[must_use]
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// Returns the error without the message.
+    #[must_use]
+    pub fn into_error(self) -> Error {
+        self.error
+    }
+}
+
+/// An event. The generated enum of all events decodes it by its name and data.
+#[derive(Clone, Debug)]
+pub struct EventMessage {
+    message: Document,
+    timestamp: Timestamp,
+}
+
+impl EventMessage {
+    /// Returns the event's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let name = self.message.root().get("event");
+        name.and_then(Node::as_str).unwrap_or_default()
+    }
+
+    /// Returns the event's data: an object, which is empty if the message has
+    /// no data.
+    #[must_use]
+    pub fn data(&self) -> Node<'_> {
+        let data = self.message.root().get("data");
+        data.unwrap_or(Node::empty_object())
+    }
+
+    /// Returns the time of the event; [`Timestamp::UNKNOWN`] if the message has
+    /// none.
+    #[must_use]
+    pub fn timestamp(&self) -> Timestamp {
+        self.timestamp
+    }
+}
+
+/// The type of a member that only has to be there.
+struct Anything;
+
+impl Decode for Anything {
+    fn decode(_: Node<'_>, _: At<'_>) -> Result<Self> {
+        Ok(Self)
+    }
+}
+
+/// The type of a member that has to be an object.
+struct AnyObject;
+
+impl Decode for AnyObject {
+    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+        match value.kind() {
+            Kind::Object => Ok(Self),
+            _ => Err(at.invalid_type("object")),
+        }
+    }
+}
+
+/// The member `QMP`, in a type of its own so that errors name its path.
+struct Qmp {
+    capabilities: Vec<String>,
+}
+
+impl DecodeMembers for Qmp {
+    fn decode_members(members: &mut Members<'_>) -> Result<Self> {
+        let Anything = members.required("version")?;
+        Ok(Self {
+            capabilities: members.optional("capabilities")?.unwrap_or_default(),
+        })
+    }
+}
+
+impl Decode for Qmp {
+    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+        decode_object(value, at)
+    }
+}
+
+/// The member `error`, likewise.
+struct ErrorMember(Error);
+
+impl DecodeMembers for ErrorMember {
+    fn decode_members(members: &mut Members<'_>) -> Result<Self> {
+        let class: String = members.required("class")?;
+        let desc: String = members.required("desc")?;
+        Ok(Self(Error::new(ErrorClass::from(class.as_str()), desc)))
+    }
+}
+
+impl Decode for ErrorMember {
+    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+        decode_object(value, at)
+    }
+}
+
+/// Why something that a server sent is not a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidMessage {
+    desc: String,
+}
+
+impl InvalidMessage {
+    fn new(desc: &str) -> Self {
+        Self {
+            desc: desc.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for InvalidMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.desc)
+    }
+}
+
+impl std::error::Error for InvalidMessage {}
+
+impl From<SyntaxError> for InvalidMessage {
+    fn from(error: SyntaxError) -> Self {
+        Self::new(error.desc())
+    }
+}
+
+impl From<Error> for InvalidMessage {
+    fn from(error: Error) -> Self {
+        Self::new(error.desc())
+    }
+}
+
+impl Message {
+    /// Recognizes a message that has been parsed already.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the document is none of the four kinds of messages.
+    pub fn decode(message: Document) -> Result<Self, InvalidMessage> {
+        let context = Context::tolerant();
+        let Ok(mut members) = Members::open(message.root(), At::root(&context)) else {
+            return Err(InvalidMessage::new("a message is not an object"));
+        };
+        if members.has("QMP") {
+            let Qmp { capabilities } = members.required("QMP")?;
+            Ok(Self::Greeting(Greeting {
+                message,
+                capabilities,
+            }))
+        } else if members.has("return") {
+            Ok(Self::Return(Return { message }))
+        } else if members.has("error") {
+            let ErrorMember(error) = members.required("error")?;
+            Ok(Self::Error(ErrorReply { message, error }))
+        } else if members.has("event") {
+            let _: String = members.required("event")?;
+            let _: Option<AnyObject> = members.optional("data")?;
+            let timestamp = members.optional("timestamp")?;
+            Ok(Self::Event(EventMessage {
+                message,
+                timestamp: timestamp.unwrap_or(Timestamp::UNKNOWN),
+            }))
+        } else {
+            let desc = "a message is neither a greeting nor a reply nor an event";
+            Err(InvalidMessage::new(desc))
+        }
+    }
+}
+
+/// The messages in a server's stream of bytes.
+///
+/// ```
+/// use qapi_wire::message::{Message, Messages};
+/// use qapi_wire::{Context, from_node};
+///
+/// let mut messages = Messages::default();
+/// messages.receive(b"{\"return\": [7], \"id\": \"a\"}\r\n{\"event\": \"ST");
+/// let Some(Ok(Message::Return(reply))) = messages.next_message() else {
+///     panic!()
+/// };
+/// assert_eq!(reply.id().unwrap().as_str(), Some("a"));
+/// let value: Vec<u8> = from_node(reply.value(), &Context::tolerant()).unwrap();
+/// assert_eq!(value, [7]);
+/// assert!(messages.next_message().is_none());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Messages {
+    reader: MessageReader,
+}
+
+impl Default for Messages {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
+impl Messages {
+    /// Creates a reader for a stream of which nothing has been received.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            reader: MessageReader::new(limits),
+        }
+    }
+
+    /// Buffers bytes from the server, cut anywhere.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        self.reader.receive(bytes);
+    }
+
+    /// Returns how many bytes of memory the buffered bytes take, spare room
+    /// included.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.reader.held_bytes()
+    }
+
+    /// Returns the next message, or an error for something that is not a
+    /// message; `None` if the next one is not complete. An error does not end
+    /// the stream: the message after it may be good.
+    pub fn next_message(&mut self) -> Option<Result<Message, InvalidMessage>> {
+        let document = match self.reader.next_message()? {
+            Ok(document) => document,
+            Err(error) => return Some(Err(error.into())),
+        };
+        Some(Message::decode(document))
+    }
+}
