@@ -10,7 +10,7 @@ use crate::diag::{Diagnostics, printable};
 use crate::load::Loader;
 use crate::output::GeneratedFile;
 use crate::rust::Options;
-use crate::source::Sources;
+use crate::source::SourceMap;
 use crate::{CheckOptions, Outcome, Style};
 
 mod print;
@@ -19,7 +19,7 @@ mod print;
 #[derive(Debug)]
 pub struct Generation {
     /// The files of the schema, which diagnostics point into.
-    pub sources: Sources,
+    pub sources: SourceMap,
     /// What is wrong; the first is what QEMU's generator reports, if it would
     /// report any.
     pub diagnostics: Diagnostics,

@@ -65,13 +65,13 @@ pub use rust::{Addition, CfgNames, Conditions, Layout, Options, rust_path};
 
 use diag::Diagnostics;
 use schema::CheckedSchema;
-use source::Sources;
+use source::SourceMap;
 
 /// What has become of a schema.
 #[derive(Debug)]
 pub struct Outcome {
     /// The files, which diagnostics point into.
-    pub sources: Sources,
+    pub sources: SourceMap,
     /// What is wrong; the first is what QEMU's generator reports.
     pub diagnostics: Diagnostics,
     /// The schema, if there is no error.
@@ -92,7 +92,7 @@ pub fn check(path: impl AsRef<Path>, loader: &dyn Loader) -> Outcome {
 /// Reads a schema and checks it by the rules of a certain version of QEMU, and
 /// as strictly as need be.
 pub fn check_with(path: impl AsRef<Path>, loader: &dyn Loader, options: CheckOptions) -> Outcome {
-    let sources = Sources::default();
+    let sources = SourceMap::default();
     let mut diagnostics = Diagnostics::new(options.style);
     let path = path.as_ref().to_string_lossy();
     let (program, files_read) =
@@ -109,7 +109,7 @@ pub fn check_with(path: impl AsRef<Path>, loader: &dyn Loader, options: CheckOpt
 fn lower(
     program: load::Program<'_>,
     rules: Rules,
-    sources: &Sources,
+    sources: &SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Option<CheckedSchema> {
     if diagnostics.has_errors() {

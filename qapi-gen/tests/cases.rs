@@ -20,7 +20,7 @@ use std::{env, fs};
 use common::{folder, options};
 use qapi_gen::diag::{Diagnostic, Problem};
 use qapi_gen::schema::DocArg;
-use qapi_gen::source::Sources;
+use qapi_gen::source::SourceMap;
 use qapi_gen::{
     Addition, CfgNames, Conditions, FolderLoader, Loader, MemoryLoader, Options, check, check_with,
     generate,
@@ -48,7 +48,7 @@ fn texts() -> Vec<Vec<u8>> {
 }
 
 /// Everything that is wrong with a schema, down to Rust.
-fn report(path: &str, loader: &dyn Loader) -> (Sources, Vec<Diagnostic>) {
+fn report(path: &str, loader: &dyn Loader) -> (SourceMap, Vec<Diagnostic>) {
     let options = options(path, loader);
     let outcome = check_with(path, loader, options);
     assert_eq!(outcome.schema.is_none(), outcome.diagnostics.has_errors());

@@ -7,10 +7,10 @@ use std::ops::Range;
 
 use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Snippet};
 use qapi_gen::diag::{Diagnostic, Severity, Site, is_printable, printable};
-use qapi_gen::source::{Sources, Span};
+use qapi_gen::source::{SourceMap, Span};
 
 /// Renders a diagnostic.
-pub(super) fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
+pub(super) fn render(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
     let message = shown(&diagnostic.message());
     let (title, details) = message.split_once('\n').unwrap_or((&message, ""));
     let level = match diagnostic.severity {
@@ -50,7 +50,7 @@ pub(super) fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
     Renderer::styled().render(&[report])
 }
 
-fn place(span: Span, sources: &Sources) -> Option<String> {
+fn place(span: Span, sources: &SourceMap) -> Option<String> {
     let file = sources.get(span.file)?;
     let name = printable(file.name());
     Some(format!("{name}:{}", file.line(span.start)))
@@ -90,7 +90,7 @@ fn snippet<'a>(
     site: &Site,
     kind: AnnotationKind,
     label: Option<&'a str>,
-    sources: &'a Sources,
+    sources: &'a SourceMap,
 ) -> Option<(Option<Origin<'a>>, Snippet<'a, Annotation<'a>>)> {
     let span = site.shown();
     let file = sources.get(span.file)?;

@@ -6,12 +6,12 @@
 use std::fmt::Write as _;
 
 use qapi_gen::diag::{Diagnostic, Site, is_printable};
-use qapi_gen::source::{Sources, Span};
+use qapi_gen::source::{SourceMap, Span};
 use serde_json::{Value, json};
 
 /// Returns a diagnostic as one line of JSON. Bidirectional and other control
 /// characters are escaped, so that the line is exact and yet can be shown.
-pub(super) fn line(diagnostic: &Diagnostic, sources: &Sources) -> String {
+pub(super) fn line(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
     let json = object(diagnostic, sources).to_string();
     let mut line = String::with_capacity(json.len());
     for c in json.chars() {
@@ -26,7 +26,7 @@ pub(super) fn line(diagnostic: &Diagnostic, sources: &Sources) -> String {
     line
 }
 
-fn object(diagnostic: &Diagnostic, sources: &Sources) -> Value {
+fn object(diagnostic: &Diagnostic, sources: &SourceMap) -> Value {
     let site = diagnostic.site.as_ref();
     let file = site.and_then(|site| sources.get(site.span.file));
     json!({
@@ -54,7 +54,7 @@ fn object(diagnostic: &Diagnostic, sources: &Sources) -> Value {
     })
 }
 
-fn span(span: Span, sources: &Sources) -> Option<Value> {
+fn span(span: Span, sources: &SourceMap) -> Option<Value> {
     let file = sources.get(span.file)?;
     let place = |offset| {
         json!({
@@ -66,7 +66,7 @@ fn span(span: Span, sources: &Sources) -> Option<Value> {
     Some(json!({ "file": file.name(), "start": place(span.start), "end": place(span.end) }))
 }
 
-fn included_from(site: &Site, sources: &Sources) -> Vec<Value> {
+fn included_from(site: &Site, sources: &SourceMap) -> Vec<Value> {
     sources
         .include_chain(site.span.file)
         .into_iter()

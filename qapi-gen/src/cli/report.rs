@@ -10,7 +10,7 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 use qapi_gen::diag::{Diagnostic, Diagnostics, printable};
 use qapi_gen::schema::CheckedSchema;
-use qapi_gen::source::Sources;
+use qapi_gen::source::SourceMap;
 use qapi_gen::{CheckOptions, Rules, Style, check_with};
 
 use super::folders::Folders;
@@ -73,12 +73,12 @@ impl Reporting {
     }
 
     /// Shows diagnostics.
-    pub(super) fn report(self, sources: &Sources, diagnostics: &Diagnostics) {
+    pub(super) fn report(self, sources: &SourceMap, diagnostics: &Diagnostics) {
         // If nobody reads the standard error stream, there is nobody to tell.
         let _ = self.write(sources, diagnostics);
     }
 
-    fn write(self, sources: &Sources, diagnostics: &Diagnostics) -> io::Result<()> {
+    fn write(self, sources: &SourceMap, diagnostics: &Diagnostics) -> io::Result<()> {
         let stderr: Box<dyn Write> = match self.error_format {
             // Only here are there colours, to be left out where none show.
             Format::Human => Box::new(anstream::AutoStream::auto(io::stderr())),
@@ -129,7 +129,7 @@ impl Reporting {
 /// A diagnostic in QEMU's words. Programs compare them byte by byte with what
 /// QEMU's generator prints, so only a terminal is kept from the control
 /// characters that they quote.
-fn short(diagnostic: &Diagnostic, sources: &Sources, is_terminal: bool) -> String {
+fn short(diagnostic: &Diagnostic, sources: &SourceMap, is_terminal: bool) -> String {
     let exact = diagnostic.short(sources);
     if is_terminal {
         printable(&exact).into_owned()

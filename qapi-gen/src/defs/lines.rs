@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap as HashMap;
 
 use crate::diag::{DefinitionKind, Site, Whose};
 use crate::rules::Rules;
-use crate::source::{Sources, Span};
+use crate::source::{SourceMap, Span};
 
 /// A definition, as messages name it.
 pub(crate) type Named = (DefinitionKind, Box<str>);
@@ -61,12 +61,12 @@ pub(super) struct Lines {
 
 impl Lines {
     /// The definition that is known at a place where another begins.
-    pub(super) fn known(&self, span: Span, sources: &Sources) -> Option<Named> {
+    pub(super) fn known(&self, span: Span, sources: &SourceMap) -> Option<Named> {
         self.last.clone().filter(|_| self.is_here(span, sources))
     }
 
     /// A definition begins.
-    pub(super) fn begin(&mut self, span: Span, named: &Named, sources: &Sources) {
+    pub(super) fn begin(&mut self, span: Span, named: &Named, sources: &SourceMap) {
         if !self.is_here(span, sources) {
             self.begun.clear();
         }
@@ -78,7 +78,7 @@ impl Lines {
     }
 
     /// Whether a place is on the line at hand.
-    fn is_here(&self, span: Span, sources: &Sources) -> bool {
+    fn is_here(&self, span: Span, sources: &SourceMap) -> bool {
         self.begun.last().is_some_and(|begun| {
             let between = Span {
                 end: span.start,

@@ -10,7 +10,7 @@ use crate::diag::{DefinitionKind, Diagnostics, Key, Problem, Rank, Site, Subject
 use crate::load::{Item, ModuleIndex, Pragmas};
 use crate::rules::Rules;
 use crate::schema::Cond;
-use crate::source::{Sources, Span};
+use crate::source::{SourceMap, Span};
 use crate::syntax::{DocBlock, Object, ValueKind};
 
 mod cond;
@@ -168,7 +168,7 @@ pub(crate) fn lower<'s>(
     items: Vec<Item<'s>>,
     pragmas: &Pragmas,
     rules: Rules,
-    sources: &Sources,
+    sources: &SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> (Vec<DefItem<'s>>, SharedLines) {
     let settings = Settings {
@@ -208,7 +208,7 @@ pub(crate) fn lower<'s>(
 struct Settings<'a> {
     pragmas: &'a Pragmas,
     rules: Rules,
-    sources: &'a Sources,
+    sources: &'a SourceMap,
 }
 
 /// What a problem would be about. Most have none, and then it costs nothing.

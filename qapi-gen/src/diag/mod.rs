@@ -6,7 +6,7 @@
 use std::fmt::{self, Write as _};
 
 use crate::rules::Style;
-use crate::source::{Sources, Span};
+use crate::source::{SourceMap, Span};
 
 mod hint;
 mod printable;
@@ -120,7 +120,7 @@ impl Site {
 
     /// QEMU's words for the place: how the file came to be included, the
     /// definition, file and line. The column too, if it is part of it.
-    fn describe(&self, sources: &Sources, out: &mut String) -> fmt::Result {
+    fn describe(&self, sources: &SourceMap, out: &mut String) -> fmt::Result {
         for span in sources.include_chain(self.span.file) {
             if let Some(file) = sources.get(span.file) {
                 let (name, line) = (file.name(), file.line(span.start));
@@ -196,14 +196,14 @@ impl Diagnostic {
     /// because it is compared with QEMU's byte by byte. Pass it through
     /// [`printable`] before showing it to people.
     #[must_use]
-    pub fn short(&self, sources: &Sources) -> String {
+    pub fn short(&self, sources: &SourceMap) -> String {
         let mut out = String::new();
         // Writing to a string does not fail.
         let _ = self.write_short(sources, &mut out);
         out
     }
 
-    fn write_short(&self, sources: &Sources, out: &mut String) -> fmt::Result {
+    fn write_short(&self, sources: &SourceMap, out: &mut String) -> fmt::Result {
         if let Some(site) = &self.site {
             site.describe(sources, out)?;
             out.push_str(": ");

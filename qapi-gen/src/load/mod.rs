@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap as HashMap;
 
 use crate::diag::{Diagnostics, Problem, Site};
 use crate::rules::Rules;
-use crate::source::{Source, Sources, Span};
+use crate::source::{SourceFile, SourceMap, Span};
 use crate::syntax::{DocBlock, Next, Object, Parser, Value, ValueKind};
 
 mod loader;
@@ -76,7 +76,7 @@ pub(crate) fn load<'s>(
     path: &str,
     loader: &dyn Loader,
     rules: Rules,
-    sources: &'s Sources,
+    sources: &'s SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> (Program<'s>, Vec<PathBuf>) {
     let mut load = Load {
@@ -128,7 +128,7 @@ struct OpenFile<'s> {
 struct Load<'s, 'a> {
     loader: &'a dyn Loader,
     rules: Rules,
-    sources: &'s Sources,
+    sources: &'s SourceMap,
     diagnostics: &'a mut Diagnostics,
     program: Program<'s>,
     paths: path::Paths,
@@ -180,7 +180,7 @@ impl<'s> Load<'s, '_> {
             Ok(text) => (text, true),
             Err(error) => (valid_part(&error), false),
         };
-        let source = Source::new(path.to_owned(), text, included_at);
+        let source = SourceFile::new(path.to_owned(), text, included_at);
         let Some((file, source)) = self.sources.add(source) else {
             return Err(reason(std::io::ErrorKind::OutOfMemory.into()));
         };

@@ -1,8 +1,8 @@
 //! Names and other short texts that outlive the stages that read them.
 //!
-//! In: a piece of a file's text, or a text that stands in no file. Out: the
-//! same, to be kept for as long as need be. A schema has thousands of names,
-//! nearly all of which stand in its files: those are not copied.
+//! In: part of a file's text, or any other text. Out: an owned text. A schema
+//! has thousands of names, nearly all of them verbatim in its files: an owned
+//! name shares the file's memory instead of copying.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -10,20 +10,21 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::Stretch;
+use super::span::ByteRange;
 
-/// A text that shares the memory of the file in which it stands, if it stands
-/// in one. It reads like a `str`.
+/// An owned text that shares the memory of the file it was read from, if it
+/// was read from one. It dereferences to `str`.
 #[derive(Clone)]
 pub struct Excerpt {
     whole: Arc<String>,
-    at: Stretch,
+    at: ByteRange,
 }
 
 impl Excerpt {
-    /// A part of a text, which it is to share the memory of.
+    /// Creates an excerpt that shares the memory of `whole` if `part` borrows
+    /// from it, and copies `part` otherwise.
     pub(super) fn new(whole: &Arc<String>, part: &str) -> Self {
-        match Stretch::of(part, whole) {
+        match ByteRange::of(part, whole) {
             Some(at) => Self {
                 whole: Arc::clone(whole),
                 at,
@@ -32,12 +33,13 @@ impl Excerpt {
         }
     }
 
-    /// Where it is in a text whose memory it may share.
-    pub(super) fn stretch_of(&self, whole: &Arc<String>) -> Option<Stretch> {
+    /// Returns where in `whole` the excerpt is, or `None` if it does not share
+    /// the memory of `whole`.
+    pub(super) fn range_in(&self, whole: &Arc<String>) -> Option<ByteRange> {
         Arc::ptr_eq(&self.whole, whole).then_some(self.at)
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.at.text(&self.whole)
@@ -47,7 +49,7 @@ impl Excerpt {
 impl From<String> for Excerpt {
     fn from(whole: String) -> Self {
         Self {
-            at: Stretch::new(0, whole.len()),
+            at: ByteRange::new(0, whole.len()),
             whole: Arc::new(whole),
         }
     }
@@ -95,7 +97,8 @@ impl PartialEq<&str> for Excerpt {
 
 impl Hash for Excerpt {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // As a `str`, so that one finds the other.
+        // Hash as a `str`, because `Borrow<str>` promises equal hashes;
+        // otherwise a map could not be searched with a `str`.
         (**self).hash(state);
     }
 }
@@ -117,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_shares_memory_and_anything_else_does_not() {
+    fn excerpt_shares_memory_when_part_borrows_from_whole() {
         let whole = Arc::new("one two".to_owned());
         let part = whole.get(4..).unwrap();
         let excerpt = Excerpt::new(&whole, part);

@@ -1,19 +1,21 @@
-//! Other ways to end a line than `\n`.
+//! Line ends other than `\n`.
 //!
-//! In: a file's text. Out: the text with one `\n` after each line, and what
-//! its offsets are in the file. A file without `\r` costs nothing.
+//! In: a file's text. Out: the text with one `\n` after each line, and a
+//! conversion from offsets in the text to offsets in the file.
 
-/// What has been changed about the ends of a file's lines.
+/// The changes that normalizing made to a file's line ends.
 #[derive(Debug)]
 pub(super) struct LineEnds {
-    /// The offsets in the text of line ends before which a `\r` was dropped.
+    /// The offsets in the text of the line ends that were `\r\n` in the file,
+    /// where the `\r` was dropped.
     dropped: Box<[u32]>,
-    /// The length of the file.
+    /// The length of the file in bytes.
     file_bytes: u32,
 }
 
 impl LineEnds {
-    /// Makes all line ends of a text `\n` and gives the last line one.
+    /// Replaces all line ends of a text by `\n`, and adds one to the last line
+    /// if it has none.
     pub(super) fn normalize(text: String) -> (String, Self) {
         let ends = Self {
             dropped: dropped(&text),
@@ -30,7 +32,7 @@ impl LineEnds {
         (text, ends)
     }
 
-    /// The offset in the file of an offset in the text.
+    /// Converts an offset in the text to one in the file.
     pub(super) fn file_offset(&self, offset: u32) -> u32 {
         let before = self.dropped.partition_point(|&end| end < offset);
         let before = u32::try_from(before).unwrap_or(u32::MAX);
@@ -38,10 +40,13 @@ impl LineEnds {
     }
 }
 
+/// Returns the offsets in the normalized text of the line ends that are
+/// `\r\n` in `text`.
 fn dropped(text: &str) -> Box<[u32]> {
     text.match_indices("\r\n")
         .zip(0u32..)
-        // So many have been dropped before.
+        // `before` counts the `\r` already dropped, by which offsets in the
+        // text are smaller than offsets in the file.
         .filter_map(|((at, _), before)| u32::try_from(at).ok()?.checked_sub(before))
         .collect()
 }
@@ -50,7 +55,8 @@ fn dropped(text: &str) -> Box<[u32]> {
 mod tests {
     use super::*;
 
-    /// The text of a file and where each of its offsets is in the file.
+    /// Checks the normalized text of a file, and for each offset in it the
+    /// offset in the file.
     fn check(file: &str, text: &str, offsets: &[u32]) {
         let (normal, ends) = LineEnds::normalize(file.to_owned());
         assert_eq!(normal, text);
@@ -61,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn offsets_are_those_of_the_file() {
+    fn file_offset_counts_dropped_carriage_returns() {
         check("a\nb\n", "a\nb\n", &[0, 1, 2, 3, 4]);
         check("a\r\nb\r\n", "a\nb\n", &[0, 1, 3, 4, 6]);
         check("a\rb", "a\nb\n", &[0, 1, 2, 3, 3]);

@@ -10,7 +10,7 @@ use super::lexer::{Lexer, Token};
 use super::{Member, Object, Twice, Value, ValueKind};
 use crate::diag::{Diagnostics, Expected, Problem, Site};
 use crate::rules::Rules;
-use crate::source::{FileId, Source, Span};
+use crate::source::{FileId, SourceFile, Span};
 
 /// How deep values may nest. QEMU's generator gives up at less.
 const NESTING_MAX: usize = 1000;
@@ -49,7 +49,7 @@ pub(crate) struct Parser<'s> {
     pub(super) lexer: Lexer<'s>,
     pub(super) token: Token<'s>,
     pub(super) span: Span,
-    pub(super) source: &'s Source,
+    pub(super) source: &'s SourceFile,
     pub(super) rules: Rules,
     /// The documentation block that is being read.
     pub(super) draft: Draft,
@@ -65,7 +65,7 @@ impl<'s> Parser<'s> {
     /// A parser for as much of a file's text, from its start, as is given.
     pub(crate) fn new(
         file: FileId,
-        source: &'s Source,
+        source: &'s SourceFile,
         text: &'s str,
         rules: Rules,
         diagnostics: &mut Diagnostics,

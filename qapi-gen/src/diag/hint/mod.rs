@@ -4,14 +4,14 @@
 //! are not to be changed, so this stands beside them.
 
 use super::{Diagnostic, Expected, Problem};
-use crate::source::Sources;
+use crate::source::SourceMap;
 
 mod spelling;
 
 impl Diagnostic {
     /// How the problem is most likely to be mended; `None` if nobody knows.
     #[must_use]
-    pub fn hint(&self, sources: &Sources) -> Option<String> {
+    pub fn hint(&self, sources: &SourceMap) -> Option<String> {
         let shown = || {
             let site = self.site.as_ref()?;
             Some(sources.text(site.shown()))
@@ -58,7 +58,7 @@ impl Diagnostic {
     }
 
     /// Whether a comma stands before the place.
-    fn follows_comma(&self, sources: &Sources) -> bool {
+    fn follows_comma(&self, sources: &SourceMap) -> bool {
         let before = self.site.as_ref().and_then(|site| {
             let file = sources.get(site.span.file)?;
             file.text().get(..site.span.start as usize)

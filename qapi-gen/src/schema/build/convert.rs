@@ -4,15 +4,15 @@
 
 use super::super::{EnumValue, Feature};
 use crate::defs::{self, Name};
-use crate::source::{Excerpt, Sources};
+use crate::source::{Excerpt, SourceMap};
 
 /// A name, to be kept.
-pub(super) fn name(name: &Name<'_>, sources: &Sources) -> Excerpt {
+pub(super) fn name(name: &Name<'_>, sources: &SourceMap) -> Excerpt {
     sources.excerpt(name.span.file, &name.text)
 }
 
 /// Features.
-pub(super) fn features(features: &[defs::Feature<'_>], sources: &Sources) -> Box<[Feature]> {
+pub(super) fn features(features: &[defs::Feature<'_>], sources: &SourceMap) -> Box<[Feature]> {
     features
         .iter()
         .map(|feature| Feature {
@@ -24,7 +24,7 @@ pub(super) fn features(features: &[defs::Feature<'_>], sources: &Sources) -> Box
 }
 
 /// The values of an enum.
-pub(super) fn values(values: &[defs::Value<'_>], sources: &Sources) -> Box<[EnumValue]> {
+pub(super) fn values(values: &[defs::Value<'_>], sources: &SourceMap) -> Box<[EnumValue]> {
     values
         .iter()
         .map(|value| EnumValue {

@@ -11,7 +11,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 use super::super::{Builtin, CommandId, Entity, EventId, TypeId, Written};
 use crate::defs::{Body, Definition, Members, SharedLines, TypeRef};
 use crate::diag::{DefinitionKind, Diagnostics, Problem, Site, TypeName};
-use crate::source::{Excerpt, Sources};
+use crate::source::{Excerpt, SourceMap};
 
 /// The built-in types and their names.
 pub(super) const BUILTINS: [(&str, Builtin); 15] = [
@@ -62,7 +62,7 @@ pub(super) struct Slot {
 
 /// Everything that is to be made.
 pub(super) struct Declarations<'s> {
-    sources: &'s Sources,
+    sources: &'s SourceMap,
     pub(super) slots: Vec<Slot>,
     /// Indices into `entities` and `slots`.
     pub(super) by_name: HashMap<Excerpt, u32>,
@@ -97,7 +97,11 @@ pub(super) fn site(definition: &Definition<'_>, shared_lines: &SharedLines) -> S
 
 impl<'s> Declarations<'s> {
     /// The built-in types, with room for about as many definitions as given.
-    pub(super) fn new(definitions: usize, sources: &'s Sources, shared_lines: SharedLines) -> Self {
+    pub(super) fn new(
+        definitions: usize,
+        sources: &'s SourceMap,
+        shared_lines: SharedLines,
+    ) -> Self {
         let mut declarations = Self {
             sources,
             slots: Vec::with_capacity(definitions),

@@ -15,7 +15,7 @@ use crate::defs::{Body, DefItem, Definition, Feature, Member, Members, SharedLin
 use crate::diag::{Diagnostics, Problem, Site};
 use crate::load::Pragmas;
 use crate::rules::Rules;
-use crate::source::{Excerpt, Sources};
+use crate::source::{Excerpt, SourceMap};
 
 mod convert;
 mod declare;
@@ -40,7 +40,7 @@ pub(crate) fn build(
     shared_lines: SharedLines,
     pragmas: Pragmas,
     rules: Rules,
-    sources: &Sources,
+    sources: &SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Schema {
     let mut schema = Schema {

@@ -14,7 +14,7 @@ use super::declare::{Declarations, Declared, Slot, base_name};
 use super::{convert, finish, user_module};
 use crate::defs::{self, Body, DefItem, Definition, Members, Name};
 use crate::diag::{DefinitionKind, Diagnostics, Key, Role};
-use crate::source::{Excerpt, Sources, Span};
+use crate::source::{Excerpt, SourceMap, Span};
 use crate::syntax::DocBlock;
 
 /// For how many types that do not exist a similar name is looked for: all
@@ -28,7 +28,7 @@ pub(super) fn resolve(
     declarations: Declarations<'_>,
     items: Vec<DefItem<'_>>,
     schema: &mut Schema,
-    sources: &Sources,
+    sources: &SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Vec<(usize, ModuleId, Include)> {
     let types = declarations.types;
@@ -108,7 +108,7 @@ fn object(origin: ObjectOrigin) -> Object {
 /// Makes what is declared, one after the other.
 pub(super) struct Resolver<'a> {
     pub(super) schema: &'a mut Schema,
-    pub(super) sources: &'a Sources,
+    pub(super) sources: &'a SourceMap,
     pub(super) diagnostics: &'a mut Diagnostics,
     /// What is still to be made, in the order of the definitions.
     slots: Peekable<std::vec::IntoIter<Slot>>,

@@ -10,7 +10,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::source::{Source, Span, Stretch};
+use crate::source::{ByteRange, SourceFile, Span};
 
 /// A documentation block.
 #[derive(Clone, Debug)]
@@ -18,10 +18,10 @@ pub(crate) struct DocBlock {
     /// The line that opens the block.
     pub(crate) span: Span,
     file: Arc<String>,
-    symbol: Option<Stretch>,
+    symbol: Option<ByteRange>,
     /// The lines of all sections, where they stand in the file; those with
     /// nothing but [`LINE_GAP`] in between are one stretch.
-    lines: Box<[Stretch]>,
+    lines: Box<[ByteRange]>,
     /// The sections, the overview first, which may be empty.
     sections: Box<[StoredSection]>,
 }
@@ -36,10 +36,10 @@ const LINE_MARK: &str = "# ";
 #[derive(Clone, Copy, Debug)]
 struct StoredSection {
     kind: SectionKind,
-    name: Stretch,
-    span: Stretch,
+    name: ByteRange,
+    span: ByteRange,
     /// Which of the block's lines it has.
-    lines: Stretch,
+    lines: ByteRange,
 }
 
 /// A section of a documentation block.
@@ -100,7 +100,7 @@ impl SectionKind {
 #[derive(Clone, Copy, Debug)]
 pub struct DocText<'d> {
     file: &'d str,
-    lines: &'d [Stretch],
+    lines: &'d [ByteRange],
 }
 
 impl DocText<'_> {
@@ -171,7 +171,7 @@ impl DocBlock {
 /// A block that is being read; its memory serves for one after the other.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Draft {
-    lines: Vec<Stretch>,
+    lines: Vec<ByteRange>,
     sections: Vec<StoredSection>,
 }
 
@@ -180,18 +180,18 @@ impl Draft {
     pub(super) fn clear(&mut self, span: Span) {
         self.lines.clear();
         self.sections.clear();
-        self.begin(SectionKind::Plain, Stretch::default(), span);
+        self.begin(SectionKind::Plain, ByteRange::default(), span);
     }
 
     /// Begins a section.
-    pub(super) fn begin(&mut self, kind: SectionKind, name: Stretch, span: Span) {
+    pub(super) fn begin(&mut self, kind: SectionKind, name: ByteRange, span: Span) {
         self.end_section();
         let first = self.lines.len();
         self.sections.push(StoredSection {
             kind,
             name,
             span: span.into(),
-            lines: Stretch::new(first, first),
+            lines: ByteRange::new(first, first),
         });
     }
 
@@ -203,24 +203,24 @@ impl Draft {
                 if is_empty {
                     last.span = span.into();
                 }
-                self.lines.push(Stretch::default());
+                self.lines.push(ByteRange::default());
             }
-            _ => self.begin(SectionKind::Plain, Stretch::default(), span),
+            _ => self.begin(SectionKind::Plain, ByteRange::default(), span),
         }
     }
 
     /// Adds a line of `file` to the last section.
-    pub(super) fn append(&mut self, line: Stretch, file: &str) {
+    pub(super) fn append(&mut self, line: ByteRange, file: &str) {
         let first = self.sections.last().map(|last| last.lines.range().start);
         let follows = first.is_some_and(|first| first < self.lines.len());
         match self.lines.last_mut().filter(|_| follows) {
-            Some(last) if last.gap(line).text(file) == LINE_GAP => *last = last.to(line),
+            Some(last) if last.text_between(line, file) == Some(LINE_GAP) => *last = last.to(line),
             _ => self.lines.push(line),
         }
     }
 
     /// The kind of the last section and where it begins.
-    pub(super) fn last(&self) -> Option<(SectionKind, Stretch)> {
+    pub(super) fn last(&self) -> Option<(SectionKind, ByteRange)> {
         self.sections
             .last()
             .map(|section| (section.kind, section.span))
@@ -241,7 +241,7 @@ impl Draft {
         &self,
         kind: SectionKind,
         first: usize,
-    ) -> impl Iterator<Item = Stretch> + Clone {
+    ) -> impl Iterator<Item = ByteRange> + Clone {
         let sections = self.sections.iter().skip(first);
         sections
             .filter(move |section| section.kind == kind)
@@ -249,7 +249,7 @@ impl Draft {
     }
 
     /// The lines of the last section.
-    pub(super) fn section_lines(&self) -> &[Stretch] {
+    pub(super) fn section_lines(&self) -> &[ByteRange] {
         let first = self.sections.last().map(|last| last.lines.range().start);
         first
             .and_then(|first| self.lines.get(first..))
@@ -264,7 +264,7 @@ impl Draft {
     /// Tells the last section which lines are its own, without the blank ones
     /// at both ends.
     fn end_section(&mut self) {
-        let is_blank = |line: &Stretch| line.range().is_empty();
+        let is_blank = |line: &ByteRange| line.range().is_empty();
         let lines = self.section_lines();
         let blank = lines.iter().take_while(|line| is_blank(line)).count();
         let trailing = lines.iter().rev().take_while(|line| is_blank(line));
@@ -272,17 +272,22 @@ impl Draft {
         self.lines.truncate(end);
         if let Some(last) = self.sections.last_mut() {
             let first = last.lines.range().start + blank;
-            last.lines = Stretch::new(first.min(end), end);
+            last.lines = ByteRange::new(first.min(end), end);
         }
     }
 
     /// The block, once it is read.
-    pub(super) fn finish(&mut self, source: &Source, span: Span, symbol: Option<&str>) -> DocBlock {
+    pub(super) fn finish(
+        &mut self,
+        source: &SourceFile,
+        span: Span,
+        symbol: Option<&str>,
+    ) -> DocBlock {
         self.end_section();
         DocBlock {
             span,
             file: Arc::clone(source.shared_text()),
-            symbol: symbol.and_then(|symbol| Stretch::of(symbol, source.text())),
+            symbol: symbol.and_then(|symbol| ByteRange::of(symbol, source.text())),
             lines: self.lines.as_slice().into(),
             sections: self.sections.as_slice().into(),
         }

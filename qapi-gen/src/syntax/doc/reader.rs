@@ -6,7 +6,7 @@
 
 use super::block::{DocBlock, Draft, SectionKind};
 use crate::diag::{Diagnostics, Problem, Severity, Site};
-use crate::source::{Span, Stretch};
+use crate::source::{ByteRange, Span};
 use crate::syntax::lexer::Token;
 use crate::syntax::parser::{Parser, Reported};
 
@@ -133,10 +133,10 @@ impl<'p, 's> Reader<'p, 's> {
     }
 
     /// Where something stands in the file; nothing stands nowhere.
-    fn stretch(&self, part: &str) -> Stretch {
+    fn stretch(&self, part: &str) -> ByteRange {
         if part.is_empty() {
-            return Stretch::default();
+            return ByteRange::default();
         }
-        Stretch::of(part, self.parser.source.text()).unwrap_or_default()
+        ByteRange::of(part, self.parser.source.text()).unwrap_or_default()
     }
 }
