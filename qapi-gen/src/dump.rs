@@ -6,8 +6,8 @@
 
 use crate::rules::Rules;
 use crate::schema::{
-    Branch, Case, CheckedSchema, Command, Cond, Entity, Enum, Event, Feature, Member, Module,
-    Object, Schema, Type, TypeId, TypeKind,
+    Branch, CheckedSchema, Command, Cond, Entity, Enum, Event, Feature, Member, Module, Object,
+    Schema, Type, TypeId, TypeKind, UnionCase,
 };
 
 mod docs;
@@ -143,7 +143,7 @@ impl<'a> Dump<'a> {
         self.features(OF_MEMBER, &member.features);
     }
 
-    fn cases<'c>(&mut self, tag: &str, cases: impl Iterator<Item = Case<'c>>) {
+    fn cases<'c>(&mut self, tag: &str, cases: impl Iterator<Item = UnionCase<'c>>) {
         self.text.line(OF_DEFINITION, &["tag ", tag]);
         for case in cases {
             let ty = self.name(case.ty);
@@ -213,8 +213,8 @@ impl<'a> Dump<'a> {
     }
 }
 
-fn branch_case(branch: &Branch) -> Case<'_> {
-    Case {
+fn branch_case(branch: &Branch) -> UnionCase<'_> {
+    UnionCase {
         name: &branch.name,
         ty: branch.ty,
         cond: branch.cond.as_ref(),

@@ -37,6 +37,7 @@
 use std::path::{Path, PathBuf};
 
 mod builder;
+mod cond;
 mod defs;
 pub mod diag;
 mod dump;
@@ -46,6 +47,7 @@ mod generation;
 mod introspect;
 mod load;
 mod output;
+mod pragmas;
 mod pretty;
 mod rules;
 mod rust;
@@ -54,13 +56,14 @@ pub mod source;
 mod syntax;
 
 pub use builder::Builder;
+pub use diag::Style;
 pub use dump::dump;
 pub use folder::{Change, changes, write_files};
 pub use generation::{Generation, Report, generate};
 pub use introspect::Introspection;
 pub use load::{FolderLoader, FsLoader, IncludeFolders, Loader, MemoryLoader};
 pub use output::GeneratedFile;
-pub use rules::{CheckOptions, Rules, Style};
+pub use rules::{CheckOptions, Rules};
 pub use rust::{Addition, CfgNames, Conditions, Layout, Options, rust_path};
 
 use diag::Diagnostics;
@@ -115,7 +118,7 @@ fn lower(
     if diagnostics.has_errors() {
         return None;
     }
-    let (items, shared_lines) =
+    let (items, attribution) =
         defs::lower(program.items, &program.pragmas, rules, sources, diagnostics);
     if diagnostics.has_errors() {
         return None;
@@ -123,7 +126,7 @@ fn lower(
     let schema = schema::build::build(
         program.modules,
         items,
-        shared_lines,
+        attribution,
         program.pragmas,
         rules,
         sources,

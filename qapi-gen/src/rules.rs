@@ -5,6 +5,8 @@
 //! generator takes depends on its version. What the rules say, it does not
 //! know.
 
+use crate::diag::Style;
+
 /// A version of QEMU's generator, by the first release that has its rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -19,17 +21,6 @@ pub enum Rules {
     /// sentences are two spaces apart.
     #[default]
     V10_2,
-}
-
-/// What becomes of a schema whose only fault is the style of its
-/// documentation: see [`Problem::is_style`](crate::diag::Problem::is_style).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Style {
-    /// It is refused, as QEMU's generator does.
-    #[default]
-    Deny,
-    /// It is taken, with warnings. Older markup is read for what it meant.
-    Warn,
 }
 
 /// How a schema is checked.

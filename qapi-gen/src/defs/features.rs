@@ -3,9 +3,11 @@
 //! In: the value of a `features`. Out: the features. Any name will do; it
 //! does not know which ones mean something.
 
-use super::name::{self, Free};
-use super::{About, Feature, Lowered, Name, Scope, cond, keys};
-use crate::diag::{Key, Problem};
+use super::definition::{Feature, Name};
+use super::name_rules::{self, NameExceptions};
+use super::scope::{Lowered, Scope};
+use super::{if_key, keys};
+use crate::diag::{Key, MessageSubject, Problem};
 use crate::syntax::{Object, Value, ValueKind};
 
 /// The features of something.
@@ -25,10 +27,10 @@ pub(super) fn features<'s>(
 
 fn feature<'s>(value: &Value<'s>, scope: &mut Scope<'_>) -> Lowered<Feature<'s>> {
     let (name, object) = named(value, Key::Features, keys::FEATURE, scope)?;
-    let subject = About::Member(Key::Features, &name.text);
-    let valid = name::lower(&name, subject, Free::all(false), scope);
+    let subject = MessageSubject::Member(Key::Features, name.text.as_ref().into());
+    let valid = name_rules::check_lower(&name, &subject, NameExceptions::all(false), scope);
     let cond = match object {
-        Some(object) => cond::condition(object, subject, scope)?,
+        Some(object) => if_key::condition(object, &subject, scope)?,
         None => None,
     };
     valid?;
@@ -45,13 +47,19 @@ pub(super) fn named<'v, 's>(
 ) -> Lowered<(Name<'s>, Option<&'v Object<'s>>)> {
     let (name, object) = match &value.kind {
         ValueKind::Object(object) => {
-            keys::check(object, value.span, About::Unnamed(of), allowed, scope)?;
+            keys::check(
+                object,
+                value.span,
+                &MessageSubject::Unnamed(of),
+                allowed,
+                scope,
+            )?;
             (object.get("name").unwrap_or(value), Some(object))
         }
         _ => (value, None),
     };
     let ValueKind::Str(text) = &name.kind else {
-        let problem = Problem::NameNotString(About::Unnamed(of).into());
+        let problem = Problem::NameNotString(MessageSubject::Unnamed(of));
         return Err(scope.report(problem, name.span));
     };
     let name = Name {

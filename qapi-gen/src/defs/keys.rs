@@ -3,8 +3,8 @@
 //! In: an object and the keys that it must or may have. Out: whether it has
 //! them. It does not look at values.
 
-use super::{About, Lowered, Scope};
-use crate::diag::{DefinitionKind, Problem};
+use super::scope::{Lowered, Scope};
+use crate::diag::{DefinitionKind, MessageSubject, Problem};
 use crate::source::Span;
 use crate::syntax::Object;
 
@@ -91,7 +91,7 @@ pub(super) const CONDITION: Keys = Keys {
 pub(super) fn check(
     object: &Object<'_>,
     span: Span,
-    of: About<'_>,
+    of: &MessageSubject,
     keys: Keys,
     scope: &mut Scope<'_>,
 ) -> Lowered<()> {
@@ -103,7 +103,7 @@ pub(super) fn check(
         .collect();
     if !missing.is_empty() {
         let problem = Problem::KeysMissing {
-            of: of.into(),
+            of: of.clone(),
             keys: missing,
         };
         return Err(scope.report(problem, span));
@@ -121,7 +121,7 @@ pub(super) fn check(
         .collect();
     names.sort_unstable();
     let problem = Problem::KeysUnknown {
-        of: of.into(),
+        of: of.clone(),
         keys: names,
         valid: keys.allowed.to_vec(),
     };

@@ -2,13 +2,13 @@
 //!
 //! In: an object whose keys are right. Out: the values of these keys, typed.
 
+use super::definition::{Body, Flags, Members, Name, TypeRef, Value};
 use super::members::{
     BranchesOf, branches, members, members_of, members_or_type, type_name, type_or_array,
 };
-use super::{
-    About, Body, Flags, Lowered, Members, Name, Scope, TypeRef, Value, cond, features, keys, name,
-};
-use crate::diag::{DefinitionKind, Key, Problem, Subject};
+use super::scope::{Lowered, Scope};
+use super::{features, if_key, keys, name_rules};
+use crate::diag::{DefinitionKind, Key, MessageSubject, Problem};
 use crate::rules::Rules;
 use crate::syntax::{self, Object, ValueKind};
 
@@ -33,7 +33,7 @@ fn required<'v, 's>(
     let shown = scope.site.span;
     object.get(key).ok_or_else(|| {
         let problem = Problem::KeysMissing {
-            of: Subject::Definition(scope.kind),
+            of: MessageSubject::Definition(scope.kind),
             keys: vec![key.to_owned()],
         };
         scope.report(problem, shown)
@@ -62,11 +62,11 @@ fn enumeration<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'
 
 fn value<'s>(element: &syntax::Value<'s>, scope: &mut Scope<'_>) -> Lowered<Value<'s>> {
     let (name, object) = features::named(element, Key::Data, keys::VALUE, scope)?;
-    let subject = About::Member(Key::Data, &name.text);
-    let valid = name::value(&name, subject, scope);
+    let subject = MessageSubject::Member(Key::Data, name.text.as_ref().into());
+    let valid = name_rules::check_value(&name, &subject, scope);
     let (cond, features) = match object {
         Some(object) => (
-            cond::condition(object, subject, scope),
+            if_key::condition(object, &subject, scope),
             features::features(object, scope),
         ),
         None => (Ok(None), Ok(Box::default())),
@@ -85,14 +85,14 @@ fn structure<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>
     // 7.2 stumbles only when all definitions have been looked at.
     let members = match &data.kind {
         ValueKind::Str(_) if scope.rules == Rules::V7_2 => {
-            let problem = Problem::NotObjectOrType(Subject::Value(Key::Data));
+            let problem = Problem::NotObjectOrType(MessageSubject::Value(Key::Data));
             Err(scope.report_late(problem, data.span))
         }
         _ => members(data, Key::Data, scope),
     };
     let base = object
         .get("base")
-        .map(|base| type_name(base, About::Value(Key::Base), scope))
+        .map(|base| type_name(base, &MessageSubject::Value(Key::Base), scope))
         .transpose();
     Ok(Body::Struct {
         base: base?.filter(|base| !base.text.is_empty()),
@@ -110,7 +110,7 @@ fn union<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>> {
             span: discriminator.span,
         }),
         _ => {
-            let problem = Problem::NameNotString(Subject::Value(Key::Discriminator));
+            let problem = Problem::NameNotString(MessageSubject::Value(Key::Discriminator));
             Err(scope.report(problem, discriminator.span))
         }
     };
@@ -146,7 +146,7 @@ fn command<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>> 
     let arguments = arguments(object, scope);
     let returns = object
         .get("returns")
-        .map(|returns| type_or_array(returns, About::Value(Key::Returns), scope))
+        .map(|returns| type_or_array(returns, &MessageSubject::Value(Key::Returns), scope))
         .transpose();
     // An empty name names no type, as in `members_of`.
     let returns = returns.map(|returns| {

@@ -3,9 +3,11 @@
 //! In: the values of `data`, `base` and `returns`. Out: members, branches and
 //! uses of types. It does not know whether the types exist.
 
-use super::name::{self, Free};
-use super::{About, Branch, Lowered, Member, Members, Name, Scope, TypeRef, cond, features, keys};
-use crate::diag::{Key, Problem, Subject};
+use super::definition::{Branch, Member, Members, Name, TypeRef};
+use super::name_rules::{self, NameExceptions};
+use super::scope::{Lowered, Scope};
+use super::{features, if_key, keys};
+use crate::diag::{Key, MessageSubject, Problem};
 use crate::rules::Rules;
 use crate::syntax::{self, Object, Value, ValueKind};
 
@@ -28,7 +30,7 @@ pub(super) fn members_of<'s>(
     key: Key,
     scope: &mut Scope<'_>,
 ) -> Lowered<Members<'s>> {
-    let name = type_name(value, About::Value(key), scope)?;
+    let name = type_name(value, &MessageSubject::Value(key), scope)?;
     Ok(if name.text.is_empty() {
         Members::Inline(Box::default())
     } else {
@@ -45,7 +47,7 @@ pub(super) fn members<'s>(
     let ValueKind::Object(object) = &value.kind else {
         let problem = not(
             value,
-            About::Value(key),
+            &MessageSubject::Value(key),
             Problem::NotObjectOrType,
             scope.rules,
         );
@@ -61,32 +63,32 @@ pub(super) fn members<'s>(
 }
 
 fn member<'s>(member: &syntax::Member<'s>, key: Key, scope: &mut Scope<'_>) -> Lowered<Member<'s>> {
-    let subject = About::Member(key, &member.key);
+    let subject = MessageSubject::Member(key, member.key.as_ref().into());
     let optional = member.key.starts_with('*');
     let name = Name {
         text: without_star(&member.key),
         span: member.key_span,
     };
-    let free = Free::all(scope.free_names);
-    let valid = name::lower(&name, subject, free, scope);
+    let exceptions = NameExceptions::all(scope.has_free_member_names);
+    let valid = name_rules::check_lower(&name, &subject, exceptions, scope);
     let valid = valid.and_then(|()| {
-        if name::is_reserved(&name.text) {
-            return Err(scope.report(Problem::NameReserved(subject.into()), name.span));
+        if name_rules::is_reserved(&name.text) {
+            return Err(scope.report(Problem::NameReserved(subject.clone()), name.span));
         }
         Ok(())
     });
     let (cond, features, ty) = match &member.value.kind {
         ValueKind::Object(object) => {
-            keys::check(object, member.value.span, subject, keys::MEMBER, scope)?;
+            keys::check(object, member.value.span, &subject, keys::MEMBER, scope)?;
             (
-                cond::condition(object, subject, scope),
+                if_key::condition(object, &subject, scope),
                 features::features(object, scope),
                 type_of(object, &member.value),
             )
         }
         _ => (Ok(None), Ok(Box::default()), &member.value),
     };
-    let ty = type_or_array(ty, subject, scope);
+    let ty = type_or_array(ty, &subject, scope);
     valid?;
     Ok(Member {
         name,
@@ -138,7 +140,7 @@ fn branch<'s>(
     of: BranchesOf,
     scope: &mut Scope<'_>,
 ) -> Lowered<Branch<'s>> {
-    let subject = About::Member(Key::Data, &member.key);
+    let subject = MessageSubject::Member(Key::Data, member.key.as_ref().into());
     let name = Name {
         text: member.key.clone(),
         span: member.key_span,
@@ -146,21 +148,23 @@ fn branch<'s>(
     let valid = match of {
         // The discriminator's type tells later whether there is such a value.
         BranchesOf::Union => Ok(()),
-        BranchesOf::Alternate => name::lower(&name, subject, Free::all(false), scope),
+        BranchesOf::Alternate => {
+            name_rules::check_lower(&name, &subject, NameExceptions::all(false), scope)
+        }
     };
     let (cond, ty) = match &member.value.kind {
         ValueKind::Object(object) => {
-            keys::check(object, member.value.span, subject, keys::BRANCH, scope)?;
+            keys::check(object, member.value.span, &subject, keys::BRANCH, scope)?;
             (
-                cond::condition(object, subject, scope),
+                if_key::condition(object, &subject, scope),
                 type_of(object, &member.value),
             )
         }
         _ => (Ok(None), &member.value),
     };
     let ty = match of {
-        BranchesOf::Union => type_name(ty, subject, scope).map(TypeRef::Named),
-        BranchesOf::Alternate => type_or_array(ty, subject, scope),
+        BranchesOf::Union => type_name(ty, &subject, scope).map(TypeRef::Named),
+        BranchesOf::Alternate => type_or_array(ty, &subject, scope),
     };
     valid?;
     Ok(Branch {
@@ -173,7 +177,7 @@ fn branch<'s>(
 /// A type name.
 pub(super) fn type_name<'s>(
     value: &Value<'s>,
-    subject: About<'_>,
+    subject: &MessageSubject,
     scope: &mut Scope<'_>,
 ) -> Lowered<Name<'s>> {
     match &value.kind {
@@ -192,20 +196,20 @@ pub(super) fn type_name<'s>(
 /// an array only that it should be none.
 fn not(
     value: &Value<'_>,
-    subject: About<'_>,
-    newer: fn(Subject) -> Problem,
+    subject: &MessageSubject,
+    newer: fn(MessageSubject) -> Problem,
     rules: Rules,
 ) -> Problem {
     match value.kind {
-        ValueKind::List(_) if rules == Rules::V7_2 => Problem::OldArray(subject.into()),
-        _ => newer(subject.into()),
+        ValueKind::List(_) if rules == Rules::V7_2 => Problem::OldArray(subject.clone()),
+        _ => newer(subject.clone()),
     }
 }
 
 /// A type name, or an array of one.
 pub(super) fn type_or_array<'s>(
     value: &Value<'s>,
-    subject: About<'_>,
+    subject: &MessageSubject,
     scope: &mut Scope<'_>,
 ) -> Lowered<TypeRef<'s>> {
     let list = match &value.kind {
@@ -215,8 +219,8 @@ pub(super) fn type_or_array<'s>(
         }
         _ => {
             let problem = match scope.rules {
-                Rules::V7_2 => Problem::NotType(subject.into()),
-                _ => Problem::NotTypeOrArray(subject.into()),
+                Rules::V7_2 => Problem::NotType(subject.clone()),
+                _ => Problem::NotTypeOrArray(subject.clone()),
             };
             return Err(scope.report(problem, value.span));
         }
@@ -228,6 +232,6 @@ pub(super) fn type_or_array<'s>(
                 ..
             },
         ] => type_name(element, subject, scope).map(TypeRef::ArrayOf),
-        _ => Err(scope.report(Problem::ArrayType(subject.into()), value.span)),
+        _ => Err(scope.report(Problem::ArrayType(subject.clone()), value.span)),
     }
 }

@@ -1,182 +1,51 @@
 //! Single definitions.
 //!
-//! In: the expressions of a schema. Out: a typed definition for each, its
-//! keys, names, conditions and features checked. One definition is enough
-//! for that: nothing is looked up here.
+//! In: the expressions of a schema. Out: a typed definition for each, with its
+//! keys, names, conditions and features checked. Each definition is checked by
+//! itself: no name is looked up.
 
-use std::borrow::Cow;
-
-use crate::diag::{DefinitionKind, Diagnostics, Key, Problem, Rank, Site, Subject};
-use crate::load::{Item, ModuleIndex, Pragmas};
+use crate::diag::{
+    DefinitionKind, Diagnostics, Key, MessageSubject, Problem, QemuAttribution, Site,
+};
+use crate::load::{Item, ModuleIndex};
+use crate::pragmas::Pragmas;
 use crate::rules::Rules;
-use crate::schema::Cond;
 use crate::source::{SourceMap, Span};
 use crate::syntax::{DocBlock, Object, ValueKind};
 
-mod cond;
-mod doc;
+mod definition;
+mod doc_match;
 mod features;
+mod if_key;
 mod keys;
 mod kinds;
-mod lines;
 mod members;
-mod name;
+mod name_rules;
+mod scope;
+mod shared_lines;
 
-use lines::Lines;
-pub(crate) use lines::SharedLines;
+pub(crate) use definition::{
+    Body, Branch, DefItem, Definition, Feature, Member, Members, Name, TypeRef, Value,
+};
+use scope::Scope;
+use shared_lines::SharedLines;
 
-/// A definition.
-#[derive(Debug)]
-pub(crate) struct Definition<'s> {
-    pub(crate) module: ModuleIndex,
-    pub(crate) name: Name<'s>,
-    pub(crate) span: Span,
-    pub(crate) doc: Option<DocBlock>,
-    pub(crate) cond: Option<Cond>,
-    pub(crate) features: Box<[Feature<'s>]>,
-    pub(crate) body: Body<'s>,
-}
-
-/// A name and where it stands.
-#[derive(Clone, Debug)]
-pub(crate) struct Name<'s> {
-    pub(crate) text: Cow<'s, str>,
-    pub(crate) span: Span,
-}
-
-/// A feature.
-#[derive(Debug)]
-pub(crate) struct Feature<'s> {
-    pub(crate) name: Name<'s>,
-    pub(crate) cond: Option<Cond>,
-}
-
-/// What is particular to a kind of definition.
-#[derive(Debug)]
-pub(crate) enum Body<'s> {
-    Enum {
-        prefix: Option<Cow<'s, str>>,
-        values: Box<[Value<'s>]>,
-    },
-    Struct {
-        base: Option<Name<'s>>,
-        members: Box<[Member<'s>]>,
-    },
-    Union {
-        base: Members<'s>,
-        discriminator: Name<'s>,
-        branches: Box<[Branch<'s>]>,
-    },
-    Alternate {
-        branches: Box<[Branch<'s>]>,
-    },
-    Command {
-        arguments: Option<Members<'s>>,
-        returns: Option<TypeRef<'s>>,
-        flags: Flags,
-    },
-    Event {
-        arguments: Option<Members<'s>>,
-        boxed: bool,
-    },
-}
-
-impl Body<'_> {
-    /// The kind of definition.
-    pub(crate) fn kind(&self) -> DefinitionKind {
-        match self {
-            Self::Enum { .. } => DefinitionKind::Enum,
-            Self::Struct { .. } => DefinitionKind::Struct,
-            Self::Union { .. } => DefinitionKind::Union,
-            Self::Alternate { .. } => DefinitionKind::Alternate,
-            Self::Command { .. } => DefinitionKind::Command,
-            Self::Event { .. } => DefinitionKind::Event,
-        }
-    }
-}
-
-/// What a command's flags say.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Flags {
-    pub(crate) boxed: bool,
-    pub(crate) gen_code: bool,
-    pub(crate) success_response: bool,
-    pub(crate) allow_oob: bool,
-    pub(crate) allow_preconfig: bool,
-    pub(crate) coroutine: bool,
-}
-
-/// The value of an enum.
-#[derive(Debug)]
-pub(crate) struct Value<'s> {
-    pub(crate) name: Name<'s>,
-    pub(crate) cond: Option<Cond>,
-    pub(crate) features: Box<[Feature<'s>]>,
-}
-
-/// Members, named by a type that has them or written in place.
-#[derive(Debug)]
-pub(crate) enum Members<'s> {
-    Of(Name<'s>),
-    Inline(Box<[Member<'s>]>),
-}
-
-/// A member.
-#[derive(Debug)]
-pub(crate) struct Member<'s> {
-    /// The name without the `*` of an optional member.
-    pub(crate) name: Name<'s>,
-    pub(crate) optional: bool,
-    pub(crate) ty: TypeRef<'s>,
-    pub(crate) cond: Option<Cond>,
-    pub(crate) features: Box<[Feature<'s>]>,
-}
-
-/// A branch of a union or an alternate.
-#[derive(Debug)]
-pub(crate) struct Branch<'s> {
-    pub(crate) name: Name<'s>,
-    pub(crate) ty: TypeRef<'s>,
-    pub(crate) cond: Option<Cond>,
-}
-
-/// The use of a type.
-#[derive(Clone, Debug)]
-pub(crate) enum TypeRef<'s> {
-    Named(Name<'s>),
-    ArrayOf(Name<'s>),
-}
-
-/// A part of a schema's definitions.
-#[derive(Debug)]
-pub(crate) enum DefItem<'s> {
-    Definition(Box<Definition<'s>>),
-    FreeForm {
-        module: ModuleIndex,
-        doc: DocBlock,
-    },
-    Include {
-        module: ModuleIndex,
-        included: ModuleIndex,
-        span: Span,
-    },
-}
-
-/// Turns every expression into a definition; the wrong ones are reported and
-/// left out.
+/// Turns every expression into a definition. Wrong definitions are reported
+/// and left out. Also returns the definition that messages name for each.
 pub(crate) fn lower<'s>(
     items: Vec<Item<'s>>,
     pragmas: &Pragmas,
     rules: Rules,
     sources: &SourceMap,
     diagnostics: &mut Diagnostics,
-) -> (Vec<DefItem<'s>>, SharedLines) {
+) -> (Vec<DefItem<'s>>, QemuAttribution) {
     let settings = Settings {
         pragmas,
         rules,
         sources,
     };
-    let mut lines = Lines::default();
+    let attribution = QemuAttribution::new(rules > Rules::V7_2);
+    let mut shared_lines = SharedLines::new(attribution);
     let items = items
         .into_iter()
         .filter_map(|item| match item {
@@ -195,77 +64,28 @@ pub(crate) fn lower<'s>(
                 span,
                 object,
                 doc,
-            } => definition(module, span, object, doc, settings, &mut lines, diagnostics)
-                .map(|definition| DefItem::Definition(Box::new(definition))),
+            } => definition(
+                module,
+                span,
+                object,
+                doc,
+                settings,
+                &mut shared_lines,
+                diagnostics,
+            )
+            .map(|definition| DefItem::Definition(Box::new(definition))),
         })
         .collect();
     diagnostics.sort_by_rank(|rank| rank);
-    (items, lines.finish(rules))
+    (items, shared_lines.finish())
 }
 
-/// What holds for all definitions.
+/// The settings for all definitions.
 #[derive(Clone, Copy)]
 struct Settings<'a> {
     pragmas: &'a Pragmas,
     rules: Rules,
     sources: &'a SourceMap,
-}
-
-/// What a problem would be about. Most have none, and then it costs nothing.
-#[derive(Clone, Copy)]
-enum About<'a> {
-    Definition(DefinitionKind),
-    Value(Key),
-    Unnamed(Key),
-    Member(Key, &'a str),
-    Condition(&'a About<'a>),
-}
-
-impl From<About<'_>> for Subject {
-    fn from(about: About<'_>) -> Self {
-        match about {
-            About::Definition(kind) => Self::Definition(kind),
-            About::Value(key) => Self::Value(key),
-            About::Unnamed(key) => Self::Unnamed(key),
-            About::Member(key, name) => Self::Member(key, name.into()),
-            About::Condition(of) => Self::Condition(Box::new((*of).into())),
-        }
-    }
-}
-
-/// A problem has been reported.
-#[derive(Debug)]
-struct Reported;
-
-type Lowered<T> = Result<T, Reported>;
-
-/// The definition that is being lowered: what its parts need to know of it,
-/// and where their problems go.
-struct Scope<'a> {
-    kind: DefinitionKind,
-    site: Site,
-    /// Whether the pragma for exceptions sets its members' names free.
-    free_names: bool,
-    rules: Rules,
-    diagnostics: &'a mut Diagnostics,
-}
-
-impl Scope<'_> {
-    /// Reports a problem and where it shows.
-    fn report(&mut self, problem: Problem, shown: Span) -> Reported {
-        let site = self.site.clone().showing(Some(shown));
-        self.diagnostics.report_at(problem, Some(site));
-        Reported
-    }
-
-    /// Reports a problem that QEMU's generator finds when all definitions have
-    /// been looked at.
-    fn report_late(&mut self, problem: Problem, shown: Span) -> Reported {
-        const LATE: Rank = Rank(1, 0);
-        let site = self.site.clone().showing(Some(shown));
-        self.diagnostics.report_ranked(problem, Some(site), LATE);
-        Reported
-    }
 }
 
 fn definition<'s>(
@@ -278,11 +98,13 @@ fn definition<'s>(
         rules,
         sources,
     }: Settings<'_>,
-    lines: &mut Lines,
+    shared_lines: &mut SharedLines,
     diagnostics: &mut Diagnostics,
 ) -> Option<Definition<'s>> {
     let site = Site {
-        definition: lines.known(span, sources),
+        // Until the name is known, QEMU's messages name the definition before,
+        // if that is on the same line.
+        definition: shared_lines.last_on_line(span, sources),
         ..Site::line(span)
     };
     let mut kinds = DefinitionKind::ALL
@@ -293,7 +115,7 @@ fn definition<'s>(
         return None;
     };
     let ValueKind::Str(text) = &name.kind else {
-        let problem = Problem::NameNotString(Subject::Value(Key::Name(kind)));
+        let problem = Problem::NameNotString(MessageSubject::Value(Key::Name(kind)));
         diagnostics.report_at(problem, Some(site.showing(Some(name.span))));
         return None;
     };
@@ -302,31 +124,25 @@ fn definition<'s>(
         span: name.span,
     };
     let named = (kind, name.text.as_ref().into());
-    lines.begin(span, &named, sources);
+    shared_lines.add(span, &named, sources);
     let mut scope = Scope {
         kind,
         site: Site {
             definition: Some(named),
             ..site
         },
-        // Arguments of commands and data of events have no exceptions.
-        free_names: !matches!(kind, DefinitionKind::Command | DefinitionKind::Event)
+        // The pragma does not apply to arguments and event data.
+        has_free_member_names: !matches!(kind, DefinitionKind::Command | DefinitionKind::Event)
             && pragmas.member_name_exceptions.contains(name.text.as_ref()),
         rules,
         diagnostics,
     };
-    let named = name::definition(&name, &mut scope, pragmas);
-    let documented = doc::check(doc.as_ref(), &name, &object, &mut scope, pragmas);
-    keys::check(
-        &object,
-        span,
-        About::Definition(kind),
-        keys::of(kind),
-        &mut scope,
-    )
-    .ok()?;
+    let subject = MessageSubject::Definition(kind);
+    let named = name_rules::check_definition(&name, &mut scope, pragmas);
+    let documented = doc_match::check(doc.as_ref(), &name, &object, &mut scope, pragmas);
+    keys::check(&object, span, &subject, keys::of(kind), &mut scope).ok()?;
     let body = kinds::body(&object, &mut scope);
-    let cond = cond::condition(&object, About::Definition(kind), &mut scope);
+    let cond = if_key::condition(&object, &subject, &mut scope);
     let features = features::features(&object, &mut scope);
     let flags = kinds::check_flags(&object, &mut scope);
     named.and(documented).and(flags).ok()?;

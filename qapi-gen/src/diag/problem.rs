@@ -1,9 +1,12 @@
 //! Everything that can be wrong with a schema.
 //!
 //! In: what the stages find. Out: one enum, in the order of the stages. The
-//! words are in `text.rs`, so that this stays a list.
+//! words are in `wording/`, so that this stays a list.
 
-use super::{DefinitionKind, Key, Role, Site, Subject, TypeName, Whose};
+use super::definition_kind::DefinitionKind;
+use super::definition_part::{DefinitionPart, Owner, TypeName};
+use super::message_subject::{Key, MessageSubject};
+use super::site::Site;
 
 /// Declares the enum together with the list of its variants, so that none can
 /// be left out there: the tests ask for a case for each.
@@ -161,24 +164,24 @@ problems! {
         /// Not exactly one of the keys that make a definition.
         NotOneDefinition,
         /// A name that is not a string.
-        NameNotString(Subject),
+        NameNotString(MessageSubject),
         /// A name that is no name.
-        NameInvalid(Subject),
+        NameInvalid(MessageSubject),
         /// A name that violates the conventions of its kind.
-        NameUpper(Subject),
+        NameUpper(MessageSubject),
         /// See [`Problem::NameUpper`].
-        NameLower(Subject),
+        NameLower(MessageSubject),
         /// See [`Problem::NameUpper`].
-        NameCamel(Subject),
+        NameCamel(MessageSubject),
         /// A type whose name looks like an array's.
         NameList(DefinitionKind),
         /// A name that the C generator needs.
-        NameReserved(Subject),
+        NameReserved(MessageSubject),
         /// Keys that must be there.
-        KeysMissing { of: Subject, keys: Vec<String> },
+        KeysMissing { of: MessageSubject, keys: Vec<String> },
         /// Keys that may not be there.
         KeysUnknown {
-            of: Subject,
+            of: MessageSubject,
             keys: Vec<String>,
             valid: Vec<&'static str>,
         },
@@ -187,15 +190,15 @@ problems! {
         /// Flags that exclude each other.
         FlagsIncompatible,
         /// A condition that is no configuration symbol.
-        ConditionSymbol { of: Subject, symbol: String },
+        ConditionSymbol { of: MessageSubject, symbol: String },
         /// A condition that is neither string nor object.
-        ConditionType(Subject),
+        ConditionType(MessageSubject),
         /// A condition with several operators.
-        ConditionKeys(Subject),
+        ConditionKeys(MessageSubject),
         /// Operands that are not in an array.
-        ConditionOperands { of: Subject, operator: &'static str },
+        ConditionOperands { of: MessageSubject, operator: &'static str },
         /// An operator without operands.
-        ConditionEmpty(Subject),
+        ConditionEmpty(MessageSubject),
         /// A value that must be an array.
         NotArray(Key),
         /// A value that must be an object.
@@ -205,15 +208,15 @@ problems! {
         /// A value that must not be empty.
         Empty(Key),
         /// A value that must be an object or a type name.
-        NotObjectOrType(Subject),
+        NotObjectOrType(MessageSubject),
         /// A value that must be a type name.
-        NotType(Subject),
+        NotType(MessageSubject),
         /// A value that must be a type name or an array of one.
-        NotTypeOrArray(Subject),
+        NotTypeOrArray(MessageSubject),
         /// A value that must be no array, in the words of QEMU 7.2.
-        OldArray(Subject),
+        OldArray(MessageSubject),
         /// An array that does not have exactly one type name.
-        ArrayType(Subject),
+        ArrayType(MessageSubject),
         /// `boxed` without `data`.
         BoxedWithoutData,
 
@@ -225,11 +228,11 @@ problems! {
             predefined: Option<TypeName>,
         },
         /// A type that does not exist.
-        UnknownType { user: Role, name: String, similar: Option<String> },
+        UnknownType { user: DefinitionPart, name: String, similar: Option<String> },
         /// An array whose elements are arrays.
         ArrayOfArrays { element: TypeName },
         /// Two names that are the same in C.
-        Collision { what: Role, with: Role },
+        Collision { what: DefinitionPart, with: DefinitionPart },
         /// A special feature on a type.
         SpecialFeature(String),
         /// A base that is not a struct.
@@ -251,9 +254,9 @@ problems! {
         /// A branch that is no value of the discriminator.
         BranchNotValue { branch: String, of: TypeName },
         /// A type that cannot be used for the purpose.
-        CannotUse { user: Role, ty: TypeName },
+        CannotUse { user: DefinitionPart, ty: TypeName },
         /// Branches of an alternate with the same JSON type.
-        Indistinct { branch: Role, other: String },
+        Indistinct { branch: DefinitionPart, other: String },
         /// A type that cannot be the arguments or the reply.
         CannotTake {
             kind: DefinitionKind,
@@ -265,7 +268,7 @@ problems! {
         /// Conditional members that need `boxed`.
         ConditionalNeedsBoxed(DefinitionKind),
         /// A member or feature that the documentation leaves out.
-        Undocumented(Role),
+        Undocumented(DefinitionPart),
         /// Members or features that only the documentation has.
         DocumentedMissing { features: bool, names: Vec<String> },
         /// More features than QEMU's bit set holds.
@@ -380,15 +383,16 @@ pub enum MarkupAdvice {
 }
 
 impl Problem {
-    /// Tells whose the parts are that it is about.
-    pub(super) fn of(&mut self, owner: &Whose) {
+    /// Sets the definition that has the parts which the problem names, unless
+    /// it is already set.
+    pub(super) fn set_owner(&mut self, owner: &Owner) {
         match self {
-            Self::UnknownType { user: role, .. }
-            | Self::CannotUse { user: role, .. }
-            | Self::Indistinct { branch: role, .. } => role.of(owner),
+            Self::UnknownType { user: part, .. }
+            | Self::CannotUse { user: part, .. }
+            | Self::Indistinct { branch: part, .. } => part.set_owner(owner),
             Self::Collision { what, with } => {
-                what.of(owner);
-                with.of(owner);
+                what.set_owner(owner);
+                with.set_owner(owner);
             }
             _ => {}
         }

@@ -9,7 +9,6 @@
 //! configuration.
 
 use super::used::{Used, json_type};
-use crate::schema::check::describe;
 use crate::schema::{
     Alternate, Command, Common, Cond, Entity, EnumValue, Event, Feature, Member, Object, Schema,
     TypeId, TypeKind,
@@ -151,9 +150,10 @@ impl<'a> Table<'a> {
 
     fn object(&mut self, id: TypeId, object: &'a Object) -> Meta<'a> {
         let schema = self.schema;
-        let members = describe::lineage(schema, id)
+        let members = schema
+            .lineage(id)
             .into_iter()
-            .flat_map(|ancestor| describe::members(schema, ancestor))
+            .flat_map(|ancestor| schema.own_members(ancestor))
             .map(|member| self.member(member))
             .collect();
         let union = object.branches.as_ref().map(|branches| UnionInfo {

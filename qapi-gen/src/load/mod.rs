@@ -11,18 +11,18 @@ use std::string::FromUtf8Error;
 use rustc_hash::FxHashMap as HashMap;
 
 use crate::diag::{Diagnostics, Problem, Site};
+use crate::pragmas::Pragmas;
 use crate::rules::Rules;
 use crate::source::{SourceFile, SourceMap, Span};
 use crate::syntax::{DocBlock, Next, Object, Parser, Value, ValueKind};
 
+mod include_dirs;
 mod loader;
-mod mount;
 mod path;
 mod pragma;
 
+pub use include_dirs::IncludeFolders;
 pub use loader::{FolderLoader, FsLoader, Loader, MemoryLoader};
-pub use mount::IncludeFolders;
-pub(crate) use pragma::Pragmas;
 
 /// How many bytes a schema may have, all files together; more is no schema
 /// but a mistake, such as a device file.
@@ -355,7 +355,8 @@ impl<'s> Load<'s, '_> {
         };
         for member in &settings.members {
             let site = site.clone().showing(Some(member.key_span));
-            self.program.pragmas.set(
+            pragma::apply(
+                &mut self.program.pragmas,
                 &member.key,
                 &member.value,
                 &site,

@@ -4,9 +4,10 @@
 //! nothing; an id is only ever used with the schema that made it.
 
 use super::{
-    Command, CommandId, Common, DocRef, Entity, Event, EventId, Module, ModuleId, Schema, Type,
-    TypeId,
+    Branch, CONTAINMENT_DEPTH_MAX, Command, CommandId, Common, DocRef, Entity, Enum, Event,
+    EventId, Feature, Member, Module, ModuleId, Schema, Type, TypeId, TypeKind,
 };
+use crate::cond::Cond;
 
 macro_rules! arena {
     ($($(#[$all_doc:meta])* $all:ident, $(#[$one_doc:meta])* $one:ident: $id:ident => $item:ident;)*) => {
@@ -73,9 +74,37 @@ impl Schema {
 
     /// The type of a name that every schema has: a built-in type, an array of
     /// one, or the empty object.
+    #[expect(
+        clippy::expect_used,
+        reason = "a default would silently be another type"
+    )]
     pub(crate) fn predefined(&self, name: &str) -> TypeId {
-        // As every schema has it, the default is never taken.
-        self.type_named(name).unwrap_or(TypeId::at(0))
+        self.type_named(name)
+            .expect("every schema declares the predefined types")
+    }
+
+    /// Returns an object type and its bases, the root first. The list ends
+    /// early where objects contain each other too deeply, which is an error
+    /// that is reported elsewhere.
+    pub(crate) fn lineage(&self, id: TypeId) -> Vec<TypeId> {
+        let base = |id: &TypeId| match &self.ty(*id).kind {
+            TypeKind::Object(object) => object.base,
+            _ => None,
+        };
+        let mut lineage: Vec<TypeId> = std::iter::successors(Some(id), base)
+            .take(CONTAINMENT_DEPTH_MAX + 2)
+            .collect();
+        lineage.reverse();
+        lineage
+    }
+
+    /// Returns the members that an object type adds to its base. Types that
+    /// are not objects have none.
+    pub(crate) fn own_members(&self, id: TypeId) -> &[Member] {
+        match &self.ty(id).kind {
+            TypeKind::Object(object) => &object.members,
+            _ => &[],
+        }
     }
 
     /// The definition of a name; types, commands and events share one space
@@ -101,4 +130,40 @@ impl Schema {
     pub fn docs(&self) -> &[DocRef] {
         &self.docs
     }
+
+    /// Iterates over all conditions in the schema: those of definitions,
+    /// members, values, branches and features.
+    pub fn conditions(&self) -> impl Iterator<Item = &Cond> {
+        let definitions = self.entities().iter().flat_map(|entity| {
+            let common = self.common(*entity);
+            common.cond.iter().chain(features(&common.features))
+        });
+        let parts = self.types().flat_map(|(_, ty)| match &ty.kind {
+            TypeKind::Enum(Enum { values, .. }) => values
+                .iter()
+                .flat_map(|value| value.cond.iter().chain(features(&value.features)))
+                .collect(),
+            TypeKind::Object(object) => {
+                let members = object
+                    .members
+                    .iter()
+                    .flat_map(|member| member.cond.iter().chain(features(&member.features)));
+                let branches = object.branches.iter().flat_map(|branches| &branches.list);
+                members.chain(branches.filter_map(condition)).collect()
+            }
+            TypeKind::Alternate(alternate) => {
+                alternate.branches.iter().filter_map(condition).collect()
+            }
+            TypeKind::Builtin(_) | TypeKind::Array(_) => Vec::new(),
+        });
+        definitions.chain(parts)
+    }
+}
+
+fn condition(branch: &Branch) -> Option<&Cond> {
+    branch.cond.as_ref()
+}
+
+fn features(features: &[Feature]) -> impl Iterator<Item = &Cond> {
+    features.iter().filter_map(|feature| feature.cond.as_ref())
 }

@@ -1,32 +1,39 @@
 //! The intermediate representation: what a schema *is*, every name resolved.
 //!
-//! In: definitions from `defs/`. Out: a [`Schema`] that the passes in `check/`
-//! read and, once they have nothing to say, a [`CheckedSchema`] that the dump,
-//! the introspection and the Rust back end read. It knows nothing of Rust.
+//! In: definitions from `defs/`. Out: a [`Schema`], which the passes in
+//! `check/` read, and a [`CheckedSchema`] if they find no error, which the back
+//! ends read. Back ends and the wording of messages are not known here.
 //!
-//! Definitions live in arenas and refer to each other by id; all containers
+//! Definitions are in arenas and refer to each other by id. All containers
 //! keep schema order, so that the same input always gives the same output.
 
 use rustc_hash::FxHashMap as HashMap;
 
-use crate::defs::SharedLines;
-use crate::diag::DefinitionKind;
-use crate::load::Pragmas;
 use crate::rules::Rules;
 use crate::source::{Excerpt, Span};
 
 mod access;
 pub(crate) mod build;
-mod cases;
 pub(crate) mod check;
-mod cond;
+mod describe;
 mod doc;
+mod doc_targets;
+mod provenance;
+mod qemu_order;
+mod union_cases;
 
+pub use crate::cond::{Cond, CondKind};
 pub use crate::syntax::DocText;
-pub use cases::Case;
 pub use check::CheckedSchema;
-pub use cond::{Cond, CondKind};
 pub use doc::{Doc, DocArg, DocSection, FreeFormDoc};
+pub use union_cases::UnionCase;
+
+/// The features that types must not have.
+pub(crate) const SPECIAL_FEATURES: [&str; 2] = ["deprecated", "unstable"];
+
+/// The depth to which objects may contain each other as bases and branches.
+/// QEMU's generator, which follows them by recursion, fails at about this.
+pub(crate) const CONTAINMENT_DEPTH_MAX: usize = 1000;
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident,)*) => {$(
@@ -316,8 +323,7 @@ pub struct Feature {
     pub cond: Option<Cond>,
 }
 
-/// A schema whose names are all resolved, but whose rules are not yet known
-/// to hold.
+/// A schema whose names are all resolved.
 #[derive(Clone, Debug, Default)]
 pub struct Schema {
     pub(crate) modules: Vec<Module>,
@@ -329,25 +335,6 @@ pub struct Schema {
     pub(crate) by_name: HashMap<Excerpt, u32>,
     /// All documentation blocks in the order in which they were read.
     pub(crate) docs: Vec<DocRef>,
-    pub(crate) pragmas: Pragmas,
-    /// Whose rules the schema has to follow.
+    /// The release whose rules the schema follows.
     pub(crate) rules: Rules,
-    /// The definitions as they are written, for messages.
-    pub(crate) written: Vec<Written>,
-    /// Which of them messages name where several begin on a line.
-    pub(crate) shared_lines: SharedLines,
-    /// For every type the definition that it stems from, an index into
-    /// `written`; `None` for built-in ones.
-    pub(crate) type_origins: Vec<Option<u32>>,
-    /// What unknown type names were resolved to. A schema that has it never
-    /// becomes a [`CheckedSchema`].
-    pub(crate) unresolved: Option<TypeId>,
-}
-
-/// A definition as it is written.
-#[derive(Clone, Debug)]
-pub(crate) struct Written {
-    pub(crate) kind: DefinitionKind,
-    pub(crate) name: Excerpt,
-    pub(crate) span: Span,
 }

@@ -3,7 +3,8 @@
 //! In: a diagnostic. Out: a hint, if it is sure what is meant. QEMU's messages
 //! are not to be changed, so this stands beside them.
 
-use super::{Diagnostic, Expected, Problem};
+use super::diagnostic::Diagnostic;
+use super::problem::{Expected, Problem};
 use crate::source::SourceMap;
 
 mod spelling;

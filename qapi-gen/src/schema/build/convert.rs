@@ -1,17 +1,23 @@
-//! What needs no look-up.
+//! Parts of definitions that need no lookup.
 //!
-//! In: parts of definitions. Out: the same parts of a schema.
+//! In: parts of definitions. Out: the corresponding parts of a schema.
 
-use super::super::{EnumValue, Feature};
 use crate::defs::{self, Name};
+use crate::schema::{EnumValue, Feature, ModuleId};
 use crate::source::{Excerpt, SourceMap};
 
-/// A name, to be kept.
+/// Returns the id of a module, whose index among the loaded modules is given.
+/// The built-in module has the first id.
+pub(super) fn module_id(index: usize) -> ModuleId {
+    ModuleId::at(index + 1)
+}
+
+/// Converts a name to an owned one.
 pub(super) fn name(name: &Name<'_>, sources: &SourceMap) -> Excerpt {
     sources.excerpt(name.span.file, &name.text)
 }
 
-/// Features.
+/// Converts features.
 pub(super) fn features(features: &[defs::Feature<'_>], sources: &SourceMap) -> Box<[Feature]> {
     features
         .iter()
@@ -23,7 +29,7 @@ pub(super) fn features(features: &[defs::Feature<'_>], sources: &SourceMap) -> B
         .collect()
 }
 
-/// The values of an enum.
+/// Converts the values of an enum.
 pub(super) fn values(values: &[defs::Value<'_>], sources: &SourceMap) -> Box<[EnumValue]> {
     values
         .iter()
@@ -36,7 +42,7 @@ pub(super) fn values(values: &[defs::Value<'_>], sources: &SourceMap) -> Box<[En
         .collect()
 }
 
-/// The values of the built-in enum of JSON types.
+/// Returns the values of `QType`, the built-in enum of JSON types.
 pub(super) fn json_types() -> Box<[EnumValue]> {
     [
         "none", "qnull", "qnum", "qstring", "qdict", "qlist", "qbool",

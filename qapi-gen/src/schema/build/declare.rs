@@ -1,16 +1,17 @@
-//! The first pass: everything gets its id and its name.
+//! The first pass: declarations.
 //!
-//! In: definitions, in order. Out: what is to be made of them, implicit types
-//! included, in the order in which QEMU's generator has them, and who has
-//! which name. No name is looked up but to see whether it is taken.
+//! In: definitions, in order. Out: an id and a name for each definition and
+//! each implicit type, in the order of QEMU's generator. Names are looked up
+//! only to find those that are defined twice.
 
 use std::collections::hash_map::Entry;
 
 use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
-use super::super::{Builtin, CommandId, Entity, EventId, TypeId, Written};
-use crate::defs::{Body, Definition, Members, SharedLines, TypeRef};
-use crate::diag::{DefinitionKind, Diagnostics, Problem, Site, TypeName};
+use crate::defs::{Body, Definition, Members, TypeRef};
+use crate::diag::{DefinitionKind, Diagnostics, Problem, QemuAttribution, Site, TypeName};
+use crate::schema::provenance::DefinitionHeader;
+use crate::schema::{Builtin, CommandId, Entity, EventId, TypeId};
 use crate::source::{Excerpt, SourceMap};
 
 /// The built-in types and their names.
@@ -35,79 +36,81 @@ pub(super) const BUILTINS: [(&str, Builtin); 15] = [
 /// The built-in enum of JSON types.
 const QTYPE: &str = "QType";
 
-/// Something that is to be made.
+/// A declared definition or type.
 #[derive(Clone, Debug)]
 pub(super) enum Declared {
     Builtin(Builtin),
     QType,
-    /// The one object type without members.
+    /// The built-in object type without members.
     EmptyObject,
     /// An array of the named type.
     Array(Excerpt),
-    /// The members of a union's base.
+    /// The inline base of a union.
     InlineBase,
-    /// The arguments of a command, the data of an event.
+    /// The inline arguments of a command or data of an event.
     InlineArguments,
     Definition,
 }
 
-/// Something that is to be made, by name.
+/// A declaration with its name.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
     pub(super) name: Excerpt,
     pub(super) declared: Declared,
-    /// The definition that it stems from, an index into `written`.
+    /// The index in `headers` of the definition that the declaration belongs
+    /// to, or `None` for a built-in type.
     pub(super) origin: Option<u32>,
 }
 
-/// Everything that is to be made.
+/// All declarations.
 pub(super) struct Declarations<'s> {
     sources: &'s SourceMap,
     pub(super) slots: Vec<Slot>,
-    /// Indices into `entities` and `slots`.
+    /// Indices into `entities` and `slots`, which have equal lengths.
     pub(super) by_name: HashMap<Excerpt, u32>,
-    pub(super) written: Vec<Written>,
-    pub(super) shared_lines: SharedLines,
+    pub(super) headers: Vec<DefinitionHeader>,
+    pub(super) attribution: QemuAttribution,
     pub(super) entities: Vec<Entity>,
     pub(super) types: usize,
     pub(super) commands: usize,
     pub(super) events: usize,
 }
 
-/// The name of the arrays of a type.
+/// Returns the name of the array type of an element type.
 pub(super) fn array_name(element: &str) -> String {
     [element, "List"].concat()
 }
 
-/// The name of the members that a union's base has in place.
+/// Returns the name of a union's inline base.
 pub(super) fn base_name(union: &str) -> String {
     ["q_obj_", union, "-base"].concat()
 }
 
-/// The name of the arguments that a command or event has in place.
+/// Returns the name of the inline arguments of a command or event.
 pub(super) fn arguments_name(owner: &str) -> String {
     ["q_obj_", owner, "-arg"].concat()
 }
 
-/// The definition as a place.
-pub(super) fn site(definition: &Definition<'_>, shared_lines: &SharedLines) -> Site {
+/// Returns the site of a definition.
+pub(super) fn site(definition: &Definition<'_>, attribution: &QemuAttribution) -> Site {
     let (kind, name) = (definition.body.kind(), &definition.name.text);
-    shared_lines.site(definition.span, kind, name)
+    attribution.site(definition.span, kind, name)
 }
 
 impl<'s> Declarations<'s> {
-    /// The built-in types, with room for about as many definitions as given.
+    /// Declares the built-in types, and reserves room for about as many
+    /// definitions as given.
     pub(super) fn new(
         definitions: usize,
         sources: &'s SourceMap,
-        shared_lines: SharedLines,
+        attribution: QemuAttribution,
     ) -> Self {
         let mut declarations = Self {
             sources,
             slots: Vec::with_capacity(definitions),
             by_name: HashMap::with_capacity_and_hasher(definitions, FxBuildHasher),
-            written: Vec::with_capacity(definitions),
-            shared_lines,
+            headers: Vec::with_capacity(definitions),
+            attribution,
             entities: Vec::new(),
             types: 0,
             commands: 0,
@@ -122,7 +125,8 @@ impl<'s> Declarations<'s> {
         declarations
     }
 
-    /// Adds a definition and what it implies; false if its name is taken.
+    /// Declares a definition and the implicit types that it needs. Reports a
+    /// name that is already taken and returns false then.
     pub(super) fn define(
         &mut self,
         definition: &Definition<'_>,
@@ -131,16 +135,20 @@ impl<'s> Declarations<'s> {
         let name = definition.name.text.as_ref();
         if let Some(&taken) = self.by_name.get(name) {
             let problem = self.redefined(name, taken);
-            let site = site(definition, &self.shared_lines);
+            let site = site(definition, &self.attribution);
             let site = site.showing(Some(definition.name.span));
             diagnostics.report_at(problem, Some(site));
             return false;
         }
-        // Definitions have fewer than 2^32 bytes of source.
-        let origin = u32::try_from(self.written.len()).ok();
+        // The index fits, because all files together have fewer than 2^32 bytes.
+        let origin = u32::try_from(self.headers.len()).ok();
         let name = self.sources.excerpt(definition.span.file, name);
-        self.written.push(Written::new(definition, name.clone()));
-        self.imply(definition, origin);
+        self.headers.push(DefinitionHeader {
+            kind: definition.body.kind(),
+            name: name.clone(),
+            span: definition.span,
+        });
+        self.declare_implicit(definition, origin);
         let entity = match definition.body.kind() {
             DefinitionKind::Command => {
                 self.commands += 1;
@@ -162,8 +170,8 @@ impl<'s> Declarations<'s> {
     fn redefined(&self, name: &str, taken: u32) -> Problem {
         let slot = self.slots.get(taken as usize);
         let previous = slot
-            .and_then(|slot| self.written.get(slot.origin? as usize))
-            .map(|written| written.site(&self.shared_lines));
+            .and_then(|slot| self.headers.get(slot.origin? as usize))
+            .map(|header| header.site(&self.attribution));
         let predefined = match slot.map(|slot| &slot.declared) {
             Some(Declared::Builtin(_)) => Some(TypeName::Builtin(name.to_owned())),
             Some(Declared::QType) => Some(TypeName::Defined(DefinitionKind::Enum, name.to_owned())),
@@ -176,8 +184,8 @@ impl<'s> Declarations<'s> {
         }
     }
 
-    /// Adds the types that a definition has without naming them.
-    fn imply(&mut self, definition: &Definition<'_>, origin: Option<u32>) {
+    /// Declares the types that a definition needs without naming them.
+    fn declare_implicit(&mut self, definition: &Definition<'_>, origin: Option<u32>) {
         let name = definition.name.text.as_ref();
         match &definition.body {
             Body::Enum { .. } => {}
@@ -227,7 +235,7 @@ impl<'s> Declarations<'s> {
             return;
         };
         self.arrays(members.iter().map(|member| &member.ty), origin);
-        // No members need no type.
+        // Without members, the built-in empty object is used.
         if !members.is_empty() {
             self.add_type(name, declared, origin);
         }

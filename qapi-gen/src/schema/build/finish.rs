@@ -1,11 +1,11 @@
-//! What can be said of a type only once all are made.
+//! Facts about types that depend on later types.
 //!
-//! In: a schema with all its types. Out: the same, complete.
+//! In: a schema with all its types. Out: the same schema, complete.
 
-use super::super::check::describe;
-use super::super::{Cond, ModuleId, Object, Schema, Type, TypeId, TypeKind};
+use crate::cond::Cond;
+use crate::schema::{ModuleId, Object, Schema, Type, TypeId, TypeKind};
 
-/// Arrays belong to the module of their elements, and exist when these do.
+/// Gives every array the module and the condition of its elements.
 pub(super) fn arrays(schema: &mut Schema) {
     for index in 0..schema.types.len() {
         let Some(TypeKind::Array(element)) = schema.types.get(index).map(|ty| &ty.kind) else {
@@ -23,7 +23,8 @@ pub(super) fn arrays(schema: &mut Schema) {
     }
 }
 
-/// Gives every union the type of its discriminator, where there is one.
+/// Gives every union the type of its discriminator, if the base has such a
+/// member.
 pub(super) fn discriminators(schema: &mut Schema) {
     for index in 0..schema.types.len() {
         let id = TypeId::at(index);
@@ -34,9 +35,10 @@ pub(super) fn discriminators(schema: &mut Schema) {
             })) => &branches.tag,
             _ => continue,
         };
-        let found = describe::lineage(schema, id)
+        let found = schema
+            .lineage(id)
             .into_iter()
-            .flat_map(|ancestor| describe::members(schema, ancestor))
+            .flat_map(|ancestor| schema.own_members(ancestor))
             .find(|member| member.name == *tag)
             .map(|member| member.ty);
         if let Some(Type {
@@ -45,7 +47,8 @@ pub(super) fn discriminators(schema: &mut Schema) {
         }) = schema.types.get_mut(index)
             && let Some(branches) = &mut object.branches
         {
-            // Without a discriminator the schema does not pass the checks.
+            // The default is never used: the checks reject a union without a
+            // discriminator.
             branches.tag_type = found.unwrap_or(TypeId::at(0));
         }
     }

@@ -1,50 +1,46 @@
 //! From definitions to a schema.
 //!
-//! In: the definitions of a whole schema. Out: a [`Schema`], every name
-//! resolved. It reports names that are defined twice or not at all; whether
-//! a type fits where it is used, the checks say.
+//! In: the definitions of a whole schema. Out: a resolved schema. Names that
+//! are defined twice or not at all are reported here; whether a type fits
+//! where it is used is for the checks to say.
 //!
-//! First everything gets an id, then everything is made, so that definitions
-//! can refer to later ones.
+//! One pass declares everything and gives it an id, a second pass resolves the
+//! names, so that definitions can refer to later ones.
 
-use rustc_hash::FxHashSet as HashSet;
-
-use super::check::step::{self, Step};
-use super::{Include, Module, ModuleId, Schema, Written};
-use crate::defs::{Body, DefItem, Definition, Feature, Member, Members, SharedLines};
-use crate::diag::{Diagnostics, Problem, Site};
-use crate::load::Pragmas;
+use super::provenance::{Provenance, ResolvedSchema};
+use super::{Include, Module, ModuleId, Schema};
+use crate::defs::DefItem;
+use crate::diag::{Diagnostics, QemuAttribution};
+use crate::pragmas::Pragmas;
 use crate::rules::Rules;
-use crate::source::{Excerpt, SourceMap};
+use crate::source::SourceMap;
 
 mod convert;
 mod declare;
-mod docs;
+mod feature_limit;
 mod finish;
 mod resolve;
 mod similar;
-mod uses;
+mod type_uses;
+mod undescribed;
 
 use declare::Declarations;
+use feature_limit::FeatureNames;
 
-/// The name of the module that has the built-in types.
+/// The name of the module that contains the built-in types.
 const BUILTIN_MODULE: &str = "./builtin";
 
-/// How many different features QEMU's generator can tell apart.
-const FEATURES_MAX: usize = 64;
-
-/// Makes a schema of definitions. `modules` are the modules' names.
+/// Builds a schema from definitions. `modules` are the modules' names.
 pub(crate) fn build(
     modules: Vec<String>,
     mut items: Vec<DefItem<'_>>,
-    shared_lines: SharedLines,
+    attribution: QemuAttribution,
     pragmas: Pragmas,
     rules: Rules,
     sources: &SourceMap,
     diagnostics: &mut Diagnostics,
-) -> Schema {
+) -> ResolvedSchema {
     let mut schema = Schema {
-        pragmas,
         rules,
         modules: std::iter::once(BUILTIN_MODULE.to_owned())
             .chain(modules)
@@ -57,30 +53,36 @@ pub(crate) fn build(
             .collect(),
         ..Schema::default()
     };
+    let mut provenance = Provenance {
+        pragmas,
+        ..Provenance::default()
+    };
     let mut features = FeatureNames::default();
-    let mut declarations = Declarations::new(items.len(), sources, shared_lines);
+    let mut declarations = Declarations::new(items.len(), sources, attribution);
     items.retain(|item| {
         let DefItem::Definition(definition) = item else {
             return true;
         };
         if rules > Rules::V7_2 {
-            features.add(definition, &declarations.shared_lines, diagnostics);
+            features.add(definition, &declarations.attribution, diagnostics);
         }
         declarations.define(definition, diagnostics)
     });
-    let includes = resolve::resolve(declarations, items, &mut schema, sources, diagnostics);
+    let includes = resolve::resolve(
+        declarations,
+        items,
+        &mut schema,
+        &mut provenance,
+        sources,
+        diagnostics,
+    );
     assign_modules(&mut schema, includes);
-    docs::complete(&mut schema);
-    schema
+    undescribed::complete(&mut schema);
+    ResolvedSchema { schema, provenance }
 }
 
-/// The module of an index that counts without the built-in one.
-fn user_module(index: usize) -> ModuleId {
-    ModuleId::at(index + 1)
-}
-
-/// Tells every module what it has. `includes` come with the number of
-/// entities, of whichever module, that stand before them.
+/// Fills the modules' lists of entities and includes. Each include comes with
+/// the number of entities, of all modules, before it.
 fn assign_modules(schema: &mut Schema, includes: Vec<(usize, ModuleId, Include)>) {
     let mut includes = includes.into_iter().peekable();
     for index in 0..=schema.entities.len() {
@@ -99,102 +101,5 @@ fn assign_modules(schema: &mut Schema, includes: Vec<(usize, ModuleId, Include)>
         if let Some(module) = schema.modules.get_mut(module.0 as usize) {
             module.entities.push(entity);
         }
-    }
-}
-
-/// The names of all features, special ones included.
-struct FeatureNames {
-    names: HashSet<String>,
-    full: bool,
-}
-
-impl Default for FeatureNames {
-    fn default() -> Self {
-        Self {
-            names: step::SPECIAL_FEATURES
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-            full: false,
-        }
-    }
-}
-
-impl FeatureNames {
-    fn add(
-        &mut self,
-        definition: &Definition<'_>,
-        shared_lines: &SharedLines,
-        diagnostics: &mut Diagnostics,
-    ) {
-        let members: &[Member<'_>] = match &definition.body {
-            Body::Struct { members, .. }
-            | Body::Union {
-                base: Members::Inline(members),
-                ..
-            }
-            | Body::Command {
-                arguments: Some(Members::Inline(members)),
-                ..
-            }
-            | Body::Event {
-                arguments: Some(Members::Inline(members)),
-                ..
-            } => members,
-            _ => &[],
-        };
-        let values = match &definition.body {
-            Body::Enum { values, .. } => &**values,
-            _ => &[],
-        };
-        let of_values = values.iter().flat_map(|value| &value.features);
-        let of_members = members.iter().flat_map(|member| &member.features);
-        for feature in definition
-            .features
-            .iter()
-            .chain(of_values)
-            .chain(of_members)
-        {
-            self.add_one(feature, definition, shared_lines, diagnostics);
-        }
-    }
-
-    fn add_one(
-        &mut self,
-        feature: &Feature<'_>,
-        definition: &Definition<'_>,
-        shared_lines: &SharedLines,
-        diagnostics: &mut Diagnostics,
-    ) {
-        let name = feature.name.text.as_ref();
-        if self.full || self.names.contains(name) {
-            return;
-        }
-        if self.names.len() == FEATURES_MAX {
-            self.full = true;
-            let problem = Problem::TooManyFeatures {
-                limit: FEATURES_MAX,
-            };
-            let site = declare::site(definition, shared_lines);
-            let site = site.showing(Some(feature.name.span));
-            diagnostics.report_ranked(problem, Some(site), Step::last());
-            return;
-        }
-        self.names.insert(name.to_owned());
-    }
-}
-
-impl Written {
-    fn new(definition: &Definition<'_>, name: Excerpt) -> Self {
-        Self {
-            kind: definition.body.kind(),
-            name,
-            span: definition.span,
-        }
-    }
-
-    /// The definition as a place.
-    pub(crate) fn site(&self, shared_lines: &SharedLines) -> Site {
-        shared_lines.site(self.span, self.kind, &self.name)
     }
 }

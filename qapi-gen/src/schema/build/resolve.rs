@@ -1,47 +1,51 @@
-//! The second pass: everything is made.
+//! The second pass: resolution.
 //!
-//! In: the declarations, and the definitions that they stem from. Out: the
-//! arenas of the schema. How names are looked up, it does not know.
+//! In: the declarations and the definitions that they belong to. Out: the
+//! arenas of the schema. `type_uses.rs` looks up the names.
 
 use std::iter::Peekable;
 
-use super::super::check::step::BASE;
-use super::super::{
+use super::convert::{self, module_id};
+use super::declare::{Declarations, Declared, Slot, base_name};
+use super::finish;
+use crate::defs::{self, Body, DefItem, Definition, Members, Name};
+use crate::diag::{DefinitionKind, DefinitionPart, Diagnostics, Key};
+use crate::schema::provenance::{DefinitionHeader, Provenance};
+use crate::schema::qemu_order::BASE;
+use crate::schema::{
     Alternate, Branches, Command, Common, Doc, DocRef, Entity, Enum, Event, FreeFormDoc, Include,
     ModuleId, Object, ObjectOrigin, Schema, Type, TypeId, TypeKind,
 };
-use super::declare::{Declarations, Declared, Slot, base_name};
-use super::{convert, finish, user_module};
-use crate::defs::{self, Body, DefItem, Definition, Members, Name};
-use crate::diag::{DefinitionKind, Diagnostics, Key, Role};
 use crate::source::{Excerpt, SourceMap, Span};
 use crate::syntax::DocBlock;
 
-/// For how many types that do not exist a similar name is looked for: all
-/// names are compared with each.
+/// The number of unknown types for which a similar name is searched, because
+/// each search compares all names.
 const SUGGESTIONS_MAX: usize = 20;
 
-/// Makes everything that is declared, definition by definition, and takes
-/// each apart for it. Returns the `include` directives with the number of
-/// entities, of whichever module, that stand before each.
+/// Builds everything that is declared, definition by definition. Returns the
+/// `include` directives, each with the number of entities, of all modules,
+/// before it.
 pub(super) fn resolve(
     declarations: Declarations<'_>,
     items: Vec<DefItem<'_>>,
     schema: &mut Schema,
+    provenance: &mut Provenance,
     sources: &SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Vec<(usize, ModuleId, Include)> {
     let types = declarations.types;
     schema.types.reserve_exact(types + 1);
-    schema.type_origins.reserve_exact(types + 1);
     schema.commands.reserve_exact(declarations.commands);
     schema.events.reserve_exact(declarations.events);
     schema.by_name = declarations.by_name;
     schema.entities = declarations.entities;
-    schema.written = declarations.written;
-    schema.shared_lines = declarations.shared_lines;
+    provenance.type_origins.reserve_exact(types + 1);
+    provenance.headers = declarations.headers;
+    provenance.attribution = declarations.attribution;
     let mut resolver = Resolver {
         schema,
+        provenance,
         sources,
         diagnostics,
         slots: declarations.slots.into_iter().peekable(),
@@ -56,26 +60,26 @@ pub(super) fn resolve(
     for item in items {
         match item {
             DefItem::Definition(definition) => resolver.define(*definition),
-            DefItem::FreeForm { module, doc } => resolver.free_form(user_module(module), doc),
+            DefItem::FreeForm { module, doc } => resolver.free_form(module_id(module), doc),
             DefItem::Include {
                 module,
                 included,
                 span,
             } => {
                 let include = Include {
-                    module: user_module(included),
+                    module: module_id(included),
                     entities_before: 0,
                     span,
                 };
-                includes.push((resolver.made(), user_module(module), include));
+                includes.push((resolver.built_count(), module_id(module), include));
             }
         }
     }
     let missing = resolver.missing;
     finish::arrays(schema);
     if missing {
-        schema.unresolved = Some(TypeId::at(types));
-        schema.type_origins.push(None);
+        provenance.unresolved = Some(TypeId::at(types));
+        provenance.type_origins.push(None);
         schema.types.push(Type {
             common: common(String::new().into(), ModuleId::at(0), None),
             kind: TypeKind::Object(object(ObjectOrigin::Empty)),
@@ -105,32 +109,34 @@ fn object(origin: ObjectOrigin) -> Object {
     }
 }
 
-/// Makes what is declared, one after the other.
+/// A builder of what is declared, one declaration after the other.
 pub(super) struct Resolver<'a> {
     pub(super) schema: &'a mut Schema,
+    pub(super) provenance: &'a mut Provenance,
     pub(super) sources: &'a SourceMap,
     pub(super) diagnostics: &'a mut Diagnostics,
-    /// What is still to be made, in the order of the definitions.
+    /// The declarations still to be built, in the order of the definitions.
     slots: Peekable<std::vec::IntoIter<Slot>>,
-    /// What takes the place of types that do not exist.
+    /// The type that stands for unknown types.
     pub(super) unresolved: TypeId,
-    /// Whether there is such a type.
+    /// Whether an unknown type has been found.
     pub(super) missing: bool,
-    /// For how many more of these a similar name may be looked for.
+    /// The number of unknown types for which a similar name may still be
+    /// searched.
     pub(super) suggestions_left: usize,
-    /// What is being made.
+    /// The entity that is being built.
     pub(super) entity: Entity,
-    /// The definition that it stems from.
+    /// The index in `headers` of the definition that the entity belongs to.
     pub(super) origin: Option<u32>,
 }
 
 impl Resolver<'_> {
-    /// How much is made so far.
-    fn made(&self) -> usize {
+    /// Returns the number of entities built so far.
+    fn built_count(&self) -> usize {
         self.schema.entities.len() - self.slots.len()
     }
 
-    /// Makes what every schema has.
+    /// Builds the types that every schema has.
     fn predefined(&mut self) {
         while let Some(slot) = self.next_slot(None) {
             let kind = match slot.declared {
@@ -143,14 +149,14 @@ impl Resolver<'_> {
                     self.array(slot.name, &element);
                     continue;
                 }
-                // The rest stems from definitions.
+                // All other declarations belong to definitions.
                 _ => TypeKind::Object(object(ObjectOrigin::Empty)),
             };
             self.add_type(common(slot.name, ModuleId::at(0), None), kind);
         }
     }
 
-    /// Makes a definition, and before it what it implies.
+    /// Builds a definition, after the implicit types that it needs.
     fn define(&mut self, definition: Definition<'_>) {
         let origin = Some(self.origin.map_or(0, |origin| origin + 1));
         self.origin = origin;
@@ -173,35 +179,39 @@ impl Resolver<'_> {
         }
     }
 
-    /// The next thing to be made, if it stems from a certain definition.
+    /// Returns the next declaration if it belongs to the definition `origin`.
     fn next_slot(&mut self, origin: Option<u32>) -> Option<Slot> {
-        let entity = self.schema.entities.get(self.made()).copied();
+        let entity = self.schema.entities.get(self.built_count()).copied();
         let slot = self.slots.next_if(|slot| slot.origin == origin)?;
         self.entity = entity?;
         Some(slot)
     }
 
+    /// Returns the header of the definition that is being built, or `None` for
+    /// a built-in type.
+    pub(super) fn header(&self) -> Option<&DefinitionHeader> {
+        self.provenance.headers.get(self.origin? as usize)
+    }
+
     fn add_type(&mut self, common: Common, kind: TypeKind) {
         self.schema.types.push(Type { common, kind });
-        self.schema.type_origins.push(self.origin);
+        self.provenance.type_origins.push(self.origin);
     }
 
     fn array(&mut self, name: Excerpt, element: &Excerpt) {
-        let written = self
-            .origin
-            .and_then(|at| self.schema.written.get(at as usize));
-        let span = written.map(|written| written.span);
-        let kind = written.map_or(DefinitionKind::Struct, |written| {
-            self.schema.shared_lines.kind(written.span, written.kind)
+        let header = self.header();
+        let span = header.map(|header| header.span);
+        let kind = header.map_or(DefinitionKind::Struct, |header| {
+            self.provenance.attribution.kind(header.span, header.kind)
         });
-        let user = || Role::Definition(kind);
+        let user = || DefinitionPart::Definition(kind);
         let shown = span.and_then(|span| self.sources.place_of(element, span.file));
         let ty = self.look_up(element, shown, user, 0, 0);
         let common = common(name, ModuleId::at(0), span);
         self.add_type(common, TypeKind::Array(ty));
     }
 
-    /// Makes the type of members written in place.
+    /// Builds the type of inline members.
     fn inline(&mut self, name: Excerpt, definition: &Definition<'_>) {
         let (members, origin) = match &definition.body {
             Body::Union {
@@ -218,7 +228,7 @@ impl Resolver<'_> {
             } => (members, ObjectOrigin::InlineArguments),
             _ => return,
         };
-        let module = user_module(definition.module);
+        let module = module_id(definition.module);
         let common = Common {
             cond: definition.cond.clone(),
             ..common(name, module, Some(definition.span))
@@ -239,7 +249,7 @@ impl Resolver<'_> {
         }
         let common = Common {
             name,
-            module: user_module(definition.module),
+            module: module_id(definition.module),
             span: Some(definition.span),
             doc: definition.doc.map(Doc::new),
             cond: definition.cond,
@@ -255,7 +265,7 @@ impl Resolver<'_> {
             Body::Struct { base, members } => TypeKind::Object(Object {
                 base: base
                     .as_ref()
-                    .map(|base| self.named(base, || Role::Base, BASE.0, BASE.1)),
+                    .map(|base| self.named(base, || DefinitionPart::Base, BASE.0, BASE.1)),
                 members: self.members(members, ObjectOrigin::Struct),
                 ..object(ObjectOrigin::Struct)
             }),
@@ -281,17 +291,17 @@ impl Resolver<'_> {
         branches: &[defs::Branch<'_>],
     ) -> TypeKind {
         let base = match base {
-            Members::Of(name) => Some(self.named(name, || Role::Base, BASE.0, BASE.1)),
+            Members::Of(name) => Some(self.named(name, || DefinitionPart::Base, BASE.0, BASE.1)),
             Members::Inline(_) => self.schema.type_named(&base_name(name)),
         };
-        // Branch by branch the checks go into the branches' types, so each
-        // has a step of its own.
+        // Each branch has a segment of its own, because QEMU checks a branch's
+        // type before the next branch.
         let list = self.branches(branches, |index| (index.saturating_add(1), 1));
         TypeKind::Object(Object {
             base,
             branches: Some(Branches {
                 tag: convert::name(discriminator, self.sources),
-                // Known when all members are.
+                // `finish` sets the type once all members are known.
                 tag_type: self.unresolved,
                 list,
             }),
@@ -310,7 +320,7 @@ impl Resolver<'_> {
         };
         let arg = self.arguments(arguments.as_ref(), &common.name, DefinitionKind::Command);
         let ret = returns.as_ref().map(|ty| {
-            let user = || Role::Slot(DefinitionKind::Command, Key::Returns);
+            let user = || DefinitionPart::Slot(DefinitionKind::Command, Key::Returns);
             self.used(ty, user, 1, 1)
         });
         self.schema.commands.push(Command {

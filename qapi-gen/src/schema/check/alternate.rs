@@ -6,10 +6,12 @@ use std::borrow::Cow;
 
 use rustc_hash::FxHashMap as HashMap;
 
-use super::super::{Alternate, Branch, Builtin, Entity, Schema, TypeId, TypeKind};
-use super::describe::{self, c_name};
-use super::step::Step;
-use crate::diag::{Diagnostics, Problem, Role};
+use super::c_name::c_name;
+use crate::diag::{DefinitionPart, Diagnostics, Problem};
+use crate::schema::describe;
+use crate::schema::provenance::ResolvedSchema;
+use crate::schema::qemu_order::CheckPoint;
+use crate::schema::{Alternate, Branch, Builtin, Entity, TypeId, TypeKind};
 
 /// The types of JSON values.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,7 +25,7 @@ enum JsonType {
 }
 
 /// Checks every alternate.
-pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
+pub(super) fn check(schema: &ResolvedSchema, diagnostics: &mut Diagnostics) {
     for (id, ty) in schema.types() {
         if let TypeKind::Alternate(alternate) = &ty.kind {
             branches(schema, id, alternate, diagnostics);
@@ -31,21 +33,26 @@ pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn branches(schema: &Schema, id: TypeId, alternate: &Alternate, diagnostics: &mut Diagnostics) {
+fn branches(
+    schema: &ResolvedSchema,
+    id: TypeId,
+    alternate: &Alternate,
+    diagnostics: &mut Diagnostics,
+) {
     let mut report = |branch: &Branch, problem| {
         let entity = Entity::Type(id);
-        let site = describe::site(schema, entity).map(|site| site.showing(branch.span));
-        diagnostics.report_ranked(problem, site, Step::new(entity, 0, 2).rank());
+        let site = schema.site(entity).map(|site| site.showing(branch.span));
+        diagnostics.report_ranked(problem, site, CheckPoint::new(entity, 0, 2).rank());
     };
     let mut names: HashMap<Cow<'_, str>, &str> = HashMap::default();
     let mut taken: HashMap<JsonType, &str> = HashMap::default();
     for branch in &alternate.branches {
-        let role = || Role::Branch(branch.name.to_string(), None);
+        let role = || DefinitionPart::Branch(branch.name.to_string(), None);
         if let Some(first) = names.insert(c_name(&branch.name), &branch.name) {
-            let with = Role::Branch(first.to_owned(), None);
+            let with = DefinitionPart::Branch(first.to_owned(), None);
             report(branch, Problem::Collision { what: role(), with });
         }
-        if Some(branch.ty) == schema.unresolved {
+        if schema.is_unresolved(branch.ty) {
             continue;
         }
         let types = json_types(schema, branch.ty);
@@ -71,7 +78,7 @@ fn branches(schema: &Schema, id: TypeId, alternate: &Alternate, diagnostics: &mu
 
 /// The JSON types that a branch may look like, its own first; none if it can
 /// be anything.
-fn json_types(schema: &Schema, id: TypeId) -> Vec<JsonType> {
+fn json_types(schema: &ResolvedSchema, id: TypeId) -> Vec<JsonType> {
     match &schema.ty(id).kind {
         // What is given on a command line is a string at first, so a string
         // is taken for what it could stand for.

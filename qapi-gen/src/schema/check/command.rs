@@ -1,23 +1,24 @@
-//! Commands: what they take and what they return.
+//! Commands and events: what they take and return.
 //!
-//! In: a schema. Out: reports. What events have in common with commands is
-//! here too.
+//! In: a schema. Out: reports.
 
 use rustc_hash::FxHashMap as HashMap;
 
-use super::super::{Entity, Schema, TypeId, TypeKind};
-use super::describe;
-use super::step::{ARGUMENTS, Step};
 use crate::diag::{DefinitionKind, Diagnostics, Key, Problem};
 use crate::rules::Rules;
+use crate::schema::describe;
+use crate::schema::provenance::ResolvedSchema;
+use crate::schema::qemu_order::{ARGUMENTS, CheckPoint};
+use crate::schema::{Entity, TypeId, TypeKind};
 
 /// Checks every command.
-pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
+pub(super) fn check_commands(schema: &ResolvedSchema, diagnostics: &mut Diagnostics) {
     let mut arguments = Arguments::new(schema, DefinitionKind::Command);
     for (id, command) in schema.commands() {
         let entity = Entity::Command(id);
         arguments.check(entity, command.arg, command.boxed, diagnostics);
         if schema
+            .provenance
             .pragmas
             .command_returns_exceptions
             .contains(command.common.name.as_str())
@@ -30,15 +31,23 @@ pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
                 key: Key::Returns,
                 ty: describe::type_name(schema, ret),
             };
-            let step = Step::new(entity, 1, 1);
-            diagnostics.report_ranked(problem, describe::site(schema, entity), step.rank());
+            let step = CheckPoint::new(entity, 1, 1);
+            diagnostics.report_ranked(problem, schema.site(entity), step.rank());
         }
+    }
+}
+
+/// Checks every event.
+pub(super) fn check_events(schema: &ResolvedSchema, diagnostics: &mut Diagnostics) {
+    let mut arguments = Arguments::new(schema, DefinitionKind::Event);
+    for (id, event) in schema.events() {
+        arguments.check(Entity::Event(id), event.arg, event.boxed, diagnostics);
     }
 }
 
 /// Whether a type is an object or an array of objects, so that members can be
 /// added to a reply later.
-fn is_returnable(schema: &Schema, id: TypeId) -> bool {
+fn is_returnable(schema: &ResolvedSchema, id: TypeId) -> bool {
     match &schema.ty(id).kind {
         TypeKind::Object(_) => true,
         TypeKind::Array(element) => matches!(schema.ty(*element).kind, TypeKind::Object(_)),
@@ -47,8 +56,8 @@ fn is_returnable(schema: &Schema, id: TypeId) -> bool {
 }
 
 /// Checks the arguments of commands, or the data of events.
-pub(super) struct Arguments<'a> {
-    schema: &'a Schema,
+struct Arguments<'a> {
+    schema: &'a ResolvedSchema,
     kind: DefinitionKind,
     /// Whether an object has conditional members: many may take the same.
     conditional: HashMap<TypeId, bool>,
@@ -56,7 +65,7 @@ pub(super) struct Arguments<'a> {
 
 impl<'a> Arguments<'a> {
     /// For commands or for events.
-    pub(super) fn new(schema: &'a Schema, kind: DefinitionKind) -> Self {
+    fn new(schema: &'a ResolvedSchema, kind: DefinitionKind) -> Self {
         Self {
             schema,
             kind,
@@ -65,7 +74,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// Checks what one command or event takes.
-    pub(super) fn check(
+    fn check(
         &mut self,
         entity: Entity,
         arg: Option<TypeId>,
@@ -74,12 +83,12 @@ impl<'a> Arguments<'a> {
     ) {
         let schema = self.schema;
         let kind = self.kind;
-        let Some(arg) = arg.filter(|&arg| Some(arg) != schema.unresolved) else {
+        let Some(arg) = arg.filter(|&arg| !schema.is_unresolved(arg)) else {
             return;
         };
         let mut report = |problem, (segment, order)| {
-            let step = Step::new(entity, segment, order);
-            diagnostics.report_ranked(problem, describe::site(schema, entity), step.rank());
+            let step = CheckPoint::new(entity, segment, order);
+            diagnostics.report_ranked(problem, schema.site(entity), step.rank());
         };
         let TypeKind::Object(object) = &schema.ty(arg).kind else {
             let ty = describe::type_name(schema, arg);
@@ -95,9 +104,10 @@ impl<'a> Arguments<'a> {
             report(Problem::NeedsBoxed { kind, ty }, ARGUMENTS);
         }
         let conditional = *self.conditional.entry(arg).or_insert_with(|| {
-            describe::lineage(schema, arg)
+            schema
+                .lineage(arg)
                 .into_iter()
-                .flat_map(|owner| describe::members(schema, owner))
+                .flat_map(|owner| schema.own_members(owner))
                 .any(|member| member.cond.is_some())
         });
         if conditional && schema.rules > Rules::V7_2 {

@@ -1,27 +1,30 @@
 //! The rules that need the whole schema.
 //!
-//! In: a [`Schema`]. Out: a [`CheckedSchema`], or diagnostics in the order in
-//! which QEMU's generator would come across them. One pass per file, each
-//! with one purpose; none changes anything.
+//! In: a resolved schema. Out: a [`CheckedSchema`], or diagnostics in the order
+//! in which QEMU's generator would find the problems. Each file contains one
+//! rule or one group of rules; none changes the schema.
 
 use std::ops::Deref;
 
-use super::Schema;
-use crate::diag::Diagnostics;
+use super::describe;
+use super::provenance::ResolvedSchema;
+use super::qemu_order::CheckPoint;
+use super::{Entity, Schema, TypeKind};
+use crate::diag::{Diagnostics, Problem};
 
 mod alternate;
-mod array;
+mod c_name;
 mod command;
-pub(crate) mod describe;
-mod docs;
-mod event;
-mod features;
-mod members;
+mod documentation;
+mod feature_names;
+mod member_names;
 mod recursion;
-pub(crate) mod step;
+mod sort;
+mod traversal;
 mod union;
 
-/// A schema whose rules all hold: only this can be turned into anything.
+/// A schema that obeys all rules. Only such a schema can be passed to a back
+/// end.
 #[derive(Clone, Debug)]
 pub struct CheckedSchema(Schema);
 
@@ -33,26 +36,47 @@ impl Deref for CheckedSchema {
     }
 }
 
-/// The passes.
-const PASSES: [fn(&Schema, &mut Diagnostics); 9] = [
+/// The checks.
+const PASSES: [fn(&ResolvedSchema, &mut Diagnostics); 9] = [
     recursion::check,
-    features::check,
-    array::check,
-    members::check,
+    feature_names::check,
+    array_elements,
+    member_names::check,
     union::check,
     alternate::check,
-    command::check,
-    event::check,
-    docs::check,
+    command::check_commands,
+    command::check_events,
+    documentation::check,
 ];
 
-/// Checks a schema. `diagnostics` has what was found when it was made.
-pub(crate) fn check(schema: Schema, diagnostics: &mut Diagnostics) -> Option<CheckedSchema> {
+/// Checks a schema. `diagnostics` contains what was found when it was built.
+pub(crate) fn check(
+    resolved: ResolvedSchema,
+    diagnostics: &mut Diagnostics,
+) -> Option<CheckedSchema> {
     for pass in PASSES {
-        pass(&schema, diagnostics);
+        pass(&resolved, diagnostics);
     }
     if !diagnostics.is_empty() {
-        step::sort(&schema, diagnostics);
+        sort::sort(&resolved, diagnostics);
     }
-    (!diagnostics.has_errors()).then_some(CheckedSchema(schema))
+    (!diagnostics.has_errors()).then_some(CheckedSchema(resolved.schema))
+}
+
+/// Checks that no array has elements that are arrays. The parser rejects `[[`,
+/// but a definition can also use an array by its implicit name.
+fn array_elements(schema: &ResolvedSchema, diagnostics: &mut Diagnostics) {
+    for (id, ty) in schema.types() {
+        let TypeKind::Array(element) = ty.kind else {
+            continue;
+        };
+        if matches!(schema.ty(element).kind, TypeKind::Array(_)) {
+            let entity = Entity::Type(id);
+            let problem = Problem::ArrayOfArrays {
+                element: describe::type_name(schema, element),
+            };
+            let point = CheckPoint::new(entity, 0, 0);
+            diagnostics.report_ranked(problem, schema.site(entity), point.rank());
+        }
+    }
 }

@@ -7,18 +7,20 @@ use std::borrow::Cow;
 
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
-use super::super::{
-    Branches, Entity, Enum, Member, Object, ObjectOrigin, Schema, TypeId, TypeKind,
-};
-use super::describe::{self, c_name};
-use super::recursion::DEPTH_MAX;
-use super::step::Step;
-use crate::diag::{Diagnostics, Problem, Role, Site};
+use super::c_name::c_name;
+use crate::diag::{DefinitionPart, Diagnostics, Problem, Site};
 use crate::rules::Rules;
+use crate::schema::describe;
+use crate::schema::provenance::ResolvedSchema;
+use crate::schema::qemu_order::CheckPoint;
+use crate::schema::{
+    Branches, CONTAINMENT_DEPTH_MAX, Entity, Enum, Member, Object, ObjectOrigin, Schema, TypeId,
+    TypeKind,
+};
 use crate::source::Span;
 
 /// Checks every union.
-pub(super) fn check(schema: &Schema, diagnostics: &mut Diagnostics) {
+pub(super) fn check(schema: &ResolvedSchema, diagnostics: &mut Diagnostics) {
     let mut unions = Unions {
         schema,
         diagnostics,
@@ -54,7 +56,7 @@ const KEPT_MAX: usize = 1 << 18;
 type Clash<'a> = ((TypeId, &'a Member), (TypeId, &'a Member));
 
 struct Unions<'a, 'd> {
-    schema: &'a Schema,
+    schema: &'a ResolvedSchema,
     diagnostics: &'d mut Diagnostics,
     // Many unions can share an enum, a base, a branch; each is looked at once.
     values: HashMap<TypeId, HashSet<&'a str>>,
@@ -67,8 +69,8 @@ struct Unions<'a, 'd> {
 impl<'a> Unions<'a, '_> {
     fn report(&mut self, union: TypeId, problem: Problem, shown: Option<Span>, step: (u32, u32)) {
         let entity = Entity::Type(union);
-        let site = describe::site(self.schema, entity).map(|site| site.showing(shown));
-        let step = Step::new(entity, step.0, step.1);
+        let site = self.schema.site(entity).map(|site| site.showing(shown));
+        let step = CheckPoint::new(entity, step.0, step.1);
         self.diagnostics.report_ranked(problem, site, step.rank());
     }
 
@@ -86,7 +88,7 @@ impl<'a> Unions<'a, '_> {
     fn union(&mut self, id: TypeId, object: &'a Object, branches: &'a Branches) {
         let base_is_struct = |base: TypeId| matches!(&self.schema.ty(base).kind, TypeKind::Object(base) if base.branches.is_none());
         let base = match object.base {
-            Some(base) if Some(base) == self.schema.unresolved || !base_is_struct(base) => {
+            Some(base) if self.schema.is_unresolved(base) || !base_is_struct(base) => {
                 // Reported where the base is looked at.
                 None
             }
@@ -99,10 +101,10 @@ impl<'a> Unions<'a, '_> {
             }
         }
         for (branch, segment) in branches.list.iter().zip(1u32..) {
-            let unresolved = Some(branch.ty) == self.schema.unresolved;
+            let unresolved = self.schema.is_unresolved(branch.ty);
             if !unresolved && !self.can_be_branch(branch.ty) {
                 let problem = Problem::CannotUse {
-                    user: Role::Branch(branch.name.to_string(), None),
+                    user: DefinitionPart::Branch(branch.name.to_string(), None),
                     ty: describe::type_name(self.schema, branch.ty),
                 };
                 self.report(id, problem, branch.span, (segment, 1));
@@ -122,11 +124,11 @@ impl<'a> Unions<'a, '_> {
     ) -> Option<(TypeId, &'a Enum)> {
         let schema = self.schema;
         let found = base
-            .map(|base| describe::lineage(schema, base))
+            .map(|base| schema.lineage(base))
             .unwrap_or_default()
             .into_iter()
             .find_map(|owner| {
-                let members = describe::members(schema, owner);
+                let members = schema.own_members(owner);
                 Some((
                     owner,
                     members.iter().find(|member| member.name == branches.tag)?,
@@ -151,7 +153,7 @@ impl<'a> Unions<'a, '_> {
             None
         };
         if let Some(must) = must {
-            if Some(member.ty) != schema.unresolved {
+            if !schema.is_unresolved(member.ty) {
                 let owner = &schema.ty(owner);
                 let implicit = matches!(
                     &owner.kind,
@@ -205,13 +207,13 @@ impl<'a> Unions<'a, '_> {
             let Some((with, what)) = self.clash(base, branch.ty) else {
                 continue;
             };
-            let site: Option<Site> = describe::site(self.schema, Entity::Type(id));
-            let role = |(owner, member): (TypeId, &Member)| {
-                describe::member_of(self.schema, owner, member, site.as_ref())
+            let site: Option<Site> = self.schema.site(Entity::Type(id));
+            let part = |(owner, member): (TypeId, &Member)| {
+                describe::member_part_of(self.schema, owner, member, site.as_ref())
             };
             let problem = Problem::Collision {
-                what: role(what),
-                with: role(with),
+                what: part(what),
+                with: part(with),
             };
             self.report(id, problem, branch.span, (last, 2));
         }
@@ -231,10 +233,12 @@ impl<'a> Unions<'a, '_> {
             self.kept += contents.members.len();
             contents
         });
-        let clash = describe::lineage(schema, base)
+        let clash = schema
+            .lineage(base)
             .into_iter()
             .flat_map(|owner| {
-                describe::members(schema, owner)
+                schema
+                    .own_members(owner)
                     .iter()
                     .map(move |member| (owner, member))
             })
@@ -263,14 +267,14 @@ fn contents(schema: &Schema, id: TypeId) -> Contents<'_> {
     let mut seen = HashSet::default();
     let mut todo = vec![(id, 0)];
     while let Some((id, depth)) = todo.pop() {
-        if depth > DEPTH_MAX || seen.contains(&id) {
+        if depth > CONTAINMENT_DEPTH_MAX || seen.contains(&id) {
             continue;
         }
-        for owner in describe::lineage(schema, id) {
+        for owner in schema.lineage(id) {
             if !seen.insert(owner) {
                 continue;
             }
-            for member in describe::members(schema, owner) {
+            for member in schema.own_members(owner) {
                 let place = contents.members.len();
                 contents.places.entry(c_name(&member.name)).or_insert(place);
                 contents.members.push((owner, member));

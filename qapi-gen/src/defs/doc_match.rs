@@ -1,0 +1,73 @@
+//! What a single definition tells about its documentation.
+//!
+//! In: a definition and the block before it. Out: reports. It does not know
+//! what the definition's parts are.
+
+use super::definition::Name;
+use super::scope::{Lowered, Scope};
+use crate::diag::{DefinitionKind, Problem, Reported, Severity, Site};
+use crate::pragmas::Pragmas;
+use crate::rules::Rules;
+use crate::source::Span;
+use crate::syntax::{DocBlock, Object, SectionKind};
+
+/// Checks that a definition has the documentation that it needs, and not
+/// that of another kind.
+pub(super) fn check(
+    doc: Option<&DocBlock>,
+    name: &Name<'_>,
+    object: &Object<'_>,
+    scope: &mut Scope<'_>,
+    pragmas: &Pragmas,
+) -> Lowered<()> {
+    let Some(doc) = doc else {
+        if !pragmas.doc_required {
+            return Ok(());
+        }
+        let site = scope.site.clone().showing(Some(name.span));
+        return report(Problem::DocMissing, site, scope);
+    };
+    if let Some(symbol) = doc.symbol().filter(|&symbol| symbol != name.text) {
+        let problem = Problem::DocForOther(symbol.to_owned());
+        return Err(scope.report(problem, name.span));
+    }
+    let mut checked = Ok(());
+    for (problem, span) in sections(doc, object, scope) {
+        // The place is in the block, not in the definition.
+        checked = checked.and(report(problem, Site::line(span), scope));
+    }
+    checked
+}
+
+fn report(problem: Problem, site: Site, scope: &mut Scope<'_>) -> Lowered<()> {
+    match scope.diagnostics.report_at(problem, Some(site)) {
+        Severity::Warning => Ok(()),
+        Severity::Error => Err(Reported),
+    }
+}
+
+/// The sections that do not suit the definition.
+fn sections(doc: &DocBlock, object: &Object<'_>, scope: &Scope<'_>) -> Vec<(Problem, Span)> {
+    let returns = doc.section(SectionKind::Returns);
+    let is_command = scope.kind == DefinitionKind::Command;
+    match (scope.rules, returns) {
+        (Rules::V7_2, Some(_)) if !is_command => {
+            vec![(Problem::OldDocReturns, doc.span)]
+        }
+        (Rules::V7_2, _) => Vec::new(),
+        (_, Some(returns)) if is_command && object.get("returns").is_none() => {
+            vec![(Problem::DocReturnsNothing, returns.span)]
+        }
+        _ if is_command => Vec::new(),
+        _ => [returns, doc.section(SectionKind::Errors)]
+            .into_iter()
+            .flatten()
+            .map(|section| {
+                (
+                    Problem::DocOnlyForCommands(section.kind.tag()),
+                    section.span,
+                )
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,23 @@
+//! Lists in messages.
+//!
+//! In: names. Out: the names as a sentence lists them.
+
+use std::fmt;
+
+/// Returns the ending of a noun for so many items.
+pub(super) fn plural<T>(items: &[T]) -> &'static str {
+    if items.len() > 1 { "s" } else { "" }
+}
+
+/// Items in quotes, separated by commas.
+pub(super) struct Quoted<'a, T>(pub(super) &'a [T]);
+
+impl<T: fmt::Display> fmt::Display for Quoted<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, item) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}'{item}'")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! Members and branches, with the types that they use looked up by name.
+//!
+//! In: parts of a definition. Out: the corresponding parts of a schema. An
+//! unknown name is reported and replaced by the type `unresolved`, which the
+//! checks skip.
+
+use super::convert;
+use super::declare::{arguments_name, array_name};
+use super::resolve::Resolver;
+use super::similar;
+use crate::defs::{self, Members, Name, TypeRef};
+use crate::diag::{DefinitionKind, DefinitionPart, Key, Problem};
+use crate::schema::describe;
+use crate::schema::qemu_order::{ARGUMENTS, CheckPoint};
+use crate::schema::{Branch, Entity, Member, ObjectOrigin, TypeId};
+use crate::source::Span;
+
+impl Resolver<'_> {
+    pub(super) fn arguments(
+        &mut self,
+        arguments: Option<&Members<'_>>,
+        owner: &str,
+        kind: DefinitionKind,
+    ) -> Option<TypeId> {
+        match arguments? {
+            Members::Of(name) => {
+                let user = || DefinitionPart::Slot(kind, Key::Data);
+                Some(self.named(name, user, ARGUMENTS.0, ARGUMENTS.1))
+            }
+            Members::Inline(_) => self.schema.type_named(&arguments_name(owner)),
+        }
+    }
+
+    pub(super) fn members(
+        &mut self,
+        members: &[defs::Member<'_>],
+        origin: ObjectOrigin,
+    ) -> Box<[Member]> {
+        members
+            .iter()
+            .zip(0u32..)
+            .map(|(member, index)| {
+                let user = |name| describe::member_part(origin, name, None);
+                Member {
+                    ty: self.used(&member.ty, || user(member.name.text.to_string()), 1, index),
+                    name: convert::name(&member.name, self.sources),
+                    optional: member.optional,
+                    span: Some(member.name.span),
+                    cond: member.cond.clone(),
+                    features: convert::features(&member.features, self.sources),
+                }
+            })
+            .collect()
+    }
+
+    pub(super) fn branches(
+        &mut self,
+        branches: &[defs::Branch<'_>],
+        point: fn(u32) -> (u32, u32),
+    ) -> Box<[Branch]> {
+        branches
+            .iter()
+            .zip(0u32..)
+            .map(|(branch, index)| {
+                let (segment, order) = point(index);
+                let user = || DefinitionPart::Branch(branch.name.text.to_string(), None);
+                Branch {
+                    ty: self.used(&branch.ty, user, segment, order),
+                    name: convert::name(&branch.name, self.sources),
+                    span: Some(branch.name.span),
+                    cond: branch.cond.clone(),
+                }
+            })
+            .collect()
+    }
+
+    pub(super) fn used(
+        &mut self,
+        ty: &TypeRef<'_>,
+        user: impl FnOnce() -> DefinitionPart,
+        segment: u32,
+        order: u32,
+    ) -> TypeId {
+        match ty {
+            TypeRef::Named(name) => self.named(name, user, segment, order),
+            // The default is never used: the first pass has declared the array.
+            TypeRef::ArrayOf(element) => self
+                .schema
+                .type_named(&array_name(&element.text))
+                .unwrap_or(self.unresolved),
+        }
+    }
+
+    pub(super) fn named(
+        &mut self,
+        name: &Name<'_>,
+        user: impl FnOnce() -> DefinitionPart,
+        segment: u32,
+        order: u32,
+    ) -> TypeId {
+        self.look_up(&name.text, Some(name.span), user, segment, order)
+    }
+
+    pub(super) fn look_up(
+        &mut self,
+        name: &str,
+        shown: Option<Span>,
+        user: impl FnOnce() -> DefinitionPart,
+        segment: u32,
+        order: u32,
+    ) -> TypeId {
+        if let Some(ty) = self.schema.type_named(name) {
+            return ty;
+        }
+        self.missing = true;
+        let problem = Problem::UnknownType {
+            user: user(),
+            name: name.to_owned(),
+            similar: self.similar(name),
+        };
+        let attribution = &self.provenance.attribution;
+        let site = self.header().map(|header| header.site(attribution));
+        let site = site.map(|site| site.showing(shown));
+        let point = CheckPoint::new(self.entity, segment, order);
+        self.diagnostics.report_ranked(problem, site, point.rank());
+        self.unresolved
+    }
+
+    /// Returns the name of the type that was probably meant.
+    fn similar(&mut self, name: &str) -> Option<String> {
+        self.suggestions_left = self.suggestions_left.checked_sub(1)?;
+        let schema = &*self.schema;
+        let names = schema.by_name.iter().filter_map(|(name, &index)| {
+            // Only implicit types have such names.
+            let is_implicit = name.starts_with("q_") || name.ends_with("List");
+            let entity = schema.entities.get(index as usize)?;
+            (matches!(entity, Entity::Type(_)) && !is_implicit).then_some(name.as_str())
+        });
+        similar::similar(name, names).map(str::to_owned)
+    }
+}

@@ -1,0 +1,164 @@
+//! The lines of a documentation comment.
+//!
+//! In: the comments of a block, token by token. Out: lines without their `# `,
+//! and a draft of the block. What a line begins depends on the release of
+//! QEMU, which this file does not know.
+
+use super::block::{DocBlock, Draft, SectionKind};
+use crate::diag::{Diagnostics, Problem, Reported, Severity, Site};
+use crate::source::{ByteRange, Span};
+use crate::syntax::cursor::Cursor;
+use crate::syntax::lexer::Token;
+
+/// A reader of the lines of one block, and the draft of the block.
+pub(super) struct LineReader<'p, 's> {
+    pub(super) cursor: &'p mut Cursor<'s>,
+    pub(super) diagnostics: &'p mut Diagnostics,
+    /// Whether the line that ends the block is still to be read.
+    pub(super) is_open: bool,
+    draft: &'p mut Draft,
+    /// The span of the block's first line.
+    start: Span,
+}
+
+impl<'p, 's> LineReader<'p, 's> {
+    /// Creates a reader for the block whose first line is the current token.
+    pub(super) fn new(
+        cursor: &'p mut Cursor<'s>,
+        draft: &'p mut Draft,
+        diagnostics: &'p mut Diagnostics,
+    ) -> Self {
+        let start = cursor.span;
+        draft.clear(start);
+        Self {
+            cursor,
+            diagnostics,
+            is_open: true,
+            draft,
+            start,
+        }
+    }
+
+    /// Checks the line that opens the block.
+    pub(super) fn opening(&mut self) -> Result<(), Reported> {
+        if self.cursor.token == Token::Comment("##") {
+            return Ok(());
+        }
+        self.fail(Problem::DocJunkAtStart)
+    }
+
+    /// Advances to the next line and returns it without its `# `, or `None`
+    /// after the last line.
+    pub(super) fn next_line(&mut self) -> Result<Option<&'s str>, Reported> {
+        self.cursor.advance(true, self.diagnostics)?;
+        let Token::Comment(comment) = self.cursor.token else {
+            return self.fail(Problem::DocUnterminated);
+        };
+        if comment.starts_with("##") {
+            self.is_open = false;
+            if comment != "##" {
+                return self.fail(Problem::DocJunkAtEnd);
+            }
+            return Ok(None);
+        }
+        match comment.strip_prefix("# ") {
+            Some(line) => Ok(Some(line)),
+            None if comment == "#" => Ok(Some("")),
+            None => self.fail(Problem::DocMissingSpace),
+        }
+    }
+
+    /// Returns the span of the current line.
+    pub(super) fn span(&self) -> Span {
+        self.cursor.span
+    }
+
+    /// Reports a problem that makes the rest of the block unusable.
+    pub(super) fn fail<T>(&mut self, problem: Problem) -> Result<T, Reported> {
+        Err(self.cursor.fail(problem, self.diagnostics))
+    }
+
+    /// Reports a problem of style in the current line. Returns `Ok` if the
+    /// problem is only a warning: then the block is read on, and the faulty
+    /// line is taken for what it must mean.
+    pub(super) fn style_fault(&mut self, problem: Problem) -> Result<(), Reported> {
+        self.style_fault_at(problem, self.cursor.span)
+    }
+
+    /// Reports a problem of style as [`Self::style_fault`] does, at a place
+    /// within the current line.
+    pub(super) fn style_fault_at(&mut self, problem: Problem, at: Span) -> Result<(), Reported> {
+        let site = Site::exact(at);
+        match self.diagnostics.report_at(problem, Some(site)) {
+            Severity::Warning => Ok(()),
+            Severity::Error => Err(Reported),
+        }
+    }
+
+    /// Reports a problem for which QEMU's message names only the line. The
+    /// block is read on.
+    pub(super) fn report_line(&mut self, problem: Problem, span: Span) {
+        self.diagnostics.report_at(problem, Some(Site::line(span)));
+    }
+
+    /// Returns the block as far as it has been read.
+    pub(super) fn draft(&self) -> &Draft {
+        self.draft
+    }
+
+    /// Returns whether the last section contains nothing but white space.
+    pub(super) fn is_section_blank(&self) -> bool {
+        let text = self.cursor.source.text();
+        let lines = self.draft().section_lines();
+        lines.iter().all(|line| line.text(text).trim().is_empty())
+    }
+
+    /// Returns the names that sections of a kind describe, beginning with
+    /// section number `first`.
+    pub(super) fn names(
+        &self,
+        kind: SectionKind,
+        first: usize,
+    ) -> impl Iterator<Item = &'s str> + Clone {
+        let text = self.cursor.source.text();
+        let names = self.draft().names(kind, first);
+        names.map(move |name| name.text(text))
+    }
+
+    /// Begins a section at the current line; `name` is the member or feature
+    /// that the section describes, if any.
+    pub(super) fn begin(&mut self, kind: SectionKind, name: &str) {
+        let name = self.range(name);
+        self.draft.begin(kind, name, self.cursor.span);
+    }
+
+    /// Begins or continues plain text at the current line.
+    pub(super) fn begin_plain(&mut self) {
+        self.draft.begin_plain(self.cursor.span);
+    }
+
+    /// Adds part of the current line, or a blank line, to the last section.
+    pub(super) fn append(&mut self, line: &str) {
+        let line = self.range(line);
+        self.draft.append(line, self.cursor.source.text());
+    }
+
+    /// Returns the finished block; `symbol` is the name of what it documents.
+    pub(super) fn finish(&mut self, symbol: Option<&str>) -> DocBlock {
+        let source = self.cursor.source;
+        self.draft.finish(source, self.start, symbol)
+    }
+
+    /// Returns the range of a part of the file's text, or an empty range for
+    /// an empty part.
+    #[expect(
+        clippy::expect_used,
+        reason = "an empty default would silently drop documentation"
+    )]
+    fn range(&self, part: &str) -> ByteRange {
+        if part.is_empty() {
+            return ByteRange::default();
+        }
+        ByteRange::of(part, self.cursor.source.text()).expect("a line borrows from its file")
+    }
+}

@@ -1,0 +1,54 @@
+//! Documentation comments.
+//!
+//! In: a cursor at the first line of a block. Out: the block, cut into
+//! sections. It does not know what is documented, nor whether that exists.
+
+use super::cursor::Cursor;
+use crate::diag::{Diagnostics, Problem, Site};
+use crate::rules::Rules;
+
+mod block;
+mod line_format;
+mod line_reader;
+mod markup;
+mod qemu_10_0;
+mod qemu_7_2;
+
+pub use block::DocText;
+pub(crate) use block::{DocBlock, Draft, Section, SectionKind};
+use line_reader::LineReader;
+
+/// Reads the block whose first line is the current token, and advances to the
+/// next item. Reports what is wrong with the block, and returns `None` if the
+/// block cannot be used.
+pub(super) fn read(
+    cursor: &mut Cursor<'_>,
+    draft: &mut Draft,
+    diagnostics: &mut Diagnostics,
+) -> Option<DocBlock> {
+    let rules = cursor.rules;
+    let reader = LineReader::new(cursor, draft, diagnostics);
+    let (block, is_open) = match rules {
+        Rules::V7_2 => qemu_7_2::read(reader),
+        _ => qemu_10_0::read(reader),
+    };
+    if block.is_err() {
+        if is_open {
+            cursor.lexer.leave_comment();
+        } else {
+            cursor.lexer.resynchronize();
+        }
+    }
+    cursor.advance_to_item(diagnostics);
+    let block = block.ok()?;
+    // The rules of 7.2 report an empty section where it ends, in other words.
+    if rules > Rules::V7_2 {
+        for section in block.sections() {
+            if section.kind != SectionKind::Plain && section.text.is_empty() {
+                let problem = Problem::DocEmptySection(section.kind.tag());
+                diagnostics.report_at(problem, Some(Site::line(section.span)));
+            }
+        }
+    }
+    Some(block)
+}
