@@ -7,9 +7,9 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::diag::printable;
-use crate::folder::write_files;
 use crate::generation::Generation;
 use crate::load::IncludeFolders;
+use crate::output_dir::write_files;
 use crate::rules::Rules;
 use crate::rust::{Addition, CfgNames, Conditions, Layout, Options};
 
