@@ -7,6 +7,7 @@ mod plain;
 
 use proc_macro2::TokenStream;
 
+use crate::diag::printable;
 use crate::emit::{File, Item};
 use crate::pretty;
 use crate::rust::text::Texts;
@@ -39,8 +40,24 @@ pub(crate) fn print(file: File<'_>, texts: &Texts<'_>, formatted: bool) -> Gener
     }
     GeneratedFile {
         name: file.name,
-        text,
+        text: escape_controls(text),
     }
+}
+
+/// Escapes the characters that a terminal would obey and the ones that change
+/// the direction of text.
+///
+/// Documentation and names of files may contain them. rustc refuses direction
+/// controls, because they can make code look like other code. An escape is
+/// right in a string and visible in a comment, so this looks at the whole text,
+/// wherever a character came from.
+fn escape_controls(text: String) -> String {
+    // Most files consist of plain ASCII, and this test is much faster.
+    let is_plain = |byte: u8| matches!(byte, b'\n' | b' '..=b'~');
+    if text.bytes().all(is_plain) {
+        return text;
+    }
+    printable(&text).into_owned()
 }
 
 fn format(tokens: TokenStream, texts: &Texts<'_>, file: &str, text: &mut String) {

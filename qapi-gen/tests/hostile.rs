@@ -6,8 +6,9 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use qapi_gen::{FolderLoader, MemoryLoader, Outcome, check};
+use qapi_gen::{Addition, FolderLoader, MemoryLoader, Options, Outcome, check, generate};
 
 /// The first error of a schema in one file; empty if there is none.
 fn first_error(schema: impl Into<Vec<u8>>) -> String {
@@ -163,4 +164,72 @@ fn tempfile() -> std::path::PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&folder).unwrap();
     folder
+}
+
+/// The text that is generated for a schema in one file, and the time it took.
+fn generated(schema: &str, options: &Options) -> (String, Duration) {
+    let begin = Instant::now();
+    let loader = MemoryLoader::from_iter([("a.json", schema)]);
+    let files = generate("a.json", &loader, options).into_files().unwrap();
+    let text = files.iter().map(|file| file.text.as_str()).collect();
+    (text, begin.elapsed())
+}
+
+#[test]
+fn direction_controls_are_escaped_in_generated_code() {
+    let controls: Vec<char> = "\u{61c}\u{200e}\u{200f}"
+        .chars()
+        .chain('\u{202a}'..='\u{202e}')
+        .chain('\u{2066}'..='\u{2069}')
+        .collect();
+    for control in controls {
+        let schema = format!(
+            "##\n# @ss:\n#\n# A {control}command.\n#\n# @a: A {control}member, ``{control}``.\n#\n\
+             # Features:\n#\n# @deprecated: Use {control}another.\n#\n\
+             # .. qmp-example::\n#\n#    {control}\n##\n\
+             {{ 'command': 'ss', 'data': {{ 'a': 'int' }}, 'features': [ 'deprecated' ] }}\n"
+        );
+        let escape = control.escape_unicode().to_string();
+        for formatted in [true, false] {
+            let options = Options {
+                formatted,
+                attributes: vec![Addition {
+                    to: None,
+                    text: format!("#[doc = \" Mine {control}.\"]"),
+                }],
+                ..Options::default()
+            };
+            let (text, _) = generated(&schema, &options);
+            assert!(!text.contains(control), "{text}");
+            for expected in [
+                "A {}command",
+                "A {}member, `{}`",
+                "Use {}another",
+                "Mine {}.",
+            ] {
+                let expected = expected.replace("{}", &escape);
+                assert!(text.contains(&expected), "{expected} in {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn documentation_takes_linear_time_when_it_nests_deeply() {
+    let nested = |count: usize, begin: &str| -> String {
+        let lines = (0..count).map(|depth| format!("# {}{begin}\n", " ".repeat(2 * depth)));
+        let lines: String = lines.collect();
+        format!("##\n# @E:\n#\n{lines}##\n{{ 'event': 'E' }}\n")
+    };
+    // Half a second allows for a slow machine; quadratic time takes many.
+    for begin in ["- a", "1. a", "...", ".. note:: a", "a::\n#"] {
+        let (_, duration) = generated(&nested(2000, begin), &Options::default());
+        assert!(duration.as_secs() < 4, "{begin}: {duration:?}");
+    }
+    let ticks = format!(
+        "##\n# @E:\n#\n# ::\n#\n#   {}\n##\n{{ 'event': 'E' }}\n",
+        "`".repeat(1 << 18)
+    );
+    let (_, duration) = generated(&ticks, &Options::default());
+    assert!(duration.as_secs() < 4, "{duration:?}");
 }

@@ -5,6 +5,8 @@
 
 use proc_macro2::{Ident, Span};
 
+use crate::diag::printable;
+
 /// Words that cannot name an item, edition 2024. Those of them that may not be
 /// raw identifiers either (`self`, `Self`, `super`, `crate`) are why every one
 /// gets an underscore behind it instead of `r#` before it: one rule for all.
@@ -86,6 +88,12 @@ pub(crate) fn snake(name: &str) -> Ident {
 pub(crate) fn module(file: &str) -> Ident {
     let path = file.strip_suffix(".json").unwrap_or(file);
     snake(path.trim_start_matches(['.', '/']))
+}
+
+/// Returns the name of a schema file as comments and messages show it: on one
+/// line, because the names of files may contain line breaks.
+pub(crate) fn shown_file(file: &str) -> String {
+    printable(file).replace('\n', "\\n")
 }
 
 /// Whether the name is all upper case, as events' names are.

@@ -15,7 +15,7 @@ use super::paths::ModulePaths;
 use super::selection::Selection;
 use super::text::{TextRef, Texts};
 use super::ty::{Replacements, TypeNames};
-use super::{Layout, Options, Prelude, nesting};
+use super::{Layout, Options, Prelude, name, nesting};
 use crate::diag::Diagnostics;
 use crate::schema::{CheckedSchema, Common, Doc, Entity, Feature, ModuleId};
 
@@ -187,7 +187,7 @@ impl<'p, 's: 'p> Planner<'p, 's> {
         let room = |of: fn(&&Entity) -> bool| entities.iter().filter(of).count();
         let mut plan = ModulePlan {
             id,
-            file: self.schema.module(id).name.clone(),
+            file: name::shown_file(&self.schema.module(id).name),
             ident: self.choices.paths.ident(id)?.clone(),
             prelude: self.names.prelude.clone(),
             types: Vec::with_capacity(room(|entity| matches!(entity, Entity::Type(_)))),

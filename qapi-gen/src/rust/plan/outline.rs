@@ -49,7 +49,7 @@ impl Planner<'_, '_> {
         let paths = &self.choices.paths;
         let mut outline = ModuleOutline {
             id,
-            file: self.schema.module(id).name.clone(),
+            file: name::shown_file(&self.schema.module(id).name),
             ident: paths.ident(id)?.clone(),
             path: paths.root_path(id),
             external: paths.is_external(id),
