@@ -65,9 +65,12 @@ impl Blocks<'_> {
                 rest = below;
                 continue;
             }
-            let at = indentation(line);
-            let (mut body, after) = split_body(below, at);
-            if let Some(directive) = Directive::new(content, &mut body) {
+            if Directive::is_begun_by(content) {
+                // Not for every line: `split_body` may read all lines below,
+                // and in nested lists it would do so for each of them.
+                let at = indentation(line);
+                let (mut body, after) = split_body(below, at);
+                let directive = Directive::new(content, &mut body);
                 list.interrupt();
                 let place = Place {
                     indent: list.indent(at),
@@ -99,8 +102,7 @@ impl Blocks<'_> {
     ) -> &'l [&'t str] {
         let ends = |line: &&str| {
             let content = line.trim_start();
-            let is_directive = Directive::new(content, &mut [].as_slice()).is_some();
-            content.is_empty() || is_directive || marker_width(content).is_some()
+            content.is_empty() || Directive::is_begun_by(content) || marker_width(content).is_some()
         };
         let further = lines.iter().skip(1).position(ends);
         let (lines, rest) = lines.split_at(further.map_or(lines.len(), |further| further + 1));
@@ -219,11 +221,12 @@ impl Blocks<'_> {
             return;
         };
         let lines = lines.get(first..=last).unwrap_or_default();
-        // The fence is longer than any row of the same character within.
-        let mut ticks = "```".to_owned();
-        while lines.iter().any(|line| line.contains(&ticks)) {
-            ticks.push('`');
-        }
+        // The fence must be longer than any run of backquotes within it.
+        let runs = lines
+            .iter()
+            .flat_map(|line| line.split(|c| c != '`'))
+            .map(str::len);
+        let ticks = "`".repeat(runs.max().map_or(3, |longest| (longest + 1).max(3)));
         self.separate();
         self.line(place.indent, &format!("{ticks}{language}"));
         for line in lines {

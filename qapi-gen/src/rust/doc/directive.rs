@@ -18,19 +18,21 @@ pub(super) enum Directive<'t> {
 }
 
 impl<'t> Directive<'t> {
-    /// Reads a line; `None`: it is text. Of the lines below those that are
-    /// options are taken off.
-    pub(super) fn new(line: &'t str, body: &mut &[&'t str]) -> Option<Self> {
-        let rest = match line.strip_prefix("..")? {
-            "" => "",
-            rest => rest.strip_prefix(' ')?,
-        };
+    /// Returns whether a line begins a directive or a comment.
+    pub(super) fn is_begun_by(line: &str) -> bool {
+        line == ".." || line.starts_with(".. ")
+    }
+
+    /// Reads a line that begins a directive, and removes the options of the
+    /// directive from `body`, the lines below that belong to it.
+    pub(super) fn new(line: &'t str, body: &mut &[&'t str]) -> Self {
+        let rest = line.strip_prefix(".. ").unwrap_or_default();
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         let Some((name, argument)) = rest
             .split_once("::")
             .filter(|(name, _)| !name.is_empty() && name.chars().all(is_name))
         else {
-            return Some(Self::Comment);
+            return Self::Comment;
         };
         let argument = argument.trim();
         let mut title = argument;
@@ -47,7 +49,7 @@ impl<'t> Directive<'t> {
             label,
             begin: argument,
         };
-        Some(match name {
+        match name {
             "qmp-example" => Self::Example { title, annotated },
             "note" => note("Note"),
             "warning" => note("Warning"),
@@ -71,7 +73,7 @@ impl<'t> Directive<'t> {
                 title,
                 is_json: false,
             },
-        })
+        }
     }
 }
 
