@@ -4,7 +4,7 @@
 //! documentation blocks, in the form that QEMU's tests expect. It decides
 //! nothing, and knows no Rust.
 
-use crate::rules::Rules;
+use crate::rules::Fact;
 use crate::schema::{
     Branch, CheckedSchema, Command, Cond, Entity, Enum, Event, Feature, Member, Module, Object,
     Schema, Type, TypeId, TypeKind, UnionCase,
@@ -106,7 +106,7 @@ impl<'a> Dump<'a> {
     fn enumeration(&mut self, name: &str, kind: &Enum) {
         self.text.line(0, &["enum ", name]);
         // QEMU 7.2's generator gives its own enumeration a prefix.
-        let is_prefixed = name == "QType" && self.schema.rules == Rules::V7_2;
+        let is_prefixed = name == "QType" && self.schema.rules.have(Fact::QTypeHasPrefix);
         let given = kind.prefix.as_deref().filter(|prefix| !prefix.is_empty());
         let prefix = given.or(is_prefixed.then_some("QTYPE"));
         if let Some(prefix) = prefix {

@@ -7,7 +7,7 @@ use super::definition::Name;
 use super::scope::{Lowered, Scope};
 use crate::diag::{DefinitionKind, Problem, Reported, Severity, Site};
 use crate::pragmas::Pragmas;
-use crate::rules::Rules;
+use crate::rules::Fact;
 use crate::source::Span;
 use crate::syntax::{DocBlock, Object, SectionKind};
 
@@ -46,28 +46,30 @@ fn report(problem: Problem, site: Site, scope: &mut Scope<'_>) -> Lowered<()> {
     }
 }
 
-/// The sections that do not suit the definition.
+/// Returns the problems with sections that do not suit the definition.
 fn sections(doc: &DocBlock, object: &Object<'_>, scope: &Scope<'_>) -> Vec<(Problem, Span)> {
     let returns = doc.section(SectionKind::Returns);
     let is_command = scope.kind == DefinitionKind::Command;
-    match (scope.rules, returns) {
-        (Rules::V7_2, Some(_)) if !is_command => {
-            vec![(Problem::OldDocReturns, doc.span)]
-        }
-        (Rules::V7_2, _) => Vec::new(),
-        (_, Some(returns)) if is_command && object.get("returns").is_none() => {
-            vec![(Problem::DocReturnsNothing, returns.span)]
-        }
-        _ if is_command => Vec::new(),
-        _ => [returns, doc.section(SectionKind::Errors)]
+    if !scope.rules.have(Fact::ReplySectionsChecked) {
+        let misplaced = returns.filter(|_| !is_command);
+        return misplaced
+            .map(|_| (Problem::OldDocReturns, doc.span))
             .into_iter()
-            .flatten()
-            .map(|section| {
-                (
-                    Problem::DocOnlyForCommands(section.kind.tag()),
-                    section.span,
-                )
-            })
-            .collect(),
+            .collect();
     }
+    if is_command {
+        let idle = returns.filter(|_| object.get("returns").is_none());
+        return idle
+            .map(|returns| (Problem::DocReturnsNothing, returns.span))
+            .into_iter()
+            .collect();
+    }
+    [returns, doc.section(SectionKind::Errors)]
+        .into_iter()
+        .flatten()
+        .map(|section| {
+            let problem = Problem::DocOnlyForCommands(section.kind.tag());
+            (problem, section.span)
+        })
+        .collect()
 }

@@ -9,7 +9,7 @@ use super::members::{
 use super::scope::{Lowered, Scope};
 use super::{features, if_key, keys, name_rules};
 use crate::diag::{DefinitionKind, Key, MessageSubject, Problem};
-use crate::rules::Rules;
+use crate::rules::Fact;
 use crate::syntax::{self, Object, ValueKind};
 
 /// Lowers what is particular to the kind of definition.
@@ -84,7 +84,7 @@ fn structure<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>
     // QEMU's generator has no type name in mind here, its message has. That of
     // 7.2 stumbles only when all definitions have been looked at.
     let members = match &data.kind {
-        ValueKind::Str(_) if scope.rules == Rules::V7_2 => {
+        ValueKind::Str(_) if scope.rules.have(Fact::StructDataCheckedLate) => {
             let problem = Problem::NotObjectOrType(MessageSubject::Value(Key::Data));
             Err(scope.report_late(problem, data.span))
         }

@@ -8,7 +8,7 @@ use super::name_rules::{self, NameExceptions};
 use super::scope::{Lowered, Scope};
 use super::{features, if_key, keys};
 use crate::diag::{Key, MessageSubject, Problem};
-use crate::rules::Rules;
+use crate::rules::{Fact, Rules};
 use crate::syntax::{self, Object, Value, ValueKind};
 
 /// A type name, or members written in place.
@@ -201,7 +201,9 @@ fn not(
     rules: Rules,
 ) -> Problem {
     match value.kind {
-        ValueKind::List(_) if rules == Rules::V7_2 => Problem::OldArray(subject.clone()),
+        ValueKind::List(_) if rules.have(Fact::ArraysHaveOwnMessages) => {
+            Problem::OldArray(subject.clone())
+        }
         _ => newer(subject.clone()),
     }
 }
@@ -218,9 +220,10 @@ pub(super) fn type_or_array<'s>(
             return type_name(value, subject, scope).map(TypeRef::Named);
         }
         _ => {
-            let problem = match scope.rules {
-                Rules::V7_2 => Problem::NotType(subject.clone()),
-                _ => Problem::NotTypeOrArray(subject.clone()),
+            let problem = if scope.rules.have(Fact::ArraysHaveOwnMessages) {
+                Problem::NotType(subject.clone())
+            } else {
+                Problem::NotTypeOrArray(subject.clone())
             };
             return Err(scope.report(problem, value.span));
         }

@@ -9,7 +9,7 @@ use crate::diag::{
 };
 use crate::load::{Item, ModuleIndex};
 use crate::pragmas::Pragmas;
-use crate::rules::Rules;
+use crate::rules::{Fact, Rules};
 use crate::source::{SourceMap, Span};
 use crate::syntax::{DocBlock, Object, ValueKind};
 
@@ -44,7 +44,7 @@ pub(crate) fn lower<'s>(
         rules,
         sources,
     };
-    let attribution = QemuAttribution::new(rules > Rules::V7_2);
+    let attribution = QemuAttribution::new(rules.have(Fact::ParametersHaveOwners));
     let mut shared_lines = SharedLines::new(attribution);
     let items = items
         .into_iter()

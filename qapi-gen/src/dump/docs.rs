@@ -4,7 +4,7 @@
 //! they were read. It knows nothing of what they document.
 
 use super::text::Text;
-use crate::rules::Rules;
+use crate::rules::{Fact, Rules};
 use crate::schema::{Doc, DocRef, Schema};
 
 /// Writes all documentation blocks.
@@ -31,10 +31,8 @@ pub(super) fn write(schema: &Schema, text: &mut Text) {
 fn free_form(content: &str, rules: Rules, text: &mut Text) {
     let mut rest = content;
     loop {
-        let heading = match rules {
-            Rules::V7_2 => rest.find("\n="),
-            _ => None,
-        };
+        let splits = rules.have(Fact::HeadingsBeginBlocks);
+        let heading = rest.find("\n=").filter(|_| splits);
         let (block, more) = match heading.and_then(|at| rest.split_at_checked(at)) {
             Some((block, more)) => (block.trim_end(), more.strip_prefix('\n')),
             None => (rest, None),
@@ -58,10 +56,10 @@ fn definition(symbol: &str, doc: &Doc, rules: Rules, text: &mut Text) {
         part("feature", feature.name, feature.text, rules, text);
     }
     for section in doc.sections() {
-        let tag = match (section.tag, rules) {
-            ("", Rules::V7_2) => "None",
-            ("", _) => "Plain",
-            ("Todo", Rules::V7_2) => "TODO",
+        let tag = match (section.tag, rules.have(Fact::TagsVerbatim)) {
+            ("", true) => "None",
+            ("", false) => "Plain",
+            ("Todo", true) => "TODO",
             (tag, _) => tag,
         };
         part("section", tag, section.text, rules, text);
@@ -72,9 +70,10 @@ fn definition(symbol: &str, doc: &Doc, rules: Rules, text: &mut Text) {
 /// drops the indentation of its first line.
 fn part(what: &str, name: &str, content: impl ToString, rules: Rules, text: &mut Text) {
     let content = content.to_string();
-    let content = match rules {
-        Rules::V7_2 => content.trim(),
-        _ => &content,
+    let content = if rules.have(Fact::SectionTextTrimmed) {
+        content.trim()
+    } else {
+        &content
     };
     text.line(4, &[what, "=", name]);
     text.line(0, &[content]);

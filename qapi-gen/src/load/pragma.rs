@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet as HashSet;
 
 use crate::diag::{Diagnostics, Problem, Site};
 use crate::pragmas::Pragmas;
-use crate::rules::Rules;
+use crate::rules::{Fact, Rules};
 use crate::syntax::{Value, ValueKind};
 
 /// Applies one setting of a directive. A later setting replaces an earlier
@@ -40,7 +40,7 @@ pub(super) fn apply(
             "command-returns-exceptions",
             &mut pragmas.command_returns_exceptions,
         ),
-        "documentation-exceptions" if rules > Rules::V7_2 => (
+        "documentation-exceptions" if rules.have(Fact::DocumentationExceptions) => (
             "documentation-exceptions",
             &mut pragmas.documentation_exceptions,
         ),

@@ -5,7 +5,7 @@
 
 use super::lexer::{Lexer, Token};
 use crate::diag::{Diagnostics, Problem, Reported, Site};
-use crate::rules::Rules;
+use crate::rules::{Fact, Rules};
 use crate::source::{FileId, SourceFile, Span};
 
 /// The current token of a file and what is needed to go on to the next.
@@ -91,7 +91,7 @@ impl<'s> Cursor<'s> {
 /// stray text only up to its first double quote.
 fn as_release_reports(rules: Rules, problem: Problem) -> Problem {
     match problem {
-        Problem::Stray(text) if rules == Rules::V7_2 => {
+        Problem::Stray(text) if rules.have(Fact::StrayEndsAtQuote) => {
             let end = text.find('"').filter(|&end| end > 0);
             let shown = end.and_then(|end| text.get(..end));
             Problem::Stray(shown.unwrap_or(&text).to_owned())

@@ -12,7 +12,7 @@ use super::{Include, Module, ModuleId, Schema};
 use crate::defs::DefItem;
 use crate::diag::{Diagnostics, QemuAttribution};
 use crate::pragmas::Pragmas;
-use crate::rules::Rules;
+use crate::rules::{Fact, Rules};
 use crate::source::SourceMap;
 
 mod convert;
@@ -63,7 +63,7 @@ pub(crate) fn build(
         let DefItem::Definition(definition) = item else {
             return true;
         };
-        if rules > Rules::V7_2 {
+        if rules.have(Fact::LimitedFeatures) {
             features.add(definition, &declarations.attribution, diagnostics);
         }
         declarations.define(definition, diagnostics)

@@ -5,7 +5,7 @@
 use rustc_hash::FxHashMap as HashMap;
 
 use crate::diag::{DefinitionKind, Diagnostics, Key, Problem};
-use crate::rules::Rules;
+use crate::rules::Fact;
 use crate::schema::describe;
 use crate::schema::provenance::ResolvedSchema;
 use crate::schema::qemu_order::{ARGUMENTS, CheckPoint};
@@ -110,7 +110,7 @@ impl<'a> Arguments<'a> {
                 .flat_map(|owner| schema.own_members(owner))
                 .any(|member| member.cond.is_some())
         });
-        if conditional && schema.rules > Rules::V7_2 {
+        if conditional && schema.rules.have(Fact::ConditionalArgumentsBoxed) {
             report(Problem::ConditionalNeedsBoxed(kind), (1, 0));
         }
     }

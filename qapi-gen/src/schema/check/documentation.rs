@@ -6,7 +6,7 @@
 use rustc_hash::FxHashSet as HashSet;
 
 use crate::diag::{DefinitionPart, Diagnostics, Problem, Rank, Site};
-use crate::rules::Rules;
+use crate::rules::Fact;
 use crate::schema::doc_targets::{DocTarget, doc_targets};
 use crate::schema::provenance::ResolvedSchema;
 use crate::schema::qemu_order::CheckPoint;
@@ -39,9 +39,9 @@ fn block(
     diagnostics: &mut Diagnostics,
 ) {
     let common = schema.common(entity);
-    let old = schema.rules == Rules::V7_2;
     let exceptions = &schema.provenance.pragmas.documentation_exceptions;
-    let members_optional = old || exceptions.contains(common.name.as_str());
+    let members_optional =
+        !schema.rules.have(Fact::MembersDescribed) || exceptions.contains(common.name.as_str());
     let described = Described::new(doc);
     let mut members = HashSet::default();
     let mut features = HashSet::default();
@@ -69,11 +69,10 @@ fn block(
         let rank = CheckPoint::documentation(entity).rank();
         diagnostics.report_ranked(Problem::Undocumented(part), site, rank);
     }
-    // QEMU 7.2 does this definition by definition, and tells the block.
-    let at = if old {
-        (Some(doc.span()), CheckPoint::documentation(entity).rank())
-    } else {
+    let at = if schema.rules.have(Fact::DescriptionsCheckedLate) {
         (None, CheckPoint::after_all(index))
+    } else {
+        (Some(doc.span()), CheckPoint::documentation(entity).rank())
     };
     missing(doc.members(), &members, false, at, diagnostics);
     missing(doc.features(), &features, true, at, diagnostics);

@@ -3,7 +3,7 @@
 //! In: a schema. Out: the steps of the path, in order. What is checked at a
 //! step is not known here.
 
-use crate::rules::Rules;
+use crate::rules::Fact;
 use crate::schema::{CONTAINMENT_DEPTH_MAX, Entity, Object, Schema, TypeId, TypeKind};
 
 /// A step of the traversal.
@@ -64,7 +64,7 @@ impl Walker<'_> {
         (self.visit)(Step::Segment(entity, 0));
         // QEMU 7.2 does not check the arguments' type here, but only where that
         // type itself is defined.
-        let goes_in = self.schema.rules > Rules::V7_2;
+        let goes_in = self.schema.rules.have(Fact::ArgumentsCheckedFirst);
         if let Some(arg) = arg.filter(|&arg| goes_in && self.object(arg).is_some()) {
             self.ty(arg);
         }

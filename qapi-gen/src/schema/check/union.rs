@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::c_name::c_name;
 use crate::diag::{DefinitionPart, Diagnostics, Problem, Site};
-use crate::rules::Rules;
+use crate::rules::Fact;
 use crate::schema::describe;
 use crate::schema::provenance::ResolvedSchema;
 use crate::schema::qemu_order::CheckPoint;
@@ -79,7 +79,7 @@ impl<'a> Unions<'a, '_> {
     fn can_be_branch(&self, ty: TypeId) -> bool {
         match &self.schema.ty(ty).kind {
             TypeKind::Object(object) => {
-                object.branches.is_none() || self.schema.rules > Rules::V7_2
+                object.branches.is_none() || self.schema.rules.have(Fact::UnionBranches)
             }
             _ => false,
         }

@@ -5,7 +5,7 @@
 //! rule applies, begins and ends.
 
 use super::markup::indentation;
-use crate::rules::Rules;
+use crate::rules::{Fact, Rules};
 
 /// The number of characters that a line may have, its `# ` included.
 const LINE_MAX: usize = 70;
@@ -43,7 +43,7 @@ impl LineFormat {
     /// Creates the state at the start of a block.
     pub(super) fn new(rules: Rules) -> Self {
         Self {
-            enforced: rules >= Rules::V10_2,
+            enforced: rules.have(Fact::LinesFormatted),
             literal: Literal::Outside,
         }
     }

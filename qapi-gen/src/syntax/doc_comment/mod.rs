@@ -5,7 +5,7 @@
 
 use super::cursor::Cursor;
 use crate::diag::{Diagnostics, Problem, Site};
-use crate::rules::Rules;
+use crate::rules::Fact;
 
 mod block;
 mod line_format;
@@ -26,11 +26,12 @@ pub(super) fn read(
     draft: &mut Draft,
     diagnostics: &mut Diagnostics,
 ) -> Option<DocBlock> {
-    let rules = cursor.rules;
+    let by_tag = cursor.rules.have(Fact::SectionsByTag);
     let reader = LineReader::new(cursor, draft, diagnostics);
-    let (block, is_open) = match rules {
-        Rules::V7_2 => qemu_7_2::read(reader),
-        _ => qemu_10_0::read(reader),
+    let (block, is_open) = if by_tag {
+        qemu_7_2::read(reader)
+    } else {
+        qemu_10_0::read(reader)
     };
     if block.is_err() {
         if is_open {
@@ -41,8 +42,8 @@ pub(super) fn read(
     }
     cursor.advance_to_item(diagnostics);
     let block = block.ok()?;
-    // The rules of 7.2 report an empty section where it ends, in other words.
-    if rules > Rules::V7_2 {
+    // `qemu_7_2` reports an empty section where it ends, in other words.
+    if !by_tag {
         for section in block.sections() {
             if section.kind != SectionKind::Plain && section.text.is_empty() {
                 let problem = Problem::DocEmptySection(section.kind.tag());

@@ -9,7 +9,7 @@ use super::line_format::{Fault, LineFormat};
 use super::line_reader::LineReader;
 use super::markup::{advice, described, indentation, tagged};
 use crate::diag::{Problem, Reported, Style};
-use crate::rules::Rules;
+use crate::rules::Fact;
 use crate::syntax::duplicate_names::DuplicateNames;
 use crate::syntax::lexer::is_space;
 
@@ -266,7 +266,8 @@ impl<'s> BlockReader<'_, 's> {
                 self.section(kind, text)?;
                 members_done = true;
             } else {
-                if line.starts_with('=') && self.reader.cursor.rules == Rules::V10_0 {
+                if line.starts_with('=') && self.reader.cursor.rules.have(Fact::HeadingsRestricted)
+                {
                     self.reader.style_fault(Problem::DocHeadingInDefinition)?;
                 }
                 self.paragraph()?;
@@ -283,7 +284,10 @@ impl<'s> BlockReader<'_, 's> {
                 self.reader
                     .style_fault(Problem::DocDescriptionInFreeForm(name.to_owned()))?;
             }
-            if line.starts_with('=') && !first && self.reader.cursor.rules == Rules::V10_0 {
+            if line.starts_with('=')
+                && !first
+                && self.reader.cursor.rules.have(Fact::HeadingsRestricted)
+            {
                 self.reader.style_fault(Problem::DocHeadingNotFirst)?;
             }
             self.reader.append(line);
