@@ -6,12 +6,12 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use crate::backend::rust::{Addition, CfgNames, Conditions, Layout, Options};
 use crate::diag::printable;
-use crate::generation::Generation;
+use crate::driver::Generation;
 use crate::load::IncludeFolders;
 use crate::output_dir::write_files;
 use crate::rules::Rules;
-use crate::rust::{Addition, CfgNames, Conditions, Layout, Options};
 
 /// Compiles a schema in a build script.
 ///

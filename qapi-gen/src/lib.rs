@@ -36,35 +36,30 @@
 
 use std::path::{Path, PathBuf};
 
+mod analysis;
+mod backend;
 mod builder;
 mod cond;
 mod defs;
 pub mod diag;
-mod dump;
-mod emit;
-mod generation;
-mod introspect;
+mod driver;
 mod load;
-mod output;
 mod output_dir;
 mod pragmas;
-mod pretty;
 mod rules;
-mod rust;
 pub mod schema;
 pub mod source;
 mod syntax;
 
+pub use backend::dump::dump;
+pub use backend::introspect::Introspection;
+pub use backend::rust::{Addition, CfgNames, Conditions, Layout, Options, rust_path};
 pub use builder::Builder;
 pub use diag::Style;
-pub use dump::dump;
-pub use generation::{Generation, Report, generate};
-pub use introspect::Introspection;
+pub use driver::{Generation, Report, generate};
 pub use load::{FolderLoader, FsLoader, IncludeFolders, Loader, MemoryLoader};
-pub use output::GeneratedFile;
-pub use output_dir::{Change, changes, write_files};
+pub use output_dir::{Change, GeneratedFile, changes, write_files};
 pub use rules::{CheckOptions, Rules};
-pub use rust::{Addition, CfgNames, Conditions, Layout, Options, rust_path};
 
 use diag::Diagnostics;
 use schema::CheckedSchema;

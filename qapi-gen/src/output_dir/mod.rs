@@ -10,10 +10,11 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use crate::output::{GeneratedFile, HEADING};
-
+mod generated_file;
 mod staged;
 
+pub use generated_file::GeneratedFile;
+pub(crate) use generated_file::HEADING;
 use staged::StagedFile;
 
 /// A difference between a folder and the files that it should hold.

@@ -1,0 +1,165 @@
+//! One `SchemaInfo` after the other, as JSON.
+//!
+//! In: the table of them. Out: text, without what does not exist in the
+//! configuration. How types are named and in what order they come it does not
+//! know.
+
+use super::Introspection;
+use super::json::Json;
+use crate::analysis::schema_info::{Info, Meta, Typed};
+use crate::schema::{Cond, EnumValue, Feature};
+
+/// A whole table as a JSON array.
+pub(super) fn write(infos: &[Info<'_>], introspection: &Introspection) -> String {
+    let mut writer = Writer {
+        introspection,
+        json: Json::default(),
+    };
+    writer.json.begin_array();
+    for info in infos {
+        writer.info(info);
+    }
+    writer.json.end_lines();
+    writer.json.end_array();
+    writer.json.finish()
+}
+
+struct Writer<'a> {
+    introspection: &'a Introspection,
+    json: Json,
+}
+
+impl Writer<'_> {
+    fn info(&mut self, info: &Info<'_>) {
+        if !self.introspection.includes(info.common.cond.as_ref()) {
+            return;
+        }
+        self.json.begin_line();
+        self.json.begin_object();
+        self.json.member("name", &info.name);
+        self.json.member("meta-type", info.meta.name());
+        self.meta(&info.meta);
+        self.features(&info.common.features);
+        self.json.end_object();
+    }
+
+    fn meta(&mut self, meta: &Meta<'_>) {
+        match meta {
+            Meta::Builtin { json_type } => self.json.member("json-type", json_type),
+            Meta::Enum { values, .. } => self.enumeration(values),
+            Meta::Array { element } => self.json.member("element-type", element),
+            Meta::Object { members, union } => {
+                self.list("members", members, |member| member.cond, Self::member);
+                if let Some(union) = union {
+                    self.json.member("tag", union.tag);
+                    self.list("variants", &union.cases, |case| case.cond, Self::case);
+                }
+            }
+            Meta::Alternate { branches } => {
+                self.list("members", branches, |branch| branch.cond, Self::branch);
+            }
+            Meta::Command {
+                arg,
+                ret,
+                allow_oob,
+            } => {
+                self.json.member("arg-type", arg);
+                self.json.member("ret-type", ret);
+                if *allow_oob {
+                    self.json.key("allow-oob");
+                    self.json.word("true");
+                }
+            }
+            Meta::Event { arg } => self.json.member("arg-type", arg),
+        }
+    }
+
+    fn enumeration(&mut self, values: &[EnumValue]) {
+        fn cond(value: &EnumValue) -> Option<&Cond> {
+            value.cond.as_ref()
+        }
+        self.list("members", values, cond, |writer, value| {
+            writer.json.begin_object();
+            writer.json.member("name", &value.name);
+            writer.features(&value.features);
+            writer.json.end_object();
+        });
+        // What there was before values had features, and what older clients
+        // look at.
+        self.list("values", values, cond, |writer, value| {
+            writer.json.string(&value.name);
+        });
+    }
+
+    fn member(&mut self, member: &Typed<'_>) {
+        self.json.begin_object();
+        self.json.member("name", member.name);
+        self.json.member("type", &member.ty);
+        if member.optional {
+            // What the default is nobody tells; that there is one says that
+            // the member may be absent.
+            self.json.key("default");
+            self.json.word("null");
+        }
+        self.features(member.features);
+        self.json.end_object();
+    }
+
+    fn case(&mut self, case: &Typed<'_>) {
+        self.json.begin_object();
+        self.json.member("case", case.name);
+        self.json.member("type", &case.ty);
+        self.json.end_object();
+    }
+
+    fn branch(&mut self, branch: &Typed<'_>) {
+        self.json.begin_object();
+        self.json.member("type", &branch.ty);
+        self.json.end_object();
+    }
+
+    fn features(&mut self, features: &[Feature]) {
+        fn cond(feature: &Feature) -> Option<&Cond> {
+            feature.cond.as_ref()
+        }
+        if features.is_empty() {
+            return;
+        }
+        self.list("features", features, cond, |writer, feature| {
+            writer.json.string(&feature.name);
+        });
+    }
+
+    /// A key and an array of what exists.
+    fn list<'i, T>(
+        &mut self,
+        key: &str,
+        items: &'i [T],
+        cond: impl Fn(&'i T) -> Option<&'i Cond>,
+        item: impl Fn(&mut Self, &'i T),
+    ) {
+        self.json.key(key);
+        self.json.begin_array();
+        for each in items {
+            if self.introspection.includes(cond(each)) {
+                item(self, each);
+            }
+        }
+        self.json.end_array();
+    }
+}
+
+impl Meta<'_> {
+    /// What clients call it.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Builtin { .. } => "builtin",
+            Self::Enum { .. } => "enum",
+            Self::Array { .. } => "array",
+            Self::Object { .. } => "object",
+            Self::Alternate { .. } => "alternate",
+            Self::Command { .. } => "command",
+            Self::Event { .. } => "event",
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Alternates: an enum chosen by JSON type.
+//!
+//! In: an `AlternatePlan`. Out: the enum and its traits.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{attributes, docs, nothing, unused};
+use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::part::Part;
+use crate::backend::rust::plan::{AlternateBranchPlan, AlternatePlan};
+
+pub(super) fn alternate(plan: &AlternatePlan) -> TokenStream {
+    let ident = &plan.head.ident;
+    let wire_name = &plan.head.wire;
+    let cfg = &plan.head.cfg;
+    let attributes = attributes(&plan.head);
+    let variants = plan.branches.iter().map(|branch| {
+        let AlternateBranchPlan {
+            ident,
+            ty,
+            cfg,
+            attributes,
+            ..
+        } = branch;
+        let docs = docs(branch.docs);
+        Part::from(quote!(#docs #cfg #attributes #ident(#ty),))
+    });
+    let idents: Vec<_> = plan.branches.iter().map(|branch| &branch.ident).collect();
+    let cfgs: Vec<_> = plan.branches.iter().map(|branch| &branch.cfg).collect();
+    let vacant = Cfg::none_of(cfgs.iter().copied());
+    let no_out = unused("out", vacant.is_some());
+    let nothing = nothing(vacant.as_ref());
+    let kinds = plan.branches.iter().map(|branch| &branch.kind);
+    quote! {
+        #attributes
+        pub enum #ident {
+            #(#variants)*
+        }
+
+        #cfg
+        impl wire::Decode for #ident {
+            fn decode(value: wire::Node<'_>, at: wire::At<'_>) -> wire::Result<Self> {
+                match value.kind() {
+                    #(#cfgs wire::Kind::#kinds => wire::Decode::decode(value, at).map(Self::#idents),)*
+                    #[allow(unreachable_patterns)]
+                    _ => Err(at.invalid_alternate(#wire_name)),
+                }
+            }
+        }
+
+        #cfg
+        impl wire::Encode for #ident {
+            fn encode(&self, out: &mut wire::Writer<'_>) {
+                #no_out
+                match self {
+                    #(#cfgs Self::#idents(value) => value.encode(out),)*
+                    #nothing
+                }
+            }
+        }
+
+        #cfg
+        wire::serde!(#ident);
+    }
+}

@@ -1,0 +1,222 @@
+//! Commands: what a client sends, what a server implements, what joins them.
+//!
+//! In: a module's command plans. Out: module `commands` with a request for
+//! each, trait `Commands` with a handler for each, and `execute`.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+
+use super::features::{self, deprecated};
+use super::{docs, structs, unused};
+use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::part::Part;
+use crate::backend::rust::placeholder::Texts;
+use crate::backend::rust::plan::{Arguments, CommandPlan, Handler, ModulePlan};
+
+pub(super) fn commands(plan: &ModulePlan, texts: &Texts<'_>) -> TokenStream {
+    if plan.commands.is_empty() {
+        return quote!();
+    }
+    let requests = plan.commands.iter().map(|command| request(command, texts));
+    let handlers = plan.commands.iter().map(handler);
+    let arms = plan.commands.iter().map(arm);
+    let cfg = Cfg::any(plan.commands.iter().map(|command| &command.cfg));
+    let can_be_empty = cfg.as_ref().is_some_and(|cfg| !cfg.is_always());
+    let [no_server, no_reply] = ["server", "reply"].map(|name| unused(name, can_be_empty));
+    let requests_summary = format!(" The requests of `{}`, as a client sends them.", plan.file);
+    let handlers_summary = format!(
+        " The commands of `{}`, as a server implements them.",
+        plan.file
+    );
+    let execute_summary = format!(" Executes a command of `{}`.", plan.file);
+    quote! {
+        #[doc = #requests_summary]
+        #cfg
+        pub mod commands {
+            use ::qapi_wire as wire;
+
+            #(#requests)*
+        }
+
+        #[doc = #handlers_summary]
+        ///
+        /// An error's class and description reach the client.
+        #[allow(clippy::missing_errors_doc, reason = "said once, above")]
+        pub trait Commands {
+            #(#handlers)*
+        }
+
+        #[doc = #execute_summary]
+        ///
+        /// # Errors
+        ///
+        /// The error reply: arguments that do not fit, what the handler says,
+        /// or that there is no such command.
+        pub fn execute<T: Commands + ?::core::marker::Sized>(
+            server: &T,
+            call: wire::command::Call<'_>,
+            reply: &mut wire::Writer<'_>,
+        ) -> wire::Result<()> {
+            #no_server
+            #no_reply
+            match call.name {
+                #(#arms)*
+                _ => Err(call.not_found()),
+            }
+        }
+    }
+}
+
+/// The struct that a client fills in.
+fn request(plan: &CommandPlan, texts: &Texts<'_>) -> Part {
+    let ident = &plan.request;
+    let CommandPlan {
+        cfg,
+        derives,
+        attributes,
+        ..
+    } = plan;
+    let body = body(ident, cfg, &plan.arguments, texts);
+    let docs = docs(plan.docs);
+    let deprecated = deprecated(&plan.features);
+    let reply = plan
+        .reply_in_request
+        .clone()
+        .unwrap_or(quote!(wire::command::Empty));
+    let info = info(plan);
+    let request = quote! {
+        #docs
+        #cfg
+        #deprecated
+        #derives
+        #attributes
+        #body
+
+        #cfg
+        impl wire::command::Request for #ident {
+            type Reply = #reply;
+
+            const INFO: &'static wire::command::CommandInfo = &#info;
+        }
+    };
+    request.into()
+}
+
+/// What the table says of a command: its name, and what is not usual.
+fn info(plan: &CommandPlan) -> Part {
+    let (wire_name, features) = (&plan.wire, features::names(&plan.features.list));
+    let flag = |is_set: bool, method: TokenStream| is_set.then(|| quote!(.#method()));
+    let flags = [
+        flag(plan.allow_oob, quote!(allow_oob)),
+        flag(plan.allow_preconfig, quote!(allow_preconfig)),
+        flag(!plan.success_response, quote!(no_success_response)),
+        flag(plan.coroutine, quote!(coroutine)),
+        (!features.is_empty()).then(|| quote!(.features(&[#features]))),
+    ];
+    let flags = flags.iter().flatten();
+    quote!(wire::command::CommandInfo::new(#wire_name) #(#flags)*).into()
+}
+
+/// The struct of a request's arguments or an event's data, with its traits;
+/// its condition is for all but the first of these items.
+pub(super) fn body(ident: &Ident, cfg: &Cfg, arguments: &Arguments, texts: &Texts<'_>) -> Part {
+    let body = match arguments {
+        Arguments::None => {
+            let traits = structs::traits(ident, cfg, &[], texts);
+            quote!(pub struct #ident {} #traits)
+        }
+        Arguments::Inline { fields } => {
+            let definitions = fields.iter().map(structs::field);
+            let traits = structs::traits(ident, cfg, fields, texts);
+            quote!(pub struct #ident { #(#definitions)* } #traits)
+        }
+        Arguments::Named { inner, .. } => quote! {
+            pub struct #ident(
+                /// The members.
+                pub #inner,
+            );
+
+            #cfg
+            impl wire::DecodeMembers for #ident {
+                fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
+                    wire::DecodeMembers::decode_members(members).map(Self)
+                }
+            }
+
+            #cfg
+            impl wire::EncodeMembers for #ident {
+                fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
+                    wire::EncodeMembers::encode_members(&self.0, out);
+                }
+            }
+
+            #cfg
+            wire::object!(#ident);
+        },
+    };
+    body.into()
+}
+
+/// What a handler takes besides the server.
+fn parameter(plan: &CommandPlan) -> Option<(Part, Part)> {
+    if plan.handler == Handler::Raw {
+        return Some((quote!(wire::Node<'_>).into(), quote!(call.arguments).into()));
+    }
+    match &plan.arguments {
+        Arguments::None => None,
+        Arguments::Inline { .. } => {
+            let request = plan.request_path();
+            Some((request.into(), quote!(call.arguments()?).into()))
+        }
+        Arguments::Named { ty, .. } => Some((ty.clone().into(), quote!(call.arguments()?).into())),
+    }
+}
+
+fn handler(plan: &CommandPlan) -> Part {
+    let (method, cfg) = (&plan.method, &plan.cfg);
+    let summary = format!(" `{}`: see [`commands::{}`].", plan.wire, plan.request);
+    let parameter = parameter(plan)
+        .map(|(ty, _)| Part::from(quote!(arguments: #ty)))
+        .into_iter();
+    let (output, reply) = match plan.handler {
+        Handler::Typed => (quote!(), plan.reply.clone().unwrap_or(quote!(()))),
+        Handler::Raw => (quote!(), quote!(wire::Value)),
+        Handler::Direct => (quote!(reply: &mut wire::Writer<'_>), quote!(())),
+    };
+    let direct = (plan.handler == Handler::Direct).then(|| {
+        quote! {
+            ///
+            /// Writes the reply value itself. On an error, what it wrote is
+            /// cut off again.
+        }
+    });
+    let parameters = parameter.chain((!output.is_empty()).then(|| output.into()));
+    let handler = quote! {
+        #[doc = #summary]
+        #direct
+        #cfg
+        fn #method(&self, #(#parameters),*) -> wire::Result<#reply>;
+    };
+    handler.into()
+}
+
+fn arm(plan: &CommandPlan) -> Part {
+    let (method, wire_name, cfg) = (&plan.method, &plan.wire, &plan.cfg);
+    let admit =
+        features::special_tokens(&plan.features).map(|special| quote!(call.admit(#special)?;));
+    let parameter = parameter(plan);
+    let argument = parameter.iter().map(|(_, value)| value);
+    // Even a command without arguments refuses those that are sent.
+    let no_arguments = parameter.is_none().then(|| quote!(call.no_arguments()?;));
+    let calling = Part::from(match plan.handler {
+        Handler::Direct => quote!(server.#method(#(#argument,)* reply)),
+        Handler::Typed if plan.reply.is_none() => quote! {
+            server.#method(#(#argument),*)?;
+            wire::command::reply(&wire::command::Empty {}, reply)
+        },
+        Handler::Typed | Handler::Raw => quote! {
+            wire::command::reply(&server.#method(#(#argument),*)?, reply)
+        },
+    });
+    quote!(#cfg #wire_name => { #admit #no_arguments #calling }).into()
+}

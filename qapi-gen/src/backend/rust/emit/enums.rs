@@ -1,0 +1,78 @@
+//! Enumerations and their tables.
+//!
+//! In: an `EnumPlan`. Out: the enum, and the table of its values, from
+//! which `qapi-wire` makes the rest.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::features::{deprecated, special};
+use super::table::Table;
+use super::{attributes, docs};
+use crate::backend::rust::part::Part;
+use crate::backend::rust::placeholder::Texts;
+use crate::backend::rust::plan::{EnumPlan, Head, ValuePlan};
+use crate::backend::rust::ty::Prelude;
+
+pub(super) fn enumeration(plan: &EnumPlan, std: &Prelude, texts: &Texts<'_>) -> TokenStream {
+    let definition = definition(plan, std);
+    let traits = traits(plan, texts);
+    quote!(#definition #traits)
+}
+
+fn definition(plan: &EnumPlan, std: &Prelude) -> Part {
+    let ident = &plan.head.ident;
+    let attributes = attributes(&plan.head);
+    let values = plan.values.iter().map(|value| {
+        let ValuePlan {
+            ident,
+            cfg,
+            attributes,
+            ..
+        } = value;
+        let docs = docs(value.docs);
+        let deprecated = deprecated(&value.features);
+        Part::from(quote!(#docs #cfg #deprecated #attributes #ident,))
+    });
+    let box_ = &std.box_;
+    let unknown = plan.unknown.iter().map(|unknown| {
+        quote! {
+            /// A value that the schema does not list: of a newer peer, or
+            /// registered at run time.
+            #unknown(#box_<str>),
+        }
+    });
+    let definition = quote! {
+        #attributes
+        pub enum #ident {
+            #(#values)*
+            #(#unknown)*
+        }
+    };
+    definition.into()
+}
+
+/// What implements everything else, from the table of the values.
+fn traits(plan: &EnumPlan, texts: &Texts<'_>) -> Part {
+    let Head {
+        ident, wire, cfg, ..
+    } = &plan.head;
+    let mut table = match &plan.unknown {
+        Some(unknown) => Table::new(format_args!("\"{wire}\", {unknown}, {ident} {{")),
+        None => Table::new(format_args!("{ident} {{")),
+    };
+    for value in &plan.values {
+        let ValuePlan {
+            ident, wire, cfg, ..
+        } = value;
+        let special = special(&value.features).map(|special| format!(" as {special}"));
+        let special = special.unwrap_or_default();
+        table.entry(cfg, format_args!("{ident}: \"{wire}\"{special}"));
+    }
+    let mark = texts.table(table.finish()).mark();
+    let traits = match plan.unknown {
+        Some(_) => quote!(#cfg wire::open_enumeration!(#mark);),
+        None => quote!(#cfg wire::enumeration!(#mark);),
+    };
+    traits.into()
+}

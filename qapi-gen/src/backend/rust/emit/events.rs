@@ -1,0 +1,64 @@
+//! Events: a struct for each one's data.
+//!
+//! In: a module's event plans. Out: module `events`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::commands::body;
+use super::docs;
+use super::features::{self, deprecated};
+use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::part::Part;
+use crate::backend::rust::placeholder::Texts;
+use crate::backend::rust::plan::{Arguments, EventPlan, ModulePlan};
+
+pub(super) fn events(plan: &ModulePlan, texts: &Texts<'_>) -> TokenStream {
+    if plan.events.is_empty() {
+        return quote!();
+    }
+    let summary = format!(" The events of `{}`.", plan.file);
+    let cfg = Cfg::any(plan.events.iter().map(|event| &event.cfg));
+    let events = plan.events.iter().map(|event| self::event(event, texts));
+    quote! {
+        #[doc = #summary]
+        #cfg
+        pub mod events {
+            use ::qapi_wire as wire;
+
+            #(#events)*
+        }
+    }
+}
+
+fn event(plan: &EventPlan, texts: &Texts<'_>) -> Part {
+    let EventPlan {
+        ident,
+        cfg,
+        derives,
+        attributes,
+        ..
+    } = plan;
+    let docs = docs(plan.docs);
+    let deprecated = deprecated(&plan.features);
+    let body = body(ident, cfg, &plan.data, texts);
+    let wire_name = &plan.wire;
+    let features = features::names(&plan.features.list);
+    let has_data = !matches!(plan.data, Arguments::None);
+    let event = quote! {
+        #docs
+        #cfg
+        #deprecated
+        #derives
+        #attributes
+        #body
+
+        #cfg
+        impl wire::command::Event for #ident {
+            const NAME: &'static str = #wire_name;
+            const HAS_DATA: bool = #has_data;
+            const FEATURES: &'static [&'static str] = &[#features];
+        }
+    };
+    event.into()
+}

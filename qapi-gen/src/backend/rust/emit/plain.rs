@@ -1,0 +1,142 @@
+//! Tokens as text, without a thought for how it looks.
+//!
+//! In: token streams with marks. Out: Rust that a compiler reads and nobody
+//! else, with the texts in the place of their marks. It knows of tokens what
+//! it takes to part them, and parses nothing.
+
+use std::fmt::Write as _;
+
+use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
+
+use crate::backend::rust::placeholder::Texts;
+
+/// Writes tokens down, and fills their texts in: documentation as comments,
+/// tables as the argument of their macro.
+pub(super) fn write(
+    tokens: impl IntoIterator<Item = TokenTree>,
+    texts: &Texts<'_>,
+    out: &mut String,
+) {
+    let mut tokens = tokens.into_iter().peekable();
+    let mut is_macro = false;
+    while let Some(token) = tokens.next() {
+        let was_macro = std::mem::take(&mut is_macro);
+        match token {
+            TokenTree::Group(group) => self::group(group, was_macro, texts, out),
+            TokenTree::Punct(punct) => {
+                if punct.as_char() == '#'
+                    && let Some(TokenTree::Group(group)) = tokens.next_if(is_bracketed)
+                {
+                    attribute(group, texts, out);
+                    continue;
+                }
+                out.push(punct.as_char());
+                is_macro = punct.as_char() == '!';
+                match (punct.as_char(), punct.spacing()) {
+                    // Where the compiler points at a line, it is a short one.
+                    (';' | ',', _) => out.push('\n'),
+                    (_, Spacing::Alone) => out.push(' '),
+                    (_, Spacing::Joint) => {}
+                }
+            }
+            // Writing to a string cannot fail.
+            TokenTree::Ident(ident) => drop(write!(out, "{ident} ")),
+            TokenTree::Literal(literal) => drop(write!(out, "{literal} ")),
+        }
+    }
+}
+
+fn group(group: Group, of_macro: bool, texts: &Texts<'_>, out: &mut String) {
+    let (open, close) = match group.delimiter() {
+        Delimiter::Parenthesis => ("(", ") "),
+        Delimiter::Brace => ("{\n", "}\n"),
+        Delimiter::Bracket => ("[", "] "),
+        Delimiter::None => ("", ""),
+    };
+    let tokens = take(group);
+    out.push_str(open);
+    match of_macro {
+        true => argument(tokens.into_iter().collect(), texts, out),
+        false => write(tokens, texts, out),
+    }
+    out.push_str(close);
+}
+
+/// Writes the argument of a macro.
+fn argument(tokens: Vec<TokenTree>, texts: &Texts<'_>, out: &mut String) {
+    if !only_literal(&tokens).is_some_and(|mark| texts.write_table(&mark, out)) {
+        write(tokens, texts, out);
+    }
+}
+
+/// Writes the group of an attribute, and what comes before it.
+fn attribute(group: Group, texts: &Texts<'_>, out: &mut String) {
+    let tokens: Vec<TokenTree> = take(group).into_iter().collect();
+    if !documentation(&tokens).is_some_and(|mark| texts.write_docs(&mark, out)) {
+        out.push_str("# [");
+        write(tokens, texts, out);
+        out.push_str("] ");
+    }
+}
+
+/// The tokens of a group, which can be taken apart without being copied if
+/// nobody else holds them.
+fn take(group: Group) -> TokenStream {
+    let tokens = group.stream();
+    drop(group);
+    tokens
+}
+
+fn is_bracketed(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket)
+}
+
+/// The literal of `doc = "..."`.
+fn documentation(tokens: &[TokenTree]) -> Option<String> {
+    match tokens {
+        [TokenTree::Ident(name), TokenTree::Punct(punct), value @ ..]
+            if punct.as_char() == '=' && name == "doc" =>
+        {
+            only_literal(value)
+        }
+        _ => None,
+    }
+}
+
+fn only_literal(tokens: &[TokenTree]) -> Option<String> {
+    match tokens {
+        [TokenTree::Literal(literal)] => Some(literal.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::write;
+    use crate::backend::rust::placeholder::Texts;
+    use crate::backend::rust::rustdoc::Docs;
+
+    #[test]
+    fn marks_are_filled_in_where_they_stand_for_texts() {
+        let texts = Texts::default();
+        let docs = texts.docs(Docs::of_member("a")).mark();
+        let table = texts.table("A {\n    b: c,\n}".to_owned()).mark();
+        let tokens = quote! {
+            #[doc = #docs]
+            pub struct A<'a> { b: &'a [u8], }
+            wire::object!(#table);
+            #[doc = " @0"]
+            const C: &str = f(#docs);
+        };
+        let mut out = String::new();
+        write(tokens, &texts, &mut out);
+        assert_eq!(
+            out,
+            "/// `a` of the schema.\npub struct A < 'a > {\nb : & 'a [u8 ] ,\n}\n\
+             wire :: object ! (A {\n    b: c,\n}) ;\n# [doc = \" @0\" ] \
+             const C : & str = f (\"@0\" ) ;\n"
+        );
+    }
+}

@@ -1,0 +1,65 @@
+//! Whole files: tokens printed once, their texts filled in.
+//!
+//! In: token streams. Out: the text of each file, laid out for people if the
+//! caller would have it so.
+
+use proc_macro2::TokenStream;
+
+use super::{File, Item, plain, pretty};
+use crate::backend::rust::placeholder::Texts;
+use crate::diag::printable;
+use crate::output_dir::{GeneratedFile, HEADING};
+
+/// Writes a file down, and fills its texts in.
+pub(crate) fn print(file: File<'_>, texts: &Texts<'_>, formatted: bool) -> GeneratedFile {
+    let source = match file.schema_file {
+        Some(schema) => format!("`{schema}`"),
+        None => "a QAPI schema".to_owned(),
+    };
+    let mut text = format!("{HEADING} {source}. Do not edit.\n");
+    for item in file.items {
+        match item {
+            Item::Tokens(tokens) if formatted => format(tokens, texts, &file.name, &mut text),
+            Item::Tokens(tokens) => plain(tokens, texts, &mut text),
+            Item::Text(item) => text.extend(["\n", &item]),
+        }
+    }
+    GeneratedFile {
+        name: file.name,
+        text: escape_controls(text),
+    }
+}
+
+/// Escapes the characters that a terminal would obey and the ones that change
+/// the direction of text.
+///
+/// Documentation and names of files may contain them. rustc refuses direction
+/// controls, because they can make code look like other code. An escape is
+/// right in a string and visible in a comment, so this looks at the whole text,
+/// wherever a character came from.
+fn escape_controls(text: String) -> String {
+    // Most files consist of plain ASCII, and this test is much faster.
+    let is_plain = |byte: u8| matches!(byte, b'\n' | b' '..=b'~');
+    if text.bytes().all(is_plain) {
+        return text;
+    }
+    printable(&text).into_owned()
+}
+
+fn format(tokens: TokenStream, texts: &Texts<'_>, file: &str, text: &mut String) {
+    let Some(items) = pretty::items(tokens.clone()) else {
+        // Then the emitter has a bug. rustc shows its place best.
+        debug_assert!(false, "{file} is no Rust: {tokens}");
+        plain(tokens, texts, text);
+        return;
+    };
+    for item in items {
+        text.push('\n');
+        texts.fill_in(&item, text);
+    }
+}
+
+fn plain(tokens: TokenStream, texts: &Texts<'_>, text: &mut String) {
+    text.push('\n');
+    plain::write(tokens, texts, text);
+}

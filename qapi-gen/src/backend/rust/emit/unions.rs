@@ -1,0 +1,267 @@
+//! Unions: a struct for the base, and an enum that holds the branches.
+//!
+//! In: a `UnionPlan`. Out: both types and their traits. The enum has a variant
+//! for every value of the discriminator, so that no state which the schema
+//! forbids can be built.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens as _, format_ident, quote};
+
+use super::features::deprecated;
+use super::structs::{self, Access};
+use super::{attributes, docs, nothing, unused};
+use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::part::Part;
+use crate::backend::rust::plan::{BranchPlan, Head, UnionField, UnionPlan};
+use crate::backend::rust::ty::Prelude;
+
+pub(super) fn union(plan: &UnionPlan, std: &Prelude) -> TokenStream {
+    let (ident, cfg) = (&plan.head.ident, &plan.head.cfg);
+    let definition = definition(plan);
+    let branch_definition = branch_definition(plan, std);
+    let members = members(plan);
+    let branch_codec = branch_codec(plan);
+    quote! {
+        #definition
+        #branch_definition
+        #members
+        #branch_codec
+        #cfg
+        wire::object!(#ident);
+    }
+}
+
+fn definition(plan: &UnionPlan) -> Part {
+    let attributes = attributes(&plan.head);
+    let (ident, branch_ident) = (&plan.head.ident, &plan.branch_ident);
+    let fields = plan.fields.iter().map(|field| match field {
+        UnionField::Plain(plan) => structs::field(plan),
+        UnionField::Tag {
+            ident,
+            docs,
+            features,
+            attributes,
+            ..
+        } => {
+            let (docs, deprecated) = (self::docs(*docs), deprecated(features));
+            quote!(#docs #deprecated #attributes pub #ident: #branch_ident,).into()
+        }
+    });
+    let definition = quote! {
+        #attributes
+        pub struct #ident {
+            #(#fields)*
+        }
+    };
+    definition.into()
+}
+
+fn branch_definition(plan: &UnionPlan, std: &Prelude) -> Part {
+    let box_ = &std.box_;
+    let branch_ident = &plan.branch_ident;
+    let summary = format!(
+        " What the discriminator of [`{}`] chooses.",
+        plan.head.ident
+    );
+    let Head {
+        cfg,
+        derives,
+        attributes,
+        ..
+    } = &plan.head;
+    let variants = plan.branches.iter().map(|branch| {
+        let BranchPlan {
+            ident,
+            cfg,
+            attributes,
+            ..
+        } = branch;
+        let (docs, deprecated) = (docs(branch.docs), deprecated(&branch.features));
+        let carried = branch.ty.iter();
+        Part::from(quote!(#docs #cfg #deprecated #attributes #ident #((#carried))*,))
+    });
+    let nothing = nothing(vacant(plan).as_ref());
+    let unknown = plan.unknown.iter().map(|unknown| {
+        quote! {
+            /// A value that the schema does not list.
+            #unknown {
+                /// The discriminator.
+                tag: #box_<str>,
+                /// The members besides the base's.
+                members: wire::Dict,
+            },
+        }
+    });
+    let names = plan.branches.iter().map(|branch| {
+        let (ident, wire_name, cfg) = (&branch.ident, &branch.wire, &branch.cfg);
+        let carried = branch.ty.iter().map(|_| quote!((_)));
+        Part::from(quote!(#cfg Self::#ident #(#carried)* => #wire_name,))
+    });
+    let unknown_name = plan
+        .unknown
+        .iter()
+        .map(|unknown| quote!(Self::#unknown { tag, .. } => tag,));
+    let tag_ty = &plan.tag_ty;
+    let tags = plan.branches.iter().map(|branch| {
+        let (ident, cfg) = (&branch.ident, &branch.cfg);
+        let carried = branch.ty.iter().map(|_| quote!((_)));
+        Part::from(quote!(#cfg Self::#ident #(#carried)* => #tag_ty::#ident,))
+    });
+    let unknown_tag = plan
+        .unknown
+        .iter()
+        .map(|unknown| quote!(Self::#unknown { tag, .. } => #tag_ty::#unknown(tag.clone()),));
+    let definition = quote! {
+        #[doc = #summary]
+        #cfg
+        #derives
+        #attributes
+        pub enum #branch_ident {
+            #(#variants)*
+            #(#unknown)*
+        }
+
+        #cfg
+        impl #branch_ident {
+            /// The name on the wire.
+            #[must_use]
+            pub fn name(&self) -> &str {
+                match self { #(#names)* #(#unknown_name)* #nothing }
+            }
+
+            /// The discriminator.
+            #[must_use]
+            pub fn tag(&self) -> #tag_ty {
+                match self { #(#tags)* #(#unknown_tag)* #nothing }
+            }
+        }
+    };
+    definition.into()
+}
+
+/// The union's members: the base's, then the branch's.
+fn members(plan: &UnionPlan) -> Part {
+    let (ident, cfg) = (&plan.head.ident, &plan.head.cfg);
+    let (branch_ident, tag_ty) = (&plan.branch_ident, &plan.tag_ty);
+    // Fields may have any name, so what is decoded is held under numbers.
+    let held: Vec<_> = (0..plan.fields.len())
+        .map(|n| format_ident!("member_{n}"))
+        .collect();
+    let mut cfgs = Vec::new();
+    let mut idents = Vec::new();
+    let mut decoded = Vec::new();
+    let mut encoded = Vec::new();
+    let mut branch = quote!();
+    let mut tag_ident = None;
+    for (field, held) in plan.fields.iter().zip(&held) {
+        match field {
+            UnionField::Plain(field) => {
+                let ident = &field.ident;
+                let (ty, cfg, access) = (&field.ty, &field.cfg, Access::field(field));
+                let (value, statement) = (access.decoded, access.encoded);
+                cfgs.push(cfg);
+                idents.push(ident);
+                decoded.push(Part::from(quote!(#cfg let #held: #ty = #value;)));
+                encoded.push(Part::from(quote!(#cfg #statement)));
+            }
+            UnionField::Tag {
+                ident,
+                wire,
+                features,
+                ..
+            } => {
+                let access = Access::new(wire, false, features, &quote!(self.#ident.name()));
+                let value = access.decoded;
+                cfgs.push(&Cfg::ALWAYS);
+                idents.push(ident);
+                decoded.push(quote!(let #held: #tag_ty = #value;).into());
+                encoded.push(access.encoded);
+                branch = quote!(let #held = #branch_ident::decode_branch(#held, members)?;);
+                tag_ident = Some(ident);
+            }
+        }
+    }
+    let tag_ident = tag_ident.into_iter().collect::<Vec<_>>();
+    let members = quote! {
+        #cfg
+        impl wire::DecodeMembers for #ident {
+            fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
+                #(#decoded)*
+                #branch
+                Ok(Self { #(#cfgs #idents: #held,)* })
+            }
+        }
+
+        #cfg
+        impl wire::EncodeMembers for #ident {
+            fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
+                #(#encoded)*
+                #(self.#tag_ident.encode_branch(out);)*
+            }
+        }
+    };
+    members.into()
+}
+
+/// How the branch is taken out of, and put among, the base's members.
+fn branch_codec(plan: &UnionPlan) -> Part {
+    let (branch_ident, tag_ty, cfg) = (&plan.branch_ident, &plan.tag_ty, &plan.head.cfg);
+    let (carrying, plain): (Vec<_>, Vec<_>) = plan.branches.iter().partition(|b| b.ty.is_some());
+    let cfgs: Vec<_> = carrying.iter().map(|branch| &branch.cfg).collect();
+    let carrying: Vec<_> = carrying.iter().map(|branch| &branch.ident).collect();
+    let plain_cfgs: Vec<_> = plain.iter().map(|branch| &branch.cfg).collect();
+    let plain: Vec<_> = plain.iter().map(|branch| &branch.ident).collect();
+    let unknown: Vec<_> = plan.unknown.iter().collect();
+    // Without a branch that carries anything the argument goes unused.
+    let is_unused = carrying.is_empty() && unknown.is_empty();
+    let can_be_unused =
+        !is_unused && unknown.is_empty() && Cfg::none_of(cfgs.iter().copied()).is_some();
+    let [members, out] = ["members", "out"].map(|name| match is_unused {
+        true => quote!(_),
+        false => Ident::new(name, Span::call_site()).into_token_stream(),
+    });
+    let [no_members, no_out] = ["members", "out"].map(|name| unused(name, can_be_unused));
+    let vacant = vacant(plan);
+    let nothing = nothing(vacant.as_ref());
+    let unreachable = vacant
+        .map(|_| quote!(#[allow(unreachable_code, reason = "there may be no value to decode")]));
+    let codec = quote! {
+        #cfg
+        impl #branch_ident {
+            #unreachable
+            fn decode_branch(tag: #tag_ty, #members: &mut wire::Members<'_>) -> wire::Result<Self> {
+                #no_members
+                Ok(match tag {
+                    #(#plain_cfgs #tag_ty::#plain => Self::#plain,)*
+                    #(#cfgs #tag_ty::#carrying => Self::#carrying(
+                        wire::DecodeMembers::decode_members(members)?
+                    ),)*
+                    #(#tag_ty::#unknown(tag) => Self::#unknown { tag, members: members.rest() },)*
+                })
+            }
+
+            fn encode_branch(&self, #out: &mut wire::ObjectWriter<'_, '_>) {
+                #no_out
+                match self {
+                    #(#plain_cfgs Self::#plain => {})*
+                    #(#cfgs Self::#carrying(branch) => {
+                        wire::EncodeMembers::encode_members(branch, out);
+                    })*
+                    #(Self::#unknown { members, .. } => {
+                        wire::EncodeMembers::encode_members(members, out);
+                    })*
+                    #nothing
+                }
+            }
+        }
+    };
+    codec.into()
+}
+
+/// When the branch enum has no variant.
+fn vacant(plan: &UnionPlan) -> Option<Cfg> {
+    match plan.unknown {
+        Some(_) => None,
+        None => Cfg::none_of(plan.branches.iter().map(|branch| &branch.cfg)),
+    }
+}

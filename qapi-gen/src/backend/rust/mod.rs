@@ -1,0 +1,25 @@
+//! The Rust back end.
+//!
+//! In: a checked schema and options. Out: the text of Rust files. `plan/`
+//! decides every name and type; `emit/` writes the plan down and decides
+//! nothing.
+
+mod cfg;
+mod emit;
+mod name;
+mod omission;
+mod options;
+mod part;
+mod paths;
+mod placeholder;
+mod plan;
+mod recursion_limit;
+mod rustdoc;
+mod ty;
+mod user_attributes;
+mod workers;
+
+pub use cfg::{CfgNames, Conditions};
+pub use options::{Addition, Layout, Options};
+pub use paths::rust_path;
+pub(crate) use workers::files;

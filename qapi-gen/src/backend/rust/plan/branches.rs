@@ -1,0 +1,104 @@
+//! Planning of branches: those of unions, and alternates as a whole.
+//!
+//! In: the branches of the schema, for a union with the values that choose
+//! them. Out: a plan for each variant.
+
+use proc_macro2::{Ident, Span, TokenStream};
+
+use super::Planner;
+use super::types::{AlternateBranchPlan, AlternatePlan, BranchPlan};
+use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::name;
+use crate::backend::rust::paths::Place;
+use crate::schema::{
+    Alternate, Branch, Branches, Builtin, Common, Entity, ModuleId, TypeId, TypeKind,
+};
+
+impl<'s> Planner<'_, 's> {
+    /// One for every value of the discriminator, with or without a branch.
+    pub(super) fn branches(
+        &self,
+        id: TypeId,
+        branches: &'s Branches,
+        place: Place,
+    ) -> Vec<BranchPlan> {
+        let tag = self.schema.ty(branches.tag_type);
+        let doc = tag.common.doc.as_ref();
+        let TypeKind::Enum(enumeration) = &tag.kind else {
+            return Vec::new();
+        };
+        // An attribute is for the member, if there is one of that name.
+        let is_member = |name: &str| self.members(id, None).iter().any(|(it, _)| it.name == name);
+        let mut plans = Vec::new();
+        for value in &enumeration.values {
+            let Some(cfg) = self.presence.of(value.cond.as_ref()) else {
+                continue;
+            };
+            let plan = |ty, cfg| BranchPlan {
+                ident: name::camel(&value.name),
+                wire: value.name.to_string(),
+                ty,
+                cfg,
+                docs: self.member_docs(doc, &value.name, &value.features),
+                features: self.features(&value.features, doc),
+                attributes: match self.additions.member(Entity::Type(id), &value.name) {
+                    added if added.is_empty() || is_member(&value.name) => TokenStream::new(),
+                    added => added,
+                },
+            };
+            let carries = |branch: &&Branch| branch.name == value.name && !self.is_empty(branch.ty);
+            let branch = branches.list.iter().find(carries).and_then(|branch| {
+                // What the value is under already need not be said again.
+                let when = match branch.cond == value.cond {
+                    true => Cfg::ALWAYS,
+                    false => self.presence.of(branch.cond.as_ref())?,
+                };
+                Some((self.boxed_if_recursive(id, branch.ty, place), when))
+            });
+            let Some((ty, when)) = branch else {
+                plans.push(plan(None, cfg));
+                continue;
+            };
+            plans.push(plan(Some(ty), cfg.and(&when)));
+            plans.extend(when.not().map(|otherwise| plan(None, cfg.and(&otherwise))));
+        }
+        plans
+    }
+
+    pub(super) fn alternate(
+        &self,
+        id: TypeId,
+        common: &'s Common,
+        alternate: &'s Alternate,
+        module: ModuleId,
+    ) -> Option<AlternatePlan> {
+        let branches = alternate.branches.iter().filter_map(|branch| {
+            Some(AlternateBranchPlan {
+                ident: name::camel(&branch.name),
+                wire: branch.name.to_string(),
+                ty: self.boxed_if_recursive(id, branch.ty, Place::Module(module)),
+                kind: Ident::new(self.json_kind(branch.ty), Span::call_site()),
+                cfg: self.presence.of(branch.cond.as_ref())?,
+                docs: self.member_docs(common.doc.as_ref(), &branch.name, &[]),
+                attributes: self.additions.member(Entity::Type(id), &branch.name),
+            })
+        });
+        Some(AlternatePlan {
+            head: self.head(id, common, &[])?,
+            branches: branches.collect(),
+        })
+    }
+
+    /// The JSON type that values of the type have, as `qapi_wire::Kind` names
+    /// it.
+    fn json_kind(&self, id: TypeId) -> &'static str {
+        match &self.schema.ty(id).kind {
+            TypeKind::Builtin(Builtin::Str) | TypeKind::Enum(_) => "String",
+            TypeKind::Builtin(Builtin::Bool) => "Bool",
+            TypeKind::Builtin(Builtin::Null) => "Null",
+            TypeKind::Builtin(_) => "Number",
+            TypeKind::Array(_) => "Array",
+            TypeKind::Object(_) | TypeKind::Alternate(_) => "Object",
+        }
+    }
+}

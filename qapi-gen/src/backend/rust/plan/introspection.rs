@@ -1,0 +1,163 @@
+//! Planning of the schema as data.
+//!
+//! In: the table that `query-qmp-schema` tells. Out: the same as it will stand
+//! in a static, without what does not exist in the chosen configuration. Types
+//! are numbered over the whole schema, whichever crate their code is in.
+
+use super::Planner;
+use super::features::FeaturePlan;
+use crate::analysis::schema_info::{self, Info, Meta, Typed};
+use crate::backend::rust::cfg::Cfg;
+use crate::schema::{EnumValue, TypeId};
+
+/// An entry.
+pub(crate) struct InfoPlan {
+    pub(crate) name: String,
+    pub(crate) cfg: Cfg,
+    pub(crate) meta: MetaPlan,
+    pub(crate) features: Vec<FeaturePlan>,
+}
+
+/// What an entry tells of.
+pub(crate) enum MetaPlan {
+    Builtin {
+        json_type: &'static str,
+    },
+    Enum {
+        /// The name in the schema, if values can be registered at run time.
+        open: Option<String>,
+        members: Vec<EnumMemberPlan>,
+    },
+    Array {
+        element: String,
+    },
+    Object {
+        members: Vec<MemberPlan>,
+        tag: Option<String>,
+        variants: Vec<MemberPlan>,
+    },
+    Alternate {
+        types: Vec<BranchTypePlan>,
+    },
+    Command {
+        arg: String,
+        ret: String,
+        allow_oob: bool,
+    },
+    Event {
+        arg: String,
+    },
+}
+
+/// The type of an alternate's branch.
+pub(crate) struct BranchTypePlan {
+    pub(crate) ty: String,
+    pub(crate) cfg: Cfg,
+}
+
+/// A value of an enumeration.
+pub(crate) struct EnumMemberPlan {
+    pub(crate) name: String,
+    pub(crate) cfg: Cfg,
+    pub(crate) features: Vec<FeaturePlan>,
+}
+
+/// A member of an object, or the case of a union.
+pub(crate) struct MemberPlan {
+    pub(crate) name: String,
+    pub(crate) ty: String,
+    pub(crate) optional: bool,
+    pub(crate) cfg: Cfg,
+    pub(crate) features: Vec<FeaturePlan>,
+}
+
+impl<'s> Planner<'_, 's> {
+    /// Plans the table of the whole schema, or of the part that was chosen.
+    pub(super) fn introspection(&self) -> Vec<InfoPlan> {
+        let infos = schema_info::table(self.schema, false, |entity| {
+            self.choices.selection.contains(entity)
+        });
+        let mut plans = Vec::with_capacity(infos.len());
+        plans.extend(infos.into_iter().filter_map(|info| self.info(info)));
+        plans
+    }
+
+    fn info(&self, info: Info<'_>) -> Option<InfoPlan> {
+        Some(InfoPlan {
+            cfg: self.presence.of(info.common.cond.as_ref())?,
+            meta: self.meta(info.meta),
+            features: self.features(&info.common.features, None).list,
+            name: info.name,
+        })
+    }
+
+    fn meta(&self, meta: Meta<'_>) -> MetaPlan {
+        match meta {
+            Meta::Builtin { json_type } => MetaPlan::Builtin { json_type },
+            Meta::Enum { id, values } => MetaPlan::Enum {
+                open: self.open_name(id),
+                members: values
+                    .iter()
+                    .filter_map(|value| self.enum_member(value))
+                    .collect(),
+            },
+            Meta::Array { element } => MetaPlan::Array { element },
+            Meta::Object { members, union } => MetaPlan::Object {
+                members: self.members_told(members),
+                tag: union.as_ref().map(|union| union.tag.to_owned()),
+                variants: self.members_told(union.map(|union| union.cases).unwrap_or_default()),
+            },
+            Meta::Alternate { branches } => MetaPlan::Alternate {
+                types: branches
+                    .into_iter()
+                    .filter_map(|branch| self.branch_type(branch))
+                    .collect(),
+            },
+            Meta::Command {
+                arg,
+                ret,
+                allow_oob,
+            } => MetaPlan::Command {
+                arg,
+                ret,
+                allow_oob,
+            },
+            Meta::Event { arg } => MetaPlan::Event { arg },
+        }
+    }
+
+    fn enum_member(&self, value: &EnumValue) -> Option<EnumMemberPlan> {
+        Some(EnumMemberPlan {
+            name: value.name.to_string(),
+            cfg: self.presence.of(value.cond.as_ref())?,
+            features: self.features(&value.features, None).list,
+        })
+    }
+
+    fn branch_type(&self, branch: Typed<'_>) -> Option<BranchTypePlan> {
+        Some(BranchTypePlan {
+            cfg: self.presence.of(branch.cond)?,
+            ty: branch.ty,
+        })
+    }
+
+    fn members_told(&self, members: Vec<Typed<'_>>) -> Vec<MemberPlan> {
+        let plan = |member: Typed<'_>| {
+            Some(MemberPlan {
+                name: member.name.to_owned(),
+                cfg: self.presence.of(member.cond)?,
+                features: self.features(member.features, None).list,
+                ty: member.ty,
+                optional: member.optional,
+            })
+        };
+        let mut plans = Vec::with_capacity(members.len());
+        plans.extend(members.into_iter().filter_map(plan));
+        plans
+    }
+
+    fn open_name(&self, id: TypeId) -> Option<String> {
+        let name = &self.schema.ty(id).common.name;
+        self.graph.is_open(id).then(|| name.to_string())
+    }
+}
