@@ -3,9 +3,8 @@
 //! In: cargo's dependency tree. Out: what is on one side only.
 
 use std::collections::BTreeSet;
-use std::fs;
 
-use crate::tools::{Failure, cargo_output, workspace};
+use crate::tools::{Failure, cargo_output, read};
 
 const LIST: &str = "stats-runtime/links.txt";
 
@@ -31,8 +30,7 @@ pub(crate) fn check() -> Result<(), Failure> {
 
 /// The first word of each line is a crate, the rest why it is there.
 fn listed() -> Result<BTreeSet<String>, Failure> {
-    let text = fs::read_to_string(workspace().join(LIST))
-        .map_err(|error| format!("cannot read {LIST}: {error}"))?;
+    let text = read(LIST)?;
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     Ok(lines
         .filter_map(|line| line.split_whitespace().next())

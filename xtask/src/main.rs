@@ -4,6 +4,7 @@ mod bench;
 mod bless;
 mod check;
 mod conformance;
+mod imports;
 mod links;
 mod tidy;
 mod tools;
@@ -22,10 +23,17 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check formatting, lints, documentation, links and tidiness
-    Check,
-    /// Rewrite the goldens from what the code does now
+    Check(check::Arguments),
+    /// Rewrite the goldens, and the arrows in ARCHITECTURE.md
     Bless,
+    /// Print which room of each package imports from which
+    Graph {
+        /// The packages; all by default
+        packages: Vec<String>,
+        /// Print every arrow between files, with the line that makes it one
+        #[arg(long)]
+        files: bool,
+    },
     Conformance(conformance::Arguments),
     /// Measure, side by side, what the runtime costs
     Bench(bench::Arguments),
@@ -33,8 +41,9 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Check => check::run(),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Bless => bless::run(),
+        Command::Graph { packages, files } => imports::print(&packages, files),
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
     };

@@ -50,6 +50,12 @@ pub(crate) fn cargo_output(arguments: &[&str]) -> Result<String, Failure> {
     String::from_utf8(output.stdout).map_err(|_| format!("`{line}` prints no UTF-8"))
 }
 
+/// Reads a file of the workspace.
+pub(crate) fn read(path: &str) -> Result<String, Failure> {
+    std::fs::read_to_string(workspace().join(path))
+        .map_err(|error| format!("cannot read {path}: {error}"))
+}
+
 /// The target folder that this program was itself built into.
 pub(crate) fn target() -> Result<PathBuf, Failure> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
