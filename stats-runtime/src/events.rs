@@ -138,66 +138,45 @@ impl Subscription {
         self.hub.next_deadline()
     }
 
-    /// Executes everything that the session can execute now, like
-    /// [`Session::run`], with the events where they belong: those that a
-    /// command's handler emits before the command's reply.
+    /// Executes every command that the session can execute now, like
+    /// [`Session::run`]. Events that a command's handler emits reach the client
+    /// before the command's reply.
     ///
-    /// It ends early when much output waits: call it again when that has been
-    /// [sent](Session::sent), before waiting for input.
+    /// Returns early when much output waits: call it again when the output has
+    /// been [sent](Session::sent), before waiting for input.
     pub fn run(&self, session: &mut Session, commands: &dyn CommandSet, context: &Context<'_>) {
-        // Nobody else is there to execute any.
-        let _ = self.run_until(session, commands, context, |_| false);
-    }
-
-    /// The same up to a command for which `is_other` says that somebody else is
-    /// to execute it.
-    pub(crate) fn run_until(
-        &self,
-        session: &mut Session,
-        commands: &dyn CommandSet,
-        context: &Context<'_>,
-        is_other: impl Fn(&Command) -> bool,
-    ) -> Option<Command> {
         session.set_policy(context.policy());
         self.deliver(session);
-        loop {
-            let command = session.next(commands)?;
-            if is_other(&command) {
-                return Some(command);
-            }
-            self.execute(session, command, commands, context);
+        while let Some(command) = session.next(commands) {
+            let Command {
+                ticket,
+                info,
+                arguments,
+                ..
+            } = command;
+            let call = Call {
+                name: info.name,
+                arguments: arguments.root(),
+                context,
+            };
+            let mut reply = session.take_room();
+            let outcome = session.begin_reply(&mut reply, |out| commands.execute(call, out));
+            self.finish(session, ticket, outcome, &mut reply);
+            session.give_room(reply);
         }
     }
 
-    fn execute(
-        &self,
-        session: &mut Session,
-        command: Command,
-        commands: &dyn CommandSet,
-        context: &Context<'_>,
-    ) {
-        let Command {
-            ticket,
-            info,
-            arguments,
-            ..
-        } = command;
-        let call = Call {
-            name: info.name,
-            arguments: arguments.root(),
-            context,
-        };
-        self.finish(session, ticket, |reply| commands.execute(call, reply));
-    }
-
-    /// Answers a command, behind the events that came meanwhile.
+    /// Completes a command's reply, after the events that were emitted
+    /// meanwhile.
     pub(crate) fn finish(
         &self,
         session: &mut Session,
         ticket: Ticket,
-        write: impl FnOnce(&mut Writer<'_>) -> Result<(), Error>,
+        outcome: Result<(), Error>,
+        reply: &mut Vec<u8>,
     ) {
-        session.finish_behind(ticket, write, |session| self.queue.drain(session));
+        self.queue.drain(session);
+        session.finish_reply(ticket, outcome, reply);
     }
 }
 

@@ -63,6 +63,7 @@ pub mod hmp;
 pub mod host;
 #[cfg(feature = "kvm")]
 pub mod kvm;
+mod lock;
 #[cfg(feature = "server")]
 mod net;
 pub mod provider;

@@ -393,11 +393,12 @@ fn out_of_band_commands_overtake_and_the_queue_is_bounded() {
             out.raw(b"{}");
             Ok(())
         });
+        assert!(session.next(&OobCommands).is_none());
     }
     let expected = [
         "{\"return\": {}}",
-        &generic("\"id\": 3, ", "The command slow does not support OOB"),
         "{\"return\": {}, \"id\": 2}",
+        &generic("\"id\": 3, ", "The command slow does not support OOB"),
         "{\"return\": {}, \"id\": 1}",
         "",
     ]

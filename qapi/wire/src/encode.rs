@@ -44,12 +44,21 @@ pub fn to_vec<T: Encode + ?Sized>(value: &T) -> Vec<u8> {
 /// A writer with a limit writes nothing more once the buffer has reached it,
 /// and remembers that: what it wrote is then no JSON, and for the caller to
 /// discard.
-#[derive(Debug)]
 pub struct Writer<'a> {
     bytes: &'a mut Vec<u8>,
     bytes_max: usize,
+    raise_limit: Option<&'a dyn Fn(usize) -> usize>,
     overflowed: bool,
     policy: Policy,
+}
+
+impl std::fmt::Debug for Writer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer")
+            .field("bytes", &self.bytes.len())
+            .field("bytes_max", &self.bytes_max)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Writer<'a> {
@@ -64,9 +73,19 @@ impl<'a> Writer<'a> {
         Self {
             bytes,
             bytes_max,
+            raise_limit: None,
             overflowed: false,
             policy: Policy::default(),
         }
+    }
+
+    /// Asks `raise_limit` for a higher limit whenever the buffer has reached
+    /// the limit: so that memory is granted as it is used. The function gets
+    /// the length of the buffer, and returns that length or less to refuse.
+    #[must_use]
+    pub fn with_raised_limit(mut self, raise_limit: &'a dyn Fn(usize) -> usize) -> Self {
+        self.raise_limit = Some(raise_limit);
+        self
     }
 
     /// Has members left out that a policy hides.
@@ -91,17 +110,25 @@ impl<'a> Writer<'a> {
     /// The buffer, if it is not full.
     #[inline]
     fn room(&mut self) -> Option<&mut Vec<u8>> {
-        if self.bytes.len() >= self.bytes_max {
-            self.overflow();
+        if self.bytes.len() >= self.bytes_max && !self.has_raised_limit() {
             return None;
         }
         Some(self.bytes)
     }
 
     #[cold]
-    fn overflow(&mut self) {
-        self.overflowed = true;
-        self.bytes.truncate(self.bytes_max);
+    fn has_raised_limit(&mut self) -> bool {
+        if let Some(raise_limit) = self.raise_limit
+            && !self.overflowed
+        {
+            self.bytes_max = raise_limit(self.bytes.len());
+        }
+        let has_room = self.bytes.len() < self.bytes_max;
+        if !has_room {
+            self.overflowed = true;
+            self.bytes.truncate(self.bytes_max);
+        }
+        has_room
     }
 
     /// Where the next byte goes.

@@ -13,5 +13,7 @@ mod session;
 
 pub use limits::Limits;
 pub use qapi_stats::wire::message::Timestamp;
+#[cfg(feature = "server")]
+pub(crate) use reply::begin_granted as begin_reply;
 pub use request::Arguments;
 pub use session::{Command, Session, Ticket};

@@ -1,7 +1,8 @@
 //! A session: the protocol's state for one client.
 //!
-//! In: bytes, outcomes, events. Out: commands to execute, and bytes. It never
-//! executes anything itself, and everything it holds is bounded by [`Limits`].
+//! In: bytes, outcomes of commands, events. Out: commands to execute, and
+//! bytes. A session executes nothing itself, and [`Limits`] bound everything
+//! it buffers.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,23 +18,23 @@ use super::limits::Limits;
 use super::reply;
 use super::request::{Arguments, Malformed, Request};
 
-mod delivery;
+mod output;
 
-/// Which command an outcome belongs to.
+/// The key under which a session expects the outcome of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket(u64);
 
-/// A command to execute. When it is done, hand its outcome to
-/// [`Session::finish`].
+/// A command to execute. Report its outcome with [`Session::finish`].
 #[derive(Debug)]
 pub struct Command {
-    /// What to finish it with.
+    /// The key to finish the command with.
     pub ticket: Ticket,
-    /// What the schema says of it.
+    /// The schema's description of the command.
     pub info: &'static CommandInfo,
-    /// Its arguments, not yet decoded.
+    /// The arguments, which have not been decoded yet.
     pub arguments: Arguments,
-    /// Whether it overtakes others: see the protocol's "out-of-band".
+    /// Whether the client asked for out-of-band execution, in which the command
+    /// overtakes the in-band commands that wait or run.
     pub oob: bool,
 }
 
@@ -44,14 +45,13 @@ pub struct Session {
     policy: Policy,
     reader: MessageReader,
     output: Vec<u8>,
-    /// How much of the output has been sent.
+    /// The number of bytes at the start of `output` that have been sent.
     sent_bytes: usize,
-    /// Whether the output's room is somebody else's.
-    is_output_borrowed: bool,
     phase: Phase,
-    /// In-band requests that wait for their turn.
+    /// The in-band requests that wait for their turn.
     queue: VecDeque<Queued>,
-    /// Commands handed out and not yet finished.
+    /// The commands that were handed out and are not finished: at most one
+    /// in-band and one out-of-band command.
     running: Vec<Running>,
     next_ticket: u64,
 }
@@ -63,12 +63,9 @@ enum Phase {
     Closed,
 }
 
-/// What waits for its turn: errors keep their place among the requests.
-#[derive(Debug)]
-enum Queued {
-    Request(Request),
-    Error(Malformed),
-}
+/// A message in the queue. Malformed messages wait in it too, so that their
+/// errors are sent in the order of the requests.
+type Queued = Result<Request, Malformed>;
 
 #[derive(Debug)]
 struct Running {
@@ -79,14 +76,15 @@ struct Running {
     oob: bool,
 }
 
-/// From here on output that has been sent is cut off even though more waits.
+/// The number of sent bytes from which they are removed from the output even
+/// though unsent bytes follow.
 const OUTPUT_COMPACT_BYTES: usize = 64 << 10;
 
-/// How much is read while a command is being executed.
+/// The number of bytes that are read ahead while a command runs.
 const READ_AHEAD_BYTES: usize = 64 << 10;
 
 impl Session {
-    /// A session that has just begun: its output is the greeting.
+    /// Creates a session whose output is the greeting.
     #[must_use]
     pub fn new(version: &VersionInfo, limits: Limits) -> Self {
         let mut output = Vec::new();
@@ -97,7 +95,6 @@ impl Session {
             reader: MessageReader::new(limits.message),
             output,
             sent_bytes: 0,
-            is_output_borrowed: false,
             phase: Phase::Negotiating,
             queue: VecDeque::new(),
             running: Vec::new(),
@@ -105,44 +102,45 @@ impl Session {
         }
     }
 
-    /// What becomes of what is deprecated or unstable: in commands, replies
-    /// and events. [`run`](Self::run) takes the policy of its context; who
-    /// executes commands otherwise sets it here, and decodes their arguments
-    /// in a context that has the same.
+    /// Sets the compatibility policy for deprecated and unstable commands,
+    /// members and events. [`run`](Self::run) sets the policy of its context;
+    /// call this only if you execute commands yourself, and decode their
+    /// arguments in a context with the same policy.
     pub fn set_policy(&mut self, policy: Policy) {
         self.policy = policy;
     }
 
-    /// Takes bytes from the client, cut anywhere.
+    /// Buffers bytes from the client. The bytes may be cut anywhere.
     pub fn receive(&mut self, bytes: &[u8]) {
         if self.phase != Phase::Closed {
             self.reader.receive(bytes);
         }
     }
 
-    /// The client sends no more. What it has sent is still answered.
+    /// Records that the client sends no more. The session still answers the
+    /// requests that were received before.
     pub fn end_of_input(&mut self) {
         self.reader.end();
     }
 
-    /// Whether to read from the client now. False while it does not read its
-    /// replies, or has sent more than can be executed.
+    /// Returns whether to read from the client now. Returns `false` while the
+    /// client leaves its replies unread or has sent more than can be executed.
     #[must_use]
     pub fn wants_input(&self) -> bool {
-        // While a command is executed, what comes next can wait in the socket.
+        // While a command runs, further requests can wait in the socket.
         let pending_bytes_max = if self.running.is_empty() {
             self.limits.message.message_bytes_max
         } else {
             READ_AHEAD_BYTES
         };
         self.phase != Phase::Closed
-            && self.output().len() < self.limits.output_bytes_high
+            && self.has_room()
             && self.reader.pending_bytes() <= pending_bytes_max
             && self.queue.len() < self.limits.queued_requests_max
     }
 
-    /// Whether the session is over: the output has been sent, and there will
-    /// be no more.
+    /// Returns whether the session is over: all output has been sent, and no
+    /// more will follow.
     #[must_use]
     pub fn is_over(&self) -> bool {
         let idle = self.running.is_empty() && self.queue.is_empty();
@@ -152,23 +150,28 @@ impl Session {
         }
     }
 
-    /// Ends the session. What stands in the output is still to be sent.
+    /// Ends the session. The output that has been written is still to be sent.
     pub fn close(&mut self) {
         self.phase = Phase::Closed;
         self.queue.clear();
     }
 
-    /// The next command to execute, if there is one now. Errors that need no
-    /// command are answered on the way, and so is the negotiation.
+    /// Returns the next command to execute, or `None` if no command can be
+    /// executed now. Negotiates, and answers requests that fail before they are
+    /// executed, on the way.
     ///
-    /// Without the out-of-band capability the next command comes when the one
-    /// before is finished.
+    /// Without the out-of-band capability the next command follows when the
+    /// one before is finished. With it, one in-band and one out-of-band command
+    /// may run at the same time.
     pub fn next(&mut self, commands: &dyn CommandSet) -> Option<Command> {
         loop {
-            if self.phase == Phase::Closed || self.output().len() >= self.limits.output_bytes_high {
+            // A second out-of-band command waits for the first, so that their
+            // replies keep the order of the requests.
+            let is_oob_busy = self.running.iter().any(|running| running.oob);
+            if self.phase == Phase::Closed || !self.has_room() || is_oob_busy {
                 return None;
             }
-            let in_band_is_free = self.running.iter().all(|running| running.oob);
+            let in_band_is_free = self.running.is_empty();
             let queued = if in_band_is_free {
                 self.queue.pop_front()
             } else {
@@ -178,16 +181,16 @@ impl Session {
                 Some(next) => next,
                 None => self.read()?,
             };
-            let overtakes = matches!(&next, Queued::Request(request) if request.oob);
+            let overtakes = next.as_ref().is_ok_and(|request| request.oob);
             if !in_band_is_free && !overtakes {
                 self.queue.push_back(next);
                 continue;
             }
             match next {
-                Queued::Error(malformed) => {
+                Err(malformed) => {
                     self.answer_error(malformed.id(), &malformed.error);
                 }
-                Queued::Request(request) => {
+                Ok(request) => {
                     if let Some(command) = self.admit(request, commands) {
                         return Some(command);
                     }
@@ -196,41 +199,27 @@ impl Session {
         }
     }
 
-    /// Answers a command: with what `write` writes, or with its error, of
-    /// which what was written before is cut off. A ticket that has been
-    /// finished already has no effect.
+    /// Writes the reply for `ticket`. If `write` fails, discards its partial
+    /// output and replies with the error. Does nothing for a ticket that is
+    /// finished already.
     pub fn finish(
         &mut self,
         ticket: Ticket,
         write: impl FnOnce(&mut Writer<'_>) -> Result<(), Error>,
     ) {
-        let Some(index) = self
-            .running
-            .iter()
-            .position(|running| running.ticket == ticket)
-        else {
-            return;
-        };
-        let Running { request, info, .. } = self.running.swap_remove(index);
-        if self.phase != Phase::Closed {
-            self.compact_output();
-            let bytes_max = self.limits.reply_bytes_max;
-            reply::reply(
-                &mut self.output,
-                request.id(),
-                info.success_response,
-                bytes_max,
-                self.policy,
-                write,
-            );
+        if self.running.iter().any(|running| running.ticket == ticket) {
+            let mut reply = self.take_room();
+            let outcome = self.begin_reply(&mut reply, write);
+            self.finish_reply(ticket, outcome, &mut reply);
+            self.give_room(reply);
         }
     }
 
-    /// Executes everything that can be executed now, one after the other, in
-    /// the caller's thread, by the policy of the context.
+    /// Executes every command that can be executed now, one after the other, in
+    /// the caller's thread, with the policy of `context`.
     ///
-    /// It ends early when much output waits: call it again when that has been
-    /// [sent](Self::sent), before waiting for input.
+    /// Returns early when much output waits: call it again when the output has
+    /// been [sent](Self::sent), before waiting for input.
     pub fn run(&mut self, commands: &dyn CommandSet, context: &Context<'_>) {
         self.set_policy(context.policy());
         while let Some(Command {
@@ -249,35 +238,10 @@ impl Session {
         }
     }
 
-    /// What is to be sent to the client.
-    #[must_use]
-    pub fn output(&self) -> &[u8] {
-        self.output.get(self.sent_bytes..).unwrap_or_default()
-    }
-
-    /// The first `count` bytes of the output have been sent.
-    pub fn sent(&mut self, count: usize) {
-        self.sent_bytes = self.sent_bytes.saturating_add(count).min(self.output.len());
-        if self.sent_bytes == self.output.len() {
-            self.output.clear();
-            self.sent_bytes = 0;
-            if !self.is_output_borrowed {
-                self.output.shrink_to(self.limits.output_bytes_high);
-            }
-        }
-    }
-
-    fn compact_output(&mut self) {
-        if self.sent_bytes >= OUTPUT_COMPACT_BYTES {
-            self.output.drain(..self.sent_bytes);
-            self.sent_bytes = 0;
-        }
-    }
-
-    /// Reads one message, if there is room for another.
+    /// Reads one message if the queue has room for another.
     fn read(&mut self) -> Option<Queued> {
         let oob = self.phase == Phase::Executing { oob: true };
-        // Without the capability nothing is read ahead.
+        // Without the out-of-band capability no message is read ahead.
         let room = if oob {
             self.limits.queued_requests_max
         } else {
@@ -289,15 +253,13 @@ impl Session {
         }
         let message = self.reader.next_message()?;
         Some(match message {
-            Ok(message) => match Request::new(message, oob) {
-                Ok(request) => Queued::Request(request),
-                Err(malformed) => Queued::Error(malformed),
-            },
-            Err(error) => Queued::Error(Malformed::unparsed(error.into())),
+            Ok(message) => Request::new(message, oob),
+            Err(error) => Err(Malformed::unparsed(error.into())),
         })
     }
 
-    /// Looks a request's command up. What cannot be executed is answered.
+    /// Looks up the command of a request. Answers the request with an error,
+    /// and returns `None`, if it cannot be executed.
     fn admit(&mut self, request: Request, commands: &dyn CommandSet) -> Option<Command> {
         let oob = request.oob;
         let command = request.command();
@@ -310,8 +272,8 @@ impl Session {
             self.answer_error(request.id(), &Error::command_not_found(desc));
             return None;
         };
-        // The generated dispatch asks the same, but in QEMU's order it comes
-        // before what follows here.
+        // The generated dispatch checks the policy as well. QEMU checks it
+        // before the request's out-of-band mark, so it is checked here first.
         let special = Special::among(info.features);
         if let Err(error) = self.policy.command(info.name, special) {
             self.answer_error(request.id(), &error);
@@ -352,24 +314,16 @@ impl Session {
             Ok(oob) => {
                 self.phase = Phase::Executing { oob };
                 self.compact_output();
-                let id = request.id();
-                reply::reply(&mut self.output, id, true, usize::MAX, self.policy, |out| {
-                    out.raw(b"{}");
-                    Ok(())
-                });
+                self.output.extend_from_slice(b"{\"return\": {}");
+                reply::finish(&mut self.output, request.id());
             }
             Err(error) => self.answer_error(request.id(), &error),
         }
     }
-
-    fn answer_error(&mut self, id: Option<Node<'_>>, error: &Error) {
-        self.compact_output();
-        reply::error(&mut self.output, id, error);
-    }
 }
 
-/// Which capabilities a client switches on: whether out-of-band execution is
-/// among them.
+/// Decodes the arguments of `qmp_capabilities`. Returns whether the client
+/// switches out-of-band execution on.
 fn capabilities(arguments: Node<'_>) -> Result<bool, Error> {
     let context = Context::strict();
     let call = Call {

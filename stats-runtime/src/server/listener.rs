@@ -197,11 +197,12 @@ impl Listener {
             // no such option, there is no such delay.
             let _ = sockopt::set_tcp_nodelay(&client, true);
         }
+        let stream = Stream::new(client, self.family);
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
-            return Some(Stream::with_tls(client, tls.channel().ok()?));
+            return Some(stream.with_tls(tls.channel().ok()?));
         }
-        Stream::new(client).ok()
+        Some(stream)
     }
 
     fn allows(&self, client: &OwnedFd) -> bool {

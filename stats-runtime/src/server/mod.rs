@@ -15,12 +15,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod budget;
+mod clients;
 mod connection;
-mod errand;
 mod listener;
 mod options;
 mod reactor;
-mod slots;
 mod stream;
 #[cfg(feature = "tls")]
 mod tls;

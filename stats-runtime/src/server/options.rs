@@ -1,14 +1,16 @@
-//! What bounds a server.
+//! The bounds of a server.
 //!
-//! In: the VMM's choices. Out: the numbers that the server keeps to, each with
-//! a default that suits a monitor on a host.
+//! In: the VMM's choices. Out: the numbers that the server keeps to. The
+//! defaults suit a monitor inside a VMM, whose memory is the guest's.
 
 use std::time::Duration;
 
+use qapi_stats::wire::json;
+
 use crate::qmp::Limits;
 
-/// How many clients a server takes, what each may hold, and how long each may
-/// keep it waiting.
+/// The number of clients that a server takes, what they may make the server
+/// hold, and how long they may keep the server waiting.
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,39 +29,53 @@ pub struct Options {
     pub(super) negotiation_timeout: Option<Duration>,
     pub(super) write_timeout: Option<Duration>,
     pub(super) idle_timeout: Option<Duration>,
+    pub(super) busy_timeout: Duration,
     pub(super) stop_timeout: Duration,
+}
+
+/// The default of [`Options::limits`].
+fn default_limits() -> Limits {
+    Limits {
+        message: json::Limits::default().with_message_bytes_max(1 << 20),
+        reply_bytes_max: 16 << 20,
+        output_bytes_max: 16 << 20,
+        ..Limits::default()
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
-            limits: Limits::default(),
-            connections_max: 1024,
-            threads_max: 1024,
-            held_bytes_max: 256 << 20,
+            limits: default_limits(),
+            connections_max: 64,
+            threads_max: 32,
+            held_bytes_max: 32 << 20,
             negotiation_timeout: Some(Duration::from_secs(60)),
             write_timeout: Some(Duration::from_secs(30)),
             idle_timeout: None,
+            busy_timeout: Duration::from_secs(10),
             stop_timeout: Duration::from_secs(1),
         }
     }
 }
 
 impl Options {
-    /// The defaults.
+    /// Returns the defaults.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What each client's session may hold. By default [`Limits::default`].
+    /// Sets the limits of each client's session. By default those of
+    /// [`Limits::default`], except that a message has at most 1 MiB, and a
+    /// reply and the unread output at most 16 MiB each.
     #[must_use]
     pub fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
-    /// Connections that may be open at once; a further client is turned away.
-    /// By default 1024.
+    /// Sets the number of connections that may be open at the same time. The
+    /// server closes the connections of further clients at once. By default 64.
     #[must_use]
     pub fn connections_max(self, connections_max: usize) -> Self {
         Self {
@@ -68,10 +84,9 @@ impl Options {
         }
     }
 
-    /// Threads that may run at once, at least two. There are as many as
-    /// commands are being executed, and two that wait; only if this many
-    /// handlers or providers block do they hold up other clients. By default
-    /// 1024.
+    /// Sets the number of threads that may run at the same time, at least two.
+    /// One thread is kept for what does not block; each of the others executes
+    /// one command at a time. By default 32.
     #[must_use]
     pub fn threads_max(self, threads_max: usize) -> Self {
         Self {
@@ -80,10 +95,16 @@ impl Options {
         }
     }
 
-    /// Bytes that all clients together may have the server hold between two
-    /// steps: of requests that are not complete, and of replies that are not
-    /// read. When there are more, those are given up that hold the most. By
-    /// default 256 MiB.
+    /// Sets the number of bytes that all clients together may make the server
+    /// hold, beyond 16 KiB for each: of requests that are incomplete, waiting or
+    /// executed, and of replies that are written or unread. Beyond this number
+    /// the server closes the connections of the clients that hold the most; a
+    /// client that holds no more than its 16 KiB is never closed for it. By
+    /// default 32 MiB.
+    ///
+    /// Beside these bytes a thread uses its stack, a buffer of 64 KiB, and while
+    /// it reads a message a small multiple of the message's length, which
+    /// [`json::Limits`](qapi_stats::wire::json::Limits) states.
     #[must_use]
     pub fn held_bytes_max(self, held_bytes_max: usize) -> Self {
         Self {
@@ -92,8 +113,8 @@ impl Options {
         }
     }
 
-    /// How long a client may take to negotiate, a TLS handshake included.
-    /// `None`: for ever. By default 60 seconds.
+    /// Sets the time that a client may take to negotiate, including a TLS
+    /// handshake. `None` means no limit. By default 60 seconds.
     #[must_use]
     pub fn negotiation_timeout(self, negotiation_timeout: Option<Duration>) -> Self {
         Self {
@@ -102,8 +123,8 @@ impl Options {
         }
     }
 
-    /// How long a client may leave what it is sent unread, without taking a
-    /// single byte. `None`: for ever. By default 30 seconds.
+    /// Sets the time for which a client may leave output unread without taking
+    /// a single byte. `None` means no limit. By default 30 seconds.
     #[must_use]
     pub fn write_timeout(self, write_timeout: Option<Duration>) -> Self {
         Self {
@@ -112,8 +133,9 @@ impl Options {
         }
     }
 
-    /// How long a client may neither send nor be sent anything. By default
-    /// `None`, for ever: management software keeps its connection for as long as the VM lives.
+    /// Sets the time for which a client may neither send nor be sent anything.
+    /// By default `None`, no limit, because management software keeps its
+    /// connection for as long as the VM lives.
     #[must_use]
     pub fn idle_timeout(self, idle_timeout: Option<Duration>) -> Self {
         Self {
@@ -122,8 +144,19 @@ impl Options {
         }
     }
 
-    /// How long a stopping server waits for clients that do not read, and for
-    /// handlers that do not return. By default one second.
+    /// Sets the time for which a command waits while all threads execute others
+    /// that do not return. The command is then answered with an error. By
+    /// default 10 seconds.
+    #[must_use]
+    pub fn busy_timeout(self, busy_timeout: Duration) -> Self {
+        Self {
+            busy_timeout,
+            ..self
+        }
+    }
+
+    /// Sets the time for which a stopping server waits for clients that do not
+    /// read, and for commands that do not return. By default one second.
     #[must_use]
     pub fn stop_timeout(self, stop_timeout: Duration) -> Self {
         Self {

@@ -1,56 +1,75 @@
-//! A client's socket, which waits only where it is said to, and not for long.
+//! A client's socket, which never blocks.
 //!
 //! In: bytes to send. Out: bytes received; `WouldBlock` where the peer is not
-//! ready. With TLS it hides everything about it but who may speak when.
+//! ready. Hides TLS except for the handshake: who may speak when.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant};
 
-use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags};
 
-/// How long a thread waits for a client's next request before it looks after
-/// others. Who asks again at once is answered without being waited for
-/// elsewhere, which takes longer than reading the statistics of a vCPU.
-const STAY_TIME: Duration = Duration::from_millis(4);
+/// The transport of a connection, which never blocks: a socket, or in tests a
+/// simulation of one.
+pub(super) trait Transport {
+    /// Returns whether the client connected over TCP, as web browsers can.
+    fn is_tcp(&self) -> bool;
 
-/// How long it waits for a client to take more of a long reply, and for the
-/// piece that it is at then.
-const TAKE_TIME: Duration = Duration::from_millis(10);
+    /// Returns whether the peer is known, so that the session may speak.
+    fn is_established(&self) -> bool;
 
-/// How much of a long reply is handed to the kernel at once.
-const PIECE_BYTES: usize = 128 << 10;
+    /// Returns whether bytes were received that have not been read, of which
+    /// the kernel knows nothing.
+    fn has_input(&self) -> bool;
+
+    /// Returns how many bytes the transport may buffer.
+    fn held_bytes(&self) -> usize;
+
+    /// Reads what was received. Returns 0 at the end.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes as much as there is room for.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Sends what the transport has buffered.
+    fn flush(&mut self) -> io::Result<()>;
+
+    /// Tells the client that nothing follows.
+    fn finish(&mut self);
+}
 
 /// A stream socket.
 #[derive(Debug)]
 pub(super) struct Stream {
     socket: OwnedFd,
+    family: AddressFamily,
     #[cfg(feature = "tls")]
     tls: Option<Box<super::tls::Channel>>,
 }
 
 impl Stream {
-    /// A stream over a blocking socket.
-    pub(super) fn new(socket: OwnedFd) -> io::Result<Self> {
-        set_socket_timeout(&socket, Timeout::Recv, Some(STAY_TIME))?;
-        set_socket_timeout(&socket, Timeout::Send, Some(TAKE_TIME))?;
-        Ok(Self {
+    pub(super) fn new(socket: OwnedFd, family: AddressFamily) -> Self {
+        Self {
             socket,
+            family,
             #[cfg(feature = "tls")]
             tls: None,
-        })
+        }
     }
 
-    /// The same with TLS inside.
+    /// Puts a TLS channel on the socket.
     #[cfg(feature = "tls")]
-    pub(super) fn with_tls(socket: OwnedFd, channel: super::tls::Channel) -> Self {
+    pub(super) fn with_tls(self, channel: super::tls::Channel) -> Self {
         let tls = Some(Box::new(channel));
-        Self { socket, tls }
+        Self { tls, ..self }
+    }
+}
+
+impl Transport for Stream {
+    fn is_tcp(&self) -> bool {
+        matches!(self.family, AddressFamily::INET | AddressFamily::INET6)
     }
 
-    /// Whether the peer is known, so that there is something to say to it.
-    pub(super) fn is_established(&self) -> bool {
+    fn is_established(&self) -> bool {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
             return tls.is_established();
@@ -58,8 +77,7 @@ impl Stream {
         true
     }
 
-    /// Whether bytes were received that have not been read.
-    pub(super) fn has_input(&self) -> bool {
+    fn has_input(&self) -> bool {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
             return tls.has_input();
@@ -67,44 +85,15 @@ impl Stream {
         false
     }
 
-    /// Whether it can be waited for the client: with TLS, not everything that
-    /// arrives is something to read.
-    pub(super) fn can_wait(&self) -> bool {
+    fn held_bytes(&self) -> usize {
         #[cfg(feature = "tls")]
-        return self.tls.is_none();
-        #[cfg(not(feature = "tls"))]
-        true
-    }
-
-    /// Waits a moment for something to read, and reads it; 0 at the end,
-    /// `WouldBlock` if nothing has come.
-    pub(super) fn wait(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (count, _) = rustix::net::recv(&self.socket, buffer, RecvFlags::empty())?;
-        Ok(count)
-    }
-
-    /// Writes, and waits a moment for the client to make room. A piece at a
-    /// time, for the kernel waits anew for every 32 KiB that it copies.
-    pub(super) fn write_waiting(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let begin = Instant::now();
-        let mut sent_bytes = 0;
-        for piece in bytes.chunks(PIECE_BYTES) {
-            let send = || rustix::net::send(&self.socket, piece, SendFlags::NOSIGNAL);
-            match rustix::io::retry_on_intr(send) {
-                Ok(count) => sent_bytes += count,
-                Err(errno) if sent_bytes == 0 => return Err(errno.into()),
-                // It will be found again.
-                Err(_) => break,
-            }
-            if begin.elapsed() >= TAKE_TIME {
-                break;
-            }
+        if let Some(tls) = &self.tls {
+            return tls.held_bytes();
         }
-        Ok(sent_bytes)
+        0
     }
 
-    /// Reads what there is; 0 at the end.
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
             return tls.read(&mut Raw(&self.socket), buffer);
@@ -112,8 +101,7 @@ impl Stream {
         io::Read::read(&mut Raw(&self.socket), buffer)
     }
 
-    /// Writes what there is room for.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
             return tls.write(&mut Raw(&self.socket), bytes);
@@ -121,8 +109,7 @@ impl Stream {
         io::Write::write(&mut Raw(&self.socket), bytes)
     }
 
-    /// Sends what has been written and not sent.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
             return tls.flush(&mut Raw(&self.socket));
@@ -130,8 +117,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Says that nothing follows, if there is a way to say it.
-    pub(super) fn finish(&mut self) {
+    fn finish(&mut self) {
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
             tls.finish(&mut Raw(&self.socket));
@@ -145,7 +131,7 @@ impl AsFd for Stream {
     }
 }
 
-/// The socket itself, which never waits. A peer that has gone raises no signal.
+/// The socket itself. Writing to a peer that has gone raises no signal.
 struct Raw<'a>(&'a OwnedFd);
 
 impl io::Read for Raw<'_> {

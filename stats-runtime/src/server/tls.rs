@@ -13,8 +13,12 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection};
 
-/// Plaintext that may wait for the client to take ciphertext.
+/// The bytes of plaintext that rustls buffers until the client reads.
 const PLAINTEXT_BYTES_MAX: usize = 64 << 10;
+
+/// The bytes that a channel buffers at most while its client does not read:
+/// plaintext, its ciphertext, and one record that has been received.
+const CHANNEL_BYTES_MAX: usize = 2 * PLAINTEXT_BYTES_MAX + (18 << 10);
 
 /// Who the server is, and whom it lets in.
 #[derive(Clone, Debug)]
@@ -135,6 +139,15 @@ impl Channel {
 
     pub(super) fn has_input(&self) -> bool {
         self.has_input
+    }
+
+    /// Returns how many bytes the channel may buffer.
+    pub(super) fn held_bytes(&self) -> usize {
+        if self.connection.wants_write() {
+            CHANNEL_BYTES_MAX
+        } else {
+            0
+        }
     }
 
     pub(super) fn read<S: Read + Write>(

@@ -1,18 +1,19 @@
-//! How events wake the threads of a server.
+//! The way in which events wake the threads of a server.
 //!
-//! In: tokens of connections that have events, from any thread. Out: a
-//! descriptor that can be read, and the tokens.
+//! In: tokens of clients that have events, from any thread. Out: a descriptor
+//! that becomes readable, and the tokens.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::event::EventfdFlags;
+
+use crate::lock::Lock;
 
 #[derive(Debug)]
 pub(super) struct Waker {
     fd: OwnedFd,
-    tokens: Mutex<Vec<u64>>,
+    tokens: Lock<Vec<u64>>,
 }
 
 impl Waker {
@@ -20,37 +21,34 @@ impl Waker {
         let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
         Ok(Self {
             fd: rustix::event::eventfd(0, flags)?,
-            tokens: Mutex::default(),
+            tokens: Lock::default(),
         })
     }
 
-    /// Has the connection stepped.
+    /// Has a client woken by a thread of the server.
     pub(super) fn wake(&self, token: u64) {
-        let was_idle = {
-            let mut tokens = self.tokens();
+        let was_empty = {
+            let mut tokens = self.tokens.lock();
             tokens.push(token);
             tokens.len() == 1
         };
-        if was_idle {
+        if was_empty {
             self.signal();
         }
     }
 
     /// Wakes a thread that waits.
     pub(super) fn signal(&self) {
-        // It can only fail by having been signalled often enough.
+        // Fails only if the counter is full, and then threads wake anyway.
         let _ = rustix::io::write(&self.fd, &1_u64.to_ne_bytes());
     }
 
-    /// The connections to step.
+    /// Takes the tokens of the clients to wake.
     pub(super) fn take(&self) -> Vec<u64> {
-        // Before the tokens, or a signal could get lost.
+        // Read the signal before the tokens. In the other order a token that is
+        // added in between would lose its signal and wait for the next one.
         let _ = rustix::io::read(&self.fd, &mut [0; 8]);
-        std::mem::take(&mut self.tokens())
-    }
-
-    fn tokens(&self) -> MutexGuard<'_, Vec<u64>> {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+        std::mem::take(&mut self.tokens.lock())
     }
 }
 

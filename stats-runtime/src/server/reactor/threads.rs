@@ -1,9 +1,10 @@
 //! The threads of a reactor: how many there are, and how they end.
 //!
-//! In: the need for one, the wish to stop. Out: news from the kernel, each to
-//! one thread.
+//! In: the commands that begin and end, the order to stop. Out: threads that
+//! wait for the kernel's news, of which at least one executes no command, so
+//! that a server whose commands all block still answers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,49 +14,184 @@ use std::time::{Duration, Instant};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
-use super::super::connection::{Buffers, Connection, End};
-use super::{Reactor, TIMER, WAKE};
+use super::super::connection::{Buffers, Connection};
+use super::{Reactor, TIMER, WAKER};
+use crate::lock::Lock;
 
-/// Threads that go on waiting when there is nothing to do.
-pub(super) const KEPT: usize = 2;
+/// The threads that stay when there is nothing to do.
+const IDLE_THREADS_MIN: usize = 2;
 
-/// How many threads at a time may wait for the client that they serve.
-pub(super) const STAYING_MAX: usize = 8;
-
-/// How long further ones wait.
-pub(super) const IDLE_TIME: Timespec = Timespec {
+/// The time after which a thread with nothing to do looks after slow commands,
+/// and ends if there are enough others.
+const IDLE_TIME: Timespec = Timespec {
     tv_sec: 2,
     tv_nsec: 0,
 };
 
-/// How often a stopping server looks whether its clients are done.
+/// The interval at which a stopping server looks whether its clients are done.
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// How long threads may take to end once they need not wait for anything.
+/// The time that threads get to end once they need not wait for anything.
 const JOIN_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// How long a thread rests from an error of the kernel's that makes no sense.
+/// The time for which a thread rests after an error of `epoll_wait` that a
+/// correct program does not see, so that it does not spin.
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
 
+/// The threads of a reactor.
+#[derive(Debug)]
+pub(super) struct Threads {
+    threads_max: usize,
+    state: Lock<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    handles: Vec<JoinHandle<()>>,
+    /// The threads that have not ended.
+    alive: usize,
+    /// The threads that execute a command.
+    executing: usize,
+    /// The clients that wait for a thread to execute their command.
+    parked: VecDeque<u64>,
+}
+
+impl Threads {
+    pub(super) fn new(threads_max: usize) -> Self {
+        Self {
+            threads_max,
+            state: Lock::default(),
+        }
+    }
+}
+
 impl Reactor {
-    /// Ends it: see [`Server::stop`](crate::server::Server::stop).
+    pub(super) fn start_threads(self: &Arc<Self>) -> io::Result<()> {
+        let mut state = self.threads.state.lock();
+        while state.alive < IDLE_THREADS_MIN {
+            self.spawn(&mut state)?;
+        }
+        Ok(())
+    }
+
+    fn spawn(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
+        join_finished(&mut state.handles);
+        let reactor = Arc::clone(self);
+        let handle = thread::Builder::new()
+            .name("qmp-server".to_owned())
+            .spawn(move || reactor.work())?;
+        state.handles.push(handle);
+        state.alive += 1;
+        Ok(())
+    }
+
+    /// Counts the calling thread as one that executes a command. Starts another
+    /// thread first if this one is the last that waits for news.
+    ///
+    /// If there can be no other, returns `false` and remembers the client. The
+    /// same lock covers the count and the list: a command that ends now would
+    /// otherwise find the list empty, and nobody would wake the client.
+    pub(super) fn begin_command(self: &Arc<Self>, client: u64) -> bool {
+        let mut state = self.threads.state.lock();
+        if state.alive - state.executing < 2 {
+            let may_spawn = state.alive < self.threads.threads_max && !self.has_ended();
+            if !may_spawn || self.spawn(&mut state).is_err() {
+                if !state.parked.contains(&client) {
+                    state.parked.push_back(client);
+                }
+                return false;
+            }
+        }
+        state.executing += 1;
+        true
+    }
+
+    /// Counts the calling thread as one that is free, and wakes the clients that
+    /// wait for one.
+    pub(super) fn end_command(&self) {
+        let parked = {
+            let mut state = self.threads.state.lock();
+            state.executing -= 1;
+            std::mem::take(&mut state.parked)
+        };
+        for client in parked {
+            self.wake(client);
+        }
+    }
+
+    /// Waits for news and deals with them, until the thread ends.
+    fn work(self: Arc<Self>) {
+        let mut buffers = Buffers::new();
+        while let Some(news) = self.wait(&mut buffers) {
+            match news {
+                News::None => {}
+                News::Of(WAKER, _) => self.wake_subscribers(),
+                News::Of(TIMER, _) => self.run_expired_timers(),
+                News::Of(token, _) if self.is_listener(token) => self.accept(token),
+                News::Of(token, flags) => self.serve(token, flags, &mut buffers),
+            }
+        }
+    }
+
+    /// Waits for the next news. Returns `None` if the thread must end.
+    fn wait(&self, buffers: &mut Buffers) -> Option<News> {
+        let mut events = [epoll::Event {
+            flags: EventFlags::empty(),
+            data: EventData::new_u64(WAKER),
+        }];
+        let waited = epoll::wait(&self.epoll, &mut events, Some(&IDLE_TIME));
+        if self.has_ended() {
+            self.threads.state.lock().alive -= 1;
+            return None;
+        }
+        match waited {
+            Ok(0) => {
+                buffers.shrink();
+                self.watch_slow_commands();
+                (!self.retires()).then_some(News::None)
+            }
+            Ok(_) => {
+                let [event] = events;
+                Some(News::Of(event.data.u64(), event.flags))
+            }
+            Err(error) => {
+                if error != rustix::io::Errno::INTR {
+                    thread::sleep(ERROR_PAUSE);
+                }
+                Some(News::None)
+            }
+        }
+    }
+
+    /// Returns whether the calling thread, which had nothing to do, must end
+    /// because enough others are free. Stops counting it then.
+    fn retires(&self) -> bool {
+        let mut state = self.threads.state.lock();
+        let retires = state.alive - state.executing > IDLE_THREADS_MIN;
+        if retires {
+            state.alive -= 1;
+        }
+        retires
+    }
+
+    /// Ends the server: see [`Server::stop`](crate::server::Server::stop).
     pub(in crate::server) fn stop(&self) {
-        self.stopping.store(true, Ordering::Release);
-        let listeners = std::mem::take(&mut *self.listeners());
+        let listeners = std::mem::take(&mut *self.listeners.lock());
         for listener in listeners {
             let _ = epoll::delete(&self.epoll, &listener);
-            // Who has connected and not been taken sees an end.
+            // Clients in the backlog see the end of their connection.
             while listener.accept().is_ok_and(|client| client.is_some()) {}
         }
         let begin = Instant::now();
         let mut told = BTreeSet::new();
         loop {
-            let slots = self.table().slots();
+            let slots = self.clients.lock().slots();
             if slots.is_empty() || begin.elapsed() >= self.options.stop_timeout {
                 break;
             }
             for slot in slots {
-                // What they have sent is still read, and then the end.
+                // The connection still reads what the client has sent, and then
+                // finds the end.
                 let tell = |connection: &Connection| {
                     rustix::net::shutdown(connection, rustix::net::Shutdown::Read)
                 };
@@ -65,137 +201,37 @@ impl Reactor {
             }
             thread::sleep(STOP_POLL_INTERVAL);
         }
-        self.ended.store(true, Ordering::Release);
-        let slots = self.table().slots();
+        self.has_ended.store(true, Ordering::Release);
+        let slots = self.clients.lock().slots();
         for slot in slots {
             self.close(&slot, None);
         }
         self.join();
     }
 
-    /// Waits for the threads. One that a handler keeps is left behind: it ends
-    /// when the handler returns.
+    /// Waits for the threads to end. Leaves a thread behind whose command does
+    /// not return: it ends when the command returns.
     fn join(&self) {
         let begin = Instant::now();
-        let mut threads = std::mem::take(&mut *self.threads());
-        while !threads.is_empty() && begin.elapsed() < JOIN_TIME_MAX {
-            // Each that waits takes one signal.
+        let mut handles = std::mem::take(&mut self.threads.state.lock().handles);
+        while !handles.is_empty() && begin.elapsed() < JOIN_TIME_MAX {
+            // Nobody reads the waker any more, so one signal wakes all threads.
             self.waker.signal();
             thread::sleep(STOP_POLL_INTERVAL);
-            join_finished(&mut threads);
+            join_finished(&mut handles);
         }
-    }
-
-    /// Starts a thread, if there may be another.
-    pub(super) fn spawn(self: &Arc<Self>) -> io::Result<()> {
-        let mut threads = self.threads();
-        join_finished(&mut threads);
-        if threads.len() >= self.options.threads_max || self.has_ended() {
-            return Ok(());
-        }
-        // Before it runs, so that no second one is started for the same need.
-        self.waiting.fetch_add(1, Ordering::AcqRel);
-        let reactor = Arc::clone(self);
-        let spawned = thread::Builder::new()
-            .name("qmp-server".to_owned())
-            .spawn(move || reactor.work());
-        match spawned {
-            Ok(thread) => threads.push(thread),
-            Err(error) => {
-                self.waiting.fetch_sub(1, Ordering::AcqRel);
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    /// What a thread does: it waits, and does what there is to do.
-    pub(super) fn work(self: Arc<Self>) {
-        let mut buffers = Buffers::new();
-        while let Some(news) = self.wait() {
-            let Some((token, flags)) = news else {
-                continue;
-            };
-            if self.waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
-                // Nobody is left to wait. Without a further thread the others
-                // wait until this one is back.
-                let _ = self.spawn();
-            }
-            match token {
-                WAKE => self.deliver(&mut buffers),
-                TIMER => self.ring(&mut buffers),
-                _ => self.serve(token, flags, &mut buffers),
-            }
-            self.waiting.fetch_add(1, Ordering::AcqRel);
-        }
-    }
-
-    /// Waits for the next news; `None` if the thread is to end.
-    fn wait(&self) -> Option<Option<(u64, EventFlags)>> {
-        let mut events = [epoll::Event {
-            flags: EventFlags::empty(),
-            data: EventData::new_u64(WAKE),
-        }];
-        let count = epoll::wait(&self.epoll, &mut events, Some(&IDLE_TIME));
-        if self.has_ended() {
-            return None;
-        }
-        match count {
-            Ok(0) if self.retires() => None,
-            Ok(count) => {
-                let [event] = events;
-                let news = (count > 0).then_some((event.data.u64(), event.flags));
-                Some(news)
-            }
-            // A signal; anything else would be a bug of ours, and is not to
-            // take the processor.
-            Err(error) => {
-                if error != rustix::io::Errno::INTR {
-                    thread::sleep(ERROR_PAUSE);
-                }
-                Some(None)
-            }
-        }
-    }
-
-    /// Waits a moment for a client that has just been answered, as long as
-    /// others wait for the rest; true if it has sent something.
-    pub(super) fn stay(
-        &self,
-        connection: &mut Connection,
-        buffers: &mut Buffers,
-    ) -> Result<bool, End> {
-        let busy =
-            self.stopping.load(Ordering::Acquire) || self.waiting.load(Ordering::Acquire) == 0;
-        if busy || !connection.can_wait() {
-            return Ok(false);
-        }
-        let staying = self.staying.fetch_add(1, Ordering::AcqRel);
-        let outcome = if staying < STAYING_MAX {
-            connection.wait(buffers)
-        } else {
-            Ok(false)
-        };
-        self.staying.fetch_sub(1, Ordering::AcqRel);
-        outcome
-    }
-
-    /// Whether a thread that had nothing to do is one too many. It no longer
-    /// counts as waiting then.
-    fn retires(&self) -> bool {
-        let fewer = |waiting| (waiting > KEPT).then(|| waiting - 1);
-        let (set, fetch) = (Ordering::AcqRel, Ordering::Acquire);
-        self.waiting.fetch_update(set, fetch, fewer).is_ok()
     }
 }
 
-fn join_finished(threads: &mut Vec<JoinHandle<()>>) {
-    let (finished, running) = std::mem::take(threads)
-        .into_iter()
-        .partition(JoinHandle::is_finished);
-    *threads = running;
-    let finished: Vec<JoinHandle<()>> = finished;
-    for thread in finished {
-        let _ = thread.join();
+/// The outcome of waiting.
+enum News {
+    /// The descriptor with this token is ready.
+    Of(u64, EventFlags),
+    None,
+}
+
+fn join_finished(handles: &mut Vec<JoinHandle<()>>) {
+    for handle in handles.extract_if(.., |handle| handle.is_finished()) {
+        let _ = handle.join();
     }
 }

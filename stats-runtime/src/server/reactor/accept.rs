@@ -1,7 +1,8 @@
 //! How clients come to a reactor.
 //!
-//! In: listeners on which some wait. Out: connections that have greeted; who is
-//! not to be let in is turned away.
+//! In: listeners in whose backlog clients wait. Out: connections in their
+//! slots. A client that may not connect, or for whom there is no room, sees the
+//! end of its connection.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,15 +10,16 @@ use std::time::{Duration, Instant};
 
 use rustix::event::epoll::{self, EventData, EventFlags};
 
-use super::super::connection::{Buffers, Connection, Ready};
+use super::super::clients::PutBack;
+use super::super::connection::{Connection, Interest};
 use super::super::listener::Listener;
 use super::super::stream::Stream;
-use super::{FIRST_LISTENER, Reactor, Turn};
+use super::{FIRST_LISTENER, Reactor};
 
-/// Clients taken at a time, so that others get their turn.
+/// The clients that are accepted at a time, so that others get their turn.
 const ACCEPT_MAX: usize = 64;
 
-/// How long a listener rests if there is no descriptor for a client.
+/// The time for which a listener rests when no descriptor is left for a client.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 impl Reactor {
@@ -27,11 +29,11 @@ impl Reactor {
 
     fn listener(&self, token: u64) -> Option<Arc<Listener>> {
         let index = usize::try_from(token.checked_sub(FIRST_LISTENER)?).ok()?;
-        self.listeners().get(index).cloned()
+        self.listeners.lock().get(index).cloned()
     }
 
-    /// Takes the clients that wait.
-    pub(super) fn accept(&self, token: u64, buffers: &mut Buffers) {
+    /// Accepts the clients that wait.
+    pub(super) fn accept(&self, token: u64) {
         let Some(listener) = self.listener(token) else {
             return;
         };
@@ -39,18 +41,18 @@ impl Reactor {
             match listener.accept() {
                 Ok(None) => break,
                 Ok(Some(client)) => {
-                    // One for whom there is no room is turned away.
                     if let Some(stream) = listener.admit(client)
                         && self.connections() < self.options.connections_max
                     {
-                        self.take(stream, buffers);
+                        self.add_client(stream);
                     }
                 }
-                // Out of descriptors: that passes.
+                // No descriptor or memory is left. That may pass.
                 Err(_) => {
-                    let mut table = self.table();
-                    table.set_deadline(token, None, Instant::now().checked_add(ACCEPT_PAUSE));
-                    return self.set_timer(&mut table);
+                    let mut clients = self.clients.lock();
+                    let retry = Instant::now().checked_add(ACCEPT_PAUSE);
+                    clients.move_deadline(token, None, retry);
+                    return self.arm_timer(&mut clients);
                 }
             }
         }
@@ -64,13 +66,16 @@ impl Reactor {
         }
     }
 
-    /// Begins to serve a client.
-    fn take(&self, stream: Stream, buffers: &mut Buffers) {
-        let slot = self.table().add();
+    /// Gives a client a slot, and arms its descriptor. The kernel reports it at
+    /// once, because its socket takes output, and any thread greets it.
+    fn add_client(&self, stream: Stream) {
+        let slot = self.clients.lock().add();
         let token = slot.token();
+        self.budget.open(token);
         let waker = Arc::clone(&self.waker);
         let events = self.monitor.subscribe(move || waker.wake(token));
-        // A host's version may come from a VMM's code, which may panic.
+        // The greeting has the version that the VMM's `Host` returns. That is
+        // the VMM's code, and may panic.
         let connection = catch_unwind(AssertUnwindSafe(|| {
             Box::new(Connection::new(
                 stream,
@@ -79,14 +84,24 @@ impl Reactor {
                 &self.options,
             ))
         }));
-        let Ok(connection) = connection else {
+        let Ok(mut connection) = connection else {
             return self.close(&slot, None);
         };
         let (data, flags) = (EventData::new_u64(token), EventFlags::ONESHOT);
         if epoll::add(&self.epoll, &connection, data, flags).is_err() {
             return self.close(&slot, Some(connection));
         }
-        // It greets, and reads nothing yet: other clients wait to be taken.
-        self.step_on(&slot, connection, Ready::default(), Turn::Passing, buffers);
+        let arm = |connection: &Connection| {
+            let (read, write) = (true, true);
+            self.arm(token, connection, Interest { read, write });
+        };
+        loop {
+            match slot.put_back(connection, arm) {
+                PutBack::Waits => return,
+                // An event was emitted meanwhile. The first step delivers it.
+                PutBack::Again(taken, _) => connection = taken,
+                PutBack::Closed(taken) => return self.close(&slot, Some(taken)),
+            }
+        }
     }
 }

@@ -1,0 +1,235 @@
+//! The memory that all clients together may make a server hold.
+//!
+//! In: how many bytes each client holds. Out: the clients to evict so that the
+//! sum stays within the budget. It knows neither sockets nor sessions.
+//!
+//! One lock covers the sum and every account, so the sum is exact and the
+//! choice of whom to evict is made from current figures. Counting each client
+//! under a lock of its own would let two threads choose from figures that the
+//! other has just changed, and evict clients that hold little.
+
+use std::collections::BTreeMap;
+
+use crate::lock::Lock;
+
+/// The bytes that a client may hold at no cost. A client that never holds more
+/// is never evicted to make room, whatever other clients do.
+pub(super) const FREE_BYTES: usize = 16 << 10;
+
+/// The accounts of a server's clients.
+#[derive(Debug)]
+pub(super) struct Budget {
+    bytes_max: usize,
+    accounts: Lock<Accounts>,
+}
+
+#[derive(Debug, Default)]
+struct Accounts {
+    /// The sum of all accounts.
+    bytes: usize,
+    by_client: BTreeMap<u64, Account>,
+}
+
+/// One client's bytes beyond [`FREE_BYTES`].
+#[derive(Debug, Default)]
+struct Account {
+    session_bytes: usize,
+    /// The bytes of replies that commands are writing.
+    reply_bytes: usize,
+    /// The number of the client's commands that are being executed. Evicting a
+    /// client does not free the memory that its commands use.
+    commands: usize,
+    is_closed: bool,
+}
+
+/// The answer to a charge.
+#[derive(Debug)]
+#[must_use = "clients to evict must be closed"]
+pub(super) enum Charge {
+    /// The client may hold the bytes once these other clients are evicted.
+    Granted { evict: Vec<u64> },
+    /// The client itself holds the most, and must go.
+    Refused,
+}
+
+impl Budget {
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self {
+            bytes_max,
+            accounts: Lock::default(),
+        }
+    }
+
+    /// Opens an account for a client that has connected.
+    pub(super) fn open(&self, client: u64) {
+        let mut accounts = self.accounts.lock();
+        accounts.by_client.insert(client, Account::default());
+    }
+
+    /// Sets what a client's session holds, and counts a command if the client
+    /// is about to have one executed. Removes the accounts of the clients to
+    /// evict: the caller must close them.
+    pub(super) fn charge(&self, client: u64, held_bytes: usize, begins_command: bool) -> Charge {
+        let mut accounts = self.accounts.lock();
+        let session_bytes = held_bytes.saturating_sub(FREE_BYTES);
+        let is_open = accounts.update(client, |account| account.session_bytes = session_bytes);
+        if is_open.is_none() {
+            // Another thread has just evicted the client.
+            return Charge::Refused;
+        }
+        let mut evict = Vec::new();
+        while accounts.bytes > self.bytes_max {
+            match accounts.largest() {
+                Some(largest) if largest != client => {
+                    accounts.remove(largest);
+                    evict.push(largest);
+                }
+                _ => return Charge::Refused,
+            }
+        }
+        if begins_command {
+            accounts.update(client, |account| account.commands += 1);
+        }
+        Charge::Granted { evict }
+    }
+
+    /// Returns whether a command of the client may go on writing its reply, of
+    /// which it has written `reply_bytes`.
+    pub(super) fn charge_reply(&self, client: u64, reply_bytes: usize) -> bool {
+        let mut accounts = self.accounts.lock();
+        let set = |account: &mut Account, bytes| std::mem::replace(&mut account.reply_bytes, bytes);
+        let before = accounts.update(client, |account| set(account, reply_bytes));
+        let fits = accounts.bytes <= self.bytes_max;
+        if !fits {
+            accounts.update(client, |account| set(account, before.unwrap_or(0)));
+        }
+        fits
+    }
+
+    /// Ends a command that [`charge`](Self::charge) has counted. Its reply is
+    /// the session's from now on.
+    pub(super) fn end_command(&self, client: u64) {
+        let mut accounts = self.accounts.lock();
+        let is_gone = accounts.update(client, |account| {
+            account.reply_bytes = 0;
+            account.commands = account.commands.saturating_sub(1);
+            account.is_closed && account.commands == 0
+        });
+        if is_gone == Some(true) {
+            accounts.remove(client);
+        }
+    }
+
+    /// Closes the account of a client that has gone. As long as a command of
+    /// the client is executed, the command keeps its memory, and so the account
+    /// stays.
+    pub(super) fn close(&self, client: u64) {
+        let mut accounts = self.accounts.lock();
+        let is_gone = accounts.update(client, |account| {
+            account.is_closed = true;
+            account.commands == 0
+        });
+        if is_gone == Some(true) {
+            accounts.remove(client);
+        }
+    }
+}
+
+impl Accounts {
+    /// Changes an account, and the sum with it. Returns `None` if the client
+    /// has no account.
+    fn update<T>(&mut self, client: u64, change: impl FnOnce(&mut Account) -> T) -> Option<T> {
+        let account = self.by_client.get_mut(&client)?;
+        let before = account.bytes();
+        let outcome = change(account);
+        self.bytes = self.bytes - before + account.bytes();
+        Some(outcome)
+    }
+
+    fn remove(&mut self, client: u64) {
+        if let Some(account) = self.by_client.remove(&client) {
+            self.bytes -= account.bytes();
+        }
+    }
+
+    /// Returns the client that holds the most of those whose eviction frees
+    /// memory.
+    fn largest(&self) -> Option<u64> {
+        let evictable = self
+            .by_client
+            .iter()
+            .filter(|(_, account)| account.commands == 0 && account.bytes() > 0);
+        let (client, _) = evictable.max_by_key(|(_, account)| account.bytes())?;
+        Some(*client)
+    }
+}
+
+impl Account {
+    fn bytes(&self) -> usize {
+        self.session_bytes + self.reply_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    fn budget(bytes_max: usize, clients: u64) -> Budget {
+        let budget = Budget::new(bytes_max);
+        (0..clients).for_each(|client| budget.open(client));
+        budget
+    }
+
+    /// Charges a client and returns the clients to evict.
+    fn evicted_by(budget: &Budget, client: u64, held_bytes: usize) -> Option<Vec<u64>> {
+        match budget.charge(client, held_bytes, false) {
+            Charge::Granted { evict } => Some(evict),
+            Charge::Refused => None,
+        }
+    }
+
+    #[test]
+    fn budget_evicts_the_client_that_holds_the_most() {
+        let budget = budget(4 * MIB, 4);
+        assert_eq!(evicted_by(&budget, 1, MIB), Some(vec![]));
+        assert_eq!(evicted_by(&budget, 2, 2 * MIB), Some(vec![]));
+        assert_eq!(evicted_by(&budget, 3, 3 * MIB / 2), Some(vec![2]));
+        assert_eq!(evicted_by(&budget, 3, 5 * MIB), None);
+        assert_eq!(evicted_by(&budget, 2, 0), None, "it was evicted before");
+    }
+
+    #[test]
+    fn budget_spares_clients_that_hold_little() {
+        let budget = budget(MIB, 1002);
+        for client in 0..1000 {
+            assert_eq!(evicted_by(&budget, client, FREE_BYTES), Some(vec![]));
+        }
+        assert_eq!(evicted_by(&budget, 1000, MIB), Some(vec![]));
+        assert_eq!(evicted_by(&budget, 1001, MIB / 2), Some(vec![1000]));
+    }
+
+    #[test]
+    fn budget_counts_commands_of_clients_that_have_left() {
+        let budget = budget(2 * MIB, 2);
+        let charge = budget.charge(0, 2 * MIB, true);
+        assert!(matches!(charge, Charge::Granted { evict } if evict.is_empty()));
+        budget.close(0);
+        assert_eq!(evicted_by(&budget, 1, MIB), None);
+        budget.end_command(0);
+        budget.open(1);
+        assert_eq!(evicted_by(&budget, 1, MIB), Some(vec![]));
+    }
+
+    #[test]
+    fn budget_stops_a_reply_that_does_not_fit() {
+        let budget = budget(2 * MIB, 2);
+        assert!(matches!(budget.charge(0, 0, true), Charge::Granted { .. }));
+        assert!(budget.charge_reply(0, 2 * MIB));
+        assert!(!budget.charge_reply(0, 3 * MIB));
+        assert!(!budget.charge_reply(1, 1));
+        budget.end_command(0);
+        assert!(budget.charge_reply(1, 2 * MIB));
+    }
+}

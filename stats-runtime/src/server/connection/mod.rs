@@ -1,0 +1,424 @@
+//! One client's connection, a step at a time.
+//!
+//! In: the news that the socket is ready, that an event was emitted, or that a
+//! deadline has passed; results of commands. Out: replies and events on the
+//! socket, the next command to execute, and what to wait for. A connection
+//! never blocks, and knows neither threads nor listeners.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use qapi_stats::wire::Error;
+
+use super::options::Options;
+use super::stream::{Stream, Transport};
+use crate::commands::Monitor;
+use crate::events::Subscription;
+use crate::qmp::{Command, Session, Ticket};
+
+/// A connected client.
+#[derive(Debug)]
+pub(super) struct Connection<T = Stream> {
+    stream: T,
+    session: Session,
+    events: Subscription,
+    has_input_ended: bool,
+    /// Whether the first bytes of the client are still to come. HTTP requests
+    /// are recognized by them.
+    expects_opening: bool,
+    /// Whether output waits until the client reads.
+    is_blocked: bool,
+    /// A command for which no thread is free.
+    parked: Option<Command>,
+    /// The time since which no thread has been free for the next command.
+    parked_since: Option<Instant>,
+    interest: Interest,
+    began: Instant,
+    /// The time when the client last sent something.
+    received: Instant,
+    /// The time when the client last read something, or when its output began
+    /// to wait.
+    progressed: Instant,
+}
+
+/// The reason for a step.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ready {
+    /// The socket has bytes to read, or has failed, which reading reports.
+    pub(super) to_read: bool,
+    /// Both directions of the socket are shut down.
+    pub(super) hung_up: bool,
+}
+
+impl Ready {
+    /// Returns both reasons.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            to_read: self.to_read || other.to_read,
+            hung_up: self.hung_up || other.hung_up,
+        }
+    }
+}
+
+/// The buffers that a thread lends to each connection that it steps.
+#[derive(Debug)]
+pub(super) struct Buffers {
+    input: Vec<u8>,
+    /// The text of a reply. The session takes it without copying, and returns
+    /// its allocation once the client has read the reply.
+    pub(super) reply: Vec<u8>,
+}
+
+/// The number of bytes that are read at a time.
+const INPUT_BYTES: usize = 64 << 10;
+
+impl Buffers {
+    pub(super) fn new() -> Self {
+        Self {
+            input: vec![0; INPUT_BYTES],
+            reply: Vec::new(),
+        }
+    }
+
+    /// Gives the memory for replies back, because the thread has nothing to do.
+    pub(super) fn shrink(&mut self) {
+        self.reply = Vec::new();
+    }
+}
+
+/// The outcome of a command.
+#[derive(Debug)]
+pub(super) struct CommandResult {
+    pub(super) ticket: Ticket,
+    pub(super) outcome: Result<(), Error>,
+    pub(super) reply: Vec<u8>,
+}
+
+/// The outcome of a step.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// A command is to be executed. The connection may be stepped meanwhile.
+    Execute(Command),
+    /// Nothing can be done before the socket is ready or the deadline passes.
+    Wait,
+}
+
+/// The socket events that a connection waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Interest {
+    pub(super) read: bool,
+    pub(super) write: bool,
+}
+
+/// The reason why a connection ends.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The session is over.
+    Over,
+    /// The client has kept the server waiting.
+    Late,
+    /// The client has left while its command is executed.
+    HungUp,
+    /// The client speaks HTTP.
+    Http,
+    /// The socket or the TLS channel has failed.
+    Broken,
+}
+
+impl From<io::Error> for End {
+    fn from(_: io::Error) -> Self {
+        Self::Broken
+    }
+}
+
+impl<T: Transport> Connection<T> {
+    pub(super) fn new(
+        stream: T,
+        monitor: &Monitor,
+        events: Subscription,
+        options: &Options,
+    ) -> Self {
+        let now = Instant::now();
+        let mut session = Session::new(&monitor.host().version(), options.limits);
+        session.set_policy(monitor.context().policy());
+        Self {
+            expects_opening: stream.is_tcp(),
+            stream,
+            session,
+            events,
+            has_input_ended: false,
+            is_blocked: false,
+            parked: None,
+            parked_since: None,
+            interest: Interest::default(),
+            began: now,
+            received: now,
+            progressed: now,
+        }
+    }
+
+    /// Returns the number of bytes that the client makes the server hold.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.session.held_bytes() + self.stream.held_bytes()
+    }
+
+    /// Returns the socket events to wait for after the last step.
+    pub(super) fn interest(&self) -> Interest {
+        self.interest
+    }
+
+    /// Returns whether the client may send out-of-band commands, so that the
+    /// socket must be read while a command is executed.
+    pub(super) fn is_oob(&self) -> bool {
+        self.session.is_oob()
+    }
+
+    /// Returns the maximum length of a reply in bytes.
+    pub(super) fn reply_bytes_max(&self) -> usize {
+        self.session.reply_bytes_max()
+    }
+
+    /// Does everything that can be done without blocking, up to the next
+    /// command. Reads at most one buffer, so that other clients get their turn.
+    pub(super) fn step(
+        &mut self,
+        ready: Ready,
+        results: Vec<CommandResult>,
+        monitor: &Monitor,
+        options: &Options,
+        buffers: &mut Buffers,
+    ) -> Result<Step, End> {
+        for mut result in results {
+            let CommandResult { ticket, .. } = result;
+            let session = &mut self.session;
+            let reply = &mut result.reply;
+            self.events.finish(session, ticket, result.outcome, reply);
+        }
+        let stepped = if ready.hung_up && self.session.is_executing() {
+            Err(End::HungUp)
+        } else {
+            self.converse(ready.to_read, monitor, &mut buffers.input)
+        };
+        match &stepped {
+            Ok(_) => {
+                let room = self.session.take_room();
+                if room.capacity() > buffers.reply.capacity() {
+                    buffers.reply = room;
+                    buffers.reply.clear();
+                }
+                self.session.shrink();
+            }
+            Err(_) => self.stream.finish(),
+        }
+        let step = stepped?;
+        if self.is_late(Instant::now(), options) {
+            return Err(End::Late);
+        }
+        self.interest = Interest {
+            read: self.wants_input(),
+            write: self.is_blocked,
+        };
+        Ok(step)
+    }
+
+    /// Sends, executes what needs no command, and reads, until a command comes
+    /// or a whole round changes nothing.
+    ///
+    /// The round that changes nothing is the invariant: after it no request can
+    /// be executed, no event can be delivered, and nothing can be sent. Ending
+    /// earlier, for example because the socket had nothing to read, could leave
+    /// a request that nobody is told of.
+    fn converse(
+        &mut self,
+        mut may_read: bool,
+        monitor: &Monitor,
+        buffer: &mut [u8],
+    ) -> Result<Step, End> {
+        // Once the socket refuses output, only the kernel knows when it takes
+        // more: `is_blocked` then makes the connection wait for that.
+        let mut may_send = true;
+        loop {
+            if self.stream.is_established() {
+                self.events.deliver(&mut self.session);
+                if let Some(command) = self.next_command(monitor) {
+                    // Replies to earlier requests must not wait for this one.
+                    self.send(&mut may_send)?;
+                    return Ok(Step::Execute(command));
+                }
+            }
+            let mut has_changed = self.send(&mut may_send)?;
+            if self.session.is_over() && !self.is_blocked {
+                return Err(End::Over);
+            }
+            // The kernel does not know of bytes that the TLS channel has
+            // received, so they must not wait for its next event.
+            let has_unread = may_read || self.stream.has_input();
+            if !has_changed && has_unread && self.wants_input() {
+                has_changed = self.read(buffer)?;
+                may_read = false;
+            }
+            if !has_changed {
+                return Ok(Step::Wait);
+            }
+        }
+    }
+
+    /// Returns the command that waits for a thread, or the next one.
+    fn next_command(&mut self, monitor: &Monitor) -> Option<Command> {
+        match self.parked.take() {
+            Some(command) => Some(command),
+            None => self.session.next(monitor),
+        }
+    }
+
+    /// Records that the command that the last step returned is executed.
+    pub(super) fn begin_command(&mut self) {
+        self.parked_since = None;
+    }
+
+    /// Keeps the command that the last step returned for the next step, because
+    /// no thread is free for it; or answers it with an error and returns `true`,
+    /// if it has waited too long.
+    pub(super) fn park(&mut self, command: Command, options: &Options) -> bool {
+        let since = self.parked_since.get_or_insert_with(Instant::now);
+        if since.elapsed() < options.busy_timeout {
+            self.parked = Some(command);
+            return false;
+        }
+        self.parked_since = None;
+        let Command { ticket, info, .. } = command;
+        let error = Error::generic(format!(
+            "The command {} was not executed: all {} threads wait for commands that do not return",
+            info.name, options.threads_max
+        ));
+        let session = &mut self.session;
+        self.events
+            .finish(session, ticket, Err(error), &mut Vec::new());
+        true
+    }
+
+    /// Reads once. Returns whether that changed anything.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<bool, End> {
+        let was_established = self.stream.is_established();
+        match self.stream.read(buffer) {
+            Ok(0) if !was_established => Err(End::Broken),
+            Ok(0) => {
+                self.has_input_ended = true;
+                self.session.end_of_input();
+                Ok(true)
+            }
+            Ok(count) => {
+                self.received = Instant::now();
+                let bytes = buffer.get(..count).unwrap_or_default();
+                self.refuse_http(bytes)?;
+                self.session.receive(bytes);
+                Ok(true)
+            }
+            // A handshake may have ended, or have something to send.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(!was_established),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Ends the connection if a TCP client begins with a letter, as HTTP
+    /// requests do and QMP requests do not. A web page can make a browser send
+    /// an HTTP request with any body to any port of the user's machine, and a
+    /// body may hold commands.
+    fn refuse_http(&mut self, bytes: &[u8]) -> Result<(), End> {
+        if self.expects_opening
+            && let Some(first) = bytes.iter().find(|byte| !byte.is_ascii_whitespace())
+        {
+            self.expects_opening = false;
+            if first.is_ascii_alphabetic() {
+                return Err(End::Http);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends as much output as the socket takes. Returns whether it took any.
+    /// Clears `may_send` once the socket takes no more.
+    fn send(&mut self, may_send: &mut bool) -> Result<bool, End> {
+        let mut has_sent = false;
+        while *may_send {
+            let output = if self.stream.is_established() {
+                self.session.output()
+            } else {
+                &[]
+            };
+            let written = if output.is_empty() {
+                self.stream.flush().map(|()| 0)
+            } else {
+                self.stream.write(output)
+            };
+            match written {
+                Ok(0) if output.is_empty() => {
+                    self.is_blocked = false;
+                    break;
+                }
+                Ok(0) => return Err(End::Broken),
+                Ok(count) => {
+                    self.session.sent(count);
+                    self.progressed = Instant::now();
+                    has_sent = true;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if !self.is_blocked {
+                        self.progressed = Instant::now();
+                    }
+                    self.is_blocked = true;
+                    *may_send = false;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(has_sent)
+    }
+
+    /// Returns whether to read from the socket. While a command is executed,
+    /// only a client that may send out-of-band commands has something to say.
+    fn wants_input(&self) -> bool {
+        let may_read_ahead = !self.session.is_executing() || self.session.is_oob();
+        may_read_ahead && !self.has_input_ended && self.session.wants_input()
+    }
+
+    /// Returns whether the client has kept the server waiting for too long.
+    pub(super) fn is_late(&self, now: Instant, options: &Options) -> bool {
+        self.client_deadline(options)
+            .is_some_and(|deadline| deadline <= now)
+    }
+
+    /// Returns when to step the connection although nothing happens.
+    pub(super) fn deadline(&self, options: &Options) -> Option<Instant> {
+        let parked = self.parked_since;
+        let parked = parked.and_then(|since| since.checked_add(options.busy_timeout));
+        let deadlines = [
+            self.client_deadline(options),
+            self.events.next_deadline(),
+            parked,
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Returns when the client is late.
+    fn client_deadline(&self, options: &Options) -> Option<Instant> {
+        let late = |since: Instant, timeout: Option<Duration>| since.checked_add(timeout?);
+        let idles = !self.session.is_executing();
+        let deadlines = [
+            late(self.began, options.negotiation_timeout).filter(|_| self.session.is_negotiating()),
+            late(self.progressed, options.write_timeout).filter(|_| self.is_blocked),
+            late(self.received.max(self.progressed), options.idle_timeout).filter(|_| idles),
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests;

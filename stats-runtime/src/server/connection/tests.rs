@@ -1,0 +1,237 @@
+//! A connection over a simulated socket, whose client acts between any two
+//! calls. A failure repeats with the same choices.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use proptest::prelude::*;
+use qapi_stats::run_state::events::Resume;
+use qapi_stats::wire::command::{Call, CommandSet};
+
+use super::*;
+use crate::lock::Lock;
+use crate::qmp::{Limits, begin_reply};
+use crate::{NoHost, Registry};
+
+/// What the client does before a call on the socket.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Nothing,
+    ReadSome,
+    ReadAll,
+    Send,
+    SendAll,
+    /// The VMM emits an event.
+    Emit,
+}
+
+struct World {
+    monitor: Monitor,
+    acts: VecDeque<Act>,
+    /// The requests that the client has not sent yet.
+    requests: VecDeque<&'static str>,
+    to_server: VecDeque<u8>,
+    to_client: VecDeque<u8>,
+    /// The bytes that fit between server and client.
+    room_bytes: usize,
+    received: Vec<u8>,
+    emitted: usize,
+}
+
+#[derive(Clone)]
+struct Socket(Arc<Lock<World>>);
+
+impl World {
+    fn act(&mut self) {
+        match self.acts.pop_front().unwrap_or(Act::Nothing) {
+            Act::Nothing => {}
+            Act::ReadSome => {
+                let count = self.to_client.len() / 2;
+                self.received.extend(self.to_client.drain(..count));
+            }
+            Act::ReadAll => self.received.extend(self.to_client.drain(..)),
+            Act::Send => {
+                let request = self.requests.pop_front().unwrap_or_default();
+                self.to_server.extend(request.bytes());
+            }
+            Act::SendAll => {
+                for request in std::mem::take(&mut self.requests) {
+                    self.to_server.extend(request.bytes());
+                }
+            }
+            Act::Emit => {
+                // An event that is emitted before the client has negotiated is
+                // not for it.
+                if self
+                    .received
+                    .windows(12)
+                    .any(|text| text == b"{\"return\": {")
+                {
+                    self.emitted += 1;
+                    self.monitor.emit(&Resume {});
+                }
+            }
+        }
+    }
+}
+
+impl Transport for Socket {
+    fn is_tcp(&self) -> bool {
+        false
+    }
+
+    fn is_established(&self) -> bool {
+        true
+    }
+
+    fn has_input(&self) -> bool {
+        false
+    }
+
+    fn held_bytes(&self) -> usize {
+        0
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut world = self.0.lock();
+        world.act();
+        if world.to_server.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let count = buffer.len().min(world.to_server.len());
+        for (to, from) in buffer.iter_mut().zip(world.to_server.drain(..count)) {
+            *to = from;
+        }
+        Ok(count)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut world = self.0.lock();
+        world.act();
+        let count = bytes.len().min(world.room_bytes - world.to_client.len());
+        if count == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        world.to_client.extend(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self) {}
+}
+
+/// Executes a command as a reactor does.
+fn execute(monitor: &Monitor, command: Command) -> CommandResult {
+    let context = monitor.context();
+    let call = Call {
+        name: command.info.name,
+        arguments: command.arguments.root(),
+        context: &context,
+    };
+    let mut reply = Vec::new();
+    let write = |out: &mut qapi_stats::wire::Writer<'_>| monitor.execute(call, out);
+    let outcome = begin_reply(&mut reply, usize::MAX, &|_| true, context.policy(), write);
+    CommandResult {
+        ticket: command.ticket,
+        outcome,
+        reply,
+    }
+}
+
+/// Steps a connection whenever the kernel would have it stepped, until nothing
+/// is left to do; returns what the client has received and the events emitted.
+fn converse(acts: &[Act], requests: usize, room_bytes: usize) -> (String, usize) {
+    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    let world = Arc::new(Lock::new(World {
+        monitor: monitor.clone(),
+        acts: acts.iter().copied().collect(),
+        requests: std::iter::once("{'execute': 'qmp_capabilities'}")
+            .chain(std::iter::repeat_n(
+                "{'execute': 'query-commands'} }",
+                requests,
+            ))
+            .collect(),
+        to_server: VecDeque::new(),
+        to_client: VecDeque::new(),
+        room_bytes,
+        received: Vec::new(),
+        emitted: 0,
+    }));
+    let is_woken = Arc::new(AtomicBool::new(false));
+    let wake = Arc::clone(&is_woken);
+    let events = monitor.subscribe(move || wake.store(true, Ordering::Relaxed));
+    let options = Options::new().limits(Limits {
+        output_bytes_high: 2_000,
+        ..Limits::default()
+    });
+    let mut connection = Connection::new(Socket(Arc::clone(&world)), &monitor, events, &options);
+    let mut buffers = Buffers::new();
+    let (mut ready, mut results) = (Ready::default(), Vec::new());
+    loop {
+        is_woken.store(false, Ordering::Relaxed);
+        let step = connection.step(
+            ready,
+            std::mem::take(&mut results),
+            &monitor,
+            &options,
+            &mut buffers,
+        );
+        ready = Ready::default();
+        if let Step::Execute(command) = step.unwrap() {
+            results.push(execute(&monitor, command));
+            continue;
+        }
+        // The kernel has news, or the client is the one to act.
+        loop {
+            let mut world = world.lock();
+            let interest = connection.interest();
+            let is_writable = world.to_client.len() < room_bytes;
+            ready.to_read = interest.read && !world.to_server.is_empty();
+            let wakes = interest.write || is_woken.load(Ordering::Relaxed);
+            if ready.to_read || (wakes && is_writable) {
+                break;
+            }
+            if world.to_client.is_empty() && world.requests.is_empty() && world.acts.is_empty() {
+                let received = String::from_utf8(world.received.clone()).unwrap();
+                return (received, world.emitted);
+            }
+            if world.acts.is_empty() {
+                world.acts.extend([Act::ReadAll, Act::Send]);
+            }
+            world.act();
+        }
+    }
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => Just(Act::Nothing),
+        8 => Just(Act::ReadSome),
+        8 => Just(Act::ReadAll),
+        2 => Just(Act::Send),
+        2 => Just(Act::SendAll),
+        1 => Just(Act::Emit),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn connection_leaves_no_work_that_nobody_wakes_it_for(
+        acts in prop::collection::vec(act(), 0..60),
+        requests in 0..20_usize,
+        room_bytes in 1..5_000_usize,
+    ) {
+        let (received, emitted) = converse(&acts, requests, room_bytes);
+        let count = |text: &str| received.matches(text).count();
+        prop_assert_eq!(count("{\"return\": {}}"), 1);
+        prop_assert_eq!(count("{\"return\": [{"), requests);
+        prop_assert_eq!(count("JSON parse error"), requests);
+        prop_assert_eq!(count("\"RESUME\""), emitted);
+    }
+}

@@ -1,0 +1,321 @@
+//! The threads that serve all clients of a server.
+//!
+//! In: listeners, and the kernel's news of what is ready. Out: steps of
+//! connections, each in whichever thread is free. It knows no protocol.
+//!
+//! A descriptor is armed for one event at a time. The thread that gets the
+//! event takes the connection out of its slot, steps it without holding a lock,
+//! and puts it back. While a command is executed, the connection waits in its
+//! slot, where other threads deliver events, read out-of-band commands, and
+//! notice that the client has left.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags};
+
+mod accept;
+mod command;
+mod threads;
+
+use self::threads::Threads;
+use super::budget::{Budget, Charge};
+use super::clients::{ClientTable, PutBack, Slot};
+use super::connection::{Buffers, Connection, Interest, Ready, Step};
+use super::listener::Listener;
+use super::options::Options;
+use super::waker::Waker;
+use crate::commands::Monitor;
+use crate::lock::Lock;
+
+/// The token of the waker's descriptor.
+const WAKER: u64 = 0;
+/// The token of the timer's descriptor.
+const TIMER: u64 = 1;
+/// The token of the first listener. The clients' tokens follow the listeners'.
+const FIRST_LISTENER: u64 = 2;
+
+/// The longest time for which the timer is armed, so that the value fits.
+const ALARM_MAX: Timespec = Timespec {
+    tv_sec: 3600,
+    tv_nsec: 0,
+};
+
+/// The time after which a client's descriptor is watched although a command of
+/// the client is executed. See [`Slot::put_back_for_command`].
+const UNWATCHED_TIME_MAX: Duration = Duration::from_secs(1);
+
+pub(super) struct Reactor {
+    monitor: Monitor,
+    options: Options,
+    epoll: OwnedFd,
+    waker: Arc<Waker>,
+    timer: OwnedFd,
+    /// The listeners; none once the server is stopping.
+    listeners: Lock<Vec<Arc<Listener>>>,
+    listeners_end: u64,
+    clients: Lock<ClientTable>,
+    threads: Threads,
+    budget: Budget,
+    has_ended: AtomicBool,
+}
+
+impl fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reactor")
+            .field("listeners", &self.listeners)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reactor {
+    pub(super) fn start(
+        monitor: Monitor,
+        listeners: Vec<Listener>,
+        options: Options,
+    ) -> io::Result<Arc<Self>> {
+        let listeners: Vec<_> = listeners.into_iter().map(Arc::new).collect();
+        let count = u64::try_from(listeners.len()).unwrap_or(u64::MAX);
+        let listeners_end = FIRST_LISTENER.saturating_add(count);
+        let timerfd = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        let reactor = Arc::new(Self {
+            monitor,
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            waker: Arc::new(Waker::new()?),
+            timer: rustix::time::timerfd_create(TimerfdClockId::Monotonic, timerfd)?,
+            clients: Lock::new(ClientTable::new(listeners_end)),
+            listeners: Lock::new(listeners.clone()),
+            listeners_end,
+            threads: Threads::new(options.threads_max),
+            budget: Budget::new(options.held_bytes_max),
+            options,
+            has_ended: AtomicBool::new(false),
+        });
+        for (token, fd) in [
+            (WAKER, reactor.waker.as_fd()),
+            (TIMER, reactor.timer.as_fd()),
+        ] {
+            let data = EventData::new_u64(token);
+            epoll::add(&reactor.epoll, fd, data, EventFlags::IN)?;
+        }
+        for (token, listener) in (FIRST_LISTENER..).zip(&listeners) {
+            let flags = EventFlags::IN | EventFlags::ONESHOT;
+            epoll::add(&reactor.epoll, listener, EventData::new_u64(token), flags)?;
+        }
+        reactor.start_threads()?;
+        Ok(reactor)
+    }
+
+    /// Returns the number of connected clients.
+    pub(super) fn connections(&self) -> usize {
+        self.clients.lock().len()
+    }
+
+    fn client(&self, token: u64) -> Option<Arc<Slot>> {
+        self.clients.lock().get(token)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Acquire)
+    }
+
+    /// Wakes the clients that have events.
+    fn wake_subscribers(&self) {
+        for token in self.waker.take() {
+            self.wake(token);
+        }
+    }
+
+    /// Has a client's connection stepped soon, by any thread.
+    fn wake(&self, token: u64) {
+        if let Some(slot) = self.client(token) {
+            slot.wake(|connection| self.arm_to_wake(token, connection));
+        }
+    }
+
+    /// Deals with the clients and listeners whose deadline has passed, and arms
+    /// the timer for the next deadline.
+    fn run_expired_timers(&self) {
+        let _ = rustix::io::read(&self.timer, &mut [0; 8]);
+        let now = Instant::now();
+        let due = self.clients.lock().take_due(now);
+        for token in due {
+            if self.is_listener(token) {
+                self.listen(token);
+            } else if let Some(slot) = self.client(token) {
+                // The table's entry is gone: the next `put_back` must make a
+                // new one even if the deadline is the same.
+                slot.set_deadline(None);
+                let is_late = |connection: &Connection| connection.is_late(now, &self.options);
+                if slot.with(is_late) == Some(true) {
+                    self.close(&slot, None);
+                } else {
+                    self.wake(token);
+                }
+            }
+        }
+        self.arm_timer(&mut self.clients.lock());
+    }
+
+    /// Serves a client whose descriptor has news.
+    fn serve(self: &Arc<Self>, token: u64, flags: EventFlags, buffers: &mut Buffers) {
+        let Some(slot) = self.client(token) else {
+            return;
+        };
+        let ready = Ready {
+            to_read: flags != EventFlags::OUT,
+            hung_up: flags.intersects(EventFlags::HUP | EventFlags::ERR),
+        };
+        if let Some(connection) = slot.take(ready) {
+            self.step(&slot, connection, ready, buffers);
+        }
+    }
+
+    /// Steps a connection, and executes its commands, until it waits.
+    fn step(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        mut connection: Box<Connection>,
+        mut ready: Ready,
+        buffers: &mut Buffers,
+    ) {
+        loop {
+            let results = slot.take_results();
+            let step = AssertUnwindSafe(|| {
+                connection.step(ready, results, &self.monitor, &self.options, buffers)
+            });
+            // Panics of handlers and providers are error replies by now. One
+            // that unwinds to here is a bug of this crate: it costs the client
+            // its connection, and the server nothing.
+            let Ok(Ok(step)) = catch_unwind(step) else {
+                return self.close(slot, Some(connection));
+            };
+            if self.has_ended() {
+                return self.close(slot, Some(connection));
+            }
+            let next = match step {
+                Step::Execute(command) => self.execute(slot, connection, command, buffers),
+                Step::Wait => self.wait_in_slot(slot, connection),
+            };
+            match next {
+                Some((taken, why)) => (connection, ready) = (taken, why),
+                None => return,
+            }
+        }
+    }
+
+    /// Puts a connection back into its slot, to wait for its socket or its
+    /// deadline. Returns it if it must be stepped again at once.
+    fn wait_in_slot(
+        &self,
+        slot: &Slot,
+        connection: Box<Connection>,
+    ) -> Option<(Box<Connection>, Ready)> {
+        if !self.charge(slot, &connection, false) {
+            self.close(slot, Some(connection));
+            return None;
+        }
+        self.set_deadline(slot, connection.deadline(&self.options));
+        let arm = |connection: &Connection| {
+            self.arm(slot.token(), connection, connection.interest());
+        };
+        match slot.put_back(connection, arm) {
+            PutBack::Waits => None,
+            PutBack::Again(connection, ready) => Some((connection, ready)),
+            PutBack::Closed(connection) => {
+                self.close(slot, Some(connection));
+                None
+            }
+        }
+    }
+
+    /// Charges a client with what it holds, and evicts others that hold more if
+    /// that is too much. Returns `false` if the client itself must go.
+    fn charge(&self, slot: &Slot, connection: &Connection, begins_command: bool) -> bool {
+        let held_bytes = connection.held_bytes();
+        match self.budget.charge(slot.token(), held_bytes, begins_command) {
+            Charge::Refused => false,
+            Charge::Granted { evict } => {
+                for token in evict {
+                    if let Some(other) = self.client(token) {
+                        self.close(&other, None);
+                    }
+                }
+                true
+            }
+        }
+    }
+
+    fn set_deadline(&self, slot: &Slot, deadline: Option<Instant>) {
+        let before = slot.set_deadline(deadline);
+        if before != deadline {
+            let mut clients = self.clients.lock();
+            clients.move_deadline(slot.token(), before, deadline);
+            self.arm_timer(&mut clients);
+        }
+    }
+
+    /// Arms a client's descriptor for one event. A hang-up is reported whatever
+    /// the interest.
+    fn arm(&self, token: u64, connection: &Connection, interest: Interest) {
+        let mut flags = EventFlags::ONESHOT;
+        flags.set(EventFlags::IN, interest.read);
+        flags.set(EventFlags::OUT, interest.write);
+        // The descriptor is open and was added: this cannot fail.
+        let _ = epoll::modify(&self.epoll, connection, EventData::new_u64(token), flags);
+    }
+
+    /// Arms a client's descriptor so that the kernel reports it at once. A
+    /// connection that waits for the socket to take output stays as it is,
+    /// because nothing can be done for it before that.
+    fn arm_to_wake(&self, token: u64, connection: &Connection) {
+        let interest = Interest {
+            write: true,
+            ..connection.interest()
+        };
+        self.arm(token, connection, interest);
+    }
+
+    /// Arms the timer for the first deadline, unless it is armed for an earlier
+    /// time.
+    fn arm_timer(&self, clients: &mut ClientTable) {
+        if let Some(after) = clients.next_alarm(Instant::now()) {
+            let alarm = Itimerspec {
+                it_interval: Timespec::default(),
+                it_value: Timespec::try_from(after).unwrap_or(ALARM_MAX),
+            };
+            let _ = rustix::time::timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &alarm);
+        }
+    }
+
+    /// Watches the descriptors of clients whose command takes long.
+    fn watch_slow_commands(&self) {
+        let Some(before) = Instant::now().checked_sub(UNWATCHED_TIME_MAX) else {
+            return;
+        };
+        let slots = self.clients.lock().slots();
+        for slot in slots {
+            slot.watch(before, |connection| {
+                self.arm(slot.token(), connection, connection.interest());
+            });
+        }
+    }
+
+    /// Ends a connection: closes the socket and forgets the client. If another
+    /// thread has the connection, that thread drops it at the end of its step.
+    fn close(&self, slot: &Slot, connection: Option<Box<Connection>>) {
+        let closed = slot.close();
+        self.clients.lock().remove(slot.token(), closed.deadline);
+        self.budget.close(slot.token());
+        // Dropped with nothing locked, because dropping a subscription takes
+        // the lock of the events.
+        drop((closed.connection, connection));
+    }
+}
