@@ -105,7 +105,7 @@ pub fn check_with(path: impl AsRef<Path>, loader: &dyn Loader, options: CheckOpt
 }
 
 fn lower(
-    program: load::Program<'_>,
+    program: load::ParsedSchema<'_>,
     rules: Rules,
     sources: &SourceMap,
     diagnostics: &mut Diagnostics,

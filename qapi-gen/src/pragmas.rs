@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet as HashSet;
 /// The settings of a schema's pragmas.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pragmas {
-    /// Whether every definition must have documentation.
+    /// True if every definition must have documentation.
     pub(crate) doc_required: bool,
     /// The commands whose names may contain `_`.
     pub(crate) command_name_exceptions: HashSet<String>,

@@ -34,7 +34,7 @@ impl Rules {
 /// A statement about QEMU's generator that is true of some releases only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fact {
-    // What is allowed.
+    // Which rules there are.
     /// The pragma `documentation-exceptions` exists.
     DocumentationExceptions,
     /// A schema has at most 64 different features.
@@ -54,7 +54,7 @@ pub(crate) enum Fact {
     /// apart.
     LinesFormatted,
 
-    // What is read.
+    // How documentation is read.
     /// A section of documentation continues until something else begins, and
     /// its lines are indented as far as the text of its first line.
     SectionsByTag,
@@ -71,7 +71,7 @@ pub(crate) enum Fact {
     /// later releases the first such description.
     DescriptionsCheckedLate,
 
-    // What a message says.
+    // How messages are worded.
     /// A stray token is quoted up to its first double quote.
     StrayEndsAtQuote,
     /// Messages name the command or event that has a parameter.
@@ -79,7 +79,7 @@ pub(crate) enum Fact {
     /// Messages about types differ for arrays.
     ArraysHaveOwnMessages,
 
-    // What a schema is converted to.
+    // How a schema is dumped.
     /// The built-in enum `QType` has a prefix for C.
     QTypeHasPrefix,
     /// Each heading in free-form documentation begins another block.

@@ -558,7 +558,7 @@ fn the_builder_finds_folders_and_says_what_is_wrong() {
     assert_eq!(
         error.try_compile().unwrap_err(),
         format!(
-            "include folder 'shipped': {} is no folder",
+            "include folder 'shipped': {} is not a folder",
             missing.display()
         )
     );

@@ -110,7 +110,7 @@ pub(crate) enum Members<'s> {
 /// A member.
 #[derive(Debug)]
 pub(crate) struct Member<'s> {
-    /// The name without the `*` of an optional member.
+    /// The name, without the `*` of an optional member.
     pub(crate) name: Name<'s>,
     pub(crate) optional: bool,
     pub(crate) ty: TypeRef<'s>,

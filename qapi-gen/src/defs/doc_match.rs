@@ -1,7 +1,7 @@
-//! What a single definition tells about its documentation.
+//! A definition and the documentation block before it.
 //!
-//! In: a definition and the block before it. Out: reports. It does not know
-//! what the definition's parts are.
+//! In: a definition and the block. Out: reports, if they do not match. The
+//! members of the definition are not compared here.
 
 use super::definition::Name;
 use super::scope::{Lowered, Scope};
@@ -11,8 +11,8 @@ use crate::rules::Fact;
 use crate::source::Span;
 use crate::syntax::{DocBlock, Object, SectionKind};
 
-/// Checks that a definition has the documentation that it needs, and not
-/// that of another kind.
+/// Checks that a definition has the documentation that it needs, and that the
+/// documentation is for this definition and its kind.
 pub(super) fn check(
     doc: Option<&DocBlock>,
     name: &Name<'_>,
@@ -33,12 +33,14 @@ pub(super) fn check(
     }
     let mut checked = Ok(());
     for (problem, span) in sections(doc, object, scope) {
-        // The place is in the block, not in the definition.
+        // Use a site without a definition, because QEMU's message names only
+        // the line in the block.
         checked = checked.and(report(problem, Site::line(span), scope));
     }
     checked
 }
 
+/// Reports a problem. Returns an error unless the problem is only a warning.
 fn report(problem: Problem, site: Site, scope: &mut Scope<'_>) -> Lowered<()> {
     match scope.diagnostics.report_at(problem, Some(site)) {
         Severity::Warning => Ok(()),

@@ -1,7 +1,7 @@
-//! Features.
+//! The key `features`.
 //!
-//! In: the value of a `features`. Out: the features. Any name will do; it
-//! does not know which ones mean something.
+//! In: the value of a `features`. Out: the features. Which features have a
+//! meaning is not known here.
 
 use super::definition::{Feature, Name};
 use super::name_rules::{self, NameExceptions};
@@ -10,7 +10,7 @@ use super::{if_key, keys};
 use crate::diag::{Key, MessageSubject, Problem};
 use crate::syntax::{Object, Value, ValueKind};
 
-/// The features of something.
+/// Returns the features of an object.
 pub(super) fn features<'s>(
     object: &Object<'s>,
     scope: &mut Scope<'_>,
@@ -37,8 +37,8 @@ fn feature<'s>(value: &Value<'s>, scope: &mut Scope<'_>) -> Lowered<Feature<'s>>
     Ok(Feature { name, cond })
 }
 
-/// The name of something that is either an object with a `name`, which is
-/// returned too, or the name alone.
+/// Returns the name of a feature or enum value, which is either a string or an
+/// object with key `name`. Also returns that object.
 pub(super) fn named<'v, 's>(
     value: &'v Value<'s>,
     of: Key,

@@ -1,7 +1,7 @@
-//! Conditions.
+//! The key `if`.
 //!
-//! In: the value of an `if`. Out: the condition. It does not know which
-//! configuration symbols there are.
+//! In: the value of an `if`. Out: the condition. Which configuration symbols
+//! exist is not known here.
 
 use super::keys;
 use super::scope::{Lowered, Scope};
@@ -9,7 +9,7 @@ use crate::cond::{Cond, CondKind};
 use crate::diag::{MessageSubject, Problem, Reported};
 use crate::syntax::{Member, Object, Value, ValueKind};
 
-/// The condition of something, if it has one.
+/// Returns the condition of an object, if there is one.
 pub(super) fn condition(
     object: &Object<'_>,
     of: &MessageSubject,
@@ -21,8 +21,11 @@ pub(super) fn condition(
         .transpose()
 }
 
-/// It calls itself as deeply as the parser lets values nest, so problems,
-/// which are large, are made elsewhere.
+/// Converts the value of an `if`.
+///
+/// The function calls itself as deeply as the parser lets values nest.
+/// Problems, which are large, are built by functions that are not inlined, to
+/// keep the stack frames small.
 fn lower(value: &Value<'_>, of: &MessageSubject, scope: &mut Scope<'_>) -> Lowered<Cond> {
     if let ValueKind::Str(symbol) = &value.kind
         && is_symbol(symbol)
@@ -49,7 +52,7 @@ fn lower(value: &Value<'_>, of: &MessageSubject, scope: &mut Scope<'_>) -> Lower
     })
 }
 
-/// The one operator of a condition that is no symbol.
+/// Returns the only operator of a condition that is not a symbol.
 #[inline(never)]
 fn operator<'v, 's>(
     value: &'v Value<'s>,
@@ -75,6 +78,7 @@ fn operator<'v, 's>(
     }
 }
 
+/// Reports wrong operands.
 #[inline(never)]
 fn wrong_operands(operator: &Member<'_>, of: &MessageSubject, scope: &mut Scope<'_>) -> Reported {
     let of = of.clone();
@@ -92,6 +96,7 @@ fn wrong_operands(operator: &Member<'_>, of: &MessageSubject, scope: &mut Scope<
     scope.report(problem, operator.value.span)
 }
 
+/// Returns whether a string is a valid configuration symbol.
 fn is_symbol(symbol: &str) -> bool {
     symbol.starts_with(|c: char| c.is_ascii_uppercase())
         && symbol

@@ -1,22 +1,22 @@
 //! The keys of objects.
 //!
-//! In: an object and the keys that it must or may have. Out: whether it has
-//! them. It does not look at values.
+//! In: an object, and the keys that it must and may have. Out: reports of
+//! missing and unknown keys. Values are not looked at.
 
 use super::scope::{Lowered, Scope};
 use crate::diag::{DefinitionKind, MessageSubject, Problem};
 use crate::source::Span;
 use crate::syntax::Object;
 
-/// Keys that must be there, and all that may; both in alphabetical order,
-/// which is how messages list them.
+/// The keys that an object must have, and all that it may have. Both are in
+/// alphabetical order, in which messages list them.
 #[derive(Clone, Copy)]
 pub(super) struct Keys {
     required: &'static [&'static str],
     allowed: &'static [&'static str],
 }
 
-/// The keys of a definition.
+/// Returns the keys of a definition.
 pub(super) fn of(kind: DefinitionKind) -> Keys {
     let (required, allowed): (&[_], &[_]) = match kind {
         DefinitionKind::Enum => (
@@ -86,8 +86,8 @@ pub(super) const CONDITION: Keys = Keys {
     allowed: &["all", "any", "not"],
 };
 
-/// Checks that an object has the keys that it must have, and no others than
-/// it may have.
+/// Checks that an object has all keys that it must have, and only keys that it
+/// may have.
 pub(super) fn check(
     object: &Object<'_>,
     span: Span,

@@ -1,6 +1,7 @@
-//! What is particular to each kind of definition.
+//! The keys that only one kind of definition has.
 //!
-//! In: an object whose keys are right. Out: the values of these keys, typed.
+//! In: an object whose keys have been checked. Out: the values of the keys,
+//! typed.
 
 use super::definition::{Body, Flags, Members, Name, TypeRef, Value};
 use super::members::{
@@ -12,7 +13,7 @@ use crate::diag::{DefinitionKind, Key, MessageSubject, Problem};
 use crate::rules::Fact;
 use crate::syntax::{self, Object, ValueKind};
 
-/// Lowers what is particular to the kind of definition.
+/// Lowers the keys that only this kind of definition has.
 pub(super) fn body<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>> {
     match scope.kind {
         DefinitionKind::Enum => enumeration(object, scope),
@@ -24,7 +25,7 @@ pub(super) fn body<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Bo
     }
 }
 
-/// The value of a key that is known to be there.
+/// Returns the value of a key that the definition must have.
 fn required<'v, 's>(
     object: &'v Object<'s>,
     key: &'static str,
@@ -81,8 +82,8 @@ fn value<'s>(element: &syntax::Value<'s>, scope: &mut Scope<'_>) -> Lowered<Valu
 
 fn structure<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>> {
     let data = required(object, "data", scope)?;
-    // QEMU's generator has no type name in mind here, its message has. That of
-    // 7.2 stumbles only when all definitions have been looked at.
+    // A type name is wrong here, although QEMU's message suggests one. QEMU 7.2
+    // notices it only after it has looked at all definitions.
     let members = match &data.kind {
         ValueKind::Str(_) if scope.rules.have(Fact::StructDataCheckedLate) => {
             let problem = Problem::NotObjectOrType(MessageSubject::Value(Key::Data));
@@ -132,7 +133,8 @@ fn alternate<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>
     Ok(Body::Alternate { branches })
 }
 
-/// What Python takes for false, in which QEMU's generator is written.
+/// Returns whether a value is false in Python, the language of QEMU's
+/// generator.
 fn is_empty(value: &ValueKind<'_>) -> bool {
     match value {
         ValueKind::Str(text) => text.is_empty(),
@@ -148,7 +150,7 @@ fn command<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>> 
         .get("returns")
         .map(|returns| type_or_array(returns, &MessageSubject::Value(Key::Returns), scope))
         .transpose();
-    // An empty name names no type, as in `members_of`.
+    // As in `members_of`, an empty name means no type.
     let returns = returns.map(|returns| {
         returns.filter(|ty| !matches!(ty, TypeRef::Named(name) if name.text.is_empty()))
     });
@@ -174,9 +176,11 @@ fn event<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>> {
     })
 }
 
+/// Lowers the `data` of a command or event.
 fn arguments<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Option<Members<'s>>> {
     let data = object.get("data");
-    // Whether the flag has the right value is checked after this.
+    // Take any value that Python regards as true for `true`, as QEMU does;
+    // `check_flags` rejects wrong values later.
     let boxed = object.get("boxed").filter(|boxed| !is_empty(&boxed.kind));
     match (boxed, data) {
         (Some(boxed), None) => Err(scope.report(Problem::BoxedWithoutData, boxed.span)),
@@ -186,7 +190,7 @@ fn arguments<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Option<M
     }
 }
 
-/// Checks the values of flags, in whatever definition.
+/// Checks the values of a definition's flags.
 pub(super) fn check_flags(object: &Object<'_>, scope: &mut Scope<'_>) -> Lowered<()> {
     const FLAGS: [(&str, bool); 6] = [
         ("gen", false),

@@ -1,7 +1,7 @@
-//! Members and branches, and the types they name.
+//! Members, branches and the types that they use.
 //!
 //! In: the values of `data`, `base` and `returns`. Out: members, branches and
-//! uses of types. It does not know whether the types exist.
+//! uses of types. Whether the types exist is not known here.
 
 use super::definition::{Branch, Member, Members, Name, TypeRef};
 use super::name_rules::{self, NameExceptions};
@@ -11,7 +11,7 @@ use crate::diag::{Key, MessageSubject, Problem};
 use crate::rules::{Fact, Rules};
 use crate::syntax::{self, Object, Value, ValueKind};
 
-/// A type name, or members written in place.
+/// Lowers a type name or inline members.
 pub(super) fn members_or_type<'s>(
     value: &Value<'s>,
     key: Key,
@@ -23,8 +23,8 @@ pub(super) fn members_or_type<'s>(
     }
 }
 
-/// The members of the named type. Like QEMU's generator we take an empty name
-/// for none, and so for no members.
+/// Lowers a type name that is used for the type's members. As in QEMU's
+/// generator, an empty name means no members.
 pub(super) fn members_of<'s>(
     value: &Value<'s>,
     key: Key,
@@ -38,14 +38,14 @@ pub(super) fn members_of<'s>(
     })
 }
 
-/// Members written in place.
+/// Lowers inline members.
 pub(super) fn members<'s>(
     value: &Value<'s>,
     key: Key,
     scope: &mut Scope<'_>,
 ) -> Lowered<Box<[Member<'s>]>> {
     let ValueKind::Object(object) = &value.kind else {
-        let problem = not(
+        let problem = wrong_type(
             value,
             &MessageSubject::Value(key),
             Problem::NotObjectOrType,
@@ -53,7 +53,8 @@ pub(super) fn members<'s>(
         );
         return Err(scope.report(problem, value.span));
     };
-    // First all, then the first failure: every member is to be checked.
+    // Collect twice, because every member must be checked; collecting into a
+    // `Result` stops at the first error.
     let members: Vec<_> = object
         .members
         .iter()
@@ -99,6 +100,7 @@ fn member<'s>(member: &syntax::Member<'s>, key: Key, scope: &mut Scope<'_>) -> L
     })
 }
 
+/// Returns a member's name without the `*` that makes the member optional.
 fn without_star<'s>(key: &std::borrow::Cow<'s, str>) -> std::borrow::Cow<'s, str> {
     match key {
         std::borrow::Cow::Borrowed(key) => key.strip_prefix('*').unwrap_or(key).into(),
@@ -106,19 +108,19 @@ fn without_star<'s>(key: &std::borrow::Cow<'s, str>) -> std::borrow::Cow<'s, str
     }
 }
 
-/// The value of `type`, which is known to be there.
+/// Returns the value of `type`, which `keys::check` has found in the object.
 fn type_of<'v, 's>(object: &'v Object<'s>, value: &'v Value<'s>) -> &'v Value<'s> {
     object.get("type").unwrap_or(value)
 }
 
-/// What the branches of a union differ in from those of an alternate.
+/// The kind of definition that branches belong to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum BranchesOf {
     Union,
     Alternate,
 }
 
-/// The branches of a union or an alternate.
+/// Lowers the branches of a union or an alternate.
 pub(super) fn branches<'s>(
     value: &Value<'s>,
     of: BranchesOf,
@@ -146,7 +148,8 @@ fn branch<'s>(
         span: member.key_span,
     };
     let valid = match of {
-        // The discriminator's type tells later whether there is such a value.
+        // The name must be a value of the discriminator, which the checks of the
+        // whole schema verify.
         BranchesOf::Union => Ok(()),
         BranchesOf::Alternate => {
             name_rules::check_lower(&name, &subject, NameExceptions::all(false), scope)
@@ -174,7 +177,7 @@ fn branch<'s>(
     })
 }
 
-/// A type name.
+/// Lowers a type name.
 pub(super) fn type_name<'s>(
     value: &Value<'s>,
     subject: &MessageSubject,
@@ -186,15 +189,15 @@ pub(super) fn type_name<'s>(
             span: value.span,
         }),
         _ => {
-            let problem = not(value, subject, Problem::NotType, scope.rules);
+            let problem = wrong_type(value, subject, Problem::NotType, scope.rules);
             Err(scope.report(problem, value.span))
         }
     }
 }
 
-/// The problem with a value that should be something else; QEMU 7.2 says of
-/// an array only that it should be none.
-fn not(
+/// Returns the problem of a value of the wrong type, which is `newer` unless QEMU
+/// 7.2 has another message for an array.
+fn wrong_type(
     value: &Value<'_>,
     subject: &MessageSubject,
     newer: fn(MessageSubject) -> Problem,
@@ -208,7 +211,7 @@ fn not(
     }
 }
 
-/// A type name, or an array of one.
+/// Lowers a type name or an array of one.
 pub(super) fn type_or_array<'s>(
     value: &Value<'s>,
     subject: &MessageSubject,

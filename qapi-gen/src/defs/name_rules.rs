@@ -1,15 +1,16 @@
-//! Names.
+//! The rules for names.
 //!
-//! In: a name and what it names. Out: whether it follows the rules for that.
-//! It does not know whether the name is taken.
+//! In: a name and what it names. Out: a report if the name breaks a rule.
+//! Whether the name is already taken is not known here.
 
 use super::definition::Name;
 use super::scope::{Lowered, Scope};
 use crate::diag::{DefinitionKind, MessageSubject, Problem};
 use crate::pragmas::Pragmas;
 
-/// The part of a name that conventions apply to: it has no downstream prefix
-/// (`__com.example_`) and no `x-`. `None` if the name is not valid at all.
+/// Returns the part of a name to which conventions apply: the name without a
+/// downstream prefix (`__com.example_`) and without `x-`. Returns `None` if the
+/// name is not valid.
 fn stem(name: &str) -> Option<&str> {
     let name = match name.strip_prefix("__") {
         Some(rest) => {
@@ -20,7 +21,7 @@ fn stem(name: &str) -> Option<&str> {
             }
             rest
         }
-        // The C generator uses this prefix for names of its own.
+        // QEMU's C generator reserves this prefix.
         None if name.starts_with("q_") || name.starts_with("q-") => return None,
         None => name,
     };
@@ -31,13 +32,13 @@ fn stem(name: &str) -> Option<&str> {
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
     };
     let experimental = name.strip_prefix("x-").or_else(|| name.strip_prefix("X-"));
-    // If no name follows, `x-` is part of it.
+    // If no valid name follows `x-`, it belongs to the stem.
     experimental
         .filter(|rest| valid(rest))
         .or_else(|| valid(name).then_some(name))
 }
 
-/// Checks a lower-case name: a command's, member's, value's or feature's.
+/// Checks the lower-case name of a command, member, branch or feature.
 pub(super) fn check_lower(
     name: &Name<'_>,
     subject: &MessageSubject,
@@ -47,7 +48,7 @@ pub(super) fn check_lower(
     check_text(&name.text, name, subject, exceptions, scope)
 }
 
-/// The same for the value of an enum, which may begin with a digit.
+/// Checks the lower-case name of an enum's value, which may begin with a digit.
 pub(super) fn check_value(
     name: &Name<'_>,
     subject: &MessageSubject,
@@ -55,14 +56,14 @@ pub(super) fn check_value(
 ) -> Lowered<()> {
     let exceptions = NameExceptions::all(scope.has_free_member_names);
     if name.text.starts_with(|c: char| c.is_ascii_digit()) {
-        // A letter in front makes the rest of the rules apply.
+        // Put a letter in front, because the other rules do not allow a digit.
         check_text(&format!("d{}", name.text), name, subject, exceptions, scope)
     } else {
         check_text(&name.text, name, subject, exceptions, scope)
     }
 }
 
-/// What a lower-case name may have nevertheless.
+/// The characters that a lower-case name may contain by way of exception.
 #[derive(Clone, Copy)]
 pub(super) struct NameExceptions {
     upper: bool,
@@ -70,15 +71,16 @@ pub(super) struct NameExceptions {
 }
 
 impl NameExceptions {
-    /// Nothing, or both upper case and `_`.
-    pub(super) fn all(free: bool) -> Self {
+    /// Allows both upper case and `_`, or neither.
+    pub(super) fn all(allowed: bool) -> Self {
         Self {
-            upper: free,
-            underscore: free,
+            upper: allowed,
+            underscore: allowed,
         }
     }
 }
 
+/// Checks `text` instead of `name`, and reports problems of `name`.
 fn check_text(
     text: &str,
     name: &Name<'_>,
@@ -96,7 +98,7 @@ fn check_text(
     Ok(())
 }
 
-/// Whether the C generator uses the name of a member for something else.
+/// Returns whether QEMU's C generator uses a member's name for something else.
 pub(super) fn is_reserved(name: &str) -> bool {
     name == "u" || name.starts_with("has_") || name.starts_with("has-")
 }
@@ -131,6 +133,7 @@ pub(super) fn check_definition(
     Err(scope.report(problem, name.span))
 }
 
+/// Returns whether a stem is CamelCase.
 fn is_camel(stem: &str) -> bool {
     let mut chars = stem.chars();
     chars.next().is_some_and(|c| c.is_ascii_uppercase())
@@ -143,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prefixes_are_no_part_of_the_stem() {
+    fn stem_has_no_prefixes() {
         for (name, expected) in [
             ("a", Some("a")),
             ("x-a", Some("a")),
@@ -166,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn camel_case_needs_both_cases() {
+    fn camel_case_contains_both_cases() {
         assert!(is_camel("Ab"));
         assert!(!is_camel("AB"));
         assert!(!is_camel("aB"));

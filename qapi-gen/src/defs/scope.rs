@@ -1,7 +1,7 @@
-//! What the parts of a definition need to know of it.
+//! The context in which the parts of a definition are lowered.
 //!
-//! In: problems with parts. Out: reports at the definition's site. What the
-//! parts are is not known here.
+//! In: problems with parts. Out: reports at the definition's site. The parts
+//! themselves are not known here.
 
 use crate::diag::{DefinitionKind, Diagnostics, Problem, Rank, Reported, Site};
 use crate::rules::Rules;
@@ -14,7 +14,7 @@ pub(super) type Lowered<T> = Result<T, Reported>;
 pub(super) struct Scope<'a> {
     pub(super) kind: DefinitionKind,
     pub(super) site: Site,
-    /// Whether a pragma exempts the definition's members from the naming
+    /// True if a pragma exempts the definition's members from the naming
     /// rules.
     pub(super) has_free_member_names: bool,
     pub(super) rules: Rules,

@@ -1,15 +1,15 @@
-//! Everything that can be wrong with a schema.
+//! The list of all problems.
 //!
 //! In: what the stages find. Out: one enum, in the order of the stages. The
-//! words are in `wording/`, so that this stays a list.
+//! words are in `wording/`.
 
 use super::definition_kind::DefinitionKind;
 use super::definition_part::{DefinitionPart, Owner, TypeName};
 use super::message_subject::{Key, MessageSubject};
 use super::site::Site;
 
-/// Declares the enum together with the list of its variants, so that none can
-/// be left out there: the tests ask for a case for each.
+/// Declares the enum together with the list of its variants, so that the list
+/// is complete. A test requires a case for each variant in the list.
 macro_rules! problems {
     (
         $(#[$attribute:meta])*
@@ -26,10 +26,10 @@ macro_rules! problems {
         }
 
         impl Problem {
-            /// The names of all kinds of problems.
+            /// The names of all variants.
             pub const KINDS: &'static [&'static str] = &[$(stringify!($name)),*];
 
-            /// The name of the kind, one of [`Self::KINDS`].
+            /// Returns the name of the variant, which is one of [`Self::KINDS`].
             #[must_use]
             pub fn kind(&self) -> &'static str {
                 match self {
@@ -41,7 +41,7 @@ macro_rules! problems {
 }
 
 problems! {
-    /// Something that is wrong with a schema.
+    /// A problem with a schema or with the options of a back end.
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
     #[expect(
@@ -56,7 +56,7 @@ problems! {
         IncludeUnreadable { path: String, reason: String },
         /// A file is not UTF-8.
         NotUtf8,
-        /// A file includes itself, maybe by way of others.
+        /// A file that includes itself, directly or through other files.
         InclusionLoop { include: String },
 
         // Tokens.
@@ -66,15 +66,15 @@ problems! {
         UnknownEscape(char),
         /// A character in a string that is not printable ASCII.
         FunnyCharacter,
-        /// Something that is no token.
+        /// Text that is not a token.
         Stray(String),
 
         // Expressions.
-        /// Some other token was expected.
+        /// A token where another one is expected.
         Expected(Expected),
-        /// A key that the object already has.
+        /// A key that occurs twice in an object.
         DuplicateKey { key: String, previous: Site },
-        /// Objects and arrays within each other, too many.
+        /// Objects and arrays nested too deeply.
         NestedTooDeeply { limit: usize },
         /// A top-level expression that is not an object.
         TopLevelNotObject,
@@ -111,91 +111,94 @@ problems! {
         DocHeadingNotFirst,
         /// A sentence that begins after a single space.
         DocSingleSpace,
-        /// The line that names the definition lacks its colon.
+        /// The line that names the definition does not end with a colon.
         DocSymbolColon,
-        /// The line that names the definition names none.
+        /// The line that should name the definition contains no name.
         DocSymbolMissing,
         /// A second `Features:`.
         DocDuplicateFeatures,
         /// A `Features:` without features.
         DocFeaturesExpected,
-        /// A member described after a section.
+        /// A description of a member after a section.
         DocDescriptionAfterSection(String),
-        /// A member described in a block that belongs to no definition.
+        /// A description of a member in a block without a definition.
         DocDescriptionInFreeForm(String),
-        /// A section that must be written as reStructuredText.
+        /// A section that newer releases write as reStructuredText.
         DocObsoleteSection { tag: String, advice: MarkupAdvice },
-        /// A line that is indented less than the section's first.
+        /// A line with less indentation than the first line of its section.
         DocDeIndent { expected: usize },
-        /// A description of nothing.
+        /// A description without a name.
         DocEmptyName,
-        /// A second description.
+        /// A second description of the same member or feature.
         DocDuplicateName(String),
-        /// A second section of a kind that may stand once.
+        /// A second section of a kind that a block may contain only once.
         DocDuplicateSection(&'static str),
         /// A section without text.
         DocEmptySection(&'static str),
-        /// A block about a definition that does not follow.
+        /// A block for a definition that does not follow.
         DocWithoutDefinition(String),
         /// A definition after a free-form block.
         DocWithoutSymbol,
-        /// A definition after the block of another.
+        /// A definition after the block of another definition.
         DocForOther(String),
         /// A definition without documentation in a schema that requires it.
         DocMissing,
-        /// `Returns` where nothing is returned.
+        /// `Returns` for a command that returns nothing.
         DocReturnsNothing,
-        /// A section that only commands have.
+        /// A section that is allowed only for commands.
         DocOnlyForCommands(&'static str),
 
-        // Documentation comments by the rules of QEMU 7.2, where it has other
-        // words for a problem.
-        /// A section without text; it has a tag or describes what is named.
+        // Documentation comments by the rules of QEMU 7.2, where its messages
+        // differ.
+        /// A section without text. It has this tag, or describes what has this
+        /// name.
         OldDocEmptySection(String),
-        /// A member described after a section, which may have a tag.
+        /// A description of a member after a section, which may have a tag.
         OldDocCannotFollow {
             name: String,
             section: Option<&'static str>,
         },
-        /// `Returns:` where there is no command.
+        /// `Returns:` for a definition that is not a command.
         OldDocReturns,
 
         // Single definitions.
-        /// Not exactly one of the keys that make a definition.
+        /// An expression that does not have exactly one of the keys that
+        /// introduce definitions.
         NotOneDefinition,
         /// A name that is not a string.
         NameNotString(MessageSubject),
-        /// A name that is no name.
+        /// A name that is not valid.
         NameInvalid(MessageSubject),
-        /// A name that violates the conventions of its kind.
+        /// A name that is not spelled as names of events must be.
         NameUpper(MessageSubject),
-        /// See [`Problem::NameUpper`].
+        /// A name that is not spelled as names of commands, members, values and
+        /// features must be.
         NameLower(MessageSubject),
-        /// See [`Problem::NameUpper`].
+        /// A name that is not spelled as names of types must be.
         NameCamel(MessageSubject),
-        /// A type whose name looks like an array's.
+        /// A type with a name like that of an array.
         NameList(DefinitionKind),
-        /// A name that the C generator needs.
+        /// A name that QEMU's C generator reserves.
         NameReserved(MessageSubject),
-        /// Keys that must be there.
+        /// Required keys that are missing.
         KeysMissing { of: MessageSubject, keys: Vec<String> },
-        /// Keys that may not be there.
+        /// Keys that are not allowed.
         KeysUnknown {
             of: MessageSubject,
             keys: Vec<String>,
             valid: Vec<&'static str>,
         },
-        /// A flag that can only be `true`, or only `false`.
+        /// A flag with another value than the only one allowed.
         FlagValue { flag: &'static str, only: bool },
         /// Flags that exclude each other.
         FlagsIncompatible,
-        /// A condition that is no configuration symbol.
+        /// A condition that is not a valid configuration symbol.
         ConditionSymbol { of: MessageSubject, symbol: String },
-        /// A condition that is neither string nor object.
+        /// A condition that is neither a string nor an object.
         ConditionType(MessageSubject),
         /// A condition with several operators.
         ConditionKeys(MessageSubject),
-        /// Operands that are not in an array.
+        /// Operands that are not an array.
         ConditionOperands { of: MessageSubject, operator: &'static str },
         /// An operator without operands.
         ConditionEmpty(MessageSubject),
@@ -213,9 +216,9 @@ problems! {
         NotType(MessageSubject),
         /// A value that must be a type name or an array of one.
         NotTypeOrArray(MessageSubject),
-        /// A value that must be no array, in the words of QEMU 7.2.
+        /// A value that must not be an array, in QEMU 7.2's words.
         OldArray(MessageSubject),
-        /// An array that does not have exactly one type name.
+        /// An array that does not contain exactly one type name.
         ArrayType(MessageSubject),
         /// `boxed` without `data`.
         BoxedWithoutData,
@@ -231,19 +234,19 @@ problems! {
         UnknownType { user: DefinitionPart, name: String, similar: Option<String> },
         /// An array whose elements are arrays.
         ArrayOfArrays { element: TypeName },
-        /// Two names that are the same in C.
+        /// Two names with the same C identifier.
         Collision { what: DefinitionPart, with: DefinitionPart },
-        /// A special feature on a type.
+        /// A special feature of a type.
         SpecialFeature(String),
         /// A base that is not a struct.
         BaseNotStruct(TypeName),
-        /// A type that contains itself without an array in between.
+        /// A type that contains itself, without an array in between.
         ContainsItself(String),
-        /// Types that contain each other, too many.
+        /// Types that contain each other too deeply.
         ContainsTooDeeply { name: String, limit: usize },
-        /// A discriminator that the base lacks.
+        /// A discriminator that is not a member of the base.
         DiscriminatorMissing(String),
-        /// A discriminator that is no enum, optional, or conditional.
+        /// A discriminator that is optional, conditional, or not an enum.
         DiscriminatorKind {
             name: String,
             base: Option<String>,
@@ -251,27 +254,27 @@ problems! {
         },
         /// A union over an enum without values.
         NoBranches,
-        /// A branch that is no value of the discriminator.
+        /// A branch whose name is not a value of the discriminator.
         BranchNotValue { branch: String, of: TypeName },
-        /// A type that cannot be used for the purpose.
+        /// A type that a part of a definition cannot have.
         CannotUse { user: DefinitionPart, ty: TypeName },
         /// Branches of an alternate with the same JSON type.
         Indistinct { branch: DefinitionPart, other: String },
-        /// A type that cannot be the arguments or the reply.
+        /// A type that cannot be used for arguments or replies.
         CannotTake {
             kind: DefinitionKind,
             key: Key,
             ty: TypeName,
         },
-        /// A type that needs `boxed`.
+        /// A type that requires `boxed`.
         NeedsBoxed { kind: DefinitionKind, ty: TypeName },
-        /// Conditional members that need `boxed`.
+        /// Conditional members that require `boxed`.
         ConditionalNeedsBoxed(DefinitionKind),
-        /// A member or feature that the documentation leaves out.
+        /// A member or feature that the documentation does not describe.
         Undocumented(DefinitionPart),
-        /// Members or features that only the documentation has.
+        /// Described members or features that do not exist.
         DocumentedMissing { features: bool, names: Vec<String> },
-        /// More features than QEMU's bit set holds.
+        /// More features than QEMU's bit set can hold.
         TooManyFeatures { limit: usize },
 
         // The Rust back end.
@@ -307,14 +310,15 @@ problems! {
 }
 
 impl Problem {
-    /// Whether it is only about how documentation is written and how complete
-    /// it is. Style differs from release to release of QEMU, and a schema can
-    /// be compiled whatever it is. Documentation that contradicts its
-    /// definition is no question of style.
+    /// Returns whether the problem is only about the form or completeness of
+    /// documentation. Such rules differ between releases of QEMU, and do not
+    /// prevent compiling a schema. Documentation that contradicts its
+    /// definition is not a problem of style.
     #[must_use]
     pub fn is_style(&self) -> bool {
         match self {
-            // These are no names, so some other text is meant.
+            // A text with white space is not a name, so the author did not mean
+            // a description.
             Self::DocumentedMissing { names, .. } => {
                 names.iter().all(|name| name.contains(char::is_whitespace))
             }
@@ -343,37 +347,36 @@ impl Problem {
 }
 
 impl Problem {
-    /// Whether the schema and the options can be used all the same, whatever
-    /// they are to be used for.
+    /// Returns whether the problem is always a warning.
     ///
-    /// Several schemas share one configuration, so that a symbol is unused in
-    /// one of them is no error; and rustc's limit is one that a crate can set.
+    /// Several schemas may share a configuration, so a symbol may be unused in
+    /// one of them; and a crate can raise rustc's limit.
     #[must_use]
     pub fn is_harmless(&self) -> bool {
         matches!(self, Self::ConfigUnused(_) | Self::NestedTypes { .. })
     }
 }
 
-/// The tokens that were expected.
+/// The tokens that are expected at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// What an object begins with.
+    /// The tokens at the start of an object.
     KeyOrBrace,
-    /// Between a key and its value.
+    /// The token after a key.
     Colon,
-    /// After a value in an object.
+    /// The tokens after a value in an object.
     CommaOrBrace,
-    /// A key, after a comma.
+    /// The token after a comma in an object.
     Key,
-    /// What an array begins with.
+    /// The tokens at the start of an array.
     ValueOrBracket,
-    /// After a value in an array.
+    /// The tokens after a value in an array.
     CommaOrBracket,
-    /// A value.
+    /// The tokens with which a value begins.
     Value,
 }
 
-/// What to write instead of an obsolete documentation section.
+/// The markup to use instead of an obsolete section of documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MarkupAdvice {
     /// A note.

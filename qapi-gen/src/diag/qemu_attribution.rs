@@ -20,7 +20,7 @@ pub(crate) type NamedDefinition = (DefinitionKind, Box<str>);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct QemuAttribution {
     named: HashMap<Span, NamedDefinition>,
-    /// Whether messages name the command or event that has a parameter.
+    /// True if messages name the command or event that has a parameter.
     names_command: bool,
 }
 

@@ -15,7 +15,7 @@ pub struct Site {
     /// The place that QEMU's message names, by its line and, if `exact` is
     /// set, its column.
     pub span: Span,
-    /// Whether QEMU's message contains the column.
+    /// True if QEMU's message contains the column.
     pub exact: bool,
     /// A part of `span` that shows people the problem more exactly.
     pub detail: Option<Span>,

@@ -1,36 +1,36 @@
-//! Where files come from.
+//! Sources of files.
 //!
-//! In: paths. Out: bytes. Nothing else in the compiler does I/O to read a
-//! schema, so that one can be compiled from anywhere.
+//! In: paths. Out: bytes. No other file of the compiler does I/O to read a
+//! schema, so that schemas can come from anywhere.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 
-/// Reads schema files.
+/// A source of schema files.
 pub trait Loader {
-    /// The bytes of a file.
+    /// Returns the bytes of a file.
     ///
     /// # Errors
     ///
-    /// Whatever prevents the file from being read; its text is shown to
-    /// people. A file with more than `bytes_max` bytes must be refused
-    /// without being read to its end, since it may have none.
+    /// Returns an error if the file cannot be read or has more than
+    /// `bytes_max` bytes. Such a file must not be read to its end, because it
+    /// may be endless. The error's text is shown to people.
     fn read(&self, path: &str, bytes_max: usize) -> io::Result<Vec<u8>>;
 
-    /// The absolute path of the folder that relative paths count from. It
-    /// serves to recognize a file that is named in different ways.
+    /// Returns the absolute path of the folder that relative paths start from.
+    /// It is used to recognize a file under different names.
     fn current_folder(&self) -> String;
 
-    /// Where a file is: what a build has to watch for changes. By default it
-    /// is where its path says.
+    /// Returns the location of a file, which a build script watches for changes.
+    /// The default is the path itself.
     fn location(&self, path: &str) -> PathBuf {
         PathBuf::from(path)
     }
 }
 
-/// Reads files from disk.
+/// A loader that reads files from disk.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FsLoader;
 
@@ -45,7 +45,8 @@ impl Loader for FsLoader {
         if size > bytes_max {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        // One byte more, to see the end, and one for a line end.
+        // Reserve one byte to detect the end of the file without growing, and
+        // one for the line end that the last line may lack.
         let mut bytes = Vec::with_capacity(size.saturating_add(2));
         let limit = u64::try_from(bytes_max)
             .unwrap_or(u64::MAX)
@@ -65,8 +66,9 @@ impl Loader for FsLoader {
     }
 }
 
-/// Whether opening a file may wait for ever for somebody to write into it. The
-/// pipes that a shell makes for `<(...)` are behind links, and have a writer.
+/// Returns whether a file is a named pipe. Opening one could wait forever for a
+/// writer. The pipes of a shell's `<(...)` have a writer; they are reached
+/// through symbolic links, which are not followed here.
 #[cfg(unix)]
 fn is_named_pipe(path: &str) -> bool {
     use std::os::unix::fs::FileTypeExt as _;
@@ -79,14 +81,15 @@ fn is_named_pipe(_path: &str) -> bool {
     false
 }
 
-/// Reads files of one folder from disk; messages name them without it.
+/// A loader that reads the files of one folder. Messages name the files relative
+/// to the folder.
 #[derive(Clone, Debug)]
 pub struct FolderLoader {
     folder: PathBuf,
 }
 
 impl FolderLoader {
-    /// A loader whose relative paths count from `folder`.
+    /// Creates a loader whose relative paths start from `folder`.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
@@ -97,7 +100,8 @@ impl FolderLoader {
 impl Loader for FolderLoader {
     fn read(&self, path: &str, bytes_max: usize) -> io::Result<Vec<u8>> {
         if path.is_empty() {
-            // No file has this name, and the folder is not meant.
+            // Fail with the error for an empty path; joined, it would name the
+            // folder.
             return FsLoader.read(path, bytes_max);
         }
         FsLoader.read(&self.folder.join(path).to_string_lossy(), bytes_max)
@@ -108,7 +112,7 @@ impl Loader for FolderLoader {
     }
 }
 
-/// Files in memory, for schemas that are on no disk, and for tests.
+/// A loader of files in memory.
 ///
 /// ```
 /// use qapi_gen::{MemoryLoader, check};
@@ -134,7 +138,7 @@ impl<N: Into<String>, B: Into<Vec<u8>>> FromIterator<(N, B)> for MemoryLoader {
 
 impl Loader for MemoryLoader {
     fn read(&self, path: &str, bytes_max: usize) -> io::Result<Vec<u8>> {
-        // The words of the operating system, as for a file on disk.
+        // Use the operating system's message, as for a file on disk.
         let missing = || io::Error::new(io::ErrorKind::NotFound, "No such file or directory");
         let bytes = self.files.get(path).ok_or_else(missing)?;
         if bytes.len() > bytes_max {

@@ -1,9 +1,9 @@
 //! From a path to the expressions of a whole schema.
 //!
 //! In: the main file's path and a [`Loader`]. Out: all expressions in the
-//! order in which QEMU's generator sees them, with the documentation that
-//! belongs to each. Of the schema language it knows `include` and `pragma`;
-//! the loader is the only thing that does I/O.
+//! order in which QEMU's generator reads them, each with its documentation. Of
+//! the schema language only `include` and `pragma` are known here. Only the
+//! loader does I/O.
 
 use std::path::PathBuf;
 use std::string::FromUtf8Error;
@@ -16,53 +16,55 @@ use crate::rules::Rules;
 use crate::source::{SourceFile, SourceMap, Span};
 use crate::syntax::{DocBlock, Next, Object, Parser, Value, ValueKind};
 
-mod include_dirs;
+mod include_folders;
 mod loader;
 mod path;
 mod pragma;
 
-pub use include_dirs::IncludeFolders;
+pub use include_folders::IncludeFolders;
 pub use loader::{FolderLoader, FsLoader, Loader, MemoryLoader};
 
-/// How many bytes a schema may have, all files together; more is no schema
-/// but a mistake, such as a device file.
+/// The number of bytes that all files of a schema may have together. A larger
+/// input is a mistake, such as a device file, and not a schema.
 const SCHEMA_BYTES_MAX: usize = 256 << 20;
 
-/// The bytes of a path, as in Linux (`PATH_MAX`): a loader that is not the file
-/// system has to be kept from includes that make it longer without end.
+/// The number of bytes that a path may have, as in Linux (`PATH_MAX`). A loader
+/// other than the file system may accept any path, and includes such as
+/// `x/../a.json` could lengthen the path without end.
 const PATH_BYTES_MAX: usize = 4096;
 
-/// How many files a schema may have. Where folders link to themselves, a file
-/// that includes itself twice has a new name each time, and there is no end.
+/// The number of files that a schema may have. Through a folder that links to
+/// itself, a file can include itself under ever new names, so inclusion would
+/// not end.
 const FILES_MAX: usize = 1 << 14;
 
-/// A schema's expressions.
+/// The contents of all files of a schema.
 #[derive(Debug, Default)]
-pub(crate) struct Program<'s> {
-    /// The modules' names: the main file first, the others in the order of
-    /// the directives that name them.
+pub(crate) struct ParsedSchema<'s> {
+    /// The modules' names: the main file's first, then the others in the order
+    /// of the directives that include them.
     pub(crate) modules: Vec<String>,
-    /// What the files say, in order.
+    /// The files' items, in order.
     pub(crate) items: Vec<Item<'s>>,
     pub(crate) pragmas: Pragmas,
 }
 
-/// An index into [`Program::modules`].
+/// An index into [`ParsedSchema::modules`].
 pub(crate) type ModuleIndex = usize;
 
-/// Something that stands in a schema.
+/// An item of a schema.
 #[derive(Debug)]
 pub(crate) enum Item<'s> {
-    /// An expression that is no directive.
+    /// An expression that is not a directive.
     Expression {
         module: ModuleIndex,
         span: Span,
         object: Object<'s>,
         doc: Option<DocBlock>,
     },
-    /// A documentation block that belongs to no expression.
+    /// A documentation block without an expression.
     FreeForm { module: ModuleIndex, doc: DocBlock },
-    /// An `include` directive in one module that names another.
+    /// An `include` directive in `module` that names `included`.
     Include {
         module: ModuleIndex,
         included: ModuleIndex,
@@ -70,47 +72,48 @@ pub(crate) enum Item<'s> {
     },
 }
 
-/// Reads a schema with everything that it includes. The second part is the
-/// path of every file that was read.
+/// Reads a schema with all files that it includes. Also returns the path of
+/// every file that was read.
 pub(crate) fn load<'s>(
     path: &str,
     loader: &dyn Loader,
     rules: Rules,
     sources: &'s SourceMap,
     diagnostics: &mut Diagnostics,
-) -> (Program<'s>, Vec<PathBuf>) {
-    let mut load = Load {
+) -> (ParsedSchema<'s>, Vec<PathBuf>) {
+    let mut reader = SchemaReader {
         loader,
         rules,
         sources,
         diagnostics,
-        program: Program::default(),
+        schema: ParsedSchema::default(),
         paths: path::Paths::new(loader.current_folder(), path),
         modules: HashMap::default(),
         files_read: Vec::new(),
         bytes_left: SCHEMA_BYTES_MAX,
     };
-    let main = load.module(path);
-    match load.open(path, main, None) {
-        Ok(file) => load.run(file),
+    let main = reader.module(path);
+    match reader.open(path, main, None) {
+        Ok(file) => reader.run(file),
         Err(reason) => {
             let path = path.to_owned();
-            load.diagnostics
+            reader
+                .diagnostics
                 .report(Problem::SchemaUnreadable { path, reason }, None);
         }
     }
-    (load.program, load.files_read)
+    (reader.schema, reader.files_read)
 }
 
-/// A module as far as it is known by its path.
-struct Known {
+/// A module that a directive has named.
+struct KnownModule {
     index: ModuleIndex,
-    state: State,
+    state: ReadState,
 }
 
-/// How far a file is read.
+/// How far a file has been read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ReadState {
     New,
     Open,
     Done,
@@ -121,46 +124,48 @@ struct OpenFile<'s> {
     parser: Parser<'s>,
     name: &'s str,
     module: ModuleIndex,
-    /// The last documentation block, if nothing has followed it yet.
+    /// The last documentation block, if no expression has followed it yet.
     doc: Option<DocBlock>,
 }
 
-struct Load<'s, 'a> {
+/// A reader of a schema's files.
+struct SchemaReader<'s, 'a> {
     loader: &'a dyn Loader,
     rules: Rules,
     sources: &'s SourceMap,
     diagnostics: &'a mut Diagnostics,
-    program: Program<'s>,
+    schema: ParsedSchema<'s>,
     paths: path::Paths,
     /// The modules by absolute path.
-    modules: HashMap<String, Known>,
+    modules: HashMap<String, KnownModule>,
     files_read: Vec<PathBuf>,
     bytes_left: usize,
 }
 
-impl<'s> Load<'s, '_> {
-    /// The module of a path, a new one if the path is new.
+impl<'s> SchemaReader<'s, '_> {
+    /// Returns the module of a path. Adds a module if the path is new.
     fn module(&mut self, path: &str) -> ModuleIndex {
-        let index = self.program.modules.len();
+        let index = self.schema.modules.len();
         let absolute = self.paths.absolute(path);
         let name = self.paths.module_name(&absolute);
         let known = self.modules.entry(absolute).or_insert_with(|| {
-            self.program.modules.push(name);
-            Known {
+            self.schema.modules.push(name);
+            KnownModule {
                 index,
-                state: State::New,
+                state: ReadState::New,
             }
         });
         known.index
     }
 
-    fn set_state(&mut self, path: &str, state: State) {
+    fn set_state(&mut self, path: &str, state: ReadState) {
         if let Some(known) = self.modules.get_mut(&self.paths.absolute(path)) {
             known.state = state;
         }
     }
 
-    /// Reads a file.
+    /// Reads a file and begins to parse it. The error is the reason why the file
+    /// cannot be read.
     fn open(
         &mut self,
         path: &str,
@@ -184,7 +189,7 @@ impl<'s> Load<'s, '_> {
         let Some((file, source)) = self.sources.add(source) else {
             return Err(reason(std::io::ErrorKind::OutOfMemory.into()));
         };
-        self.set_state(path, State::Open);
+        self.set_state(path, ReadState::Open);
         let parser = if whole {
             Parser::new(file, source, source.text(), self.rules, self.diagnostics)
         } else {
@@ -193,7 +198,8 @@ impl<'s> Load<'s, '_> {
             let span = Span { file, start, end };
             self.diagnostics
                 .report_at(Problem::NotUtf8, Some(Site::exact(span)));
-            // What stands before is not parsed: the rest may belong to it.
+            // Parse nothing, not even the valid part: without the rest it would
+            // give misleading errors.
             Parser::new(file, source, "", self.rules, self.diagnostics)
         };
         Ok(OpenFile {
@@ -204,20 +210,20 @@ impl<'s> Load<'s, '_> {
         })
     }
 
-    /// Parses files, the included ones where they are included, until the
-    /// main one ends. An explicit stack: how deep files include each other is
-    /// not ours to limit.
+    /// Parses the main file, and each included file where it is included. The
+    /// open files are on an explicit stack, because a schema may nest includes
+    /// deeply and recursion could overflow ours.
     fn run(&mut self, main: OpenFile<'s>) {
         let mut stack = vec![main];
         while let Some(file) = stack.last_mut() {
             match file.parser.peek() {
                 Next::End => {
-                    self.reject_doc(file);
-                    self.set_state(file.name, State::Done);
+                    self.close_doc(file);
+                    self.set_state(file.name, ReadState::Done);
                     stack.pop();
                 }
                 Next::Doc => {
-                    self.reject_doc(file);
+                    self.close_doc(file);
                     if let Some(doc) = file.parser.doc(self.diagnostics) {
                         file.doc = Some(doc);
                     }
@@ -231,10 +237,11 @@ impl<'s> Load<'s, '_> {
         }
     }
 
-    /// Takes the next expression; if it includes a file, this is returned.
+    /// Reads the next expression. If it includes a file, returns that file.
     fn expression(&mut self, file: &mut OpenFile<'s>) -> Option<OpenFile<'s>> {
         let Some(value) = file.parser.expression(self.diagnostics) else {
-            // The block before a wrong expression most likely belongs to it.
+            // Drop the block before a wrong expression, because the block most
+            // likely belongs to it; otherwise it would be reported, too.
             file.doc = None;
             return None;
         };
@@ -247,11 +254,11 @@ impl<'s> Load<'s, '_> {
             return None;
         };
         if let Some(include) = object.get("include") {
-            self.reject_doc(file);
+            self.close_doc(file);
             return self.include(&object, include, file, &site);
         }
         if let Some(pragma) = object.get("pragma") {
-            self.reject_doc(file);
+            self.close_doc(file);
             self.pragma(&object, pragma, &site);
             return None;
         }
@@ -261,7 +268,7 @@ impl<'s> Load<'s, '_> {
             self.diagnostics
                 .report_at(Problem::DocWithoutSymbol, Some(site));
         }
-        self.program.items.push(Item::Expression {
+        self.schema.items.push(Item::Expression {
             module: file.module,
             span,
             object,
@@ -270,9 +277,9 @@ impl<'s> Load<'s, '_> {
         None
     }
 
-    /// Takes leave of a documentation block that no definition follows, which
-    /// is right for one that names none.
-    fn reject_doc(&mut self, file: &mut OpenFile<'s>) {
+    /// Adds the last documentation block as a free-form one, if no definition
+    /// has followed it. Reports the block if it names a definition.
+    fn close_doc(&mut self, file: &mut OpenFile<'s>) {
         let Some(doc) = file.doc.take() else {
             return;
         };
@@ -281,12 +288,13 @@ impl<'s> Load<'s, '_> {
             self.diagnostics
                 .report_at(problem, Some(Site::line(doc.span)));
         }
-        self.program.items.push(Item::FreeForm {
+        self.schema.items.push(Item::FreeForm {
             module: file.module,
             doc,
         });
     }
 
+    /// Reads an `include` directive. Returns the file if it must be parsed now.
     fn include(
         &mut self,
         object: &Object<'s>,
@@ -310,7 +318,7 @@ impl<'s> Load<'s, '_> {
         };
         let path = path::join(file.name, include);
         let included = self.module(&path);
-        self.program.items.push(Item::Include {
+        self.schema.items.push(Item::Include {
             module: file.module,
             included,
             span: site.span,
@@ -320,8 +328,8 @@ impl<'s> Load<'s, '_> {
             .get(&self.paths.absolute(&path))
             .map(|known| known.state);
         match state {
-            Some(State::Done) => None,
-            Some(State::Open) => {
+            Some(ReadState::Done) => None,
+            Some(ReadState::Open) => {
                 let include = include.to_string();
                 self.diagnostics
                     .report_at(Problem::InclusionLoop { include }, Some(shown));
@@ -338,6 +346,7 @@ impl<'s> Load<'s, '_> {
         }
     }
 
+    /// Reads a `pragma` directive.
     fn pragma(&mut self, object: &Object<'s>, pragma: &Value<'s>, site: &Site) {
         if object.members.len() != 1 {
             let problem = Problem::InvalidDirective("pragma");
@@ -356,7 +365,7 @@ impl<'s> Load<'s, '_> {
         for member in &settings.members {
             let site = site.clone().showing(Some(member.key_span));
             pragma::apply(
-                &mut self.program.pragmas,
+                &mut self.schema.pragmas,
                 &member.key,
                 &member.value,
                 &site,
@@ -367,10 +376,11 @@ impl<'s> Load<'s, '_> {
     }
 }
 
-/// The bytes of the character that takes the place of what is not UTF-8.
+/// The number of bytes of the character that replaces invalid UTF-8.
 const REPLACEMENT_BYTES: u32 = 3;
 
-/// The text up to what is not UTF-8, with a character in the place of that.
+/// Returns the text up to the first invalid UTF-8, followed by a replacement
+/// character.
 fn valid_part(error: &FromUtf8Error) -> String {
     let valid = error.as_bytes().get(..error.utf8_error().valid_up_to());
     let mut text = String::from_utf8_lossy(valid.unwrap_or_default()).into_owned();
@@ -378,7 +388,7 @@ fn valid_part(error: &FromUtf8Error) -> String {
     text
 }
 
-/// The operating system's words for an error, without its number.
+/// Returns the operating system's message for an error, without its number.
 fn reason(error: std::io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error ") {

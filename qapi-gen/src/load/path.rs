@@ -1,10 +1,10 @@
 //! Paths of schema files.
 //!
-//! In: paths as they are written. Out: paths to open, names of modules, and
-//! what tells whether two paths are the same file. It looks at no file; in
-//! particular it follows no symbolic link.
+//! In: paths as schemas write them. Out: paths to open, names of modules, and a
+//! normal form by which equal paths are recognized. No file is accessed, so
+//! symbolic links are not followed.
 
-/// The path to open for a file that another one includes.
+/// Returns the path to open for a file that `includer` includes.
 pub(super) fn join(includer: &str, include: &str) -> String {
     let folder = folder(includer);
     if include.starts_with('/') || folder.is_empty() {
@@ -14,7 +14,7 @@ pub(super) fn join(includer: &str, include: &str) -> String {
     format!("{folder}{separator}{include}")
 }
 
-/// The folder of a path, empty if it has none.
+/// Returns the folder of a path, which is empty if the path has none.
 fn folder(path: &str) -> &str {
     let Some(end) = path.rfind('/') else {
         return "";
@@ -26,17 +26,17 @@ fn folder(path: &str) -> &str {
     }
 }
 
-/// What paths are relative to.
+/// The folders that paths are relative to.
 #[derive(Debug)]
 pub(super) struct Paths {
     current: String,
-    /// The main schema's folder, absolute.
+    /// The parts of the absolute path of the main schema's folder.
     base: Vec<String>,
 }
 
 impl Paths {
-    /// Paths relative to the folder `current`, for a schema whose main file
-    /// is `main`.
+    /// Creates the folders for a schema with the main file `main`, whose
+    /// relative paths start from the folder `current`.
     pub(super) fn new(current: String, main: &str) -> Self {
         let mut paths = Self {
             current,
@@ -47,7 +47,8 @@ impl Paths {
         paths
     }
 
-    /// The one path that all paths of the same file have, links aside.
+    /// Returns the absolute path without `.` and `..`. It is the same for all
+    /// paths of a file, apart from symbolic links.
     pub(super) fn absolute(&self, path: &str) -> String {
         let current = if path.starts_with('/') {
             ""
@@ -64,8 +65,8 @@ impl Paths {
                 _ => absolute.push(part),
             }
         }
-        // Two slashes, and only two, may begin a name space of their own
-        // (POSIX, pathname resolution).
+        // POSIX (pathname resolution) allows exactly two leading slashes to mean
+        // something other than one.
         let root = match path.strip_prefix("//") {
             Some(rest) if !rest.starts_with('/') => "//",
             _ => "/",
@@ -73,7 +74,8 @@ impl Paths {
         format!("{root}{}", absolute.join("/"))
     }
 
-    /// The name of a file's module: its path relative to the schema's folder.
+    /// Returns the name of a file's module: its path relative to the folder of
+    /// the main schema.
     pub(super) fn module_name(&self, absolute: &str) -> String {
         let path: Vec<&str> = parts(absolute).collect();
         let shared = self
@@ -93,6 +95,7 @@ impl Paths {
     }
 }
 
+/// Returns the parts of a path between its slashes.
 fn parts(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|part| !part.is_empty())
 }
@@ -102,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn includes_are_relative_to_the_includer() {
+    fn join_is_relative_to_the_includer() {
         for (includer, include, expected) in [
             ("a.json", "b.json", "b.json"),
             ("x/a.json", "b.json", "x/b.json"),
@@ -115,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn modules_are_named_relative_to_the_schema() {
+    fn module_name_is_relative_to_the_main_schema() {
         let paths = Paths::new("/home".to_owned(), "q/main.json");
         for (path, expected) in [
             ("q/main.json", "main.json"),

@@ -1,7 +1,8 @@
-//! Looking things up in a schema.
+//! Lookups in a schema.
 //!
-//! In: ids and names. Out: what they stand for. It adds nothing and checks
-//! nothing; an id is only ever used with the schema that made it.
+//! In: ids and names. Out: the items that they identify, and facts that follow
+//! directly. Nothing is added or checked. An id must be used only with the
+//! schema that it comes from.
 
 use super::{
     Branch, CONTAINMENT_DEPTH_MAX, Command, CommandId, Common, DocRef, Entity, Enum, Event,
@@ -19,14 +20,14 @@ macro_rules! arena {
 
             $(#[$one_doc])*
             #[must_use]
-            #[expect(clippy::indexing_slicing, reason = "ids are made together with what they name")]
+            #[expect(clippy::indexing_slicing, reason = "an id is made together with its item")]
             pub fn $one(&self, id: $id) -> &$item {
                 &self.$all[id.0 as usize]
             }
         )*}
 
         $(impl $id {
-            /// The id of the item at an index of the arena.
+            /// Returns the id of the item at an index of the arena.
             #[expect(clippy::cast_possible_truncation, reason = "all source text has fewer bytes")]
             pub(crate) fn at(index: usize) -> Self {
                 Self(index as u32)
@@ -36,34 +37,36 @@ macro_rules! arena {
 }
 
 arena! {
-    /// The modules: the built-in one, then the files in inclusion order.
+    /// Iterates over the modules: the built-in one, then the files in inclusion
+    /// order.
     modules,
-    /// A module.
+    /// Returns a module.
     module: ModuleId => Module;
-    /// The types, built-in and implicit ones included, in schema order.
+    /// Iterates over the types in schema order, built-in and implicit types
+    /// included.
     types,
-    /// A type.
+    /// Returns a type.
     ty: TypeId => Type;
-    /// The commands, in schema order.
+    /// Iterates over the commands in schema order.
     commands,
-    /// A command.
+    /// Returns a command.
     command: CommandId => Command;
-    /// The events, in schema order.
+    /// Iterates over the events in schema order.
     events,
-    /// An event.
+    /// Returns an event.
     event: EventId => Event;
 }
 
 impl Schema {
-    /// All definitions, in schema order; an implicit one stands right before
-    /// the first that needs it.
+    /// Returns all definitions in schema order. An implicit type comes directly
+    /// before the first definition that needs it.
     #[must_use]
     pub fn entities(&self) -> &[Entity] {
         &self.entities
     }
 
-    /// The type of a name, which may also be that of a built-in or an
-    /// implicit type.
+    /// Returns the type of a name, which may be a built-in or implicit type, or
+    /// `None` if no type has the name.
     #[must_use]
     pub fn type_named(&self, name: &str) -> Option<TypeId> {
         match self.entity_named(name) {
@@ -72,8 +75,8 @@ impl Schema {
         }
     }
 
-    /// The type of a name that every schema has: a built-in type, an array of
-    /// one, or the empty object.
+    /// Returns the type of a name that every schema has: a built-in type, an
+    /// array of one, or the empty object.
     #[expect(
         clippy::expect_used,
         reason = "a default would silently be another type"
@@ -107,15 +110,15 @@ impl Schema {
         }
     }
 
-    /// The definition of a name; types, commands and events share one space
-    /// of names.
+    /// Returns the definition of a name, or `None` if the name is unknown. Types,
+    /// commands and events share one name space.
     #[must_use]
     pub fn entity_named(&self, name: &str) -> Option<Entity> {
         let index = *self.by_name.get(name)?;
         self.entities.get(index as usize).copied()
     }
 
-    /// What every definition has.
+    /// Returns the properties of a definition that all kinds have.
     #[must_use]
     pub fn common(&self, entity: Entity) -> &Common {
         match entity {
@@ -125,7 +128,7 @@ impl Schema {
         }
     }
 
-    /// All documentation blocks in the order in which they were read.
+    /// Returns all documentation blocks in the order in which they were read.
     #[must_use]
     pub fn docs(&self) -> &[DocRef] {
         &self.docs
@@ -160,10 +163,12 @@ impl Schema {
     }
 }
 
+/// Returns the condition of a branch.
 fn condition(branch: &Branch) -> Option<&Cond> {
     branch.cond.as_ref()
 }
 
+/// Iterates over the conditions of features.
 fn features(features: &[Feature]) -> impl Iterator<Item = &Cond> {
     features.iter().filter_map(|feature| feature.cond.as_ref())
 }

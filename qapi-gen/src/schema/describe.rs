@@ -6,7 +6,7 @@ use super::provenance::ResolvedSchema;
 use super::{Member, ObjectOrigin, Schema, Type, TypeId, TypeKind};
 use crate::diag::{DefinitionKind, DefinitionPart, Owner, Site, TypeName};
 
-/// A type, as messages name it.
+/// Returns a type, as messages name it.
 pub(super) fn type_name(schema: &Schema, id: TypeId) -> TypeName {
     let Type { common, kind } = schema.ty(id);
     let name = common.name.to_string();
@@ -22,7 +22,7 @@ pub(super) fn type_name(schema: &Schema, id: TypeId) -> TypeName {
     }
 }
 
-/// A member, as messages name it.
+/// Returns a member, as messages name it.
 pub(super) fn member_part(
     origin: ObjectOrigin,
     name: String,
@@ -37,8 +37,8 @@ pub(super) fn member_part(
     }
 }
 
-/// A member of an object, as messages about the definition that `site` is in
-/// name it.
+/// Returns a member of an object, as messages name it that are about the
+/// definition of `site`.
 pub(super) fn member_part_of(
     schema: &ResolvedSchema,
     object: TypeId,
@@ -48,7 +48,8 @@ pub(super) fn member_part_of(
     let TypeKind::Object(kind) = &schema.ty(object).kind else {
         return DefinitionPart::Member(member.name.to_string(), None);
     };
-    // An implicit object is named for the definition that has it.
+    // Messages name the definition that contains an implicit object, not the
+    // object.
     let owner = match kind.origin {
         ObjectOrigin::InlineArguments | ObjectOrigin::InlineBase => {
             let header = schema.provenance.header_of(object);

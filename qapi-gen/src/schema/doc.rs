@@ -1,7 +1,7 @@
 //! The documentation in a schema.
 //!
-//! In: documentation blocks, cut into sections. Out: what the dump and the
-//! Rust back end show of them. What is documented, it does not know.
+//! In: documentation blocks, cut into sections. Out: the parts of a block, for
+//! back ends. What a block documents is not known here.
 
 use crate::source::{Excerpt, Span};
 use crate::syntax::{DocBlock, DocText, Section, SectionKind};
@@ -11,13 +11,13 @@ use crate::syntax::{DocBlock, DocText, Section, SectionKind};
 pub struct FreeFormDoc(pub(super) DocBlock);
 
 impl FreeFormDoc {
-    /// The text, without the comment markers.
+    /// Returns the text, without the comment markers.
     #[must_use]
     pub fn text(&self) -> DocText<'_> {
         overview(&self.0)
     }
 
-    /// Where the block begins.
+    /// Returns the span of the block's first line.
     #[must_use]
     pub fn span(&self) -> Span {
         self.0.span
@@ -28,12 +28,12 @@ impl FreeFormDoc {
 #[derive(Clone, Debug)]
 pub struct Doc {
     block: DocBlock,
-    /// The members that the block leaves out.
+    /// The members that the block does not describe.
     pub(super) undescribed: Box<[Excerpt]>,
 }
 
 impl Doc {
-    /// A block that leaves nothing out.
+    /// Creates documentation from a block that describes all members.
     pub(super) fn new(block: DocBlock) -> Self {
         Self {
             block,
@@ -41,20 +41,21 @@ impl Doc {
         }
     }
 
-    /// Where the block begins.
+    /// Returns the span of the block's first line.
     #[must_use]
     pub fn span(&self) -> Span {
         self.block.span
     }
 
-    /// What stands before the first section.
+    /// Returns the text before the first section.
     #[must_use]
     pub fn body(&self) -> DocText<'_> {
         overview(&self.block)
     }
 
-    /// The members, arguments or values described, in documentation order,
-    /// then those that the block leaves out, with empty descriptions.
+    /// Iterates over the described members, arguments or values in the block's
+    /// order, then over those that the block does not describe, with empty
+    /// texts.
     pub fn members(&self) -> impl Iterator<Item = DocArg<'_>> + Clone {
         let undescribed = self.undescribed.iter().map(|name| DocArg {
             name,
@@ -64,19 +65,19 @@ impl Doc {
         self.described(SectionKind::Member).chain(undescribed)
     }
 
-    /// The features described, in documentation order.
+    /// Iterates over the described features in the block's order.
     pub fn features(&self) -> impl Iterator<Item = DocArg<'_>> + Clone {
         self.described(SectionKind::Feature)
     }
 
-    /// `Returns`, `Errors`, `Since`, `TODO`, of older schemas also `Note` and
-    /// `Example`, with plain text between sections under an empty tag, in
-    /// order.
+    /// Iterates over the other sections in order: `Returns`, `Errors`, `Since`,
+    /// `TODO`, and in older schemas `Note` and `Example`. Plain text between
+    /// sections has an empty tag.
     pub fn sections(&self) -> impl Iterator<Item = DocSection<'_>> + Clone {
         let is_other = |section: &Section<'_>| {
             !matches!(section.kind, SectionKind::Member | SectionKind::Feature)
         };
-        // The first is the body.
+        // Skip the first section, which is the body.
         let others = self.block.sections().skip(1).filter(is_other);
         others.map(|section| DocSection {
             tag: section.kind.tag(),
@@ -100,26 +101,27 @@ impl Doc {
 /// The description of one member or feature.
 #[derive(Clone, Copy, Debug)]
 pub struct DocArg<'a> {
-    /// Which one.
+    /// The name of the member or feature.
     pub name: &'a str,
     /// The text, with the indentation of the comment removed.
     pub text: DocText<'a>,
-    /// Where the description begins; `None` if the block leaves the member
-    /// out.
+    /// The span of the description's first line, or `None` if the block does
+    /// not describe the member.
     pub span: Option<Span>,
 }
 
 /// A section of a documentation block.
 #[derive(Clone, Copy, Debug)]
 pub struct DocSection<'a> {
-    /// `Returns`, `Errors`, `Since`, ...; empty for plain text.
+    /// The tag, such as `Returns`, or an empty string for plain text.
     pub tag: &'static str,
     /// The text, with the indentation of the comment removed.
     pub text: DocText<'a>,
-    /// Where the section begins.
+    /// The span of the section's first line.
     pub span: Span,
 }
 
+/// Returns the text of a block's first section.
 fn overview(block: &DocBlock) -> DocText<'_> {
     let overview = block.sections().next();
     overview.map_or(DocText::EMPTY, |overview| overview.text)

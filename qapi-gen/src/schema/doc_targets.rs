@@ -1,4 +1,4 @@
-//! What the documentation of a definition must describe.
+//! The members and features that documentation must describe.
 //!
 //! In: a definition. Out: its members and features, in order. Whether a block
 //! describes them is not known here.

@@ -54,7 +54,7 @@ ids! {
     EventId,
 }
 
-/// One definition, of whichever kind.
+/// A definition of any kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Entity {
     /// A type, built-in, named or implicit.
@@ -65,28 +65,28 @@ pub enum Entity {
     Event(EventId),
 }
 
-/// A schema file, or the place of the built-in types.
+/// A schema file, or the module of the built-in types.
 #[derive(Clone, Debug)]
 pub struct Module {
     /// The file's path relative to the main schema's folder, as QEMU names
     /// modules (`stats.json`, `../x.json`), or `./builtin`.
     pub name: String,
-    /// What the file defines, implicit types included, in schema order.
+    /// The definitions of the file in schema order, implicit types included.
     pub entities: Vec<Entity>,
-    /// The free-form documentation blocks, in order.
+    /// The free-form documentation blocks in order.
     pub docs: Vec<FreeFormDoc>,
-    /// The `include` directives, in order, repeated ones as well.
+    /// The `include` directives in order, repeated ones included.
     pub includes: Vec<Include>,
 }
 
 /// An `include` directive.
 #[derive(Clone, Copy, Debug)]
 pub struct Include {
-    /// The module that it names.
+    /// The module that the directive names.
     pub module: ModuleId,
-    /// How many of the including module's entities stand before it.
+    /// The number of the including module's entities before the directive.
     pub entities_before: usize,
-    /// Where it stands.
+    /// The span of the directive.
     pub span: Span,
 }
 
@@ -95,25 +95,25 @@ pub struct Include {
 pub enum DocRef {
     /// The block of a definition.
     Definition(Entity),
-    /// A free-form block: the index into its module's.
+    /// A free-form block, by its index in [`Module::docs`].
     FreeForm(ModuleId, usize),
 }
 
-/// What every definition has, whatever its kind.
+/// The properties that all kinds of definitions have.
 #[derive(Clone, Debug)]
 pub struct Common {
     /// The name in the schema; implicit types have the names that QEMU gives
     /// them (`q_obj_query-x-arg`, `intList`).
     pub name: Excerpt,
-    /// The module that defines it.
+    /// The module that contains the definition.
     pub module: ModuleId,
-    /// Where it is defined; `None` for built-in types.
+    /// The span of the definition, or `None` for a built-in type.
     pub span: Option<Span>,
-    /// Its documentation block.
+    /// The documentation block.
     pub doc: Option<Doc>,
-    /// The condition under which it exists.
+    /// The condition under which the item exists.
     pub cond: Option<Cond>,
-    /// Its features, in order.
+    /// The features in order.
     pub features: Box<[Feature]>,
 }
 
@@ -122,31 +122,31 @@ pub struct Common {
 pub struct Type {
     /// Name, place, documentation, condition, features.
     pub common: Common,
-    /// What kind of type it is.
+    /// The kind of type.
     pub kind: TypeKind,
 }
 
-/// The kinds of types.
+/// A kind of type.
 #[derive(Clone, Debug)]
 pub enum TypeKind {
     /// A built-in type.
     Builtin(Builtin),
-    /// An enumeration; `QType` is the one that is built in.
+    /// An enumeration. `QType` is built in.
     Enum(Enum),
     /// An array of the given element type.
     Array(TypeId),
     /// A struct, a union, or an implicit object type.
     Object(Object),
-    /// An alternate: one of several types, told apart by the JSON type.
+    /// An alternate: one of several types, which differ in their JSON type.
     Alternate(Alternate),
 }
 
-/// The built-in types of the schema language.
+/// A built-in type of the schema language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Builtin {
     /// `str`, a JSON string.
     Str,
-    /// `number`, any JSON number, a double in memory.
+    /// `number`, any JSON number; a double in memory.
     Number,
     /// `int`, the same as `int64`.
     Int,
@@ -170,7 +170,7 @@ pub enum Builtin {
     Size,
     /// `bool`.
     Bool,
-    /// `any`, whatever JSON value.
+    /// `any`, any JSON value.
     Any,
     /// `null`, the JSON null.
     Null,
@@ -179,9 +179,9 @@ pub enum Builtin {
 /// An enumeration type.
 #[derive(Clone, Debug)]
 pub struct Enum {
-    /// The prefix that the C generator uses, if one is given.
+    /// The prefix of the C constants, if the schema gives one.
     pub prefix: Option<Excerpt>,
-    /// Its values, in order; there may be none.
+    /// The values in order, possibly none.
     pub values: Box<[EnumValue]>,
 }
 
@@ -190,91 +190,90 @@ pub struct Enum {
 pub struct EnumValue {
     /// The name on the wire.
     pub name: Excerpt,
-    /// Where it is defined; `None` in built-in types.
+    /// The span of the name, or `None` in a built-in type.
     pub span: Option<Span>,
-    /// The condition under which it exists.
+    /// The condition under which the item exists.
     pub cond: Option<Cond>,
-    /// Its features.
+    /// The features in order.
     pub features: Box<[Feature]>,
 }
 
 /// A struct, a union, or an implicit object type.
 #[derive(Clone, Debug)]
 pub struct Object {
-    /// Which of these it is.
+    /// The part of the schema that the type comes from.
     pub origin: ObjectOrigin,
-    /// The type whose members come first.
+    /// The base type, whose members precede the type's own.
     pub base: Option<TypeId>,
-    /// The members it adds to its base, in order.
+    /// The type's own members in order, without those of the base.
     pub members: Box<[Member]>,
-    /// The branches, if it is a union.
+    /// The branches, if the type is a union.
     pub branches: Option<Branches>,
 }
 
-/// How an object type came to be.
+/// The part of a schema that an object type comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObjectOrigin {
     /// `'struct'` in the schema.
     Struct,
     /// `'union'` in the schema.
     Union,
-    /// Members written in place: a union's base (`q_obj_X-base`).
+    /// The inline members of a union's base (`q_obj_X-base`).
     InlineBase,
-    /// Members written in place: the arguments of a command or the data of an
-    /// event (`q_obj_X-arg`).
+    /// The inline arguments of a command or data of an event (`q_obj_X-arg`).
     InlineArguments,
-    /// The one object type without members, `q_empty`.
+    /// The built-in object type without members, `q_empty`.
     Empty,
 }
 
 /// A member of an object.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// The name on the wire, without the `*` of an optional one.
+    /// The name on the wire, without the `*` of an optional member.
     pub name: Excerpt,
-    /// Its type.
+    /// The type of the member.
     pub ty: TypeId,
-    /// Whether it may be absent.
+    /// True if the member may be absent.
     pub optional: bool,
-    /// Where it is defined.
+    /// The span of the name.
     pub span: Option<Span>,
-    /// The condition under which it exists.
+    /// The condition under which the item exists.
     pub cond: Option<Cond>,
-    /// Its features.
+    /// The features in order.
     pub features: Box<[Feature]>,
 }
 
 /// The branches of a union.
 #[derive(Clone, Debug)]
 pub struct Branches {
-    /// The name of the member that chooses: the discriminator. It is one of
-    /// the base's members.
+    /// The name of the discriminator, the member of the base that selects the
+    /// branch.
     pub tag: Excerpt,
-    /// The discriminator's type, an enumeration.
+    /// The type of the discriminator, an enumeration.
     pub tag_type: TypeId,
-    /// The branches that the schema gives, in schema order. A value of the
-    /// discriminator that has none stands for the empty object.
+    /// The branches that the schema lists, in schema order. A value of the
+    /// discriminator without a branch selects the empty object.
     pub list: Box<[Branch]>,
 }
 
 /// A branch of a union or an alternate.
 #[derive(Clone, Debug)]
 pub struct Branch {
-    /// In a union the value of the discriminator; in an alternate a name that
-    /// never shows on the wire.
+    /// In a union, the value of the discriminator; in an alternate, a name that
+    /// does not appear on the wire.
     pub name: Excerpt,
-    /// Its type; an object type in a union.
+    /// The type of the branch, which is an object type in a union.
     pub ty: TypeId,
-    /// Where it is defined.
+    /// The span of the name.
     pub span: Option<Span>,
-    /// The condition under which it exists.
+    /// The condition under which the item exists.
     pub cond: Option<Cond>,
 }
 
 /// An alternate type.
 #[derive(Clone, Debug)]
 pub struct Alternate {
-    /// The branches, in order; no two have the same JSON type.
+    /// The branches in order. No two have the same JSON type.
     pub branches: Box<[Branch]>,
 }
 
@@ -283,21 +282,22 @@ pub struct Alternate {
 pub struct Command {
     /// Name, place, documentation, condition, features.
     pub common: Common,
-    /// The type of its arguments, an object type; `None`: none.
+    /// The type of the arguments, an object type, or `None` if the command has no
+    /// arguments.
     pub arg: Option<TypeId>,
-    /// The type of its reply; `None`: the empty object.
+    /// The type of the reply, or `None` if the reply is the empty object.
     pub ret: Option<TypeId>,
-    /// Whether the arguments are handed over as one value.
+    /// True if the C handler gets the arguments as one structure.
     pub boxed: bool,
-    /// Whether marshalling code is generated (`'gen'`, default true).
+    /// True if QEMU generates marshalling code (`'gen'`, default true).
     pub gen_code: bool,
-    /// Whether success is answered (`'success-response'`, default true).
+    /// True if success has a reply (`'success-response'`, default true).
     pub success_response: bool,
-    /// Whether it may be executed out of band.
+    /// True if the command may be executed out of band.
     pub allow_oob: bool,
-    /// Whether it may be executed before the machine is set up.
+    /// True if the command may be executed before the machine is set up.
     pub allow_preconfig: bool,
-    /// Whether its handler runs as a coroutine.
+    /// True if the handler runs as a coroutine.
     pub coroutine: bool,
 }
 
@@ -306,20 +306,20 @@ pub struct Command {
 pub struct Event {
     /// Name, place, documentation, condition, features.
     pub common: Common,
-    /// The type of its data; `None`: none.
+    /// The type of the data, or `None` if the event has no data.
     pub arg: Option<TypeId>,
-    /// Whether the data are handed over as one value.
+    /// True if C code passes the data as one structure.
     pub boxed: bool,
 }
 
-/// A special feature or any other; its name is free.
+/// A feature. Some names, such as `deprecated`, have a special meaning.
 #[derive(Clone, Debug)]
 pub struct Feature {
-    /// Its name.
+    /// The name.
     pub name: Excerpt,
-    /// Where it is defined.
+    /// The span of the name.
     pub span: Option<Span>,
-    /// The condition under which it exists.
+    /// The condition under which the item exists.
     pub cond: Option<Cond>,
 }
 

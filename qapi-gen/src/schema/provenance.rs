@@ -1,7 +1,7 @@
-//! Where the parts of a schema come from, for messages about them.
+//! The origin of a schema's parts, for messages about them.
 //!
-//! In: definitions as they are written. Out: the sites of messages. What a
-//! schema *is* stands in [`Schema`]; nothing here outlives the checks.
+//! In: definitions as they are written. Out: the sites of messages. [`Schema`]
+//! says what a schema *is*; nothing of this file outlives the checks.
 
 use std::ops::Deref;
 
@@ -43,14 +43,14 @@ impl ResolvedSchema {
         Some(attribution.site(common.span?, kind, &common.name))
     }
 
-    /// Returns whether a type stands for unknown names, which have already
-    /// been reported.
+    /// Returns whether a type is the substitute for unknown names, which have
+    /// already been reported.
     pub(crate) fn is_unresolved(&self, id: TypeId) -> bool {
         self.provenance.unresolved == Some(id)
     }
 }
 
-/// What messages and checks need to know of a schema beyond the schema itself.
+/// The facts about a schema's text that messages and checks need.
 #[derive(Debug, Default)]
 pub(crate) struct Provenance {
     pub(crate) pragmas: Pragmas,
@@ -61,8 +61,9 @@ pub(crate) struct Provenance {
     /// For each type the index in `headers` of the definition that it belongs
     /// to, or `None` for a built-in type.
     pub(crate) type_origins: Vec<Option<u32>>,
-    /// The type that stands for all unknown type names, if there are any. They
-    /// are errors, so a `CheckedSchema` does not contain this type.
+    /// The substitute for all unknown type names, or `None` if all names are
+    /// known. Unknown names are errors, so a `CheckedSchema` does not contain
+    /// this type.
     pub(crate) unresolved: Option<TypeId>,
 }
 

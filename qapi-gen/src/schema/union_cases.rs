@@ -1,28 +1,28 @@
-//! What the values of a union's discriminator stand for.
+//! The cases of a union: one for each value of the discriminator.
 //!
-//! In: a union's branches. Out: one case for every value, also for those that
-//! the schema leaves out. It adds nothing to the schema.
+//! In: a union's branches. Out: the branches, and an empty case for each value
+//! for which the schema lists no branch.
 
 use rustc_hash::FxHashSet as HashSet;
 
 use super::{Branches, Schema, TypeId, TypeKind};
 use crate::cond::Cond;
 
-/// A value of a discriminator, and what it stands for.
+/// A value of a discriminator with the members that it selects.
 #[derive(Clone, Copy, Debug)]
 pub struct UnionCase<'a> {
     /// The value.
     pub name: &'a str,
-    /// The object type whose members come with it.
+    /// The object type whose members the union has in this case.
     pub ty: TypeId,
-    /// The condition under which it exists.
+    /// The condition under which the case exists.
     pub cond: Option<&'a Cond>,
 }
 
 impl Schema {
-    /// The cases of a union: the branches that the schema gives, in schema
-    /// order, then the empty object for each other value of the discriminator,
-    /// under the condition of the value.
+    /// Returns the cases of a union: the branches that the schema lists, in
+    /// schema order, then an empty object for each other value of the
+    /// discriminator, under the condition of the value.
     #[must_use]
     pub fn cases<'a>(&'a self, branches: &'a Branches) -> Vec<UnionCase<'a>> {
         let given = branches.list.iter().map(|branch| UnionCase {

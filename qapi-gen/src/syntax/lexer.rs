@@ -1,7 +1,7 @@
 //! Bytes to tokens.
 //!
-//! In: a file's text. Out: tokens that borrow from it, one at a time. It
-//! knows neither expressions nor what a comment means.
+//! In: a file's text. Out: tokens that borrow from the text, one at a time.
+//! Neither expressions nor the meaning of comments are known here.
 
 use std::borrow::Cow;
 
@@ -17,44 +17,45 @@ pub(crate) enum Token<'s> {
     Colon,
     Comma,
     Bool(bool),
-    /// A string, escapes undone.
+    /// A string, with its escapes resolved.
     Str(Cow<'s, str>),
-    /// A comment with its `#`, up to the end of the line.
+    /// A comment, from its `#` to the end of the line.
     Comment(&'s str),
     /// The end of the file.
     End,
 }
 
-/// A token or what is wrong, which is rare and large, with its first and last byte's offsets.
+/// A token or a problem, with the offsets of its first byte and of the byte after
+/// its last. The problem is boxed because it is large and rare.
 pub(crate) type Lexed<'s> = (Result<Token<'s>, Box<Problem>>, usize, usize);
 
-/// Reads tokens.
+/// A reader of tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Lexer<'s> {
     text: &'s str,
     at: usize,
 }
 
-/// What separates tokens and documentation words: Python's notion of white
-/// space, which includes four separators that Unicode does not count.
+/// Returns whether a character is white space as Python defines it, which QEMU's
+/// generator uses. Unlike Unicode, Python includes four separators.
 pub(crate) fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
 }
 
 impl<'s> Lexer<'s> {
-    /// A lexer at the start of a text whose last line is ended.
+    /// Creates a lexer at the start of a text, which must end with `\n`.
     pub(crate) fn new(text: &'s str) -> Self {
         Self { text, at: 0 }
     }
 
-    /// The next token. Comments are left out unless `comments` is set or they
-    /// begin with `##`, which opens a documentation block.
+    /// Returns the next token. Skips comments unless `comments` is set or the
+    /// comment begins with `##`, which opens a documentation block.
     pub(crate) fn next(&mut self, comments: bool) -> Lexed<'s> {
         loop {
             let start = self.at;
             let rest = self.text.get(start..).unwrap_or_default();
             let Some(&byte) = rest.as_bytes().first() else {
-                // The place of the end is the last line's end.
+                // QEMU reports the end of the file at the end of the last line.
                 let end = start.saturating_sub(1);
                 return (Ok(Token::End), end, end);
             };
@@ -72,7 +73,8 @@ impl<'s> Lexer<'s> {
                 b',' => Token::Comma,
                 b'\'' => return self.string(rest, start),
                 b'#' => {
-                    // Lines are short, so this is quicker than a search.
+                    // Compare byte by byte: lines are short, and a `find` has
+                    // more overhead.
                     let length = rest.bytes().take_while(|&byte| byte != b'\n').count();
                     self.at += length;
                     let comment = rest.get(..length).unwrap_or_default();
@@ -101,8 +103,8 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    /// Goes to the next line that looks like the beginning of something at
-    /// top level, for going on after an error.
+    /// Skips to the next line that looks like the start of a top-level item, to
+    /// continue after an error.
     pub(crate) fn resynchronize(&mut self) {
         while let Some(rest) = self.skip_line() {
             if rest.starts_with('{') || rest.starts_with("##") {
@@ -111,7 +113,7 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    /// Goes to the line after the one that ends a documentation block.
+    /// Skips the rest of a documentation block and the line that ends it.
     pub(crate) fn leave_comment(&mut self) {
         while let Some(rest) = self.skip_line() {
             let line = rest.trim_start_matches([' ', '\t']);
@@ -120,7 +122,7 @@ impl<'s> Lexer<'s> {
                 return;
             }
             if !line.starts_with('#') {
-                // The block has no end.
+                // No `##` ends the block.
                 if !rest.starts_with('{') {
                     self.resynchronize();
                 }
@@ -129,7 +131,8 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    /// Goes to the next line and returns what is left of the text.
+    /// Skips to the next line. Returns the text from there, or `None` at the
+    /// end.
     fn skip_line(&mut self) -> Option<&'s str> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let Some(end) = rest.find('\n') else {
@@ -140,9 +143,11 @@ impl<'s> Lexer<'s> {
         self.text.get(self.at..).filter(|rest| !rest.is_empty())
     }
 
+    /// Reads the string at the start of `rest`.
     fn string(&mut self, rest: &'s str, start: usize) -> Lexed<'s> {
         let content = rest.get(1..).unwrap_or_default();
-        // Nearly all strings are plain, and bytes are quick to look through.
+        // Search the bytes first, because that is fast and nearly all strings
+        // have no escapes.
         let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\'' | b'\\');
         let length = content.bytes().take_while(plain).count();
         if content.as_bytes().get(length) == Some(&b'\'') {
@@ -153,7 +158,7 @@ impl<'s> Lexer<'s> {
         self.unusual_string(content, start)
     }
 
-    /// A string with escapes, or one with something wrong.
+    /// Reads a string that has escapes or an error.
     fn unusual_string(&mut self, content: &'s str, start: usize) -> Lexed<'s> {
         let mut escaped = false;
         for (offset, c) in content.char_indices() {
@@ -180,6 +185,8 @@ impl<'s> Lexer<'s> {
         (Err(Box::new(Problem::UnterminatedString)), start, self.at)
     }
 
+    /// Skips the text at the start of `rest`, which is not a token, and returns
+    /// the problem.
     fn stray(&mut self, rest: &'s str, start: usize) -> Lexed<'s> {
         let ends = |c| matches!(c, '[' | ']' | '{' | '}' | ':' | ',' | '\'') || is_space(c);
         let length = rest.find(ends).unwrap_or(rest.len());

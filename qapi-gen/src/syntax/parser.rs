@@ -47,8 +47,8 @@ pub(crate) struct Parser<'s> {
 }
 
 impl<'s> Parser<'s> {
-    /// Creates a parser of `text`, which is the whole text of the file or as
-    /// much from its start as is to be parsed.
+    /// Creates a parser of `text`, which is the text of the file or the start of
+    /// it.
     pub(crate) fn new(
         file: FileId,
         source: &'s SourceFile,

@@ -1,7 +1,7 @@
-//! What to do about a problem.
+//! Hints on how to correct problems.
 //!
-//! In: a diagnostic. Out: a hint, if it is sure what is meant. QEMU's messages
-//! are not to be changed, so this stands beside them.
+//! In: a diagnostic. Out: a hint, if it is clear what was meant. Hints are
+//! separate from messages, because messages must be exactly QEMU's.
 
 use super::diagnostic::Diagnostic;
 use super::problem::{Expected, Problem};
@@ -10,7 +10,8 @@ use crate::source::SourceMap;
 mod spelling;
 
 impl Diagnostic {
-    /// How the problem is most likely to be mended; `None` if nobody knows.
+    /// Returns how the problem can most likely be corrected, or `None` if that
+    /// is not clear.
     #[must_use]
     pub fn hint(&self, sources: &SourceMap) -> Option<String> {
         let shown = || {
@@ -23,12 +24,12 @@ impl Diagnostic {
             Problem::FunnyCharacter => "strings consist of printable ASCII characters",
             Problem::Stray(text) => return stray(text),
             Problem::Expected(Expected::Key) if shown()? == "}" => {
-                "no comma stands after the last member"
+                "remove the comma after the last member"
             }
             Problem::Expected(Expected::Value)
                 if shown()? == "]" && self.follows_comma(sources) =>
             {
-                "no comma stands after the last element"
+                "remove the comma after the last element"
             }
             Problem::NameLower(_) => return spelled(spelling::lower(unquoted(shown()?)?)),
             Problem::NameUpper(_) => return spelled(spelling::upper(unquoted(shown()?)?)),
@@ -58,7 +59,7 @@ impl Diagnostic {
         Some(fixed.to_owned())
     }
 
-    /// Whether a comma stands before the place.
+    /// Returns whether a comma precedes the site.
     fn follows_comma(&self, sources: &SourceMap) -> bool {
         let before = self.site.as_ref().and_then(|site| {
             let file = sources.get(site.span.file)?;
@@ -68,21 +69,22 @@ impl Diagnostic {
     }
 }
 
-/// What is meant by something that is no token.
+/// Returns a hint on text that is not a token.
 fn stray(text: &str) -> Option<String> {
     let fixed = match text {
-        "null" => "there is no value null; the name of the type is a string, 'null'",
+        "null" => "null is not a value here; the name of the type is a string, 'null'",
         "True" | "False" => "the boolean values are true and false",
         _ if text.starts_with('"') => return Some(in_single_quotes(text)),
         _ if text.starts_with("//") || text.starts_with("/*") => "comments begin with '#'",
         _ if is_number(text) => {
-            "there are no numbers; a value is a string, true, false, an array or an object"
+            "numbers are not values here; use a string, true, false, an array or an object"
         }
         _ => return None,
     };
     Some(fixed.to_owned())
 }
 
+/// Returns a hint on a string in double quotes.
 fn in_single_quotes(text: &str) -> String {
     let content = text
         .strip_prefix('"')
@@ -90,8 +92,8 @@ fn in_single_quotes(text: &str) -> String {
         .filter(|content| content.bytes().all(|byte| byte.is_ascii_graphic()))
         .filter(|content| !content.contains(['\'', '"', '\\']));
     match content {
-        Some(content) => format!("strings stand in single quotes: '{content}'"),
-        None => "strings stand in single quotes".to_owned(),
+        Some(content) => format!("use single quotes for strings: '{content}'"),
+        None => "use single quotes for strings".to_owned(),
     }
 }
 
@@ -100,7 +102,7 @@ fn is_number(text: &str) -> bool {
     digits.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// The name in a string, without what marks a member as optional.
+/// Returns the name in a string, without the `*` of an optional member.
 fn unquoted(string: &str) -> Option<&str> {
     let name = string.strip_prefix('\'')?.strip_suffix('\'')?;
     Some(name.strip_prefix('*').unwrap_or(name))
@@ -114,7 +116,7 @@ fn spelled(name: Option<String>) -> Option<String> {
 mod tests {
     use crate::{MemoryLoader, check};
 
-    /// The hint for the first problem of a schema; empty if there is none.
+    /// Returns the hint on the first problem of a schema, or an empty string.
     fn hint(schema: &str) -> String {
         let outcome = check("a.json", &MemoryLoader::from_iter([("a.json", schema)]));
         let first = outcome.diagnostics.iter().next().unwrap();
@@ -122,13 +124,13 @@ mod tests {
     }
 
     #[test]
-    fn what_other_languages_allow() {
+    fn hint_names_the_mistake_when_syntax_is_of_another_language() {
         for (schema, expected) in [
             (
                 "{ \"event\": 'A' }",
-                "strings stand in single quotes: 'event'",
+                "use single quotes for strings: 'event'",
             ),
-            ("{ 'event': \"A b\" }", "strings stand in single quotes"),
+            ("{ 'event': \"A b\" }", "use single quotes for strings"),
             (
                 "{ 'event': 'A",
                 "a string ends on its line, with a single quote",
@@ -143,18 +145,21 @@ mod tests {
             ),
             (
                 "{ 'event': null }",
-                "there is no value null; the name of the type is a string, 'null'",
+                "null is not a value here; the name of the type is a string, 'null'",
             ),
             (
                 "{ 'event': -1 }",
-                "there are no numbers; a value is a string, true, false, an array or an object",
+                "numbers are not values here; use a string, true, false, an array or an object",
             ),
             ("{ 'event': True }", "the boolean values are true and false"),
             ("// No.", "comments begin with '#'"),
-            ("{ 'event': 'A', }", "no comma stands after the last member"),
+            (
+                "{ 'event': 'A', }",
+                "remove the comma after the last member",
+            ),
             (
                 "{ 'enum': 'Aa', 'data': [ 'a', ] }",
-                "no comma stands after the last element",
+                "remove the comma after the last element",
             ),
             ("{ 'enum': ] }", ""),
             ("{ 'event': nothing }", ""),
@@ -164,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_types() {
+    fn hint_suggests_a_name_when_one_is_similar() {
         for (schema, expected) in [
             ("{ 'event': 'vm-stop' }", "spell it 'VM_STOP'"),
             ("{ 'command': 'vm_stop' }", "spell it 'vm-stop'"),
@@ -190,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_that_need_boxed() {
+    fn hint_mentions_boxed_when_arguments_need_it() {
         let union = "{ 'enum': 'Ee', 'data': [ 'a' ] }
             { 'union': 'Uu', 'base': { 'e': 'Ee' }, 'discriminator': 'e', 'data': {} }
             { 'command': 'c', 'data': 'Uu' }";
@@ -203,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn many_unknown_types_do_not_take_long() {
+    fn hints_are_limited_when_many_types_are_unknown() {
         use std::fmt::Write as _;
         let mut schema = String::new();
         for n in 0..5_000 {

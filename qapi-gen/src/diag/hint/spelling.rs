@@ -1,21 +1,24 @@
-//! Names spelled as the conventions want them.
+//! Names in the spelling that the conventions require.
 //!
-//! In: a valid name. Out: the name as it should be; `None` if that is no
-//! other name. It does not know where the name stands.
+//! In: a valid name. Out: the name in its correct spelling. What the name is
+//! for is not known here.
 
-/// As commands, members, values and features: `block-job`.
+/// Returns a name in the spelling of commands, members, values and features,
+/// such as `block-job`, or `None` if the spelling is unclear or unchanged.
 pub(super) fn lower(name: &str) -> Option<String> {
     let name = name_of_clear_words(name)?;
     spell(name, |words| joined(words, "-", str::to_ascii_lowercase))
 }
 
-/// As events: `BLOCK_JOB`.
+/// Returns a name in the spelling of events, such as `BLOCK_JOB`, or `None` if
+/// the spelling is unclear or unchanged.
 pub(super) fn upper(name: &str) -> Option<String> {
     let name = name_of_clear_words(name)?;
     spell(name, |words| joined(words, "_", str::to_ascii_uppercase))
 }
 
-/// As types: `BlockJob`.
+/// Returns a name in the spelling of types, such as `BlockJob`, or `None` if the
+/// spelling is impossible or unchanged.
 pub(super) fn camel(name: &str) -> Option<String> {
     let shouted = !name.contains(|c: char| c.is_ascii_lowercase());
     let capitalized = |word: &str| {
@@ -29,22 +32,24 @@ pub(super) fn camel(name: &str) -> Option<String> {
         word
     };
     spell(name, |words| joined(words, "", capitalized))
-        // One letter is no CamelCase, however it is spelled.
+        // A name of one letter cannot be CamelCase.
         .filter(|name| name.contains(|c: char| c.is_ascii_lowercase()))
 }
 
-/// The name unless nobody can say where its words end: `VNCInfo`, `vCPUs`.
+/// Returns the name, or `None` if it is unclear where its words end, as in
+/// `VNCInfo` and `vCPUs`.
 fn name_of_clear_words(name: &str) -> Option<&str> {
     let unclear = |bytes: &[u8]| matches!(bytes, [b'A'..=b'Z', b'A'..=b'Z', b'a'..=b'z']);
     (!name.as_bytes().windows(3).any(unclear)).then_some(name)
 }
 
+/// Spells each word and joins the words.
 fn joined(words: &[&str], between: &str, spelled: impl Fn(&str) -> String) -> String {
     let words: Vec<String> = words.iter().map(|word| spelled(word)).collect();
     words.join(between)
 }
 
-/// Spells what comes after a downstream prefix and `x-`.
+/// Spells the part of a name after a downstream prefix and `x-`.
 fn spell(name: &str, spelled: impl Fn(&[&str]) -> String) -> Option<String> {
     let rest = match name.strip_prefix("__") {
         Some(rest) => rest.split_once('_')?.1,
@@ -57,9 +62,8 @@ fn spell(name: &str, spelled: impl Fn(&[&str]) -> String) -> Option<String> {
     (spelled != name).then_some(spelled)
 }
 
-/// The words of a name, whichever convention it follows: the parts between
-/// `-` and `_`, and the parts of these that begin with an upper case letter
-/// after a lower case one.
+/// Returns the words of a name, whatever its spelling. `-` and `_` separate
+/// words, and an upper case letter after a lower case one begins a word.
 fn words(name: &str) -> Vec<&str> {
     let mut words = Vec::new();
     for part in name.split(['-', '_']).filter(|part| !part.is_empty()) {
@@ -74,7 +78,7 @@ fn words(name: &str) -> Vec<&str> {
     words
 }
 
-/// Where the second word of a part begins.
+/// Returns the index at which the second word of a part begins.
 fn hump(part: &str) -> Option<usize> {
     let bytes = part.as_bytes();
     let after = bytes
@@ -88,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_convention() {
+    fn names_are_respelled_by_each_convention() {
         let lower = |name| lower(name).unwrap_or_default();
         assert_eq!(lower("Foo_barBaz"), "foo-bar-baz");
         assert_eq!(lower("VNC"), "vnc");

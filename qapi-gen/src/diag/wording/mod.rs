@@ -1,7 +1,8 @@
 //! The words of every message.
 //!
-//! In: a problem. Out: English, to the letter what QEMU's generator says
-//! where it has a message for the problem. It knows nothing of places.
+//! In: a problem. Out: English. Where QEMU's generator has a message for the
+//! problem, the words are exactly QEMU's, mistakes included. Places are not
+//! known here.
 
 use std::fmt::{self, Display as _};
 
@@ -12,17 +13,17 @@ use super::definition_part::{DefinitionPart, Owner, TypeName};
 use super::problem::{Expected, MarkupAdvice, Problem};
 use list::{Quoted, plural};
 
-/// What the other place of [`Problem::Redefined`] is.
+/// The words for the other place of [`Problem::Redefined`].
 pub(super) const PREVIOUS_DEFINITION: &str = "previous definition";
-/// What the other place of [`Problem::DuplicateKey`] is.
+/// The words for the other place of [`Problem::DuplicateKey`].
 pub(super) const PREVIOUS_KEY: &str = "the same key before";
-/// What the other place of [`Problem::RustNameClash`] is.
+/// The words for the other place of [`Problem::RustNameClash`].
 pub(super) const OTHER_NAME: &str = "the other one";
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // One function per stage; the stage that does not know the problem
-        // passes it on.
+        // There is one function for each stage, which passes problems of other
+        // stages on to the next function.
         reading(self, f)
     }
 }

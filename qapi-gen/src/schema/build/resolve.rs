@@ -117,9 +117,9 @@ pub(super) struct Resolver<'a> {
     pub(super) diagnostics: &'a mut Diagnostics,
     /// The declarations still to be built, in the order of the definitions.
     slots: Peekable<std::vec::IntoIter<Slot>>,
-    /// The type that stands for unknown types.
+    /// The substitute for unknown types.
     pub(super) unresolved: TypeId,
-    /// Whether an unknown type has been found.
+    /// True if an unknown type has been found.
     pub(super) missing: bool,
     /// The number of unknown types for which a similar name may still be
     /// searched.
@@ -171,6 +171,7 @@ impl Resolver<'_> {
         }
     }
 
+    /// Adds a free-form documentation block to its module.
     fn free_form(&mut self, module: ModuleId, doc: DocBlock) {
         if let Some(place) = self.schema.modules.get_mut(module.0 as usize) {
             let index = place.docs.len();
@@ -198,6 +199,7 @@ impl Resolver<'_> {
         self.provenance.type_origins.push(self.origin);
     }
 
+    /// Builds an array type.
     fn array(&mut self, name: Excerpt, element: &Excerpt) {
         let header = self.header();
         let span = header.map(|header| header.span);
@@ -243,6 +245,7 @@ impl Resolver<'_> {
         );
     }
 
+    /// Builds a definition of any kind.
     fn definition(&mut self, name: Excerpt, definition: Definition<'_>) {
         if definition.doc.is_some() {
             self.schema.docs.push(DocRef::Definition(self.entity));
@@ -283,6 +286,7 @@ impl Resolver<'_> {
         self.add_type(common, kind);
     }
 
+    /// Resolves the body of a union.
     fn union(
         &mut self,
         name: &str,
@@ -309,6 +313,7 @@ impl Resolver<'_> {
         })
     }
 
+    /// Builds a command.
     fn command(&mut self, common: Common, body: &Body<'_>) {
         let Body::Command {
             arguments,
@@ -336,6 +341,7 @@ impl Resolver<'_> {
         });
     }
 
+    /// Builds an event.
     fn event(&mut self, common: Common, body: &Body<'_>) {
         let Body::Event { arguments, boxed } = body else {
             return;

@@ -1,10 +1,11 @@
-//! Names that were perhaps meant.
+//! Suggestions for unknown names.
 //!
-//! In: a name that nothing has, the names that there are. Out: the nearest of
-//! these, if it is near. It does not know what the names stand for.
+//! In: an unknown name and the known names. Out: the known name that is most
+//! similar, if it is similar enough. The definitions with these names are
+//! not known here.
 
-/// What other languages call the built-in types.
-const ELSEWHERE: [(&str, &str); 5] = [
+/// The names of built-in types in other languages.
+const FOREIGN_NAMES: [(&str, &str); 5] = [
     ("string", "str"),
     ("integer", "int"),
     ("boolean", "bool"),
@@ -12,40 +13,43 @@ const ELSEWHERE: [(&str, &str); 5] = [
     ("double", "number"),
 ];
 
-/// Longer names are not compared.
+/// The length up to which names are compared.
 const NAME_BYTES_MAX: usize = 64;
-/// At most so many characters are different.
+/// The number of characters by which similar names may differ.
 const DISTANCE_MAX: usize = 3;
 
-/// The name that was most likely meant, the same in whatever order the names
-/// are given.
+/// Returns the name that was most likely meant, or `None` if no name is similar.
+/// The result does not depend on the order of the names.
 pub(super) fn similar<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let elsewhere = |(word, _): &&(&str, &str)| word.eq_ignore_ascii_case(name);
-    if let Some(&(_, builtin)) = ELSEWHERE.iter().find(elsewhere) {
+    let is_foreign = |(word, _): &&(&str, &str)| word.eq_ignore_ascii_case(name);
+    if let Some(&(_, builtin)) = FOREIGN_NAMES.iter().find(is_foreign) {
         return Some(builtin);
     }
     if name.len() > NAME_BYTES_MAX {
         return None;
     }
-    // A third of the characters may be wrong: more makes another word of it.
+    // Allow a third of the characters to differ, because with more it is
+    // probably another word.
     let max = (name.len() / 3).min(DISTANCE_MAX);
     let lower = name.to_ascii_lowercase();
     names
         .filter(|other| other.len().abs_diff(name.len()) <= max)
         .filter_map(|other| {
-            let far = distance(&lower, &other.to_ascii_lowercase(), max)?;
-            // Of several that differ in case, the one that does so least.
+            let distance = distance(&lower, &other.to_ascii_lowercase(), max)?;
+            // Among equal distances, prefer the name with the fewest differences
+            // in case.
             let case = name.bytes().zip(other.bytes()).filter(|(a, b)| a != b);
-            Some((far, case.count(), other))
+            Some((distance, case.count(), other))
         })
         .min()
         .map(|(_, _, other)| other)
 }
 
-/// How many characters are to be inserted, deleted or changed to make one name
-/// of the other, if these are no more than `max`.
+/// Returns the number of bytes that must be inserted, deleted or changed to turn
+/// one name into the other, or `None` if the number exceeds `max`.
 fn distance(from: &str, to: &str, max: usize) -> Option<usize> {
-    // The distances of what is read of `from` to each beginning of `to`.
+    // The distance between the part of `from` read so far and each prefix of
+    // `to`.
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (read, x) in from.bytes().enumerate() {
         let (mut diagonal, mut left) = (read, read + 1);
@@ -72,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn near_names_are_found_and_others_are_not() {
+    fn similar_finds_near_names_only() {
         let names = [
             "StatsTarget",
             "StatsType",

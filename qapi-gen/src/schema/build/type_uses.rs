@@ -16,6 +16,7 @@ use crate::schema::{Branch, Entity, Member, ObjectOrigin, TypeId};
 use crate::source::Span;
 
 impl Resolver<'_> {
+    /// Resolves the arguments of a command or the data of an event.
     pub(super) fn arguments(
         &mut self,
         arguments: Option<&Members<'_>>,
@@ -31,6 +32,7 @@ impl Resolver<'_> {
         }
     }
 
+    /// Resolves members.
     pub(super) fn members(
         &mut self,
         members: &[defs::Member<'_>],
@@ -53,6 +55,8 @@ impl Resolver<'_> {
             .collect()
     }
 
+    /// Resolves branches; `point` returns the segment and order of a branch in
+    /// QEMU's check.
     pub(super) fn branches(
         &mut self,
         branches: &[defs::Branch<'_>],
@@ -74,6 +78,7 @@ impl Resolver<'_> {
             .collect()
     }
 
+    /// Resolves the use of a type.
     pub(super) fn used(
         &mut self,
         ty: &TypeRef<'_>,
@@ -91,6 +96,7 @@ impl Resolver<'_> {
         }
     }
 
+    /// Resolves a type name.
     pub(super) fn named(
         &mut self,
         name: &Name<'_>,
@@ -101,6 +107,8 @@ impl Resolver<'_> {
         self.look_up(&name.text, Some(name.span), user, segment, order)
     }
 
+    /// Returns the type of a name. Reports an unknown name and returns
+    /// `unresolved` then.
     pub(super) fn look_up(
         &mut self,
         name: &str,

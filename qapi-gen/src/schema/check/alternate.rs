@@ -1,4 +1,4 @@
-//! Alternates: every branch has a JSON type of its own.
+//! Alternates: no two branches have the same JSON type.
 //!
 //! In: a schema. Out: reports.
 
@@ -13,7 +13,7 @@ use crate::schema::provenance::ResolvedSchema;
 use crate::schema::qemu_order::CheckPoint;
 use crate::schema::{Alternate, Branch, Builtin, Entity, TypeId, TypeKind};
 
-/// The types of JSON values.
+/// A type of JSON values.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum JsonType {
     Null,
@@ -33,6 +33,7 @@ pub(super) fn check(schema: &ResolvedSchema, diagnostics: &mut Diagnostics) {
     }
 }
 
+/// Checks the branches of an alternate.
 fn branches(
     schema: &ResolvedSchema,
     id: TypeId,
@@ -76,12 +77,12 @@ fn branches(
     }
 }
 
-/// The JSON types that a branch may look like, its own first; none if it can
-/// be anything.
+/// Returns the JSON types that values of a branch may have, its own type first.
+/// Returns an empty list if a value can have any type.
 fn json_types(schema: &ResolvedSchema, id: TypeId) -> Vec<JsonType> {
     match &schema.ty(id).kind {
-        // What is given on a command line is a string at first, so a string
-        // is taken for what it could stand for.
+        // QEMU also reads alternates from its command line, where every value
+        // is a string; so a string branch conflicts with numbers and booleans.
         TypeKind::Builtin(Builtin::Str) => {
             vec![JsonType::String, JsonType::Number, JsonType::Boolean]
         }

@@ -45,8 +45,8 @@ pub(super) fn check_events(schema: &ResolvedSchema, diagnostics: &mut Diagnostic
     }
 }
 
-/// Whether a type is an object or an array of objects, so that members can be
-/// added to a reply later.
+/// Returns whether a command may return a type: an object or an array of
+/// objects, to which later releases can add members.
 fn is_returnable(schema: &ResolvedSchema, id: TypeId) -> bool {
     match &schema.ty(id).kind {
         TypeKind::Object(_) => true,
@@ -55,16 +55,17 @@ fn is_returnable(schema: &ResolvedSchema, id: TypeId) -> bool {
     }
 }
 
-/// Checks the arguments of commands, or the data of events.
+/// A checker of the arguments of commands, or of the data of events.
 struct Arguments<'a> {
     schema: &'a ResolvedSchema,
     kind: DefinitionKind,
-    /// Whether an object has conditional members: many may take the same.
+    /// Whether an object has conditional members, remembered because many
+    /// definitions may use the same object.
     conditional: HashMap<TypeId, bool>,
 }
 
 impl<'a> Arguments<'a> {
-    /// For commands or for events.
+    /// Creates a checker for commands or for events.
     fn new(schema: &'a ResolvedSchema, kind: DefinitionKind) -> Self {
         Self {
             schema,
@@ -73,7 +74,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// Checks what one command or event takes.
+    /// Checks the arguments or data of one definition.
     fn check(
         &mut self,
         entity: Entity,

@@ -1,7 +1,7 @@
-//! Documentation: everything is described, and what is described exists.
+//! Documentation: every member and feature is described, and every description
+//! is of a member or feature.
 //!
-//! In: a schema. Out: reports. How a block is written, the parser has
-//! checked.
+//! In: a schema. Out: reports. The parser has checked the form of the blocks.
 
 use rustc_hash::FxHashSet as HashSet;
 
@@ -22,7 +22,7 @@ pub(super) fn check(schema: &ResolvedSchema, diagnostics: &mut Diagnostics) {
         };
         if let Some(doc) = &schema.common(entity).doc {
             doc_targets(schema, entity, &mut targets);
-            // Most blocks need no closer look.
+            // Most blocks are complete, which is cheap to see.
             if !is_complete(doc, &targets) {
                 block(schema, entity, doc, &targets, index, diagnostics);
             }
@@ -30,6 +30,7 @@ pub(super) fn check(schema: &ResolvedSchema, diagnostics: &mut Diagnostics) {
     }
 }
 
+/// Checks one block.
 fn block(
     schema: &ResolvedSchema,
     entity: Entity,
@@ -78,8 +79,7 @@ fn block(
     missing(doc.features(), &features, true, at, diagnostics);
 }
 
-/// Whether a block describes everything, in order and nothing else, as most
-/// do. This is quick to see.
+/// Returns whether a block describes all targets in order, and nothing else.
 fn is_complete(doc: &Doc, targets: &[DocTarget<'_>]) -> bool {
     let members = targets.iter().filter_map(|part| match part {
         DocTarget::Member { name, .. } => Some(name.as_str()),
@@ -94,7 +94,7 @@ fn is_complete(doc: &Doc, targets: &[DocTarget<'_>]) -> bool {
         && features.eq(doc.features().map(|arg| arg.name))
 }
 
-/// What a block describes.
+/// The names that a block describes.
 struct Described<'a> {
     members: HashSet<&'a str>,
     features: HashSet<&'a str>,
@@ -110,8 +110,8 @@ impl<'a> Described<'a> {
     }
 }
 
-/// Reports what is described and does not exist: at the first description, or
-/// at the given place.
+/// Reports described members or features that do not exist, at the given span
+/// or, without one, at the first of their descriptions.
 fn missing<'a>(
     described: impl Iterator<Item = DocArg<'a>>,
     existing: &HashSet<&str>,

@@ -1,7 +1,7 @@
-//! Features: no name twice, and no special ones on types.
+//! Features: no two have the same name, and types have no special features.
 //!
-//! In: a schema. Out: reports. What a special feature means is not its
-//! business.
+//! In: a schema. Out: reports. The meaning of a special feature is not known
+//! here.
 
 use rustc_hash::FxHashSet as HashSet;
 
@@ -28,6 +28,8 @@ pub(super) fn check(schema: &ResolvedSchema, diagnostics: &mut Diagnostics) {
     }
 }
 
+/// Reports features with the same C name. `member` is the member that has the
+/// features, or `None` if the definition has them.
 fn clashes(
     schema: &ResolvedSchema,
     entity: Entity,
@@ -39,7 +41,8 @@ fn clashes(
         return;
     }
     let part = |feature: &Feature| {
-        // QEMU takes the member for a type, unless it is named like it.
+        // QEMU's message names the member as if it were a type, unless the
+        // definition has the same name.
         let whose = member.filter(|&member| *member != *schema.common(entity).name);
         let whose = whose.map(|name| Owner {
             kind: "type",
@@ -65,6 +68,7 @@ fn clashes(
     }
 }
 
+/// Reports special features of a type.
 fn special(
     schema: &ResolvedSchema,
     entity: Entity,

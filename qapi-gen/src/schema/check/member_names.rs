@@ -1,6 +1,7 @@
-//! Members and values: no name twice, also not with what a base has.
+//! Members and values: no two have the same name, in an object and its bases
+//! together.
 //!
-//! In: a schema. Out: reports. Of unions it looks at the base alone.
+//! In: a schema. Out: reports. The branches of unions are checked elsewhere.
 
 use std::borrow::Cow;
 
@@ -27,14 +28,15 @@ pub(super) fn check(schema: &ResolvedSchema, diagnostics: &mut Diagnostics) {
             TypeKind::Builtin(_) | TypeKind::Array(_) | TypeKind::Alternate(_) => {}
         }
     }
-    // From every base to what derives from it, so that the members of a base
-    // are looked at once and not once for every object that has them. What
-    // is its own base is never reached.
+    // Walk from root bases to derived types, so that the members of a base are
+    // visited once, not once per derived type. Cyclic bases have no root and
+    // are skipped here; `recursion.rs` reports them.
     for root in roots {
         descend(schema, root, &derived, diagnostics);
     }
 }
 
+/// Checks the values of an enum.
 fn values(schema: &ResolvedSchema, id: TypeId, kind: &Enum, diagnostics: &mut Diagnostics) {
     if are_few_and_distinct(kind.values.iter().map(|value| value.name.as_str())) {
         return;
@@ -54,7 +56,8 @@ fn values(schema: &ResolvedSchema, id: TypeId, kind: &Enum, diagnostics: &mut Di
     }
 }
 
-/// An object's base, if it may be one.
+/// Returns an object's base. Reports a base that is not a struct and returns
+/// `None` then.
 fn base(
     schema: &ResolvedSchema,
     id: TypeId,
@@ -72,24 +75,27 @@ fn base(
     None
 }
 
-/// The members on the way from a root to an object, by their C names.
+/// The members of an object and its bases, by their C names.
 type Seen<'a> = HashMap<Cow<'a, str>, (TypeId, &'a Member)>;
 
-/// Up to this many names, comparing is cheaper than hashing.
+/// The number of names up to which comparing is cheaper than hashing.
 const FEW: usize = 12;
 
+/// An event of the walk through derived types.
 enum Visit {
     Enter(TypeId),
     Leave(TypeId),
 }
 
+/// Checks a root and all types derived from it.
 fn descend(
     schema: &ResolvedSchema,
     root: TypeId,
     derived: &HashMap<TypeId, Vec<TypeId>>,
     diagnostics: &mut Diagnostics,
 ) {
-    // Most objects neither have a base nor are one, and have few members.
+    // Skip the maps for most objects: they have few members, and neither a base
+    // nor derived types.
     let members = schema.own_members(root);
     let names = members.iter().map(|member| member.name.as_str());
     if !derived.contains_key(&root) && are_few_and_distinct(names) {
@@ -113,7 +119,8 @@ fn descend(
     }
 }
 
-/// Whether comparing all names with each other is quick, and finds nothing.
+/// Returns whether there are so few names that comparing all pairs is fast, and
+/// no two are the same in C.
 fn are_few_and_distinct<'a>(names: impl ExactSizeIterator<Item = &'a str> + Clone) -> bool {
     let mut rest = names.clone();
     names.len() <= FEW
@@ -123,6 +130,7 @@ fn are_few_and_distinct<'a>(names: impl ExactSizeIterator<Item = &'a str> + Clon
         })
 }
 
+/// Adds an object's own members to `seen`, and reports those already there.
 fn enter<'a>(
     schema: &'a ResolvedSchema,
     id: TypeId,
@@ -146,10 +154,11 @@ fn enter<'a>(
     }
 }
 
+/// Removes an object's own members from `seen`.
 fn leave<'a>(schema: &'a ResolvedSchema, id: TypeId, seen: &mut Seen<'a>) {
     for member in schema.own_members(id) {
         let name = c_name(&member.name);
-        // A member that clashed is not the one that is there.
+        // Keep the member of a base that clashed with one of this object.
         if seen.get(&name).is_some_and(|(owner, _)| *owner == id) {
             seen.remove(&name);
         }

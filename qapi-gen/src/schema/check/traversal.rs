@@ -48,6 +48,25 @@ enum State {
     Done(usize),
 }
 
+/// An object that is being visited.
+struct Frame {
+    object: TypeId,
+    /// The current segment of the object's check.
+    segment: u32,
+    /// The depth to which the object contains others, as far as is known.
+    depth: usize,
+}
+
+/// QEMU's action at the end of a segment of an object's check.
+enum SegmentEnd {
+    /// QEMU first checks this object, which the current one contains.
+    Contained(TypeId),
+    /// QEMU continues with the next segment.
+    Nothing,
+    /// QEMU finishes the object, because the segment is the last.
+    Last,
+}
+
 struct Walker<'a> {
     schema: &'a Schema,
     visit: &'a mut dyn FnMut(Step),
@@ -55,6 +74,7 @@ struct Walker<'a> {
 }
 
 impl Walker<'_> {
+    /// Visits a definition.
     fn entity(&mut self, entity: Entity) {
         let arg = match entity {
             Entity::Type(id) => return self.ty(id),
@@ -62,10 +82,8 @@ impl Walker<'_> {
             Entity::Event(id) => self.schema.event(id).arg,
         };
         (self.visit)(Step::Segment(entity, 0));
-        // QEMU 7.2 does not check the arguments' type here, but only where that
-        // type itself is defined.
-        let goes_in = self.schema.rules.have(Fact::ArgumentsCheckedFirst);
-        if let Some(arg) = arg.filter(|&arg| goes_in && self.object(arg).is_some()) {
+        let visits_arg = self.schema.rules.have(Fact::ArgumentsCheckedFirst);
+        if let Some(arg) = arg.filter(|&arg| visits_arg && self.object(arg).is_some()) {
             self.ty(arg);
         }
         (self.visit)(Step::Segment(entity, 1));
@@ -87,6 +105,7 @@ impl Walker<'_> {
         &mut self.states[id.0 as usize]
     }
 
+    /// Visits a type, unless it is an object that has been visited before.
     fn ty(&mut self, id: TypeId) {
         if self.object(id).is_none() {
             (self.visit)(Step::Segment(Entity::Type(id), 0));
@@ -95,27 +114,24 @@ impl Walker<'_> {
         if !matches!(self.state(id), State::New) {
             return;
         }
-        // An explicit stack of types with their current segments, because the
-        // depth is the schema's choice; recursion could overflow our stack.
+        // The stack is explicit, because its depth is the schema's choice;
+        // recursion could overflow our own stack.
         let mut stack = Vec::new();
         self.enter(id, &mut stack);
-        while let Some((id, segment, depth)) = stack.last_mut() {
-            let (id, current) = (*id, *segment);
-            let contained = self.contained(id, current);
-            match contained {
-                None => {
-                    let depth = *depth;
-                    stack.pop();
-                    let depth = self.leave(id, depth);
-                    if let Some((outer, segment, outer_depth)) = stack.last_mut() {
-                        *outer_depth = (*outer_depth).max(depth + 1);
-                        (self.visit)(Step::Segment(Entity::Type(*outer), *segment));
-                    }
-                    continue;
+        while let Some(frame) = stack.last_mut() {
+            let (object, segment) = (frame.object, frame.segment);
+            let end = self.segment_end(object, segment);
+            if let SegmentEnd::Last = end {
+                let depth = self.leave(object, frame.depth);
+                stack.pop();
+                if let Some(outer) = stack.last_mut() {
+                    outer.depth = outer.depth.max(depth + 1);
+                    (self.visit)(Step::Segment(Entity::Type(outer.object), outer.segment));
                 }
-                Some(_) => *segment += 1,
+                continue;
             }
-            if let Some(Some(contained)) = contained {
+            frame.segment += 1;
+            if let SegmentEnd::Contained(contained) = end {
                 match *self.state(contained) {
                     State::New => {
                         self.enter(contained, &mut stack);
@@ -123,48 +139,58 @@ impl Walker<'_> {
                     }
                     State::Open => (self.visit)(Step::Recursion {
                         object: contained,
-                        within: id,
-                        segment: current,
+                        within: object,
+                        segment,
                     }),
-                    State::Done(inner) => *depth = (*depth).max(inner + 1),
+                    State::Done(inner) => frame.depth = frame.depth.max(inner + 1),
                 }
             }
-            (self.visit)(Step::Segment(Entity::Type(id), current + 1));
+            (self.visit)(Step::Segment(Entity::Type(object), segment + 1));
         }
     }
 
-    fn enter(&mut self, id: TypeId, stack: &mut Vec<(TypeId, u32, usize)>) {
-        *self.state(id) = State::Open;
-        (self.visit)(Step::Segment(Entity::Type(id), 0));
-        stack.push((id, 0, 0));
+    /// Begins to visit an object.
+    fn enter(&mut self, object: TypeId, stack: &mut Vec<Frame>) {
+        *self.state(object) = State::Open;
+        (self.visit)(Step::Segment(Entity::Type(object), 0));
+        stack.push(Frame {
+            object,
+            segment: 0,
+            depth: 0,
+        });
     }
 
     /// Finishes an object, and returns the depth to which it contains others.
-    fn leave(&mut self, id: TypeId, depth: usize) -> usize {
+    fn leave(&mut self, object: TypeId, depth: usize) -> usize {
         if depth == CONTAINMENT_DEPTH_MAX + 1 {
-            (self.visit)(Step::TooDeep(id));
+            (self.visit)(Step::TooDeep(object));
         }
         // Clamp the depth, so that objects around one that is too deep are not
         // reported, too.
         let depth = depth.min(CONTAINMENT_DEPTH_MAX + 1);
-        *self.state(id) = State::Done(depth);
+        *self.state(object) = State::Done(depth);
         depth
     }
 
-    /// Returns the object that a segment ends with. Returns `None` if the
-    /// segment is the last, and `Some(None)` if it ends without an object.
-    fn contained(&self, id: TypeId, segment: u32) -> Option<Option<TypeId>> {
-        let object = self.object(id)?;
+    /// Returns QEMU's action at the end of a segment. Segment 0 ends with the
+    /// base, and each later one with a branch.
+    fn segment_end(&self, id: TypeId, segment: u32) -> SegmentEnd {
+        let Some(object) = self.object(id) else {
+            return SegmentEnd::Last;
+        };
         let contained = match segment.checked_sub(1) {
             None => object.base.filter(|&base| {
                 self.object(base)
                     .is_some_and(|base| base.branches.is_none())
             }),
-            Some(branch) => {
-                let branch = object.branches.as_ref()?.list.get(branch as usize)?;
-                Some(branch.ty).filter(|&ty| self.object(ty).is_some())
+            Some(index) => {
+                let branches = object.branches.as_ref();
+                match branches.and_then(|branches| branches.list.get(index as usize)) {
+                    Some(branch) => Some(branch.ty).filter(|&ty| self.object(ty).is_some()),
+                    None => return SegmentEnd::Last,
+                }
             }
         };
-        Some(contained)
+        contained.map_or(SegmentEnd::Nothing, SegmentEnd::Contained)
     }
 }

@@ -1,7 +1,7 @@
-//! Unions: the discriminator, the branches, and no member in both base and
-//! branch.
+//! Unions: the discriminator is an enum of the base, branches are values of it,
+//! and no member of the base is also in a branch.
 //!
-//! In: a schema. Out: reports. Names within the base are not looked at.
+//! In: a schema. Out: reports. Names within the base are checked elsewhere.
 
 use std::borrow::Cow;
 
@@ -26,7 +26,7 @@ pub(super) fn check(schema: &ResolvedSchema, diagnostics: &mut Diagnostics) {
         diagnostics,
         values: HashMap::default(),
         contents: HashMap::default(),
-        kept: 0,
+        remembered: 0,
         clashes: HashMap::default(),
     };
     for (id, ty) in schema.types() {
@@ -38,31 +38,35 @@ pub(super) fn check(schema: &ResolvedSchema, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Members with the objects that have them.
+/// Members, each with the object that has it.
 type Members<'a> = Vec<(TypeId, &'a Member)>;
 
-/// All members that an object can have, bases' and branches' included, in
-/// QEMU's order, and where in it each C name is first.
+/// All members that an object can have, those of bases and branches included.
 struct Contents<'a> {
+    /// The members in QEMU's order.
     members: Members<'a>,
+    /// The index of the first member with each C name.
     places: HashMap<Cow<'a, str>, usize>,
 }
 
-/// How many members are kept in mind. Branches of branches have them again and
-/// again, so that they can be many more than the schema has.
-const KEPT_MAX: usize = 1 << 18;
+/// The number of members that may be remembered. It is limited because a type
+/// that is a branch of many unions is remembered in each of them, so that there
+/// can be many more members than in the schema.
+const REMEMBERED_MAX: usize = 1 << 18;
 
 /// Two members, each with the object that has it.
 type Clash<'a> = ((TypeId, &'a Member), (TypeId, &'a Member));
 
+/// A checker of unions.
 struct Unions<'a, 'd> {
     schema: &'a ResolvedSchema,
     diagnostics: &'d mut Diagnostics,
-    // Many unions can share an enum, a base, a branch; each is looked at once.
+    // The following are remembered, because many unions can share an enum, a
+    // base or a branch.
     values: HashMap<TypeId, HashSet<&'a str>>,
     contents: HashMap<TypeId, Contents<'a>>,
-    /// How many members `contents` has in all.
-    kept: usize,
+    /// The number of members in all of `contents`.
+    remembered: usize,
     clashes: HashMap<(TypeId, TypeId), Option<Clash<'a>>>,
 }
 
@@ -74,8 +78,7 @@ impl<'a> Unions<'a, '_> {
         self.diagnostics.report_ranked(problem, site, step.rank());
     }
 
-    /// Whether a union's branch can have such a type; that it can be a union
-    /// is news since QEMU 7.2.
+    /// Returns whether a union's branch can have a type.
     fn can_be_branch(&self, ty: TypeId) -> bool {
         match &self.schema.ty(ty).kind {
             TypeKind::Object(object) => {
@@ -85,11 +88,12 @@ impl<'a> Unions<'a, '_> {
         }
     }
 
+    /// Checks one union.
     fn union(&mut self, id: TypeId, object: &'a Object, branches: &'a Branches) {
         let base_is_struct = |base: TypeId| matches!(&self.schema.ty(base).kind, TypeKind::Object(base) if base.branches.is_none());
         let base = match object.base {
             Some(base) if self.schema.is_unresolved(base) || !base_is_struct(base) => {
-                // Reported where the base is looked at.
+                // `member_names` reports a wrong base.
                 None
             }
             base => Some(base),
@@ -115,7 +119,7 @@ impl<'a> Unions<'a, '_> {
         }
     }
 
-    /// Checks the discriminator; returns its type.
+    /// Checks the discriminator. Returns its type, or `None` if it is wrong.
     fn discriminator(
         &mut self,
         id: TypeId,
@@ -172,7 +176,7 @@ impl<'a> Unions<'a, '_> {
         kind.map(|kind| (member.ty, kind))
     }
 
-    /// Checks that the branches are values of the discriminator.
+    /// Checks that the names of the branches are values of the discriminator.
     fn branch_names(&mut self, id: TypeId, tag: TypeId, kind: &'a Enum, branches: &Branches) {
         if kind.values.is_empty() && branches.list.is_empty() {
             self.report(id, Problem::NoBranches, None, (1, 0));
@@ -198,7 +202,7 @@ impl<'a> Unions<'a, '_> {
         }
     }
 
-    /// Checks that no branch has a member that the base has as well.
+    /// Checks that no member of the base is also in a branch.
     fn clashes(&mut self, id: TypeId, base: TypeId, branches: &Branches) {
         let last = u32::try_from(branches.list.len())
             .unwrap_or(u32::MAX)
@@ -219,18 +223,20 @@ impl<'a> Unions<'a, '_> {
         }
     }
 
+    /// Returns the first member of a branch that the base has as well, with the
+    /// base's member first.
     fn clash(&mut self, base: TypeId, branch: TypeId) -> Option<Clash<'a>> {
         if let Some(&known) = self.clashes.get(&(base, branch)) {
             return known;
         }
         let schema = self.schema;
-        if self.kept > KEPT_MAX {
+        if self.remembered > REMEMBERED_MAX {
             self.contents.clear();
-            self.kept = 0;
+            self.remembered = 0;
         }
         let contents = self.contents.entry(branch).or_insert_with(|| {
             let contents = contents(schema, branch);
-            self.kept += contents.members.len();
+            self.remembered += contents.members.len();
             contents
         });
         let clash = schema
@@ -248,7 +254,7 @@ impl<'a> Unions<'a, '_> {
                     (owner, member),
                 ))
             })
-            // QEMU goes through the branch, so what is first there counts.
+            // QEMU iterates over the branch, so the branch's first clash counts.
             .min_by_key(|(place, _)| *place)
             .and_then(|(place, of_base)| Some((of_base, *contents.members.get(place)?)));
         self.clashes.insert((base, branch), clash);
@@ -256,9 +262,9 @@ impl<'a> Unions<'a, '_> {
     }
 }
 
-/// Goes through an object, its base and its branches, each type once: what is
-/// met again brings no new names. What is too deep has been reported, and is
-/// left out.
+/// Collects the members of an object, its bases and its branches. Each type is
+/// visited once, because a second visit adds no names. Types that are too deep
+/// have been reported, and are skipped.
 fn contents(schema: &Schema, id: TypeId) -> Contents<'_> {
     let mut contents = Contents {
         members: Vec::new(),

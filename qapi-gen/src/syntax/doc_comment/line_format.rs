@@ -1,7 +1,7 @@
 //! The rules for how documentation lines are written.
 //!
-//! In: the lines of a block, one after the other. Out: what is wrong with a
-//! line. Of reStructuredText it knows only where literal text, to which no
+//! In: the lines of a block, one after the other. Out: the problem of a line,
+//! if it has one. Of reStructuredText it knows only where literal text, to which no
 //! rule applies, begins and ends.
 
 use super::markup::indentation;
@@ -10,7 +10,7 @@ use crate::rules::{Fact, Rules};
 /// The number of characters that a line may have, its `# ` included.
 const LINE_MAX: usize = 70;
 
-/// What is wrong with a line.
+/// A problem with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// The line is too long.

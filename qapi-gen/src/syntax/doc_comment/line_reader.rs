@@ -14,7 +14,7 @@ use crate::syntax::lexer::Token;
 pub(super) struct LineReader<'p, 's> {
     pub(super) cursor: &'p mut Cursor<'s>,
     pub(super) diagnostics: &'p mut Diagnostics,
-    /// Whether the line that ends the block is still to be read.
+    /// True until the line that ends the block has been read.
     pub(super) is_open: bool,
     draft: &'p mut Draft,
     /// The span of the block's first line.

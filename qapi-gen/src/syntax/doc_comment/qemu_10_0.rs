@@ -14,7 +14,7 @@ use crate::syntax::duplicate_names::DuplicateNames;
 use crate::syntax::lexer::is_space;
 
 /// Reads the block whose first line is the current token. The second result
-/// says whether the line that ends the block is still to be read.
+/// says whether the line that ends the block has not been read yet.
 pub(super) fn read(reader: LineReader<'_, '_>) -> (Result<DocBlock, Reported>, bool) {
     let mut block = BlockReader {
         format: LineFormat::new(reader.cursor.rules),
@@ -120,7 +120,7 @@ impl<'s> BlockReader<'_, 's> {
     }
 
     /// Returns whether the section that begins here has lines that are not
-    /// indented, as QEMU 7.2 allows if there is no text after the tag. Such a
+    /// indented, as QEMU 7.2 allows if the tag's line has no text. Such a
     /// section is read where problems of style are warnings.
     fn is_unindented_section(&self) -> bool {
         let (Style::Warn, Some(line), Some((kind, _))) = (

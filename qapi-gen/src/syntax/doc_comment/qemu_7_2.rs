@@ -12,7 +12,7 @@ use crate::syntax::duplicate_names::DuplicateNames;
 use crate::syntax::lexer::is_space;
 
 /// Reads the block whose first line is the current token. The second result
-/// says whether the line that ends the block is still to be read.
+/// says whether the line that ends the block has not been read yet.
 pub(super) fn read(reader: LineReader<'_, '_>) -> (Result<DocBlock, Reported>, bool) {
     let mut block = BlockReader {
         reader,

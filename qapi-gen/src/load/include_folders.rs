@@ -1,8 +1,8 @@
-//! Folders of other packages under names of their own.
+//! Include folders: folders of other packages under names of their own.
 //!
-//! In: paths. Out: bytes, of files that stand elsewhere if their path begins
-//! with such a name. So a schema can include one that a dependency ships, and
-//! what is named after files is the same on every machine.
+//! In: paths. Out: bytes, read from another folder if the path begins with the
+//! name of one. So a schema can include the schema of a dependency, and module
+//! names are the same on every machine.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::loader::{FsLoader, Loader};
 use super::path;
 
-/// A loader that finds some folders elsewhere.
+/// A loader that redirects some folders to other places.
 ///
 /// ```no_run
 /// use qapi_gen::{FsLoader, IncludeFolders, check};
@@ -23,14 +23,14 @@ use super::path;
 /// ```
 pub struct IncludeFolders<'a> {
     inner: &'a dyn Loader,
-    /// The absolute paths that the schema sees, each with the folder meant.
+    /// Absolute paths as the schema sees them, each with the folder to read.
     folders: Vec<(String, PathBuf)>,
     paths: path::Paths,
 }
 
 impl<'a> IncludeFolders<'a> {
-    /// A loader for the schema with the main file `main`: each name stands for
-    /// a folder, as if it were one beside the main file.
+    /// Creates a loader for the schema with the main file `main`. Each name is
+    /// a path that redirects to a folder, relative to the main file's folder.
     pub fn new<N: AsRef<str>, P: Into<PathBuf>>(
         inner: &'a dyn Loader,
         main: impl AsRef<Path>,
@@ -49,11 +49,11 @@ impl<'a> IncludeFolders<'a> {
         }
     }
 
-    /// The same for a schema on disk, where the folders have to be.
+    /// Creates a loader as [`Self::new`] does, for a schema on disk.
     ///
     /// # Errors
     ///
-    /// Which name stands for a path at which there is no folder.
+    /// Returns an error that names the first name whose folder does not exist.
     pub fn on_disk<N: AsRef<str>, P: AsRef<Path>>(
         main: impl AsRef<Path>,
         folders: &'a [(N, P)],
@@ -61,15 +61,16 @@ impl<'a> IncludeFolders<'a> {
         let missing = folders.iter().find(|(_, folder)| !folder.as_ref().is_dir());
         if let Some((name, folder)) = missing {
             let (name, folder) = (name.as_ref(), folder.as_ref().display());
-            let why = format!("include folder '{name}': {folder} is no folder");
+            let why = format!("include folder '{name}': {folder} is not a folder");
             return Err(io::Error::new(io::ErrorKind::NotFound, why));
         }
         let folders = folders.iter().map(|(name, folder)| (name, folder.as_ref()));
         Ok(Self::new(&FsLoader, main, folders))
     }
 
-    /// Where a file is, if not where its path says.
-    fn elsewhere(&self, path: &str) -> Option<PathBuf> {
+    /// Returns the redirected path of a file, or `None` if the file is not in an
+    /// include folder.
+    fn redirected(&self, path: &str) -> Option<PathBuf> {
         let absolute = self.paths.absolute(path);
         self.folders.iter().find_map(|(seen, folder)| {
             let rest = absolute.strip_prefix(seen.as_str())?.strip_prefix('/')?;
@@ -80,7 +81,7 @@ impl<'a> IncludeFolders<'a> {
 
 impl Loader for IncludeFolders<'_> {
     fn read(&self, path: &str, bytes_max: usize) -> io::Result<Vec<u8>> {
-        match self.elsewhere(path) {
+        match self.redirected(path) {
             Some(path) => self.inner.read(&path.to_string_lossy(), bytes_max),
             None => self.inner.read(path, bytes_max),
         }
@@ -91,7 +92,7 @@ impl Loader for IncludeFolders<'_> {
     }
 
     fn location(&self, path: &str) -> PathBuf {
-        match self.elsewhere(path) {
+        match self.redirected(path) {
             Some(path) => self.inner.location(&path.to_string_lossy()),
             None => self.inner.location(path),
         }
@@ -104,7 +105,7 @@ mod tests {
     use crate::check;
     use crate::load::MemoryLoader;
 
-    /// Files as they lie on disk, and what is included from where.
+    /// Checks a schema that includes `include` from a subfolder.
     fn outcome(include: &str) -> crate::Outcome {
         let files = MemoryLoader::from_iter([
             ("vmm/main.json", "{ 'include': 'sub/own.json' }".to_owned()),
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_another_package_is_included_by_its_name() {
+    fn include_folder_is_read_when_path_begins_with_its_name() {
         let outcome = outcome("../dep/a.json");
         assert!(
             !outcome.diagnostics.has_errors(),
@@ -134,7 +135,7 @@ mod tests {
             "dep/b.json",
         ];
         assert_eq!(modules, expected);
-        // What a build has to watch are the files themselves.
+        // A build script watches the files that were really read.
         let read = outcome.files_read.iter().map(|path| path.to_str().unwrap());
         assert!(read.eq([
             "vmm/main.json",
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_the_folder_is_read_where_it_is() {
+    fn path_is_read_verbatim_when_only_its_text_looks_like_an_include_folder() {
         assert!(outcome("../depot/a.json").diagnostics.has_errors());
         assert!(outcome("dep/a.json").diagnostics.has_errors());
     }
