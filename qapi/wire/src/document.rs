@@ -120,6 +120,22 @@ impl Document {
         }
     }
 
+    /// Returns whether `string` is the string at `index`. Bytes are compared,
+    /// because a `str` would have to be cut at the borders of characters first.
+    #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the parser has checked that the range lies in the text"
+    )]
+    pub(crate) fn is_string(&self, index: usize, string: &str) -> bool {
+        match self.item(index) {
+            Item::String { start, end } => {
+                &self.text.as_bytes()[start as usize..end as usize] == string.as_bytes()
+            }
+            _ => false,
+        }
+    }
+
     fn push_string(&mut self, string: &str) {
         let start = narrow(self.text.len());
         self.text.push_str(string);

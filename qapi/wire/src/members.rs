@@ -176,7 +176,7 @@ impl<'a> Members<'a> {
             if place.number == self.len {
                 place = self.first();
             }
-            let is_meant = self.object.document().string(place.index) == Some(name);
+            let is_meant = self.object.document().is_string(place.index, name);
             if is_meant && !self.taken.has(place.number) {
                 return Some(place);
             }

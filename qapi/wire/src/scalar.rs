@@ -19,13 +19,20 @@ impl Decode for String {
     }
 }
 
-/// The text of a string, in a type whose result is returned in registers: a
-/// `String`'s is returned in memory, from where it would have to be moved.
+/// Copies the text of a string, in a type whose result is returned in
+/// registers: a `String`'s is returned in memory, from where it would have to be
+/// moved.
 #[inline(never)]
 fn boxed_text(value: Node<'_>, at: At<'_>) -> Result<Box<str>> {
+    /// Allocations below this are as likely to fail as any other of a decoder,
+    /// so that asking first is not worth its time.
+    const SHORT_BYTES_MAX: usize = 4096;
     let Some(text) = value.as_str() else {
         return Err(at.invalid_type("string"));
     };
+    if text.len() <= SHORT_BYTES_MAX {
+        return Ok(text.into());
+    }
     let mut copy = String::new();
     copy.try_reserve_exact(text.len()).map_err(out_of_memory)?;
     copy.push_str(text);

@@ -68,12 +68,12 @@ pub(super) fn copy(text: &[u8]) -> Result<Vec<u8>> {
     Ok(copy)
 }
 
-/// Returns a guess for a text whose tokens have not been counted.
+/// Returns a guess for a text whose tokens have not been counted. Few texts have
+/// shorter tokens, so that the list of values hardly ever has to grow; the room
+/// that is not used is never touched.
 fn estimated_tokens(text: &[u8]) -> usize {
-    const BYTES_PER_TOKEN: usize = 3;
-    /// More are made room for when they come.
-    const TOKENS_MAX: usize = 8 << 10;
-    (text.len() / BYTES_PER_TOKEN).min(TOKENS_MAX)
+    const BYTES_PER_TOKEN: usize = 2;
+    text.len() / BYTES_PER_TOKEN
 }
 
 /// Parses one message, which becomes the document's text. A scanner counted its
@@ -143,7 +143,7 @@ struct Parser {
 
 impl Parser {
     /// Adds a value or a name, and returns its index.
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, item: Item) -> Result<usize> {
         let index = self.items.len();
         if index == self.items.capacity() {
@@ -248,7 +248,7 @@ impl Parser {
 
     /// Parses a name and its value, behind `len` members of the object at the
     /// index `object`.
-    #[inline]
+    #[inline(always)]
     fn member(&mut self, object: usize, len: usize, names: &mut Names) -> Result<()> {
         let name = self.items.len();
         match self.expect_token()? {
@@ -279,18 +279,28 @@ impl Parser {
     /// Returns whether none of the `len` members of an object has the name at
     /// the index `name`. For a whole object this takes time proportional to the
     /// number of its members.
-    #[inline]
+    #[inline(always)]
     fn is_unique(&self, object: usize, name: usize, len: usize, names: &mut Names) -> Result<bool> {
         /// Comparing so few names is faster than hashing them.
         const LINEAR_MAX: usize = 16;
         let text = self.name(name);
-        if len < LINEAR_MAX && names.is_first_of_mark(text) {
-            return Ok(true);
-        }
         if len < LINEAR_MAX {
-            return Ok(self.names(object, len).all(|other| other != text));
+            let is_first = names.is_first_of_mark(text);
+            return Ok(is_first || self.names(object, len).all(|other| other != text));
         }
-        let hashes = match &mut names.hashes {
+        self.is_unique_of_many(object, text, len, &mut names.hashes)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_unique_of_many(
+        &self,
+        object: usize,
+        text: &[u8],
+        len: usize,
+        hashes: &mut Option<HashSet<u64>>,
+    ) -> Result<bool> {
+        let hashes = match hashes {
             Some(hashes) => hashes,
             none => {
                 let mut hashes = HashSet::new();
