@@ -43,98 +43,24 @@ fn unplain(word: u64, quote: u8) -> u64 {
     marks & EACH_HIGH_BIT
 }
 
-/// Whether eight bytes of a string are written as they are.
+/// Returns whether a string is written verbatim: printable ASCII, but for quotes
+/// and backslashes.
 #[inline]
-fn is_plain(word: u64) -> bool {
-    // 0x7F is the one byte of ASCII above the printable ones.
-    let delete = word.wrapping_add(EACH_LOW_BIT) & EACH_HIGH_BIT;
-    unplain(word, b'"') | delete == 0
-}
-
-/// Writes a string in quotes, if it is written as it is; else part of that.
-/// Whether it did. What is stored has sizes that are known, so that no call has
-/// to copy it, and may be more than is meant, which is then taken back.
-#[inline]
-fn write_plain(bytes: &[u8], out: &mut Vec<u8>) -> bool {
-    match (bytes.first_chunk(), bytes.last_chunk()) {
-        (Some(first), Some(last)) if bytes.len() < 2 * WORD => {
-            let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
-            let end = out.len() + bytes.len() + 2;
-            out.extend_from_slice(&(u128::from(first) << 8 | QUOTE).to_le_bytes());
-            out.truncate(end - 1 - WORD);
-            out.extend_from_slice(&(u128::from(last) | QUOTE << 64).to_le_bytes());
-            out.truncate(end);
-            is_plain(first) & is_plain(last)
-        }
-        (Some(_), Some(_)) => write_long_plain(bytes, out),
-        _ => write_short_plain(bytes, out),
-    }
-}
-
-/// How many bytes are looked at together.
-const WORD: usize = 8;
-
-const BLANKS: u64 = u64::from_ne_bytes([b' '; WORD]);
-const QUOTE: u128 = b'"' as u128;
-
-/// The same for strings shorter than a word.
-#[inline]
-fn write_short_plain(bytes: &[u8], out: &mut Vec<u8>) -> bool {
-    let bits = 8 * bytes.len();
-    let word = match (bytes, bytes.first_chunk(), bytes.last_chunk()) {
-        (_, Some(first), Some(last)) => {
-            let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
-            u64::from(first) | u64::from(last) << (bits - 32)
-        }
-        ([first, .., last], ..) => {
-            let middle = bytes.get(1).copied().unwrap_or_default();
-            u64::from(*first) | u64::from(middle) << 8 | u64::from(*last) << (bits - 8)
-        }
-        _ => bytes.first().copied().map_or(0, u64::from),
+fn is_verbatim(bytes: &[u8]) -> bool {
+    let Some(last) = bytes.last_chunk() else {
+        return bytes
+            .iter()
+            .all(|byte| matches!(byte, b' '..=b'~') && !b"\"\\".contains(byte));
     };
-    let end = out.len() + bytes.len() + 2;
-    let quoted = QUOTE | u128::from(word) << 8 | QUOTE << 8 << bits;
-    out.extend_from_slice(&quoted.to_le_bytes());
-    out.truncate(end);
-    is_plain(word | BLANKS << bits)
-}
-
-/// The same for strings of at least two words.
-#[inline]
-fn write_long_plain(bytes: &[u8], out: &mut Vec<u8>) -> bool {
-    let Some((words, mut rest)) = bytes.split_first_chunk::<{ 2 * WORD }>() else {
-        return false;
-    };
-    let end = out.len() + bytes.len() + 2;
-    let mut quoted = [b'"'; 2 * WORD + 1];
-    if let Some(inner) = quoted.last_chunk_mut() {
-        *inner = *words;
-    }
-    out.extend_from_slice(&quoted);
-    let mut are_plain = is_plain_pair(words);
-    while are_plain && let Some((words, tail)) = rest.split_first_chunk() {
-        out.extend_from_slice(words);
-        are_plain = is_plain_pair(words);
-        rest = tail;
-    }
-    if are_plain && let Some(words) = bytes.last_chunk() {
-        // With some of what was before.
-        let mut quoted = [b'"'; 2 * WORD + 1];
-        if let Some(inner) = quoted.first_chunk_mut() {
-            *inner = *words;
-        }
-        out.truncate(end - quoted.len());
-        out.extend_from_slice(&quoted);
-        are_plain = is_plain_pair(words);
-    }
-    are_plain
-}
-
-#[inline]
-fn is_plain_pair(words: &[u8; 2 * WORD]) -> bool {
-    let (words, _) = words.as_chunks::<WORD>();
-    let are_plain = words.iter().map(|word| is_plain(u64::from_le_bytes(*word)));
-    are_plain.fold(true, |all, is_plain| all & is_plain)
+    // The last word overlaps the one before, so that no rest has to be looked at
+    // byte by byte.
+    let (words, _) = bytes.as_chunks();
+    words.iter().chain([last]).all(|word| {
+        let word = u64::from_le_bytes(*word);
+        // 0x7F is the one byte of ASCII above the printable ones.
+        let delete = word.wrapping_add(EACH_LOW_BIT) & EACH_HIGH_BIT;
+        unplain(word, b'"') | delete == 0
+    })
 }
 
 /// Replaces the bytes between two quotes by the string that they mean, and
@@ -249,19 +175,14 @@ fn valid(code: u32) -> Option<char> {
 /// Writes a string in quotes. Everything outside printable ASCII is escaped,
 /// with surrogate pairs and upper-case digits; `/` is not.
 pub(crate) fn write_string(string: &str, out: &mut Vec<u8>) {
-    let mark = out.len();
-    if !write_plain(string.as_bytes(), out) {
-        out.truncate(mark);
-        write_escaped(string, out);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn write_escaped(string: &str, out: &mut Vec<u8>) {
+    out.reserve(string.len() + 2);
     out.push(b'"');
-    for character in string.chars() {
-        write_character(character, out);
+    if is_verbatim(string.as_bytes()) {
+        out.extend_from_slice(string.as_bytes());
+    } else {
+        for character in string.chars() {
+            write_character(character, out);
+        }
     }
     out.push(b'"');
 }
