@@ -109,29 +109,6 @@ pub(super) fn message(text: Vec<u8>, tokens: usize) -> Result<Document> {
     }
 }
 
-/// What the names of an object's members have been.
-#[derive(Default)]
-struct Names {
-    /// A bit for each, by its length and its ends.
-    marks: u64,
-    /// The hashes of all names, once there are many.
-    hashes: Option<HashSet<u64>>,
-}
-
-impl Names {
-    /// Whether no name before had the mark of this one, so that none is the
-    /// same.
-    #[inline]
-    fn is_first_of_mark(&mut self, name: &[u8]) -> bool {
-        let end = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(*byte));
-        let (first, last) = (end(name.first()), end(name.last()));
-        let mark = 1 << ((name.len() + 5 * first + 11 * last) % 64);
-        let is_first = self.marks & mark == 0;
-        self.marks |= mark;
-        is_first
-    }
-}
-
 struct Parser {
     /// The message; its strings are unescaped in place as they are reached.
     bytes: Vec<u8>,
@@ -227,11 +204,11 @@ impl Parser {
     fn object(&mut self) -> Result<()> {
         let object = self.push(Item::Object { len: 0, end: 0 })?;
         let mut len = 0;
-        let mut names = Names::default();
+        let mut hashes = None;
         self.peek();
         if !self.skip(b'}') {
             loop {
-                self.member(object, len, &mut names)?;
+                self.member(object, len, &mut hashes)?;
                 len += 1;
                 match self.expect_token()? {
                     b',' => self.position += 1,
@@ -249,7 +226,12 @@ impl Parser {
     /// Parses a name and its value, behind `len` members of the object at the
     /// index `object`.
     #[inline(always)]
-    fn member(&mut self, object: usize, len: usize, names: &mut Names) -> Result<()> {
+    fn member(
+        &mut self,
+        object: usize,
+        len: usize,
+        hashes: &mut Option<HashSet<u64>>,
+    ) -> Result<()> {
         let name = self.items.len();
         match self.expect_token()? {
             b'"' => self.string(b'"')?,
@@ -269,7 +251,7 @@ impl Parser {
         } else {
             self.value()?;
         }
-        if self.is_unique(object, name, len, names)? {
+        if self.is_unique(object, name, len, hashes)? {
             Ok(())
         } else {
             Err(SyntaxError::parse("duplicate key"))
@@ -277,29 +259,22 @@ impl Parser {
     }
 
     /// Returns whether none of the `len` members of an object has the name at
-    /// the index `name`. For a whole object this takes time proportional to the
-    /// number of its members.
-    #[inline(always)]
-    fn is_unique(&self, object: usize, name: usize, len: usize, names: &mut Names) -> Result<bool> {
+    /// the index `name`. Of many members the hashes are kept, so that a whole
+    /// object takes time proportional to their number.
+    #[inline]
+    fn is_unique(
+        &self,
+        object: usize,
+        name: usize,
+        len: usize,
+        hashes: &mut Option<HashSet<u64>>,
+    ) -> Result<bool> {
         /// Comparing so few names is faster than hashing them.
         const LINEAR_MAX: usize = 16;
         let text = self.name(name);
         if len < LINEAR_MAX {
-            let is_first = names.is_first_of_mark(text);
-            return Ok(is_first || self.names(object, len).all(|other| other != text));
+            return Ok(self.names(object, len).all(|other| other != text));
         }
-        self.is_unique_of_many(object, text, len, &mut names.hashes)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn is_unique_of_many(
-        &self,
-        object: usize,
-        text: &[u8],
-        len: usize,
-        hashes: &mut Option<HashSet<u64>>,
-    ) -> Result<bool> {
         let hashes = match hashes {
             Some(hashes) => hashes,
             none => {
