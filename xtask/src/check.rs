@@ -3,18 +3,18 @@
 use clap::Args;
 
 use crate::tools::{Failure, cargo};
-use crate::{imports, links, tidy};
+use crate::{imports, links, prose, tidy};
 
-/// Check formatting, lints, documentation, links, imports and tidiness
+/// Check formatting, lints, documentation, links, imports, comments and tidiness
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Check only what needs no compiler: imports and tidiness
+    /// Check only what needs no compiler: imports, comments and tidiness
     #[arg(long)]
     quick: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let findings = [imports::check(), tidy::check()];
+    let findings = [imports::check(), prose::check(), tidy::check()];
     let findings: Vec<Failure> = findings.into_iter().filter_map(Result::err).collect();
     if !findings.is_empty() {
         return Err(findings.join("\n"));

@@ -6,6 +6,7 @@ mod check;
 mod conformance;
 mod imports;
 mod links;
+mod prose;
 mod tidy;
 mod tools;
 

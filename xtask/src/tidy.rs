@@ -4,9 +4,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use crate::tools::{Failure, workspace};
+use crate::tools::{Failure, tracked_files, workspace};
 
 /// A file's lines, without its tests.
 const FILE_LINES_MAX: usize = 600;
@@ -17,7 +16,7 @@ const MAGNETS: &[&str] = &["utils", "util", "common", "helpers", "misc", "manage
 
 pub(crate) fn check() -> Result<(), Failure> {
     let mut findings = Vec::new();
-    for path in tracked()? {
+    for path in tracked_files()? {
         let Ok(text) = fs::read_to_string(workspace().join(&path)) else {
             continue;
         };
@@ -33,18 +32,6 @@ pub(crate) fn check() -> Result<(), Failure> {
     } else {
         Err(findings.join("\n"))
     }
-}
-
-fn tracked() -> Result<Vec<String>, Failure> {
-    let output = Command::new("git")
-        .args(["ls-files"])
-        .current_dir(workspace())
-        .output()
-        .map_err(|error| format!("git cannot be run: {error}"))?;
-    Ok(String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .map(str::to_owned)
-        .collect())
 }
 
 fn rust(path: &str, text: &str, findings: &mut Vec<String>) {

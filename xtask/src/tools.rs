@@ -50,6 +50,19 @@ pub(crate) fn cargo_output(arguments: &[&str]) -> Result<String, Failure> {
     String::from_utf8(output.stdout).map_err(|_| format!("`{line}` prints no UTF-8"))
 }
 
+/// Returns the paths of all files that git tracks.
+pub(crate) fn tracked_files() -> Result<Vec<String>, Failure> {
+    let output = Command::new("git")
+        .args(["ls-files"])
+        .current_dir(workspace())
+        .output()
+        .map_err(|error| format!("git cannot be run: {error}"))?;
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(str::to_owned)
+        .collect())
+}
+
 /// Reads a file of the workspace.
 pub(crate) fn read(path: &str) -> Result<String, Failure> {
     std::fs::read_to_string(workspace().join(path))
