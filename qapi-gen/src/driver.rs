@@ -40,8 +40,9 @@ pub fn generate(path: impl AsRef<Path>, loader: &dyn Loader, options: &Options) 
         schema,
         files_read,
     } = crate::check_with(path, loader, check);
-    let files =
-        schema.and_then(|schema| crate::backend::rust::files(&schema, options, &mut diagnostics));
+    let files = schema.and_then(|schema| {
+        crate::backend::rust::generate_files(&schema, options, &mut diagnostics)
+    });
     Generation {
         sources,
         diagnostics,

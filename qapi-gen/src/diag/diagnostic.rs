@@ -127,12 +127,6 @@ impl Diagnostics {
         }
     }
 
-    /// Adds all diagnostics of another list.
-    pub(crate) fn append(&mut self, mut other: Self) {
-        self.errors += other.errors;
-        self.list.append(&mut other.list);
-    }
-
     /// Adds a problem at a place.
     pub fn report(&mut self, problem: Problem, span: Option<Span>) -> Severity {
         self.report_at(problem, span.map(Site::line))

@@ -6,6 +6,7 @@
 
 mod cfg;
 mod emit;
+mod generate;
 mod name;
 mod omission;
 mod options;
@@ -17,9 +18,8 @@ mod recursion_limit;
 mod rustdoc;
 mod ty;
 mod user_attributes;
-mod workers;
 
 pub use cfg::{CfgNames, Conditions};
+pub(crate) use generate::generate_files;
 pub use options::{Addition, Layout, Options};
 pub use paths::rust_path;
-pub(crate) use workers::files;

@@ -23,8 +23,7 @@ pub(crate) struct Texts<'s> {
 enum Text<'s> {
     /// The rows of a table.
     Table(String),
-    /// Documentation, written when it is filled in: of a file that nobody
-    /// prints here, never.
+    /// Documentation, which is converted when it is filled in.
     Docs(Docs<'s>),
 }
 
