@@ -10,7 +10,6 @@ mod generate;
 mod name;
 mod omission;
 mod options;
-mod part;
 mod paths;
 mod placeholder;
 mod plan;

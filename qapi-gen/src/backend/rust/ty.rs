@@ -9,7 +9,6 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
 use super::name;
-use super::part::Part;
 use super::paths::{ModulePaths, Place};
 use crate::analysis::option_names::OptionNames;
 use crate::diag::{Diagnostics, Problem};
@@ -133,14 +132,14 @@ impl<'s> TypeNames<'s> {
             TypeKind::Builtin(builtin) => self.builtin(*builtin),
             TypeKind::Array(element) => {
                 let vec = &self.prelude.vec;
-                let element = Part::from(self.ty(*element, place));
+                let element = self.ty(*element, place);
                 quote!(#vec<#element>)
             }
             TypeKind::Object(_) if ty.common.name == "q_empty" => {
                 quote!(::qapi_wire::command::Empty)
             }
             TypeKind::Enum(_) | TypeKind::Object(_) | TypeKind::Alternate(_) => {
-                let path = Part::from(self.paths.path(ty.common.module, place));
+                let path = self.paths.path(ty.common.module, place);
                 let ident = name::camel(&ty.common.name);
                 quote!(#path #ident)
             }
@@ -149,13 +148,13 @@ impl<'s> TypeNames<'s> {
 
     /// The type of an optional value.
     pub(super) fn option(&self, ty: TokenStream) -> TokenStream {
-        let (option, ty) = (&self.prelude.option, Part::from(ty));
+        let (option, ty) = (&self.prelude.option, ty);
         quote!(#option<#ty>)
     }
 
     /// The type of a boxed value.
     pub(super) fn boxed(&self, ty: TokenStream) -> TokenStream {
-        let (box_, ty) = (&self.prelude.box_, Part::from(ty));
+        let (box_, ty) = (&self.prelude.box_, ty);
         quote!(#box_<#ty>)
     }
 

@@ -7,7 +7,6 @@ use quote::quote;
 
 use super::{attributes, docs, nothing, unused};
 use crate::backend::rust::cfg::Cfg;
-use crate::backend::rust::part::Part;
 use crate::backend::rust::plan::{AlternateBranchPlan, AlternatePlan};
 
 pub(super) fn alternate(plan: &AlternatePlan) -> TokenStream {
@@ -24,7 +23,7 @@ pub(super) fn alternate(plan: &AlternatePlan) -> TokenStream {
             ..
         } = branch;
         let docs = docs(branch.docs);
-        Part::from(quote!(#docs #cfg #attributes #ident(#ty),))
+        quote!(#docs #cfg #attributes #ident(#ty),)
     });
     let idents: Vec<_> = plan.branches.iter().map(|branch| &branch.ident).collect();
     let cfgs: Vec<_> = plan.branches.iter().map(|branch| &branch.cfg).collect();

@@ -9,7 +9,6 @@ use quote::quote;
 use super::features::{self, deprecated};
 use super::{docs, structs, unused};
 use crate::backend::rust::cfg::Cfg;
-use crate::backend::rust::part::Part;
 use crate::backend::rust::placeholder::Texts;
 use crate::backend::rust::plan::{Arguments, CommandPlan, Handler, ModulePlan};
 
@@ -68,7 +67,7 @@ pub(super) fn commands(plan: &ModulePlan, texts: &Texts<'_>) -> TokenStream {
 }
 
 /// The struct that a client fills in.
-fn request(plan: &CommandPlan, texts: &Texts<'_>) -> Part {
+fn request(plan: &CommandPlan, texts: &Texts<'_>) -> TokenStream {
     let ident = &plan.request;
     let CommandPlan {
         cfg,
@@ -84,7 +83,7 @@ fn request(plan: &CommandPlan, texts: &Texts<'_>) -> Part {
         .clone()
         .unwrap_or(quote!(wire::command::Empty));
     let info = info(plan);
-    let request = quote! {
+    quote! {
         #docs
         #cfg
         #deprecated
@@ -98,12 +97,11 @@ fn request(plan: &CommandPlan, texts: &Texts<'_>) -> Part {
 
             const INFO: &'static wire::command::CommandInfo = &#info;
         }
-    };
-    request.into()
+    }
 }
 
 /// What the table says of a command: its name, and what is not usual.
-fn info(plan: &CommandPlan) -> Part {
+fn info(plan: &CommandPlan) -> TokenStream {
     let (wire_name, features) = (&plan.wire, features::names(&plan.features.list));
     let flag = |is_set: bool, method: TokenStream| is_set.then(|| quote!(.#method()));
     let flags = [
@@ -114,13 +112,18 @@ fn info(plan: &CommandPlan) -> Part {
         (!features.is_empty()).then(|| quote!(.features(&[#features]))),
     ];
     let flags = flags.iter().flatten();
-    quote!(wire::command::CommandInfo::new(#wire_name) #(#flags)*).into()
+    quote!(wire::command::CommandInfo::new(#wire_name) #(#flags)*)
 }
 
 /// The struct of a request's arguments or an event's data, with its traits;
 /// its condition is for all but the first of these items.
-pub(super) fn body(ident: &Ident, cfg: &Cfg, arguments: &Arguments, texts: &Texts<'_>) -> Part {
-    let body = match arguments {
+pub(super) fn body(
+    ident: &Ident,
+    cfg: &Cfg,
+    arguments: &Arguments,
+    texts: &Texts<'_>,
+) -> TokenStream {
+    match arguments {
         Arguments::None => {
             let traits = structs::traits(ident, cfg, &[], texts);
             quote!(pub struct #ident {} #traits)
@@ -153,30 +156,29 @@ pub(super) fn body(ident: &Ident, cfg: &Cfg, arguments: &Arguments, texts: &Text
             #cfg
             wire::object!(#ident);
         },
-    };
-    body.into()
+    }
 }
 
 /// What a handler takes besides the server.
-fn parameter(plan: &CommandPlan) -> Option<(Part, Part)> {
+fn parameter(plan: &CommandPlan) -> Option<(TokenStream, TokenStream)> {
     if plan.handler == Handler::Raw {
-        return Some((quote!(wire::Node<'_>).into(), quote!(call.arguments).into()));
+        return Some((quote!(wire::Node<'_>), quote!(call.arguments)));
     }
     match &plan.arguments {
         Arguments::None => None,
         Arguments::Inline { .. } => {
             let request = plan.request_path();
-            Some((request.into(), quote!(call.arguments()?).into()))
+            Some((request, quote!(call.arguments()?)))
         }
-        Arguments::Named { ty, .. } => Some((ty.clone().into(), quote!(call.arguments()?).into())),
+        Arguments::Named { ty, .. } => Some((ty.clone(), quote!(call.arguments()?))),
     }
 }
 
-fn handler(plan: &CommandPlan) -> Part {
+fn handler(plan: &CommandPlan) -> TokenStream {
     let (method, cfg) = (&plan.method, &plan.cfg);
     let summary = format!(" `{}`: see [`commands::{}`].", plan.wire, plan.request);
     let parameter = parameter(plan)
-        .map(|(ty, _)| Part::from(quote!(arguments: #ty)))
+        .map(|(ty, _)| quote!(arguments: #ty))
         .into_iter();
     let (output, reply) = match plan.handler {
         Handler::Typed => (quote!(), plan.reply.clone().unwrap_or(quote!(()))),
@@ -190,17 +192,16 @@ fn handler(plan: &CommandPlan) -> Part {
             /// cut off again.
         }
     });
-    let parameters = parameter.chain((!output.is_empty()).then(|| output.into()));
-    let handler = quote! {
+    let parameters = parameter.chain((!output.is_empty()).then_some(output));
+    quote! {
         #[doc = #summary]
         #direct
         #cfg
         fn #method(&self, #(#parameters),*) -> wire::Result<#reply>;
-    };
-    handler.into()
+    }
 }
 
-fn arm(plan: &CommandPlan) -> Part {
+fn arm(plan: &CommandPlan) -> TokenStream {
     let (method, wire_name, cfg) = (&plan.method, &plan.wire, &plan.cfg);
     let admit =
         features::special_tokens(&plan.features).map(|special| quote!(call.admit(#special)?;));
@@ -208,7 +209,7 @@ fn arm(plan: &CommandPlan) -> Part {
     let argument = parameter.iter().map(|(_, value)| value);
     // Even a command without arguments refuses those that are sent.
     let no_arguments = parameter.is_none().then(|| quote!(call.no_arguments()?;));
-    let calling = Part::from(match plan.handler {
+    let calling = match plan.handler {
         Handler::Direct => quote!(server.#method(#(#argument,)* reply)),
         Handler::Typed if plan.reply.is_none() => quote! {
             server.#method(#(#argument),*)?;
@@ -217,6 +218,6 @@ fn arm(plan: &CommandPlan) -> Part {
         Handler::Typed | Handler::Raw => quote! {
             wire::command::reply(&server.#method(#(#argument),*)?, reply)
         },
-    });
-    quote!(#cfg #wire_name => { #admit #no_arguments #calling }).into()
+    };
+    quote!(#cfg #wire_name => { #admit #no_arguments #calling })
 }

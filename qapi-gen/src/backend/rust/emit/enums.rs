@@ -9,7 +9,6 @@ use quote::quote;
 use super::features::{deprecated, special};
 use super::table::Table;
 use super::{attributes, docs};
-use crate::backend::rust::part::Part;
 use crate::backend::rust::placeholder::Texts;
 use crate::backend::rust::plan::{EnumPlan, Head, ValuePlan};
 use crate::backend::rust::ty::Prelude;
@@ -20,7 +19,7 @@ pub(super) fn enumeration(plan: &EnumPlan, std: &Prelude, texts: &Texts<'_>) -> 
     quote!(#definition #traits)
 }
 
-fn definition(plan: &EnumPlan, std: &Prelude) -> Part {
+fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     let ident = &plan.head.ident;
     let attributes = attributes(&plan.head);
     let values = plan.values.iter().map(|value| {
@@ -32,7 +31,7 @@ fn definition(plan: &EnumPlan, std: &Prelude) -> Part {
         } = value;
         let docs = docs(value.docs);
         let deprecated = deprecated(&value.features);
-        Part::from(quote!(#docs #cfg #deprecated #attributes #ident,))
+        quote!(#docs #cfg #deprecated #attributes #ident,)
     });
     let box_ = &std.box_;
     let unknown = plan.unknown.iter().map(|unknown| {
@@ -42,18 +41,17 @@ fn definition(plan: &EnumPlan, std: &Prelude) -> Part {
             #unknown(#box_<str>),
         }
     });
-    let definition = quote! {
+    quote! {
         #attributes
         pub enum #ident {
             #(#values)*
             #(#unknown)*
         }
-    };
-    definition.into()
+    }
 }
 
 /// What implements everything else, from the table of the values.
-fn traits(plan: &EnumPlan, texts: &Texts<'_>) -> Part {
+fn traits(plan: &EnumPlan, texts: &Texts<'_>) -> TokenStream {
     let Head {
         ident, wire, cfg, ..
     } = &plan.head;
@@ -70,9 +68,8 @@ fn traits(plan: &EnumPlan, texts: &Texts<'_>) -> Part {
         table.entry(cfg, format_args!("{ident}: \"{wire}\"{special}"));
     }
     let mark = texts.table(table.finish()).mark();
-    let traits = match plan.unknown {
+    match plan.unknown {
         Some(_) => quote!(#cfg wire::open_enumeration!(#mark);),
         None => quote!(#cfg wire::enumeration!(#mark);),
-    };
-    traits.into()
+    }
 }

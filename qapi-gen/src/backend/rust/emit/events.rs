@@ -9,7 +9,6 @@ use super::commands::body;
 use super::docs;
 use super::features::{self, deprecated};
 use crate::backend::rust::cfg::Cfg;
-use crate::backend::rust::part::Part;
 use crate::backend::rust::placeholder::Texts;
 use crate::backend::rust::plan::{Arguments, EventPlan, ModulePlan};
 
@@ -31,7 +30,7 @@ pub(super) fn events(plan: &ModulePlan, texts: &Texts<'_>) -> TokenStream {
     }
 }
 
-fn event(plan: &EventPlan, texts: &Texts<'_>) -> Part {
+fn event(plan: &EventPlan, texts: &Texts<'_>) -> TokenStream {
     let EventPlan {
         ident,
         cfg,
@@ -45,7 +44,7 @@ fn event(plan: &EventPlan, texts: &Texts<'_>) -> Part {
     let wire_name = &plan.wire;
     let features = features::names(&plan.features.list);
     let has_data = !matches!(plan.data, Arguments::None);
-    let event = quote! {
+    quote! {
         #docs
         #cfg
         #deprecated
@@ -59,6 +58,5 @@ fn event(plan: &EventPlan, texts: &Texts<'_>) -> Part {
             const HAS_DATA: bool = #has_data;
             const FEATURES: &'static [&'static str] = &[#features];
         }
-    };
-    event.into()
+    }
 }

@@ -6,17 +6,16 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::backend::rust::part::Part;
 use crate::backend::rust::plan::{FeaturePlan, FeaturesPlan, Plan};
 
 /// The attribute of what is deprecated, if and when it is.
-pub(super) fn deprecated(plan: &FeaturesPlan) -> Option<Part> {
+pub(super) fn deprecated(plan: &FeaturesPlan) -> Option<TokenStream> {
     let cfg = plan.deprecated()?;
     let attribute = match &plan.note {
         Some(note) => quote!(deprecated(note = #note)),
         None => quote!(deprecated),
     };
-    Some(cfg.attribute(&attribute).into())
+    Some(cfg.attribute(&attribute))
 }
 
 /// The special features as `qapi-wire` takes them; `None`: there is none in any

@@ -28,7 +28,6 @@ use quote::quote;
 use self::features::deprecated;
 use crate::backend::rust::Layout;
 use crate::backend::rust::cfg::Cfg;
-use crate::backend::rust::part::Part;
 use crate::backend::rust::placeholder::{TextRef, Texts};
 use crate::backend::rust::plan::{Head, ModulePlan, Plan, TypePlan};
 
@@ -139,14 +138,14 @@ fn interface() -> Literal {
 }
 
 /// The attribute that refers to an item's documentation.
-fn docs(docs: Option<TextRef>) -> Option<Part> {
+fn docs(docs: Option<TextRef>) -> Option<TokenStream> {
     let mark = docs?.mark();
-    Some(quote!(#[doc = #mark]).into())
+    Some(quote!(#[doc = #mark]))
 }
 
 /// Condition, documentation, deprecation, derives and what the caller adds, of
 /// a type of the schema.
-fn attributes(head: &Head) -> Part {
+fn attributes(head: &Head) -> TokenStream {
     let Head {
         cfg,
         derives,
@@ -155,7 +154,7 @@ fn attributes(head: &Head) -> Part {
     } = head;
     let docs = docs(head.docs);
     let deprecated = deprecated(&head.features);
-    quote!(#docs #cfg #deprecated #derives #attributes).into()
+    quote!(#docs #cfg #deprecated #derives #attributes)
 }
 
 /// A condition as lines of text, for tables.

@@ -11,7 +11,6 @@ use quote::quote;
 use super::{features, interface, unused};
 use crate::backend::rust::Layout;
 use crate::backend::rust::cfg::Cfg;
-use crate::backend::rust::part::Part;
 use crate::backend::rust::placeholder::Texts;
 use crate::backend::rust::plan::{CommandOutline, ModuleOutline, ModulePlan, Plan};
 
@@ -107,7 +106,7 @@ fn commands(plan: &Plan) -> TokenStream {
     }
     let paths: Vec<_> = modules.iter().map(|module| &module.path).collect();
     let infos = modules.iter().flat_map(|module| infos(module));
-    let lookup = Part::from(lookup(&modules));
+    let lookup = lookup(&modules);
     // A command that is not there in some configuration is not found there.
     let names = modules.iter().map(|module| names(module));
     let dispatcher = dispatcher();
@@ -149,16 +148,16 @@ fn commands(plan: &Plan) -> TokenStream {
 }
 
 /// What the schema says of each command of a module.
-fn infos(module: &ModuleOutline) -> impl Iterator<Item = Part> {
+fn infos(module: &ModuleOutline) -> impl Iterator<Item = TokenStream> {
     module.commands.iter().map(|command| {
         let (info, cfg) = (info(module, command), &command.cfg);
-        quote!(#cfg #info).into()
+        quote!(#cfg #info)
     })
 }
 
-fn info(module: &ModuleOutline, command: &CommandOutline) -> Part {
+fn info(module: &ModuleOutline, command: &CommandOutline) -> TokenStream {
     let (path, request) = (&module.path, &command.request);
-    quote!(<#path::commands::#request as ::qapi_wire::command::Request>::INFO).into()
+    quote!(<#path::commands::#request as ::qapi_wire::command::Request>::INFO)
 }
 
 /// The pattern of all commands of a module.
@@ -197,10 +196,10 @@ fn lookup(modules: &[&ModuleOutline]) -> TokenStream {
 }
 
 /// The arms that find each command of a module.
-fn found(module: &ModuleOutline) -> impl Iterator<Item = Part> {
+fn found(module: &ModuleOutline) -> impl Iterator<Item = TokenStream> {
     module.commands.iter().map(|command| {
         let (name, info, cfg) = (&command.wire, info(module, command), &command.cfg);
-        quote!(#cfg #name => Some(#info),).into()
+        quote!(#cfg #name => Some(#info),)
     })
 }
 
@@ -297,7 +296,7 @@ fn events(plan: &Plan) -> TokenStream {
         let (ident, cfg) = (&event.ident, &event.cfg);
         let summary = format!(" `{}`.", event.wire);
         let variant = quote!(#[doc = #summary] #cfg #ident(#module::events::#ident),);
-        variants.push(Part::from(variant));
+        variants.push(variant);
         idents.push(ident);
         names.push(&event.wire);
         cfgs.push(cfg);

@@ -10,7 +10,6 @@ use super::features::{deprecated, special, special_tokens};
 use super::table::Table;
 use super::{attributes, docs};
 use crate::backend::rust::cfg::Cfg;
-use crate::backend::rust::part::Part;
 use crate::backend::rust::placeholder::Texts;
 use crate::backend::rust::plan::{FeaturesPlan, FieldPlan, Head, StructPlan};
 
@@ -30,7 +29,7 @@ pub(super) fn structure(plan: &StructPlan, texts: &Texts<'_>) -> TokenStream {
 }
 
 /// The definition of a field.
-pub(super) fn field(plan: &FieldPlan) -> Part {
+pub(super) fn field(plan: &FieldPlan) -> TokenStream {
     let FieldPlan {
         ident,
         ty,
@@ -40,11 +39,16 @@ pub(super) fn field(plan: &FieldPlan) -> Part {
     } = plan;
     let docs = docs(plan.docs);
     let deprecated = deprecated(&plan.features);
-    quote!(#docs #cfg #deprecated #attributes pub #ident: #ty,).into()
+    quote!(#docs #cfg #deprecated #attributes pub #ident: #ty,)
 }
 
 /// What implements the traits of an object type, from the table of its fields.
-pub(super) fn traits(ident: &Ident, cfg: &Cfg, fields: &[FieldPlan], texts: &Texts<'_>) -> Part {
+pub(super) fn traits(
+    ident: &Ident,
+    cfg: &Cfg,
+    fields: &[FieldPlan],
+    texts: &Texts<'_>,
+) -> TokenStream {
     let mut table = Table::new(format_args!("{ident} {{"));
     for field in fields {
         let method = method(field.optional, &field.features);
@@ -56,7 +60,7 @@ pub(super) fn traits(ident: &Ident, cfg: &Cfg, fields: &[FieldPlan], texts: &Tex
         table.entry(cfg, format_args!("{ident}: {method}(\"{wire}\"{special})"));
     }
     let mark = texts.table(table.finish()).mark();
-    quote!(#cfg wire::object!(#mark);).into()
+    quote!(#cfg wire::object!(#mark);)
 }
 
 /// The method of `Members` and of `ObjectWriter` for a member.
@@ -72,9 +76,9 @@ fn method(optional: bool, features: &FeaturesPlan) -> &'static str {
 /// How a member is taken out of, and put among, others.
 pub(super) struct Access {
     /// The expression that decodes it.
-    pub(super) decoded: Part,
+    pub(super) decoded: TokenStream,
     /// The statement that encodes it.
-    pub(super) encoded: Part,
+    pub(super) encoded: TokenStream,
 }
 
 impl Access {
@@ -98,8 +102,8 @@ impl Access {
         let method = format_ident!("{}", method(optional, features));
         let special = special_tokens(features).map(|special| quote!(, #special));
         Self {
-            decoded: quote!(members.#method(#wire_name #special)?).into(),
-            encoded: quote!(out.#method(wire::name!(#wire_name) #special, #value);).into(),
+            decoded: quote!(members.#method(#wire_name #special)?),
+            encoded: quote!(out.#method(wire::name!(#wire_name) #special, #value);),
         }
     }
 }

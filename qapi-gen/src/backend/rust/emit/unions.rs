@@ -11,7 +11,6 @@ use super::features::deprecated;
 use super::structs::{self, Access};
 use super::{attributes, docs, nothing, unused};
 use crate::backend::rust::cfg::Cfg;
-use crate::backend::rust::part::Part;
 use crate::backend::rust::plan::{BranchPlan, Head, UnionField, UnionPlan};
 use crate::backend::rust::ty::Prelude;
 
@@ -31,7 +30,7 @@ pub(super) fn union(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     }
 }
 
-fn definition(plan: &UnionPlan) -> Part {
+fn definition(plan: &UnionPlan) -> TokenStream {
     let attributes = attributes(&plan.head);
     let (ident, branch_ident) = (&plan.head.ident, &plan.branch_ident);
     let fields = plan.fields.iter().map(|field| match field {
@@ -44,19 +43,18 @@ fn definition(plan: &UnionPlan) -> Part {
             ..
         } => {
             let (docs, deprecated) = (self::docs(*docs), deprecated(features));
-            quote!(#docs #deprecated #attributes pub #ident: #branch_ident,).into()
+            quote!(#docs #deprecated #attributes pub #ident: #branch_ident,)
         }
     });
-    let definition = quote! {
+    quote! {
         #attributes
         pub struct #ident {
             #(#fields)*
         }
-    };
-    definition.into()
+    }
 }
 
-fn branch_definition(plan: &UnionPlan, std: &Prelude) -> Part {
+fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     let box_ = &std.box_;
     let branch_ident = &plan.branch_ident;
     let summary = format!(
@@ -78,7 +76,7 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> Part {
         } = branch;
         let (docs, deprecated) = (docs(branch.docs), deprecated(&branch.features));
         let carried = branch.ty.iter();
-        Part::from(quote!(#docs #cfg #deprecated #attributes #ident #((#carried))*,))
+        quote!(#docs #cfg #deprecated #attributes #ident #((#carried))*,)
     });
     let nothing = nothing(vacant(plan).as_ref());
     let unknown = plan.unknown.iter().map(|unknown| {
@@ -95,7 +93,7 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> Part {
     let names = plan.branches.iter().map(|branch| {
         let (ident, wire_name, cfg) = (&branch.ident, &branch.wire, &branch.cfg);
         let carried = branch.ty.iter().map(|_| quote!((_)));
-        Part::from(quote!(#cfg Self::#ident #(#carried)* => #wire_name,))
+        quote!(#cfg Self::#ident #(#carried)* => #wire_name,)
     });
     let unknown_name = plan
         .unknown
@@ -105,13 +103,13 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> Part {
     let tags = plan.branches.iter().map(|branch| {
         let (ident, cfg) = (&branch.ident, &branch.cfg);
         let carried = branch.ty.iter().map(|_| quote!((_)));
-        Part::from(quote!(#cfg Self::#ident #(#carried)* => #tag_ty::#ident,))
+        quote!(#cfg Self::#ident #(#carried)* => #tag_ty::#ident,)
     });
     let unknown_tag = plan
         .unknown
         .iter()
         .map(|unknown| quote!(Self::#unknown { tag, .. } => #tag_ty::#unknown(tag.clone()),));
-    let definition = quote! {
+    quote! {
         #[doc = #summary]
         #cfg
         #derives
@@ -135,12 +133,11 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> Part {
                 match self { #(#tags)* #(#unknown_tag)* #nothing }
             }
         }
-    };
-    definition.into()
+    }
 }
 
 /// The union's members: the base's, then the branch's.
-fn members(plan: &UnionPlan) -> Part {
+fn members(plan: &UnionPlan) -> TokenStream {
     let (ident, cfg) = (&plan.head.ident, &plan.head.cfg);
     let (branch_ident, tag_ty) = (&plan.branch_ident, &plan.tag_ty);
     // Fields may have any name, so what is decoded is held under numbers.
@@ -161,8 +158,8 @@ fn members(plan: &UnionPlan) -> Part {
                 let (value, statement) = (access.decoded, access.encoded);
                 cfgs.push(cfg);
                 idents.push(ident);
-                decoded.push(Part::from(quote!(#cfg let #held: #ty = #value;)));
-                encoded.push(Part::from(quote!(#cfg #statement)));
+                decoded.push(quote!(#cfg let #held: #ty = #value;));
+                encoded.push(quote!(#cfg #statement));
             }
             UnionField::Tag {
                 ident,
@@ -174,7 +171,7 @@ fn members(plan: &UnionPlan) -> Part {
                 let value = access.decoded;
                 cfgs.push(&Cfg::ALWAYS);
                 idents.push(ident);
-                decoded.push(quote!(let #held: #tag_ty = #value;).into());
+                decoded.push(quote!(let #held: #tag_ty = #value;));
                 encoded.push(access.encoded);
                 branch = quote!(let #held = #branch_ident::decode_branch(#held, members)?;);
                 tag_ident = Some(ident);
@@ -182,7 +179,7 @@ fn members(plan: &UnionPlan) -> Part {
         }
     }
     let tag_ident = tag_ident.into_iter().collect::<Vec<_>>();
-    let members = quote! {
+    quote! {
         #cfg
         impl wire::DecodeMembers for #ident {
             fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
@@ -199,12 +196,11 @@ fn members(plan: &UnionPlan) -> Part {
                 #(self.#tag_ident.encode_branch(out);)*
             }
         }
-    };
-    members.into()
+    }
 }
 
 /// How the branch is taken out of, and put among, the base's members.
-fn branch_codec(plan: &UnionPlan) -> Part {
+fn branch_codec(plan: &UnionPlan) -> TokenStream {
     let (branch_ident, tag_ty, cfg) = (&plan.branch_ident, &plan.tag_ty, &plan.head.cfg);
     let (carrying, plain): (Vec<_>, Vec<_>) = plan.branches.iter().partition(|b| b.ty.is_some());
     let cfgs: Vec<_> = carrying.iter().map(|branch| &branch.cfg).collect();
@@ -225,7 +221,7 @@ fn branch_codec(plan: &UnionPlan) -> Part {
     let nothing = nothing(vacant.as_ref());
     let unreachable = vacant
         .map(|_| quote!(#[allow(unreachable_code, reason = "there may be no value to decode")]));
-    let codec = quote! {
+    quote! {
         #cfg
         impl #branch_ident {
             #unreachable
@@ -254,8 +250,7 @@ fn branch_codec(plan: &UnionPlan) -> Part {
                 }
             }
         }
-    };
-    codec.into()
+    }
 }
 
 /// When the branch enum has no variant.
