@@ -85,6 +85,13 @@ impl Document {
         }
     }
 
+    /// Returns the number of values: scalars, arrays, objects, and the names of
+    /// members.
+    #[must_use]
+    pub fn values(&self) -> usize {
+        self.items.len()
+    }
+
     /// Returns how many bytes of memory the document holds, spare room
     /// included.
     #[must_use]

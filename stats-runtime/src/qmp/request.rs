@@ -67,7 +67,17 @@ impl Request {
     pub(super) fn held_bytes(&self) -> usize {
         self.message.held_bytes()
     }
+
+    /// Returns how many bytes of memory the request takes while its command is
+    /// executed: those that it holds, and those of the decoded arguments.
+    pub(super) fn executing_bytes(&self) -> usize {
+        self.held_bytes() + self.message.values() * DECODED_BYTES
+    }
 }
+
+/// The bytes that a decoded value takes: a `String`, its text in a block of the
+/// allocator, and the same again in a provider's filter.
+const DECODED_BYTES: usize = 128;
 
 impl Malformed {
     /// Makes the error for a text that is not JSON.

@@ -36,7 +36,9 @@ pub struct Options {
 /// The default of [`Options::limits`].
 fn default_limits() -> Limits {
     Limits {
-        message: json::Limits::default().with_message_bytes_max(1 << 20),
+        message: json::Limits::default()
+            .with_message_bytes_max(1 << 20)
+            .with_tokens_max(64 << 10),
         reply_bytes_max: 16 << 20,
         output_bytes_max: 16 << 20,
         ..Limits::default()
@@ -67,8 +69,9 @@ impl Options {
     }
 
     /// Sets the limits of each client's session. By default those of
-    /// [`Limits::default`], except that a message has at most 1 MiB, and a
-    /// reply and the unread output at most 16 MiB each.
+    /// [`Limits::default`], except that a message has at most 1 MiB and 64 Ki
+    /// tokens, and a reply and the unread output at most 16 MiB each. A request
+    /// with these limits takes at most 6 MiB while it is read and executed.
     #[must_use]
     pub fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }

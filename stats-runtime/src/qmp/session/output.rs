@@ -177,7 +177,7 @@ impl Session {
             Err(malformed) => malformed.held_bytes(),
         });
         let running = self.running.iter();
-        let running = running.map(|running| running.request.held_bytes());
+        let running = running.map(|running| running.request.executing_bytes());
         let requests_bytes: usize = queued.chain(running).sum();
         self.reader.held_bytes() + self.output.capacity() + requests_bytes
     }
