@@ -33,8 +33,9 @@ pub(super) trait Transport {
     /// Sends what the transport has buffered.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// Tells the client that nothing follows.
-    fn finish(&mut self);
+    /// Tells the client that nothing follows. Call again when the socket takes
+    /// output if that would block.
+    fn finish(&mut self) -> io::Result<()>;
 }
 
 /// A stream socket.
@@ -117,11 +118,12 @@ impl Transport for Stream {
         Ok(())
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self) -> io::Result<()> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
-            tls.finish(&mut Raw(&self.socket));
+            return tls.finish(&mut Raw(&self.socket));
         }
+        Ok(())
     }
 }
 

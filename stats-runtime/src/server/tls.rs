@@ -95,10 +95,10 @@ impl Tls {
     pub(super) fn channel(&self) -> Result<Channel, rustls::Error> {
         let mut connection = ServerConnection::new(Arc::clone(&self.config))?;
         connection.set_buffer_limit(Some(PLAINTEXT_BYTES_MAX));
-        let has_input = false;
         Ok(Channel {
             connection,
-            has_input,
+            has_input: false,
+            is_finished: false,
         })
     }
 }
@@ -130,6 +130,7 @@ fn fail(what: &str, error: &dyn fmt::Display) -> TlsError {
 pub(super) struct Channel {
     connection: ServerConnection,
     has_input: bool,
+    is_finished: bool,
 }
 
 impl Channel {
@@ -193,9 +194,12 @@ impl Channel {
         Ok(())
     }
 
-    /// Says that nothing follows, as far as the client takes it.
-    pub(super) fn finish<S: Write>(&mut self, socket: &mut S) {
-        self.connection.send_close_notify();
-        let _ = self.flush(socket);
+    /// Tells the client that nothing follows.
+    pub(super) fn finish<S: Write>(&mut self, socket: &mut S) -> io::Result<()> {
+        if !self.is_finished {
+            self.connection.send_close_notify();
+            self.is_finished = true;
+        }
+        self.flush(socket)
     }
 }

@@ -209,7 +209,10 @@ impl<T: Transport> Connection<T> {
                 }
                 self.session.shrink();
             }
-            Err(_) => self.stream.finish(),
+            Err(_) => {
+                // The connection ends whether the client takes this or not.
+                let _ = self.stream.finish();
+            }
         }
         let step = stepped?;
         if self.is_late(Instant::now(), options) {
@@ -249,7 +252,14 @@ impl<T: Transport> Connection<T> {
             }
             let mut has_changed = self.send(&mut may_send)?;
             if self.session.is_over() && !self.is_blocked {
-                return Err(End::Over);
+                return match self.stream.finish() {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        self.progressed = Instant::now();
+                        self.is_blocked = true;
+                        Ok(Step::Wait)
+                    }
+                    _ => Err(End::Over),
+                };
             }
             // The kernel does not know of bytes that the TLS channel has
             // received, so they must not wait for its next event.

@@ -121,7 +121,9 @@ impl Transport for Socket {
         Ok(())
     }
 
-    fn finish(&mut self) {}
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Executes a command as a reactor does.
