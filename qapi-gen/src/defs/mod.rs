@@ -64,7 +64,7 @@ pub(crate) fn lower<'s>(
                 span,
                 object,
                 doc,
-            } => definition(
+            } => lower_definition(
                 module,
                 span,
                 object,
@@ -88,7 +88,7 @@ struct Settings<'a> {
     sources: &'a SourceMap,
 }
 
-fn definition<'s>(
+fn lower_definition<'s>(
     module: ModuleIndex,
     span: Span,
     object: Object<'s>,

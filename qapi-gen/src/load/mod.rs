@@ -382,8 +382,9 @@ const REPLACEMENT_BYTES: u32 = 3;
 /// Returns the text up to the first invalid UTF-8, followed by a replacement
 /// character.
 fn valid_part(error: &FromUtf8Error) -> String {
-    let valid = error.as_bytes().get(..error.utf8_error().valid_up_to());
-    let mut text = String::from_utf8_lossy(valid.unwrap_or_default()).into_owned();
+    let valid_bytes = error.utf8_error().valid_up_to();
+    let (valid, _) = error.as_bytes().split_at(valid_bytes);
+    let mut text = String::from_utf8_lossy(valid).into_owned();
     text.push(char::REPLACEMENT_CHARACTER);
     text
 }

@@ -19,7 +19,7 @@ fn folder(path: &str) -> &str {
     let Some(end) = path.rfind('/') else {
         return "";
     };
-    let folder = path.get(..=end).unwrap_or_default();
+    let (folder, _) = path.split_at(end + 1);
     match folder.trim_end_matches('/') {
         "" => folder,
         trimmed => trimmed,

@@ -11,7 +11,10 @@ use super::{
 use crate::cond::Cond;
 
 macro_rules! arena {
-    ($($(#[$all_doc:meta])* $all:ident, $(#[$one_doc:meta])* $one:ident: $id:ident => $item:ident;)*) => {
+    ($(
+        $(#[$all_doc:meta])* $all:ident,
+        $(#[$one_doc:meta])* $one:ident, $one_mut:ident: $id:ident => $item:ident;
+    )*) => {
         impl Schema {$(
             $(#[$all_doc])*
             pub fn $all(&self) -> impl ExactSizeIterator<Item = ($id, &$item)> + Clone {
@@ -23,6 +26,11 @@ macro_rules! arena {
             #[expect(clippy::indexing_slicing, reason = "an id is made together with its item")]
             pub fn $one(&self, id: $id) -> &$item {
                 &self.$all[id.0 as usize]
+            }
+
+            #[expect(clippy::indexing_slicing, reason = "an id is made together with its item")]
+            pub(super) fn $one_mut(&mut self, id: $id) -> &mut $item {
+                &mut self.$all[id.0 as usize]
             }
         )*}
 
@@ -41,20 +49,20 @@ arena! {
     /// order.
     modules,
     /// Returns a module.
-    module: ModuleId => Module;
+    module, module_mut: ModuleId => Module;
     /// Iterates over the types in schema order, built-in and implicit types
     /// included.
     types,
     /// Returns a type.
-    ty: TypeId => Type;
+    ty, ty_mut: TypeId => Type;
     /// Iterates over the commands in schema order.
     commands,
     /// Returns a command.
-    command: CommandId => Command;
+    command, command_mut: CommandId => Command;
     /// Iterates over the events in schema order.
     events,
     /// Returns an event.
-    event: EventId => Event;
+    event, event_mut: EventId => Event;
 }
 
 impl Schema {
@@ -116,6 +124,14 @@ impl Schema {
     pub fn entity_named(&self, name: &str) -> Option<Entity> {
         let index = *self.by_name.get(name)?;
         self.entities.get(index as usize).copied()
+    }
+
+    pub(super) fn common_mut(&mut self, entity: Entity) -> &mut Common {
+        match entity {
+            Entity::Type(id) => &mut self.ty_mut(id).common,
+            Entity::Command(id) => &mut self.command_mut(id).common,
+            Entity::Event(id) => &mut self.event_mut(id).common,
+        }
     }
 
     /// Returns the properties of a definition that all kinds have.

@@ -104,10 +104,14 @@ impl SourceFile {
     /// Returns the offset of the first byte of the line that contains the byte
     /// at `offset`.
     #[must_use]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the first line starts at 0, which is not after any offset"
+    )]
     pub fn line_start(&self, offset: u32) -> u32 {
         let starts = self.line_starts();
         let line = starts.partition_point(|&start| start <= offset);
-        starts.get(line.saturating_sub(1)).copied().unwrap_or(0)
+        starts[line - 1]
     }
 
     fn line_starts(&self) -> &[u32] {

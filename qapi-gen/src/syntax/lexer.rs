@@ -53,7 +53,7 @@ impl<'s> Lexer<'s> {
     pub(crate) fn next(&mut self, comments: bool) -> Lexed<'s> {
         loop {
             let start = self.at;
-            let rest = self.text.get(start..).unwrap_or_default();
+            let rest = self.rest();
             let Some(&byte) = rest.as_bytes().first() else {
                 // QEMU reports the end of the file at the end of the last line.
                 let end = start.saturating_sub(1);
@@ -77,7 +77,7 @@ impl<'s> Lexer<'s> {
                     // more overhead.
                     let length = rest.bytes().take_while(|&byte| byte != b'\n').count();
                     self.at += length;
-                    let comment = rest.get(..length).unwrap_or_default();
+                    let (comment, _) = rest.split_at(length);
                     if comments || comment.starts_with("##") {
                         return (Ok(Token::Comment(comment)), start, self.at);
                     }
@@ -101,6 +101,15 @@ impl<'s> Lexer<'s> {
             };
             return (Ok(token), start, self.at);
         }
+    }
+
+    /// Returns the text that has not been read yet.
+    #[expect(
+        clippy::string_slice,
+        reason = "`at` is after a whole character, or before the first"
+    )]
+    fn rest(&self) -> &'s str {
+        &self.text[self.at..]
     }
 
     /// Skips to the next line that looks like the start of a top-level item, to
@@ -134,25 +143,24 @@ impl<'s> Lexer<'s> {
     /// Skips to the next line. Returns the text from there, or `None` at the
     /// end.
     fn skip_line(&mut self) -> Option<&'s str> {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let Some(end) = rest.find('\n') else {
+        let Some(end) = self.rest().find('\n') else {
             self.at = self.text.len();
             return None;
         };
         self.at += end + 1;
-        self.text.get(self.at..).filter(|rest| !rest.is_empty())
+        Some(self.rest()).filter(|rest| !rest.is_empty())
     }
 
     /// Reads the string at the start of `rest`.
     fn string(&mut self, rest: &'s str, start: usize) -> Lexed<'s> {
-        let content = rest.get(1..).unwrap_or_default();
+        let (_, content) = rest.split_at(1);
         // Search the bytes first, because that is fast and nearly all strings
         // have no escapes.
         let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\'' | b'\\');
         let length = content.bytes().take_while(plain).count();
         if content.as_bytes().get(length) == Some(&b'\'') {
             self.at = start + length + 2;
-            let content = content.get(..length).unwrap_or_default();
+            let (content, _) = content.split_at(length);
             return (Ok(Token::Str(Cow::Borrowed(content))), start, self.at);
         }
         self.unusual_string(content, start)
@@ -172,7 +180,7 @@ impl<'s> Lexer<'s> {
                 _ if escaped => Problem::UnknownEscape(c),
                 '\'' => {
                     self.at += 1;
-                    let content = content.get(..offset).unwrap_or_default();
+                    let (content, _) = content.split_at(offset);
                     let content = content.replace("\\\\", "\\");
                     return (Ok(Token::Str(Cow::Owned(content))), start, self.at);
                 }
@@ -191,7 +199,8 @@ impl<'s> Lexer<'s> {
         let ends = |c| matches!(c, '[' | ']' | '{' | '}' | ':' | ',' | '\'') || is_space(c);
         let length = rest.find(ends).unwrap_or(rest.len());
         self.at += length;
-        let text = rest.get(..length).unwrap_or_default().to_owned();
-        (Err(Box::new(Problem::Stray(text))), start, self.at)
+        let (text, _) = rest.split_at(length);
+        let problem = Problem::Stray(text.to_owned());
+        (Err(Box::new(problem)), start, self.at)
     }
 }

@@ -111,7 +111,7 @@ impl<'s> Parser<'s> {
 
     #[inline(never)]
     fn duplicate(&self, key: &str, first: usize, diagnostics: &mut Diagnostics) -> Reported {
-        let members = self.members.get(first..).unwrap_or_default();
+        let members = self.members_since(first);
         let previous = members.iter().find(|member| member.key == key);
         let previous = Site::line(previous.map_or(self.cursor.span, |member| member.key_span));
         let key = key.to_owned();
@@ -206,12 +206,22 @@ impl<'s> Parser<'s> {
             return Err(self.unexpected(Expected::Colon, diagnostics));
         }
         self.cursor.advance(false, diagnostics)?;
-        let before = self.members.get(first..).unwrap_or_default();
+        let before = self.members_since(first);
         let before = before.iter().map(|member| member.key.clone());
         if earlier.is_duplicate(key.clone(), before) {
             return Err(self.duplicate(&key, first, diagnostics));
         }
         Ok((key, span))
+    }
+
+    /// Returns the members that the current object has so far.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`first` is the length of `members` when the object began, and members of \
+                  inner objects have been removed"
+    )]
+    fn members_since(&self, first: usize) -> &[Member<'s>] {
+        &self.members[first..]
     }
 
     /// Parses the elements of an array, up to its closing bracket.

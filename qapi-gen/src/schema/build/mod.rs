@@ -87,19 +87,16 @@ fn assign_modules(schema: &mut Schema, includes: Vec<(usize, ModuleId, Include)>
     let mut includes = includes.into_iter().peekable();
     for index in 0..=schema.entities.len() {
         while let Some((_, module, include)) = includes.next_if(|(before, ..)| *before <= index) {
-            if let Some(module) = schema.modules.get_mut(module.0 as usize) {
-                module.includes.push(Include {
-                    entities_before: module.entities.len(),
-                    ..include
-                });
-            }
+            let module = schema.module_mut(module);
+            module.includes.push(Include {
+                entities_before: module.entities.len(),
+                ..include
+            });
         }
         let Some(&entity) = schema.entities.get(index) else {
             return;
         };
         let module = schema.common(entity).module;
-        if let Some(module) = schema.modules.get_mut(module.0 as usize) {
-            module.entities.push(entity);
-        }
+        schema.module_mut(module).entities.push(entity);
     }
 }

@@ -76,7 +76,6 @@ pub(super) fn resolve(
         }
     }
     let missing = resolver.missing;
-    finish::arrays(schema);
     if missing {
         provenance.unresolved = Some(TypeId::at(types));
         provenance.type_origins.push(None);
@@ -85,6 +84,7 @@ pub(super) fn resolve(
             kind: TypeKind::Object(object(ObjectOrigin::Empty)),
         });
     }
+    finish::arrays(schema);
     finish::discriminators(schema);
     includes
 }
@@ -173,11 +173,10 @@ impl Resolver<'_> {
 
     /// Adds a free-form documentation block to its module.
     fn free_form(&mut self, module: ModuleId, doc: DocBlock) {
-        if let Some(place) = self.schema.modules.get_mut(module.0 as usize) {
-            let index = place.docs.len();
-            place.docs.push(FreeFormDoc(doc));
-            self.schema.docs.push(DocRef::FreeForm(module, index));
-        }
+        let docs = &mut self.schema.module_mut(module).docs;
+        let index = docs.len();
+        docs.push(FreeFormDoc(doc));
+        self.schema.docs.push(DocRef::FreeForm(module, index));
     }
 
     /// Returns the next declaration if it belongs to the definition `origin`.

@@ -88,12 +88,19 @@ impl Resolver<'_> {
     ) -> TypeId {
         match ty {
             TypeRef::Named(name) => self.named(name, user, segment, order),
-            // The default is never used: the first pass has declared the array.
-            TypeRef::ArrayOf(element) => self
-                .schema
-                .type_named(&array_name(&element.text))
-                .unwrap_or(self.unresolved),
+            TypeRef::ArrayOf(element) => self.array_of(element),
         }
+    }
+
+    /// Returns the array type of an element type.
+    #[expect(
+        clippy::expect_used,
+        reason = "a default would be an unknown type that nobody reports"
+    )]
+    fn array_of(&self, element: &Name<'_>) -> TypeId {
+        self.schema
+            .type_named(&array_name(&element.text))
+            .expect("the first pass declares every array that is used")
     }
 
     /// Resolves a type name.

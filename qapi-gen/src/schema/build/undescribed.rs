@@ -7,7 +7,7 @@
 use rustc_hash::FxHashSet as HashSet;
 
 use crate::schema::doc_targets::{DocTarget, doc_targets};
-use crate::schema::{Common, Doc, DocRef, Entity, Schema};
+use crate::schema::{Doc, DocRef, Schema};
 use crate::source::Excerpt;
 
 /// Adds an empty description for every member that a block omits.
@@ -27,18 +27,10 @@ pub(super) fn complete(schema: &mut Schema) {
         }
     }
     for (entity, undescribed) in incomplete {
-        if let Some(doc) = common_mut(schema, entity).and_then(|common| common.doc.as_mut()) {
+        if let Some(doc) = &mut schema.common_mut(entity).doc {
             doc.undescribed = undescribed;
         }
     }
-}
-
-fn common_mut(schema: &mut Schema, entity: Entity) -> Option<&mut Common> {
-    Some(match entity {
-        Entity::Type(id) => &mut schema.types.get_mut(id.0 as usize)?.common,
-        Entity::Command(id) => &mut schema.commands.get_mut(id.0 as usize)?.common,
-        Entity::Event(id) => &mut schema.events.get_mut(id.0 as usize)?.common,
-    })
 }
 
 /// Returns the members that a block should describe and does not.

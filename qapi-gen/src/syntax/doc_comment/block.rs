@@ -258,11 +258,15 @@ impl Draft {
     }
 
     /// Returns the lines of the last section.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a section begins at the length that `lines` has then"
+    )]
     pub(super) fn section_lines(&self) -> &[ByteRange] {
-        let first = self.sections.last().map(|last| last.lines.range().start);
-        first
-            .and_then(|first| self.lines.get(first..))
-            .unwrap_or_default()
+        match self.sections.last() {
+            Some(last) => &self.lines[last.lines.range().start..],
+            None => &[],
+        }
     }
 
     /// Returns whether the last section has no line, not even a blank one.

@@ -58,7 +58,7 @@ impl<'s> BlockReader<'_, 's> {
         let cursor = &*self.reader.cursor;
         let source = cursor.source;
         let line = source.line_start(cursor.span.start) as usize;
-        let text = source.text().get(line..).unwrap_or_default();
+        let (_, text) = source.text().split_at(line);
         // QEMU adds two characters for the `# ` and counts from the start of
         // the line, even where the comment is indented.
         let offset = text.char_indices().nth(column + 2);

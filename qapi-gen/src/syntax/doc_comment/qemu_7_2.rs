@@ -232,7 +232,7 @@ impl<'s> BlockReader<'_, 's> {
     /// follow must be indented to.
     fn first_line(&mut self, line: &str) {
         let word = first_word(line);
-        let rest = line.strip_prefix(word).unwrap_or_default();
+        let (_, rest) = line.split_at(word.len());
         let text = rest.trim_start_matches(is_space);
         if !text.is_empty() {
             self.indent = word.chars().count() + indentation(rest);
@@ -256,7 +256,7 @@ impl<'s> BlockReader<'_, 's> {
             .take(expected)
             .last()
             .map_or(0, |(at, c)| at + c.len_utf8());
-        let text = line.get(end..).unwrap_or_default();
+        let (_, text) = line.split_at(end);
         self.reader.append(text.trim_end_matches(is_space));
         Ok(())
     }
