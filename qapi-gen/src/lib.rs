@@ -51,9 +51,10 @@ pub mod schema;
 pub mod source;
 mod syntax;
 
+pub use analysis::option_problem::OptionProblem;
 pub use backend::dump::dump;
 pub use backend::introspect::Introspection;
-pub use backend::rust::{Addition, CfgNames, Conditions, Layout, Options, rust_path};
+pub use backend::rust::{Addition, CfgNames, Conditions, Layout, Options, RustProblem, rust_path};
 pub use builder::Builder;
 pub use diag::Style;
 pub use driver::{Generation, Report, generate};

@@ -5,6 +5,7 @@
 //! know any output language.
 
 pub(crate) mod option_names;
+pub(crate) mod option_problem;
 pub(crate) mod schema_info;
 pub(crate) mod selection;
 pub(crate) mod type_graph;

@@ -6,7 +6,8 @@
 
 use std::fmt::Display;
 
-use crate::diag::{Diagnostics, Problem};
+use super::option_problem::OptionProblem;
+use crate::diag::Diagnostics;
 use crate::schema::{CheckedSchema, CommandId, Entity, ObjectOrigin, TypeId, TypeKind};
 
 /// The names in one option. Looks names up, and reports unknown names.
@@ -25,12 +26,12 @@ impl OptionNames<'_> {
 
     /// Reports that the option has no effect on the definition `name`.
     pub(crate) fn report_idle(&mut self, name: &str, why: String) {
-        let problem = Problem::OptionIdle {
+        let problem = OptionProblem::OptionIdle {
             option: self.option,
             name: name.to_owned(),
             why,
         };
-        self.diagnostics.report(problem, None);
+        self.diagnostics.report(problem.into(), None);
     }
 
     /// Returns the type of a name.
@@ -96,24 +97,24 @@ impl OptionNames<'_> {
 
     /// Reports that `text` is not a valid `what` of the output language.
     pub(crate) fn report_syntax(&mut self, text: &str, what: &'static str, error: &dyn Display) {
-        let problem = Problem::OptionSyntax {
+        let problem = OptionProblem::OptionSyntax {
             option: self.option,
             text: text.to_owned(),
             what,
             reason: error.to_string(),
         };
-        self.diagnostics.report(problem, None);
+        self.diagnostics.report(problem.into(), None);
     }
 
     /// Reports the name unless something was found.
     fn known<T>(&mut self, name: &str, what: &'static str, found: Option<T>) -> Option<T> {
         if found.is_none() {
-            let problem = Problem::OptionUnknown {
+            let problem = OptionProblem::OptionUnknown {
                 option: self.option,
                 name: name.to_owned(),
                 what,
             };
-            self.diagnostics.report(problem, None);
+            self.diagnostics.report(problem.into(), None);
         }
         found
     }

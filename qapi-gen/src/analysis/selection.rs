@@ -7,8 +7,9 @@
 use std::collections::BTreeSet;
 
 use super::option_names::OptionNames;
+use super::option_problem::OptionProblem;
 use super::type_graph;
-use crate::diag::{Diagnostics, Problem};
+use crate::diag::Diagnostics;
 use crate::schema::{CheckedSchema, Entity, TypeId};
 
 /// The selected definitions.
@@ -38,8 +39,8 @@ impl Selection {
             diagnostics,
         };
         for name in only.intersection(except) {
-            let problem = Problem::OnlyAndExcept(name.clone());
-            names.diagnostics.report(problem, None);
+            let problem = OptionProblem::OnlyAndExcept { name: name.clone() };
+            names.diagnostics.report(problem.into(), None);
         }
         let mut named = |option, list: &BTreeSet<String>| -> BTreeSet<Entity> {
             names.option = option;

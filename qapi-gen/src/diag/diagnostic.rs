@@ -100,10 +100,10 @@ impl Diagnostic {
                 ..
             } => Some((previous, wording::PREVIOUS_DEFINITION)),
             Problem::DuplicateKey { previous, .. } => Some((previous, wording::PREVIOUS_KEY)),
-            Problem::RustNameClash {
-                previous: Some(previous),
-                ..
-            } => Some((previous, wording::OTHER_NAME)),
+            Problem::Backend(problem) => {
+                let (site, words) = problem.related.as_ref()?;
+                Some((site, words))
+            }
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 //! In: problems, as the stages find them. Out: messages with places and hints.
 //! This room does not look anything up in a schema.
 
+mod backend_problem;
 mod definition_kind;
 mod definition_part;
 mod diagnostic;
@@ -15,6 +16,8 @@ mod site;
 mod style;
 mod wording;
 
+pub use backend_problem::BackendProblem;
+pub(crate) use backend_problem::backend_problems;
 pub use definition_kind::DefinitionKind;
 pub use definition_part::{DefinitionPart, Owner, TypeName};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
@@ -25,3 +28,4 @@ pub use problem::{Expected, MarkupAdvice, Problem};
 pub(crate) use qemu_attribution::{NamedDefinition, QemuAttribution};
 pub use site::Site;
 pub use style::Style;
+pub(crate) use wording::{Quoted, plural};

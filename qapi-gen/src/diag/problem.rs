@@ -3,6 +3,7 @@
 //! In: what the stages find. Out: one enum, in the order of the stages. The
 //! words are in `wording/`.
 
+use super::backend_problem::BackendProblem;
 use super::definition_kind::DefinitionKind;
 use super::definition_part::{DefinitionPart, Owner, TypeName};
 use super::message_subject::{Key, MessageSubject};
@@ -32,6 +33,9 @@ macro_rules! problems {
             /// Returns the name of the variant, which is one of [`Self::KINDS`].
             #[must_use]
             pub fn kind(&self) -> &'static str {
+                if let Self::Backend(problem) = self {
+                    return problem.kind;
+                }
                 match self {
                     $( Self::$name { .. } => stringify!($name), )*
                 }
@@ -277,35 +281,14 @@ problems! {
         /// More features than QEMU's bit set can hold.
         TooManyFeatures { limit: usize },
 
-        // The Rust back end.
-        /// Two names that are the same in Rust.
-        RustNameClash {
-            name: String,
-            other: String,
-            ident: String,
-            previous: Option<Site>,
-        },
-        /// Types that hold each other more deeply than rustc goes.
-        NestedTypes { name: String, depth: usize, limit: usize },
-        /// Another crate is said to have a module that the schema has not.
-        ExternModuleUnknown(String),
-        /// A module of another crate is said to be at what is no path, or not
-        /// the same path everywhere.
-        ExternPath { module: String, path: String },
-        /// An option names what the schema does not have.
-        OptionUnknown { option: &'static str, name: String, what: &'static str },
-        /// An option's text is not what it has to be.
-        OptionSyntax { option: &'static str, text: String, what: &'static str, reason: String },
-        /// An option that does nothing to what it names.
-        OptionIdle { option: &'static str, name: String, why: String },
-        /// What is to be generated is to be left out.
-        OnlyAndExcept(String),
-        /// Symbols of a configuration that no condition mentions.
-        ConfigUnused(Vec<String>),
-        /// Two configuration symbols that are the same Cargo feature.
-        FeatureClash { symbols: [String; 2], feature: String },
-        /// A Rust type for what chooses a union's branch.
-        ReplacedDiscriminator { ty: String, union: String },
+        /// A problem that a back end found.
+        Backend(Box<BackendProblem>),
+    }
+}
+
+impl From<BackendProblem> for Problem {
+    fn from(problem: BackendProblem) -> Self {
+        Self::Backend(Box::new(problem))
     }
 }
 
@@ -347,13 +330,11 @@ impl Problem {
 }
 
 impl Problem {
-    /// Returns whether the problem is always a warning.
-    ///
-    /// Several schemas may share a configuration, so a symbol may be unused in
-    /// one of them; and a crate can raise rustc's limit.
+    /// Returns whether the schema can be used in spite of the problem, whatever
+    /// the caller wants to do with the schema.
     #[must_use]
     pub fn is_harmless(&self) -> bool {
-        matches!(self, Self::ConfigUnused(_) | Self::NestedTypes { .. })
+        matches!(self, Self::Backend(problem) if problem.is_harmless)
     }
 }
 

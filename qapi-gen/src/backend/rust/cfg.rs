@@ -1,8 +1,8 @@
-//! Conditions as Rust spells them.
+//! Conditions as `#[cfg(...)]`.
 //!
-//! In: the conditions of the schema, and what the caller wants of them. Out:
-//! for each item whether it is generated, and under which `#[cfg(...)]`. It
-//! does not know what items there are.
+//! In: the conditions of the schema, and the caller's choice. Out: whether an
+//! item is generated, and under which `#[cfg(...)]`. This module must not know
+//! which items exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,25 +12,28 @@ use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::{Expr, Lit, LitBool, Meta, Token};
 
-use crate::diag::{Diagnostics, Problem};
+use super::problem::RustProblem;
+use crate::analysis::option_problem::OptionProblem;
+use crate::diag::Diagnostics;
 use crate::schema::{CheckedSchema, Cond, CondKind};
 
-/// What becomes of the schema's conditions.
+/// The treatment of the schema's conditions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Conditions {
-    /// Whatever is conditional is generated, without a condition.
+    /// Conditional items are generated without their condition.
     #[default]
     Ignore,
-    /// What exists if exactly these configuration symbols are defined is
-    /// generated, without a condition.
+    /// Only items that exist when exactly these configuration symbols are
+    /// defined are generated, without their condition.
     Config(BTreeSet<String>),
-    /// Whatever is conditional is generated with a `#[cfg(...)]`.
+    /// Conditional items are generated with a `#[cfg(...)]`.
     Cfg(CfgNames),
 }
 
-/// What configuration symbols are called in `#[cfg(...)]`.
+/// The predicates for configuration symbols in `#[cfg(...)]`.
 ///
-/// `CONFIG_VNC_SASL` is `feature = "vnc-sasl"` unless something else is said:
+/// `CONFIG_VNC_SASL` becomes `feature = "vnc-sasl"` unless the caller chooses
+/// another feature or predicate:
 ///
 /// ```
 /// use qapi_gen::CfgNames;
@@ -45,14 +48,14 @@ pub struct CfgNames {
 }
 
 impl CfgNames {
-    /// The symbol is this Cargo feature.
+    /// Maps a symbol to a Cargo feature.
     #[must_use]
     pub fn feature(self, symbol: impl Into<String>, feature: &str) -> Self {
         self.predicate(symbol, format!("feature = {feature:?}"))
     }
 
-    /// The symbol is this predicate: anything that `#[cfg(...)]` may hold,
-    /// `true` and `false` included.
+    /// Maps a symbol to a predicate, which is anything that `#[cfg(...)]`
+    /// accepts, `true` and `false` included.
     #[must_use]
     pub fn predicate(mut self, symbol: impl Into<String>, predicate: impl Into<String>) -> Self {
         self.predicates.insert(symbol.into(), predicate.into());
@@ -61,13 +64,13 @@ impl CfgNames {
 }
 
 impl CfgNames {
-    /// The predicates that somebody chose.
+    /// Returns the predicates that the caller chose.
     pub(super) fn predicates(&self) -> impl Iterator<Item = &String> {
         self.predicates.values()
     }
 
-    /// The predicates as tokens. Those that are none are reported, and those
-    /// of symbols that are in no condition.
+    /// Returns the predicates as tokens. Reports invalid predicates, and symbols
+    /// that no condition mentions.
     fn parsed(
         &self,
         symbols: &BTreeSet<&str>,
@@ -76,25 +79,25 @@ impl CfgNames {
         let mut predicates = BTreeMap::new();
         for (symbol, text) in &self.predicates {
             if !symbols.contains(symbol.as_str()) {
-                let problem = Problem::OptionUnknown {
+                let problem = OptionProblem::OptionUnknown {
                     option: "cfg",
                     name: symbol.clone(),
                     what: "configuration symbol",
                 };
-                diagnostics.report(problem, None);
+                diagnostics.report(problem.into(), None);
             }
             match syn::parse_str(text) {
                 Ok(Predicate(predicate)) => {
                     predicates.insert(symbol.as_str(), predicate);
                 }
                 Err(error) => {
-                    let problem = Problem::OptionSyntax {
+                    let problem = OptionProblem::OptionSyntax {
                         option: "cfg",
                         text: text.clone(),
                         what: "cfg predicate",
                         reason: error.to_string(),
                     };
-                    diagnostics.report(problem, None);
+                    diagnostics.report(problem.into(), None);
                 }
             }
         }
@@ -102,103 +105,120 @@ impl CfgNames {
     }
 }
 
-/// The condition of an item; as tokens the attribute that says it, if there is
-/// need for one.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Cfg {
-    predicate: Option<TokenStream>,
+/// The configurations in which an item exists. As tokens, the `#[cfg(...)]` that
+/// the item needs, if any.
+#[derive(Clone, Debug)]
+pub(crate) enum Presence {
+    /// The item exists in every configuration.
+    Always,
+    /// The item exists in the configurations in which the predicate holds.
+    When(TokenStream),
+    /// The item exists in no configuration, so it is not generated.
+    Never,
 }
 
-impl Cfg {
-    /// The item is always there.
-    pub(crate) const ALWAYS: Self = Self { predicate: None };
+impl Presence {
+    /// The presence of an item without a condition.
+    pub(crate) const ALWAYS: Self = Self::Always;
 
-    fn when(predicate: TokenStream) -> Self {
-        Self {
-            predicate: Some(predicate),
-        }
-    }
-
-    /// Whether the item is there in every configuration.
+    /// Returns whether the item exists in every configuration.
     pub(crate) fn is_always(&self) -> bool {
-        self.predicate.is_none()
+        matches!(self, Self::Always)
     }
 
-    /// What has to hold; `None`: nothing.
+    /// Returns whether the item exists in no configuration.
+    pub(crate) fn is_never(&self) -> bool {
+        matches!(self, Self::Never)
+    }
+
+    /// Returns the presence of an item that is to be generated, or `None` for an
+    /// item that exists in no configuration.
+    pub(crate) fn unless_never(self) -> Option<Self> {
+        (!self.is_never()).then_some(self)
+    }
+
+    /// Returns the predicate that must hold, or `None` if the presence does not
+    /// depend on the configuration.
     pub(crate) fn predicate(&self) -> Option<&TokenStream> {
-        self.predicate.as_ref()
-    }
-
-    /// When both hold.
-    pub(crate) fn and(&self, other: &Self) -> Self {
-        match (&self.predicate, &other.predicate) {
-            (Some(one), Some(two)) => Self::when(quote!(all(#one, #two))),
-            (predicate, None) | (None, predicate) => Self {
-                predicate: predicate.clone(),
-            },
+        match self {
+            Self::When(predicate) => Some(predicate),
+            Self::Always | Self::Never => None,
         }
     }
 
-    /// When it does not hold; `None`: it always does.
-    pub(crate) fn not(&self) -> Option<Self> {
-        let predicate = self.predicate.as_ref()?;
-        Some(Self::when(quote!(not(#predicate))))
+    /// Returns the configurations in which both items exist.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Never, _) | (_, Self::Never) => Self::Never,
+            (Self::Always, presence) | (presence, Self::Always) => presence.clone(),
+            (Self::When(one), Self::When(two)) => Self::When(quote!(all(#one, #two))),
+        }
     }
 
-    /// When there is one of several items at least; `None`: there are none.
-    pub(crate) fn any<'c>(items: impl IntoIterator<Item = &'c Self>) -> Option<Self> {
+    /// Returns the configurations in which the item does not exist.
+    pub(crate) fn not(&self) -> Self {
+        match self {
+            Self::Always => Self::Never,
+            Self::When(predicate) => Self::When(quote!(not(#predicate))),
+            Self::Never => Self::Always,
+        }
+    }
+
+    /// Returns the configurations in which at least one of the items exists.
+    pub(crate) fn any<'c>(items: impl IntoIterator<Item = &'c Self>) -> Self {
         let mut seen = BTreeSet::new();
         let mut predicates = Vec::new();
-        let mut items = items.into_iter().peekable();
-        items.peek()?;
         for item in items {
-            let Some(predicate) = &item.predicate else {
-                return Some(Self::ALWAYS);
-            };
-            if seen.insert(predicate.to_string()) {
-                predicates.push(predicate);
+            match item {
+                Self::Always => return Self::Always,
+                Self::When(predicate) if seen.insert(predicate.to_string()) => {
+                    predicates.push(predicate);
+                }
+                Self::When(_) | Self::Never => {}
             }
         }
-        Some(Self::when(match predicates.as_slice() {
-            [predicate] => predicate.to_token_stream(),
-            _ => quote!(any(#(#predicates),*)),
-        }))
-    }
-
-    /// When there is none of several items; `None`: there always is one.
-    pub(crate) fn none_of<'c>(items: impl IntoIterator<Item = &'c Self>) -> Option<Self> {
-        match Self::any(items) {
-            Some(any) => any.not(),
-            None => Some(Self::ALWAYS),
+        match predicates.as_slice() {
+            [] => Self::Never,
+            [predicate] => Self::When(predicate.to_token_stream()),
+            _ => Self::When(quote!(any(#(#predicates),*))),
         }
     }
 
-    /// An attribute that is there when this holds.
+    /// Returns the configurations in which none of the items exists.
+    pub(crate) fn none_of<'c>(items: impl IntoIterator<Item = &'c Self>) -> Self {
+        Self::any(items).not()
+    }
+
+    /// Returns an attribute that applies in these configurations only.
     pub(crate) fn attribute(&self, attribute: &TokenStream) -> TokenStream {
-        match &self.predicate {
-            Some(predicate) => quote!(#[cfg_attr(#predicate, #attribute)]),
-            None => quote!(#[#attribute]),
+        match self {
+            Self::Always => quote!(#[#attribute]),
+            Self::When(predicate) => quote!(#[cfg_attr(#predicate, #attribute)]),
+            Self::Never => TokenStream::new(),
         }
     }
 }
 
-impl ToTokens for Cfg {
+impl ToTokens for Presence {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        if let Some(predicate) = &self.predicate {
-            tokens.extend(quote!(#[cfg(#predicate)]));
+        match self {
+            Self::Always => {}
+            Self::When(predicate) => tokens.extend(quote!(#[cfg(#predicate)])),
+            Self::Never => tokens.extend(quote!(#[cfg(any())])),
         }
     }
 }
 
-/// Tells which items are there, and when.
-pub(super) struct Presence<'o> {
+/// Resolves the schema's conditions as the caller's options say.
+pub(super) struct CondResolver<'o> {
     conditions: &'o Conditions,
-    /// By symbol: what the caller wants it to be.
+    /// The predicates that the caller chose, by symbol.
     predicates: BTreeMap<&'o str, TokenStream>,
 }
 
-impl<'o> Presence<'o> {
-    /// Reports predicates that are none, and symbols that are in no condition.
+impl<'o> CondResolver<'o> {
+    /// Creates a resolver. Reports invalid predicates, and symbols that no
+    /// condition mentions.
     pub(super) fn new(
         schema: &CheckedSchema,
         conditions: &'o Conditions,
@@ -212,7 +232,8 @@ impl<'o> Presence<'o> {
                 let unused = defined.iter().filter(|it| !symbols.contains(it.as_str()));
                 let unused: Vec<String> = unused.cloned().collect();
                 if !unused.is_empty() {
-                    diagnostics.report(Problem::ConfigUnused(unused), None);
+                    let problem = OptionProblem::ConfigUnused { symbols: unused };
+                    diagnostics.report(problem.into(), None);
                 }
             }
             Conditions::Cfg(names) => {
@@ -230,20 +251,23 @@ impl<'o> Presence<'o> {
         }
     }
 
-    /// When something under this condition is there; `None`: it is not
-    /// generated.
-    pub(super) fn of(&self, cond: Option<&Cond>) -> Option<Cfg> {
+    /// Returns the configurations in which an item with this condition exists.
+    pub(super) fn presence(&self, cond: Option<&Cond>) -> Presence {
         let Some(cond) = cond else {
-            return Some(Cfg::ALWAYS);
+            return Presence::Always;
         };
         match self.conditions {
-            Conditions::Ignore => Some(Cfg::ALWAYS),
-            Conditions::Config(defined) => cond.holds(defined).then_some(Cfg::ALWAYS),
-            Conditions::Cfg(_) => Some(Cfg::when(self.spelled(cond))),
+            Conditions::Ignore => Presence::Always,
+            Conditions::Config(defined) => match cond.holds(defined) {
+                true => Presence::Always,
+                false => Presence::Never,
+            },
+            Conditions::Cfg(_) => Presence::When(self.spelled(cond)),
         }
     }
 
-    /// Conditions nest as deeply as the parser lets them.
+    /// Returns the predicate for a condition. The recursion is bounded, because
+    /// the parser limits how deeply conditions nest.
     fn spelled(&self, cond: &Cond) -> TokenStream {
         match cond.kind() {
             CondKind::Symbol(symbol) => match self.predicates.get(symbol.as_str()) {
@@ -262,6 +286,8 @@ impl<'o> Presence<'o> {
         }
     }
 
+    /// Returns the predicate for an operator, or for its operand if it has only
+    /// one.
     fn operator(&self, name: &str, conds: &[Cond]) -> TokenStream {
         if let [cond] = conds {
             return self.spelled(cond);
@@ -272,14 +298,14 @@ impl<'o> Presence<'o> {
     }
 }
 
-/// The feature for a symbol: `CONFIG_VNC_SASL` → `vnc-sasl`.
+/// Returns the Cargo feature for a symbol: `CONFIG_VNC_SASL` → `vnc-sasl`.
 fn feature(symbol: &str) -> String {
     let name = symbol.strip_prefix("CONFIG_").unwrap_or(symbol);
     name.to_ascii_lowercase().replace('_', "-")
 }
 
-/// Reports symbols that become the same feature. If somebody said so of two,
-/// that is what they want.
+/// Reports symbols that become the same feature by default. Symbols for which
+/// the caller chose the same feature are not passed to this function.
 fn report_clashes<'s>(symbols: impl Iterator<Item = &'s str>, diagnostics: &mut Diagnostics) {
     let mut by_feature: BTreeMap<String, &str> = BTreeMap::new();
     for symbol in symbols {
@@ -287,7 +313,8 @@ fn report_clashes<'s>(symbols: impl Iterator<Item = &'s str>, diagnostics: &mut 
         match by_feature.get(&feature) {
             Some(other) => {
                 let symbols = [(*other).to_owned(), symbol.to_owned()];
-                diagnostics.report(Problem::FeatureClash { symbols, feature }, None);
+                let problem = RustProblem::FeatureClash { symbols, feature };
+                diagnostics.report(problem.into(), None);
             }
             None => {
                 by_feature.insert(feature, symbol);
@@ -296,7 +323,7 @@ fn report_clashes<'s>(symbols: impl Iterator<Item = &'s str>, diagnostics: &mut 
     }
 }
 
-/// What `#[cfg(...)]` may hold.
+/// The content of a `#[cfg(...)]`.
 struct Predicate(TokenStream);
 
 impl Parse for Predicate {
@@ -310,6 +337,7 @@ impl Parse for Predicate {
     }
 }
 
+/// Returns an error unless `#[cfg(...)]` accepts `meta`.
 fn check(meta: &Meta) -> syn::Result<()> {
     let refuse = |reason: &str| Err(syn::Error::new_spanned(meta, reason));
     let name = meta.path().get_ident().map(ToString::to_string);
@@ -333,7 +361,7 @@ fn check(meta: &Meta) -> syn::Result<()> {
     }
 }
 
-/// Every symbol that is in a condition of the schema.
+/// Returns every symbol that a condition of the schema mentions.
 fn symbols(schema: &CheckedSchema) -> BTreeSet<&str> {
     let mut symbols = BTreeSet::new();
     for cond in schema.conditions() {
@@ -402,19 +430,29 @@ mod tests {
     }
 
     #[test]
-    fn one_always_there_is_enough() {
-        let cfg = |text: &str| Cfg::when(predicate(text).unwrap());
-        let shown = |cfg: Option<Cfg>| cfg.map(|cfg| cfg.to_token_stream().to_string());
-        let (a, b) = (cfg("a"), cfg("b"));
-        let attribute = |text: &str| Some(shown(Some(cfg(text))).unwrap());
-        assert_eq!(shown(Cfg::any([&a, &a])), attribute("a"));
-        assert_eq!(shown(Cfg::any([&a, &b])), attribute("any(a, b)"));
-        assert_eq!(shown(Cfg::any([&a, &Cfg::ALWAYS])), Some(String::new()));
-        assert_eq!(shown(Cfg::any([])), None);
-        assert_eq!(shown(Cfg::none_of([&a])), attribute("not(a)"));
-        assert_eq!(shown(Cfg::none_of([&a, &Cfg::ALWAYS])), None);
-        assert_eq!(shown(Cfg::none_of([])), Some(String::new()));
-        assert_eq!(shown(Some(a.and(&b))), attribute("all(a, b)"));
-        assert_eq!(shown(Some(a.and(&Cfg::ALWAYS))), attribute("a"));
+    fn presence_is_simplified_when_one_item_is_unconditional() {
+        let when = |text: &str| Presence::When(predicate(text).unwrap());
+        let shown = |presence: &Presence| match presence {
+            Presence::Always => "always".to_owned(),
+            Presence::When(predicate) => predicate.to_string(),
+            Presence::Never => "never".to_owned(),
+        };
+        let (a, b) = (when("a"), when("b"));
+        let (always, never) = (Presence::Always, Presence::Never);
+        let rows = [
+            (Presence::any([&a, &a]), "a"),
+            (Presence::any([&a, &b, &never]), "any (a , b)"),
+            (Presence::any([&a, &always]), "always"),
+            (Presence::any([&never]), "never"),
+            (Presence::none_of([&a]), "not (a)"),
+            (Presence::none_of([&a, &always]), "never"),
+            (Presence::none_of([]), "always"),
+            (a.and(&b), "all (a , b)"),
+            (a.and(&always), "a"),
+            (never.and(&a), "never"),
+        ];
+        for (presence, expected) in rows {
+            assert_eq!(shown(&presence), expected);
+        }
     }
 }

@@ -10,7 +10,8 @@ use quote::quote;
 
 use super::name;
 use super::options::Options;
-use crate::diag::{Diagnostics, Problem};
+use super::problem::RustProblem;
+use crate::diag::Diagnostics;
 use crate::schema::{CheckedSchema, Entity, ModuleId, ObjectOrigin, TypeKind};
 
 /// Where in generated code that which a definition became stands, as a path
@@ -87,13 +88,15 @@ impl ModulePaths {
                 }
                 None => {
                     let (module, path) = (name.clone(), path.clone());
-                    diagnostics.report(Problem::ExternPath { module, path }, None);
+                    let problem = RustProblem::ExternPath { module, path };
+                    diagnostics.report(problem.into(), None);
                 }
             }
         }
         for name in options.extern_modules.keys() {
             if !named.contains(name) {
-                diagnostics.report(Problem::ExternModuleUnknown(name.clone()), None);
+                let problem = RustProblem::ExternModuleUnknown { name: name.clone() };
+                diagnostics.report(problem.into(), None);
             }
         }
         paths

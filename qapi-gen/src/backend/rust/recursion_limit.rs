@@ -5,8 +5,9 @@
 
 use std::cmp::Reverse;
 
+use super::problem::RustProblem;
 use crate::analysis::type_graph::{components, finishing_order, index};
-use crate::diag::{Diagnostics, Problem};
+use crate::diag::Diagnostics;
 use crate::schema::{CheckedSchema, TypeId, TypeKind};
 
 /// What rustc takes unless a crate says `#![recursion_limit]`.
@@ -48,12 +49,12 @@ pub(super) fn report(schema: &CheckedSchema, diagnostics: &mut Diagnostics) {
     let deepest = types.min_by_key(|id| Reverse(depth_of(*id)));
     if let Some(id) = deepest.filter(|id| depth_of(*id) > LIMIT - RESERVE) {
         let common = &schema.ty(id).common;
-        let problem = Problem::NestedTypes {
+        let problem = RustProblem::NestedTypes {
             name: common.name.to_string(),
             depth: depth_of(id),
             limit: LIMIT,
         };
-        diagnostics.report(problem, common.span);
+        diagnostics.report(problem.into(), common.span);
     }
 }
 

@@ -10,8 +10,9 @@ use quote::{ToTokens, quote};
 
 use super::name;
 use super::paths::{ModulePaths, Place};
+use super::problem::RustProblem;
 use crate::analysis::option_names::OptionNames;
-use crate::diag::{Diagnostics, Problem};
+use crate::diag::Diagnostics;
 use crate::schema::{Builtin, CheckedSchema, TypeId, TypeKind};
 
 /// The names of the standard prelude's types, in full where the schema defines
@@ -84,11 +85,11 @@ impl Replacements {
                 && let Some(branches) = &object.branches
                 && by_type.contains_key(&branches.tag_type)
             {
-                let problem = Problem::ReplacedDiscriminator {
+                let problem = RustProblem::ReplacedDiscriminator {
                     ty: schema.ty(branches.tag_type).common.name.to_string(),
                     union: ty.common.name.to_string(),
                 };
-                diagnostics.report(problem, None);
+                diagnostics.report(problem.into(), None);
             }
         }
         Self { by_type }

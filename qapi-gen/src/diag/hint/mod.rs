@@ -43,17 +43,7 @@ impl Diagnostic {
             Problem::ConditionalNeedsBoxed(_) => {
                 "'boxed': true goes with a 'data' that names a type"
             }
-            Problem::RustNameClash { .. } => {
-                "rename one of them in the schema, or leave its definition out: \
-                 options 'except' and, for a type, 'replace'"
-            }
-            Problem::FeatureClash { .. } => {
-                "option 'cfg_feature' or 'cfg_predicate' gives one of them another name"
-            }
-            Problem::NestedTypes { .. } => {
-                "if rustc says that it overflows, put '#![recursion_limit = \"512\"]' \
-                 at the top of the crate"
-            }
+            Problem::Backend(problem) => problem.help?,
             _ => return None,
         };
         Some(fixed.to_owned())

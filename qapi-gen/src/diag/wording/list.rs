@@ -5,12 +5,12 @@
 use std::fmt;
 
 /// Returns the ending of a noun for so many items.
-pub(super) fn plural<T>(items: &[T]) -> &'static str {
+pub(crate) fn plural<T>(items: &[T]) -> &'static str {
     if items.len() > 1 { "s" } else { "" }
 }
 
 /// Items in quotes, separated by commas.
-pub(super) struct Quoted<'a, T>(pub(super) &'a [T]);
+pub(crate) struct Quoted<'a, T>(pub(crate) &'a [T]);
 
 impl<T: fmt::Display> fmt::Display for Quoted<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

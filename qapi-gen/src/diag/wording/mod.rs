@@ -7,18 +7,15 @@
 use std::fmt::{self, Display as _};
 
 mod list;
-mod rust;
 
 use super::definition_part::{DefinitionPart, Owner, TypeName};
 use super::problem::{Expected, MarkupAdvice, Problem};
-use list::{Quoted, plural};
+pub(crate) use list::{Quoted, plural};
 
 /// The words for the other place of [`Problem::Redefined`].
 pub(super) const PREVIOUS_DEFINITION: &str = "previous definition";
 /// The words for the other place of [`Problem::DuplicateKey`].
 pub(super) const PREVIOUS_KEY: &str = "the same key before";
-/// The words for the other place of [`Problem::RustNameClash`].
-pub(super) const OTHER_NAME: &str = "the other one";
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -258,7 +255,9 @@ fn interfaces(problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         P::TooManyFeatures { limit } => {
             write!(f, "Maximum of {limit} schema features is permitted")
         }
-        _ => rust::write(problem, f),
+        P::Backend(problem) => f.write_str(&problem.message),
+        // The functions of the other stages have handled all other problems.
+        _ => Ok(()),
     }
 }
 

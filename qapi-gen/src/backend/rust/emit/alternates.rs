@@ -1,4 +1,4 @@
-//! Alternates: an enum chosen by JSON type.
+//! Writes alternates: enums whose variant depends on the JSON type.
 //!
 //! In: an `AlternatePlan`. Out: the enum and its traits.
 
@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{attributes, docs, nothing, unused};
-use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::plan::{AlternateBranchPlan, AlternatePlan};
 
 pub(super) fn alternate(plan: &AlternatePlan) -> TokenStream {
@@ -27,9 +27,9 @@ pub(super) fn alternate(plan: &AlternatePlan) -> TokenStream {
     });
     let idents: Vec<_> = plan.branches.iter().map(|branch| &branch.ident).collect();
     let cfgs: Vec<_> = plan.branches.iter().map(|branch| &branch.cfg).collect();
-    let vacant = Cfg::none_of(cfgs.iter().copied());
-    let no_out = unused("out", vacant.is_some());
-    let nothing = nothing(vacant.as_ref());
+    let vacant = Presence::none_of(cfgs.iter().copied());
+    let no_out = unused("out", !vacant.is_never());
+    let nothing = nothing(&vacant);
     let kinds = plan.branches.iter().map(|branch| &branch.kind);
     quote! {
         #attributes

@@ -1,14 +1,15 @@
-//! Commands: what a client sends, what a server implements, what joins them.
+//! Writes commands: the requests that a client sends, the trait that a server
+//! implements, and the dispatch from one to the other.
 //!
-//! In: a module's command plans. Out: module `commands` with a request for
-//! each, trait `Commands` with a handler for each, and `execute`.
+//! In: the command plans of a module. Out: module `commands` with a request for
+//! each command, trait `Commands` with a handler for each, and `execute`.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::features::{self, deprecated};
 use super::{docs, structs, unused};
-use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::placeholder::Texts;
 use crate::backend::rust::plan::{Arguments, CommandPlan, Handler, ModulePlan};
 
@@ -19,8 +20,8 @@ pub(super) fn commands(plan: &ModulePlan, texts: &Texts<'_>) -> TokenStream {
     let requests = plan.commands.iter().map(|command| request(command, texts));
     let handlers = plan.commands.iter().map(handler);
     let arms = plan.commands.iter().map(arm);
-    let cfg = Cfg::any(plan.commands.iter().map(|command| &command.cfg));
-    let can_be_empty = cfg.as_ref().is_some_and(|cfg| !cfg.is_always());
+    let cfg = Presence::any(plan.commands.iter().map(|command| &command.cfg));
+    let can_be_empty = !cfg.is_always();
     let [no_server, no_reply] = ["server", "reply"].map(|name| unused(name, can_be_empty));
     let requests_summary = format!(" The requests of `{}`, as a client sends them.", plan.file);
     let handlers_summary = format!(
@@ -66,7 +67,7 @@ pub(super) fn commands(plan: &ModulePlan, texts: &Texts<'_>) -> TokenStream {
     }
 }
 
-/// The struct that a client fills in.
+/// Writes the struct that a client fills in.
 fn request(plan: &CommandPlan, texts: &Texts<'_>) -> TokenStream {
     let ident = &plan.request;
     let CommandPlan {
@@ -100,7 +101,8 @@ fn request(plan: &CommandPlan, texts: &Texts<'_>) -> TokenStream {
     }
 }
 
-/// What the table says of a command: its name, and what is not usual.
+/// Writes the entry of a command in the table of all commands: its name, and
+/// the properties that differ from the defaults.
 fn info(plan: &CommandPlan) -> TokenStream {
     let (wire_name, features) = (&plan.wire, features::names(&plan.features.list));
     let flag = |is_set: bool, method: TokenStream| is_set.then(|| quote!(.#method()));
@@ -115,11 +117,12 @@ fn info(plan: &CommandPlan) -> TokenStream {
     quote!(wire::command::CommandInfo::new(#wire_name) #(#flags)*)
 }
 
-/// The struct of a request's arguments or an event's data, with its traits;
-/// its condition is for all but the first of these items.
+/// Writes the struct for the arguments of a request or the data of an event,
+/// and its traits. `cfg` is put on the traits only: the caller puts it on the
+/// struct, before the attributes.
 pub(super) fn body(
     ident: &Ident,
-    cfg: &Cfg,
+    cfg: &Presence,
     arguments: &Arguments,
     texts: &Texts<'_>,
 ) -> TokenStream {
@@ -159,7 +162,8 @@ pub(super) fn body(
     }
 }
 
-/// What a handler takes besides the server.
+/// Returns the type of a handler's parameter besides the server, and the
+/// expression that decodes it. Returns `None` for a handler without arguments.
 fn parameter(plan: &CommandPlan) -> Option<(TokenStream, TokenStream)> {
     if plan.handler == Handler::Raw {
         return Some((quote!(wire::Node<'_>), quote!(call.arguments)));
@@ -174,6 +178,7 @@ fn parameter(plan: &CommandPlan) -> Option<(TokenStream, TokenStream)> {
     }
 }
 
+/// Writes the method of the trait that executes a command.
 fn handler(plan: &CommandPlan) -> TokenStream {
     let (method, cfg) = (&plan.method, &plan.cfg);
     let summary = format!(" `{}`: see [`commands::{}`].", plan.wire, plan.request);
@@ -201,13 +206,14 @@ fn handler(plan: &CommandPlan) -> TokenStream {
     }
 }
 
+/// Writes the arm of `execute` that calls the handler of a command.
 fn arm(plan: &CommandPlan) -> TokenStream {
     let (method, wire_name, cfg) = (&plan.method, &plan.wire, &plan.cfg);
     let admit =
         features::special_tokens(&plan.features).map(|special| quote!(call.admit(#special)?;));
     let parameter = parameter(plan);
     let argument = parameter.iter().map(|(_, value)| value);
-    // Even a command without arguments refuses those that are sent.
+    // A command without arguments refuses any that a client sends.
     let no_arguments = parameter.is_none().then(|| quote!(call.no_arguments()?;));
     let calling = match plan.handler {
         Handler::Direct => quote!(server.#method(#(#argument,)* reply)),

@@ -1,7 +1,7 @@
-//! Enumerations and their tables.
+//! Writes enumerations.
 //!
-//! In: an `EnumPlan`. Out: the enum, and the table of its values, from
-//! which `qapi-wire` makes the rest.
+//! In: an `EnumPlan`. Out: the enum, and the table of its values for a macro of
+//! `qapi-wire`, which implements the traits.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -50,7 +50,7 @@ fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     }
 }
 
-/// What implements everything else, from the table of the values.
+/// Writes the macro call that implements the traits from the table of values.
 fn traits(plan: &EnumPlan, texts: &Texts<'_>) -> TokenStream {
     let Head {
         ident, wire, cfg, ..

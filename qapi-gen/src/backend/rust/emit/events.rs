@@ -1,6 +1,7 @@
-//! Events: a struct for each one's data.
+//! Writes events.
 //!
-//! In: a module's event plans. Out: module `events`.
+//! In: the event plans of a module. Out: module `events`, with a struct for the
+//! data of each event.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -8,7 +9,7 @@ use quote::quote;
 use super::commands::body;
 use super::docs;
 use super::features::{self, deprecated};
-use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::placeholder::Texts;
 use crate::backend::rust::plan::{Arguments, EventPlan, ModulePlan};
 
@@ -17,7 +18,7 @@ pub(super) fn events(plan: &ModulePlan, texts: &Texts<'_>) -> TokenStream {
         return quote!();
     }
     let summary = format!(" The events of `{}`.", plan.file);
-    let cfg = Cfg::any(plan.events.iter().map(|event| &event.cfg));
+    let cfg = Presence::any(plan.events.iter().map(|event| &event.cfg));
     let events = plan.events.iter().map(|event| self::event(event, texts));
     quote! {
         #[doc = #summary]

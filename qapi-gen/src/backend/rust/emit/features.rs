@@ -1,14 +1,16 @@
-//! What features become: attributes, arguments for the policy, a table.
+//! Writes features: attributes, arguments for the compatibility policy, and the
+//! table of all features.
 //!
-//! In: a `FeaturesPlan`, or the table of the plan. Out: tokens, and none where
-//! there is no feature, so that most code does not know that there are any.
+//! In: a `FeaturesPlan`, or the plan's table. Out: tokens. They are empty where
+//! there is no feature, so that callers need not distinguish.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::backend::rust::plan::{FeaturePlan, FeaturesPlan, Plan};
 
-/// The attribute of what is deprecated, if and when it is.
+/// Returns the attribute `#[deprecated]` if the item has that feature in some
+/// configuration.
 pub(super) fn deprecated(plan: &FeaturesPlan) -> Option<TokenStream> {
     let cfg = plan.deprecated()?;
     let attribute = match &plan.note {
@@ -18,8 +20,8 @@ pub(super) fn deprecated(plan: &FeaturesPlan) -> Option<TokenStream> {
     Some(cfg.attribute(&attribute))
 }
 
-/// The special features as `qapi-wire` takes them; `None`: there is none in any
-/// configuration.
+/// Returns the special features as an expression of `qapi-wire`, or `None` if
+/// the item has no special feature in any configuration.
 pub(super) fn special(plan: &FeaturesPlan) -> Option<String> {
     let all = [
         (plan.deprecated(), "wire::Special::DEPRECATED"),
@@ -40,19 +42,19 @@ pub(super) fn special(plan: &FeaturesPlan) -> Option<String> {
     })
 }
 
-/// The same as tokens.
+/// Returns the result of [`special`] as tokens.
 pub(super) fn special_tokens(plan: &FeaturesPlan) -> Option<TokenStream> {
     special(plan)?.parse().ok()
 }
 
-/// The elements of a list of features.
+/// Writes the names of features as elements of a list.
 pub(super) fn names(features: &[FeaturePlan]) -> TokenStream {
     let cfgs = features.iter().map(|feature| &feature.cfg);
     let names = features.iter().map(|feature| &feature.name);
     quote!(#(#cfgs #names),*)
 }
 
-/// The table of everything that has features.
+/// Writes the table of everything that has features.
 pub(super) fn table(plan: &Plan) -> TokenStream {
     if plan.features.is_empty() {
         return quote!();

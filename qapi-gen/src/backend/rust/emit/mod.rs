@@ -1,12 +1,12 @@
-//! From the plan to Rust tokens.
+//! Writes the plan as Rust.
 //!
-//! In: a `Plan`. Out: the tokens of each generated file. Nothing is decided
-//! here; each file writes down one kind of item.
+//! In: a `Plan`. Out: the text of each generated file. This room must not decide
+//! anything; each of its files writes one kind of item.
 //!
-//! All names of `qapi-wire` are written as `wire::...`, an alias that every
-//! generated module begins with; those of the prelude as the plan spells them,
-//! because a schema may define an `Option` of its own, be it a type or a
-//! command; all others in full.
+//! Names of `qapi-wire` are written as `wire::...`, an alias that each generated
+//! module starts with. Names of the standard prelude are written as the plan
+//! spells them, because a schema may define its own `Option`. All other names
+//! are written in full.
 
 mod alternates;
 mod commands;
@@ -27,7 +27,7 @@ use quote::quote;
 
 use self::features::deprecated;
 use crate::backend::rust::Layout;
-use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::placeholder::{TextRef, Texts};
 use crate::backend::rust::plan::{Head, ModulePlan, Plan, TypePlan};
 
@@ -104,11 +104,12 @@ fn module<'p>(
 ) -> impl Iterator<Item = TokenStream> + 'p {
     // Events have a module, and an import, of their own; the trait of the
     // commands is there whatever becomes of them.
-    let commands_use = (!plan.commands.is_empty()).then_some(&Cfg::ALWAYS);
+    let commands_use = (!plan.commands.is_empty()).then_some(&Presence::ALWAYS);
     let types_use = plan.types.iter().map(|ty| &ty.head().cfg);
-    let wire = Cfg::any(commands_use.into_iter().chain(types_use)).map(|cfg| {
+    let wire = Presence::any(commands_use.into_iter().chain(types_use));
+    let wire = (!wire.is_never()).then(|| {
         quote!(
-            #cfg
+            #wire
             use ::qapi_wire as wire;
         )
     });
@@ -158,7 +159,7 @@ fn attributes(head: &Head) -> TokenStream {
 }
 
 /// A condition as lines of text, for tables.
-fn cfg_lines(cfg: &Cfg) -> String {
+fn cfg_lines(cfg: &Presence) -> String {
     if cfg.is_always() {
         return String::new();
     }
@@ -181,8 +182,9 @@ fn unused(parameter: &str, can_be: bool) -> TokenStream {
 
 /// The arm of a match on a reference to an enum that says that there is no
 /// value, in those configurations in which the enum has no variant.
-fn nothing(vacant: Option<&Cfg>) -> TokenStream {
-    vacant
-        .map(|cfg| quote!(#cfg _ => match *self {},))
-        .unwrap_or_default()
+fn nothing(vacant: &Presence) -> TokenStream {
+    match vacant {
+        Presence::Never => TokenStream::new(),
+        Presence::Always | Presence::When(_) => quote!(#vacant _ => match *self {},),
+    }
 }

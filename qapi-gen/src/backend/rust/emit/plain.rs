@@ -1,8 +1,7 @@
-//! Tokens as text, without a thought for how it looks.
+//! Prints tokens without formatting them.
 //!
-//! In: token streams with marks. Out: Rust that a compiler reads and nobody
-//! else, with the texts in the place of their marks. It knows of tokens what
-//! it takes to part them, and parses nothing.
+//! In: tokens with placeholders. Out: Rust that only a compiler reads, with the
+//! placeholders filled in. Nothing is parsed: tokens are only separated.
 
 use std::fmt::Write as _;
 
@@ -10,8 +9,8 @@ use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
 
 use crate::backend::rust::placeholder::Texts;
 
-/// Writes tokens down, and fills their texts in: documentation as comments,
-/// tables as the argument of their macro.
+/// Prints tokens, with documentation as comments and tables as the arguments of
+/// their macros.
 pub(super) fn write(
     tokens: impl IntoIterator<Item = TokenTree>,
     texts: &Texts<'_>,
@@ -33,7 +32,8 @@ pub(super) fn write(
                 out.push(punct.as_char());
                 is_macro = punct.as_char() == '!';
                 match (punct.as_char(), punct.spacing()) {
-                    // Where the compiler points at a line, it is a short one.
+                    // Keep lines short, because the compiler's messages quote
+                    // them.
                     (';' | ',', _) => out.push('\n'),
                     (_, Spacing::Alone) => out.push(' '),
                     (_, Spacing::Joint) => {}
@@ -62,14 +62,14 @@ fn group(group: Group, of_macro: bool, texts: &Texts<'_>, out: &mut String) {
     out.push_str(close);
 }
 
-/// Writes the argument of a macro.
+/// Prints the argument of a macro.
 fn argument(tokens: Vec<TokenTree>, texts: &Texts<'_>, out: &mut String) {
     if !only_literal(&tokens).is_some_and(|mark| texts.write_table(&mark, out)) {
         write(tokens, texts, out);
     }
 }
 
-/// Writes the group of an attribute, and what comes before it.
+/// Prints an attribute, whose brackets contain `group`.
 fn attribute(group: Group, texts: &Texts<'_>, out: &mut String) {
     let tokens: Vec<TokenTree> = take(group).into_iter().collect();
     if !documentation(&tokens).is_some_and(|mark| texts.write_docs(&mark, out)) {
@@ -79,8 +79,8 @@ fn attribute(group: Group, texts: &Texts<'_>, out: &mut String) {
     }
 }
 
-/// The tokens of a group, which can be taken apart without being copied if
-/// nobody else holds them.
+/// Returns the tokens of a group. Dropping the group first leaves one owner, so
+/// that the tokens can be iterated without a copy.
 fn take(group: Group) -> TokenStream {
     let tokens = group.stream();
     drop(group);
@@ -91,7 +91,7 @@ fn is_bracketed(token: &TokenTree) -> bool {
     matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket)
 }
 
-/// The literal of `doc = "..."`.
+/// Returns the literal of `doc = "..."`.
 fn documentation(tokens: &[TokenTree]) -> Option<String> {
     match tokens {
         [TokenTree::Ident(name), TokenTree::Punct(punct), value @ ..]

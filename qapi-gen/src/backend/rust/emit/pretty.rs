@@ -1,18 +1,19 @@
-//! Tokens laid out for people to read.
+//! Formats tokens for people.
 //!
-//! In: the tokens of items. Out: their text, as rustfmt would have it. It is
-//! what takes the parser of all of Rust and the printer, which a build script
-//! had better not wait for: feature `format`.
+//! In: the tokens of items. Out: their text, much as rustfmt formats it. This
+//! needs a parser for all of Rust and a printer, which take long to compile, so
+//! a build script can leave them out: feature `format`.
 
 use proc_macro2::TokenStream;
 
-/// Each item's text; `None`: the tokens are no items, or this library was built
-/// without what it takes.
+/// Returns the text of each item. Returns `None` if the tokens are not items, or
+/// without feature `format`.
 #[cfg(feature = "format")]
 pub(crate) fn items(tokens: TokenStream) -> Option<Vec<String>> {
     let tree: syn::File = syn::parse2(tokens).ok()?;
     let items = tree.items.into_iter().map(|item| {
-        // One at a time: who takes them puts blank lines between them.
+        // Format one item at a time, because the caller separates items with
+        // blank lines.
         prettyplease::unparse(&syn::File {
             shebang: None,
             frontmatter: None,
@@ -23,7 +24,7 @@ pub(crate) fn items(tokens: TokenStream) -> Option<Vec<String>> {
     Some(items.collect())
 }
 
-/// `None`: this library was built without what it takes.
+/// Returns `None`, because this library was built without feature `format`.
 #[cfg(not(feature = "format"))]
 pub(crate) fn items(_: TokenStream) -> Option<Vec<String>> {
     None

@@ -1,7 +1,7 @@
-//! Whole files: tokens printed once, their texts filled in.
+//! Prints whole files.
 //!
-//! In: token streams. Out: the text of each file, laid out for people if the
-//! caller would have it so.
+//! In: the items of a file, as tokens or as text. Out: the text of the file,
+//! formatted if the caller wants it, with all placeholders filled in.
 
 use proc_macro2::TokenStream;
 
@@ -10,7 +10,7 @@ use crate::backend::rust::placeholder::Texts;
 use crate::diag::printable;
 use crate::output_dir::{GeneratedFile, HEADING};
 
-/// Writes a file down, and fills its texts in.
+/// Prints a file, and fills its placeholders in.
 pub(crate) fn print(file: File<'_>, texts: &Texts<'_>, formatted: bool) -> GeneratedFile {
     let source = match file.schema_file {
         Some(schema) => format!("`{schema}`"),
@@ -48,7 +48,8 @@ fn escape_controls(text: String) -> String {
 
 fn format(tokens: TokenStream, texts: &Texts<'_>, file: &str, text: &mut String) {
     let Some(items) = pretty::items(tokens.clone()) else {
-        // Then the emitter has a bug. rustc shows its place best.
+        // The emitter has a bug. Print the tokens, because rustc's message shows
+        // best where.
         debug_assert!(false, "{file} is no Rust: {tokens}");
         plain(tokens, texts, text);
         return;

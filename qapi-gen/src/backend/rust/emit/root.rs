@@ -1,16 +1,16 @@
-//! What joins the modules: `mod.rs`.
+//! Writes `mod.rs`, which joins the modules.
 //!
-//! In: the outlines of all modules, and the plans of those that are to stand in
-//! it. Out: the module tree, the trait of all commands, the
-//! dispatcher, the enum of all events. Modules of other crates are in all of
-//! these but the first.
+//! In: the outlines of all modules, and the plans of modules that are written
+//! inline. Out: the module tree, the trait of all commands, the dispatcher, the
+//! enum of all events. Modules of other crates are part of everything but the
+//! module tree.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{features, interface, unused};
 use crate::backend::rust::Layout;
-use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::placeholder::Texts;
 use crate::backend::rust::plan::{CommandOutline, ModuleOutline, ModulePlan, Plan};
 
@@ -83,7 +83,7 @@ pub(super) fn root<'p>(
         .chain(features)
 }
 
-/// The assertion that another crate's code fits.
+/// Writes the assertion that the code of another crate has the same interface.
 fn external(module: &ModuleOutline) -> TokenStream {
     let (path, interface) = (&module.path, interface());
     let message = format!(
@@ -107,7 +107,8 @@ fn commands(plan: &Plan) -> TokenStream {
     let paths: Vec<_> = modules.iter().map(|module| &module.path).collect();
     let infos = modules.iter().flat_map(|module| infos(module));
     let lookup = lookup(&modules);
-    // A command that is not there in some configuration is not found there.
+    // The names need no `#[cfg]`: the module's own `execute` does not find a
+    // command that the configuration leaves out.
     let names = modules.iter().map(|module| names(module));
     let dispatcher = dispatcher();
     let own_dispatcher = own_dispatcher(plan);
@@ -147,7 +148,7 @@ fn commands(plan: &Plan) -> TokenStream {
     }
 }
 
-/// What the schema says of each command of a module.
+/// Writes a reference to the description of each command of a module.
 fn infos(module: &ModuleOutline) -> impl Iterator<Item = TokenStream> {
     module.commands.iter().map(|command| {
         let (info, cfg) = (info(module, command), &command.cfg);
@@ -160,14 +161,15 @@ fn info(module: &ModuleOutline, command: &CommandOutline) -> TokenStream {
     quote!(<#path::commands::#request as ::qapi_wire::command::Request>::INFO)
 }
 
-/// The pattern of all commands of a module.
+/// Writes the pattern that matches the names of all commands of a module.
 fn names(module: &ModuleOutline) -> TokenStream {
     let names = module.commands.iter().map(|command| &command.wire);
     quote!(#(#names)|*)
 }
 
-/// The function that finds a command: by its place, unless that depends on
-/// which others there are.
+/// Writes the function that finds a command by name. It returns an element of
+/// `COMMANDS` by index, unless a condition makes the indices depend on the
+/// configuration.
 fn lookup(modules: &[&ModuleOutline]) -> TokenStream {
     let commands = || modules.iter().flat_map(|module| &module.commands);
     let names = commands().map(|command| &command.wire);
@@ -195,7 +197,7 @@ fn lookup(modules: &[&ModuleOutline]) -> TokenStream {
     }
 }
 
-/// The arms that find each command of a module.
+/// Writes an arm for each command of a module that returns its description.
 fn found(module: &ModuleOutline) -> impl Iterator<Item = TokenStream> {
     module.commands.iter().map(|command| {
         let (name, info, cfg) = (&command.wire, info(module, command), &command.cfg);
@@ -203,7 +205,7 @@ fn found(module: &ModuleOutline) -> impl Iterator<Item = TokenStream> {
     })
 }
 
-/// The commands as a set, for whoever works with any set.
+/// Writes `Dispatcher`, all commands as a `CommandSet`.
 fn dispatcher() -> TokenStream {
     quote! {
         /// The commands of the schema as a set that a session can serve.
@@ -233,8 +235,8 @@ fn dispatcher() -> TokenStream {
     }
 }
 
-/// The commands of the modules generated here as a set of their own, where
-/// there are others.
+/// Writes `OwnDispatcher`, the commands of the modules that are generated here.
+/// Writes nothing if no module is external.
 fn own_dispatcher(plan: &Plan) -> TokenStream {
     let modules: Vec<&ModuleOutline> = plan
         .own_modules()
@@ -304,7 +306,10 @@ fn events(plan: &Plan) -> TokenStream {
     if variants.is_empty() {
         return quote!();
     }
-    let no_context = unused("context", Cfg::none_of(cfgs.iter().copied()).is_some());
+    let no_context = unused(
+        "context",
+        !Presence::none_of(cfgs.iter().copied()).is_never(),
+    );
     quote! {
         /// Any event of the schema, as a client receives it.
         #[derive(Clone, Debug, PartialEq)]

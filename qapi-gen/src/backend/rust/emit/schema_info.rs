@@ -1,31 +1,32 @@
-//! The schema as data: the static that `query-qmp-schema` is answered from.
+//! Writes the schema as data: the static from which a server answers
+//! `query-qmp-schema`.
 //!
-//! In: the planned entries. Out: one table, written as text: QEMU's has more
-//! than a thousand entries, and all of the same few shapes.
+//! In: the planned entries. Out: the static as text. Text instead of tokens is
+//! faster to write, and QEMU's schema has more than a thousand entries.
 
 use std::fmt::{Display, Write as _};
 
 use super::{Item, cfg_lines};
-use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::plan::{
     BranchTypePlan, EnumMemberPlan, FeaturePlan, InfoPlan, MemberPlan, MetaPlan,
 };
 
-/// The items of a file of its own.
+/// Writes the static as the content of a file.
 pub(super) fn items(infos: &[InfoPlan]) -> impl Iterator<Item = Item> {
     let mut text = Text::default();
     text.items(infos);
     std::iter::once(Item::Text(text.out))
 }
 
-/// The same as a module in another file.
+/// Writes the static as a module within another file.
 pub(super) fn inline(infos: &[InfoPlan]) -> String {
     let mut text = Text::default();
     text.nested("mod schema_info {", "}", |text| text.items(infos));
     text.out
 }
 
-/// Lines that grow, indented as deeply as brackets are open.
+/// Lines of code, indented by the number of open brackets.
 #[derive(Default)]
 struct Text {
     out: String,
@@ -55,14 +56,14 @@ impl Text {
         );
     }
 
-    /// The condition of the line that follows.
-    fn cfg(&mut self, cfg: &Cfg) {
+    /// Writes the condition of the line that follows.
+    fn cfg(&mut self, cfg: &Presence) {
         for line in cfg_lines(cfg).lines() {
             self.line(line);
         }
     }
 
-    /// Lines between brackets.
+    /// Writes lines between an opening and a closing line.
     fn nested(&mut self, open: impl Display, close: &str, write: impl FnOnce(&mut Self)) {
         self.line(open);
         self.depth += 1;
@@ -71,7 +72,7 @@ impl Text {
         self.line(close);
     }
 
-    /// A slice, with what stands in front of it and behind it.
+    /// Writes a slice with the text before and after it.
     fn list<T>(&mut self, before: &str, items: &[T], after: &str, write: fn(&mut Self, &T)) {
         if items.is_empty() {
             return self.line(format_args!("{before}&[]{after}"));
@@ -180,8 +181,8 @@ impl Text {
     }
 }
 
-/// A slice of features. Their names have no character that a literal would
-/// escape.
+/// A slice of features. A literal needs no escapes, because the names of
+/// features are plain ASCII.
 struct Names<'a>(&'a [FeaturePlan]);
 
 impl Display for Names<'_> {
@@ -202,7 +203,7 @@ impl Display for Names<'_> {
     }
 }
 
-/// A name that may be absent.
+/// An optional name as an expression.
 struct Maybe<'a>(Option<&'a str>);
 
 impl Display for Maybe<'_> {

@@ -1,7 +1,7 @@
-//! Structs, and what else has plain members: requests and events.
+//! Writes structs, and the parts that requests, events and unions share with
+//! them.
 //!
-//! In: a `StructPlan`, or the fields of an inline object. Out: the struct and
-//! its traits.
+//! In: a `StructPlan`, or fields. Out: the struct and its traits.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -9,7 +9,7 @@ use quote::{format_ident, quote};
 use super::features::{deprecated, special, special_tokens};
 use super::table::Table;
 use super::{attributes, docs};
-use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::placeholder::Texts;
 use crate::backend::rust::plan::{FeaturesPlan, FieldPlan, Head, StructPlan};
 
@@ -28,7 +28,7 @@ pub(super) fn structure(plan: &StructPlan, texts: &Texts<'_>) -> TokenStream {
     }
 }
 
-/// The definition of a field.
+/// Writes the definition of a field.
 pub(super) fn field(plan: &FieldPlan) -> TokenStream {
     let FieldPlan {
         ident,
@@ -42,10 +42,11 @@ pub(super) fn field(plan: &FieldPlan) -> TokenStream {
     quote!(#docs #cfg #deprecated #attributes pub #ident: #ty,)
 }
 
-/// What implements the traits of an object type, from the table of its fields.
+/// Writes the macro call that implements the traits of an object type from the
+/// table of its fields.
 pub(super) fn traits(
     ident: &Ident,
-    cfg: &Cfg,
+    cfg: &Presence,
     fields: &[FieldPlan],
     texts: &Texts<'_>,
 ) -> TokenStream {
@@ -63,7 +64,8 @@ pub(super) fn traits(
     quote!(#cfg wire::object!(#mark);)
 }
 
-/// The method of `Members` and of `ObjectWriter` for a member.
+/// Returns the name of the method of `Members` and `ObjectWriter` that decodes
+/// and encodes a member.
 fn method(optional: bool, features: &FeaturesPlan) -> &'static str {
     match (optional, special(features).is_some()) {
         (true, false) => "optional",
@@ -73,15 +75,16 @@ fn method(optional: bool, features: &FeaturesPlan) -> &'static str {
     }
 }
 
-/// How a member is taken out of, and put among, others.
+/// The code that decodes and encodes a member.
 pub(super) struct Access {
-    /// The expression that decodes it.
+    /// The expression that decodes the member from `members`.
     pub(super) decoded: TokenStream,
-    /// The statement that encodes it.
+    /// The statement that encodes the member to `out`.
     pub(super) encoded: TokenStream,
 }
 
 impl Access {
+    /// Returns the access to a field.
     pub(super) fn field(plan: &FieldPlan) -> Self {
         let ident = &plan.ident;
         Self::new(
@@ -92,7 +95,8 @@ impl Access {
         )
     }
 
-    /// The same for any member, whose value is a reference to `value`.
+    /// Returns the access to a member whose value is the expression `value`, a
+    /// reference.
     pub(super) fn new(
         wire_name: &str,
         optional: bool,

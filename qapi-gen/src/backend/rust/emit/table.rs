@@ -1,12 +1,12 @@
-//! The tables that `qapi-wire`'s macros take, as text.
+//! Tables for the macros of `qapi-wire`, as text.
 //!
-//! In: entries, in order. Out: lines, one for each entry, its condition in
-//! front of it.
+//! In: entries, in order. Out: a line for each entry, preceded by the line of
+//! its condition.
 
 use std::fmt::{Arguments, Write as _};
 
 use super::cfg_lines;
-use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::cfg::Presence;
 
 /// A table that grows entry by entry.
 pub(super) struct Table {
@@ -15,7 +15,8 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Begins with what stands in front of the entries, the bracket included.
+    /// Creates a table with the text in front of the entries, which includes
+    /// the opening bracket.
     pub(super) fn new(head: Arguments<'_>) -> Self {
         Self {
             text: head.to_string(),
@@ -23,8 +24,8 @@ impl Table {
         }
     }
 
-    /// Adds an entry.
-    pub(super) fn entry(&mut self, cfg: &Cfg, entry: Arguments<'_>) {
+    /// Adds an entry and its condition.
+    pub(super) fn entry(&mut self, cfg: &Presence, entry: Arguments<'_>) {
         self.text.push('\n');
         self.is_empty = false;
         for line in cfg_lines(cfg).lines() {
@@ -34,7 +35,7 @@ impl Table {
         let _ = write!(self.text, "    {entry},");
     }
 
-    /// The text, with the bracket that ends it.
+    /// Adds the closing bracket and returns the text.
     pub(super) fn finish(mut self) -> String {
         self.text.push_str(if self.is_empty { "}" } else { "\n}" });
         self.text

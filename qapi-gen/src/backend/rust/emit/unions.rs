@@ -1,8 +1,8 @@
-//! Unions: a struct for the base, and an enum that holds the branches.
+//! Writes unions: a struct for the base, and an enum for the branches.
 //!
 //! In: a `UnionPlan`. Out: both types and their traits. The enum has a variant
-//! for every value of the discriminator, so that no state which the schema
-//! forbids can be built.
+//! for each value of the discriminator, so that a state that the schema forbids
+//! does not compile.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote};
@@ -10,7 +10,7 @@ use quote::{ToTokens as _, format_ident, quote};
 use super::features::deprecated;
 use super::structs::{self, Access};
 use super::{attributes, docs, nothing, unused};
-use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::plan::{BranchPlan, Head, UnionField, UnionPlan};
 use crate::backend::rust::ty::Prelude;
 
@@ -30,6 +30,7 @@ pub(super) fn union(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     }
 }
 
+/// Writes the struct of the base.
 fn definition(plan: &UnionPlan) -> TokenStream {
     let attributes = attributes(&plan.head);
     let (ident, branch_ident) = (&plan.head.ident, &plan.branch_ident);
@@ -54,6 +55,8 @@ fn definition(plan: &UnionPlan) -> TokenStream {
     }
 }
 
+/// Writes the enum of the branches, and the methods that return its
+/// discriminator.
 fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     let box_ = &std.box_;
     let branch_ident = &plan.branch_ident;
@@ -78,7 +81,7 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
         let carried = branch.ty.iter();
         quote!(#docs #cfg #deprecated #attributes #ident #((#carried))*,)
     });
-    let nothing = nothing(vacant(plan).as_ref());
+    let nothing = nothing(&vacant(plan));
     let unknown = plan.unknown.iter().map(|unknown| {
         quote! {
             /// A value that the schema does not list.
@@ -136,11 +139,13 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     }
 }
 
-/// The union's members: the base's, then the branch's.
+/// Writes the traits that decode and encode the members of the base, then those
+/// of the branch.
 fn members(plan: &UnionPlan) -> TokenStream {
     let (ident, cfg) = (&plan.head.ident, &plan.head.cfg);
     let (branch_ident, tag_ty) = (&plan.branch_ident, &plan.tag_ty);
-    // Fields may have any name, so what is decoded is held under numbers.
+    // Variables have numbers, because a field may have any name, such as
+    // `members`.
     let held: Vec<_> = (0..plan.fields.len())
         .map(|n| format_ident!("member_{n}"))
         .collect();
@@ -169,7 +174,7 @@ fn members(plan: &UnionPlan) -> TokenStream {
             } => {
                 let access = Access::new(wire, false, features, &quote!(self.#ident.name()));
                 let value = access.decoded;
-                cfgs.push(&Cfg::ALWAYS);
+                cfgs.push(&Presence::ALWAYS);
                 idents.push(ident);
                 decoded.push(quote!(let #held: #tag_ty = #value;));
                 encoded.push(access.encoded);
@@ -199,7 +204,7 @@ fn members(plan: &UnionPlan) -> TokenStream {
     }
 }
 
-/// How the branch is taken out of, and put among, the base's members.
+/// Writes the methods that decode and encode the members of a branch.
 fn branch_codec(plan: &UnionPlan) -> TokenStream {
     let (branch_ident, tag_ty, cfg) = (&plan.branch_ident, &plan.tag_ty, &plan.head.cfg);
     let (carrying, plain): (Vec<_>, Vec<_>) = plan.branches.iter().partition(|b| b.ty.is_some());
@@ -208,19 +213,19 @@ fn branch_codec(plan: &UnionPlan) -> TokenStream {
     let plain_cfgs: Vec<_> = plain.iter().map(|branch| &branch.cfg).collect();
     let plain: Vec<_> = plain.iter().map(|branch| &branch.ident).collect();
     let unknown: Vec<_> = plan.unknown.iter().collect();
-    // Without a branch that carries anything the argument goes unused.
+    // The argument is unused if no branch has members.
     let is_unused = carrying.is_empty() && unknown.is_empty();
     let can_be_unused =
-        !is_unused && unknown.is_empty() && Cfg::none_of(cfgs.iter().copied()).is_some();
+        !is_unused && unknown.is_empty() && !Presence::none_of(cfgs.iter().copied()).is_never();
     let [members, out] = ["members", "out"].map(|name| match is_unused {
         true => quote!(_),
         false => Ident::new(name, Span::call_site()).into_token_stream(),
     });
     let [no_members, no_out] = ["members", "out"].map(|name| unused(name, can_be_unused));
     let vacant = vacant(plan);
-    let nothing = nothing(vacant.as_ref());
-    let unreachable = vacant
-        .map(|_| quote!(#[allow(unreachable_code, reason = "there may be no value to decode")]));
+    let nothing = nothing(&vacant);
+    let unreachable = (!vacant.is_never())
+        .then(|| quote!(#[allow(unreachable_code, reason = "there may be no value to decode")]));
     quote! {
         #cfg
         impl #branch_ident {
@@ -253,10 +258,10 @@ fn branch_codec(plan: &UnionPlan) -> TokenStream {
     }
 }
 
-/// When the branch enum has no variant.
-fn vacant(plan: &UnionPlan) -> Option<Cfg> {
+/// Returns the configurations in which the branch enum has no variant.
+fn vacant(plan: &UnionPlan) -> Presence {
     match plan.unknown {
-        Some(_) => None,
-        None => Cfg::none_of(plan.branches.iter().map(|branch| &branch.cfg)),
+        Some(_) => Presence::Never,
+        None => Presence::none_of(plan.branches.iter().map(|branch| &branch.cfg)),
     }
 }

@@ -7,7 +7,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 
 use super::Planner;
 use super::types::{AlternateBranchPlan, AlternatePlan, BranchPlan};
-use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::name;
 use crate::backend::rust::paths::Place;
 use crate::schema::{
@@ -31,9 +31,10 @@ impl<'s> Planner<'_, 's> {
         let is_member = |name: &str| self.members(id, None).iter().any(|(it, _)| it.name == name);
         let mut plans = Vec::new();
         for value in &enumeration.values {
-            let Some(cfg) = self.presence.of(value.cond.as_ref()) else {
+            let cfg = self.conditions.presence(value.cond.as_ref());
+            if cfg.is_never() {
                 continue;
-            };
+            }
             let plan = |ty, cfg| BranchPlan {
                 ident: name::camel(&value.name),
                 wire: value.name.to_string(),
@@ -50,8 +51,11 @@ impl<'s> Planner<'_, 's> {
             let branch = branches.list.iter().find(carries).and_then(|branch| {
                 // What the value is under already need not be said again.
                 let when = match branch.cond == value.cond {
-                    true => Cfg::ALWAYS,
-                    false => self.presence.of(branch.cond.as_ref())?,
+                    true => Presence::ALWAYS,
+                    false => self
+                        .conditions
+                        .presence(branch.cond.as_ref())
+                        .unless_never()?,
                 };
                 Some((self.boxed_if_recursive(id, branch.ty, place), when))
             });
@@ -60,7 +64,10 @@ impl<'s> Planner<'_, 's> {
                 continue;
             };
             plans.push(plan(Some(ty), cfg.and(&when)));
-            plans.extend(when.not().map(|otherwise| plan(None, cfg.and(&otherwise))));
+            let otherwise = when.not();
+            if !otherwise.is_never() {
+                plans.push(plan(None, cfg.and(&otherwise)));
+            }
         }
         plans
     }
@@ -78,7 +85,10 @@ impl<'s> Planner<'_, 's> {
                 wire: branch.name.to_string(),
                 ty: self.boxed_if_recursive(id, branch.ty, Place::Module(module)),
                 kind: Ident::new(self.json_kind(branch.ty), Span::call_site()),
-                cfg: self.presence.of(branch.cond.as_ref())?,
+                cfg: self
+                    .conditions
+                    .presence(branch.cond.as_ref())
+                    .unless_never()?,
                 docs: self.member_docs(common.doc.as_ref(), &branch.name, &[]),
                 attributes: self.additions.member(Entity::Type(id), &branch.name),
             })

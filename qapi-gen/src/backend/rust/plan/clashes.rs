@@ -9,8 +9,9 @@ use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 use super::commands::Arguments;
 use super::types::{AlternatePlan, EnumPlan, Head, StructPlan, UnionField, UnionPlan};
 use super::{ModulePlan, Plan, TypePlan};
+use crate::backend::rust::problem::RustProblem;
+use crate::diag::Diagnostics;
 use crate::diag::Site;
-use crate::diag::{Diagnostics, Problem};
 use crate::source::Span;
 
 /// Reports every clash among the modules, and among the events of all.
@@ -209,12 +210,12 @@ impl<'p> Names<'p> {
         // Of what the schema says nothing there is no place to show.
         let span = what.span().or(other.span());
         let previous = other.span().filter(|other| Some(*other) != span);
-        let problem = Problem::RustNameClash {
+        let problem = RustProblem::RustNameClash {
             name: what.to_string(),
             other: other.to_string(),
             ident,
             previous: previous.map(Site::line),
         };
-        diagnostics.report(problem, span);
+        diagnostics.report(problem.into(), span);
     }
 }

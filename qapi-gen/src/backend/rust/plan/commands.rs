@@ -9,7 +9,7 @@ use quote::quote;
 use super::Planner;
 use super::features::FeaturesPlan;
 use super::types::FieldPlan;
-use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::name;
 use crate::backend::rust::paths::Place;
 use crate::backend::rust::placeholder::TextRef;
@@ -20,7 +20,7 @@ use crate::source::Span;
 pub(crate) struct CommandPlan {
     pub(crate) wire: String,
     pub(crate) span: Option<Span>,
-    pub(crate) cfg: Cfg,
+    pub(crate) cfg: Presence,
     pub(crate) docs: Option<TextRef>,
     /// The attribute that derives the traits.
     pub(crate) derives: TokenStream,
@@ -58,7 +58,7 @@ pub(crate) enum Handler {
 pub(crate) struct EventPlan {
     pub(crate) wire: String,
     pub(crate) span: Option<Span>,
-    pub(crate) cfg: Cfg,
+    pub(crate) cfg: Presence,
     pub(crate) docs: Option<TextRef>,
     /// The attribute that derives the traits.
     pub(crate) derives: TokenStream,
@@ -90,7 +90,10 @@ impl<'s> Planner<'_, 's> {
         let command = self.schema.command(id);
         let common = &command.common;
         let entity = Entity::Command(id);
-        let cfg = self.presence.of(common.cond.as_ref())?;
+        let cfg = self
+            .conditions
+            .presence(common.cond.as_ref())
+            .unless_never()?;
         let handler = if !command.gen_code {
             Handler::Raw
         } else if self.options.direct_replies.contains(common.name.as_str()) {
@@ -137,7 +140,10 @@ impl<'s> Planner<'_, 's> {
         Some(EventPlan {
             wire: common.name.to_string(),
             span: common.span,
-            cfg: self.presence.of(common.cond.as_ref())?,
+            cfg: self
+                .conditions
+                .presence(common.cond.as_ref())
+                .unless_never()?,
             docs: self.docs(common),
             derives: self.derives(entity, exact, &[]),
             attributes: self.additions.attributes(entity),

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::commands::Arguments;
 use super::types::{FieldPlan, UnionField};
 use super::{ModulePlan, Planner, TypePlan};
-use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::rustdoc;
 use crate::schema::{Doc, Entity, Feature, ModuleId, TypeKind};
 
@@ -25,24 +25,24 @@ pub(crate) struct FeaturesPlan {
 #[derive(Clone)]
 pub(crate) struct FeaturePlan {
     pub(crate) name: String,
-    pub(crate) cfg: Cfg,
+    pub(crate) cfg: Presence,
 }
 
 /// Everything that has features, by path: when it is there, and which.
-pub(crate) type FeatureTable = BTreeMap<String, (Cfg, Vec<FeaturePlan>)>;
+pub(crate) type FeatureTable = BTreeMap<String, (Presence, Vec<FeaturePlan>)>;
 
 impl FeaturesPlan {
     /// When it has the special feature that QEMU calls `deprecated`.
-    pub(crate) fn deprecated(&self) -> Option<&Cfg> {
+    pub(crate) fn deprecated(&self) -> Option<&Presence> {
         self.when("deprecated")
     }
 
     /// When it has the special feature that QEMU calls `unstable`.
-    pub(crate) fn unstable(&self) -> Option<&Cfg> {
+    pub(crate) fn unstable(&self) -> Option<&Presence> {
         self.when("unstable")
     }
 
-    fn when(&self, name: &str) -> Option<&Cfg> {
+    fn when(&self, name: &str) -> Option<&Presence> {
         let feature = self.list.iter().find(|feature| feature.name == name)?;
         Some(&feature.cfg)
     }
@@ -54,7 +54,10 @@ impl<'s> Planner<'_, 's> {
         let plan = |feature: &Feature| {
             Some(FeaturePlan {
                 name: feature.name.to_string(),
-                cfg: self.presence.of(feature.cond.as_ref())?,
+                cfg: self
+                    .conditions
+                    .presence(feature.cond.as_ref())
+                    .unless_never()?,
             })
         };
         let plan = FeaturesPlan {
@@ -142,7 +145,7 @@ fn type_entries(ty: &TypePlan, table: &mut Table) {
                         table.part(owner, &field.wire, &field.cfg, &field.features);
                     }
                     UnionField::Tag { wire, features, .. } => {
-                        table.part(owner, wire, &Cfg::ALWAYS, features);
+                        table.part(owner, wire, &Presence::ALWAYS, features);
                     }
                 }
             }
@@ -156,7 +159,7 @@ fn type_entries(ty: &TypePlan, table: &mut Table) {
 #[derive(Clone, Copy)]
 struct Owner<'p> {
     name: &'p str,
-    cfg: &'p Cfg,
+    cfg: &'p Presence,
 }
 
 #[derive(Default)]
@@ -169,7 +172,7 @@ impl Table {
         self.add(owner.name.to_owned(), owner.cfg.clone(), features);
     }
 
-    fn part(&mut self, owner: Owner<'_>, part: &str, cfg: &Cfg, features: &FeaturesPlan) {
+    fn part(&mut self, owner: Owner<'_>, part: &str, cfg: &Presence, features: &FeaturesPlan) {
         self.add(
             format!("{}.{part}", owner.name),
             owner.cfg.and(cfg),
@@ -177,9 +180,10 @@ impl Table {
         );
     }
 
-    fn add(&mut self, path: String, cfg: Cfg, features: &FeaturesPlan) {
+    fn add(&mut self, path: String, cfg: Presence, features: &FeaturesPlan) {
         // Where none of the features is there, neither is the entry.
-        if let Some(any) = Cfg::any(features.list.iter().map(|feature| &feature.cfg)) {
+        let any = Presence::any(features.list.iter().map(|feature| &feature.cfg));
+        if !any.is_never() {
             let entry = (cfg.and(&any), features.list.clone());
             self.entries.insert(path, entry);
         }

@@ -7,13 +7,13 @@
 use super::Planner;
 use super::features::FeaturePlan;
 use crate::analysis::schema_info::{self, Info, Meta, Typed};
-use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::cfg::Presence;
 use crate::schema::{EnumValue, TypeId};
 
 /// An entry.
 pub(crate) struct InfoPlan {
     pub(crate) name: String,
-    pub(crate) cfg: Cfg,
+    pub(crate) cfg: Presence,
     pub(crate) meta: MetaPlan,
     pub(crate) features: Vec<FeaturePlan>,
 }
@@ -52,13 +52,13 @@ pub(crate) enum MetaPlan {
 /// The type of an alternate's branch.
 pub(crate) struct BranchTypePlan {
     pub(crate) ty: String,
-    pub(crate) cfg: Cfg,
+    pub(crate) cfg: Presence,
 }
 
 /// A value of an enumeration.
 pub(crate) struct EnumMemberPlan {
     pub(crate) name: String,
-    pub(crate) cfg: Cfg,
+    pub(crate) cfg: Presence,
     pub(crate) features: Vec<FeaturePlan>,
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct MemberPlan {
     pub(crate) name: String,
     pub(crate) ty: String,
     pub(crate) optional: bool,
-    pub(crate) cfg: Cfg,
+    pub(crate) cfg: Presence,
     pub(crate) features: Vec<FeaturePlan>,
 }
 
@@ -84,7 +84,10 @@ impl<'s> Planner<'_, 's> {
 
     fn info(&self, info: Info<'_>) -> Option<InfoPlan> {
         Some(InfoPlan {
-            cfg: self.presence.of(info.common.cond.as_ref())?,
+            cfg: self
+                .conditions
+                .presence(info.common.cond.as_ref())
+                .unless_never()?,
             meta: self.meta(info.meta),
             features: self.features(&info.common.features, None).list,
             name: info.name,
@@ -129,14 +132,17 @@ impl<'s> Planner<'_, 's> {
     fn enum_member(&self, value: &EnumValue) -> Option<EnumMemberPlan> {
         Some(EnumMemberPlan {
             name: value.name.to_string(),
-            cfg: self.presence.of(value.cond.as_ref())?,
+            cfg: self
+                .conditions
+                .presence(value.cond.as_ref())
+                .unless_never()?,
             features: self.features(&value.features, None).list,
         })
     }
 
     fn branch_type(&self, branch: Typed<'_>) -> Option<BranchTypePlan> {
         Some(BranchTypePlan {
-            cfg: self.presence.of(branch.cond)?,
+            cfg: self.conditions.presence(branch.cond).unless_never()?,
             ty: branch.ty,
         })
     }
@@ -145,7 +151,7 @@ impl<'s> Planner<'_, 's> {
         let plan = |member: Typed<'_>| {
             Some(MemberPlan {
                 name: member.name.to_owned(),
-                cfg: self.presence.of(member.cond)?,
+                cfg: self.conditions.presence(member.cond).unless_never()?,
                 features: self.features(member.features, None).list,
                 ty: member.ty,
                 optional: member.optional,

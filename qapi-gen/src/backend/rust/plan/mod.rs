@@ -5,7 +5,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 
-use super::cfg::Presence;
+use super::cfg::CondResolver;
 use super::omission::Generated;
 use super::options::{Layout, Options};
 use super::paths::ModulePaths;
@@ -133,7 +133,7 @@ pub(crate) struct Planner<'p, 's> {
     graph: TypeGraph,
     names: TypeNames<'p>,
     texts: Texts<'s>,
-    presence: Presence<'p>,
+    conditions: CondResolver<'p>,
     additions: Additions,
 }
 
@@ -163,7 +163,7 @@ impl<'p, 's: 'p> Planner<'p, 's> {
             ),
             names: TypeNames::new(schema, paths, replaced),
             texts: Texts::apart_from(options.rust()),
-            presence: Presence::new(schema, &options.conditions, diagnostics),
+            conditions: CondResolver::new(schema, &options.conditions, diagnostics),
             additions: Additions::new(schema, options, &choices.generated(schema), diagnostics),
         }
     }
@@ -288,7 +288,8 @@ impl<'s> Planner<'_, 's> {
 
     /// The features that some configuration has of those that are generated.
     fn present(&self, features: &'s [Feature]) -> Vec<&'s Feature> {
-        let is_present = |feature: &&Feature| self.presence.of(feature.cond.as_ref()).is_some();
+        let is_present =
+            |feature: &&Feature| !self.conditions.presence(feature.cond.as_ref()).is_never();
         features.iter().filter(is_present).collect()
     }
 

@@ -7,7 +7,7 @@
 use proc_macro2::{Ident, TokenStream};
 
 use super::Planner;
-use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::name;
 use crate::schema::{Entity, ModuleId, ObjectOrigin, TypeId, TypeKind};
 use crate::source::Span;
@@ -29,7 +29,7 @@ pub(crate) struct ModuleOutline {
 /// A command.
 pub(crate) struct CommandOutline {
     pub(crate) wire: String,
-    pub(crate) cfg: Cfg,
+    pub(crate) cfg: Presence,
     /// The request's name, in module `commands`.
     pub(crate) request: Ident,
 }
@@ -38,7 +38,7 @@ pub(crate) struct CommandOutline {
 pub(crate) struct EventOutline {
     pub(crate) wire: String,
     pub(crate) span: Option<Span>,
-    pub(crate) cfg: Cfg,
+    pub(crate) cfg: Presence,
     /// Its name, in module `events` and in the enum of all.
     pub(crate) ident: Ident,
 }
@@ -72,7 +72,10 @@ impl Planner<'_, '_> {
         let common = self.schema.common(entity);
         Some(CommandOutline {
             wire: common.name.to_string(),
-            cfg: self.presence.of(common.cond.as_ref())?,
+            cfg: self
+                .conditions
+                .presence(common.cond.as_ref())
+                .unless_never()?,
             request: name::camel(&common.name),
         })
     }
@@ -82,7 +85,10 @@ impl Planner<'_, '_> {
         Some(EventOutline {
             wire: common.name.to_string(),
             span: common.span,
-            cfg: self.presence.of(common.cond.as_ref())?,
+            cfg: self
+                .conditions
+                .presence(common.cond.as_ref())
+                .unless_never()?,
             ident: name::camel(&common.name),
         })
     }
@@ -104,7 +110,7 @@ impl Planner<'_, '_> {
         };
         is_named
             && !self.choices.replaced.contains(id)
-            && self.presence.of(ty.common.cond.as_ref()).is_some()
+            && !self.conditions.presence(ty.common.cond.as_ref()).is_never()
     }
 
     /// Whether any member or branch has this type.

@@ -9,7 +9,7 @@ use quote::format_ident;
 
 use super::features::FeaturesPlan;
 use super::{Planner, TypePlan};
-use crate::backend::rust::cfg::Cfg;
+use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::name;
 use crate::backend::rust::paths::Place;
 use crate::backend::rust::placeholder::TextRef;
@@ -23,7 +23,7 @@ pub(crate) struct Head {
     pub(crate) ident: Ident,
     /// The name in the schema.
     pub(crate) wire: String,
-    pub(crate) cfg: Cfg,
+    pub(crate) cfg: Presence,
     pub(crate) docs: Option<TextRef>,
     pub(crate) features: FeaturesPlan,
     /// The attribute that derives the traits.
@@ -45,7 +45,7 @@ pub(crate) struct EnumPlan {
 pub(crate) struct ValuePlan {
     pub(crate) ident: Ident,
     pub(crate) wire: String,
-    pub(crate) cfg: Cfg,
+    pub(crate) cfg: Presence,
     pub(crate) docs: Option<TextRef>,
     pub(crate) features: FeaturesPlan,
     pub(crate) attributes: TokenStream,
@@ -64,7 +64,7 @@ pub(crate) struct FieldPlan {
     /// The field's type, with its box and its option.
     pub(crate) ty: TokenStream,
     pub(crate) optional: bool,
-    pub(crate) cfg: Cfg,
+    pub(crate) cfg: Presence,
     pub(crate) docs: Option<TextRef>,
     pub(crate) features: FeaturesPlan,
     pub(crate) attributes: TokenStream,
@@ -105,7 +105,7 @@ pub(crate) struct BranchPlan {
     pub(crate) wire: String,
     /// What it carries; `None`: nothing.
     pub(crate) ty: Option<TokenStream>,
-    pub(crate) cfg: Cfg,
+    pub(crate) cfg: Presence,
     pub(crate) docs: Option<TextRef>,
     pub(crate) features: FeaturesPlan,
     pub(crate) attributes: TokenStream,
@@ -124,7 +124,7 @@ pub(crate) struct AlternateBranchPlan {
     pub(crate) ty: TokenStream,
     /// Its JSON type, as a variant of `qapi_wire::Kind`.
     pub(crate) kind: Ident,
-    pub(crate) cfg: Cfg,
+    pub(crate) cfg: Presence,
     pub(crate) docs: Option<TextRef>,
     pub(crate) attributes: TokenStream,
 }
@@ -159,7 +159,10 @@ impl<'s> Planner<'_, 's> {
         Some(Head {
             ident: name::camel(&common.name),
             wire: common.name.to_string(),
-            cfg: self.presence.of(common.cond.as_ref())?,
+            cfg: self
+                .conditions
+                .presence(common.cond.as_ref())
+                .unless_never()?,
             docs: self.docs(common),
             features: self.features(&common.features, common.doc.as_ref()),
             derives: self.derives(entity, self.graph.is_exact(id), further_derives),
@@ -202,7 +205,10 @@ impl<'s> Planner<'_, 's> {
             Some(ValuePlan {
                 ident: name::camel(&value.name),
                 wire: value.name.to_string(),
-                cfg: self.presence.of(value.cond.as_ref())?,
+                cfg: self
+                    .conditions
+                    .presence(value.cond.as_ref())
+                    .unless_never()?,
                 docs: self.member_docs(doc, &value.name, &value.features),
                 features: self.features(&value.features, doc),
                 attributes: self.additions.member(Entity::Type(id), &value.name),
@@ -305,7 +311,10 @@ impl<'s> Planner<'_, 's> {
                 ty
             },
             optional: member.optional,
-            cfg: self.presence.of(member.cond.as_ref())?,
+            cfg: self
+                .conditions
+                .presence(member.cond.as_ref())
+                .unless_never()?,
             docs: self.member_docs(doc, &member.name, &member.features),
             features: self.features(&member.features, doc),
             attributes: self.additions.member(Entity::Type(holder), &member.name),

@@ -1,0 +1,68 @@
+//! Problems of options that do not fit the schema.
+//!
+//! In: an option and the part of it that does not fit. Out: a message.
+
+use crate::diag::{BackendProblem, Problem, Quoted, backend_problems, plural};
+
+backend_problems! {
+    /// A problem of an option that does not fit the schema.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    #[expect(
+        missing_docs,
+        reason = "the fields are what the message of a variant names"
+    )]
+    pub enum OptionProblem {
+        /// An option names a definition that the schema does not have.
+        OptionUnknown { option: &'static str, name: String, what: &'static str },
+        /// The text of an option is not valid in the output language.
+        OptionSyntax { option: &'static str, text: String, what: &'static str, reason: String },
+        /// An option has no effect on the definition that it names.
+        OptionIdle { option: &'static str, name: String, why: String },
+        /// A definition is both selected and left out.
+        OnlyAndExcept { name: String },
+        /// No condition of the schema mentions these symbols of a
+        /// configuration.
+        ConfigUnused { symbols: Vec<String> },
+    }
+}
+
+impl OptionProblem {
+    fn message(&self) -> String {
+        match self {
+            Self::OptionUnknown { option, name, what } => {
+                format!("{option}: the schema has no {what} '{name}'")
+            }
+            Self::OptionSyntax {
+                option,
+                text,
+                what,
+                reason,
+            } => format!("{option}: '{text}' is no {what}: {reason}"),
+            Self::OptionIdle { option, name, why } => {
+                format!("{option}: nothing is done to '{name}': {why}")
+            }
+            Self::OnlyAndExcept { name } => {
+                format!("'{name}' is named by both 'only' and 'except'")
+            }
+            Self::ConfigUnused { symbols } => {
+                let verb = if symbols.len() > 1 { "are" } else { "is" };
+                format!(
+                    "config: symbol{} {} {verb} in no condition of the schema",
+                    plural(symbols),
+                    Quoted(symbols)
+                )
+            }
+        }
+    }
+}
+
+impl From<OptionProblem> for Problem {
+    fn from(problem: OptionProblem) -> Self {
+        let mut general = BackendProblem::new(problem.kind(), problem.message());
+        // Several schemas may share a configuration, so that a symbol may be
+        // used in another one.
+        general.is_harmless = matches!(problem, OptionProblem::ConfigUnused { .. });
+        general.into()
+    }
+}

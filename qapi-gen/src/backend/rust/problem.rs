@@ -1,0 +1,94 @@
+//! Problems of schemas and options that only matter to Rust.
+//!
+//! In: what cannot be written in Rust. Out: a message, and a hint.
+
+use crate::diag::{BackendProblem, Problem, Site, backend_problems};
+
+backend_problems! {
+    /// A problem of the Rust back end.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    #[expect(
+        missing_docs,
+        reason = "the fields are what the message of a variant names"
+    )]
+    pub enum RustProblem {
+        /// Two different names of the schema are the same in Rust.
+        RustNameClash {
+            name: String,
+            other: String,
+            ident: String,
+            previous: Option<Site>,
+        },
+        /// Types contain each other more deeply than rustc's recursion limit.
+        NestedTypes { name: String, depth: usize, limit: usize },
+        /// Option `extern_modules` names a module that the schema does not have.
+        ExternModuleUnknown { name: String },
+        /// Option `extern_modules` has a path that is not absolute.
+        ExternPath { module: String, path: String },
+        /// Two configuration symbols become the same Cargo feature.
+        FeatureClash { symbols: [String; 2], feature: String },
+        /// Option `replaced` names the discriminator of a union.
+        ReplacedDiscriminator { ty: String, union: String },
+    }
+}
+
+impl RustProblem {
+    fn message(&self) -> String {
+        match self {
+            Self::RustNameClash {
+                name, other, ident, ..
+            } => format!("{name} and {other} both become '{ident}' in Rust"),
+            Self::NestedTypes { name, depth, limit } => format!(
+                "types are nested about {depth} levels deep in '{name}': rustc's limit is {limit}"
+            ),
+            Self::ExternModuleUnknown { name } => {
+                format!("no module of the schema is called '{name}'")
+            }
+            Self::ExternPath { module, path } => {
+                format!("the path '{path}' of module '{module}' must begin with '::' or 'crate::'")
+            }
+            Self::FeatureClash {
+                symbols: [one, other],
+                feature,
+            } => format!("cfg: '{one}' and '{other}' both become feature '{feature}'"),
+            Self::ReplacedDiscriminator { ty, union } => format!(
+                "replace: '{ty}' is the discriminator of union '{union}', which needs its variants"
+            ),
+        }
+    }
+
+    fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::RustNameClash { .. } => Some(
+                "rename one of them in the schema, or leave its definition out: \
+                 options 'except' and, for a type, 'replace'",
+            ),
+            Self::NestedTypes { .. } => Some(
+                "if rustc says that it overflows, put '#![recursion_limit = \"512\"]' \
+                 at the top of the crate",
+            ),
+            Self::FeatureClash { .. } => {
+                Some("option 'cfg_feature' or 'cfg_predicate' gives one of them another name")
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<RustProblem> for Problem {
+    fn from(problem: RustProblem) -> Self {
+        let mut general = BackendProblem::new(problem.kind(), problem.message());
+        general.help = problem.help();
+        // rustc's limit is one that a crate can raise.
+        general.is_harmless = matches!(problem, RustProblem::NestedTypes { .. });
+        if let RustProblem::RustNameClash {
+            previous: Some(previous),
+            ..
+        } = problem
+        {
+            general.related = Some((previous, "the other one"));
+        }
+        general.into()
+    }
+}
