@@ -1,5 +1,5 @@
-//! Compiles the schema, so that editing it and building is all it takes, and
-//! tells dependents where it is, so that theirs can include it.
+//! The build script: compiles `schema/*.json` to Rust, and tells the build
+//! scripts of dependents where the schema is, so that theirs can include it.
 
 use std::env;
 use std::path::Path;

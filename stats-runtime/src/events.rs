@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use qapi_stats::wire::command::{Call, CommandSet, Event};
 use qapi_stats::wire::compat::Policy;
 use qapi_stats::wire::message::write_event;
-use qapi_stats::wire::{Context, Error, Special, Value, Writer, to_json};
+use qapi_stats::wire::{Context, Error, SpecialFeatures, Value, Writer, to_json};
 
 use crate::commands::Monitor;
 use crate::qmp::{Command, Session, Ticket};
@@ -61,7 +61,7 @@ impl Monitor {
     /// Emits an event, and leaves it to the caller to wake those who wait.
     pub(crate) fn queue<E: Event>(&self, event: &E) -> Woken {
         let policy = self.context().policy();
-        if policy.hides(Special::among(E::FEATURES)) {
+        if policy.hides(SpecialFeatures::among(E::FEATURES)) {
             return Woken::default();
         }
         let mut line = Vec::new();

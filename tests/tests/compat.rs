@@ -19,7 +19,7 @@ use qapi_gen::{FsLoader, Options, generate};
 use qapi_wire::command::{Call, CommandSet};
 use qapi_wire::compat::{Input, Policy};
 use qapi_wire::message::Timestamp;
-use qapi_wire::{Context, Document, ErrorClass, Node, Special, Value, Writer};
+use qapi_wire::{Context, Document, ErrorClass, Node, SpecialFeatures, Value, Writer};
 use stats_runtime::host::{Host as _, NoHost};
 use stats_runtime::qmp::{Limits, Session};
 use stats_runtime::{Monitor, Registry};
@@ -103,92 +103,107 @@ fn execute(name: &str, arguments: &str, policy: Policy) -> qapi_wire::Result<Str
 }
 
 /// Everything that can be refused: what is sent, and what QEMU calls it.
-const INPUTS: &[(&str, &str, Special, &str)] = &[
+const INPUTS: &[(&str, &str, SpecialFeatures, &str)] = &[
     (
         "old-command",
         "{'a': 1}",
-        Special::DEPRECATED,
+        SpecialFeatures::DEPRECATED,
         "command old-command",
     ),
-    ("x-command", "{}", Special::UNSTABLE, "command x-command"),
-    ("x-raw", "{'x': 1}", Special::UNSTABLE, "command x-raw"),
-    ("probe", "{'old': 1}", Special::DEPRECATED, "parameter old"),
+    (
+        "x-command",
+        "{}",
+        SpecialFeatures::UNSTABLE,
+        "command x-command",
+    ),
+    (
+        "x-raw",
+        "{'x': 1}",
+        SpecialFeatures::UNSTABLE,
+        "command x-raw",
+    ),
+    (
+        "probe",
+        "{'old': 1}",
+        SpecialFeatures::DEPRECATED,
+        "parameter old",
+    ),
     (
         "probe",
         "{'inner': {'name': '', 'old': 1}}",
-        Special::DEPRECATED,
+        SpecialFeatures::DEPRECATED,
         "parameter old",
     ),
     (
         "probe",
         "{'inner': {'name': '', 'x-new': 1}}",
-        Special::UNSTABLE,
+        SpecialFeatures::UNSTABLE,
         "parameter x-new",
     ),
     (
         "probe",
         "{'list': [{'name': ''}, {'name': '', 'x-new': 1}]}",
-        Special::UNSTABLE,
+        SpecialFeatures::UNSTABLE,
         "parameter x-new",
     ),
     (
         "probe",
         "{'must': {'old': 1, 'new': 2}}",
-        Special::DEPRECATED,
+        SpecialFeatures::DEPRECATED,
         "parameter old",
     ),
     (
         "probe",
         "{'derived': {'old': 1, 'new': 2}}",
-        Special::DEPRECATED,
+        SpecialFeatures::DEPRECATED,
         "parameter old",
     ),
     (
         "probe",
         "{'speed': 'fast'}",
-        Special::DEPRECATED,
+        SpecialFeatures::DEPRECATED,
         "value fast",
     ),
     (
         "probe",
         "{'kinds': ['plain', 'x-new']}",
-        Special::UNSTABLE,
+        SpecialFeatures::UNSTABLE,
         "value x-new",
     ),
     (
         "probe",
         "{'tagged': {'id': 1, 'kind': 'old', 'name': ''}}",
-        Special::DEPRECATED,
+        SpecialFeatures::DEPRECATED,
         "value old",
     ),
     (
         "probe",
         "{'tagged': {'id': 1, 'kind': 'x-new'}}",
-        Special::UNSTABLE,
+        SpecialFeatures::UNSTABLE,
         "value x-new",
     ),
     (
         "probe",
         "{'tagged': {'id': 1, 'kind': 'plain', 'name': '', 'old': 1}}",
-        Special::DEPRECATED,
+        SpecialFeatures::DEPRECATED,
         "parameter old",
     ),
     (
         "probe",
         "{'old-tag': {'way': 'down'}}",
-        Special::DEPRECATED,
+        SpecialFeatures::DEPRECATED,
         "parameter way",
     ),
     (
         "probe",
         "{'choice': 'x-new'}",
-        Special::UNSTABLE,
+        SpecialFeatures::UNSTABLE,
         "value x-new",
     ),
     (
         "probe",
         "{'choice': {'name': '', 'old': 1}}",
-        Special::DEPRECATED,
+        SpecialFeatures::DEPRECATED,
         "parameter old",
     ),
 ];
@@ -200,7 +215,7 @@ fn input_is_accepted_or_rejected() {
     for (name, arguments, special, what) in INPUTS {
         let accept = execute(name, arguments, Policy::ACCEPT);
         assert!(accept.is_ok(), "{arguments}: {accept:?}");
-        let (rejects, other, adjective) = if *special == Special::DEPRECATED {
+        let (rejects, other, adjective) = if *special == SpecialFeatures::DEPRECATED {
             (reject_deprecated, reject_unstable, "Deprecated")
         } else {
             (reject_unstable, reject_deprecated, "Unstable")
@@ -534,8 +549,11 @@ fn the_table_answers_by_path() {
         assert_eq!(FEATURES.get(path), features, "{path}");
     }
     let special = FEATURES.special("Kind.x-old");
-    assert!(special.contains(Special::DEPRECATED) && special.contains(Special::UNSTABLE));
-    assert_eq!(FEATURES.special("our-command"), Special::NONE);
+    assert!(
+        special.contains(SpecialFeatures::DEPRECATED)
+            && special.contains(SpecialFeatures::UNSTABLE)
+    );
+    assert_eq!(FEATURES.special("our-command"), SpecialFeatures::NONE);
     // Sorted, and without entries that say nothing.
     let all: Vec<_> = FEATURES.iter().collect();
     assert!(all.is_sorted_by(|a, b| a.0 < b.0));

@@ -1,7 +1,7 @@
-//! Methods for people on generated types.
+//! Methods on generated types, written by hand.
 //!
-//! In: values as they come on the wire. Out: what they mean: units, bounds of
-//! buckets, sums. Written by hand; generation does not touch it.
+//! In: values as they are on the wire. Out: their meaning: units, bounds of
+//! buckets, sums. Nothing here does I/O.
 
 mod schema_value;
 mod value;

@@ -1,24 +1,26 @@
-//! What a statistic's schema says, in terms that people use.
+//! The meaning of a statistic's values: its unit and the bounds of its buckets.
 
 use std::fmt;
 
 use crate::stats::{StatsSchemaValue, StatsType, StatsUnit};
 
-/// The range of values that a histogram's bucket counts, in the statistic's
-/// unit before it is scaled.
+/// The range of values that a histogram's bucket counts, before the statistic's
+/// exponent is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// The lowest value counted.
+    /// The lowest value that the bucket counts.
     pub lower: u64,
-    /// The lowest value not counted any more; `None`: there is no bound.
+    /// The lowest value above the bucket; `None` if the bucket has no upper
+    /// bound.
     pub upper: Option<u64>,
 }
 
-/// What a statistic's number is measured in: [`StatsSchemaValue::quantity`].
+/// The quantity that a statistic's numbers measure: see
+/// [`StatsSchemaValue::quantity`].
 ///
-/// Displayed as in QEMU's `info stats`: a unit with a prefix where there is
-/// one (`ns`, `KiB`), else a power (`* 10^3 cycles`), and nothing for a plain
-/// number.
+/// It is displayed as in QEMU's `info stats`: as a unit with a prefix if there
+/// is one (`ns`, `KiB`), else as a power (`* 10^3 cycles`), and as nothing for a
+/// plain number.
 #[derive(Clone, Copy, Debug)]
 pub struct Quantity<'a> {
     unit: Option<&'a StatsUnit>,
@@ -27,7 +29,7 @@ pub struct Quantity<'a> {
 }
 
 impl StatsSchemaValue {
-    /// What the numbers are measured in.
+    /// Returns the quantity that the numbers measure.
     #[must_use]
     pub fn quantity(&self) -> Quantity<'_> {
         Quantity {
@@ -37,7 +39,7 @@ impl StatsSchemaValue {
         }
     }
 
-    /// Whether the statistic is a histogram.
+    /// Returns whether the statistic is a histogram.
     #[must_use]
     pub fn is_histogram(&self) -> bool {
         matches!(
@@ -46,9 +48,9 @@ impl StatsSchemaValue {
         )
     }
 
-    /// What the bucket at `index` counts, out of `count` buckets, the lowest
-    /// at 0. `None` if the statistic is no histogram, or there is no such
-    /// bucket.
+    /// Returns the range that the bucket at `index` counts, out of `count`
+    /// buckets; the lowest bucket has index 0. Returns `None` if the statistic is
+    /// not a histogram or has no such bucket.
     ///
     /// The rules are those of Linux's `Documentation/virt/kvm/api.rst`, under
     /// `KVM_GET_STATS_FD`.
@@ -92,7 +94,8 @@ fn power_of_two(exponent: u64) -> u64 {
 }
 
 impl Quantity<'_> {
-    /// The number to multiply a value with to get a measure in plain units.
+    /// Returns the number to multiply a value with to get a measure in units
+    /// without a prefix.
     #[must_use]
     pub fn factor(&self) -> f64 {
         if self.exponent == 0 {
@@ -102,7 +105,7 @@ impl Quantity<'_> {
         }
     }
 
-    /// Whether it is a plain number.
+    /// Returns whether the numbers have neither a unit nor an exponent.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.unit.is_none() && self.exponent == 0
@@ -132,7 +135,7 @@ impl fmt::Display for Quantity<'_> {
     }
 }
 
-/// The SI or the binary prefix for a power.
+/// Returns the SI or the binary prefix of a power; `None` if it has none.
 fn prefix(base: i8, exponent: i16) -> Option<&'static str> {
     const SI: [&str; 13] = [
         "a", "f", "p", "n", "u", "m", "", "K", "M", "G", "T", "P", "E",

@@ -1,10 +1,11 @@
-//! A statistic's value, in the order that people expect.
+//! The value of a statistic.
 
 use crate::stats::StatsValue;
 
 impl StatsValue {
-    /// The values of a list from the lowest bucket to the highest: the other
-    /// way round than on the wire. A scalar is a list of one.
+    /// Returns the values of a list from the lowest bucket to the highest: the
+    /// wire has them from the highest to the lowest. A scalar or a boolean is a
+    /// list of one value.
     #[must_use]
     pub fn lowest_first(&self) -> Vec<u64> {
         match self {
@@ -14,7 +15,7 @@ impl StatsValue {
         }
     }
 
-    /// The value, or of a histogram how much it counted in all.
+    /// Returns the value of a scalar, or the sum of the counts of a histogram.
     #[must_use]
     pub fn total(&self) -> u64 {
         match self {

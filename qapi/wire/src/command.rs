@@ -4,12 +4,12 @@
 //! and a client read. No schema, no socket.
 
 use crate::context::Context;
-use crate::decode::{At, Decode, DecodeMembers, decode_object};
+use crate::decode::{Decode, DecodeMembers, Members, decode_object};
 use crate::document::Node;
 use crate::encode::{Encode, EncodeMembers, Writer};
 use crate::error::{Error, Result};
-use crate::features::Special;
-use crate::members::Members;
+use crate::features::SpecialFeatures;
+use crate::path::ValuePath;
 
 /// What the schema says of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ impl Call<'_> {
     ///
     /// QEMU's error for the first one that does not fit.
     pub fn arguments<T: DecodeMembers>(self) -> Result<T> {
-        decode_object(self.arguments, At::root(self.context))
+        decode_object(self.arguments, ValuePath::root(self.context))
     }
 
     /// Refuses arguments, for a command that takes none.
@@ -141,7 +141,7 @@ impl Call<'_> {
     /// # Errors
     ///
     /// That the command is disabled.
-    pub fn admit(&self, special: Special) -> Result<()> {
+    pub fn admit(&self, special: SpecialFeatures) -> Result<()> {
         self.context.policy().command(self.name, special)
     }
 
@@ -172,7 +172,7 @@ impl DecodeMembers for Empty {
 }
 
 impl Decode for Empty {
-    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self> {
         decode_object(value, at)
     }
 }
@@ -214,5 +214,5 @@ pub trait Event: EncodeMembers + DecodeMembers {
 ///
 /// QEMU's error for the first member that does not fit.
 pub fn event_data<T: Event>(data: Node<'_>, context: &Context<'_>) -> Result<T> {
-    decode_object(data, At::root(context))
+    decode_object(data, ValuePath::root(context))
 }

@@ -1,40 +1,41 @@
-//! QEMU's compatibility policy: what becomes of requests that use what is
-//! deprecated or unstable, and of replies and events that carry it.
+//! QEMU's compatibility policy for deprecated and unstable interfaces.
 //!
-//! In: a policy, and what is about to be taken or sent. Out: whether it is, and
-//! QEMU's error if not (`qapi/qapi-util.c`). It is a means to test clients:
-//! what they still use that will go shows before it goes.
+//! In: a policy, and the features of an input or output. Out: whether the input
+//! is accepted or the output is sent, and QEMU's error if not
+//! (`qapi/qapi-util.c`). The policy is an instrument for testing clients: one
+//! that still uses a deprecated interface fails before the interface is removed.
 //!
-//! As in QEMU, it concerns commands, members, values of enumerations that are
-//! received, and events; the features of types have no effect, and values of
+//! As in QEMU, the policy applies to commands, members, received values of
+//! enumerations, and events. Features of types have no effect, and values of
 //! enumerations are never hidden.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, ErrorClass, Result, UnknownValue};
-use crate::features::Special;
+use crate::features::SpecialFeatures;
 
-/// What becomes of input: `CompatPolicyInput` in QEMU's `qapi/compat.json`.
+/// The treatment of an input: `CompatPolicyInput` in QEMU's `qapi/compat.json`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Input {
-    /// It is taken.
+    /// The input is accepted.
     #[default]
     Accept,
-    /// It is refused.
+    /// The input is refused with an error.
     Reject,
-    /// The process is aborted, after a line on standard error: for tests that
-    /// want no client to get away with it. Never for production.
+    /// The process is aborted after a line on standard error. This is for tests
+    /// of clients only, never for production.
     Crash,
 }
 
-/// What becomes of output: `CompatPolicyOutput` in QEMU's `qapi/compat.json`.
+/// The treatment of an output: `CompatPolicyOutput` in QEMU's
+/// `qapi/compat.json`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Output {
-    /// It is sent.
+    /// The output is sent.
     #[default]
     Accept,
-    /// It is left out.
+    /// The output is left out.
     Hide,
 }
 
@@ -63,10 +64,10 @@ impl FromStr for Output {
     }
 }
 
-/// A policy: `CompatPolicy` in QEMU's `qapi/compat.json`. By default all is
-/// accepted, which costs nothing.
+/// A policy: `CompatPolicy` in QEMU's `qapi/compat.json`. The default accepts
+/// everything.
 ///
-/// It can be read from what QEMU's option `-compat` takes:
+/// A policy can be parsed from the argument of QEMU's option `-compat`:
 ///
 /// ```
 /// use qapi_wire::compat::{Input, Output, Policy};
@@ -78,18 +79,18 @@ impl FromStr for Output {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Policy {
-    /// Input that is deprecated.
+    /// The treatment of deprecated inputs.
     pub deprecated_input: Input,
-    /// Output that is deprecated.
+    /// The treatment of deprecated outputs.
     pub deprecated_output: Output,
-    /// Input that is unstable.
+    /// The treatment of unstable inputs.
     pub unstable_input: Input,
-    /// Output that is unstable.
+    /// The treatment of unstable outputs.
     pub unstable_output: Output,
 }
 
 impl Policy {
-    /// All is accepted.
+    /// The policy that accepts everything.
     pub const ACCEPT: Self = Self {
         deprecated_input: Input::Accept,
         deprecated_output: Output::Accept,
@@ -97,38 +98,51 @@ impl Policy {
         unstable_output: Output::Accept,
     };
 
-    /// Whether a command with these special features is executed.
+    /// Checks that a command with these special features may be executed.
     ///
     /// # Errors
     ///
-    /// That it is disabled, of class `CommandNotFound`.
-    pub fn command(&self, name: &str, special: Special) -> Result<()> {
+    /// Fails with an error of class `CommandNotFound` if the policy disables the
+    /// command.
+    pub fn command(&self, name: &str, special: SpecialFeatures) -> Result<()> {
         self.input(special, &ErrorClass::CommandNotFound, "command", name)
     }
 
-    /// Whether a member with these special features is taken.
-    pub(crate) fn parameter(&self, name: &str, special: Special) -> Result<()> {
+    /// Checks that a member with these special features is accepted.
+    pub(crate) fn parameter(&self, name: &str, special: SpecialFeatures) -> Result<()> {
         self.input(special, &ErrorClass::GenericError, "parameter", name)
     }
 
-    /// Whether an enumeration's value with these special features is taken.
-    pub(crate) fn value(&self, name: &str, special: Special) -> Result<()> {
+    /// Checks that an enumeration's value with these special features is
+    /// accepted.
+    pub(crate) fn value(&self, name: &str, special: SpecialFeatures) -> Result<()> {
         self.input(special, &ErrorClass::GenericError, "value", name)
     }
 
-    /// Whether output with these special features is left out.
+    /// Returns whether an output with these special features is left out.
     #[must_use]
-    pub fn hides(&self, special: Special) -> bool {
+    pub fn hides(&self, special: SpecialFeatures) -> bool {
         let hides = |output, which| output == Output::Hide && special.contains(which);
-        hides(self.deprecated_output, Special::DEPRECATED)
-            || hides(self.unstable_output, Special::UNSTABLE)
+        hides(self.deprecated_output, SpecialFeatures::DEPRECATED)
+            || hides(self.unstable_output, SpecialFeatures::UNSTABLE)
     }
 
-    /// What is both is first judged as deprecated.
-    fn input(&self, special: Special, class: &ErrorClass, kind: &str, name: &str) -> Result<()> {
+    /// Checks an input. One that is both deprecated and unstable is first judged
+    /// as deprecated.
+    fn input(
+        &self,
+        special: SpecialFeatures,
+        class: &ErrorClass,
+        kind: &str,
+        name: &str,
+    ) -> Result<()> {
         let rules = [
-            (self.deprecated_input, Special::DEPRECATED, "Deprecated"),
-            (self.unstable_input, Special::UNSTABLE, "Unstable"),
+            (
+                self.deprecated_input,
+                SpecialFeatures::DEPRECATED,
+                "Deprecated",
+            ),
+            (self.unstable_input, SpecialFeatures::UNSTABLE, "Unstable"),
         ];
         for (input, which, adjective) in rules {
             if special.contains(which) && input != Input::Accept {
@@ -143,14 +157,14 @@ impl Policy {
     }
 }
 
-/// Ends the process as the policy demands: by SIGABRT, like QEMU.
+/// Ends the process with SIGABRT, like QEMU.
 #[cold]
 fn crash(desc: &str) -> ! {
     eprintln!("{desc}: the process is aborted");
     std::process::abort()
 }
 
-/// Why a text is no policy.
+/// The error of a text that is not a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsePolicyError {
     part: String,
@@ -158,7 +172,7 @@ pub struct ParsePolicyError {
 
 impl fmt::Display for ParsePolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "'{}' is no part of a compatibility policy", self.part)
+        write!(f, "'{}' is not a part of a compatibility policy", self.part)
     }
 }
 

@@ -1,39 +1,25 @@
-//! What holds for a whole decoding.
+//! The context of a decoding: choices that apply to all of its values.
 //!
-//! In: a server's or a client's choices. Out: one value that goes with the
-//! decoder, by reference. It knows no tree and no type.
+//! In: the choices of a server or a client. Out: one value that a decoder
+//! carries along by reference. Nothing here knows a document or a type.
 
 use std::fmt;
 
 use crate::compat::Policy;
+use crate::open_values::OpenValues;
 
-/// How a decoder treats what the schema does not list.
+/// The treatment of members and values that the schema does not list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// A server's: unknown members and values are errors.
+    /// The mode of a server: unknown members and values are errors.
     Strict,
-    /// A client's: unknown members are ignored, and unknown values of open
-    /// enumerations kept, because the peer may be newer.
+    /// The mode of a client: unknown members are ignored and unknown values of
+    /// open enumerations are kept, because the peer may be newer.
     Tolerant,
 }
 
-/// Which values, beyond the schema's, an open enumeration has here.
-pub trait OpenValues: Sync {
-    /// Whether `value` is registered for the enumeration called `enum_name`
-    /// in the schema.
-    fn is_registered(&self, enum_name: &str, value: &str) -> bool;
-
-    /// The values that are registered for the enumeration called `enum_name`
-    /// in the schema, for [introspection](crate::introspect); it may list
-    /// some that the schema has too. By default none is told of.
-    fn registered(&self, enum_name: &str) -> Vec<String> {
-        let _ = enum_name;
-        Vec::new()
-    }
-}
-
-/// What holds for a whole decoding: the mode, the registered values, the
-/// policy.
+/// The context of a decoding: the mode, the values registered for open
+/// enumerations, and the compatibility policy.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     mode: Mode,
@@ -42,7 +28,7 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// A server's context without registered values.
+    /// Makes a server's context, in which no values are registered.
     #[must_use]
     pub const fn strict() -> Self {
         Self {
@@ -52,8 +38,8 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// A server's context in which open enumerations also have the values
-    /// that `open` knows.
+    /// Makes a server's context in which open enumerations also have the values
+    /// that are registered with `open`.
     #[must_use]
     pub const fn strict_with(open: &'a dyn OpenValues) -> Self {
         Self {
@@ -63,7 +49,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// A client's context.
+    /// Makes a client's context.
     #[must_use]
     pub const fn tolerant() -> Self {
         Self {
@@ -73,21 +59,21 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The same with a policy for what is deprecated and unstable; without,
-    /// all is accepted.
+    /// Returns this context with a compatibility policy. Without one, every
+    /// input is accepted.
     #[must_use]
     pub const fn with_policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// The mode.
+    /// Returns the mode.
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// The policy.
+    /// Returns the policy.
     #[must_use]
     pub fn policy(&self) -> Policy {
         self.policy

@@ -1,206 +1,16 @@
-//! From a JSON document to a typed value.
+//! Decoding: from a JSON document to typed values.
 //!
-//! In: a [`Node`], where it stands ([`At`]) and how strict to be
-//! ([`Context`]). Out: the typed value, or QEMU's error for it. [`Members`] are
-//! taken by name in schema order and what is left over is refused at the end:
-//! the order in which QEMU's visitors look, so that the first error is theirs.
-//!
-//! The texts, and the member names in them, are those of QEMU's
-//! `qobject-input-visitor.c` and of the code its generator writes: a missing,
-//! unexpected or mistyped member is named by its whole path, a value out of
-//! range or unknown to an enumeration only by its last step, which for a list
-//! element is `null`.
+//! In: a [`Node`] and its [`ValuePath`], which leads to the [`Context`]. Out: the
+//! typed value, or QEMU's error for it. [`Members`] are taken by name in schema
+//! order, and those that are left over are refused at the end: QEMU's visitors
+//! look in this order, so that the first error is theirs.
 
-use crate::compat::Policy;
 use crate::context::{Context, Mode};
-use crate::document::{Document, Node};
-use crate::error::{Error, Result};
-use crate::features::Special;
-use crate::members::Members;
-use crate::value::Value;
-
-/// Where a value stands in the document that is being decoded.
-#[derive(Clone, Copy, Debug)]
-pub struct At<'a> {
-    parent: Option<&'a At<'a>>,
-    step: Step<'a>,
-    context: &'a Context<'a>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Step<'a> {
-    Root,
-    Member(&'a str),
-    Element(usize),
-}
-
-impl<'a> At<'a> {
-    /// The whole document.
-    #[must_use]
-    pub fn root(context: &'a Context<'a>) -> Self {
-        Self {
-            parent: None,
-            step: Step::Root,
-            context,
-        }
-    }
-
-    /// The member called `name` of the object that stands here.
-    #[must_use]
-    pub fn member<'b>(&'b self, name: &'b str) -> At<'b> {
-        At {
-            parent: Some(self),
-            step: Step::Member(name),
-            context: self.context,
-        }
-    }
-
-    /// The element at `index` of the array that stands here.
-    #[must_use]
-    pub fn element(&self, index: usize) -> At<'_> {
-        At {
-            parent: Some(self),
-            step: Step::Element(index),
-            context: self.context,
-        }
-    }
-
-    /// How strict to be.
-    #[must_use]
-    pub fn mode(&self) -> Mode {
-        self.context.mode()
-    }
-
-    pub(crate) fn policy(&self) -> Policy {
-        self.context.policy()
-    }
-
-    /// The error for a member that is not there.
-    #[cold]
-    #[must_use]
-    pub fn missing(&self) -> Error {
-        Error::generic(format!("Parameter '{}' is missing", self.path()))
-    }
-
-    /// The error for a member that the schema does not have.
-    #[cold]
-    #[must_use]
-    pub fn unexpected(&self) -> Error {
-        Error::generic(format!("Parameter '{}' is unexpected", self.path()))
-    }
-
-    /// The error for a value of another JSON type than `expected`.
-    #[cold]
-    #[must_use]
-    pub fn invalid_type(&self, expected: &str) -> Error {
-        Error::generic(format!(
-            "Invalid parameter type for '{}', expected: {expected}",
-            self.path()
-        ))
-    }
-
-    /// The error for a value that is no `uint64`. It has the words for a number
-    /// out of range, but the whole path.
-    #[cold]
-    #[must_use]
-    pub fn invalid_uint64(&self) -> Error {
-        Error::generic(format!("Parameter '{}' expects uint64", self.path()))
-    }
-
-    /// The error for a value that no branch of the alternate type called
-    /// `expected` takes.
-    #[cold]
-    #[must_use]
-    pub fn invalid_alternate(&self, expected: &str) -> Error {
-        Error::generic(format!(
-            "Invalid parameter type for '{}', expected: {expected}",
-            self.last_name()
-        ))
-    }
-
-    /// The error for a number outside the range of `expected`, a C type.
-    #[cold]
-    #[must_use]
-    pub fn out_of_range(&self, expected: &str) -> Error {
-        Error::generic(format!(
-            "Parameter '{}' expects {expected}",
-            self.last_name()
-        ))
-    }
-
-    /// The error for a string that is no value of an enumeration.
-    #[cold]
-    #[must_use]
-    pub fn invalid_value(&self, value: &str) -> Error {
-        Error::generic(format!(
-            "Parameter '{}' does not accept value '{value}'",
-            self.last_name()
-        ))
-    }
-
-    /// Whether an open enumeration takes a value that the schema does not
-    /// list; the error if it does not.
-    ///
-    /// # Errors
-    ///
-    /// In strict mode, that the value is not accepted, unless it is
-    /// registered.
-    pub fn open_value(&self, enum_name: &str, value: &str) -> Result<()> {
-        let accepted = match self.mode() {
-            Mode::Tolerant => true,
-            Mode::Strict => self.context.is_registered(enum_name, value),
-        };
-        if accepted {
-            Ok(())
-        } else {
-            Err(self.invalid_value(value))
-        }
-    }
-
-    /// Whether the policy takes a value of an enumeration that has special
-    /// features; the error if it does not.
-    ///
-    /// # Errors
-    ///
-    /// That the value is disabled.
-    pub fn special_value(&self, value: &str, special: Special) -> Result<()> {
-        self.policy().value(value, special)
-    }
-
-    fn last_name(&self) -> &str {
-        match self.step {
-            Step::Member(name) => name,
-            Step::Root | Step::Element(_) => "null",
-        }
-    }
-
-    fn path(&self) -> String {
-        let mut steps = Vec::new();
-        let mut at = Some(self);
-        while let Some(here) = at {
-            steps.push(here.step);
-            at = here.parent;
-        }
-        let mut path = String::new();
-        for step in steps.iter().rev() {
-            match step {
-                Step::Root => {}
-                Step::Member(name) => {
-                    if !path.is_empty() {
-                        path.push('.');
-                    }
-                    path.push_str(name);
-                }
-                Step::Element(index) => path.push_str(&format!("[{index}]")),
-            }
-        }
-        // A member's name may be empty, so that no text is a path too.
-        if matches!(self.step, Step::Root) {
-            path.push_str("<anonymous>");
-        }
-        path
-    }
-}
+use crate::document::{Document, Item, Node};
+use crate::error::Result;
+use crate::features::SpecialFeatures;
+use crate::path::ValuePath;
+use crate::value::{Dict, Value};
 
 /// A type that can be decoded from JSON.
 pub trait Decode: Sized {
@@ -209,7 +19,7 @@ pub trait Decode: Sized {
     /// # Errors
     ///
     /// QEMU's error for the first thing that does not fit.
-    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self>;
+    fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self>;
 }
 
 /// An object type: its members can also be taken out of an object that holds
@@ -228,7 +38,7 @@ pub trait DecodeMembers: Sized {
 /// # Errors
 ///
 /// QEMU's error for the first thing that does not fit.
-pub fn decode_object<T: DecodeMembers>(value: Node<'_>, at: At<'_>) -> Result<T> {
+pub fn decode_object<T: DecodeMembers>(value: Node<'_>, at: ValuePath<'_>) -> Result<T> {
     let mut members = Members::open(value, at)?;
     // One result, which is written to where the caller wants it: most of what
     // decoding a small object costs is moving it.
@@ -247,7 +57,7 @@ pub fn decode_object<T: DecodeMembers>(value: Node<'_>, at: At<'_>) -> Result<T>
 ///
 /// QEMU's error for the first thing that does not fit.
 pub fn from_node<T: Decode>(value: Node<'_>, context: &Context<'_>) -> Result<T> {
-    T::decode(value, At::root(context))
+    T::decode(value, ValuePath::root(context))
 }
 
 /// Decodes a whole document that is a tree.
@@ -266,4 +76,241 @@ pub fn from_value<T: Decode>(value: &Value, context: &Context<'_>) -> Result<T> 
 /// A syntax error, or QEMU's error for the first thing that does not fit.
 pub fn from_json<T: Decode>(text: &[u8], context: &Context<'_>) -> Result<T> {
     from_node(Document::parse(text)?.root(), context)
+}
+
+/// The members of an object that is being decoded.
+#[derive(Debug)]
+pub struct Members<'a> {
+    object: Node<'a>,
+    len: usize,
+    /// How many have not been taken.
+    left: usize,
+    taken: Taken,
+    /// Where the next to be asked for is likely to be: behind the last.
+    likely: Place,
+    at: ValuePath<'a>,
+}
+
+/// A member: which of the object, and where in the document its name stands.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    number: usize,
+    index: usize,
+}
+
+impl<'a> Members<'a> {
+    /// Opens the object that stands at `at`.
+    ///
+    /// # Errors
+    ///
+    /// That `value` is no object.
+    #[inline]
+    pub fn open(value: Node<'a>, at: ValuePath<'a>) -> Result<Self> {
+        let Item::Object { len, .. } = value.item() else {
+            return Err(at.invalid_type("object"));
+        };
+        Ok(Self {
+            object: value,
+            len: len as usize,
+            left: len as usize,
+            taken: Taken::default(),
+            likely: Place {
+                number: 0,
+                index: value.first_child(),
+            },
+            at,
+        })
+    }
+
+    /// Decodes the mandatory member called `name`.
+    ///
+    /// # Errors
+    ///
+    /// That it is missing, or what is wrong with it.
+    #[inline]
+    pub fn required<T: Decode>(&mut self, name: &str) -> Result<T> {
+        match self.take(name) {
+            Some(value) => T::decode(value, self.at.member(name)),
+            None => Err(self.at.member(name).missing()),
+        }
+    }
+
+    /// Decodes the optional member called `name`. An explicit `null` is a
+    /// value, and an error unless the type takes it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the member.
+    #[inline]
+    pub fn optional<T: Decode>(&mut self, name: &str) -> Result<Option<T>> {
+        match self.take(name) {
+            Some(value) => T::decode(value, self.at.member(name)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Decodes a mandatory member that has special features. The policy comes
+    /// first, even for one that is missing: the order of the code that QEMU's
+    /// generator writes (`scripts/qapi/visit.py`).
+    ///
+    /// # Errors
+    ///
+    /// As [`required`](Self::required), and that the policy disables it.
+    pub fn required_special<T: Decode>(
+        &mut self,
+        name: &str,
+        special: SpecialFeatures,
+    ) -> Result<T> {
+        self.at.policy().parameter(name, special)?;
+        self.required(name)
+    }
+
+    /// Decodes an optional member that has special features.
+    ///
+    /// # Errors
+    ///
+    /// As [`optional`](Self::optional), and that the policy disables it.
+    pub fn optional_special<T: Decode>(
+        &mut self,
+        name: &str,
+        special: SpecialFeatures,
+    ) -> Result<Option<T>> {
+        if self.has(name) {
+            self.at.policy().parameter(name, special)?;
+        }
+        self.optional(name)
+    }
+
+    /// Whether there is a member called `name` that has not been taken.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// Whatever is left, for a value that this build does not know.
+    pub fn rest(&mut self) -> Dict {
+        let mut rest = Dict::new();
+        while let Some(place) = self.first_left() {
+            let name = self.object.document().string(place.index);
+            let value = self.object.at(place.index + 1).to_value();
+            rest.push(name.unwrap_or_default(), value);
+            self.mark(place);
+        }
+        rest
+    }
+
+    /// Ends the object.
+    ///
+    /// # Errors
+    ///
+    /// In strict mode, that a member is left over.
+    #[inline]
+    pub fn finish(self) -> Result<()> {
+        if self.left == 0 || self.at.mode() == Mode::Tolerant {
+            return Ok(());
+        }
+        let first = self.first_left();
+        let name = first.and_then(|place| self.object.document().string(place.index));
+        Err(self.at.member(name.unwrap_or_default()).unexpected())
+    }
+
+    #[inline]
+    fn take(&mut self, name: &str) -> Option<Node<'a>> {
+        // Looked at here, because a call for each that is absent costs more.
+        if self.left == 0 {
+            return None;
+        }
+        self.take_left(name)
+    }
+
+    #[inline(never)]
+    fn take_left(&mut self, name: &str) -> Option<Node<'a>> {
+        let place = self.find(name)?;
+        self.mark(place);
+        self.likely = self.behind(place);
+        Some(self.object.at(place.index + 1))
+    }
+
+    #[inline]
+    fn mark(&mut self, place: Place) {
+        self.taken.add(place.number);
+        self.left = self.left.saturating_sub(1);
+    }
+
+    /// Looks once around, beginning where the member is likely to be.
+    #[inline]
+    fn find(&self, name: &str) -> Option<Place> {
+        if self.left == 0 {
+            return None;
+        }
+        let mut place = self.likely;
+        for _ in 0..self.len {
+            if place.number == self.len {
+                place = self.first();
+            }
+            let is_meant = self.object.document().is_string(place.index, name);
+            if is_meant && !self.taken.has(place.number) {
+                return Some(place);
+            }
+            place = self.behind(place);
+        }
+        None
+    }
+
+    fn first_left(&self) -> Option<Place> {
+        let places = std::iter::successors(Some(self.first()), |place| Some(self.behind(*place)));
+        let mut places = places.take(self.len);
+        places.find(|place| !self.taken.has(place.number))
+    }
+
+    #[inline]
+    fn first(&self) -> Place {
+        Place {
+            number: 0,
+            index: self.object.first_child(),
+        }
+    }
+
+    #[inline]
+    fn behind(&self, place: Place) -> Place {
+        Place {
+            number: place.number + 1,
+            index: self.object.document().next_sibling(place.index + 1),
+        }
+    }
+}
+
+/// Which members have been taken. Most objects have few, whose marks need no
+/// memory of their own.
+#[derive(Debug, Default)]
+struct Taken {
+    first: u64,
+    more: Vec<u64>,
+}
+
+impl Taken {
+    const WORD_BITS: usize = 64;
+
+    #[inline]
+    fn has(&self, number: usize) -> bool {
+        let word = match number / Self::WORD_BITS {
+            0 => self.first,
+            word => self.more.get(word - 1).copied().unwrap_or_default(),
+        };
+        word & (1 << (number % Self::WORD_BITS)) != 0
+    }
+
+    #[inline]
+    fn add(&mut self, number: usize) {
+        let bit = 1 << (number % Self::WORD_BITS);
+        let Some(index) = (number / Self::WORD_BITS).checked_sub(1) else {
+            self.first |= bit;
+            return;
+        };
+        if self.more.len() <= index {
+            self.more.resize(index + 1, 0);
+        }
+        if let Some(word) = self.more.get_mut(index) {
+            *word |= bit;
+        }
+    }
 }

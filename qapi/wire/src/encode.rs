@@ -5,8 +5,8 @@
 //! the buffer back to a [`Writer::mark`].
 
 use crate::compat::Policy;
-use crate::features::Special;
-use crate::json::{text, write_digits};
+use crate::features::SpecialFeatures;
+use crate::json::{double, string, write_digits};
 
 /// A type that can be written as JSON.
 pub trait Encode {
@@ -167,7 +167,7 @@ impl<'a> Writer<'a> {
     /// Writes a double as C's `%.17g` does, which is how QEMU does.
     pub fn double(&mut self, number: f64) {
         if let Some(bytes) = self.room() {
-            text::write_double(number, bytes);
+            double::write(number, bytes);
         }
     }
 
@@ -175,7 +175,7 @@ impl<'a> Writer<'a> {
     #[inline]
     pub fn string(&mut self, string: &str) {
         if let Some(bytes) = self.room() {
-            text::write_string(string, bytes);
+            string::write(string, bytes);
         }
     }
 
@@ -340,7 +340,7 @@ impl<'a> ObjectWriter<'_, 'a> {
     pub fn required_special<T: Encode + ?Sized>(
         &mut self,
         name: impl MemberName,
-        special: Special,
+        special: SpecialFeatures,
         value: &T,
     ) {
         if !self.out.policy.hides(special) {
@@ -353,7 +353,7 @@ impl<'a> ObjectWriter<'_, 'a> {
     pub fn optional_special<T: Encode>(
         &mut self,
         name: impl MemberName,
-        special: Special,
+        special: SpecialFeatures,
         value: &Option<T>,
     ) {
         if let Some(value) = value {
@@ -392,7 +392,7 @@ pub struct ArrayWriter<'b, 'a> {
 impl<'a> ArrayWriter<'_, 'a> {
     /// Hands out the writer for the next element.
     #[inline]
-    pub fn slot(&mut self) -> &mut Writer<'a> {
+    pub fn element(&mut self) -> &mut Writer<'a> {
         if !self.empty {
             self.out.raw(b", ");
         }
@@ -402,8 +402,8 @@ impl<'a> ArrayWriter<'_, 'a> {
 
     /// Writes an element.
     #[inline]
-    pub fn element<T: Encode + ?Sized>(&mut self, value: &T) {
-        value.encode(self.slot());
+    pub fn push<T: Encode + ?Sized>(&mut self, value: &T) {
+        value.encode(self.element());
     }
 
     /// Ends the array.

@@ -1,35 +1,35 @@
-//! What enumerations do with their tables.
+//! Decoding of enumerations.
 //!
 //! In: the names and values of an enumeration, in the same order. Out: the
-//! value of a name, or QEMU's error. Generated code calls it through
-//! [`enumeration!`](crate::enumeration).
+//! value of a name, or QEMU's error. Generated code calls these functions
+//! through [`enumeration!`](crate::enumeration).
 
 use std::str::FromStr;
 
-use crate::decode::At;
 use crate::document::Node;
 use crate::error::{Result, UnknownValue};
-use crate::features::Special;
+use crate::features::SpecialFeatures;
+use crate::path::ValuePath;
 
-/// The value called `name`, if there is one.
+/// Returns the value called `name`; `None` if there is no such value.
 #[must_use]
-pub fn listed<T: Clone>(names: &[&str], values: &[T], name: &str) -> Option<T> {
+pub fn find_by_name<T: Clone>(names: &[&str], values: &[T], name: &str) -> Option<T> {
     let place = names.iter().position(|listed| *listed == name)?;
     values.get(place).cloned()
 }
 
-/// The values of an enumeration that have special features.
-pub type SpecialValues = [(&'static str, Special)];
+/// The values of an enumeration that have special features, by name.
+pub type SpecialValues = [(&'static str, SpecialFeatures)];
 
 /// Decodes a value of a closed enumeration.
 ///
 /// # Errors
 ///
-/// That `value` is no string, none that the schema lists, or one that the
-/// policy does not take.
+/// Fails if `value` is not a string, if the schema does not list it, or if the
+/// policy refuses it.
 pub fn decode_enumeration<T: FromStr<Err = UnknownValue>>(
     value: Node<'_>,
-    at: At<'_>,
+    at: ValuePath<'_>,
     special: &SpecialValues,
 ) -> Result<T> {
     let name = name(value, at)?;
@@ -39,16 +39,16 @@ pub fn decode_enumeration<T: FromStr<Err = UnknownValue>>(
 }
 
 /// Decodes a value of the open enumeration that the schema calls `enum_name`:
-/// one that is `listed`, else an `unknown` one.
+/// by `listed` if the schema lists it, else by `unknown`.
 ///
 /// # Errors
 ///
-/// That `value` is no string, one that neither the schema lists nor the
-/// context takes (see [`At::open_value`]), or one that the policy does not
-/// take.
+/// Fails if `value` is not a string, if neither the schema lists it nor the
+/// context accepts it (see [`ValuePath::open_value`]), or if the policy refuses
+/// it.
 pub fn decode_open_enumeration<T>(
     value: Node<'_>,
-    at: At<'_>,
+    at: ValuePath<'_>,
     enum_name: &str,
     listed: impl FnOnce(&str) -> Option<T>,
     unknown: impl FnOnce(&str) -> T,
@@ -63,11 +63,11 @@ pub fn decode_open_enumeration<T>(
     Ok(listed.unwrap_or_else(|| unknown(name)))
 }
 
-fn name<'d>(value: Node<'d>, at: At<'_>) -> Result<&'d str> {
+fn name<'d>(value: Node<'d>, at: ValuePath<'_>) -> Result<&'d str> {
     value.as_str().ok_or_else(|| at.invalid_type("string"))
 }
 
-fn ask_policy(name: &str, at: At<'_>, special: &SpecialValues) -> Result<()> {
+fn ask_policy(name: &str, at: ValuePath<'_>, special: &SpecialValues) -> Result<()> {
     match special.iter().find(|(value, _)| *value == name) {
         Some((_, special)) => at.special_value(name, *special),
         None => Ok(()),

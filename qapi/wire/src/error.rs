@@ -1,20 +1,22 @@
-//! Why a command failed, as the peer is told: a class and a description.
+//! The error of a command, as it is sent to the peer.
+//!
+//! In: a class and a description. Out: the same. Nothing here knows JSON.
 
 use std::fmt;
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The class of an error reply. Clients may act on it; on descriptions they
-/// may not.
+/// The class of an error reply. Clients may act on the class, but not on the
+/// description.
 ///
 /// The values are those of `QapiErrorClass` in QEMU's `qapi/error.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorClass {
-    /// `GenericError`: everything that has no class of its own.
+    /// `GenericError`: any error without a class of its own.
     GenericError,
-    /// `CommandNotFound`: no such command, or not now.
+    /// `CommandNotFound`: the command does not exist or cannot be executed now.
     CommandNotFound,
     /// `DeviceNotActive`.
     DeviceNotActive,
@@ -22,12 +24,12 @@ pub enum ErrorClass {
     DeviceNotFound,
     /// `KVMMissingCap`.
     KvmMissingCap,
-    /// A class of a newer peer.
+    /// A class that only a newer peer knows.
     Unknown(Box<str>),
 }
 
 impl ErrorClass {
-    /// The name on the wire.
+    /// Returns the name on the wire.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -54,15 +56,15 @@ impl From<&str> for ErrorClass {
     }
 }
 
-/// An error reply: a class and a description for people.
+/// An error reply: a class, and a description for people.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Error {
-    // Boxed, so that the results of decoding stay small.
+    // Boxed, so that the results of decoding are small.
     inner: Box<(ErrorClass, String)>,
 }
 
 impl Error {
-    /// An error of the given class.
+    /// Makes an error of the given class.
     #[must_use]
     pub fn new(class: ErrorClass, desc: impl Into<String>) -> Self {
         Self {
@@ -70,25 +72,25 @@ impl Error {
         }
     }
 
-    /// An error of class `GenericError`.
+    /// Makes an error of class `GenericError`.
     #[must_use]
     pub fn generic(desc: impl Into<String>) -> Self {
         Self::new(ErrorClass::GenericError, desc)
     }
 
-    /// An error of class `CommandNotFound`.
+    /// Makes an error of class `CommandNotFound`.
     #[must_use]
     pub fn command_not_found(desc: impl Into<String>) -> Self {
         Self::new(ErrorClass::CommandNotFound, desc)
     }
 
-    /// The class.
+    /// Returns the class.
     #[must_use]
     pub fn class(&self) -> &ErrorClass {
         &self.inner.0
     }
 
-    /// The description.
+    /// Returns the description.
     #[must_use]
     pub fn desc(&self) -> &str {
         &self.inner.1
@@ -112,14 +114,14 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
-/// A name that a closed enumeration does not have.
+/// The error of a name that a closed enumeration does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownValue {
     name: String,
 }
 
 impl UnknownValue {
-    /// The error for `name`.
+    /// Makes the error for `name`.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self {

@@ -1,34 +1,33 @@
-//! Features: what a schema says of a part beyond its shape.
+//! Features: marks that a schema puts on commands, types, members and values.
 //!
-//! In: constants that generated code fills. Out: answers to "has this the
-//! feature ...". It decides nothing: that is the policy's affair.
+//! In: tables that generated code fills. Out: the features of a part. The
+//! consequences are decided elsewhere, by the compatibility policy.
 
-/// A set of special features: the names that mean something to the protocol
-/// itself. See "Special features" in QEMU's `docs/devel/qapi-code-gen.rst`.
+/// A set of special features: those that have a meaning for the protocol. See "Special features" in QEMU's `docs/devel/qapi-code-gen.rst`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Special(u8);
+pub struct SpecialFeatures(u8);
 
-impl Special {
-    /// Neither.
+impl SpecialFeatures {
+    /// The empty set.
     pub const NONE: Self = Self(0);
-    /// `deprecated`: it will go.
+    /// `deprecated`: a later release may remove the part.
     pub const DEPRECATED: Self = Self(1);
-    /// `unstable`: it may change or go without notice.
+    /// `unstable`: the part may change or be removed without notice.
     pub const UNSTABLE: Self = Self(2);
 
-    /// Those of this set and those of another.
+    /// Returns the union of this set and another.
     #[must_use]
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether all of `other` are in this set.
+    /// Returns whether this set has all features of `other`.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// The special ones among features.
+    /// Returns the special features in a list of features.
     #[must_use]
     pub fn among(features: &[&str]) -> Self {
         let special = |name: &&str| match *name {
@@ -45,42 +44,42 @@ impl Special {
 
 /// A schema's table of features, by path.
 ///
-/// A path is the name of a type, a command or an event in the schema, or that
-/// of one of its members or values behind it: `Type.member`, `Enum.value`,
-/// `command.argument`. A type's inherited members are found under its own
-/// name; where a command or an event takes its members from a type, they are
-/// found under that type's.
+/// A path is the name of a type, a command or an event in the schema, or such a
+/// name with one of its members or values: `Type.member`, `Enum.value`,
+/// `command.argument`. The members that a type inherits have paths with the
+/// type's own name. If a command or an event takes its members from a type, their
+/// paths have the name of that type.
 ///
 /// ```
-/// use qapi_wire::{Features, Special};
+/// use qapi_wire::{Features, SpecialFeatures};
 ///
 /// // Generated code has such a table as `FEATURES`.
 /// const FEATURES: Features = Features::new(&[
 ///     ("eject.device", &["deprecated"]),
 ///     ("x-query-roms", &["unstable"]),
 /// ]);
-/// assert!(FEATURES.special("eject.device").contains(Special::DEPRECATED));
+/// assert!(FEATURES.special("eject.device").contains(SpecialFeatures::DEPRECATED));
 /// assert_eq!(FEATURES.get("x-query-roms"), ["unstable"]);
 /// assert!(FEATURES.get("query-version").is_empty());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Features {
-    /// Sorted by path.
+    /// The entries, sorted by path.
     entries: &'static [Entry],
 }
 
-/// A path, and the features of what it names.
+/// A path, and the features of the part that it names.
 type Entry = (&'static str, &'static [&'static str]);
 
 impl Features {
-    /// A table of entries that are sorted by path.
+    /// Makes a table of entries that are sorted by path.
     #[must_use]
     pub const fn new(entries: &'static [Entry]) -> Self {
         Self { entries }
     }
 
-    /// The features of what `path` names, in schema order; none if it has
-    /// none, or the schema nothing of that name.
+    /// Returns the features of the part that `path` names, in schema order. The
+    /// list is empty if the part has no features or does not exist.
     #[must_use]
     pub fn get(&self, path: &str) -> &'static [&'static str] {
         self.entries
@@ -90,13 +89,13 @@ impl Features {
             .map_or(&[], |(_, features)| features)
     }
 
-    /// The special ones among them.
+    /// Returns the special features of the part that `path` names.
     #[must_use]
-    pub fn special(&self, path: &str) -> Special {
-        Special::among(self.get(path))
+    pub fn special(&self, path: &str) -> SpecialFeatures {
+        SpecialFeatures::among(self.get(path))
     }
 
-    /// Everything that has features, by path.
+    /// Returns every path that has features, in order, with its features.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
         self.entries.iter().copied()
     }

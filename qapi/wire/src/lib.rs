@@ -21,11 +21,11 @@
 //! # Example
 //!
 //! ```
-//! use qapi_wire::{At, Context, Document, Members};
+//! use qapi_wire::{ValuePath, Context, Document, Members};
 //!
 //! let document = Document::parse(b"{'names': ['exits', 1]}").unwrap();
 //! let context = Context::strict();
-//! let mut members = Members::open(document.root(), At::root(&context)).unwrap();
+//! let mut members = Members::open(document.root(), ValuePath::root(&context)).unwrap();
 //! let error = members.required::<Vec<String>>("names").unwrap_err();
 //! assert_eq!(
 //!     error.desc(),
@@ -45,22 +45,24 @@ mod features;
 pub mod introspect;
 pub mod json;
 mod macros;
-mod members;
 pub mod message;
+mod open_values;
+mod path;
 mod scalar;
 pub mod serde;
 mod value;
 
-pub use context::{Context, Mode, OpenValues};
-pub use decode::{At, Decode, DecodeMembers, decode_object, from_json, from_node, from_value};
+pub use context::{Context, Mode};
+pub use decode::{Decode, DecodeMembers, Members, decode_object, from_json, from_node, from_value};
 pub use document::{Document, Node};
 pub use encode::{
     ArrayWriter, Encode, EncodeMembers, MemberName, Name, ObjectWriter, Writer, to_json, to_vec,
 };
-pub use enumeration::{SpecialValues, decode_enumeration, decode_open_enumeration, listed};
+pub use enumeration::{SpecialValues, decode_enumeration, decode_open_enumeration, find_by_name};
 pub use error::{Error, ErrorClass, Result, UnknownValue};
-pub use features::{Features, Special};
-pub use members::Members;
+pub use features::{Features, SpecialFeatures};
+pub use open_values::OpenValues;
+pub use path::ValuePath;
 pub use value::{Dict, Kind, Value};
 
 /// The version of the interface between this crate and generated code.

@@ -31,7 +31,7 @@
 macro_rules! object {
     ($type:ident) => {
         impl $crate::Decode for $type {
-            fn decode(value: $crate::Node<'_>, at: $crate::At<'_>) -> $crate::Result<Self> {
+            fn decode(value: $crate::Node<'_>, at: $crate::ValuePath<'_>) -> $crate::Result<Self> {
                 $crate::decode_object(value, at)
             }
         }
@@ -42,7 +42,7 @@ macro_rules! object {
             }
         }
 
-        $crate::serde!($type);
+        $crate::impl_serde!($type);
     };
     ($type:ident {}) => {
         impl $crate::DecodeMembers for $type {
@@ -120,8 +120,8 @@ macro_rules! name {
 /// ```
 ///
 /// A value with special features has them behind its name, as in
-/// `Red: "red" as Special::DEPRECATED`; so has a member of an
-/// [`object!`](crate::object), `optional_special("x", Special::UNSTABLE)`.
+/// `Red: "red" as SpecialFeatures::DEPRECATED`; so has a member of an
+/// [`object!`](crate::object), `optional_special("x", SpecialFeatures::UNSTABLE)`.
 ///
 /// See [`open_enumeration!`](crate::open_enumeration) for one that also has
 /// values which the schema does not list.
@@ -152,13 +152,13 @@ macro_rules! enumeration {
             type Err = $crate::UnknownValue;
 
             fn from_str(name: &str) -> ::core::result::Result<Self, Self::Err> {
-                let listed = $crate::listed(Self::NAMES, Self::ALL, name);
+                let listed = $crate::find_by_name(Self::NAMES, Self::ALL, name);
                 listed.ok_or_else(|| $crate::UnknownValue::new(name))
             }
         }
 
         impl $crate::Decode for $type {
-            fn decode(value: $crate::Node<'_>, at: $crate::At<'_>) -> $crate::Result<Self> {
+            fn decode(value: $crate::Node<'_>, at: $crate::ValuePath<'_>) -> $crate::Result<Self> {
                 $crate::decode_enumeration(value, at, &[$($(($name, $special),)?)*])
             }
         }
@@ -187,7 +187,7 @@ macro_rules! enumeration {
             }
         }
 
-        $crate::serde!($type);
+        $crate::impl_serde!($type);
     };
 }
 
@@ -237,14 +237,14 @@ macro_rules! open_enumeration {
             type Err = ::core::convert::Infallible;
 
             fn from_str(name: &str) -> ::core::result::Result<Self, Self::Err> {
-                let listed = $crate::listed(Self::NAMES, Self::ALL, name);
+                let listed = $crate::find_by_name(Self::NAMES, Self::ALL, name);
                 Ok(listed.unwrap_or_else(|| Self::$unknown(name.into())))
             }
         }
 
         impl $crate::Decode for $type {
-            fn decode(value: $crate::Node<'_>, at: $crate::At<'_>) -> $crate::Result<Self> {
-                let listed = |name: &str| $crate::listed(Self::NAMES, Self::ALL, name);
+            fn decode(value: $crate::Node<'_>, at: $crate::ValuePath<'_>) -> $crate::Result<Self> {
+                let listed = |name: &str| $crate::find_by_name(Self::NAMES, Self::ALL, name);
                 let unknown = |name: &str| Self::$unknown(name.into());
                 let special = &[$($(($name, $special),)?)*];
                 $crate::decode_open_enumeration(value, at, $wire_name, listed, unknown, special)
@@ -258,7 +258,7 @@ macro_rules! open_enumeration {
 /// Implements serde's traits for a type that has [`Decode`](crate::Decode) and
 /// [`Encode`](crate::Encode).
 #[macro_export]
-macro_rules! serde {
+macro_rules! impl_serde {
     ($type:ident) => {
         impl $crate::serde::Serialize for $type {
             fn serialize<S: $crate::serde::Serializer>(

@@ -5,16 +5,16 @@
 
 use std::collections::TryReserveError;
 
-use crate::decode::{At, Decode, DecodeMembers};
+use crate::decode::{Decode, DecodeMembers, Members};
 use crate::document::{Item, Node};
 use crate::encode::{Encode, EncodeMembers, ObjectWriter, Writer};
 use crate::error::{Error, Result};
-use crate::members::Members;
+use crate::path::ValuePath;
 use crate::value::{Dict, Value};
 
 impl Decode for String {
     #[inline]
-    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self> {
         boxed_text(value, at).map(Self::from)
     }
 }
@@ -23,7 +23,7 @@ impl Decode for String {
 /// registers: a `String`'s is returned in memory, from where it would have to be
 /// moved.
 #[inline(never)]
-fn boxed_text(value: Node<'_>, at: At<'_>) -> Result<Box<str>> {
+fn boxed_text(value: Node<'_>, at: ValuePath<'_>) -> Result<Box<str>> {
     /// Allocations below this are as likely to fail as any other of a decoder,
     /// so that asking first is not worth its time.
     const SHORT_BYTES_MAX: usize = 4096;
@@ -46,7 +46,7 @@ fn out_of_memory(_: TryReserveError) -> Error {
 }
 
 impl Decode for bool {
-    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self> {
         match value.item() {
             Item::Bool(flag) => Ok(flag),
             _ => Err(at.invalid_type("boolean")),
@@ -56,7 +56,7 @@ impl Decode for bool {
 
 impl Decode for f64 {
     #[expect(clippy::cast_precision_loss, reason = "QAPI's number is a double")]
-    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self> {
         match value.item() {
             Item::Int(number) => Ok(number as f64),
             Item::Uint(number) => Ok(number as f64),
@@ -68,7 +68,7 @@ impl Decode for f64 {
 
 /// QAPI's type `null`: the JSON null and nothing else.
 impl Decode for () {
-    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self> {
         match value.item() {
             Item::Null => Ok(()),
             _ => Err(at.invalid_type("null")),
@@ -78,13 +78,13 @@ impl Decode for () {
 
 /// QAPI's type `any`.
 impl Decode for Value {
-    fn decode(value: Node<'_>, _: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, _: ValuePath<'_>) -> Result<Self> {
         Ok(value.to_value())
     }
 }
 
 impl Decode for Dict {
-    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self> {
         match value.to_value() {
             Value::Object(dict) => Ok(dict),
             _ => Err(at.invalid_type("object")),
@@ -93,7 +93,7 @@ impl Decode for Dict {
 }
 
 impl Decode for i64 {
-    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self> {
         match value.item() {
             Item::Int(number) => Ok(number),
             _ => Err(at.invalid_type("integer")),
@@ -107,7 +107,7 @@ impl Decode for u64 {
         clippy::cast_sign_loss,
         reason = "QEMU's visitor wraps negative numbers"
     )]
-    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self> {
         match value.item() {
             Item::Int(number) => Ok(number as u64),
             Item::Uint(number) => Ok(number),
@@ -119,7 +119,7 @@ impl Decode for u64 {
 macro_rules! narrow_integers {
     ($($ty:ty, $wide:ty, $c_name:literal;)*) => {$(
         impl Decode for $ty {
-            fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+            fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self> {
                 let wide = <$wide>::decode(value, at)?;
                 Self::try_from(wide).map_err(|_| at.out_of_range($c_name))
             }
@@ -150,7 +150,7 @@ macro_rules! encode_integers {
 encode_integers! { i8 i16 i32 i64 u8 u16 u32 u64 }
 
 impl<T: Decode> Decode for Vec<T> {
-    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self> {
         /// The elements that there is room for at first: what a list whose first
         /// element is wrong may cost.
         const CAPACITY_FIRST: usize = 1024;
@@ -172,7 +172,7 @@ impl<T: Decode> Decode for Vec<T> {
 }
 
 impl<T: Decode> Decode for Box<T> {
-    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self> {
         T::decode(value, at).map(Box::new)
     }
 }
@@ -240,7 +240,7 @@ impl Encode for Node<'_> {
             Item::Array { .. } => {
                 let mut array = out.array();
                 for element in self.elements().into_iter().flatten() {
-                    array.element(&element);
+                    array.push(&element);
                 }
                 array.end();
             }
@@ -273,7 +273,7 @@ impl<T: Encode> Encode for [T] {
     fn encode(&self, out: &mut Writer<'_>) {
         let mut array = out.array();
         for element in self {
-            array.element(element);
+            array.push(element);
         }
         array.end();
     }

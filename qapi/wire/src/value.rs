@@ -1,14 +1,14 @@
-//! A JSON document as a tree.
+//! JSON values as a tree, for types that keep any JSON.
 //!
-//! In: the parser's or a caller's values. Out: the same, members in the order
-//! in which they came. It knows no schema.
+//! In: values of a document or of a caller. Out: the same values; an object
+//! keeps the order of its members. Nothing here knows a schema.
 
 use std::collections::HashSet;
 
 /// A JSON value.
 ///
-/// Numbers keep the three ranges that QEMU tells apart: what fits `i64`, what
-/// fits only `u64`, and everything else as a double.
+/// Numbers have the three ranges that QEMU distinguishes: integers that fit
+/// `i64`, integers that fit only `u64`, and all others as doubles.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// `null`.
@@ -29,7 +29,8 @@ pub enum Value {
     Object(Dict),
 }
 
-/// The JSON type of a value, as alternates distinguish it: all numbers alike.
+/// The JSON type of a value, as alternates distinguish it: there is one type for
+/// all numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `null`.
@@ -47,7 +48,7 @@ pub enum Kind {
 }
 
 impl Value {
-    /// The JSON type.
+    /// Returns the JSON type.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
@@ -60,7 +61,7 @@ impl Value {
         }
     }
 
-    /// The text, if this is a string.
+    /// Returns the text of a string; `None` for any other value.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -69,7 +70,7 @@ impl Value {
         }
     }
 
-    /// The members, if this is an object.
+    /// Returns the members of an object; `None` for any other value.
     #[must_use]
     pub fn as_object(&self) -> Option<&Dict> {
         match self {
@@ -98,26 +99,27 @@ pub struct Dict {
 }
 
 impl Dict {
-    /// An object without members.
+    /// Makes an object without members.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The number of members.
+    /// Returns the number of members.
     #[must_use]
     pub fn len(&self) -> usize {
         self.members.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether the object has no members.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
-    /// The value of the member called `name`. Looks at every member, so use
-    /// it for small objects or few names.
+    /// Returns the value of the member called `name`; `None` if there is no such
+    /// member. Compares the names one after the other, so use it for small
+    /// objects or few names.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.iter()
@@ -125,19 +127,19 @@ impl Dict {
             .map(|(_, value)| value)
     }
 
-    /// Takes the member called `name` out. The others keep their order.
+    /// Removes the member called `name` and returns its value. The other members
+    /// keep their order.
     pub fn take(&mut self, name: &str) -> Option<Value> {
         let index = self.members.iter().position(|(key, _)| key == name)?;
         Some(self.members.remove(index).1)
     }
 
-    /// Adds a member behind the others. The caller sees to it that names are
-    /// unique, as the parser does.
+    /// Adds a member after the others. The caller must not add a name twice.
     pub fn push(&mut self, name: impl Into<String>, value: Value) {
         self.members.push((name.into(), value));
     }
 
-    /// The members in order.
+    /// Returns the names and values of the members in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.members
             .iter()
@@ -162,19 +164,20 @@ impl IntoIterator for Dict {
     }
 }
 
-/// Collects members whose names have to differ, in time proportional to their
-/// number.
+/// An object under construction that refuses a name which comes twice, in time
+/// proportional to the number of members.
 #[derive(Debug, Default)]
 pub(crate) struct UniqueMembers {
     dict: Dict,
-    /// The names, once there are too many to look at each.
+    /// The names, once there are too many to compare with each.
     names: Option<HashSet<String>>,
 }
 
 impl UniqueMembers {
     const LINEAR_MAX: usize = 16;
 
-    /// Adds a member; false if there is one of that name.
+    /// Adds a member. Returns `false`, and adds nothing, if the object has a
+    /// member of that name.
     pub(crate) fn add(&mut self, name: String, value: Value) -> bool {
         let is_new = if self.dict.len() < Self::LINEAR_MAX {
             self.dict.get(&name).is_none()

@@ -7,7 +7,8 @@
 )]
 
 use qapi_wire::{
-    At, Context, Decode, DecodeMembers, Members, Node, OpenValues, Result, decode_object, from_json,
+    Context, Decode, DecodeMembers, Members, Node, OpenValues, Result, ValuePath, decode_object,
+    from_json,
 };
 
 /// What generated code looks like for `{ 'name': 'str', '*level': 'int8',
@@ -30,7 +31,7 @@ impl DecodeMembers for Inner {
 }
 
 impl Decode for Inner {
-    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self> {
         decode_object(value, at)
     }
 }
@@ -128,7 +129,7 @@ fn open_values_are_asked_for_in_strict_mode_only() {
     }
     let registered = Context::strict_with(&Registered);
     let accepts = |context: &Context<'_>, value| {
-        let root = At::root(context);
+        let root = ValuePath::root(context);
         let list = root.member("providers");
         list.element(0)
             .member("provider")

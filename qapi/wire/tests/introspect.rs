@@ -136,7 +136,7 @@ fn registered_values_come_last_and_once() {
 #[test]
 fn a_command_that_is_not_served_is_left_out() {
     let whole = to_json(&Introspection::new(SCHEMA));
-    let text = to_json(&Introspection::new(SCHEMA).served_by(&Nothing));
+    let text = to_json(&Introspection::new(SCHEMA).restricted_to(&Nothing));
     let paint = format!("{}, ", to_json(find(SCHEMA, "paint").unwrap()));
     assert_eq!(text, whole.replace(&paint, ""));
 }

@@ -188,7 +188,7 @@ fn reader_refuses_a_message_when_memory_is_short() {
 #[test]
 fn decoding_fails_when_memory_is_short() {
     fn decode<T: Decode>(node: Node<'_>) -> Result<T, qapi_wire::Error> {
-        T::decode(node, qapi_wire::At::root(&Context::strict()))
+        T::decode(node, qapi_wire::ValuePath::root(&Context::strict()))
     }
     let string = Document::parse(format!("\"{}\"", "x".repeat(1 << 20)).as_bytes()).unwrap();
     let list = Document::parse(format!("[{}0]", "0,".repeat(1 << 19)).as_bytes()).unwrap();

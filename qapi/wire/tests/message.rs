@@ -149,7 +149,7 @@ struct Members {
 
 qapi_wire::object!(Members {
     size: optional("size"),
-    old: optional_special("old", qapi_wire::Special::DEPRECATED),
+    old: optional_special("old", qapi_wire::SpecialFeatures::DEPRECATED),
 });
 
 impl Request for Members {

@@ -47,7 +47,7 @@ impl qapi_stats::introspect::Commands for Monitor {
     fn query_qmp_schema(&self, reply: &mut Writer<'_>) -> Result<(), Error> {
         Introspection::new(self.schema())
             .with_open_values(self.registry().as_ref())
-            .served_by(&Allowed(self))
+            .restricted_to(&Allowed(self))
             .encode(reply);
         Ok(())
     }

@@ -12,7 +12,7 @@ use qapi_stats::control::{QMPCapability, VersionInfo};
 use qapi_stats::wire::command::{Call, CommandInfo, CommandSet};
 use qapi_stats::wire::compat::Policy;
 use qapi_stats::wire::json::MessageReader;
-use qapi_stats::wire::{Context, Error, Node, Special, Writer};
+use qapi_stats::wire::{Context, Error, Node, SpecialFeatures, Writer};
 
 use super::limits::Limits;
 use super::reply;
@@ -274,7 +274,7 @@ impl Session {
         };
         // The generated dispatch checks the policy as well. QEMU checks it
         // before the request's out-of-band mark, so it is checked here first.
-        let special = Special::among(info.features);
+        let special = SpecialFeatures::among(info.features);
         if let Err(error) = self.policy.command(info.name, special) {
             self.answer_error(request.id(), &error);
             return None;

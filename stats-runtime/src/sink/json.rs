@@ -146,7 +146,7 @@ impl StatsSink for JsonResults<'_, '_> {
             WireValue::List(values) => {
                 let mut array = self.out.array();
                 for value in values {
-                    array.slot().integer(*value);
+                    array.element().integer(*value);
                 }
                 array.end();
             }

@@ -132,7 +132,7 @@ wire::object!(Part {
     a: required("a"),
     #[cfg(feature = "b")]
     b: optional("b"),
-    old: optional_special("old", if cfg!(feature = "a") { wire::Special::DEPRECATED } else { wire::Special::NONE }),
+    old: optional_special("old", if cfg!(feature = "a") { wire::SpecialFeatures::DEPRECATED } else { wire::SpecialFeatures::NONE }),
 });
 
 /// `AllOptional` of the schema.
@@ -193,7 +193,7 @@ wire::object!(Inherits {
     a: required("a"),
     #[cfg(feature = "b")]
     b: optional("b"),
-    old: optional_special("old", if cfg!(feature = "a") { wire::Special::DEPRECATED } else { wire::Special::NONE }),
+    old: optional_special("old", if cfg!(feature = "a") { wire::SpecialFeatures::DEPRECATED } else { wire::SpecialFeatures::NONE }),
     #[cfg(feature = "b")]
     own: optional("own"),
 });
@@ -693,7 +693,7 @@ pub enum Either {
 }
 
 impl wire::Decode for Either {
-    fn decode(value: wire::Node<'_>, at: wire::At<'_>) -> wire::Result<Self> {
+    fn decode(value: wire::Node<'_>, at: wire::ValuePath<'_>) -> wire::Result<Self> {
         match value.kind() {
             wire::Kind::Bool => wire::Decode::decode(value, at).map(Self::Flag),
             #[cfg(feature = "a")]
@@ -714,7 +714,7 @@ impl wire::Encode for Either {
     }
 }
 
-wire::serde!(Either);
+wire::impl_serde!(Either);
 
 /// `OnlyAEither` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -728,7 +728,7 @@ pub enum OnlyAEither {
 }
 
 impl wire::Decode for OnlyAEither {
-    fn decode(value: wire::Node<'_>, at: wire::At<'_>) -> wire::Result<Self> {
+    fn decode(value: wire::Node<'_>, at: wire::ValuePath<'_>) -> wire::Result<Self> {
         match value.kind() {
             #[cfg(feature = "a")]
             wire::Kind::Object => wire::Decode::decode(value, at).map(Self::Object),
@@ -754,7 +754,7 @@ impl wire::Encode for OnlyAEither {
     }
 }
 
-wire::serde!(OnlyAEither);
+wire::impl_serde!(OnlyAEither);
 
 /// `GoneEither` of the schema.
 #[cfg(feature = "a")]
@@ -766,7 +766,7 @@ pub enum GoneEither {
 
 #[cfg(feature = "a")]
 impl wire::Decode for GoneEither {
-    fn decode(value: wire::Node<'_>, at: wire::At<'_>) -> wire::Result<Self> {
+    fn decode(value: wire::Node<'_>, at: wire::ValuePath<'_>) -> wire::Result<Self> {
         match value.kind() {
             wire::Kind::Bool => wire::Decode::decode(value, at).map(Self::Flag),
             #[allow(unreachable_patterns)]
@@ -785,7 +785,7 @@ impl wire::Encode for GoneEither {
 }
 
 #[cfg(feature = "a")]
-wire::serde!(GoneEither);
+wire::impl_serde!(GoneEither);
 
 /// The requests of `conditional.json`, as a client sends them.
 pub mod commands {
@@ -937,9 +937,9 @@ pub fn execute<T: Commands + ?::core::marker::Sized>(
         "with-a" => {
             call.admit(
                 if cfg!(feature = "b") {
-                    wire::Special::DEPRECATED
+                    wire::SpecialFeatures::DEPRECATED
                 } else {
-                    wire::Special::NONE
+                    wire::SpecialFeatures::NONE
                 },
             )?;
             wire::command::reply(&server.with_a(call.arguments()?)?, reply)

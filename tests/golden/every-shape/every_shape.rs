@@ -575,7 +575,7 @@ pub enum Anything {
 }
 
 impl wire::Decode for Anything {
-    fn decode(value: wire::Node<'_>, at: wire::At<'_>) -> wire::Result<Self> {
+    fn decode(value: wire::Node<'_>, at: wire::ValuePath<'_>) -> wire::Result<Self> {
         match value.kind() {
             wire::Kind::String => wire::Decode::decode(value, at).map(Self::Text),
             wire::Kind::Object => wire::Decode::decode(value, at).map(Self::Object),
@@ -598,7 +598,7 @@ impl wire::Encode for Anything {
     }
 }
 
-wire::serde!(Anything);
+wire::impl_serde!(Anything);
 
 /// `Value` of the schema.
 #[derive(Clone, Debug, PartialEq)]
@@ -612,7 +612,7 @@ pub enum Value {
 }
 
 impl wire::Decode for Value {
-    fn decode(value: wire::Node<'_>, at: wire::At<'_>) -> wire::Result<Self> {
+    fn decode(value: wire::Node<'_>, at: wire::ValuePath<'_>) -> wire::Result<Self> {
         match value.kind() {
             wire::Kind::Number => wire::Decode::decode(value, at).map(Self::Number),
             wire::Kind::Bool => wire::Decode::decode(value, at).map(Self::Flag),
@@ -633,7 +633,7 @@ impl wire::Encode for Value {
     }
 }
 
-wire::serde!(Value);
+wire::impl_serde!(Value);
 
 /// `ColorOrNumber` of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -645,7 +645,7 @@ pub enum ColorOrNumber {
 }
 
 impl wire::Decode for ColorOrNumber {
-    fn decode(value: wire::Node<'_>, at: wire::At<'_>) -> wire::Result<Self> {
+    fn decode(value: wire::Node<'_>, at: wire::ValuePath<'_>) -> wire::Result<Self> {
         match value.kind() {
             wire::Kind::String => wire::Decode::decode(value, at).map(Self::Color),
             wire::Kind::Number => wire::Decode::decode(value, at).map(Self::Number),
@@ -664,7 +664,7 @@ impl wire::Encode for ColorOrNumber {
     }
 }
 
-wire::serde!(ColorOrNumber);
+wire::impl_serde!(ColorOrNumber);
 
 /// The requests of `every-shape.json`, as a client sends them.
 pub mod commands {
@@ -934,9 +934,9 @@ pub fn execute<T: Commands + ?::core::marker::Sized>(
         }
         "paint" => {
             call.admit(
-                wire::Special::NONE
-                    .with(wire::Special::DEPRECATED)
-                    .with(wire::Special::UNSTABLE),
+                wire::SpecialFeatures::NONE
+                    .with(wire::SpecialFeatures::DEPRECATED)
+                    .with(wire::SpecialFeatures::UNSTABLE),
             )?;
             wire::command::reply(&server.paint(call.arguments()?)?, reply)
         }

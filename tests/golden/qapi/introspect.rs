@@ -269,7 +269,7 @@ pub struct SchemaInfoEnum {
 
 wire::object!(SchemaInfoEnum {
     members: required("members"),
-    values: required_special("values", wire::Special::DEPRECATED),
+    values: required_special("values", wire::SpecialFeatures::DEPRECATED),
 });
 
 /// A value of an enumeration.

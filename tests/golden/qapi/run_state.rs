@@ -132,7 +132,7 @@ pub struct StatusInfo {
 
 wire::object!(StatusInfo {
     running: required("running"),
-    singlestep: optional_special("singlestep", wire::Special::DEPRECATED),
+    singlestep: optional_special("singlestep", wire::SpecialFeatures::DEPRECATED),
     status: required("status"),
 });
 

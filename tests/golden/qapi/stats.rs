@@ -258,7 +258,7 @@ pub enum StatsValue {
 }
 
 impl wire::Decode for StatsValue {
-    fn decode(value: wire::Node<'_>, at: wire::At<'_>) -> wire::Result<Self> {
+    fn decode(value: wire::Node<'_>, at: wire::ValuePath<'_>) -> wire::Result<Self> {
         match value.kind() {
             wire::Kind::Number => wire::Decode::decode(value, at).map(Self::Scalar),
             wire::Kind::Bool => wire::Decode::decode(value, at).map(Self::Boolean),
@@ -279,7 +279,7 @@ impl wire::Encode for StatsValue {
     }
 }
 
-wire::serde!(StatsValue);
+wire::impl_serde!(StatsValue);
 
 /// A statistic's present value.
 ///

@@ -4,8 +4,8 @@
 //! `qapi-qga`. Out: a table for each, so that a test can try every type.
 
 use qapi_wire::{
-    At, Context, Decode, DecodeMembers, Document, Encode, EncodeMembers, Error, Value, Writer,
-    decode_object,
+    Context, Decode, DecodeMembers, Document, Encode, EncodeMembers, Error, Value, ValuePath,
+    Writer, decode_object,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -75,7 +75,7 @@ impl Codec {
         Self {
             round_trip: |value, context| {
                 let document = Document::try_from(&value)?;
-                let members = decode_object::<T>(document.root(), At::root(context))?;
+                let members = decode_object::<T>(document.root(), ValuePath::root(context))?;
                 let mut text = Vec::new();
                 Writer::new(&mut text).members(&members);
                 Ok(String::from_utf8(text).unwrap_or_default())

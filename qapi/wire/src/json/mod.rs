@@ -6,12 +6,13 @@
 //! `qobject/json-lexer.c` and `docs/interop/qmp-spec`.
 
 mod digits;
+pub(crate) mod double;
 mod error;
 mod limits;
 mod parse;
 mod reader;
 mod scan;
-pub(crate) mod text;
+pub(crate) mod string;
 
 pub use digits::write as write_digits;
 pub use error::SyntaxError;

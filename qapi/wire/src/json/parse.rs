@@ -11,7 +11,7 @@ use std::hash::BuildHasher;
 use super::error::SyntaxError;
 use super::limits::{Limits, MESSAGE_BYTES_MAX, NESTING_MAX};
 use super::scan::{Scan, Scanner, is_space};
-use super::text;
+use super::string;
 use crate::document::{Document, Item, narrow};
 use crate::value::Value;
 
@@ -345,7 +345,7 @@ impl Parser {
     fn string(&mut self, quote: u8) -> Result<()> {
         let start = self.position + 1;
         let rest = self.bytes.get(start..).unwrap_or_default();
-        let length = text::plain_length(rest, quote);
+        let length = string::plain_length(rest, quote);
         if rest.get(length) == Some(&quote) {
             self.position = start + length + 1;
             return self.push_string(start, start + length);
@@ -380,7 +380,7 @@ impl Parser {
             }
         }
         let raw = self.bytes.get_mut(start..self.position).unwrap_or_default();
-        let length = text::unescape(raw)?;
+        let length = string::unescape(raw)?;
         self.position += 1;
         self.push_string(start, start + length)
     }

@@ -7,11 +7,11 @@ use std::fmt;
 
 use super::timestamp::Timestamp;
 use crate::context::Context;
-use crate::decode::{At, Decode, DecodeMembers, decode_object};
+use crate::decode::{Decode, DecodeMembers, Members, decode_object};
 use crate::document::{Document, Node};
 use crate::error::{Error, ErrorClass, Result};
 use crate::json::{Limits, MessageReader, SyntaxError};
-use crate::members::Members;
+use crate::path::ValuePath;
 use crate::value::Kind;
 
 /// A message of a server.
@@ -136,7 +136,7 @@ impl EventMessage {
 struct Anything;
 
 impl Decode for Anything {
-    fn decode(_: Node<'_>, _: At<'_>) -> Result<Self> {
+    fn decode(_: Node<'_>, _: ValuePath<'_>) -> Result<Self> {
         Ok(Self)
     }
 }
@@ -145,7 +145,7 @@ impl Decode for Anything {
 struct AnyObject;
 
 impl Decode for AnyObject {
-    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self> {
         match value.kind() {
             Kind::Object => Ok(Self),
             _ => Err(at.invalid_type("object")),
@@ -168,7 +168,7 @@ impl DecodeMembers for Qmp {
 }
 
 impl Decode for Qmp {
-    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self> {
         decode_object(value, at)
     }
 }
@@ -185,7 +185,7 @@ impl DecodeMembers for ErrorMember {
 }
 
 impl Decode for ErrorMember {
-    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self> {
         decode_object(value, at)
     }
 }
@@ -232,7 +232,7 @@ impl Message {
     /// Fails if the document is none of the four kinds of messages.
     pub fn decode(message: Document) -> Result<Self, InvalidMessage> {
         let context = Context::tolerant();
-        let Ok(mut members) = Members::open(message.root(), At::root(&context)) else {
+        let Ok(mut members) = Members::open(message.root(), ValuePath::root(&context)) else {
             return Err(InvalidMessage::new("a message is not an object"));
         };
         if members.has("QMP") {

@@ -5,10 +5,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::decode::{At, Decode, DecodeMembers, decode_object};
+use crate::decode::{Decode, DecodeMembers, Members, decode_object};
 use crate::document::Node;
 use crate::error::Result;
-use crate::members::Members;
+use crate::path::ValuePath;
 
 /// When an event happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,7 +49,7 @@ impl DecodeMembers for Timestamp {
 }
 
 impl Decode for Timestamp {
-    fn decode(value: Node<'_>, at: At<'_>) -> Result<Self> {
+    fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self> {
         decode_object(value, at)
     }
 }

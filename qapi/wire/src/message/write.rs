@@ -65,7 +65,7 @@ fn write_command<R: Request>(out: &mut Vec<u8>, how: &str, id: Option<&Value>, r
 /// Appends an event. Data of which the policy, or the sender, leaves nothing
 /// are left out altogether, as QEMU does (`scripts/qapi/events.py`). Whether
 /// the policy hides the event itself is the caller's to ask: see
-/// [`Policy::hides`] and [`Special::among`](crate::Special::among).
+/// [`Policy::hides`] and [`SpecialFeatures::among`](crate::SpecialFeatures::among).
 pub fn write_event<E: Event>(out: &mut Vec<u8>, policy: Policy, event: &E, at: Timestamp) {
     let mut writer = Writer::new(out).with_policy(policy);
     let mut line = writer.object();

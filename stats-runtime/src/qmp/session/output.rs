@@ -6,7 +6,7 @@
 
 use qapi_stats::wire::command::Event;
 use qapi_stats::wire::message::{Timestamp, write_event};
-use qapi_stats::wire::{Error, Node, Special, Writer};
+use qapi_stats::wire::{Error, Node, SpecialFeatures, Writer};
 
 use super::{OUTPUT_COMPACT_BYTES, Phase, Session, Ticket};
 use crate::qmp::reply;
@@ -31,7 +31,7 @@ impl Session {
     /// the policy hides the event. Ends the session if the client has left too
     /// much unread.
     pub fn emit<E: Event>(&mut self, event: &E, at: Timestamp) {
-        let is_hidden = self.policy.hides(Special::among(E::FEATURES));
+        let is_hidden = self.policy.hides(SpecialFeatures::among(E::FEATURES));
         if !is_hidden && self.takes_event() {
             write_event(&mut self.output, self.policy, event, at);
         }

@@ -39,7 +39,7 @@ pub(super) fn alternate(plan: &AlternatePlan) -> TokenStream {
 
         #cfg
         impl wire::Decode for #ident {
-            fn decode(value: wire::Node<'_>, at: wire::At<'_>) -> wire::Result<Self> {
+            fn decode(value: wire::Node<'_>, at: wire::ValuePath<'_>) -> wire::Result<Self> {
                 match value.kind() {
                     #(#cfgs wire::Kind::#kinds => wire::Decode::decode(value, at).map(Self::#idents),)*
                     #[allow(unreachable_patterns)]
@@ -60,6 +60,6 @@ pub(super) fn alternate(plan: &AlternatePlan) -> TokenStream {
         }
 
         #cfg
-        wire::serde!(#ident);
+        wire::impl_serde!(#ident);
     }
 }

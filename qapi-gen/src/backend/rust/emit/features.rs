@@ -24,20 +24,22 @@ pub(super) fn deprecated(plan: &FeaturesPlan) -> Option<TokenStream> {
 /// the item has no special feature in any configuration.
 pub(super) fn special(plan: &FeaturesPlan) -> Option<String> {
     let all = [
-        (plan.deprecated(), "wire::Special::DEPRECATED"),
-        (plan.unstable(), "wire::Special::UNSTABLE"),
+        (plan.deprecated(), "wire::SpecialFeatures::DEPRECATED"),
+        (plan.unstable(), "wire::SpecialFeatures::UNSTABLE"),
     ];
     let mut present = all.into_iter().filter_map(|(cfg, special)| {
         Some(match &cfg?.predicate() {
             Some(predicate) => {
-                format!("if cfg!({predicate}) {{ {special} }} else {{ wire::Special::NONE }}")
+                format!(
+                    "if cfg!({predicate}) {{ {special} }} else {{ wire::SpecialFeatures::NONE }}"
+                )
             }
             None => special.to_owned(),
         })
     });
     let first = present.next()?;
     Some(match present.next() {
-        Some(second) => format!("wire::Special::NONE.with({first}).with({second})"),
+        Some(second) => format!("wire::SpecialFeatures::NONE.with({first}).with({second})"),
         None => first,
     })
 }

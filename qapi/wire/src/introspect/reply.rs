@@ -1,12 +1,98 @@
-//! The table as JSON text, member for member as QEMU's.
+//! The reply to `query-qmp-schema`: the table as JSON, member for member as
+//! QEMU's.
 //!
-//! In: entries, values registered at run time. Out: objects, in the order in
-//! which `qapi-gen introspect` prints their members.
+//! In: the table, values registered at run time, a set of commands. Out: QEMU's
+//! array of `SchemaInfo`, whose members come in the order in which
+//! `qapi-gen introspect` prints them.
 
-use super::{EnumMember, Introspection, Member, Meta, SchemaInfo, Variant};
+use std::fmt;
+
+use super::table::{EnumMember, Member, Meta, SchemaInfo, Variant};
+use crate::command::CommandSet;
 use crate::compat::Policy;
 use crate::encode::{ArrayWriter, Encode, ObjectWriter, Writer};
-use crate::features::Special;
+use crate::features::SpecialFeatures;
+use crate::open_values::OpenValues;
+
+/// The reply to `query-qmp-schema`: a schema as it is served here and now.
+///
+/// ```
+/// use qapi_wire::introspect::{Introspection, Meta, SchemaInfo};
+/// use qapi_wire::to_json;
+///
+/// static SCHEMA: &[SchemaInfo] = &[SchemaInfo {
+///     name: "STOP",
+///     meta: Meta::Event { arg_type: "0" },
+///     features: &[],
+/// }];
+/// assert_eq!(
+///     to_json(&Introspection::new(SCHEMA)),
+///     r#"[{"name": "STOP", "meta-type": "event", "arg-type": "0"}]"#
+/// );
+/// ```
+#[derive(Clone, Copy)]
+pub struct Introspection<'a> {
+    schema: &'static [SchemaInfo],
+    open: Option<&'a dyn OpenValues>,
+    commands: Option<&'a dyn CommandSet>,
+}
+
+impl<'a> Introspection<'a> {
+    /// The whole schema, as it was compiled.
+    #[must_use]
+    pub const fn new(schema: &'static [SchemaInfo]) -> Self {
+        Self {
+            schema,
+            open: None,
+            commands: None,
+        }
+    }
+
+    /// The same; enumerations also have the values that are registered now.
+    #[must_use]
+    pub const fn with_open_values(self, open: &'a dyn OpenValues) -> Self {
+        Self {
+            open: Some(open),
+            ..self
+        }
+    }
+
+    /// Lists only the commands of a set. The numbers of types do not change.
+    #[must_use]
+    pub const fn restricted_to(self, commands: &'a dyn CommandSet) -> Self {
+        Self {
+            commands: Some(commands),
+            ..self
+        }
+    }
+
+    fn is_served(&self, info: &SchemaInfo) -> bool {
+        match (self.commands, info.meta) {
+            (Some(commands), Meta::Command { .. }) => commands.command(info.name).is_some(),
+            _ => true,
+        }
+    }
+
+    /// The values of an enumeration that are registered and not in the schema.
+    fn registered(&self, name: Option<&str>, members: &[EnumMember]) -> Vec<String> {
+        let (Some(open), Some(name)) = (self.open, name) else {
+            return Vec::new();
+        };
+        let mut registered = open.registered(name);
+        registered.retain(|value| members.iter().all(|member| member.name() != value));
+        registered
+    }
+}
+
+impl fmt::Debug for Introspection<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Introspection")
+            .field("entries", &self.schema.len())
+            .field("open", &self.open.is_some())
+            .field("commands", &self.commands.is_some())
+            .finish()
+    }
+}
 
 impl Encode for Introspection<'_> {
     fn encode(&self, out: &mut Writer<'_>) {
@@ -18,7 +104,7 @@ impl Encode for Introspection<'_> {
                 Meta::Enum { open, members } => self.registered(open, members),
                 _ => Vec::new(),
             };
-            info.encode_with(&registered, infos.slot());
+            info.encode_with(&registered, infos.element());
         }
         infos.end();
     }
@@ -64,7 +150,7 @@ impl Meta {
             Self::Alternate { members } => {
                 let mut branches = out.name("members").array();
                 for ty in members {
-                    let mut branch = branches.slot().object();
+                    let mut branch = branches.element().object();
                     branch.required("type", *ty);
                     branch.end();
                 }
@@ -124,14 +210,14 @@ fn enumeration(members: &[EnumMember], registered: &[String], out: &mut ObjectWr
     let mut list = out.name("members").array();
     elements(members, &mut list);
     for value in registered {
-        let mut object = list.slot().object();
+        let mut object = list.element().object();
         object.required("name", value);
         object.end();
     }
     list.end();
     let mut list = out.name("values").array();
     for member in members {
-        list.element(member.name());
+        list.push(member.name());
     }
     elements(registered, &mut list);
     list.end();
@@ -141,7 +227,7 @@ fn features(features: &[&str], out: &mut ObjectWriter<'_, '_>) {
     if !features.is_empty() {
         let mut list = out.name("features").array();
         for feature in features {
-            list.element(*feature);
+            list.push(*feature);
         }
         list.end();
     }
@@ -151,7 +237,7 @@ fn features(features: &[&str], out: &mut ObjectWriter<'_, '_>) {
 /// `query-qmp-schema`, what is hidden is what is deprecated, be it an entry or
 /// an object's member.
 fn is_told(features: &[&str], policy: Policy) -> bool {
-    !(features.contains(&"deprecated") && policy.hides(Special::DEPRECATED))
+    !(features.contains(&"deprecated") && policy.hides(SpecialFeatures::DEPRECATED))
 }
 
 fn list<'t, T: Encode + 't>(
@@ -169,6 +255,6 @@ fn elements<'t, T: Encode + 't>(
     list: &mut ArrayWriter<'_, '_>,
 ) {
     for item in items {
-        list.element(item);
+        list.push(item);
     }
 }

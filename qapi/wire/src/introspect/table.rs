@@ -1,18 +1,8 @@
-//! A schema as data: what `query-qmp-schema` tells of it.
+//! The table that generated code fills: a schema's commands, events and types.
 //!
-//! In: a static table that generated code fills, values registered at run
-//! time. Out: QEMU's array of `SchemaInfo`. It knows neither how a schema is
-//! written nor how its types are numbered.
-//!
-//! The types are made for tables of thousands of entries: as literals they are
-//! short and cost the compiler little.
-
-use std::fmt;
-
-use crate::command::CommandSet;
-use crate::context::OpenValues;
-
-mod encode;
+//! In: constants. Out: the same by name. The types are made for tables of
+//! thousands of entries: as literals they are short and cost the compiler
+//! little.
 
 /// What a server tells of a command, an event, or a type.
 ///
@@ -125,87 +115,6 @@ pub struct Variant(
 #[must_use]
 pub fn find(schema: &'static [SchemaInfo], name: &str) -> Option<&'static SchemaInfo> {
     schema.iter().find(|info| info.name == name)
-}
-
-/// The reply to `query-qmp-schema`: a schema as it is served here and now.
-///
-/// ```
-/// use qapi_wire::introspect::{Introspection, Meta, SchemaInfo};
-/// use qapi_wire::to_json;
-///
-/// static SCHEMA: &[SchemaInfo] = &[SchemaInfo {
-///     name: "STOP",
-///     meta: Meta::Event { arg_type: "0" },
-///     features: &[],
-/// }];
-/// assert_eq!(
-///     to_json(&Introspection::new(SCHEMA)),
-///     r#"[{"name": "STOP", "meta-type": "event", "arg-type": "0"}]"#
-/// );
-/// ```
-#[derive(Clone, Copy)]
-pub struct Introspection<'a> {
-    schema: &'static [SchemaInfo],
-    open: Option<&'a dyn OpenValues>,
-    commands: Option<&'a dyn CommandSet>,
-}
-
-impl<'a> Introspection<'a> {
-    /// The whole schema, as it was compiled.
-    #[must_use]
-    pub const fn new(schema: &'static [SchemaInfo]) -> Self {
-        Self {
-            schema,
-            open: None,
-            commands: None,
-        }
-    }
-
-    /// The same; enumerations also have the values that are registered now.
-    #[must_use]
-    pub const fn with_open_values(self, open: &'a dyn OpenValues) -> Self {
-        Self {
-            open: Some(open),
-            ..self
-        }
-    }
-
-    /// The same with no other commands than those of a set. No number changes
-    /// by it.
-    #[must_use]
-    pub const fn served_by(self, commands: &'a dyn CommandSet) -> Self {
-        Self {
-            commands: Some(commands),
-            ..self
-        }
-    }
-
-    fn is_served(&self, info: &SchemaInfo) -> bool {
-        match (self.commands, info.meta) {
-            (Some(commands), Meta::Command { .. }) => commands.command(info.name).is_some(),
-            _ => true,
-        }
-    }
-
-    /// The values of an enumeration that are registered and not in the schema.
-    fn registered(&self, name: Option<&str>, members: &[EnumMember]) -> Vec<String> {
-        let (Some(open), Some(name)) = (self.open, name) else {
-            return Vec::new();
-        };
-        let mut registered = open.registered(name);
-        registered.retain(|value| members.iter().all(|member| member.name() != value));
-        registered
-    }
-}
-
-impl fmt::Debug for Introspection<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Introspection")
-            .field("entries", &self.schema.len())
-            .field("open", &self.open.is_some())
-            .field("commands", &self.commands.is_some())
-            .finish()
-    }
 }
 
 impl Meta {

@@ -174,7 +174,7 @@ fn valid(code: u32) -> Option<char> {
 
 /// Writes a string in quotes. Everything outside printable ASCII is escaped,
 /// with surrogate pairs and upper-case digits; `/` is not.
-pub(crate) fn write_string(string: &str, out: &mut Vec<u8>) {
+pub(crate) fn write(string: &str, out: &mut Vec<u8>) {
     out.reserve(string.len() + 2);
     out.push(b'"');
     if is_verbatim(string.as_bytes()) {
@@ -209,47 +209,9 @@ fn write_character(character: char, out: &mut Vec<u8>) {
     }
 }
 
-/// Writes a double as C's `%.17g` does. What JSON has no number for becomes
-/// one that reads back as infinite, or `null`.
-pub(crate) fn write_double(number: f64, out: &mut Vec<u8>) {
-    if number.is_nan() {
-        out.extend_from_slice(b"null");
-    } else if number.is_infinite() {
-        out.extend_from_slice(if number > 0.0 { b"1e999" } else { b"-1e999" });
-    } else {
-        out.extend_from_slice(general_format(number).as_bytes());
-    }
-}
-
-/// `%.17g`: 17 significant digits without trailing zeros, in exponential form
-/// where the exponent is below -4 or above 16.
-fn general_format(number: f64) -> String {
-    let scientific = format!("{number:.16e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..17).contains(&exponent) {
-        let decimals = usize::try_from(16 - exponent).unwrap_or(0);
-        return without_trailing_zeros(&format!("{number:.decimals$}")).to_owned();
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!(
-        "{}e{sign}{:02}",
-        without_trailing_zeros(mantissa),
-        exponent.unsigned_abs()
-    )
-}
-
-fn without_trailing_zeros(digits: &str) -> &str {
-    if digits.contains('.') {
-        digits.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        digits
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::write_string;
+    use super::write;
 
     #[test]
     fn strings_are_written_whatever_their_length() {
@@ -265,7 +227,7 @@ mod tests {
                         _ => format!("\\u{:04X}", odd.chars().next().map_or(0, u32::from)),
                     };
                     let mut text = Vec::new();
-                    write_string(&format!("{before}{odd}{behind}"), &mut text);
+                    write(&format!("{before}{odd}{behind}"), &mut text);
                     let expected = format!("\"{before}{escaped}{behind}\"");
                     assert_eq!(String::from_utf8(text), Ok(expected));
                 }
