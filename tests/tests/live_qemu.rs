@@ -360,12 +360,17 @@ fn qemu_and_we_refuse_and_hide_the_same_by_policy() {
             .is_some()
     };
     let query = QueryMigrateParameters {};
-    assert!(!delay(&client.execute_raw(&query).unwrap()));
+    assert!(!delay(
+        &client.execute_raw(&query).unwrap().value().to_value()
+    ));
     assert!(!delay(&ours(&query, policy).unwrap()));
     let socket = folder.path().join("other.sock");
     let Some(_other) = qemu(&socket, &[]) else {
         return;
     };
-    assert!(delay(&connect(&socket).execute_raw(&query).unwrap()));
+    let mut other = connect(&socket);
+    assert!(delay(
+        &other.execute_raw(&query).unwrap().value().to_value()
+    ));
     assert!(delay(&ours(&query, Policy::ACCEPT).unwrap()));
 }

@@ -1,6 +1,6 @@
 //! The command line's arguments.
 //!
-//! In: words. Out: what is to be done, every value checked.
+//! In: words. Out: a command to run, every value checked.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,72 +14,72 @@ use crate::uuid::Uuid;
 
 /// Statistics of virtual machines, without a shell on the host.
 ///
-/// vmstats asks a monitor (ours, or a QEMU's) over QMP what it counts and what
-/// the counts are now. To see it work on this machine: `vmstats demo`.
+/// vmstats asks a monitor (ours, or a QEMU's) over QMP which statistics it has
+/// and what their values are. To see it work on this machine: `vmstats demo`.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// A command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Boot a tiny guest and show its statistics as they change
-    Demo(Demo),
-    /// Serve recorded stats files as if they were live
-    Serve(Serve),
+    Demo(DemoArgs),
+    /// Serve recorded statistics files as if they were live
+    Serve(ServeArgs),
     /// Ask a monitor for statistics
-    Query(Query),
+    Query(QueryArgs),
     /// Ask a monitor what its statistics mean
-    Schemas(Schemas),
-    /// Talk to a monitor: QMP or the human monitor, by hand or from a script
-    Shell(Shell),
-    /// Decode a copy of a KVM binary stats file
-    Decode(Decode),
+    Schemas(SchemasArgs),
+    /// Talk to a monitor in QMP or as a human monitor, by hand or from a script
+    Shell(ShellArgs),
+    /// Decode a copy of a KVM binary statistics file
+    Decode(DecodeArgs),
 }
 
 /// Boot a tiny guest and show its statistics as they change.
 ///
 /// The guest does a little port I/O on each vCPU and sleeps until its timer
 /// wakes it, about a thousand times a second. Its monitor listens on a Unix
-/// socket that only you can connect to; the numbers shown are asked for there,
-/// as any client would. Without access to /dev/kvm a recorded pair of stats
-/// files is served instead, and nothing moves.
+/// socket that only you can connect to. The numbers shown come from that socket,
+/// as they would for any client. Without access to /dev/kvm, recorded statistics
+/// files are served instead, and the numbers do not change.
 #[derive(Debug, Args)]
-pub struct Demo {
-    /// How many vCPUs the guest has
+pub struct DemoArgs {
+    /// The number of the guest's vCPUs
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub vcpus: u16,
-    /// How many seconds to show statistics for [default: 5, with --hold 0]
+    /// The number of seconds to show statistics for [default: 5, with --hold 0]
     #[arg(long, value_name = "S")]
     pub seconds: Option<u64>,
-    /// Where the monitor listens, and what for.
+    /// How the monitor is served.
     #[command(flatten)]
-    pub serving: Serving,
-    /// What the VM is called
+    pub server: ServerArgs,
+    /// The name of the VM
     #[arg(long, value_name = "NAME", default_value = "demo")]
     pub name: String,
-    /// The VM's UUID [default: none, which clients see as zeros]
+    /// The UUID of the VM [default: none, which clients see as zeros]
     #[arg(long, value_name = "UUID")]
     pub uuid: Option<Uuid>,
     /// Serve until SIGINT or SIGTERM; the first line printed is the socket's path
     #[arg(long)]
     pub hold: bool,
-    /// Let only the first K vCPUs run [default: all]
+    /// Run only the first K vCPUs [default: all]
     #[arg(long, value_name = "K")]
     pub running: Option<u16>,
 }
 
-/// Where a monitor listens, and what for.
+/// Where a monitor is served, and to whom.
 #[derive(Debug, Args)]
-pub struct Serving {
-    /// Where the monitor listens [default: in a fresh private folder]
+pub struct ServerArgs {
+    /// The path of the monitor's socket [default: in a new private folder]
     #[arg(long, value_name = "PATH")]
     pub qmp: Option<PathBuf>,
-    /// Listen there too; may be given several times
+    /// Another address to listen at; may be given several times
     #[arg(
         long,
         value_name = "unix:PATH|tcp:ADDRESS:PORT|tls:ADDRESS:PORT|vsock:CID:PORT|fd:NAME"
@@ -91,41 +91,41 @@ pub struct Serving {
     /// The mode of the Unix sockets' files
     #[arg(long, value_name = "OCTAL", default_value = "600", value_parser = mode)]
     pub mode: u32,
-    /// On Unix sockets, serve only this user's processes; may be given several times
+    /// Serve only processes of this user on Unix sockets; may be given several times
     #[arg(long, value_name = "UID")]
     pub allow_uid: Vec<u32>,
-    /// On Unix sockets, serve this group's processes too, or only them
+    /// Serve processes of this group too, or only those without --allow-uid
     #[arg(long, value_name = "GID")]
     pub allow_gid: Vec<u32>,
-    /// Let clients stop, continue, power down and quit, not only look
+    /// Let clients stop, continue, power down and quit the VM, not only observe it
     #[arg(long)]
     pub control: bool,
     /// Offer the human monitor too: on a Unix socket, or - for this terminal
-    #[arg(long, value_name = "unix:PATH|-", value_parser = human)]
-    pub hmp: Option<Human>,
+    #[arg(long, value_name = "unix:PATH|-", value_parser = hmp_endpoint)]
+    pub hmp: Option<HmpEndpoint>,
 }
 
-/// Serve recorded stats files as if they were live.
+/// Serve recorded statistics files as if they were live.
 ///
-/// DIR holds vm.bin and vcpu0.bin, vcpu1.bin and so on: copies of what a stats
-/// file descriptor gives, read from offset 0. The first line printed is the
-/// socket's path. Serves until SIGINT or SIGTERM.
+/// DIR holds vm.bin, vcpu0.bin, vcpu1.bin and so on: copies of statistics files,
+/// read from offset 0. The first line printed is the socket's path. Serves until
+/// SIGINT or SIGTERM.
 #[derive(Debug, Args)]
-pub struct Serve {
+pub struct ServeArgs {
     /// The folder with the recorded files
     #[arg(long, value_name = "DIR")]
     pub replay: PathBuf,
-    /// Where the monitor listens, and what for.
+    /// How the monitor is served.
     #[command(flatten)]
-    pub serving: Serving,
-    /// What the VM is called
+    pub server: ServerArgs,
+    /// The name of the VM
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
 }
 
-/// How to reach a monitor, and how to print its answer.
+/// How to reach a monitor.
 #[derive(Debug, Args)]
-pub struct Asking {
+pub struct ConnectionArgs {
     /// The monitor: a socket's path, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT or
     /// vsock:CID:PORT
     #[arg(value_name = "ENDPOINT")]
@@ -133,27 +133,36 @@ pub struct Asking {
     /// The folder with ca-cert.pem, client-cert.pem and client-key.pem, for tls:
     #[arg(long, value_name = "DIR")]
     pub tls: Option<PathBuf>,
-    /// How to print the answer
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
-    /// How many seconds to wait for the monitor
+    /// How many seconds to wait for the connection, and later for each reply
     #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
     pub timeout: Duration,
 }
 
+impl ConnectionArgs {
+    /// Returns the endpoint with the credentials for TLS.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint {
+        let endpoint = self.endpoint.clone();
+        endpoint.with_credentials(self.tls.as_deref())
+    }
+}
+
 /// Ask a monitor for statistics.
 #[derive(Debug, Args)]
-pub struct Query {
-    /// Whom to ask.
+pub struct QueryArgs {
+    /// The monitor.
     #[command(flatten)]
-    pub asking: Asking,
-    /// What the statistics are about
+    pub connection: ConnectionArgs,
+    /// How to print the answer
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// The objects that the statistics are about
     #[arg(long)]
     pub target: Target,
     /// Ask only this provider; may be given several times
     #[arg(long = "provider", value_name = "P")]
     pub providers: Vec<String>,
-    /// Ask only for these statistics
+    /// Ask only for statistics with these names
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub names: Option<Vec<String>>,
     /// Ask only about the vCPU at this QOM path; may be given several times
@@ -163,62 +172,58 @@ pub struct Query {
 
 /// Ask a monitor what its statistics mean.
 #[derive(Debug, Args)]
-pub struct Schemas {
-    /// Whom to ask.
+pub struct SchemasArgs {
+    /// The monitor.
     #[command(flatten)]
-    pub asking: Asking,
+    pub connection: ConnectionArgs,
+    /// How to print the answer
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
     /// Ask only about this provider
     #[arg(long, value_name = "P")]
     pub provider: Option<String>,
 }
 
-/// Talk to a monitor: QMP or the human monitor, by hand or from a script.
+/// Talk to a monitor in QMP or as a human monitor, by hand or from a script.
 ///
 /// A line is `COMMAND [NAME=VALUE]...` or a request as JSON. A VALUE is JSON if
 /// it is a number, true, false or null, or begins with a bracket or a quotation
-/// mark; any other is a string. NAME.MEMBER=VALUE is for objects. At a terminal
-/// there are completion, a history (lines that begin with a blank are not
-/// kept), `help`, and events as they come; Ctrl-D leaves.
+/// mark; any other VALUE is a string. NAME.MEMBER=VALUE is for objects. At a
+/// terminal there are completion, a history (without lines that begin with a
+/// blank), `help`, and events as they come. Ctrl-D leaves.
 ///
-/// Elsewhere lines are read one by one, and each reply is printed as one line
-/// of JSON; events go to the standard error stream. The first line that fails
-/// ends it with exit status 1 and is named.
+/// Without a terminal, lines are read one by one, and each reply is printed as
+/// one line of JSON; events go to the standard error stream. The first line that
+/// fails is named and ends the shell with exit status 1.
 #[derive(Debug, Args)]
-pub struct Shell {
-    /// The monitor: a socket's path, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT or
-    /// vsock:CID:PORT
-    #[arg(value_name = "ENDPOINT")]
-    pub endpoint: Endpoint,
-    /// The folder with ca-cert.pem, client-cert.pem and client-key.pem, for tls:
-    #[arg(long, value_name = "DIR")]
-    pub tls: Option<PathBuf>,
-    /// Lines are the human monitor's, such as `info stats vm`
+pub struct ShellArgs {
+    /// The monitor.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// Read lines of the human monitor, such as `info stats vm`
     #[arg(long)]
     pub hmp: bool,
-    /// Go on behind a line that fails; the exit status is 1 all the same
+    /// Go on after a line that fails; the exit status is 1 nevertheless
     #[arg(long)]
     pub keep_going: bool,
-    /// JSON over several lines, as at a terminal
+    /// Print JSON over several lines, as at a terminal
     #[arg(long)]
     pub pretty: bool,
     /// Neither read nor write a history
     #[arg(long)]
     pub no_history: bool,
-    /// How many seconds to wait for the monitor, at first and for each reply
-    #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
-    pub timeout: Duration,
 }
 
-/// Decode a copy of a KVM binary stats file.
+/// Decode a copy of a KVM binary statistics file.
 ///
 /// Prints {"results": [...], "schemas": [...]}, as query-stats and
 /// query-stats-schemas would return them.
 #[derive(Debug, Args)]
-pub struct Decode {
-    /// The copy: what a stats file descriptor gives, read from offset 0
+pub struct DecodeArgs {
+    /// The copy of a statistics file, read from offset 0
     #[arg(value_name = "IMAGE")]
     pub image: PathBuf,
-    /// What the statistics are about
+    /// The object that the statistics are about
     #[arg(long, value_enum)]
     pub target: KvmTarget,
     /// The QOM path to put in the result
@@ -231,7 +236,7 @@ pub struct Decode {
 pub enum Format {
     /// In columns, for people.
     Table,
-    /// Exactly the value that the monitor returns.
+    /// Exactly as the monitor returns it.
     Json,
 }
 
@@ -276,17 +281,17 @@ impl From<KvmTarget> for StatsTarget {
 
 /// Where the human monitor is offered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Human {
+pub enum HmpEndpoint {
     /// On a Unix socket at this path.
     Unix(PathBuf),
     /// On the program's own terminal.
     Terminal,
 }
 
-fn human(text: &str) -> Result<Human, String> {
+fn hmp_endpoint(text: &str) -> Result<HmpEndpoint, String> {
     match text.strip_prefix("unix:") {
-        _ if text == "-" => Ok(Human::Terminal),
-        Some(path) if !path.is_empty() => Ok(Human::Unix(path.into())),
+        _ if text == "-" => Ok(HmpEndpoint::Terminal),
+        Some(path) if !path.is_empty() => Ok(HmpEndpoint::Unix(path.into())),
         _ => Err("expected unix:PATH, or - for this terminal".to_owned()),
     }
 }

@@ -1,35 +1,36 @@
-//! `vmstats decode`: a copy of a binary stats file, in the schema's terms.
+//! `vmstats decode`: the statistics in a copy of a KVM binary statistics file.
 //!
 //! In: a file. Out: results and schemas as JSON, or one line that says what is
-//! wrong with the file. It serves nothing and asks nobody.
+//! wrong with the file. This command uses no monitor.
 
 use std::io::{Read, Write};
-use std::sync::Mutex;
 
 use qapi_stats::stats::{
     StatsFilter, StatsFilterBranch, StatsProvider, StatsTarget, StatsVCPUFilter,
 };
 use qapi_stats::wire;
+use stats_runtime::Registry;
 use stats_runtime::kvm::{IMAGE_SIZE_MAX, Image, warnings};
-use stats_runtime::{ProviderError, Registry};
 
-use crate::cli::{Decode, KvmTarget};
+use crate::cli::{DecodeArgs, KvmTarget};
 use crate::failure::Failure;
+use crate::lock::Lock;
 use crate::printable::printable;
 use crate::replay::open_file;
 
-/// How much that is odd about a file is told of in full.
+/// The number of warnings about a file that are printed.
 const WARNINGS_MAX: usize = 10;
 
 /// Runs `vmstats decode`.
 ///
 /// # Errors
 ///
-/// A file that cannot be read or is no stats file, and why.
-pub fn run(arguments: &Decode, out: &mut dyn Write) -> Result<(), Failure> {
+/// Returns an error if the file cannot be read, or if it is not a statistics
+/// file.
+pub fn run(arguments: &DecodeArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let target = match (arguments.target, &arguments.qom_path) {
         (KvmTarget::Vm, Some(_)) => {
-            return Err(Failure::usage("--qom-path goes with --target vcpu only"));
+            return Err(Failure::usage("--qom-path needs --target vcpu"));
         }
         (KvmTarget::Vm, None) => StatsFilterBranch::Vm,
         (KvmTarget::Vcpu, _) => StatsFilterBranch::Vcpu(StatsVCPUFilter { vcpus: None }),
@@ -41,8 +42,8 @@ pub fn run(arguments: &Decode, out: &mut dyn Write) -> Result<(), Failure> {
         return Err(explain(&format_args!("longer than {IMAGE_SIZE_MAX} bytes")));
     }
     let image = Image::read(&bytes).map_err(|error| explain(&error))?;
-    // What the kernel's own test of such files would find: odd, but no reason
-    // to refuse what a kernel wrote.
+    // Only print what the kernel's own test of statistics files would complain
+    // about, because kernels have written such files nevertheless.
     let warnings = warnings(&bytes).unwrap_or_default();
     for warning in warnings.iter().take(WARNINGS_MAX) {
         let line = format!("{name}: {warning}");
@@ -72,8 +73,8 @@ pub fn run(arguments: &Decode, out: &mut dyn Write) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads the file, and not more of it than a stats file can have.
-fn read(arguments: &Decode) -> std::io::Result<Vec<u8>> {
+/// Reads the file, or the beginning of a file that is too long.
+fn read(arguments: &DecodeArgs) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit = IMAGE_SIZE_MAX as u64 + 1;
     open_file(&arguments.image)?
@@ -82,21 +83,19 @@ fn read(arguments: &Decode) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The image as a provider, so that it is answered as a live one would be.
+/// Makes a registry with a provider for the image, so that the image is decoded
+/// exactly as a live statistics file would be.
 fn registry(image: Image, target: StatsTarget, qom_path: Option<String>) -> Registry {
     let registry = Registry::new();
     let schema: Vec<_> = image.layout().schema().cloned().collect();
-    let image = Mutex::new(image);
+    let image = Lock::new(image);
     let described = target.clone();
     let registered = registry.add_stats_callbacks(
         StatsProvider::Kvm,
         move |query, sink| {
             if *query.target() == target {
                 sink.result(qom_path.as_deref());
-                let mut image = image
-                    .lock()
-                    .map_err(|error| ProviderError::new(error.to_string()))?;
-                image.write_values(query, sink)?;
+                image.lock().write_values(query, sink)?;
             }
             Ok(())
         },
@@ -106,6 +105,6 @@ fn registry(image: Image, target: StatsTarget, qom_path: Option<String>) -> Regi
             Ok(())
         },
     );
-    debug_assert!(registered.is_ok(), "it is the only one");
+    debug_assert!(registered.is_ok(), "a new registry has no other provider");
     registry
 }

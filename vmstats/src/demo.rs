@@ -1,86 +1,87 @@
-//! `vmstats demo`: a guest, its monitor, and a client that watches it.
+//! `vmstats demo`: a guest, its monitor, and a client that watches the guest.
 //!
-//! In: arguments. Out: what a client sees, second by second. The client knows
-//! nothing but the socket.
+//! In: arguments. Out: the statistics that the client sees, second by second. The
+//! client knows nothing but the monitor's socket.
 
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use demo_guest::{Guest, GuestConfig, GuestError};
 use qapi_stats::stats::commands::QueryStatsSchemas;
 use qapi_stats::stats::{StatsSchema, StatsTarget};
 use stats_runtime::kvm::KvmProvider;
 
-use crate::cli::{Demo, Human};
+use crate::cli::{DemoArgs, HmpEndpoint};
 use crate::client::Client;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
-use crate::host::{Ending, Vm};
-use crate::monitor::Served;
+use crate::host::Vm;
+use crate::monitor_server::{self, MonitorServer};
 use crate::printable::printable;
+use crate::shutdown::{ShutdownSignal, ShutdownTrigger};
 use crate::watch::{Snapshot, Watch};
 use crate::{replay, shell, table};
-use demo_guest::{Guest, GuestConfig, GuestError};
 
 /// How long the demo's own monitor may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long statistics are shown for if nothing is said.
+/// The number of seconds that statistics are shown for by default.
 const SECONDS_DEFAULT: u64 = 5;
 
 /// Runs `vmstats demo`.
 ///
 /// # Errors
 ///
-/// A guest that does not boot although KVM is there, a socket that cannot be
-/// bound, a monitor that does not answer.
-pub fn run(arguments: &Demo, out: &mut dyn Write) -> Result<(), Failure> {
-    let listeners = arguments.serving.bind()?;
-    let ending = Ending::listen()?;
+/// Returns an error if KVM is there but the guest does not boot, if the monitor
+/// cannot be served, or if the monitor does not answer.
+pub fn run(arguments: &DemoArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    let listeners = monitor_server::bind(&arguments.server)?;
+    let shutdown = ShutdownSignal::install()?;
     let machine = Machine::start(arguments)?;
+    let registry = monitor_server::kvm_registry(machine.provider())?;
     let vm = machine
-        .vm(&ending)
-        .called(Some(arguments.name.clone()))
-        .identified(arguments.uuid.clone());
-    let mut served = Served::start(&arguments.serving, machine.provider(), vm, listeners)?;
-    if let Some(Human::Unix(path)) = &arguments.serving.hmp {
-        served.offer_human(path)?;
-    }
+        .vm(shutdown.trigger())
+        .with_name(Some(arguments.name.clone()))
+        .with_uuid(arguments.uuid.clone());
+    let server = MonitorServer::start(&arguments.server, registry, vm, listeners)?;
     let seconds = match (arguments.seconds, arguments.hold) {
         (Some(seconds), _) => seconds,
         (None, true) => 0,
         (None, false) => SECONDS_DEFAULT,
     };
     if arguments.hold {
-        writeln!(out, "{}", served.path().display())?;
+        writeln!(out, "{}", server.path().display())?;
     }
-    introduce(out, &machine, &served)?;
-    if arguments.serving.hmp == Some(Human::Terminal) {
-        shell::human(served.path(), &ending, out)?;
+    introduce(out, &machine, &server)?;
+    let is_own_terminal = arguments.server.hmp == Some(HmpEndpoint::Terminal);
+    if is_own_terminal {
+        shell::run_own_hmp(server.path(), &shutdown, out)?;
     } else if seconds > 0 || !arguments.hold {
-        show(out, &served, &machine, seconds, &ending)?;
+        show(out, &server, &machine, seconds, &shutdown)?;
     }
     out.flush()?;
-    if arguments.hold && arguments.serving.hmp != Some(Human::Terminal) {
-        ending.wait();
+    if arguments.hold && !is_own_terminal {
+        shutdown.wait();
     }
-    // The clients first, then what they look at.
-    drop(served);
+    // Stop the server first: its clients use the machine.
+    drop(server);
     machine.stop()
 }
 
-/// What has statistics: a live guest, or a record of one.
+/// The source of the statistics: a live guest, or recorded files.
 enum Machine {
     Live(Arc<Guest>),
     Recorded {
-        replay: Arc<KvmProvider>,
+        provider: Arc<KvmProvider>,
         qom_paths: Vec<String>,
-        why: GuestError,
+        /// The reason why the guest cannot be booted.
+        reason: GuestError,
     },
 }
 
 impl Machine {
-    fn start(arguments: &Demo) -> Result<Self, Failure> {
+    fn start(arguments: &DemoArgs) -> Result<Self, Failure> {
         let running = arguments.running.unwrap_or(arguments.vcpus);
         if running > arguments.vcpus {
             return Err(Failure::usage(format!(
@@ -94,12 +95,12 @@ impl Machine {
         };
         match Guest::boot(config) {
             Ok(guest) => Ok(Self::Live(Arc::new(guest))),
-            Err(why) if why.is_kvm_unavailable() => {
+            Err(reason) if reason.is_kvm_unavailable() => {
                 let replay = replay::recorded()?;
                 Ok(Self::Recorded {
-                    replay: Arc::new(replay.provider),
+                    provider: Arc::new(replay.provider),
                     qom_paths: replay.qom_paths,
-                    why,
+                    reason,
                 })
             }
             Err(error) => Err(Failure::other(error.to_string())),
@@ -109,33 +110,35 @@ impl Machine {
     fn provider(&self) -> Arc<KvmProvider> {
         match self {
             Self::Live(guest) => Arc::clone(guest.provider()),
-            Self::Recorded { replay, .. } => Arc::clone(replay),
+            Self::Recorded { provider, .. } => Arc::clone(provider),
         }
     }
 
-    fn vm(&self, ending: &Ending) -> Vm {
+    fn vm(&self, shutdown: ShutdownTrigger) -> Vm {
         match self {
-            Self::Live(guest) => Vm::live(Arc::clone(guest), ending),
-            Self::Recorded { qom_paths, .. } => Vm::recorded(qom_paths.clone(), ending),
+            Self::Live(guest) => Vm::live(Arc::clone(guest), shutdown),
+            Self::Recorded { qom_paths, .. } => Vm::recorded(qom_paths.clone(), shutdown),
         }
     }
 
-    /// Call it when the monitor is gone, which holds the guest as well.
+    /// Stops the guest. Call it after the server has been dropped, because the
+    /// server's monitor has a reference to the guest.
     fn stop(self) -> Result<(), Failure> {
-        match self {
-            Self::Live(guest) => match Arc::into_inner(guest) {
-                Some(guest) => guest
-                    .stop()
-                    .map_err(|error| Failure::other(error.to_string())),
-                // Whoever still holds it stops it.
-                None => Ok(()),
-            },
-            Self::Recorded { .. } => Ok(()),
-        }
+        let Self::Live(guest) = self else {
+            return Ok(());
+        };
+        // A command that still runs keeps a reference, and stops the guest when
+        // it ends.
+        let Some(guest) = Arc::into_inner(guest) else {
+            return Ok(());
+        };
+        guest
+            .stop()
+            .map_err(|error| Failure::other(error.to_string()))
     }
 }
 
-fn introduce(out: &mut dyn Write, machine: &Machine, served: &Served) -> io::Result<()> {
+fn introduce(out: &mut dyn Write, machine: &Machine, server: &MonitorServer) -> io::Result<()> {
     match machine {
         Machine::Live(guest) => {
             let (vcpus, running) = (guest.vcpus(), guest.running());
@@ -144,30 +147,30 @@ fn introduce(out: &mut dyn Write, machine: &Machine, served: &Served) -> io::Res
                 "A guest with {vcpus} vCPU(s), {running} running, on KVM."
             )?;
         }
-        Machine::Recorded { why, .. } => {
-            writeln!(out, "No live guest: {why}.")?;
+        Machine::Recorded { reason, .. } => {
+            writeln!(out, "No live guest: {reason}.")?;
             writeln!(
                 out,
-                "Replaying recorded stats files instead; none of it will move."
+                "Replaying recorded statistics files instead; their numbers do not change."
             )?;
         }
     }
-    writeln!(out, "Its monitor: {}", served.path().display())?;
-    for address in served.addresses() {
+    writeln!(out, "Its monitor: {}", server.path().display())?;
+    for address in server.addresses() {
         writeln!(out, "And at {address}")?;
     }
     writeln!(out)
 }
 
-/// Connects as any client would, and prints what there is and how it changes.
+/// Connects as any client would, and prints the statistics and their changes.
 fn show(
     out: &mut dyn Write,
-    served: &Served,
+    server: &MonitorServer,
     machine: &Machine,
     seconds: u64,
-    ending: &Ending,
+    shutdown: &ShutdownSignal,
 ) -> Result<(), Failure> {
-    let mut client = Client::connect(&Endpoint::Unix(served.path().to_owned()), TIMEOUT)?;
+    let mut client = Client::connect(&Endpoint::Unix(server.path().to_owned()), TIMEOUT)?;
     let version = client.version();
     let triple = &version.qemu;
     writeln!(
@@ -187,11 +190,10 @@ fn show(
     let begin = Instant::now();
     for second in 1..=seconds {
         let next = begin + Duration::from_secs(second);
-        if ending.wait_timeout(next.saturating_duration_since(Instant::now())) {
+        if shutdown.wait_timeout(next.saturating_duration_since(Instant::now())) {
             break;
         }
-        let heading = format!("after {second} s");
-        table::heading(out, &heading)?;
+        table::heading(out, &format!("after {second} s"))?;
         watch.advance(Snapshot::take(&mut client)?, out)?;
     }
     Ok(())
@@ -199,11 +201,8 @@ fn show(
 
 fn summarize(out: &mut dyn Write, schemas: &[StatsSchema]) -> io::Result<()> {
     for schema in schemas {
-        let histograms = schema
-            .stats
-            .iter()
-            .filter(|stat| stat.is_histogram())
-            .count();
+        let histograms = schema.stats.iter().filter(|stat| stat.is_histogram());
+        let histograms = histograms.count();
         let of = if schema.target == StatsTarget::Vcpu {
             "of each vCPU"
         } else {

@@ -1,13 +1,11 @@
-//! Where a monitor is to be found, and a stream to it.
+//! The address of a monitor, and how to connect to it.
 //!
 //! In: `PATH`, `unix:PATH`, `tcp:HOST:PORT`, `tls:HOST:PORT` or
-//! `vsock:CID:PORT`. Out: a connected stream on which nothing waits beyond a
-//! deadline. It knows no protocol.
+//! `vsock:CID:PORT`. Out: a connected stream. This file knows no protocol.
 
 use std::fmt;
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -15,13 +13,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType,
-};
-
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use vsock::VsockStream;
 
+use crate::deadline::remaining;
+use crate::stream::Stream;
 use crate::tls::TlsStream;
 
 /// The address of a monitor.
@@ -38,11 +34,11 @@ pub enum Endpoint {
         /// The port.
         port: u32,
     },
-    /// TCP with TLS inside.
+    /// TLS over TCP.
     Tls {
-        /// `HOST:PORT`.
+        /// The host and the port, as `HOST:PORT`.
         address: String,
-        /// The folder that has this side's certificate, see
+        /// The folder with this side's certificate; see
         /// [`with_credentials`](Self::with_credentials).
         credentials: Option<PathBuf>,
     },
@@ -104,8 +100,8 @@ impl fmt::Display for Endpoint {
 }
 
 impl Endpoint {
-    /// The same with the certificate of this folder, which TLS asks for: it has
-    /// `ca-cert.pem`, `client-cert.pem` and `client-key.pem`.
+    /// Adds the folder with the certificate that TLS needs: `ca-cert.pem`,
+    /// `client-cert.pem` and `client-key.pem`. Other endpoints ignore it.
     #[must_use]
     pub fn with_credentials(self, folder: Option<&Path>) -> Self {
         match self {
@@ -121,17 +117,14 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// What the kernel says, that the time is up, or that there is no
-    /// certificate for TLS.
+    /// Returns [`TimedOut`](io::ErrorKind::TimedOut) if the deadline passes,
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if TLS has no certificate,
+    /// and otherwise the kernel's error.
     pub fn connect(&self, deadline: Instant) -> io::Result<Stream> {
         match self {
             Self::Unix(path) => Ok(Stream::Plain(connect_unix(path, deadline)?.into())),
-            Self::Tcp(address) => {
-                let stream = connect_tcp(address, deadline)?;
-                stream.set_nodelay(true)?;
-                Ok(Stream::Plain(stream.into()))
-            }
-            // The kernel gives up after two seconds.
+            Self::Tcp(address) => Ok(Stream::Plain(connect_tcp(address, deadline)?.into())),
+            // The kernel gives up after two seconds, so no deadline is needed.
             Self::Vsock { cid, port } => {
                 let stream = VsockStream::connect_with_cid_port(*cid, *port)?;
                 Ok(Stream::Plain(stream.into()))
@@ -140,34 +133,23 @@ impl Endpoint {
                 address,
                 credentials,
             } => {
-                let folder = credentials.as_deref();
-                let folder = folder.ok_or_else(|| {
-                    let why = "TLS takes a certificate: see --tls";
+                let folder = credentials.as_deref().ok_or_else(|| {
+                    let why = "TLS needs a certificate: see --tls";
                     io::Error::new(io::ErrorKind::InvalidInput, why)
                 })?;
                 let (host, _) = address.rsplit_once(':').unwrap_or((address, ""));
                 let stream = connect_tcp(address, deadline)?;
-                stream.set_nodelay(true)?;
                 TlsStream::new(stream, host, folder).map(Stream::Tls)
             }
         }
     }
 }
 
-/// What is left of the time until a deadline.
-fn remaining(deadline: Instant) -> io::Result<Duration> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        Err(io::ErrorKind::TimedOut.into())
-    } else {
-        Ok(left)
-    }
-}
-
-/// How often a server whose queue of connections is full is asked again.
+/// The time between two tries to connect to a server whose queue is full.
 const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A blocking `connect` would wait for ever where the server accepts nobody.
+/// Connects with a socket that does not block, because a blocking `connect`
+/// would wait without end for a server that accepts nobody.
 fn connect_unix(path: &Path, deadline: Instant) -> io::Result<UnixStream> {
     let address = SocketAddrUnix::new(path)?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -187,108 +169,19 @@ fn connect_unix(path: &Path, deadline: Instant) -> io::Result<UnixStream> {
     Ok(stream)
 }
 
-/// Tries every address that the host's name stands for.
+/// Tries the addresses of a host one after the other.
 fn connect_tcp(address: &str, deadline: Instant) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in address.to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, remaining(deadline)?) {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
             Err(error) => last = error,
         }
     }
     Err(last)
-}
-
-/// A connection to a monitor.
-#[derive(Debug)]
-pub enum Stream {
-    /// Over a socket of any kind, as it is.
-    Plain(OwnedFd),
-    /// Over TLS.
-    Tls(TlsStream),
-}
-
-impl Stream {
-    /// Another handle to the same connection, for a thread that reads.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(match self {
-            Self::Plain(socket) => Self::Plain(socket.try_clone()?),
-            Self::Tls(stream) => Self::Tls(stream.clone()),
-        })
-    }
-
-    /// Ends the connection for both sides and every handle: who reads is told.
-    pub fn shut_down(&self) {
-        match self {
-            Self::Plain(socket) => {
-                // One that is broken needs no end.
-                let _ = rustix::net::shutdown(socket, Shutdown::Both);
-            }
-            Self::Tls(stream) => stream.shut_down(),
-        }
-    }
-
-    /// Reads what there is, however long it takes to come.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn read_patiently(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => receive(socket, buffer, None),
-            Self::Tls(stream) => stream.read(buffer, None),
-        }
-    }
-
-    /// Reads what there is, waiting for it until the deadline.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says, or that the time is up.
-    pub fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
-        let left = remaining(deadline)?;
-        match self {
-            Self::Plain(socket) => receive(socket, buffer, Some(left)),
-            Self::Tls(stream) => stream.read(buffer, Some(deadline)),
-        }
-    }
-
-    /// Writes all of `bytes` before the deadline.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says, or that the time is up.
-    pub fn write_all(&mut self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let left = remaining(deadline)?;
-            let written = match self {
-                Self::Plain(socket) => send(socket, bytes, left),
-                Self::Tls(stream) => stream.write(bytes, deadline),
-            };
-            match written {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-}
-
-fn receive(socket: &OwnedFd, buffer: &mut [u8], limit: Option<Duration>) -> io::Result<usize> {
-    set_socket_timeout(socket, Timeout::Recv, limit)?;
-    let (count, _) = rustix::net::recv(socket, buffer, RecvFlags::empty())?;
-    Ok(count)
-}
-
-fn send(socket: &OwnedFd, bytes: &[u8], limit: Duration) -> io::Result<usize> {
-    set_socket_timeout(socket, Timeout::Send, Some(limit))?;
-    Ok(rustix::net::send(socket, bytes, SendFlags::NOSIGNAL)?)
 }
 
 #[cfg(test)]
@@ -296,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses() {
+    fn endpoint_parses_every_kind_of_address() {
         let parse = str::parse::<Endpoint>;
         assert_eq!(parse("qmp.sock"), Ok(Endpoint::Unix("qmp.sock".into())));
         assert_eq!(parse("unix:tcp:1"), Ok(Endpoint::Unix("tcp:1".into())));

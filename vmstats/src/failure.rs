@@ -1,35 +1,37 @@
-//! Why a command of vmstats failed, and the exit status for it.
+//! The failure of a command of vmstats.
+//!
+//! In: an error of any part. Out: one line of text, and an exit status.
 
 use std::{fmt, io};
 
 use crate::client::ClientError;
 use crate::printable::printable;
 
-/// Why a command failed. Its text is one line.
+/// The reason why a command failed. Its text is one line.
 #[derive(Debug)]
 pub enum Failure {
-    /// The arguments do not fit together: exit status 2.
+    /// The arguments contradict each other; exit status 2.
     Usage(String),
-    /// Nobody reads what is printed any more.
+    /// The reader of the output has closed it; exit status 0.
     OutputClosed,
-    /// Anything else: exit status 1.
+    /// Any other reason; exit status 1.
     Other(String),
 }
 
 impl Failure {
-    /// Arguments that do not fit together.
+    /// Makes a failure of arguments that contradict each other.
     #[must_use]
     pub fn usage(text: impl Into<String>) -> Self {
         Self::Usage(text.into())
     }
 
-    /// Anything else.
+    /// Makes a failure of any other kind.
     #[must_use]
     pub fn other(text: impl Into<String>) -> Self {
         Self::Other(text.into())
     }
 
-    /// The exit status of the program.
+    /// Returns the exit status of the program.
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match self {
@@ -57,7 +59,8 @@ impl From<ClientError> for Failure {
     }
 }
 
-/// Printing is all that fails with a bare I/O error.
+/// Converts an error of printing: all other I/O errors are converted where they
+/// happen.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {

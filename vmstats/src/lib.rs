@@ -1,22 +1,26 @@
-//! The parts of the `vmstats` program, for its tests and for benches.
+//! The parts of the `vmstats` program, for its tests.
 //!
-//! In: arguments. Out: what is printed, and a [`failure::Failure`] if it went
-//! wrong. The program itself is `main.rs`, which only joins the two.
+//! In: arguments. Out: printed text, or a [`failure::Failure`]. The program
+//! itself is `main.rs`, which only runs a command and prints its failure.
 
 pub mod cli;
 pub mod client;
+pub mod deadline;
 pub mod decode;
 pub mod demo;
 pub mod endpoint;
 pub mod failure;
 pub mod host;
 pub mod listen;
-pub mod monitor;
+mod lock;
+pub mod monitor_server;
 pub mod printable;
 pub mod query;
 pub mod replay;
 pub mod serve;
 pub mod shell;
+pub mod shutdown;
+pub mod stream;
 pub mod table;
 pub mod tls;
 pub mod uuid;

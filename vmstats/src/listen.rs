@@ -1,6 +1,6 @@
-//! Where `demo` and `serve` listen beside their Unix socket.
+//! The addresses at which `demo` and `serve` listen.
 //!
-//! In: what `--listen` says. Out: bound sockets. It serves nothing.
+//! In: the values of `--listen`. Out: bound sockets. This file serves no client.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,20 +15,20 @@ use crate::tls;
 /// An address to listen at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
-    /// A Unix socket, see [`Admission`].
+    /// A Unix socket; see [`Admission`].
     Unix(PathBuf),
-    /// TCP on the loopback.
+    /// A TCP port of the loopback.
     Tcp(SocketAddr),
-    /// TCP for clients that have a certificate.
+    /// A TCP port for clients that have a certificate.
     Tls(SocketAddr),
-    /// A port for guests, or with CID 1 for this machine.
+    /// A vsock port: for guests, or with CID 1 for this machine.
     Vsock {
-        /// The context ID to listen at; `u32::MAX` for any.
+        /// The context ID to listen at; `u32::MAX` means any.
         cid: u32,
         /// The port.
         port: u32,
     },
-    /// A socket that the service manager listens on, by its name.
+    /// A socket on which the service manager listens, by its name.
     Inherited(String),
 }
 
@@ -64,19 +64,20 @@ impl FromStr for Listen {
     }
 }
 
-/// Who may connect to Unix sockets.
+/// The rules of who may connect to a Unix socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admission {
-    /// The mode of the sockets' files.
+    /// The mode of the socket's file.
     pub mode: u32,
-    /// The users whose processes are served; with no group either, all.
+    /// The users whose processes are served. If there are neither users nor
+    /// groups, every process is served.
     pub uids: Vec<u32>,
-    /// The groups whose processes are.
+    /// The groups whose processes are served.
     pub gids: Vec<u32>,
 }
 
 impl Default for Admission {
-    /// The user and nobody else.
+    /// Returns rules that admit only the program's own user.
     fn default() -> Self {
         Self {
             mode: 0o600,
@@ -87,32 +88,32 @@ impl Default for Admission {
 }
 
 impl Admission {
-    /// Binds a Unix socket for them.
+    /// Binds a Unix socket with these rules.
     ///
     /// # Errors
     ///
-    /// What the kernel says, or that somebody else listens there.
+    /// Returns the kernel's error, for example that somebody listens at `path`.
     pub fn unix(&self, path: &Path) -> io::Result<Listener> {
         let listener = Listener::unix_with_mode(path, self.mode)?;
         Ok(listener.allow_uids(&self.uids).allow_gids(&self.gids))
     }
 }
 
-/// Binds what is to be listened at. Call it before there are further threads:
-/// inherited sockets are taken out of the environment. `credentials` is the
-/// folder with the certificates of [`tls::server`].
+/// Binds sockets at all addresses. Call it before the program has other threads,
+/// because it removes inherited sockets from the environment. `credentials` is
+/// the folder with the certificates of [`tls::server`].
 ///
 /// # Errors
 ///
-/// An address that cannot be bound, a name that no socket has, certificates
-/// that are missing or none.
+/// Returns an error if an address cannot be bound, if no inherited socket has the
+/// given name, or if a certificate cannot be used.
 pub fn bind(
     addresses: &[Listen],
     credentials: Option<&Path>,
     admission: &Admission,
 ) -> Result<Vec<Listener>, Failure> {
-    let takes = |address: &Listen| matches!(address, Listen::Inherited(_));
-    let mut inherited = if addresses.iter().any(takes) {
+    let is_inherited = |address: &Listen| matches!(address, Listen::Inherited(_));
+    let mut inherited = if addresses.iter().any(is_inherited) {
         let cannot = |error| Failure::other(format!("cannot take the inherited sockets: {error}"));
         Listener::inherited().map_err(cannot)?
     } else {
@@ -124,7 +125,7 @@ pub fn bind(
             Listen::Tcp(address) => Listener::tcp(*address),
             Listen::Tls(address) => {
                 let folder = credentials
-                    .ok_or_else(|| Failure::usage("TLS takes certificates: see --tls"))?;
+                    .ok_or_else(|| Failure::usage("TLS needs certificates: see --tls"))?;
                 tls::server(folder).and_then(|tls| Listener::tls(*address, tls))
             }
             Listen::Vsock { cid, port } => Listener::vsock(*cid, *port),
@@ -146,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses() {
+    fn address_of_every_kind_is_parsed() {
         let vsock = |cid, port| Listen::Vsock { cid, port };
         for (text, expected) in [
             ("unix:a:b", Some(Listen::Unix("a:b".into()))),
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_bound_is_said() {
+    fn bind_says_why_when_it_fails() {
         let admission = Admission::default();
         let bind = |text: &str| bind(&[text.parse().unwrap()], None, &admission);
         assert_eq!(bind("tcp:127.0.0.1:0").unwrap().len(), 1);

@@ -1,4 +1,6 @@
-//! The `vmstats` program: arguments in, exit status out.
+//! The `vmstats` program.
+//!
+//! In: the command line. Out: an exit status.
 
 use std::process::ExitCode;
 
@@ -9,7 +11,7 @@ use vmstats::{decode, demo, query, serve, shell};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // Colour where the output is a terminal, and nowhere else.
+    // Removes colours unless the output is a terminal.
     let mut out = anstream::stdout().lock();
     let outcome = match &cli.command {
         Command::Demo(arguments) => demo::run(arguments, &mut out),
@@ -20,8 +22,7 @@ fn main() -> ExitCode {
         Command::Decode(arguments) => decode::run(arguments, &mut out),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::OutputClosed) => ExitCode::SUCCESS,
+        Ok(()) | Err(Failure::OutputClosed) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("vmstats: {failure}");
             ExitCode::from(failure.exit_status())

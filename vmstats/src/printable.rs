@@ -1,8 +1,8 @@
-//! Text of others, fit for a terminal.
+//! Text of a peer or a file, made fit for a terminal.
 //!
-//! In: names and messages that a peer or a file chose. Out: the same with
-//! control characters escaped, so that they neither break a line nor command
-//! the terminal.
+//! In: names and messages that somebody else chose. Out: the same text with
+//! control characters escaped, so that they neither break a line nor control the
+//! terminal.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -25,8 +25,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// A text as a JSON string for people: nothing is escaped but what JSON wants
-/// escaped, and control characters.
+/// Returns a text as a JSON string for people. Only control characters,
+/// quotation marks and backslashes are escaped.
 #[must_use]
 pub fn json_string(text: &str) -> String {
     let mut json = String::with_capacity(text.len() + 2);
@@ -37,7 +37,7 @@ pub fn json_string(text: &str) -> String {
             '\n' => json.push_str("\\n"),
             '\r' => json.push_str("\\r"),
             '\t' => json.push_str("\\t"),
-            // Those are U+0000 to U+001F and U+007F to U+009F.
+            // JSON has no shorter escape for these.
             _ if character.is_control() => {
                 let _ = write!(json, "\\u{:04x}", u32::from(character));
             }
@@ -50,11 +50,12 @@ pub fn json_string(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use super::{json_string, printable};
 
     #[test]
-    fn only_control_characters_are_escaped() {
+    fn text_is_escaped_only_where_it_could_deceive() {
         assert_eq!(printable("é [x]"), "é [x]");
         assert_eq!(printable("a\nb\u{1b}[31m\u{9b}"), "a\\nb\\u{1b}[31m\\u{9b}");
+        assert_eq!(json_string("é\u{1}"), "\"é\\u0001\"");
     }
 }

@@ -6,12 +6,12 @@ use std::io::Write;
 
 use qapi_stats::stats::commands::{QueryStats, QueryStatsSchemas};
 use qapi_stats::stats::{
-    StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsResult, StatsSchema,
-    StatsVCPUFilter,
+    StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsSchema, StatsVCPUFilter,
 };
-use qapi_stats::wire::{Context, Value, from_value, to_json};
+use qapi_stats::wire::message::Return;
+use qapi_stats::wire::to_json;
 
-use crate::cli::{Asking, Format, Query, Schemas, Target};
+use crate::cli::{ConnectionArgs, Format, QueryArgs, SchemasArgs, Target};
 use crate::client::{Client, ClientError};
 use crate::failure::Failure;
 use crate::table;
@@ -20,19 +20,19 @@ use crate::table;
 ///
 /// # Errors
 ///
-/// What the monitor or the connection to it says.
-pub fn query(arguments: &Query, out: &mut dyn Write) -> Result<(), Failure> {
+/// Returns an error if the arguments contradict each other, or if the monitor
+/// does not answer.
+pub fn query(arguments: &QueryArgs, out: &mut dyn Write) -> Result<(), Failure> {
     if arguments.target != Target::Vcpu && !arguments.vcpus.is_empty() {
-        return Err(Failure::usage("--vcpu goes with --target vcpu only"));
+        return Err(Failure::usage("--vcpu needs --target vcpu"));
     }
-    let mut client = connect(&arguments.asking)?;
-    let filter = filter(arguments, &mut client)?;
-    let value = client.execute_raw(&QueryStats(filter))?;
-    if arguments.asking.format == Format::Json {
-        return print_json(&value, out);
+    let mut client = connect(&arguments.connection)?;
+    let request = QueryStats(filter(arguments, &mut client)?);
+    if arguments.format == Format::Json {
+        return print_json(&client.execute_raw(&request)?, out);
     }
-    let results: Vec<StatsResult> = typed(value)?;
-    let schemas = client.execute(&QueryStatsSchemas { provider: None })?;
+    let results = client.execute(&request)?;
+    let schemas = all_schemas(&mut client)?;
     table::results(&results, &schemas, &arguments.target.into(), out)?;
     Ok(())
 }
@@ -41,34 +41,28 @@ pub fn query(arguments: &Query, out: &mut dyn Write) -> Result<(), Failure> {
 ///
 /// # Errors
 ///
-/// What the monitor or the connection to it says.
-pub fn schemas(arguments: &Schemas, out: &mut dyn Write) -> Result<(), Failure> {
+/// Returns an error if the monitor does not answer.
+pub fn schemas(arguments: &SchemasArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let provider = arguments.provider.as_deref().map(provider);
-    let mut client = connect(&arguments.asking)?;
-    let value = client.execute_raw(&QueryStatsSchemas { provider })?;
-    if arguments.asking.format == Format::Json {
-        return print_json(&value, out);
+    let mut client = connect(&arguments.connection)?;
+    let request = QueryStatsSchemas { provider };
+    if arguments.format == Format::Json {
+        return print_json(&client.execute_raw(&request)?, out);
     }
-    let schemas: Vec<StatsSchema> = typed(value)?;
-    table::schemas(&schemas, out)?;
+    table::schemas(&client.execute(&request)?, out)?;
     Ok(())
 }
 
-fn connect(asking: &Asking) -> Result<Client, ClientError> {
-    let endpoint = asking.endpoint.clone();
-    Client::connect(
-        &endpoint.with_credentials(asking.tls.as_deref()),
-        asking.timeout,
-    )
+fn connect(arguments: &ConnectionArgs) -> Result<Client, ClientError> {
+    Client::connect(&arguments.endpoint(), arguments.timeout)
 }
 
-fn typed<T: qapi_stats::wire::Decode>(value: Value) -> Result<T, ClientError> {
-    from_value(&value, &Context::tolerant())
-        .map_err(|error| ClientError::Protocol(format!("the reply does not fit: {error}")))
+fn all_schemas(client: &mut Client) -> Result<Vec<StatsSchema>, ClientError> {
+    client.execute(&QueryStatsSchemas { provider: None })
 }
 
-fn print_json(value: &Value, out: &mut dyn Write) -> Result<(), Failure> {
-    writeln!(out, "{}", to_json(value))?;
+fn print_json(reply: &Return, out: &mut dyn Write) -> Result<(), Failure> {
+    writeln!(out, "{}", to_json(&reply.value()))?;
     Ok(())
 }
 
@@ -77,36 +71,31 @@ fn provider(name: &str) -> StatsProvider {
     provider
 }
 
-/// The request's filter. Names without a provider are asked of every provider
-/// that has statistics of the target: the protocol knows names only by
-/// provider.
-fn filter(arguments: &Query, client: &mut Client) -> Result<StatsFilter, Failure> {
+/// Makes the filter of the request. In the protocol, names belong to a provider.
+/// Therefore `--names` without `--provider` asks every provider that has
+/// statistics of the target.
+fn filter(arguments: &QueryArgs, client: &mut Client) -> Result<StatsFilter, Failure> {
     let vcpus = (!arguments.vcpus.is_empty()).then(|| arguments.vcpus.clone());
     let target = match arguments.target {
         Target::Vm => StatsFilterBranch::Vm,
         Target::Vcpu => StatsFilterBranch::Vcpu(StatsVCPUFilter { vcpus }),
         Target::Cryptodev => StatsFilterBranch::Cryptodev,
     };
-    let mut providers: Vec<StatsProvider> = arguments
-        .providers
-        .iter()
-        .map(|name| provider(name))
-        .collect();
-    if providers.is_empty() && arguments.names.is_some() {
-        let schemas = client.execute(&QueryStatsSchemas { provider: None })?;
-        let of_target = schemas
-            .into_iter()
-            .filter(|schema| schema.target == target.tag());
+    let names = &arguments.names;
+    let named = arguments.providers.iter().map(|name| provider(name));
+    let mut providers: Vec<StatsProvider> = named.collect();
+    if providers.is_empty() && names.is_some() {
+        let schemas = all_schemas(client)?.into_iter();
+        let of_target = schemas.filter(|schema| schema.target == target.tag());
         providers = of_target.map(|schema| schema.provider).collect();
     }
-    let asks_some = !arguments.providers.is_empty() || arguments.names.is_some();
+    let is_filtered = !arguments.providers.is_empty() || names.is_some();
     let request = |provider| StatsRequest {
         provider,
-        names: arguments.names.clone(),
+        names: names.clone(),
     };
-    let requests = asks_some.then(|| providers.into_iter().map(request).collect());
     Ok(StatsFilter {
         target,
-        providers: requests,
+        providers: is_filtered.then(|| providers.into_iter().map(request).collect()),
     })
 }

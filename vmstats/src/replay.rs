@@ -1,31 +1,31 @@
-//! Recorded stats files, served as if they were live.
+//! Recorded statistics files, read as if they were live.
 //!
 //! In: a folder with `vm.bin`, `vcpu0.bin`, `vcpu1.bin` and so on. Out: a KVM
-//! provider that reads them as it reads stats fds.
+//! provider that reads these files as it reads the kernel's.
 
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use demo_guest::qom_path;
 use stats_runtime::kvm::{KvmProvider, raise_nofile_limit};
 
 use crate::failure::Failure;
-use demo_guest::qom_path;
 
-/// A stats file of a VM and of one vCPU, recorded from this program's guest,
+/// The statistics files of a VM and of its vCPU, recorded from the demo's guest
 /// for machines without KVM.
 const RECORDED: [(&str, &[u8]); 2] = [
     ("vm.bin", include_bytes!("../recorded/vm.bin")),
     ("vcpu0.bin", include_bytes!("../recorded/vcpu0.bin")),
 ];
 
-/// A provider over recorded files, and the vCPUs' QOM paths.
+/// Recorded files that have been opened.
 #[derive(Debug)]
 pub struct Replay {
-    /// The provider.
+    /// The provider that reads the files.
     pub provider: KvmProvider,
-    /// The QOM paths in the order of the files' numbers.
+    /// The QOM paths of the vCPUs, in the order of the files' numbers.
     pub qom_paths: Vec<String>,
 }
 
@@ -33,7 +33,8 @@ pub struct Replay {
 ///
 /// # Errors
 ///
-/// The file that cannot be opened or is no stats file, and why.
+/// Returns an error that names the file which cannot be opened or is not a
+/// statistics file.
 pub fn open(folder: &Path) -> Result<Replay, Failure> {
     let cannot = |path: &Path, why: &dyn std::fmt::Display| {
         Failure::other(format!("{}: {why}", path.display()))
@@ -62,11 +63,11 @@ pub fn open(folder: &Path) -> Result<Replay, Failure> {
     })
 }
 
-/// Files that the program has open besides the recorded ones.
+/// The number of files that the program may have open besides the recorded ones.
 const OTHER_FILES: u64 = 256;
 
-/// One more than the highest number of a vCPU's file: one that is missing in
-/// between is an error, not the end.
+/// Returns one more than the highest number of a vCPU's file. If a lower number
+/// has no file, opening that file fails; counting the files would hide the gap.
 fn vcpu_count(folder: &Path) -> io::Result<u64> {
     let mut count = 0;
     for entry in fs::read_dir(folder)? {
@@ -80,12 +81,12 @@ fn vcpu_count(folder: &Path) -> io::Result<u64> {
     Ok(count)
 }
 
-/// Opens a recorded file. What is no regular file is refused: opening a pipe
-/// would wait for its other end.
+/// Opens a recorded file. Refuses a file that is not regular, because opening a
+/// pipe would wait for its other end.
 ///
 /// # Errors
 ///
-/// What the kernel says, or that it is no regular file.
+/// Returns the kernel's error, or that the file is not a regular one.
 pub fn open_file(path: &Path) -> io::Result<File> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("not a regular file"));
@@ -93,17 +94,17 @@ pub fn open_file(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Opens the files that were recorded from this program's guest.
+/// Opens the files that were recorded from the demo's guest.
 ///
 /// # Errors
 ///
-/// What writing them into a temporary folder says.
+/// Returns an error if the files cannot be written to a temporary folder.
 pub fn recorded() -> Result<Replay, Failure> {
     let cannot = |error| Failure::other(format!("cannot unpack the recorded files: {error}"));
     let folder = tempfile::tempdir().map_err(cannot)?;
     for (name, bytes) in RECORDED {
         fs::write(folder.path().join(name), bytes).map_err(cannot)?;
     }
-    // The files stay open when the folder is gone.
+    // The open files outlive the folder.
     open(folder.path())
 }

@@ -1,38 +1,37 @@
-//! `vmstats serve`: recorded stats files behind a monitor.
+//! `vmstats serve`: a monitor for recorded statistics files.
 //!
 //! In: arguments. Out: a served socket, until a signal or a client ends it.
 
 use std::io::Write;
-use std::sync::Arc;
 
-use crate::cli::{Human, Serve};
+use crate::cli::{HmpEndpoint, ServeArgs};
 use crate::failure::Failure;
-use crate::host::{Ending, Vm};
-use crate::monitor::Served;
+use crate::host::Vm;
+use crate::monitor_server::{self, MonitorServer};
+use crate::shutdown::ShutdownSignal;
 use crate::{replay, shell};
 
 /// Runs `vmstats serve`.
 ///
 /// # Errors
 ///
-/// A file that cannot be served, or a socket that cannot be bound.
-pub fn run(arguments: &Serve, out: &mut dyn Write) -> Result<(), Failure> {
-    let listeners = arguments.serving.bind()?;
+/// Returns an error if a file is not a statistics file, or if the monitor cannot
+/// be served.
+pub fn run(arguments: &ServeArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    let listeners = monitor_server::bind(&arguments.server)?;
     let replay = replay::open(&arguments.replay)?;
-    let ending = Ending::listen()?;
-    let vm = Vm::recorded(replay.qom_paths, &ending).called(arguments.name.clone());
-    let provider = Arc::new(replay.provider);
-    let mut served = Served::start(&arguments.serving, provider, vm, listeners)?;
-    writeln!(out, "{}", served.path().display())?;
-    for address in served.addresses() {
+    let shutdown = ShutdownSignal::install()?;
+    let registry = monitor_server::kvm_registry(replay.provider.into())?;
+    let vm = Vm::recorded(replay.qom_paths, shutdown.trigger()).with_name(arguments.name.clone());
+    let server = MonitorServer::start(&arguments.server, registry, vm, listeners)?;
+    writeln!(out, "{}", server.path().display())?;
+    for address in server.addresses() {
         writeln!(out, "{address}")?;
     }
     out.flush()?;
-    match &arguments.serving.hmp {
-        Some(Human::Terminal) => return shell::human(served.path(), &ending, out),
-        Some(Human::Unix(path)) => served.offer_human(path)?,
-        None => {}
+    if arguments.server.hmp == Some(HmpEndpoint::Terminal) {
+        return shell::run_own_hmp(server.path(), &shutdown, out);
     }
-    ending.wait();
+    shutdown.wait();
     Ok(())
 }

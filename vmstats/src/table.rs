@@ -1,6 +1,7 @@
 //! Statistics as tables for people.
 //!
-//! In: typed results and schemas. Out: text in columns. It asks nobody.
+//! In: typed results and schemas. Out: text in columns. This file asks no
+//! monitor.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -15,10 +16,10 @@ use crate::printable::printable;
 
 const HEADING: Style = AnsiColor::Cyan.on_default().bold();
 
-/// The meaning of each statistic of a target, by provider and name.
+/// The schemas of the statistics of a target, by provider and name.
 pub type Meanings<'a> = HashMap<(&'a StatsProvider, &'a str), &'a StatsSchemaValue>;
 
-/// Looks up what the statistics of a target mean.
+/// Collects the schemas of the statistics of a target.
 #[must_use]
 pub fn meanings<'a>(schemas: &'a [StatsSchema], target: &StatsTarget) -> Meanings<'a> {
     schemas
@@ -37,7 +38,7 @@ pub fn meanings<'a>(schemas: &'a [StatsSchema], target: &StatsTarget) -> Meaning
 ///
 /// # Errors
 ///
-/// What writing says.
+/// Returns the error of writing.
 pub fn results(
     results: &[StatsResult],
     schemas: &[StatsSchema],
@@ -70,7 +71,7 @@ pub fn results(
 ///
 /// # Errors
 ///
-/// What writing says.
+/// Returns the error of writing.
 pub fn schemas(schemas: &[StatsSchema], out: &mut dyn Write) -> io::Result<()> {
     for schema in schemas {
         heading(out, &format!("{} {}", schema.provider, schema.target))?;
@@ -90,20 +91,20 @@ pub fn schemas(schemas: &[StatsSchema], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Prints a heading, coloured where the output is a terminal.
+/// Prints a heading, coloured if the output is a terminal.
 ///
 /// # Errors
 ///
-/// What writing says.
+/// Returns the error of writing.
 pub fn heading(out: &mut dyn Write, text: &str) -> io::Result<()> {
     writeln!(out, "{HEADING}{}{HEADING:#}", printable(text.trim_end()))
 }
 
-/// Prints a table and an empty line, without blanks at the ends of lines.
+/// Prints a table and an empty line. Removes blanks at the ends of lines.
 ///
 /// # Errors
 ///
-/// What writing says.
+/// Returns the error of writing.
 pub fn print(out: &mut dyn Write, table: &Table) -> io::Result<()> {
     for line in table.lines() {
         writeln!(out, "{}", line.trim_end())?;
@@ -111,7 +112,7 @@ pub fn print(out: &mut dyn Write, table: &Table) -> io::Result<()> {
     writeln!(out)
 }
 
-/// A table without lines.
+/// Makes a table without lines between its columns.
 #[must_use]
 pub fn columns(names: &[&str]) -> Table {
     let mut table = Table::new();
@@ -121,15 +122,15 @@ pub fn columns(names: &[&str]) -> Table {
     table
 }
 
-/// Aligns the numbers of a column.
+/// Aligns a column of numbers to the right.
 pub fn right_align(table: &mut Table, column: usize) {
     if let Some(column) = table.column_mut(column) {
         column.set_cell_alignment(CellAlignment::Right);
     }
 }
 
-/// The rows for a statistic: one, and below a histogram's one for each bucket
-/// that counted something.
+/// Returns the rows for a statistic. A histogram has a row for the sum, and one
+/// for each bucket that is not empty.
 fn rows(stat: &Stats, meaning: Option<&StatsSchemaValue>) -> Vec<[String; 3]> {
     let unit = meaning
         .map(|meaning| meaning.quantity().to_string())

@@ -1,13 +1,14 @@
-//! TLS to a monitor, and who this side is.
+//! TLS to a monitor.
 //!
-//! In: a folder of certificates, a connected socket. Out: plaintext, of a
-//! server whose certificate is known. It knows no protocol above.
+//! In: a folder of certificates, and a connected socket. Out: the plaintext of a
+//! server whose certificate has been verified. This file knows no protocol above
+//! TLS.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustls::pki_types::pem::PemObject;
@@ -15,24 +16,27 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use stats_runtime::server::Tls;
 
-/// The names of the files are those that QEMU's `tls-creds-x509` has.
+use crate::deadline::remaining;
+use crate::lock::Lock;
+
+// The names of the files are those of QEMU's `tls-creds-x509`.
 const AUTHORITIES: &str = "ca-cert.pem";
 const SERVER: [&str; 2] = ["server-cert.pem", "server-key.pem"];
 const CLIENT: [&str; 2] = ["client-cert.pem", "client-key.pem"];
 
-/// A server's side, from a folder with `ca-cert.pem`, `server-cert.pem` and
-/// `server-key.pem`.
+/// Loads a server's certificates from a folder with `ca-cert.pem`,
+/// `server-cert.pem` and `server-key.pem`.
 ///
 /// # Errors
 ///
-/// That one of them is missing, or not what it is to be.
+/// Returns an error that names the file which is missing or cannot be used.
 pub fn server(folder: &Path) -> io::Result<Tls> {
     let [certificate, key] = SERVER.map(|name| folder.join(name));
     Tls::from_files(&certificate, &key, &folder.join(AUTHORITIES)).map_err(io::Error::other)
 }
 
-/// A client's side, from a folder with `ca-cert.pem`, `client-cert.pem` and
-/// `client-key.pem`.
+/// Loads a client's certificates from a folder with `ca-cert.pem`,
+/// `client-cert.pem` and `client-key.pem`.
 fn client(folder: &Path) -> io::Result<Arc<ClientConfig>> {
     let wrong = |name: &str, error: &dyn std::fmt::Display| {
         let path = folder.join(name);
@@ -61,21 +65,25 @@ fn client(folder: &Path) -> io::Result<Arc<ClientConfig>> {
     Ok(Arc::new(config))
 }
 
-/// A connection to a server. Its handles can be used from several threads.
+/// A connection to a server. Its clones are handles to the same connection, for
+/// several threads.
 #[derive(Clone, Debug)]
 pub struct TlsStream {
     socket: Arc<TcpStream>,
-    /// Locked for no longer than the socket takes or gives without waiting.
-    connection: Arc<Mutex<ClientConnection>>,
+    /// Never locked while a thread waits for the socket, so that one thread can
+    /// read while another writes.
+    connection: Arc<Lock<ClientConnection>>,
 }
 
 impl TlsStream {
-    /// A connection over `socket` to the server called `host`, as whom the
-    /// folder's certificate says. The handshake comes with the first reading.
+    /// Begins a connection over `socket` to the server called `host`, with the
+    /// certificate in `folder`. The handshake happens while the caller reads for
+    /// the first time.
     ///
     /// # Errors
     ///
-    /// A certificate that is missing or none, a name that cannot be one.
+    /// Returns an error if a certificate cannot be used, or if `host` is not a
+    /// valid name.
     pub fn new(socket: TcpStream, host: &str, folder: &Path) -> io::Result<Self> {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
@@ -83,33 +91,28 @@ impl TlsStream {
         socket.set_nonblocking(true)?;
         Ok(Self {
             socket: Arc::new(socket),
-            connection: Arc::new(Mutex::new(connection)),
+            connection: Arc::new(Lock::new(connection)),
         })
-    }
-
-    fn connection(&self) -> MutexGuard<'_, ClientConnection> {
-        self.connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the connection for both sides and every handle.
     pub fn shut_down(&self) {
-        self.connection().send_close_notify();
-        // One that is broken needs no end.
+        self.connection.lock().send_close_notify();
+        // Both fail if the connection has ended already.
         let _ = self.flush();
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 
-    /// Reads what there is, waiting for it until the deadline if there is one;
-    /// 0 at the end.
+    /// Reads the bytes that have come. Waits for the first byte until the deadline,
+    /// or forever without a deadline. Returns 0 at the end of the stream.
     ///
     /// # Errors
     ///
-    /// What the kernel or TLS says, or that the time is up.
+    /// Returns [`TimedOut`](io::ErrorKind::TimedOut) if the deadline passes, and
+    /// otherwise the kernel's or TLS's error.
     pub fn read(&self, buffer: &mut [u8], deadline: Option<Instant>) -> io::Result<usize> {
         loop {
-            match self.connection().reader().read(buffer) {
+            match self.connection.lock().reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 read => return read,
             }
@@ -126,9 +129,9 @@ impl TlsStream {
         }
     }
 
-    /// Takes what has come; false if nothing has.
+    /// Receives records from the socket. Returns false if none has come.
     fn receive(&self) -> io::Result<bool> {
-        let mut connection = self.connection();
+        let mut connection = self.connection.lock();
         match connection.read_tls(&mut &*self.socket) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             read => read?,
@@ -136,7 +139,7 @@ impl TlsStream {
         let processed = connection.process_new_packets();
         drop(connection);
         processed.map_err(|error| {
-            // The server is told why, if it listens.
+            // Tells the server the reason, if it still reads.
             let _ = self.flush();
             io::Error::new(io::ErrorKind::InvalidData, error)
         })?;
@@ -147,18 +150,20 @@ impl TlsStream {
     ///
     /// # Errors
     ///
-    /// What the kernel says, or that the time is up.
+    /// Returns [`TimedOut`](io::ErrorKind::TimedOut) if the deadline passes, and
+    /// otherwise the kernel's error.
     pub fn write(&self, bytes: &[u8], deadline: Instant) -> io::Result<usize> {
-        let count = self.connection().writer().write(bytes)?;
+        let count = self.connection.lock().writer().write(bytes)?;
         while !self.flush()? {
             self.wait(PollFlags::OUT, Some(deadline))?;
         }
         Ok(count)
     }
 
-    /// Sends what waits; false if the socket does not take all of it.
+    /// Sends buffered records. Returns false if the socket does not take all of
+    /// them.
     fn flush(&self) -> io::Result<bool> {
-        let mut connection = self.connection();
+        let mut connection = self.connection.lock();
         while connection.wants_write() {
             match connection.write_tls(&mut &*self.socket) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -171,10 +176,7 @@ impl TlsStream {
     }
 
     fn wait(&self, wanted: PollFlags, deadline: Option<Instant>) -> io::Result<()> {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        if left == Some(Duration::ZERO) {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
+        let left = deadline.map(remaining).transpose()?;
         let left = left.and_then(|left| Timespec::try_from(left).ok());
         let mut sockets = [PollFd::new(&*self.socket, wanted)];
         match rustix::event::poll(&mut sockets, left.as_ref()) {

@@ -1,7 +1,7 @@
 //! A virtual machine's UUID, as an argument.
 //!
-//! In: its text form (RFC 9562, section 4). Out: the same with lower-case
-//! digits, as QEMU tells it. It knows no versions: any number will do.
+//! In: the text form (RFC 9562, section 4). Out: the same text with lower-case
+//! digits, as QEMU prints it. UUIDs of every version are accepted.
 
 use std::fmt;
 use std::str::FromStr;
@@ -37,7 +37,7 @@ mod tests {
     use super::Uuid;
 
     #[test]
-    fn the_text_form_and_no_other() {
+    fn uuid_is_parsed_only_from_its_text_form() {
         let uuid: Result<Uuid, _> = "01234567-89AB-cdef-0123-456789abcdef".parse();
         let text = uuid.map(|uuid| uuid.to_string());
         assert_eq!(text.as_deref(), Ok("01234567-89ab-cdef-0123-456789abcdef"));

@@ -1,6 +1,7 @@
-//! What moved between two looks at a VM's statistics.
+//! The changes of a VM's statistics.
 //!
-//! In: a client's snapshots. Out: the counters that moved, with their rates.
+//! In: snapshots of all statistics. Out: the statistics that changed between two
+//! snapshots, with their rates.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -16,22 +17,22 @@ use crate::client::{Client, ClientError};
 use crate::printable::printable;
 use crate::table;
 
-/// Every statistic of the VM and, summed up, of its vCPUs at one moment.
+/// All statistics of the VM, and the sums over its vCPUs, at one moment.
 #[derive(Debug)]
 pub struct Snapshot {
     taken: Instant,
     values: BTreeMap<Key, u64>,
 }
 
-/// Target, provider and name.
+/// The target, the provider and the name of a statistic.
 type Key = (StatsTarget, StatsProvider, String);
 
 impl Snapshot {
-    /// Asks a monitor.
+    /// Asks a monitor for all statistics.
     ///
     /// # Errors
     ///
-    /// What the monitor or the connection to it says.
+    /// Returns the client's error.
     pub fn take(client: &mut Client) -> Result<Self, ClientError> {
         let taken = Instant::now();
         let mut values = BTreeMap::new();
@@ -54,7 +55,7 @@ impl Snapshot {
     }
 }
 
-/// Compares each snapshot with the one before.
+/// The last snapshot, which the next one is compared with.
 #[derive(Debug)]
 pub struct Watch {
     schemas: Vec<StatsSchema>,
@@ -62,7 +63,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins with a first snapshot.
+    /// Begins with the first snapshot.
     #[must_use]
     pub fn new(schemas: Vec<StatsSchema>, first: Snapshot) -> Self {
         Self {
@@ -71,11 +72,11 @@ impl Watch {
         }
     }
 
-    /// Takes the next snapshot, and prints the counters that moved.
+    /// Takes the next snapshot, and prints the statistics that changed.
     ///
     /// # Errors
     ///
-    /// What writing says.
+    /// Returns the error of writing.
     pub fn advance(&mut self, next: Snapshot, out: &mut dyn Write) -> io::Result<()> {
         let seconds = next.taken.duration_since(self.last.taken).as_secs_f64();
         let mut moved = table::columns(&["", "NAME", "VALUE", "PER SECOND", "UNIT"]);
@@ -87,10 +88,11 @@ impl Watch {
                 continue;
             }
             let (target, _, name) = key;
-            let (counts, unit) = self.meaning(key);
-            // A counter that goes back has been reset: it has no rate.
+            let (is_cumulative, unit) = self.meaning(key);
+            // A counter that is smaller than before has been reset, so the
+            // difference is not a rate.
             let rate = match value.checked_sub(before) {
-                Some(difference) if counts => per_second(difference, seconds),
+                Some(difference) if is_cumulative => per_second(difference, seconds),
                 Some(_) => String::new(),
                 None => "reset".to_owned(),
             };
@@ -109,11 +111,12 @@ impl Watch {
         table::print(out, &moved)
     }
 
-    /// Prints everything that is not 0, for a VM that does not move.
+    /// Prints the statistics that are not 0, for a VM whose statistics do not
+    /// change.
     ///
     /// # Errors
     ///
-    /// What writing says.
+    /// Returns the error of writing.
     pub fn print_values(&mut self, out: &mut dyn Write) -> io::Result<()> {
         let mut values = table::columns(&["", "NAME", "VALUE", "UNIT"]);
         table::right_align(&mut values, 2);
@@ -130,7 +133,7 @@ impl Watch {
         table::print(out, &values)
     }
 
-    /// Whether the number counts up, and what it is measured in.
+    /// Returns whether a statistic counts up, and its unit.
     fn meaning(&self, (target, provider, name): &Key) -> (bool, String) {
         let schema = self
             .schemas
@@ -139,7 +142,7 @@ impl Watch {
         let stat = schema.and_then(|schema| schema.stats.iter().find(|stat| stat.name == *name));
         match stat {
             Some(stat) if stat.is_histogram() => (true, "samples".to_owned()),
-            // Summed up over the vCPUs, it is how many say yes.
+            // The sum over the vCPUs is the number of vCPUs with a true value.
             Some(stat) if stat.unit == Some(StatsUnit::Boolean) => (false, "true".to_owned()),
             Some(stat) => (
                 stat.type_ == StatsType::Cumulative,

@@ -7,27 +7,18 @@
     reason = "tests"
 )]
 
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::UnixListener;
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+mod program;
 
+use std::io::Write;
+use std::os::unix::net::UnixListener;
+use std::process::{Command, Output};
+
+use program::{Server, kvm_opens, stderr, stdout};
 use serde_json::Value;
 use stats_runtime::kvm::{ImageBuilder, ImageStat};
 
 fn vmstats(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_vmstats"))
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
+    program::vmstats(arguments, "")
 }
 
 fn json(output: &Output) -> Value {
@@ -35,76 +26,15 @@ fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// A server that is ended by its process id.
-struct Server {
-    child: Child,
-    socket: String,
-    _stdout: BufReader<std::process::ChildStdout>,
-}
-
-impl Server {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_vmstats"))
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut socket = String::new();
-        stdout.read_line(&mut socket).unwrap();
-        Self {
-            child,
-            socket: socket.trim_end().to_owned(),
-            _stdout: stdout,
-        }
-    }
-
-    /// Asks it to end as a terminal would, and waits until it has.
-    fn interrupt(mut self) {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-INT", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
-        assert!(self.child.wait().unwrap().success());
-        assert!(!Path::new(&self.socket).exists());
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The flags of a log2 histogram in seconds, by powers of ten (linux/kvm.h).
-const LOG2_SECONDS: u32 = 4 | 2 << 4;
-
 /// A folder with a made-up VM of two vCPUs.
 fn recording() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, image: ImageBuilder| {
-        std::fs::write(folder.path().join(name), image.build()).unwrap();
-    };
-    write(
-        "vm.bin",
-        ImageBuilder::new("kvm-1").stat(ImageStat::new("pages", 1, 0, [7])),
-    );
-    for index in 0..2 {
-        let image = ImageBuilder::new(format!("kvm-1/vcpu-{index}"))
-            .stat(ImageStat::new("exits", 0, 0, [40 + index]))
-            .stat(ImageStat::new("halt", LOG2_SECONDS, -9, [1, 2, 3]));
-        write(&format!("vcpu{index}.bin"), image);
-    }
+    program::write_recording(folder.path());
     folder
 }
 
 #[test]
-fn a_recording_is_served_and_asked() {
+fn recording_is_served_and_queried() {
     let folder = recording();
     let replay = folder.path().to_str().unwrap();
     let server = Server::start(&["serve", "--replay", replay, "--name", "recorded"]);
@@ -170,7 +100,7 @@ fn a_recording_is_served_and_asked() {
 }
 
 #[test]
-fn a_monitor_can_listen_elsewhere_too() {
+fn monitor_listens_at_every_address_it_is_given() {
     let folder = recording();
     let replay = folder.path().to_str().unwrap();
     let second = folder.path().join("second.sock");
@@ -188,7 +118,7 @@ fn a_monitor_can_listen_elsewhere_too() {
 }
 
 #[test]
-fn an_image_is_decoded() {
+fn image_is_decoded() {
     let folder = recording();
     let image = folder.path().join("vcpu1.bin");
     let image = image.to_str().unwrap();
@@ -219,7 +149,7 @@ fn an_image_is_decoded() {
 }
 
 #[test]
-fn what_a_file_says_does_not_reach_the_terminal_raw() {
+fn text_of_a_file_is_escaped_when_it_is_printed() {
     let folder = tempfile::tempdir().unwrap();
     let image = folder.path().join("image.bin");
     let name = "a\nb\u{1b}[31m";
@@ -240,7 +170,7 @@ fn what_a_file_says_does_not_reach_the_terminal_raw() {
 }
 
 #[test]
-fn a_recording_has_to_be_whole() {
+fn recording_is_refused_when_a_file_is_missing_or_a_pipe() {
     let folder = recording();
     let gap = folder.path().join("vcpu0.bin");
     std::fs::remove_file(&gap).unwrap();
@@ -265,7 +195,7 @@ fn a_recording_has_to_be_whole() {
 /// Neither a server that accepts nobody nor one that says everything but the
 /// answer keeps a client longer than it wants to wait.
 #[test]
-fn waiting_has_an_end() {
+fn query_ends_when_the_timeout_passes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("busy.sock");
     let listener = UnixListener::bind(&path).unwrap();
@@ -297,7 +227,7 @@ fn waiting_has_an_end() {
 }
 
 #[test]
-fn usage_errors_exit_with_2() {
+fn exit_status_is_2_when_the_arguments_are_wrong() {
     let rows: &[&[&str]] = &[
         &[],
         &["nosuch"],
@@ -324,7 +254,7 @@ fn usage_errors_exit_with_2() {
 }
 
 #[test]
-fn what_cannot_be_reached_is_named() {
+fn message_names_what_cannot_be_reached() {
     let rows: &[(&[&str], &str)] = &[
         (
             &["query", "/nosuch/socket", "--target", "vm"],
@@ -347,23 +277,8 @@ fn what_cannot_be_reached_is_named() {
     }
 }
 
-/// Whether the demo has something to boot; the reason is printed if not.
-fn kvm_opens() -> bool {
-    match std::fs::File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/kvm")
-    {
-        Ok(_) => true,
-        Err(error) => {
-            println!("skipped: /dev/kvm cannot be opened: {error}");
-            false
-        }
-    }
-}
-
 #[test]
-fn the_demo_shows_live_numbers() {
+fn demo_shows_statistics_that_change() {
     if !kvm_opens() {
         return;
     }
@@ -381,7 +296,7 @@ fn the_demo_shows_live_numbers() {
 }
 
 #[test]
-fn a_held_demo_answers_from_the_kernel() {
+fn held_demo_answers_with_the_kernels_statistics() {
     if !kvm_opens() {
         return;
     }

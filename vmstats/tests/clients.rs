@@ -42,7 +42,7 @@ fn stat<'a>(result: &'a Value, name: &str) -> &'a Value {
 }
 
 #[test]
-fn qemu_qmp_asks_everything() {
+fn qemu_qmp_reads_every_answer() {
     let (Some(python), Some(server)) = (python(), Server::demo(&[])) else {
         return;
     };
@@ -108,7 +108,7 @@ fn qmp_shell(python: &OsString, socket: &str, options: &[&str], lines: &str) -> 
 }
 
 #[test]
-fn qemu_qmps_shell_talks() {
+fn qemu_qmps_shell_prints_answers() {
     let (Some(python), Some(server)) = (python(), Server::demo(&[])) else {
         return;
     };
@@ -154,7 +154,7 @@ fn is_scalar(result: &qmp::StatsResult, name: &str) -> bool {
 }
 
 #[test]
-fn the_crate_qapi_asks_everything() {
+fn crate_qapi_reads_every_answer() {
     let Some(server) = Server::demo(&[]) else {
         return;
     };

@@ -7,96 +7,54 @@
     reason = "tests"
 )]
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::net::UnixStream;
-use std::process::{Child, ChildStdout, Command, Stdio};
+mod program;
+
 use std::thread::sleep;
 use std::time::Duration;
 
+use program::{RawClient, Server, kvm_opens};
 use serde_json::Value;
 
 /// A program that serves, and one client of it.
 struct Demo {
-    child: Child,
-    client: BufReader<UnixStream>,
-    /// It has more to print than where it serves.
-    _stdout: BufReader<ChildStdout>,
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    server: Server,
+    client: RawClient,
 }
 
 impl Demo {
     fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_vmstats"))
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut socket = String::new();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        stdout.read_line(&mut socket).unwrap();
-        let client = BufReader::new(UnixStream::connect(socket.trim_end()).unwrap());
-        let mut demo = Self {
-            child,
-            client,
-            _stdout: stdout,
-        };
-        demo.read().unwrap();
-        demo.ask("qmp_capabilities");
-        demo
-    }
-
-    /// The next line; `None` at the end.
-    fn read(&mut self) -> Option<Value> {
-        let mut line = String::new();
-        self.client.read_line(&mut line).unwrap();
-        (!line.is_empty()).then(|| serde_json::from_str(&line).unwrap())
+        let server = Server::start(arguments);
+        let client = RawClient::connect(&server.socket);
+        Self { server, client }
     }
 
     /// The names of the events before a command's answer, and the answer.
     fn ask(&mut self, command: &str) -> (Vec<String>, Value) {
-        let request = format!("{{'execute': '{command}'}}");
-        self.client.get_mut().write_all(request.as_bytes()).unwrap();
+        self.client.send(&format!("{{'execute': '{command}'}}"));
         let mut events = Vec::new();
         loop {
-            let line = self.read().unwrap();
-            match line["event"].as_str() {
+            let message = self.client.read().unwrap();
+            match message["event"].as_str() {
                 Some(event) => events.push(event.to_owned()),
-                None => return (events, line),
+                None => return (events, message),
             }
         }
     }
 
     fn exits(&mut self) -> u64 {
-        let request = b"{'execute': 'query-stats', 'arguments': {'target': 'vcpu',
-            'providers': [{'provider': 'kvm', 'names': ['exits']}]}}";
-        self.client.get_mut().write_all(request).unwrap();
-        let results = self.read().unwrap();
+        let results = self.client.ask(
+            "{'execute': 'query-stats', 'arguments': {'target': 'vcpu',
+            'providers': [{'provider': 'kvm', 'names': ['exits']}]}}",
+        );
         let results = results["return"].as_array().unwrap().clone();
         let exits = results.iter().map(|result| &result["stats"][0]["value"]);
         exits.map(|value| value.as_u64().unwrap()).sum()
     }
 }
 
-fn is_kvm_there() -> bool {
-    let kvm = std::fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/kvm");
-    if let Err(error) = &kvm {
-        println!("skipped: /dev/kvm: {error}");
-    }
-    kvm.is_ok()
-}
-
 #[test]
-fn the_guest_stops_goes_on_and_ends() {
-    if !is_kvm_there() {
+fn guest_stops_goes_on_and_ends_when_clients_ask() {
+    if !kvm_opens() {
         return;
     }
     let mut demo = Demo::start(&["demo", "--hold", "--control", "--vcpus", "2"]);
@@ -122,20 +80,20 @@ fn the_guest_stops_goes_on_and_ends() {
     let cpus = demo.ask("query-cpus-fast").1;
     let threads = cpus["return"].as_array().unwrap().iter();
     for thread in threads {
-        let (process, thread) = (demo.child.id(), &thread["thread-id"]);
+        let (process, thread) = (demo.server.program.0.id(), &thread["thread-id"]);
         let name = std::fs::read_to_string(format!("/proc/{process}/task/{thread}/comm"));
         assert!(name.unwrap().starts_with("vcpu"));
     }
     // Also one that is stopped ends.
     demo.ask("stop");
     assert_eq!(demo.ask("quit").0, ["SHUTDOWN"]);
-    assert_eq!(demo.read(), None);
-    assert!(demo.child.wait().unwrap().success());
+    assert_eq!(demo.client.read(), None);
+    assert!(demo.server.program.0.wait().unwrap().success());
 }
 
 #[test]
-fn without_control_it_is_only_observed() {
-    if !is_kvm_there() {
+fn commands_that_change_the_guest_are_refused_without_control() {
+    if !kvm_opens() {
         return;
     }
     let mut demo = Demo::start(&["demo", "--hold"]);
@@ -149,7 +107,7 @@ fn without_control_it_is_only_observed() {
 }
 
 #[test]
-fn what_was_recorded_does_not_run() {
+fn recorded_vm_does_not_run_when_a_client_continues_it() {
     let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/recorded");
     let mut demo = Demo::start(&["serve", "--control", "--replay", recorded]);
     assert_eq!(demo.ask("query-status").1["return"]["status"], "paused");
@@ -161,5 +119,5 @@ fn what_was_recorded_does_not_run() {
         "Recorded statistics cannot be made to run"
     );
     assert_eq!(demo.ask("quit").0, ["SHUTDOWN"]);
-    assert_eq!(demo.read(), None);
+    assert_eq!(demo.client.read(), None);
 }

@@ -4,7 +4,9 @@
 //! says; our own cases for it are in `tests/cases/qmp`, with a list of those in
 //! which we differ. It wants Python 3, and the guest KVM.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod program;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,13 +24,7 @@ fn folder() -> Option<PathBuf> {
         println!("skipped: no QMP driver in {}", folder.display());
         return None;
     }
-    if fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/kvm")
-        .is_err()
-    {
-        println!("skipped: /dev/kvm cannot be opened");
+    if !program::kvm_opens() {
         return None;
     }
     let python = Command::new("python3")
@@ -87,7 +83,7 @@ fn known() -> Vec<String> {
 }
 
 #[test]
-fn the_answers_are_qemus() {
+fn answers_are_qemus_in_the_recorded_cases() {
     let Some(folder) = folder() else { return };
     let (passed, different) = drive(&folder, &folder);
     let known = known();
@@ -97,7 +93,7 @@ fn the_answers_are_qemus() {
 }
 
 #[test]
-fn so_they_are_in_our_own_cases() {
+fn answers_are_qemus_in_our_own_cases() {
     let Some(folder) = folder() else { return };
     let (passed, different) = drive(&folder, &own_folder());
     assert!(different.is_empty(), "{different:?}");

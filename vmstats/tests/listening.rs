@@ -8,28 +8,19 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use program::{Server, stderr, stdout, vmstats};
-use stats_runtime::kvm::{ImageBuilder, ImageStat};
-
-/// A recorded VM, served with these options.
-fn serve(folder: &Path, options: &[&str]) -> Server {
-    let image = ImageBuilder::new("kvm-1").stat(ImageStat::new("pages", 1, 0, [7]));
-    std::fs::write(folder.join("vm.bin"), image.build()).unwrap();
-    let replay = folder.to_str().unwrap();
-    Server::start(&[&["serve", "--replay", replay], options].concat())
-}
 
 fn query(endpoint: &str) -> std::process::Output {
     vmstats(&["query", endpoint, "--target", "vm", "--timeout", "5"], "")
 }
 
 #[test]
-fn the_mode_of_the_sockets_is_as_told() {
+fn sockets_have_the_mode_that_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let second = folder.path().join("second.sock");
     let listen = format!("unix:{}", second.display());
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     for (options, expected) in [(&[][..], 0o600), (&["--mode", "660"][..], 0o660)] {
-        let server = serve(folder.path(), &[&["--listen", &listen], options].concat());
+        let server = Server::recording(folder.path(), &[&["--listen", &listen], options].concat());
         assert_eq!(mode(server.socket.as_ref()), expected);
         assert_eq!(mode(&second), expected);
     }
@@ -41,7 +32,7 @@ fn the_mode_of_the_sockets_is_as_told() {
 }
 
 #[test]
-fn users_and_groups_are_let_in_by_their_ids() {
+fn client_is_served_when_its_user_or_group_is_allowed() {
     let uid = rustix::process::getuid().as_raw();
     let gid = rustix::process::getgid().as_raw();
     let (own, other) = (uid.to_string(), (uid + 1).to_string());
@@ -52,7 +43,7 @@ fn users_and_groups_are_let_in_by_their_ids() {
         (["--allow-uid", &other, "--allow-gid", &others], false),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let server = serve(folder.path(), &options);
+        let server = Server::recording(folder.path(), &options);
         let output = query(&server.socket);
         assert_eq!(output.status.success(), is_let_in, "{}", stderr(&output));
         if is_let_in {
@@ -62,9 +53,9 @@ fn users_and_groups_are_let_in_by_their_ids() {
 }
 
 #[test]
-fn tcp_says_its_port_and_vsock_is_asked_too() {
+fn tcp_port_is_printed_and_vsock_answers() {
     let folder = tempfile::tempdir().unwrap();
-    let mut server = serve(folder.path(), &["--listen", "tcp:127.0.0.1:0"]);
+    let mut server = Server::recording(folder.path(), &["--listen", "tcp:127.0.0.1:0"]);
     let output = query(&format!("tcp:{}", server.line()));
     assert!(stdout(&output).contains("pages"), "{}", stderr(&output));
 
@@ -75,7 +66,7 @@ fn tcp_says_its_port_and_vsock_is_asked_too() {
         return println!("vsock not tried, for the kernel has no loopback: {error}");
     }
     let folder = tempfile::tempdir().unwrap();
-    let _server = serve(folder.path(), &["--listen", &endpoint]);
+    let _server = Server::recording(folder.path(), &["--listen", &endpoint]);
     let output = query(&endpoint);
     assert!(stdout(&output).contains("pages"), "{}", stderr(&output));
     let nobody = query("vsock:1:7");

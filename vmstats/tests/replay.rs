@@ -7,24 +7,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+mod program;
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use program::{RawClient, Server};
 use serde_json::Value;
 use stats_runtime::kvm::{ImageBuilder, ImageStat};
-
-/// A served recording, ended with the test.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 fn cases() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases/replay")
@@ -51,32 +41,14 @@ fn image(path: &Path, id: &str) -> Vec<u8> {
         .build()
 }
 
-fn serve(case: &Path, folder: &Path) -> (Server, BufReader<UnixStream>) {
+fn serve(case: &Path, folder: &Path) -> (Server, RawClient) {
     for (name, id) in [("vm", "kvm-1"), ("vcpu0", "kvm-1/vcpu-0")] {
         let bytes = image(&case.join(name).with_extension("stats"), id);
         fs::write(folder.join(name).with_extension("bin"), bytes).unwrap();
     }
-    let mut child = Command::new(env!("CARGO_BIN_EXE_vmstats"))
-        .args(["serve", "--replay"])
-        .arg(folder)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut socket = String::new();
-    let stdout = child.stdout.take().unwrap();
-    BufReader::new(stdout).read_line(&mut socket).unwrap();
-    let server = Server(child);
-    let mut client = BufReader::new(UnixStream::connect(socket.trim_end()).unwrap());
-    client.read_line(&mut socket).unwrap();
-    ask(&mut client, "{'execute': 'qmp_capabilities'}");
+    let server = Server::start(&["serve", "--replay", folder.to_str().unwrap()]);
+    let client = RawClient::connect(&server.socket);
     (server, client)
-}
-
-fn ask(client: &mut BufReader<UnixStream>, request: &str) -> String {
-    client.get_mut().write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    client.read_line(&mut answer).unwrap();
-    answer
 }
 
 /// Members in any order: QEMU's is that of a hash table.
@@ -100,7 +72,7 @@ fn check(case: &str) {
     let mut count = 0;
     while let Some(request) = lines_of_text.next() {
         let expected = lines(&parse(lines_of_text.next().unwrap()));
-        let found = lines(&parse(&ask(&mut client, request)));
+        let found = lines(&client.ask(request));
         let difference = expected
             .lines()
             .zip(found.lines())
@@ -113,11 +85,11 @@ fn check(case: &str) {
 }
 
 #[test]
-fn every_type_unit_base_exponent_size_and_flag() {
+fn answers_are_qemus_for_every_type_unit_base_exponent_and_size() {
     check("shapes");
 }
 
 #[test]
-fn what_is_unknown_is_left_out() {
+fn statistic_is_left_out_when_its_type_or_unit_is_unknown() {
     check("unknown");
 }

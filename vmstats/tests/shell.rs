@@ -20,24 +20,9 @@ use std::time::{Duration, Instant};
 use program::{Qemu, Server, stderr, stdout, vmstats};
 use rustix::event::PollFlags;
 use serde_json::Value;
-use stats_runtime::kvm::{ImageBuilder, ImageStat};
 
-/// A VM of two vCPUs that was never one.
 fn recording(folder: &Path) -> Server {
-    let write = |name: &str, image: ImageBuilder| {
-        std::fs::write(folder.join(name), image.build()).unwrap();
-    };
-    write(
-        "vm.bin",
-        ImageBuilder::new("kvm-1").stat(ImageStat::new("pages", 1, 0, [7])),
-    );
-    for index in 0..2 {
-        let image = ImageBuilder::new(format!("kvm-1/vcpu-{index}"));
-        let exits = ImageStat::new("exits", 0, 0, [40 + index]);
-        write(&format!("vcpu{index}.bin"), image.stat(exits));
-    }
-    let replay = folder.to_str().unwrap();
-    Server::start(&["serve", "--replay", replay, "--name", "recorded"])
+    Server::recording(folder, &["--name", "recorded"])
 }
 
 fn shell(socket: &str, options: &[&str], input: &str) -> Output {
@@ -47,7 +32,7 @@ fn shell(socket: &str, options: &[&str], input: &str) -> Output {
 }
 
 #[test]
-fn a_script_is_answered_line_by_line() {
+fn script_is_answered_line_by_line() {
     let folder = tempfile::tempdir().unwrap();
     let server = recording(folder.path());
     let output = shell(
@@ -90,7 +75,7 @@ fn a_script_is_answered_line_by_line() {
 }
 
 #[test]
-fn the_first_line_that_fails_is_named() {
+fn line_is_named_when_it_fails() {
     let folder = tempfile::tempdir().unwrap();
     let server = recording(folder.path());
     let rows = [
@@ -139,7 +124,7 @@ fn the_first_line_that_fails_is_named() {
 }
 
 #[test]
-fn the_human_monitor_through_qmp() {
+fn lines_of_the_human_monitor_are_sent_through_qmp() {
     let folder = tempfile::tempdir().unwrap();
     let server = recording(folder.path());
     let output = shell(
@@ -180,7 +165,7 @@ fn answer(stream: &UnixStream, answers: &[&str]) {
 }
 
 #[test]
-fn what_is_no_monitor_is_told_apart() {
+fn message_says_what_the_server_is_when_it_is_not_a_monitor() {
     let check = |act: fn(UnixStream), expected: &str| {
         let folder = tempfile::tempdir().unwrap();
         let socket = impostor(folder.path(), act);
@@ -202,7 +187,7 @@ fn what_is_no_monitor_is_told_apart() {
                 .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
                 .unwrap();
         },
-        "this is no QMP server: JSON parse error, stray 'H'; \
+        "not a QMP server: JSON parse error, stray 'H'; \
          it begins with \"HTTP/1.1 400 Bad Request\"",
     );
     check(
@@ -211,7 +196,7 @@ fn what_is_no_monitor_is_told_apart() {
                 .write_all(b"QEMU 7.2.0 monitor - type 'help'\r\n(qemu) ")
                 .unwrap();
         },
-        "this is no QMP server: it is a human monitor (\"QEMU 7.2.0 monitor - type 'help'\"); \
+        "not a QMP server: it is a human monitor (\"QEMU 7.2.0 monitor - type 'help'\"); \
          a monitor made with -qmp is wanted",
     );
     check(
@@ -224,7 +209,7 @@ fn what_is_no_monitor_is_told_apart() {
     );
     check(
         |stream| answer(&stream, &["{\"return\": {}}\r\n", "nonsense\r\n"]),
-        "line 1: this is no QMP server: JSON parse error, invalid keyword 'nonsense'",
+        "line 1: not a QMP server: JSON parse error, invalid keyword 'nonsense'",
     );
     let nothing = vmstats(&["shell", "/nosuch/socket"], "");
     assert_eq!(
@@ -239,7 +224,7 @@ fn what_is_no_monitor_is_told_apart() {
 }
 
 #[test]
-fn events_and_late_replies_stay_apart() {
+fn events_and_unexpected_replies_do_not_reach_the_output() {
     let folder = tempfile::tempdir().unwrap();
     let socket = impostor(folder.path(), |stream| {
         answer(
@@ -259,12 +244,58 @@ fn events_and_late_replies_stay_apart() {
     assert_eq!(
         stderr(&output),
         "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"STOP\", \
-         \"data\": {\"a\": 1}}\n"
+         \"data\": {\"a\": 1}}\n\
+         vmstats: The server sent a reply that nobody asked for; such replies are dropped.\n"
     );
 }
 
+/// The memory of a process in bytes.
+fn resident_bytes(pid: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().nth(1));
+    kibibytes.unwrap().parse::<usize>().unwrap() << 10
+}
+
 #[test]
-fn what_a_server_says_does_not_reach_the_terminal_raw() {
+fn idle_shell_keeps_no_replies_that_nobody_asked_for() {
+    const REPLY: &[u8] = b"{\"return\": [{}, {}, {}, {}], \"id\": \"nobody\"}\r\n";
+    let folder = tempfile::tempdir().unwrap();
+    let (sender, flooded) = std::sync::mpsc::channel();
+    let (go_on, is_measured) = std::sync::mpsc::channel::<()>();
+    let socket = impostor(folder.path(), move |mut stream| {
+        answer(&stream, &["{\"return\": {}}\r\n"]);
+        let replies = REPLY.repeat(1000);
+        for _ in 0..200 {
+            stream.write_all(&replies).unwrap();
+        }
+        sender.send(()).unwrap();
+        let _ = is_measured.recv();
+    });
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_vmstats"))
+        .args(["shell", &socket])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    flooded.recv_timeout(PATIENCE * 3).unwrap();
+    let used_bytes = resident_bytes(child.id());
+    assert!(used_bytes < 40 << 20, "{used_bytes} bytes");
+    drop(child.stdin.take());
+    let mut text = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut text)
+        .unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(text.matches("nobody asked for").count(), 1, "{text}");
+    drop(go_on);
+}
+
+#[test]
+fn text_of_a_server_is_escaped_when_it_is_printed() {
     let hostile = "\\u001b[31m\\u009b\\r";
     let folder = tempfile::tempdir().unwrap();
     let socket = impostor(folder.path(), move |stream| {
@@ -386,7 +417,7 @@ impl Typist {
 }
 
 #[test]
-fn at_a_terminal() {
+fn terminal_has_completion_history_and_events() {
     let folder = tempfile::tempdir().unwrap();
     let server = recording(folder.path());
     let home = tempfile::tempdir().unwrap();
@@ -450,7 +481,7 @@ fn at_a_terminal() {
 }
 
 #[test]
-fn a_server_without_introspection_is_talked_to_all_the_same() {
+fn terminal_works_when_the_server_has_no_introspection() {
     let folder = tempfile::tempdir().unwrap();
     let socket = impostor(folder.path(), |stream| {
         let refusal = "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"The command \
@@ -475,7 +506,7 @@ fn a_server_without_introspection_is_talked_to_all_the_same() {
 }
 
 #[test]
-fn an_event_leaves_the_line_being_typed_alone() {
+fn event_leaves_the_edited_line_alone() {
     let folder = tempfile::tempdir().unwrap();
     let (tell, told) = std::sync::mpsc::channel();
     let socket = impostor(folder.path(), move |mut stream| {
@@ -505,7 +536,7 @@ fn an_event_leaves_the_line_being_typed_alone() {
 }
 
 #[test]
-fn the_demos_own_terminal() {
+fn demo_offers_the_human_monitor_at_its_own_terminal() {
     if !program::kvm_opens() {
         return;
     }
@@ -519,7 +550,7 @@ fn the_demos_own_terminal() {
     assert!(typist.ends());
     let refused = vmstats(&["demo", "--hmp", "-"], "");
     assert_eq!(refused.status.code(), Some(2));
-    assert!(stderr(&refused).contains("wants a terminal"));
+    assert!(stderr(&refused).contains("needs a terminal"));
 }
 
 /// A human monitor's socket, from which one prompt after the other is read.
@@ -559,7 +590,7 @@ impl HumanSocket {
 }
 
 #[test]
-fn the_human_monitor_on_a_socket_is_qemus_without_the_echo() {
+fn human_monitor_on_a_socket_answers_as_qemus_does() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let (ours, theirs) = (path("ours.sock"), path("theirs.sock"));
@@ -605,7 +636,7 @@ fn the_human_monitor_on_a_socket_is_qemus_without_the_echo() {
 }
 
 #[test]
-fn a_real_qemu() {
+fn shell_talks_to_a_real_qemu() {
     let folder = tempfile::tempdir().unwrap();
     let Some(qemu) = Qemu::start(folder.path(), &[]) else {
         return;

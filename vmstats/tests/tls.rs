@@ -62,7 +62,7 @@ fn endpoint(address: SocketAddr, folder: Option<&Path>) -> Endpoint {
 }
 
 #[test]
-fn clients_with_a_certificate_ask_and_others_do_not() {
+fn client_is_answered_when_its_certificate_is_known() {
     let scratch = tempfile::tempdir().unwrap();
     let [ours, theirs, stranger] =
         ["ours", "theirs", "stranger"].map(|name| scratch.path().join(name));
@@ -106,7 +106,7 @@ fn clients_with_a_certificate_ask_and_others_do_not() {
 
 /// Nobody waits longer than they were told to.
 #[test]
-fn a_server_that_says_nothing_is_given_up() {
+fn connecting_fails_in_time_when_the_server_says_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path().join("ours");
     let authority = Authority::new();

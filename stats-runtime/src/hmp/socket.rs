@@ -89,10 +89,10 @@ impl LineServer {
     /// Stops the server: removes the socket's file, ends all connections, and
     /// waits for the commands that run, but no longer than a second.
     ///
-    /// If a provider or the host has not returned by then, the thread of its
-    /// client is left behind. The thread references nothing of the server but
-    /// the client's closed socket and the monitor, and ends when the call
-    /// returns.
+    /// If a provider or the host has not returned by then, the thread of the
+    /// client that asked goes on without the server. Such a thread references only
+    /// the client's closed socket, the table of clients and the monitor, and ends
+    /// when the call returns.
     pub fn stop(&mut self) {
         let Some(Running {
             file,

@@ -278,8 +278,8 @@ impl Drop for SocketFile {
     }
 }
 
-/// Returns the identity of the file at `path`, which is not followed if it is
-/// a symbolic link; `None` if there is no file.
+/// Returns the identity of the file at `path`, or of the symbolic link there.
+/// Returns `None` if nothing is there.
 fn identity(path: &Path) -> Option<Identity> {
     let metadata = std::fs::symlink_metadata(path).ok()?;
     Some((metadata.dev(), metadata.ino()))

@@ -24,7 +24,7 @@ pub(super) struct Threads {
     ids: Vec<u32>,
 }
 
-/// What the threads and their owner share.
+/// The state that the threads and their owner share.
 #[derive(Debug)]
 struct Shared {
     /// Written under the lock of `state`, so that a thread that waits for
@@ -49,7 +49,7 @@ struct State {
     runs: Vec<KvmRunWrapper>,
 }
 
-/// What the threads have to do.
+/// The task of the threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum Wanted {

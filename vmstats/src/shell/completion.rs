@@ -1,19 +1,17 @@
-//! What can stand at the cursor.
+//! Completion of the word before the cursor.
 //!
-//! In: a line up to the cursor, what is known of the server. Out: where the
-//! word begins, and what it can become. It knows no terminal.
-
-use qapi_stats::wire::Value;
+//! In: a line up to the cursor, and the server's commands. Out: the start of the
+//! word, and candidates for the whole word. This file knows no terminal.
 
 use super::index::{Index, Member};
 use super::request::Argument;
 
-/// Something that a word can become.
+/// A word that can replace the word before the cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Candidate {
-    /// What is shown in a list.
+    /// The text in a list of candidates.
     pub(super) shown: String,
-    /// What replaces the word.
+    /// The text that replaces the word.
     pub(super) text: String,
 }
 
@@ -27,10 +25,10 @@ impl Candidate {
     }
 }
 
-/// Words that are the shell's own.
+/// The commands of the shell itself.
 const OWN_WORDS: [&str; 2] = ["exit", "help"];
 
-/// The candidates for the last word of a QMP line, and where it begins.
+/// Returns the start of the last word of a QMP line, and the candidates for it.
 pub(super) fn qmp(index: &Index, line: &str) -> (usize, Vec<Candidate>) {
     let start = line.len() - line.trim_start().len();
     if line.trim_start().starts_with('{') {
@@ -57,13 +55,14 @@ pub(super) fn qmp(index: &Index, line: &str) -> (usize, Vec<Candidate>) {
     }
 }
 
-fn words<'a>(all: impl Iterator<Item = &'a str>, begun: &str) -> Vec<Candidate> {
-    all.filter(|word| word.starts_with(begun))
+fn words<'a>(all: impl Iterator<Item = &'a str>, prefix: &str) -> Vec<Candidate> {
+    all.filter(|word| word.starts_with(prefix))
         .map(Candidate::word)
         .collect()
 }
 
-/// Where the last argument begins; at the end behind a blank.
+/// Returns the start of the last argument, which is the end of the text if the
+/// text ends with a blank.
 fn last_word(arguments: &str) -> usize {
     let mut rest = arguments;
     loop {
@@ -77,32 +76,33 @@ fn last_word(arguments: &str) -> usize {
     }
 }
 
-/// The value of an argument that is given already.
-fn given(arguments: &str, path: &[&str]) -> Option<Value> {
+/// Returns the value of an argument of the line.
+fn given<'a>(arguments: &'a str, path: &[&str]) -> Option<&'a str> {
     let path = path.join(".");
     let mut rest = arguments.trim_start();
     while !rest.is_empty() {
         let argument = Argument::split(rest);
         if argument.name == path {
-            return argument.value.map(Value::from);
+            return argument.value;
         }
         rest = argument.rest.trim_start();
     }
     None
 }
 
-/// The members of the object that the path leads to.
-fn members_at(index: &Index, command: &str, given_text: &str, path: &[&str]) -> Vec<Member> {
-    index.members(command, path, &|path| given(given_text, path))
+/// Returns the members of the object at `path`. The other arguments of the line
+/// choose the branches of unions.
+fn members_at(index: &Index, command: &str, arguments: &str, path: &[&str]) -> Vec<Member> {
+    index.members(command, path, &|path| given(arguments, path))
 }
 
 fn names(index: &Index, command: &str, before: &str, word: &str) -> Vec<Candidate> {
-    let (parent, begun) = word.rsplit_once('.').unwrap_or(("", word));
+    let (parent, name) = word.rsplit_once('.').unwrap_or(("", word));
     let path: Vec<&str> = parent.split('.').filter(|name| !name.is_empty()).collect();
-    let prefix = word.get(..word.len() - begun.len()).unwrap_or_default();
+    let prefix = word.get(..word.len() - name.len()).unwrap_or_default();
     members_at(index, command, before, &path)
         .into_iter()
-        .filter(|member| member.name.starts_with(begun))
+        .filter(|member| member.name.starts_with(name))
         .filter(|member| {
             let mut path = path.clone();
             path.push(&member.name);
@@ -119,22 +119,22 @@ fn names(index: &Index, command: &str, before: &str, word: &str) -> Vec<Candidat
         .collect()
 }
 
-fn values(index: &Index, command: &str, before: &str, name: &str, begun: &str) -> Vec<Candidate> {
+fn values(index: &Index, command: &str, before: &str, name: &str, prefix: &str) -> Vec<Candidate> {
     let mut path: Vec<&str> = name.split('.').collect();
     let Some(last) = path.pop() else {
         return Vec::new();
     };
     let members = members_at(index, command, before, &path);
     match members.iter().find(|member| member.name == last) {
-        Some(member) => words(index.values(member).into_iter(), begun),
+        Some(member) => words(index.values(member).into_iter(), prefix),
         None => Vec::new(),
     }
 }
 
-/// In a request written as JSON: the command's name.
+/// Completes the name of the command in a request that is JSON.
 fn in_json(index: &Index, line: &str) -> (usize, Vec<Candidate>) {
     let none = (line.len(), Vec::new());
-    let Some((before, begun)) = line.rsplit_once(['"', '\'']) else {
+    let Some((before, prefix)) = line.rsplit_once(['"', '\'']) else {
         return none;
     };
     let quote = line.get(before.len()..before.len() + 1).unwrap_or_default();
@@ -150,7 +150,7 @@ fn in_json(index: &Index, line: &str) -> (usize, Vec<Candidate>) {
     }
     let candidates = index
         .commands()
-        .filter(|command| command.starts_with(begun))
+        .filter(|command| command.starts_with(prefix))
         .map(|command| Candidate {
             shown: command.to_owned(),
             text: format!("{command}{quote}"),
@@ -158,25 +158,25 @@ fn in_json(index: &Index, line: &str) -> (usize, Vec<Candidate>) {
     (before.len() + 1, candidates.collect())
 }
 
-/// The words of the human monitor, as its own help lists them.
+/// The words of the human monitor, from the monitor's own help.
 #[derive(Debug, Default)]
-pub(super) struct HumanWords {
+pub(super) struct HmpWords {
     commands: Vec<String>,
     info: Vec<String>,
 }
 
-impl HumanWords {
-    /// From what `help` and `help info` print: lines `NAME|ALIAS [arg] -- ...`,
-    /// the latter with `info` before the name.
+impl HmpWords {
+    /// Reads the output of `help` and of `help info`: lines `NAME|ALIAS [arg] --
+    /// ...`, in the latter with `info` before the name.
     pub(super) fn new(help: &str, help_info: &str) -> Self {
         let info_lines = |text: &str| -> Vec<String> {
             let lines = text.lines().filter_map(|line| line.strip_prefix("info "));
-            listed(lines)
+            first_words(lines)
         };
-        let mut commands = listed(help.lines());
+        let mut commands = first_words(help.lines());
         let mut info = info_lines(help_info);
         info.extend(info_lines(help));
-        // Placeholders such as [subcommand] are no words.
+        // Remove placeholders such as [subcommand].
         info.retain(|word| word.starts_with(char::is_alphabetic));
         if !info.is_empty() {
             commands.push("info".to_owned());
@@ -188,7 +188,7 @@ impl HumanWords {
         Self { commands, info }
     }
 
-    /// The candidates for the last word of a line, and where it begins.
+    /// Returns the start of the last word of a line, and the candidates for it.
     pub(super) fn complete(&self, line: &str) -> (usize, Vec<Candidate>) {
         const TARGETS: [&str; 2] = ["vcpu", "vm"];
         let start = line.rfind(char::is_whitespace).map_or(0, |at| at + 1);
@@ -207,7 +207,8 @@ impl HumanWords {
     }
 }
 
-fn listed<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
+/// Returns the names and aliases at the beginning of each line of a help text.
+fn first_words<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
     lines
         .filter(|line| line.contains(" -- "))
         .filter_map(|line| line.split_whitespace().next())
@@ -224,13 +225,13 @@ mod tests {
 
     use super::*;
 
-    /// From the same text that a server would send.
+    /// Makes an index from the text that a server would send.
     fn index() -> Index {
         let text = to_json(&Introspection::new(qapi_stats::SCHEMA));
         Index::new(from_json(text.as_bytes(), &Context::tolerant()).unwrap())
     }
 
-    /// `^` stands where the word begins.
+    /// Checks the candidates for a line. `^` marks the expected start of the word.
     fn check(line: &str, expected: &[&str]) {
         let start = line.find('^').unwrap();
         let line = line.replace('^', "");
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn commands() {
+    fn commands_are_completed() {
         check("^query-stats", &["query-stats ", "query-stats-schemas "]);
         check("  ^hel", &["help "]);
         check("help ^query-vers", &["query-version "]);
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments() {
+    fn arguments_and_their_values_are_completed() {
         check("query-stats ^", &["target=", "providers="]);
         check("query-stats ^ta", &["target="]);
         check("query-stats target=^v", &["vcpu ", "vm "]);
@@ -270,10 +271,10 @@ mod tests {
     }
 
     #[test]
-    fn human_words() {
+    fn words_of_the_human_monitor_are_completed() {
         let help = "help|? [cmd] -- show the help\r\ncpu index -- set it\r\n\
                     info [subcommand] -- show\r\n";
-        let words = HumanWords::new(
+        let words = HmpWords::new(
             help,
             "info name  -- show\r\ninfo stats target [names] -- show\r\nno word\r\n",
         );

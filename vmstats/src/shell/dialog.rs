@@ -1,117 +1,132 @@
 //! A conversation with a monitor, line by line.
 //!
-//! In: lines as they are typed. Out: what there is to read, fit for a
-//! terminal. It knows neither where lines come from nor where text goes.
+//! In: lines as they are typed. Out: text to print, fit for a terminal. This
+//! file knows neither where lines come from nor where text goes.
 
 use std::fmt::Write;
 
 use qapi_stats::introspect::commands::QueryQmpSchema;
 use qapi_stats::misc::commands::HumanMonitorCommand;
-use qapi_stats::wire::message::{EventMessage, Message};
-use qapi_stats::wire::{Dict, Error, ErrorClass, Value, to_json};
+use qapi_stats::wire::message::{EventMessage, Timestamp};
+use qapi_stats::wire::{Document, Encode, Error, ErrorClass, Node, Value, Writer, to_json};
 
-use super::completion::HumanWords;
+use super::completion::HmpWords;
 use super::index::Index;
-use super::link::Link;
 use super::pretty::pretty;
 use super::request::{self, Line};
-use crate::client::ClientError;
+use crate::client::{Client, ClientError, Reply};
 use crate::printable::printable;
 
 /// How JSON is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
-    /// As it is sent: one line, ASCII.
+    /// On one line, in ASCII, as it is sent.
     Compact,
     /// Over several lines.
     Pretty {
-        /// With colours.
+        /// Whether the text has colours.
         is_coloured: bool,
     },
 }
 
 impl Style {
-    pub(super) fn show(self, value: &Value) -> String {
+    /// Returns a value as text.
+    pub(super) fn show(self, value: &impl Encode) -> String {
+        let json = to_json(value);
         match self {
-            Self::Compact => to_json(value),
-            Self::Pretty { is_coloured } => pretty(value, is_coloured),
+            Self::Compact => json,
+            // Escapes make the text longer than the message that it came in, so
+            // it may be beyond the parser's limits. Then show it unchanged.
+            Self::Pretty { is_coloured } => match Document::parse(json.as_bytes()) {
+                Ok(document) => pretty(document.root(), is_coloured),
+                Err(_) => json,
+            },
         }
+    }
+
+    /// Returns an event as text: the message that it came in.
+    pub(super) fn show_event(self, event: &EventMessage) -> String {
+        self.show(&EventText(event))
     }
 }
 
-/// What became of a line.
+/// The outcome of a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// Text to print, without a newline at its end; nothing if it is empty.
+    /// Text to print, without a newline at its end. Empty text is not printed.
     Text(String),
     /// The line is wrong, or the server refuses it.
     Wrong(String),
-    /// No more lines are wanted.
+    /// The conversation is over.
     Exit,
 }
 
-/// A conversation in either language.
+/// The language of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    /// QMP, as commands with arguments or as JSON.
+    Qmp,
+    /// The human monitor's.
+    Hmp,
+}
+
+/// A conversation.
 #[derive(Debug)]
 pub(super) struct Dialog {
-    link: Link,
+    client: Client,
     style: Style,
-    /// The vCPU that `cpu N` chose: each line of the human monitor is on its
-    /// own as far as the server knows.
+    language: Language,
+    /// The vCPU that the line `cpu N` chose. The server does not keep it,
+    /// because each line of the human monitor is a command of its own.
     cpu_index: Option<i64>,
-    is_human: bool,
 }
 
 impl Dialog {
-    /// A conversation in QMP, or in the human monitor's language.
-    pub(super) fn new(link: Link, style: Style, is_human: bool) -> Self {
+    /// Begins a conversation.
+    pub(super) fn new(client: Client, style: Style, language: Language) -> Self {
         Self {
-            link,
+            client,
             style,
+            language,
             cpu_index: None,
-            is_human,
         }
     }
 
-    /// Whether lines are the human monitor's.
-    pub(super) fn is_human(&self) -> bool {
-        self.is_human
-    }
-
-    /// Whether the server has gone.
+    /// Returns whether the server has ended the connection.
     pub(super) fn has_ended(&self) -> bool {
-        self.link.has_ended()
+        self.client.has_ended()
     }
 
-    /// Asks what commands the server has.
+    /// Asks the server which commands it has.
     ///
     /// # Errors
     ///
-    /// See [`ClientError`].
+    /// Returns the client's error.
     pub(super) fn index(&mut self) -> Result<Index, ClientError> {
-        self.link.execute(&QueryQmpSchema {}).map(Index::new)
+        self.client.execute(&QueryQmpSchema {}).map(Index::new)
     }
 
-    /// Asks what words the human monitor has.
+    /// Asks the server which words its human monitor has.
     ///
     /// # Errors
     ///
-    /// See [`ClientError`].
-    pub(super) fn human_words(&mut self) -> Result<HumanWords, ClientError> {
-        let help = self.human_text("help")?;
-        let help_info = self.human_text("help info")?;
-        Ok(HumanWords::new(&help, &help_info))
+    /// Returns the client's error.
+    pub(super) fn hmp_words(&mut self) -> Result<HmpWords, ClientError> {
+        let help = self.run_hmp("help")?;
+        let help_info = self.run_hmp("help info")?;
+        Ok(HmpWords::new(&help, &help_info))
     }
 
-    /// Does what a line says.
+    /// Executes a line.
     ///
     /// # Errors
     ///
-    /// Of the connection or the protocol: the conversation is over.
+    /// Returns the client's error if the connection has ended or the server does
+    /// not speak QMP. The conversation is over then.
     pub(super) fn enter(&mut self, line: &str) -> Result<Outcome, ClientError> {
-        let outcome = if self.is_human {
-            self.enter_human(line)
-        } else {
-            self.enter_qmp(line)
+        let outcome = match self.language {
+            Language::Qmp => self.enter_qmp(line),
+            Language::Hmp => self.enter_hmp(line),
         };
         match outcome {
             Err(ClientError::Refused(error)) => Ok(Outcome::Wrong(refusal(&error))),
@@ -128,47 +143,41 @@ impl Dialog {
             Err(what) => return Ok(Outcome::Wrong(printable(&what).into_owned())),
         };
         let is_quit = body.get("execute").and_then(Value::as_str) == Some("quit");
-        let shows_id = body.get("id").is_some();
-        let message = self.link.request(body)?;
-        let is_success = matches!(message, Message::Return(_));
-        let outcome = if is_json {
-            let text = self.style.show(&whole(&message, shows_id));
-            if is_success {
-                Outcome::Text(text)
-            } else {
-                Outcome::Wrong(text)
-            }
-        } else {
-            match message {
-                Message::Return(reply) => Outcome::Text(self.style.show(&reply.value().to_value())),
-                Message::Error(reply) => Outcome::Wrong(refusal(reply.error())),
-                // The link lets nothing else through.
-                _ => Outcome::Text(String::new()),
-            }
+        let has_id = body.get("id").is_some();
+        let reply = self.client.request(body)?;
+        let text = match &reply {
+            _ if is_json => self.style.show(&ReplyText {
+                reply: &reply,
+                has_id,
+            }),
+            Reply::Return(reply) => self.style.show(&reply.value()),
+            Reply::Error(reply) => refusal(reply.error()),
         };
-        if is_quit && is_success {
-            self.link.wait_for_end();
+        match reply {
+            Reply::Error(_) => return Ok(Outcome::Wrong(text)),
+            Reply::Return(_) if is_quit => self.client.wait_for_end(),
+            Reply::Return(_) => {}
         }
-        Ok(outcome)
+        Ok(Outcome::Text(text))
     }
 
-    fn enter_human(&mut self, line: &str) -> Result<Outcome, ClientError> {
+    fn enter_hmp(&mut self, line: &str) -> Result<Outcome, ClientError> {
         let mut words = line.split_whitespace();
         let (command, argument) = (words.next(), words.next());
         if command.is_none() {
             return Ok(Outcome::Text(String::new()));
         }
-        let text = match self.human_text(line) {
-            // What `quit` answers is often not sent any more.
+        let text = match self.run_hmp(line) {
+            // A server that quits often does not send the reply any more.
             Err(ClientError::Transport(_)) if matches!(command, Some("q" | "quit")) => {
                 return Ok(Outcome::Exit);
             }
             text => text?,
         };
         if matches!(command, Some("q" | "quit")) && text.is_empty() {
-            self.link.wait_for_end();
+            self.client.wait_for_end();
         }
-        // It is silent if there is such a vCPU.
+        // The server prints nothing if it has such a vCPU.
         if let (Some("cpu"), Some(Ok(index)), true) =
             (command, argument.map(str::parse), text.is_empty())
         {
@@ -178,8 +187,8 @@ impl Dialog {
         Ok(Outcome::Text(lines.join("\n")))
     }
 
-    fn human_text(&mut self, line: &str) -> Result<String, ClientError> {
-        self.link.execute(&HumanMonitorCommand {
+    fn run_hmp(&mut self, line: &str) -> Result<String, ClientError> {
+        self.client.execute(&HumanMonitorCommand {
             command_line: line.to_owned(),
             cpu_index: self.cpu_index,
         })
@@ -188,11 +197,7 @@ impl Dialog {
     fn help(&mut self, topic: Option<&str>) -> Result<Outcome, ClientError> {
         let index = self.index()?;
         let Some(command) = topic else {
-            let mut text = String::from(HELP);
-            for command in index.commands() {
-                let _ = write!(text, "\n  {}", printable(command));
-            }
-            return Ok(Outcome::Text(text));
+            return Ok(Outcome::Text(help_text(HELP.to_owned(), index.commands())));
         };
         if !index.has_command(command) {
             let command = printable(command);
@@ -200,22 +205,34 @@ impl Dialog {
                 "the server has no command {command}"
             )));
         }
-        let mut text = printable(command).into_owned();
-        for member in index.members(command, &[], &|_| None) {
+        let members = index.members(command, &[], &|_| None);
+        let lines = members.iter().map(|member| {
             let optional = if member.is_optional { ", optional" } else { "" };
-            let (name, takes) = (printable(&member.name), index.describe(&member));
-            let _ = write!(text, "\n  {name}: {}{optional}", printable(&takes));
-        }
-        Ok(Outcome::Text(text))
+            format!("{}: {}{optional}", member.name, index.describe(member))
+        });
+        Ok(Outcome::Text(help_text(
+            printable(command).into_owned(),
+            lines,
+        )))
     }
 }
 
 const HELP: &str = "\
 COMMAND [NAME=VALUE]... or a request as JSON, {\"execute\": ...}.
-A VALUE is JSON, or else a string as it stands; NAME.MEMBER=VALUE is for objects.
-help COMMAND lists what a command takes; exit, or Ctrl-D, leaves. The commands:";
+A VALUE is JSON if it can be, and a string otherwise; NAME.MEMBER=VALUE is for objects.
+help COMMAND lists the arguments of a command; exit, or Ctrl-D, leaves. The commands:";
 
-/// A line of a server's text. Tabs are harmless, and lay it out.
+/// Returns a heading with indented lines.
+fn help_text(heading: String, lines: impl Iterator<Item = impl AsRef<str>>) -> String {
+    let mut text = heading;
+    for line in lines {
+        let _ = write!(text, "\n  {}", printable(line.as_ref()));
+    }
+    text
+}
+
+/// Escapes the control characters of a line but tabs, which are harmless and
+/// align columns.
 fn printable_line(line: &str) -> String {
     let line = line.strip_suffix('\r').unwrap_or(line);
     let columns: Vec<_> = line.split('\t').map(printable).collect();
@@ -230,42 +247,55 @@ fn refusal(error: &Error) -> String {
     }
 }
 
-/// A reply as the message that it came in. An id that the user did not choose
-/// is left out.
-fn whole(message: &Message, shows_id: bool) -> Value {
-    let mut members = Dict::new();
-    let id = match message {
-        Message::Return(reply) => {
-            members.push("return", reply.value().to_value());
-            reply.id()
+/// A reply as the message that it came in.
+struct ReplyText<'a> {
+    reply: &'a Reply,
+    /// Whether the user chose the id. The client's own id is not shown.
+    has_id: bool,
+}
+
+impl Encode for ReplyText<'_> {
+    fn encode(&self, out: &mut Writer<'_>) {
+        let mut message = out.object();
+        match self.reply {
+            Reply::Return(reply) => message.required("return", &reply.value()),
+            Reply::Error(reply) => {
+                let mut error = message.name("error").object();
+                error.required("class", reply.error().class().name());
+                error.required("desc", reply.error().desc());
+                error.end();
+            }
         }
-        Message::Error(reply) => {
-            let error = reply.error();
-            let mut content = Dict::new();
-            content.push("class", Value::from(error.class().name()));
-            content.push("desc", Value::from(error.desc()));
-            members.push("error", Value::Object(content));
-            reply.id()
+        if let Some(id) = self.reply.id().filter(|_| self.has_id) {
+            message.required("id", &id);
         }
-        Message::Greeting(_) | Message::Event(_) => None,
-    };
-    if let Some(id) = id.filter(|_| shows_id) {
-        members.push("id", id.to_value());
+        message.end();
     }
-    Value::Object(members)
 }
 
 /// An event as the message that it came in.
-pub(super) fn event(event: &EventMessage) -> Value {
-    let timestamp = event.timestamp();
-    let mut time = Dict::new();
-    time.push("seconds", Value::Int(timestamp.seconds));
-    time.push("microseconds", Value::Int(timestamp.microseconds));
-    let mut members = Dict::new();
-    members.push("timestamp", Value::Object(time));
-    members.push("event", Value::from(event.name()));
-    if event.data().members().is_some_and(|data| data.len() > 0) {
-        members.push("data", event.data().to_value());
+struct EventText<'a>(&'a EventMessage);
+
+impl Encode for EventText<'_> {
+    fn encode(&self, out: &mut Writer<'_>) {
+        let Timestamp {
+            seconds,
+            microseconds,
+        } = self.0.timestamp();
+        let mut message = out.object();
+        let mut timestamp = message.name("timestamp").object();
+        timestamp.required("seconds", &seconds);
+        timestamp.required("microseconds", &microseconds);
+        timestamp.end();
+        message.required("event", self.0.name());
+        let data = self.0.data();
+        if has_members(data) {
+            message.required("data", &data);
+        }
+        message.end();
     }
-    Value::Object(members)
+}
+
+fn has_members(node: Node<'_>) -> bool {
+    node.members().is_some_and(|members| members.len() > 0)
 }

@@ -1,14 +1,14 @@
 //! Lines typed at a terminal: editing, history, completion.
 //!
-//! In: keys. Out: lines; and a way for other threads to print above the line
-//! that is being edited. What the lines mean it does not know.
+//! In: keys. Out: lines; and a function with which other threads print above the
+//! line that is being edited. This file does not know what lines mean.
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
@@ -18,32 +18,33 @@ use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
-use super::completion::{self, Candidate, HumanWords};
+use super::completion::{self, Candidate, HmpWords};
 use super::index::Index;
 use super::request::is_unfinished;
 use crate::failure::Failure;
+use crate::lock::Lock;
 use crate::printable::printable;
 
-/// Lines that the history keeps.
+/// The number of lines that the history keeps.
 const HISTORY_LINES_MAX: usize = 1000;
 
-/// What is known of the words that can be typed.
+/// The words that can be completed.
 #[derive(Debug)]
 pub(super) enum Words {
-    /// Nothing.
+    /// The words are not known.
     Unknown,
-    /// QMP's.
+    /// The commands and arguments of QMP.
     Qmp(Index),
-    /// The human monitor's.
-    Human(HumanWords),
+    /// The commands of the human monitor.
+    Hmp(HmpWords),
 }
 
-/// What was typed.
+/// The input of a user.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Typed {
     /// A line.
     Line(String),
-    /// Ctrl-C: the line is thrown away.
+    /// Ctrl-C, which discards the line.
     Interrupt,
     /// Ctrl-D on an empty line.
     End,
@@ -51,25 +52,22 @@ pub(super) enum Typed {
 
 /// A line editor on the terminal.
 pub(super) struct LineEditor {
-    editor: Editor<Helping, FileHistory>,
+    editor: Editor<ShellHelper, FileHistory>,
     prompt: &'static str,
     history: Option<PathBuf>,
-    typing: Typing,
+    edited: EditedLine,
 }
 
-/// The line that is being edited, while one is.
-type Typing = Arc<Mutex<Option<String>>>;
-
-fn lock(typing: &Typing) -> MutexGuard<'_, Option<String>> {
-    typing.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// The line that is being edited; `None` while no line is.
+type EditedLine = Arc<Lock<Option<String>>>;
 
 impl LineEditor {
-    /// An editor whose history is in a file, or only in memory.
+    /// Makes an editor. Its history is in a file if `history` names one, and only
+    /// in memory otherwise.
     ///
     /// # Errors
     ///
-    /// What the terminal says.
+    /// Returns an error if the terminal cannot be used.
     pub(super) fn new(prompt: &'static str, history: Option<PathBuf>) -> Result<Self, Failure> {
         let config = Config::builder()
             .completion_type(CompletionType::List)
@@ -77,68 +75,72 @@ impl LineEditor {
             .max_history_size(HISTORY_LINES_MAX)
             .map_err(cannot_edit)?
             .build();
-        let mut editor: Editor<Helping, FileHistory> =
+        let mut editor: Editor<ShellHelper, FileHistory> =
             Editor::with_config(config).map_err(cannot_edit)?;
-        let typing = Typing::default();
-        editor.set_helper(Some(Helping::new(Words::Unknown, &typing)));
+        let edited = EditedLine::default();
+        editor.set_helper(Some(ShellHelper::new(Words::Unknown, &edited)));
         if let Some(path) = &history {
             if let Some(folder) = path.parent() {
                 let _ = DirBuilder::new().recursive(true).mode(0o700).create(folder);
             }
-            // The first time there is none; one that cannot be read is not
-            // worth a failure.
+            // Ignore an error: the first time the file does not exist, and the shell
+            // is useful without a history.
             let _ = editor.load_history(path);
         }
         Ok(Self {
             editor,
             prompt,
             history,
-            typing,
+            edited,
         })
     }
 
-    /// What is to be completed.
+    /// Completes these words from now on.
     pub(super) fn complete_with(&mut self, words: Words) {
-        let helping = Helping::new(words, &self.typing);
-        self.editor.set_helper(Some(helping));
+        let helper = ShellHelper::new(words, &self.edited);
+        self.editor.set_helper(Some(helper));
     }
 
-    /// A function that prints, from any thread, above the line being edited.
+    /// Returns a function that any thread can call to print above the line that
+    /// is being edited.
     ///
-    /// rustyline has such a printer too. With it, version 17 waits for a
-    /// further key where several come at once, as they do when text is pasted.
+    /// rustyline has such a printer too. With that printer, version 17 waits for
+    /// one more key if several keys come at once, as they do when text is
+    /// pasted.
     ///
     /// # Errors
     ///
-    /// That the terminal has no other handle.
+    /// Returns an error if the terminal's descriptor cannot be duplicated.
     pub(super) fn printer(&self) -> Result<impl FnMut(String) + Send + 'static, Failure> {
         let terminal = io::stdout().as_fd().try_clone_to_owned();
         let mut terminal = File::from(terminal.map_err(|error| cannot_edit(error.into()))?);
-        let (typing, prompt) = (Arc::clone(&self.typing), self.prompt);
+        let (edited, prompt) = (Arc::clone(&self.edited), self.prompt);
         Ok(move |text: String| {
-            let typing = lock(&typing);
-            let text = match &*typing {
-                // Raw: a line feed does not return. The line is drawn again.
+            let edited = edited.lock();
+            let text = match &*edited {
+                // The terminal is in raw mode, in which a line feed does not
+                // return the carriage. Draw the prompt and the line again below
+                // the text.
                 Some(line) => {
                     let text = text.replace('\n', "\r\n");
                     format!("\r\u{1b}[J{text}\r\n{prompt}{line}")
                 }
                 None => text + "\n",
             };
-            // Whose terminal has gone reads nothing.
+            // Fails if the terminal has gone.
             let _ = terminal.write_all(text.as_bytes());
         })
     }
 
-    /// The next line.
+    /// Waits for the next line.
     ///
     /// # Errors
     ///
-    /// What the terminal says.
+    /// Returns an error if the terminal cannot be used.
     pub(super) fn read(&mut self) -> Result<Typed, Failure> {
-        *lock(&self.typing) = Some(String::new());
+        *self.edited.lock() = Some(String::new());
         let read = self.editor.readline(self.prompt);
-        *lock(&self.typing) = None;
+        *self.edited.lock() = None;
         match read {
             Ok(line) => {
                 self.remember(&line);
@@ -150,12 +152,12 @@ impl LineEditor {
         }
     }
 
-    /// Keeps a line, at once: the program may be killed. A history that cannot
-    /// be written is not worth a failure.
+    /// Adds a line to the history. Writes the file at once, because the program
+    /// may be killed later. A file that cannot be written is not worth a failure.
     fn remember(&mut self, line: &str) {
         let is_new = self.editor.add_history_entry(line);
         if let (Ok(true), Some(path)) = (is_new, &self.history) {
-            // rustyline makes the file with mode 0600.
+            // rustyline creates the file with mode 0600.
             let _ = self.editor.append_history(path);
         }
     }
@@ -165,8 +167,9 @@ fn cannot_edit(error: ReadlineError) -> Failure {
     Failure::other(format!("cannot use the terminal: {error}"))
 }
 
-/// Where histories are kept: `$XDG_STATE_HOME/vmstats`, or
-/// `~/.local/state/vmstats` (the XDG base directory specification).
+/// Returns the path of a history: in `$XDG_STATE_HOME/vmstats`, or in
+/// `~/.local/state/vmstats` (the XDG base directory specification). Returns
+/// `None` if the environment names neither folder.
 pub(super) fn history_path(name: &str) -> Option<PathBuf> {
     let absolute = |variable: &str| {
         let path = PathBuf::from(std::env::var_os(variable)?);
@@ -177,35 +180,36 @@ pub(super) fn history_path(name: &str) -> Option<PathBuf> {
     Some(state.join("vmstats").join(name))
 }
 
-/// What the editor asks while a line is being typed.
-struct Helping {
+/// The functions that the editor calls while a line is being typed.
+struct ShellHelper {
     words: Words,
-    typing: Typing,
+    edited: EditedLine,
 }
 
-impl Helping {
-    fn new(words: Words, typing: &Typing) -> Self {
-        let typing = Arc::clone(typing);
-        Self { words, typing }
+impl ShellHelper {
+    fn new(words: Words, edited: &EditedLine) -> Self {
+        let edited = Arc::clone(edited);
+        Self { words, edited }
     }
 }
 
-impl Helper for Helping {}
-impl Highlighter for Helping {}
+impl Helper for ShellHelper {}
+impl Highlighter for ShellHelper {}
 
-/// There are no hints: it is how one learns what the line is.
-impl Hinter for Helping {
+/// Copies the edited line, which the editor passes only to its hinter. Shows no
+/// hint.
+impl Hinter for ShellHelper {
     type Hint = String;
 
     fn hint(&self, line: &str, _: usize, _: &Context<'_>) -> Option<String> {
-        if let Some(typing) = &mut *lock(&self.typing) {
-            line.clone_into(typing);
+        if let Some(edited) = &mut *self.edited.lock() {
+            line.clone_into(edited);
         }
         None
     }
 }
 
-impl Completer for Helping {
+impl Completer for ShellHelper {
     type Candidate = Pair;
 
     fn complete(
@@ -218,7 +222,7 @@ impl Completer for Helping {
         let (start, candidates) = match &self.words {
             Words::Unknown => (at, Vec::new()),
             Words::Qmp(index) => completion::qmp(index, line),
-            Words::Human(words) => words.complete(line),
+            Words::Hmp(words) => words.complete(line),
         };
         let pair = |Candidate { shown, text }| Pair {
             display: printable(&shown).into_owned(),
@@ -228,12 +232,12 @@ impl Completer for Helping {
     }
 }
 
-/// A request as JSON may take several lines.
-impl Validator for Helping {
+/// Lets a request that is JSON take several lines.
+impl Validator for ShellHelper {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        let is_human = matches!(self.words, Words::Human(_));
+        let is_hmp = matches!(self.words, Words::Hmp(_));
         let input = context.input().trim();
-        if is_human || !input.starts_with('{') {
+        if is_hmp || !input.starts_with('{') {
             return Ok(ValidationResult::Valid(None));
         }
         Ok(if is_unfinished(input) {

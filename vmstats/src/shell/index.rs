@@ -1,31 +1,36 @@
-//! What a server's introspection says of its commands.
+//! An index of a server's commands, from the server's introspection.
 //!
-//! In: the entries of `query-qmp-schema`, type names masked or not. Out:
-//! commands, their arguments, the values that these take. It asks nobody.
+//! In: the entries of `query-qmp-schema`, with or without the names of types.
+//! Out: commands, their arguments, and the values of these. This file asks no
+//! server.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use qapi_stats::introspect::{JSONType, SchemaInfo, SchemaInfoBranch, SchemaInfoObject};
-use qapi_stats::wire::Value;
 
-/// How deep one looks into types: a server's could contain themselves.
+/// The depth to which types are followed. A server's types could contain
+/// themselves.
 const DEPTH_MAX: usize = 4;
 
-/// A server's commands and types.
+/// A function that returns the text of the argument at a path, if the line has
+/// that argument.
+type ValueAt<'a> = &'a dyn Fn(&[&str]) -> Option<&'a str>;
+
+/// The commands and types of a server.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    /// The type of the arguments, by command.
+    /// The name of the type of the arguments, by command.
     commands: BTreeMap<String, String>,
     types: HashMap<String, Type>,
 }
 
-/// What is known of a type.
+/// A type.
 #[derive(Debug)]
 enum Type {
     Object {
         members: Vec<Member>,
         tag: Option<String>,
-        /// The type whose members a value of the tag adds.
+        /// The name of the type whose members are added, by the value of the tag.
         variants: HashMap<String, String>,
     },
     Enum(Vec<String>),
@@ -71,7 +76,7 @@ impl Index {
         index
     }
 
-    /// The names of the commands, in alphabetical order.
+    /// Returns the names of the commands in alphabetical order.
     pub(super) fn commands(&self) -> impl Iterator<Item = &str> {
         self.commands.keys().map(String::as_str)
     }
@@ -80,14 +85,15 @@ impl Index {
         self.commands.contains_key(name)
     }
 
-    /// What can be written as `NAME=` behind a command, or as `PATH.NAME=`:
-    /// the members of the object there, those of a union's branch included if
-    /// `value_at` knows the tag's value, which it is asked for by its path.
+    /// Returns the members of the object at `path` in the arguments of a command;
+    /// for an empty path, of the arguments themselves. The members of a union's
+    /// branch are included if `value_at` returns the value of the tag, whose path
+    /// it gets.
     pub(super) fn members(
         &self,
         command: &str,
         path: &[&str],
-        value_at: &dyn Fn(&[&str]) -> Option<Value>,
+        value_at: ValueAt<'_>,
     ) -> Vec<Member> {
         let Some(mut ty) = self.commands.get(command) else {
             return Vec::new();
@@ -98,7 +104,7 @@ impl Index {
             let Some(member) = members.into_iter().find(|member| member.name == *name) else {
                 return Vec::new();
             };
-            // Borrowed from the index again, where it lives longer.
+            // Borrow the name from the index, where it lives longer.
             let Some((name, _)) = self.types.get_key_value(&member.ty) else {
                 return Vec::new();
             };
@@ -111,7 +117,7 @@ impl Index {
         &self,
         ty: &str,
         path: &[&str],
-        value_at: &dyn Fn(&[&str]) -> Option<Value>,
+        value_at: ValueAt<'_>,
         depth: usize,
     ) -> Vec<Member> {
         match self.types.get(ty) {
@@ -126,16 +132,13 @@ impl Index {
                     path.push(tag);
                     value_at(&path)
                 });
-                let variant = tag_value
-                    .as_ref()
-                    .and_then(Value::as_str)
-                    .and_then(|value| variants.get(value));
+                let variant = tag_value.and_then(|value| variants.get(value));
                 if let Some(variant) = variant.filter(|_| depth < DEPTH_MAX) {
                     members.extend(self.members_of(variant, path, value_at, depth + 1));
                 }
                 members
             }
-            // One branch at most is an object.
+            // At most one branch is an object.
             Some(Type::Alternate(branches)) => branches
                 .iter()
                 .find(|branch| matches!(self.types.get(*branch), Some(Type::Object { .. })))
@@ -145,7 +148,8 @@ impl Index {
         }
     }
 
-    /// The values that a member can have, if they can be listed.
+    /// Returns the values that a member can have; nothing if they are too many to
+    /// be listed.
     pub(super) fn values(&self, member: &Member) -> Vec<&str> {
         let mut values = BTreeSet::new();
         self.collect_values(&member.ty, &mut values);
@@ -156,7 +160,8 @@ impl Index {
         match self.types.get(ty) {
             Some(Type::Enum(names)) => values.extend(names.iter().map(String::as_str)),
             Some(Type::Builtin("boolean")) => values.extend(["true", "false"]),
-            // QEMU's alternates have no alternate in them.
+            // An alternate in an alternate does not occur in QEMU's schema, and
+            // could be endless in another one.
             Some(Type::Alternate(branches)) => {
                 for branch in branches {
                     if !matches!(self.types.get(branch), Some(Type::Alternate(_))) {
@@ -168,12 +173,12 @@ impl Index {
         }
     }
 
-    /// Whether a member is an object, to be written as `NAME.MEMBER=`.
+    /// Returns whether a member is an object, which is written as `NAME.MEMBER=`.
     pub(super) fn is_object(&self, member: &Member) -> bool {
         matches!(self.types.get(&member.ty), Some(Type::Object { .. }))
     }
 
-    /// What a member takes, in a word or two.
+    /// Describes the values of a member in a few words.
     pub(super) fn describe(&self, member: &Member) -> String {
         self.describe_type(&member.ty, 0)
     }
@@ -188,7 +193,7 @@ impl Index {
             }
             Some(Type::Alternate(branches)) if depth < DEPTH_MAX => branches
                 .iter()
-                // It has no alternate in it: one level is enough.
+                // One level is enough, because a branch is not an alternate.
                 .map(|branch| self.describe_type(branch, DEPTH_MAX))
                 .collect::<Vec<_>>()
                 .join(" or "),

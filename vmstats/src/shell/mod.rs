@@ -1,13 +1,12 @@
 //! `vmstats shell`: a conversation with a monitor.
 //!
 //! In: lines, from a terminal or from a pipe. Out: replies as they come, and
-//! events. What lines mean is `dialog.rs`'s affair.
+//! events. What a line means is the business of `dialog.rs`.
 
 mod completion;
 mod dialog;
 mod editor;
 mod index;
-mod link;
 mod pretty;
 mod request;
 
@@ -19,66 +18,72 @@ use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style as Colour};
-use qapi_stats::wire::message::Message;
 
-use crate::cli::Shell;
-use crate::client::{Client, ClientError};
+use crate::cli::ShellArgs;
+use crate::client::{Client, ClientError, Notice, Notify};
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
-use crate::host::Ending;
 use crate::printable::printable;
-use dialog::{Dialog, Outcome, Style};
+use crate::shutdown::ShutdownSignal;
+use dialog::{Dialog, Language, Outcome, Style};
 use editor::{LineEditor, Typed, Words};
-use link::{Link, Notice, Notify};
 
 const FAILED: Colour = AnsiColor::Red.on_default();
 const QUIET: Colour = Colour::new().dimmed();
+
+const UNEXPECTED_REPLY: &str =
+    "The server sent a reply that nobody asked for; such replies are dropped.";
+const CLOSED: &str = "The server closed the connection.";
 
 /// Runs `vmstats shell`.
 ///
 /// # Errors
 ///
-/// What the connection says; and, where the input is no terminal, the first
-/// line that fails.
-pub fn run(arguments: &Shell, out: &mut dyn Write) -> Result<(), Failure> {
+/// Returns an error if the connection fails; and, where the input is not a
+/// terminal, for the first line that fails.
+pub fn run(arguments: &ShellArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    let (endpoint, timeout) = (
+        arguments.connection.endpoint(),
+        arguments.connection.timeout,
+    );
+    let language = if arguments.hmp {
+        Language::Hmp
+    } else {
+        Language::Qmp
+    };
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
-        return interactive(arguments, out);
+        let history = (!arguments.no_history).then(|| history_path(language));
+        let (mut dialog, mut editor) = begin(&endpoint, timeout, language, history.flatten(), out)?;
+        return converse(&mut dialog, || editor.read(), out);
     }
     let style = if arguments.pretty {
         Style::Pretty { is_coloured: false }
     } else {
         Style::Compact
     };
-    let client = connect(&endpoint(arguments), arguments.timeout)?;
-    let link = Link::start(client, arguments.timeout, Box::new(tell_apart))?;
-    script(
-        Dialog::new(link, style, arguments.hmp),
+    let mut client = Client::connect_out_of_band(&endpoint, timeout)?;
+    client.read_in_background(Box::new(print_to_stderr))?;
+    run_script(
+        Dialog::new(client, style, language),
         arguments.keep_going,
         io::stdin().lock(),
         out,
     )
 }
 
-fn endpoint(arguments: &Shell) -> Endpoint {
-    let endpoint = arguments.endpoint.clone();
-    endpoint.with_credentials(arguments.tls.as_deref())
+/// Prints a notice of a script's server to the error stream, because a program
+/// may be reading the replies from the output.
+fn print_to_stderr(notice: Notice) {
+    // Printing fails if nobody reads the error stream.
+    let _ = match notice {
+        Notice::Event(event) => writeln!(io::stderr(), "{}", Style::Compact.show_event(&event)),
+        Notice::UnexpectedReply => writeln!(io::stderr(), "vmstats: {UNEXPECTED_REPLY}"),
+        Notice::Closed => Ok(()),
+    };
 }
 
-fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Client, ClientError> {
-    Client::connect_out_of_band(endpoint, timeout)
-}
-
-/// Events stay apart from the replies, which something may be reading.
-fn tell_apart(notice: Notice) {
-    if let Notice::Event(Message::Event(event)) = notice {
-        let event = dialog::event(&event);
-        // Who closes the error stream wants to hear nothing.
-        let _ = writeln!(io::stderr(), "{}", Style::Compact.show(&event));
-    }
-}
-
-/// Does what the lines say, until one fails.
-fn script(
+/// Executes the lines of a script until one fails.
+fn run_script(
     mut dialog: Dialog,
     keeps_going: bool,
     input: impl BufRead,
@@ -97,7 +102,7 @@ fn script(
             }
             Ok(Outcome::Wrong(what)) if keeps_going => {
                 failures += 1;
-                // As above.
+                // Printing fails if nobody reads the error stream.
                 let _ = writeln!(io::stderr(), "vmstats: {}", wrong(&what));
             }
             Ok(Outcome::Wrong(what)) => return Err(wrong(&what)),
@@ -112,64 +117,59 @@ fn script(
     }
 }
 
-fn interactive(arguments: &Shell, out: &mut dyn Write) -> Result<(), Failure> {
-    let name = if arguments.hmp {
-        "hmp-history"
-    } else {
-        "qmp-history"
-    };
-    let history = (!arguments.no_history).then(|| editor::history_path(name));
-    let (mut dialog, mut editor) = begin(
-        &endpoint(arguments),
-        arguments.timeout,
-        arguments.hmp,
-        history.flatten(),
-        out,
-    )?;
-    converse(&mut dialog, || editor.read(), out)
+fn history_path(language: Language) -> Option<PathBuf> {
+    editor::history_path(match language {
+        Language::Qmp => "qmp-history",
+        Language::Hmp => "hmp-history",
+    })
 }
 
-/// How long a monitor in the same program may take to answer.
+/// How long the monitor of this program may take to answer.
 const OWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often it is looked whether the program is to end.
-const ENDING_INTERVAL: Duration = Duration::from_millis(100);
+/// How often the shell looks whether the program has to end.
+const SHUTDOWN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The human monitor at the terminal of the program that serves it, until
-/// Ctrl-D or until the program is to end.
+/// Runs the human monitor at the terminal of the program that serves it, until
+/// Ctrl-D or until the program has to end.
 ///
 /// # Errors
 ///
-/// That there is no terminal; what the monitor's socket says.
-pub fn human(socket: &Path, ending: &Ending, out: &mut dyn Write) -> Result<(), Failure> {
+/// Returns an error if the program has no terminal, or if the connection to the
+/// program's own monitor fails.
+pub fn run_own_hmp(
+    socket: &Path,
+    shutdown: &ShutdownSignal,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
     if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
         return Err(Failure::usage(
-            "--hmp - wants a terminal; --hmp unix:PATH does not",
+            "--hmp - needs a terminal; --hmp unix:PATH does not",
         ));
     }
     let endpoint = Endpoint::Unix(socket.to_owned());
-    let history = editor::history_path("hmp-history");
+    let history = history_path(Language::Hmp);
     let modes = rustix::termios::tcgetattr(io::stdin());
-    let (mut dialog, mut editor) = begin(&endpoint, OWN_TIMEOUT, true, history, out)?;
-    // Keys are waited for on a thread that nothing wakes: it is left behind
-    // when the program ends.
-    let (ask, asked) = mpsc::channel();
-    let (give, given) = mpsc::channel();
+    let (mut dialog, mut editor) = begin(&endpoint, OWN_TIMEOUT, Language::Hmp, history, out)?;
+    // Wait for keys on another thread, because nothing can wake a thread that
+    // waits for keys. That thread ends with the program.
+    let (want_sender, want_receiver) = mpsc::channel();
+    let (typed_sender, typed_receiver) = mpsc::channel();
     thread::Builder::new()
         .name("terminal".to_owned())
         .spawn(
             move || {
-                while asked.recv().is_ok() && give.send(editor.read()).is_ok() {}
+                while want_receiver.recv().is_ok() && typed_sender.send(editor.read()).is_ok() {}
             },
         )
         .map_err(|error| Failure::other(format!("cannot start a thread: {error}")))?;
     let next = || {
-        // The thread is there as long as it is asked.
-        let _ = ask.send(());
+        // Cannot fail: the thread runs for as long as this closure exists.
+        let _ = want_sender.send(());
         loop {
-            match given.recv_timeout(ENDING_INTERVAL) {
+            match typed_receiver.recv_timeout(SHUTDOWN_INTERVAL) {
                 Ok(typed) => return typed,
-                Err(RecvTimeoutError::Timeout) if !ending.wait_timeout(Duration::ZERO) => {}
+                Err(RecvTimeoutError::Timeout) if !shutdown.wait_timeout(Duration::ZERO) => {}
                 Err(_) => return Ok(Typed::End),
             }
         }
@@ -182,37 +182,40 @@ pub fn human(socket: &Path, ending: &Ending, out: &mut dyn Write) -> Result<(), 
     outcome
 }
 
-/// Connects, and says so at the terminal.
+/// Connects, and introduces the server at the terminal.
 fn begin(
     endpoint: &Endpoint,
     timeout: Duration,
-    is_human: bool,
+    language: Language,
     history: Option<PathBuf>,
     out: &mut dyn Write,
 ) -> Result<(Dialog, LineEditor), Failure> {
     let is_coloured = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
     let style = Style::Pretty { is_coloured };
-    let client = connect(endpoint, timeout)?;
-    let version = client.version().clone();
-    let mut editor = LineEditor::new(if is_human { "(qemu) " } else { "(qmp) " }, history)?;
-    let link = Link::start(client, timeout, tell_above(editor.printer()?, style))?;
-    let mut dialog = Dialog::new(link, style, is_human);
-    let triple = &version.qemu;
-    let package = match printable(version.package.trim()) {
-        none if none.is_empty() => String::new(),
-        package => format!(" ({package})"),
+    let (prompt, help) = match language {
+        Language::Qmp => ("(qmp) ", "help explains"),
+        Language::Hmp => ("(qemu) ", "help lists commands"),
     };
+    let mut client = Client::connect_out_of_band(endpoint, timeout)?;
+    let version = client.version().clone();
+    let mut editor = LineEditor::new(prompt, history)?;
+    client.read_in_background(print_above(editor.printer()?, style))?;
+    let mut dialog = Dialog::new(client, style, language);
+    let triple = &version.qemu;
     let (major, minor, micro) = (triple.major, triple.minor, triple.micro);
-    let help = if is_human {
-        "help lists commands"
-    } else {
-        "help explains"
+    let package = match printable(version.package.trim()) {
+        package if package.is_empty() => String::new(),
+        package => format!(" ({package})"),
     };
     writeln!(
         out,
         "Monitor version {major}.{minor}.{micro}{package}; Tab completes, {help}, Ctrl-D leaves."
     )?;
-    match words(&mut dialog) {
+    let words = match language {
+        Language::Qmp => dialog.index().map(Words::Qmp),
+        Language::Hmp => dialog.hmp_words().map(Words::Hmp),
+    };
+    match words {
         Ok(words) => editor.complete_with(words),
         Err(ClientError::Refused(error)) => writeln!(
             out,
@@ -225,24 +228,16 @@ fn begin(
     Ok((dialog, editor))
 }
 
-fn words(dialog: &mut Dialog) -> Result<Words, ClientError> {
-    if dialog.is_human() {
-        dialog.human_words().map(Words::Human)
-    } else {
-        dialog.index().map(Words::Qmp)
-    }
-}
-
-/// Prints what the server says of itself above the line being edited.
-fn tell_above(mut print: impl FnMut(String) + Send + 'static, style: Style) -> Notify {
+/// Returns a function that prints notices above the line that is being edited.
+fn print_above(mut print: impl FnMut(String) + Send + 'static, style: Style) -> Notify {
     Box::new(move |notice| match notice {
-        Notice::Event(Message::Event(event)) => print(style.show(&dialog::event(&event))),
-        Notice::Event(_) => {}
-        Notice::Closed => print("The server closed the connection.".to_owned()),
+        Notice::Event(event) => print(style.show_event(&event)),
+        Notice::UnexpectedReply => print(UNEXPECTED_REPLY.to_owned()),
+        Notice::Closed => print(CLOSED.to_owned()),
     })
 }
 
-/// Does what the lines say until there are no more, or no server.
+/// Executes lines until the user or the server ends the conversation.
 fn converse(
     dialog: &mut Dialog,
     mut next: impl FnMut() -> Result<Typed, Failure>,

@@ -1,16 +1,16 @@
 //! JSON for people.
 //!
 //! In: a value that a server chose. Out: the same JSON over several lines,
-//! coloured if wanted, with nothing in it that commands a terminal.
+//! coloured if wanted, in which nothing controls the terminal.
 
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
-use qapi_stats::wire::{Value, to_json};
+use qapi_stats::wire::{Kind, Node, to_json};
 
 use crate::printable::json_string;
 
-/// What is shorter than this stays on one line.
+/// The length of a line. A value that fits in the rest of a line stays on it.
 const LINE_CHARS_MAX: usize = 88;
 
 const INDENT: &str = "  ";
@@ -20,7 +20,7 @@ const STRING: Style = AnsiColor::Green.on_default();
 const LITERAL: Style = AnsiColor::Yellow.on_default();
 
 /// Writes a value without a newline at its end.
-pub(super) fn pretty(value: &Value, is_coloured: bool) -> String {
+pub(super) fn pretty(value: Node<'_>, is_coloured: bool) -> String {
     let mut printer = Printer {
         text: String::new(),
         is_coloured,
@@ -35,58 +35,61 @@ struct Printer {
 }
 
 impl Printer {
-    /// `depth` is that of the line, `used` what stands on it already.
-    fn value(&mut self, value: &Value, depth: usize, used: usize) {
-        let room = LINE_CHARS_MAX.saturating_sub(depth * INDENT.len() + used);
-        let is_short = width(value, room).is_some();
-        let inner = depth + 1;
-        match value {
-            Value::Array(elements) if elements.is_empty() => self.text.push_str("[]"),
-            Value::Object(members) if members.is_empty() => self.text.push_str("{}"),
-            Value::Array(elements) if !is_short && elements.iter().all(is_number) => {
-                self.fill(elements, depth);
+    /// Writes a value into a line that is indented by `depth` and has
+    /// `used_chars` more already.
+    fn value(&mut self, value: Node<'_>, depth: usize, used_chars: usize) {
+        let used_chars = indent(depth).len() + used_chars;
+        let is_short = rest(value, LINE_CHARS_MAX.saturating_sub(used_chars)).is_some();
+        match value.kind() {
+            Kind::Array => self.array(value, is_short, depth),
+            Kind::Object => self.object(value, is_short, depth),
+            Kind::String => {
+                self.styled(STRING, &json_string(value.as_str().unwrap_or_default()));
             }
-            Value::Array(elements) => {
-                self.text.push('[');
-                for (index, element) in elements.iter().enumerate() {
-                    self.separate(index, is_short, inner);
-                    self.value(element, inner, 0);
-                }
-                self.close(']', is_short, depth);
-            }
-            Value::Object(members) => {
-                self.text.push('{');
-                for (index, (name, member)) in members.iter().enumerate() {
-                    self.separate(index, is_short, inner);
-                    let name = json_string(name);
-                    self.styled(NAME, &name);
-                    self.text.push_str(": ");
-                    self.value(member, inner, name.chars().count() + 2);
-                }
-                self.close('}', is_short, depth);
-            }
-            Value::String(text) => self.styled(STRING, &json_string(text)),
-            Value::Null | Value::Bool(_) => self.styled(LITERAL, &to_json(value)),
-            Value::Int(_) | Value::Uint(_) | Value::Double(_) => {
-                self.text.push_str(&to_json(value));
-            }
+            Kind::Null | Kind::Bool => self.styled(LITERAL, &to_json(&value)),
+            Kind::Number => self.text.push_str(&to_json(&value)),
         }
     }
 
-    /// Numbers, such as a histogram's, as many on a line as fit.
-    fn fill(&mut self, numbers: &[Value], depth: usize) {
-        let room = LINE_CHARS_MAX.saturating_sub((depth + 1) * INDENT.len());
+    fn array(&mut self, value: Node<'_>, is_short: bool, depth: usize) {
+        let elements = || value.elements().into_iter().flatten();
+        if !is_short && elements().all(|element| element.kind() == Kind::Number) {
+            return self.fill(elements(), depth);
+        }
         self.text.push('[');
-        let mut used = room;
-        for (index, number) in numbers.iter().enumerate() {
-            let number = to_json(number);
-            used += number.len() + 2;
-            if used > room {
-                self.separate(index, false, depth + 1);
-                used = number.len() + 1;
-            } else {
-                self.separate(index, true, depth + 1);
+        for (index, element) in elements().enumerate() {
+            self.separate(index, is_short, depth + 1);
+            self.value(element, depth + 1, 0);
+        }
+        self.close(']', is_short, depth);
+    }
+
+    fn object(&mut self, value: Node<'_>, is_short: bool, depth: usize) {
+        self.text.push('{');
+        for (index, (name, member)) in value.members().into_iter().flatten().enumerate() {
+            self.separate(index, is_short, depth + 1);
+            let name = json_string(name);
+            self.styled(NAME, &name);
+            self.text.push_str(": ");
+            self.value(member, depth + 1, name.chars().count() + 2);
+        }
+        self.close('}', is_short, depth);
+    }
+
+    /// Writes numbers, for example those of a histogram, as many on a line as
+    /// fit.
+    fn fill<'a>(&mut self, numbers: impl Iterator<Item = Node<'a>>, depth: usize) {
+        let room = LINE_CHARS_MAX.saturating_sub(indent(depth + 1).len());
+        self.text.push('[');
+        let mut used_chars = room;
+        for (index, number) in numbers.enumerate() {
+            let number = to_json(&number);
+            used_chars += number.len() + 2;
+            let fits = used_chars <= room;
+            if !fits {
+                used_chars = number.len() + 1;
             }
+            self.separate(index, fits, depth + 1);
             self.text.push_str(&number);
         }
         self.close(']', false, depth);
@@ -110,7 +113,7 @@ impl Printer {
 
     fn new_line(&mut self, depth: usize) {
         self.text.push('\n');
-        self.text.push_str(&INDENT.repeat(depth));
+        self.text.push_str(&indent(depth));
     }
 
     fn styled(&mut self, style: Style, text: &str) {
@@ -123,52 +126,63 @@ impl Printer {
     }
 }
 
-fn is_number(value: &Value) -> bool {
-    matches!(value, Value::Int(_) | Value::Uint(_) | Value::Double(_))
+fn indent(depth: usize) -> String {
+    INDENT.repeat(depth)
 }
 
-/// What is left of `room` behind a value on one line; `None` if it does not
-/// fit. It looks no further than the room goes.
-fn width(value: &Value, room: usize) -> Option<usize> {
-    match value {
-        Value::Array(elements) => {
+/// Returns what is left of `room` characters after a value on one line; `None`
+/// if the value does not fit. Looks at no more of the value than `room` holds.
+fn rest(value: Node<'_>, room: usize) -> Option<usize> {
+    match value.kind() {
+        Kind::Array => {
             let mut left = room.checked_sub(2)?;
-            for element in elements {
-                left = width(element, left)?.checked_sub(2)?;
+            for element in value.elements()? {
+                left = rest(element, left)?.checked_sub(2)?;
             }
             Some(left)
         }
-        Value::Object(members) => {
+        Kind::Object => {
             let mut left = room.checked_sub(2)?;
-            for (name, member) in members.iter() {
+            for (name, member) in value.members()? {
                 left = left.checked_sub(name.chars().count() + 4)?;
-                left = width(member, left)?.checked_sub(2)?;
+                left = rest(member, left)?.checked_sub(2)?;
             }
             Some(left)
         }
-        Value::String(text) if text.len() > 4 * room => None,
-        Value::String(text) => room.checked_sub(json_string(text).chars().count()),
-        scalar => room.checked_sub(to_json(scalar).len()),
+        Kind::String => {
+            let text = value.as_str().unwrap_or_default();
+            // A character has at most four bytes, so such a text is too long.
+            if text.len() > 4 * room {
+                return None;
+            }
+            room.checked_sub(json_string(text).chars().count())
+        }
+        Kind::Null | Kind::Bool | Kind::Number => room.checked_sub(to_json(&value).len()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use qapi_stats::wire::json;
+    use qapi_stats::wire::Document;
 
     use super::pretty;
 
     fn check(json: &str, expected: &str) {
-        let value = json::parse(json.as_bytes()).unwrap();
-        let text = pretty(&value, false);
+        let document = Document::parse(json.as_bytes()).unwrap();
+        let text = pretty(document.root(), false);
         assert_eq!(text, expected);
-        assert_eq!(json::parse(text.as_bytes()).unwrap(), value, "still JSON");
+        let parsed = Document::parse(text.as_bytes()).unwrap();
+        let value = document.root().to_value();
+        assert_eq!(parsed.root().to_value(), value, "still JSON");
     }
 
     #[test]
-    fn what_fits_stays_on_a_line() {
+    fn value_stays_on_a_line_when_it_fits() {
         check("{}", "{}");
-        check(r#"[ {"a":[1,2]} ]"#, r#"[{"a": [1, 2]}]"#);
+        check(
+            r#"[ {"a":[1,2], "b": [], "c": {}} ]"#,
+            r#"[{"a": [1, 2], "b": [], "c": {}}]"#,
+        );
         let name = "x".repeat(50);
         check(
             &format!(r#"[{{"a": "{name}", "b": {{"c": "{name}"}}}}, true]"#),
@@ -194,13 +208,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_commands_the_terminal() {
+    fn control_characters_are_escaped() {
         check(
             r#"["é\n\u001b[31m\u009b \"\\"]"#,
             r#"["é\n\u001b[31m\u009b \"\\"]"#,
         );
-        let value = json::parse(b"{'a': 'b', 'c': [null]}").unwrap();
-        let coloured = pretty(&value, true);
+        let document = Document::parse(b"{'a': 'b', 'c': [null]}").unwrap();
+        let coloured = pretty(document.root(), true);
         assert!(
             coloured.contains("\u{1b}[34m\"a\"\u{1b}[0m: "),
             "{coloured}"

@@ -1,37 +1,38 @@
-//! What a typed line asks for.
+//! Parsing of a typed line.
 //!
 //! In: a line, `COMMAND KEY=VALUE KEY.SUB=VALUE ...` or a JSON object. Out: the
-//! request's members, or what is wrong with the line. It knows no schema.
+//! members of a request, or what is wrong with the line. This file knows no
+//! schema.
 
 use qapi_stats::wire::json::{self, Limits, Scan, Scanner};
 use qapi_stats::wire::{Dict, Value};
 
-/// What a line is.
+/// A parsed line.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Line {
-    /// Blank, or a comment behind `#`.
+    /// A blank line, or a comment that begins with `#`.
     Nothing,
-    /// `help`, with the command to be explained if one is named.
+    /// `help`, with the name of a command if the line has one.
     Help(Option<String>),
     /// `exit`.
     Exit,
-    /// A request, as it is sent.
+    /// A request.
     Request {
-        /// Its members: `execute` and so on.
+        /// The members of the request: `execute` and so on.
         body: Dict,
-        /// Whether it was written as JSON, and is answered in full.
+        /// Whether the line was JSON. The whole reply is shown then.
         is_json: bool,
     },
 }
 
-/// Reads a line.
+/// Parses a line.
 ///
-/// A value is JSON where it is a number, `true`, `false` or `null`, or begins
-/// with a bracket or a quotation mark; any other is a string as it stands.
+/// A value is JSON if it is a number, `true`, `false` or `null`, or begins with
+/// a bracket or a quotation mark. Any other value is a string.
 ///
 /// # Errors
 ///
-/// What is wrong with it.
+/// Returns a text that says what is wrong with the line.
 pub(super) fn parse(line: &str) -> Result<Line, String> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
@@ -92,18 +93,18 @@ fn arguments(mut rest: &str) -> Result<Dict, String> {
     }
 }
 
-/// The first argument of a text, and what follows it.
+/// The first argument of a text, and the rest of the text.
 pub(super) struct Argument<'a> {
-    /// The name; a word without a value is only a name.
+    /// The name. A word without `=` is a name.
     pub(super) name: &'a str,
-    /// What stands behind `=`.
+    /// The text after `=`; `None` without a `=`.
     pub(super) value: Option<&'a str>,
-    /// What follows.
+    /// The text after the argument.
     pub(super) rest: &'a str,
 }
 
 impl<'a> Argument<'a> {
-    /// Splits a text that begins with an argument.
+    /// Splits a text at the end of its first argument.
     pub(super) fn split(text: &'a str) -> Self {
         let end = text
             .find(|c: char| c == '=' || c.is_whitespace())
@@ -127,8 +128,8 @@ impl<'a> Argument<'a> {
     }
 }
 
-/// Where a value ends: at a blank that is in no bracket and no quotes. Quotes
-/// and brackets count only in a value that begins with one.
+/// Returns the end of a value: the first blank outside brackets and quotation
+/// marks. Both count only in a value that begins with one of them.
 fn value_end(text: &str) -> usize {
     let is_json = text.starts_with(['{', '[', '"', '\'']);
     let mut depth = 0_usize;
@@ -172,7 +173,8 @@ fn json(text: &str) -> Result<Value, String> {
     json::parse(text.as_bytes()).map_err(|error| error.to_string())
 }
 
-/// Whether a JSON text needs more behind it: a bracket or quotes are open.
+/// Returns whether a JSON text is incomplete: a bracket or a quotation mark is
+/// open.
 pub(super) fn is_unfinished(text: &str) -> bool {
     matches!(
         Scanner::new(Limits::default()).scan(text.as_bytes()),
@@ -180,7 +182,8 @@ pub(super) fn is_unfinished(text: &str) -> bool {
     )
 }
 
-/// Adds a member by its path, `a.b.c`; `None` if there is a value already.
+/// Adds a member at a path such as `a.b.c`. Returns `None` if the path has a value
+/// already.
 fn insert(mut object: Dict, path: &str, value: Value) -> Option<Dict> {
     match path.split_once('.') {
         None => {
@@ -218,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_with_arguments() {
+    fn command_line_becomes_a_request() {
         check("query-status", r#"{"execute": "query-status"}"#);
         check(
             "query-stats target=vm",
@@ -243,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_sent_as_it_is() {
+    fn json_line_is_sent_unchanged() {
         check(
             "{'execute': 'x', 'id': [1]}",
             r#"{"execute": "x", "id": [1]}"#,
@@ -252,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_line() {
+    fn line_is_refused_when_it_is_wrong() {
         check("x a", "expected NAME=VALUE, got 'a'");
         check("x =1", "an argument without a name: '=1'");
         check("x a=1 a=2", "argument 'a' is given twice");
@@ -264,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_not_sent() {
+    fn line_is_not_sent_when_it_is_for_the_shell() {
         assert_eq!(parse("  "), Ok(Line::Nothing));
         assert_eq!(parse("# no"), Ok(Line::Nothing));
         assert_eq!(parse("help"), Ok(Line::Help(None)));

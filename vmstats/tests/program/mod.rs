@@ -4,10 +4,14 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use stats_runtime::kvm::{ImageBuilder, ImageStat};
 
 /// Runs the program with an input.
 pub(crate) fn vmstats(arguments: &[&str], input: &str) -> Output {
@@ -46,7 +50,7 @@ impl Drop for Running {
 /// A server of ours: `demo --hold` or `serve`.
 pub(crate) struct Server {
     pub(crate) socket: String,
-    _program: Running,
+    pub(crate) program: Running,
     stdout: BufReader<ChildStdout>,
 }
 
@@ -62,7 +66,7 @@ impl Server {
         stdout.read_line(&mut socket).unwrap();
         Self {
             socket: socket.trim_end().to_owned(),
-            _program: Running(child),
+            program: Running(child),
             stdout,
         }
     }
@@ -79,6 +83,73 @@ impl Server {
         let mut arguments = vec!["demo", "--hold", "--vcpus", "2", "--name", "tried"];
         arguments.extend(options);
         kvm_opens().then(|| Self::start(&arguments))
+    }
+
+    /// A recorded VM with two vCPUs, whose files are written to `folder`.
+    pub(crate) fn recording(folder: &Path, options: &[&str]) -> Self {
+        write_recording(folder);
+        let replay = folder.to_str().unwrap();
+        Self::start(&[&["serve", "--replay", replay], options].concat())
+    }
+
+    /// Asks it to end as a terminal would, and waits until it has.
+    pub(crate) fn interrupt(mut self) {
+        let pid = self.program.0.id().to_string();
+        let kill = Command::new("kill").args(["-INT", &pid]).status();
+        assert!(kill.unwrap().success());
+        assert!(self.program.0.wait().unwrap().success());
+        assert!(!Path::new(&self.socket).exists());
+    }
+}
+
+/// The flags of a log2 histogram in seconds, by powers of ten (linux/kvm.h).
+const LOG2_SECONDS: u32 = 4 | 2 << 4;
+
+/// Writes the statistics files of a made-up VM with two vCPUs.
+pub(crate) fn write_recording(folder: &Path) {
+    let write = |name: &str, image: ImageBuilder| {
+        std::fs::write(folder.join(name), image.build()).unwrap();
+    };
+    let pages = ImageStat::new("pages", 1, 0, [7]);
+    write("vm.bin", ImageBuilder::new("kvm-1").stat(pages));
+    for index in 0..2 {
+        let image = ImageBuilder::new(format!("kvm-1/vcpu-{index}"))
+            .stat(ImageStat::new("exits", 0, 0, [40 + index]))
+            .stat(ImageStat::new("halt", LOG2_SECONDS, -9, [1, 2, 3]));
+        write(&format!("vcpu{index}.bin"), image);
+    }
+}
+
+/// A client that knows nothing but lines.
+pub(crate) struct RawClient(BufReader<UnixStream>);
+
+impl RawClient {
+    /// Connects, reads the greeting and negotiates.
+    pub(crate) fn connect(socket: &str) -> Self {
+        let stream = UnixStream::connect(socket).unwrap();
+        let limit = Some(Duration::from_secs(20));
+        stream.set_read_timeout(limit).unwrap();
+        let mut client = Self(BufReader::new(stream));
+        assert!(client.read().unwrap().get("QMP").is_some());
+        client.ask("{'execute': 'qmp_capabilities'}");
+        client
+    }
+
+    /// The next message; `None` at the end.
+    pub(crate) fn read(&mut self) -> Option<Value> {
+        let mut line = String::new();
+        self.0.read_line(&mut line).unwrap();
+        (!line.is_empty()).then(|| serde_json::from_str(&line).unwrap())
+    }
+
+    pub(crate) fn send(&mut self, request: &str) {
+        self.0.get_mut().write_all(request.as_bytes()).unwrap();
+    }
+
+    /// Sends a request, and reads the next message.
+    pub(crate) fn ask(&mut self, request: &str) -> Value {
+        self.send(request);
+        self.read().unwrap()
     }
 }
 

@@ -1,0 +1,138 @@
+//! The monitor that `demo` and `serve` offer.
+//!
+//! In: a registry of providers, a VM, and the server's arguments. Out: a running
+//! server.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use qapi_stats::stats::StatsProvider;
+use stats_runtime::hmp::LineServer;
+use stats_runtime::kvm::KvmProvider;
+use stats_runtime::server::{Listener, Options, Server};
+use stats_runtime::{Monitor, Registry};
+use tempfile::TempDir;
+
+use crate::cli::{HmpEndpoint, ServerArgs};
+use crate::failure::Failure;
+use crate::host::Vm;
+use crate::listen::{self, Admission};
+
+/// A monitor that is being served. Dropping it stops the server and removes its
+/// sockets.
+#[derive(Debug)]
+pub struct MonitorServer {
+    // The servers are dropped before the folder, so that the folder is empty when
+    // it is removed.
+    _server: Server,
+    _hmp: Option<LineServer>,
+    _folder: Option<TempDir>,
+    path: PathBuf,
+    addresses: Vec<SocketAddr>,
+}
+
+/// Binds the addresses of `--listen`. Call it before the program has threads;
+/// see [`listen::bind`].
+///
+/// # Errors
+///
+/// Returns an error if an address cannot be bound.
+pub fn bind(arguments: &ServerArgs) -> Result<Vec<Listener>, Failure> {
+    let credentials = arguments.tls.as_deref();
+    listen::bind(&arguments.listen, credentials, &admission(arguments))
+}
+
+/// Makes a registry whose only provider is that of KVM.
+///
+/// # Errors
+///
+/// Returns an error if the registry refuses the provider.
+pub fn kvm_registry(provider: Arc<KvmProvider>) -> Result<Registry, Failure> {
+    let registry = Registry::new();
+    registry
+        .register(StatsProvider::Kvm, provider)
+        .map_err(|error| Failure::other(error.to_string()))?;
+    Ok(registry)
+}
+
+impl MonitorServer {
+    /// Serves a monitor at `--qmp` and at `listeners`. Without `--qmp` the
+    /// monitor's socket is in a new folder that only the user can enter. With
+    /// `--hmp unix:PATH` the human monitor is served at that path.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the folder cannot be made, a socket cannot be bound
+    /// or a thread cannot be started.
+    pub fn start(
+        arguments: &ServerArgs,
+        registry: Registry,
+        vm: Vm,
+        listeners: Vec<Listener>,
+    ) -> Result<Self, Failure> {
+        let (path, folder) = socket_path(arguments.qmp.as_deref())?;
+        let monitor =
+            Monitor::new(Arc::new(registry), Arc::new(vm)).with_control(arguments.control);
+        let first = admission(arguments)
+            .unix(&path)
+            .map_err(|error| cannot_listen(&path, &error))?;
+        let addresses = listeners.iter().filter_map(Listener::tcp_address).collect();
+        let listeners = std::iter::once(first).chain(listeners);
+        let server = Server::start(monitor.clone(), listeners, Options::new())
+            .map_err(|error| Failure::other(format!("cannot serve: {error}")))?;
+        let hmp = match &arguments.hmp {
+            Some(HmpEndpoint::Unix(path)) => Some(
+                LineServer::start(path, monitor).map_err(|error| cannot_listen(path, &error))?,
+            ),
+            Some(HmpEndpoint::Terminal) | None => None,
+        };
+        Ok(Self {
+            _server: server,
+            _hmp: hmp,
+            _folder: folder,
+            path,
+            addresses,
+        })
+    }
+
+    /// Returns the path of the monitor's socket.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the addresses of the TCP sockets, with the ports that the kernel
+    /// chose.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+}
+
+fn admission(arguments: &ServerArgs) -> Admission {
+    Admission {
+        mode: arguments.mode,
+        uids: arguments.allow_uid.clone(),
+        gids: arguments.allow_gid.clone(),
+    }
+}
+
+fn cannot_listen(path: &Path, error: &io::Error) -> Failure {
+    Failure::other(format!("cannot listen on {}: {error}", path.display()))
+}
+
+/// Returns the path of the monitor's socket, and the folder that was made for
+/// the socket.
+fn socket_path(path: Option<&Path>) -> Result<(PathBuf, Option<TempDir>), Failure> {
+    if let Some(path) = path {
+        return Ok((path.to_owned(), None));
+    }
+    // The folder has mode 0700.
+    let folder = tempfile::Builder::new()
+        .prefix("vmstats-")
+        .tempdir()
+        .map_err(|error| Failure::other(format!("cannot make a temporary folder: {error}")))?;
+    Ok((folder.path().join("qmp.sock"), Some(folder)))
+}
