@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use qapi_stats::stats::StatsTarget;
 
+use crate::deadline::TIMEOUT_MAX;
 use crate::endpoint::Endpoint;
 use crate::listen::Listen;
 use crate::uuid::Uuid;
@@ -134,7 +135,7 @@ pub struct ConnectionArgs {
     #[arg(long, value_name = "DIR")]
     pub tls: Option<PathBuf>,
     /// How many seconds to wait for the connection, and later for each reply
-    #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
+    #[arg(long, value_name = "S", default_value = "10", value_parser = seconds, allow_negative_numbers = true)]
     pub timeout: Duration,
 }
 
@@ -304,8 +305,38 @@ fn mode(text: &str) -> Result<u32, String> {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    match text.parse::<f64>().map(Duration::try_from_secs_f64) {
-        Ok(Ok(duration)) if !duration.is_zero() => Ok(duration),
-        _ => Err("expected a number of seconds above 0".to_owned()),
+    let seconds = text.parse::<f64>().ok();
+    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    match duration {
+        Some(duration) if !duration.is_zero() && duration <= TIMEOUT_MAX => Ok(duration),
+        _ => Err(format!(
+            "expected a number of seconds above 0, at most {}",
+            TIMEOUT_MAX.as_secs()
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeout_is_refused_when_no_deadline_could_be_that_late() {
+        for (text, expected) in [
+            ("0.5", Some(Duration::from_millis(500))),
+            ("31536000", Some(TIMEOUT_MAX)),
+            ("31536001", None),
+            ("1e19", None),
+            ("1e300", None),
+            ("inf", None),
+            ("NaN", None),
+            ("-1", None),
+            ("0", None),
+            ("1e-10", None),
+            ("", None),
+            ("1s", None),
+        ] {
+            assert_eq!(seconds(text).ok(), expected, "{text}");
+        }
     }
 }
