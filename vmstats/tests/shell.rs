@@ -295,6 +295,30 @@ fn idle_shell_keeps_no_replies_that_nobody_asked_for() {
 }
 
 #[test]
+fn greeting_is_refused_when_it_does_not_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = impostor(folder.path(), |mut stream| {
+        stream.write_all(b"{\"QMP\": \"").unwrap();
+        while stream.write_all(&[b'x'; 64 << 10]).is_ok() {}
+    });
+    let output = shell(&socket, &[], "");
+    let begin = "vmstats: not a QMP server: no greeting in the first 1048576 bytes; ";
+    assert!(stderr(&output).starts_with(begin), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn line_is_refused_when_it_does_not_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = recording(folder.path());
+    let output = shell(&server.socket, &[], &"x".repeat((64 << 20) + 1));
+    assert_eq!(
+        stderr(&output),
+        "vmstats: line 1: cannot read: the line is longer than 67108864 bytes\n"
+    );
+}
+
+#[test]
 fn text_of_a_server_is_escaped_when_it_is_printed() {
     let hostile = "\\u001b[31m\\u009b\\r";
     let folder = tempfile::tempdir().unwrap();

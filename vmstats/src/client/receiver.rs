@@ -19,6 +19,9 @@ pub(super) const REQUEST_ID_PREFIX: &str = "vmstats-";
 /// The number of bytes that are read at a time.
 const READ_BYTES: usize = 64 << 10;
 
+/// The number of bytes in which the greeting must have ended.
+const GREETING_BYTES_MAX: usize = 1 << 20;
+
 /// The number of bytes that are shown of a server that does not greet.
 const OPENING_BYTES: usize = 60;
 
@@ -91,11 +94,17 @@ impl Receiver {
         stream: &mut Stream,
         deadline: Instant,
     ) -> Result<Message, ClientError> {
+        let mut received_bytes = 0;
         loop {
             if let Some(message) = self.messages.next_message() {
                 return message.map_err(|error| ClientError::Protocol(error.to_string()));
             }
+            if received_bytes > GREETING_BYTES_MAX {
+                let what = format!("no greeting in the first {GREETING_BYTES_MAX} bytes");
+                return Err(ClientError::Protocol(what));
+            }
             let bytes = self.read(stream, Some(deadline))?;
+            received_bytes += bytes.len();
             let room = OPENING_BYTES.saturating_sub(opening.len());
             opening.extend(bytes.iter().take(room));
         }

@@ -17,6 +17,10 @@ use super::request::{self, Line};
 use crate::client::{Client, ClientError, Reply};
 use crate::printable::printable;
 
+/// The size of a help text from which on it is cut off. A server chooses what
+/// its commands are called and take, and could choose too much.
+const HELP_BYTES_MAX: usize = 1 << 20;
+
 /// How JSON is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
@@ -222,10 +226,14 @@ COMMAND [NAME=VALUE]... or a request as JSON, {\"execute\": ...}.
 A VALUE is JSON if it can be, and a string otherwise; NAME.MEMBER=VALUE is for objects.
 help COMMAND lists the arguments of a command; exit, or Ctrl-D, leaves. The commands:";
 
-/// Returns a heading with indented lines.
+/// Returns a heading with indented lines, as many as [`HELP_BYTES_MAX`] allows.
 fn help_text(heading: String, lines: impl Iterator<Item = impl AsRef<str>>) -> String {
     let mut text = heading;
     for line in lines {
+        if text.len() > HELP_BYTES_MAX {
+            text.push_str("\n  ...");
+            break;
+        }
         let _ = write!(text, "\n  {}", printable(line.as_ref()));
     }
     text

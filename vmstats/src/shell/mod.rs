@@ -10,7 +10,7 @@ mod index;
 mod pretty;
 mod request;
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -30,6 +30,10 @@ use editor::{LineEditor, Typed, Words};
 
 const FAILED: Colour = AnsiColor::Red.on_default();
 const QUIET: Colour = Colour::new().dimmed();
+
+/// The length of a script's line in bytes: that of the longest message that a
+/// server takes.
+const LINE_BYTES_MAX: usize = 64 << 20;
 
 const UNEXPECTED_REPLY: &str =
     "The server sent a reply that nobody asked for; such replies are dropped.";
@@ -86,13 +90,15 @@ fn print_to_stderr(notice: Notice) {
 fn run_script(
     mut dialog: Dialog,
     keeps_going: bool,
-    input: impl BufRead,
+    mut input: impl BufRead,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let mut failures = 0_usize;
-    for (line, number) in input.lines().zip(1_usize..) {
+    for number in 1_usize.. {
         let wrong = |what: &str| Failure::other(format!("line {number}: {what}"));
-        let line = line.map_err(|error| wrong(&format!("cannot read: {error}")))?;
+        let line =
+            read_line(&mut input).map_err(|error| wrong(&format!("cannot read: {error}")))?;
+        let Some(line) = line else { break };
         match dialog.enter(&line) {
             Ok(Outcome::Text(text)) => {
                 if !text.is_empty() {
@@ -114,6 +120,27 @@ fn run_script(
         0 => Ok(()),
         1 => Err(Failure::other("1 line failed")),
         many => Err(Failure::other(format!("{many} lines failed"))),
+    }
+}
+
+/// Reads a line without its end, at most [`LINE_BYTES_MAX`]; `None` at the end
+/// of the input.
+fn read_line(input: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    let limit = LINE_BYTES_MAX as u64 + 1;
+    if input.take(limit).read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    if line.len() > LINE_BYTES_MAX {
+        let what = format!("the line is longer than {LINE_BYTES_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+    }
+    if line.ends_with(b"\n") {
+        line.pop();
+    }
+    match String::from_utf8(line) {
+        Ok(line) => Ok(Some(line)),
+        Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
     }
 }
 

@@ -15,6 +15,10 @@ const LINE_CHARS_MAX: usize = 88;
 
 const INDENT: &str = "  ";
 
+/// The depth up to which lines are indented. A server could otherwise make the
+/// text a thousand times as long as its message, by nesting.
+const INDENT_DEPTH_MAX: usize = 40;
+
 const NAME: Style = AnsiColor::Blue.on_default();
 const STRING: Style = AnsiColor::Green.on_default();
 const LITERAL: Style = AnsiColor::Yellow.on_default();
@@ -127,7 +131,7 @@ impl Printer {
 }
 
 fn indent(depth: usize) -> String {
-    INDENT.repeat(depth)
+    INDENT.repeat(depth.min(INDENT_DEPTH_MAX))
 }
 
 /// Returns what is left of `room` characters after a value on one line; `None`
@@ -165,7 +169,7 @@ fn rest(value: Node<'_>, room: usize) -> Option<usize> {
 mod tests {
     use qapi_stats::wire::Document;
 
-    use super::pretty;
+    use super::{INDENT_DEPTH_MAX, pretty};
 
     fn check(json: &str, expected: &str) {
         let document = Document::parse(json.as_bytes()).unwrap();
@@ -219,5 +223,16 @@ mod tests {
             coloured.contains("\u{1b}[34m\"a\"\u{1b}[0m: "),
             "{coloured}"
         );
+    }
+
+    #[test]
+    fn text_stays_short_when_a_value_is_nested_deeply() {
+        let (depth, count) = (1000, 1000);
+        let long = format!("\"{}\"", "x".repeat(100));
+        let inner = vec![long.as_str(); count].join(",");
+        let json = format!("{}{inner}{}", "[".repeat(depth), "]".repeat(depth));
+        let document = Document::parse(json.as_bytes()).unwrap();
+        let indents = 2 * INDENT_DEPTH_MAX * (count + 2 * depth + 2);
+        assert!(pretty(document.root(), false).len() < json.len() + 2 * indents);
     }
 }
