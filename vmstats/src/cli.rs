@@ -74,7 +74,7 @@ pub struct DemoArgs {
     pub running: Option<u16>,
 }
 
-/// Where a monitor is served, and to whom.
+/// Where a monitor is served, to whom, and within which limits.
 #[derive(Debug, Args)]
 pub struct ServerArgs {
     /// The path of the monitor's socket [default: in a new private folder]
@@ -104,6 +104,30 @@ pub struct ServerArgs {
     /// Offer the human monitor too: on a Unix socket, or - for this terminal
     #[arg(long, value_name = "unix:PATH|-", value_parser = hmp_endpoint)]
     pub hmp: Option<HmpEndpoint>,
+    /// Limits of what clients may use.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+/// Limits of what the clients of a server may use.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Limits of the server")]
+pub struct LimitArgs {
+    /// The number of connections at once; further ones are closed [default: 64]
+    #[arg(long, value_name = "N", value_parser = connections)]
+    pub connections_max: Option<usize>,
+    /// The number of threads, at least 2; each command that runs takes one
+    /// [default: 32]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub threads_max: Option<usize>,
+    /// The memory that all clients together may make the server hold, such as 64M;
+    /// beyond, the clients that hold the most are disconnected [default: 32M]
+    #[arg(long, value_name = "BYTES", value_parser = held_bytes)]
+    pub held_bytes_max: Option<usize>,
+    /// The length of a client's message, such as 4M; a longer one is an error
+    /// [default: 1M]
+    #[arg(long, value_name = "BYTES", value_parser = message_bytes)]
+    pub message_bytes_max: Option<usize>,
 }
 
 /// Serve recorded statistics files as if they were live.
@@ -316,6 +340,56 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn connections(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..) => Ok(number),
+        _ => Err("expected a number of connections, at least 1".to_owned()),
+    }
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 2..) => Ok(number),
+        _ => Err("expected a number of threads, at least 2".to_owned()),
+    }
+}
+
+/// The shortest limit of a message: a shorter one would refuse requests that
+/// every client sends.
+const MESSAGE_BYTES_MIN: usize = 4 << 10;
+
+/// The longest limit of a message: that of QEMU.
+const MESSAGE_BYTES_LIMIT: usize = 64 << 20;
+
+fn message_bytes(text: &str) -> Result<usize, String> {
+    match bytes(text) {
+        Some(bytes @ MESSAGE_BYTES_MIN..=MESSAGE_BYTES_LIMIT) => Ok(bytes),
+        _ => Err("expected a number of bytes from 4K to 64M, such as 65536, 64K or 1M".to_owned()),
+    }
+}
+
+/// The smallest limit of the memory of all clients: a smaller one would close
+/// connections of clients that behave.
+const HELD_BYTES_MIN: usize = 1 << 20;
+
+fn held_bytes(text: &str) -> Result<usize, String> {
+    match bytes(text) {
+        Some(bytes @ HELD_BYTES_MIN..) => Ok(bytes),
+        _ => Err("expected a number of bytes, at least 1M, such as 16777216, 64M or 1G".to_owned()),
+    }
+}
+
+/// Parses a number of bytes that may end with K, M or G.
+fn bytes(text: &str) -> Option<usize> {
+    let units = [('K', 1 << 10), ('M', 1 << 20), ('G', 1 << 30)];
+    let unit = units.into_iter().find(|(unit, _)| text.ends_with(*unit));
+    let (number, factor) = match unit {
+        Some((unit, factor)) => (text.strip_suffix(unit)?, factor),
+        None => (text, 1),
+    };
+    number.parse::<usize>().ok()?.checked_mul(factor)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -338,5 +412,18 @@ mod tests {
         ] {
             assert_eq!(seconds(text).ok(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn bytes_may_have_a_unit() {
+        assert_eq!(bytes("65536"), Some(64 << 10));
+        assert_eq!(bytes("64K"), Some(64 << 10));
+        assert_eq!(bytes("3M"), Some(3 << 20));
+        assert_eq!(bytes("2G"), Some(2 << 30));
+        for wrong in ["", "K", "1 K", "1k", "1.5M", "-1", "99999999999G"] {
+            assert_eq!(bytes(wrong), None, "{wrong}");
+        }
+        assert!(message_bytes("1K").is_err() && message_bytes("65M").is_err());
+        assert!(held_bytes("1K").is_err() && held_bytes("1G").is_ok());
     }
 }

@@ -15,7 +15,7 @@ use stats_runtime::server::{Listener, Options, Server};
 use stats_runtime::{Monitor, Registry};
 use tempfile::TempDir;
 
-use crate::cli::{HmpEndpoint, ServerArgs};
+use crate::cli::{HmpEndpoint, LimitArgs, ServerArgs};
 use crate::failure::Failure;
 use crate::host::Vm;
 use crate::listen::{self, Admission};
@@ -80,7 +80,7 @@ impl MonitorServer {
             .map_err(|error| cannot_listen(&path, &error))?;
         let addresses = listeners.iter().filter_map(Listener::tcp_address).collect();
         let listeners = std::iter::once(first).chain(listeners);
-        let server = Server::start(monitor.clone(), listeners, Options::new())
+        let server = Server::start(monitor.clone(), listeners, options(&arguments.limits))
             .map_err(|error| Failure::other(format!("cannot serve: {error}")))?;
         let hmp = match &arguments.hmp {
             Some(HmpEndpoint::Unix(path)) => Some(
@@ -117,6 +117,25 @@ fn admission(arguments: &ServerArgs) -> Admission {
         uids: arguments.allow_uid.clone(),
         gids: arguments.allow_gid.clone(),
     }
+}
+
+/// Returns the server's options. A limit that is not given has the server's
+/// default.
+fn options(arguments: &LimitArgs) -> Options {
+    let mut options = Options::new();
+    if let Some(bytes) = arguments.message_bytes_max {
+        options = options.message_bytes_max(bytes);
+    }
+    if let Some(number) = arguments.connections_max {
+        options = options.connections_max(number);
+    }
+    if let Some(number) = arguments.threads_max {
+        options = options.threads_max(number);
+    }
+    if let Some(bytes) = arguments.held_bytes_max {
+        options = options.held_bytes_max(bytes);
+    }
+    options
 }
 
 fn cannot_listen(path: &Path, error: &io::Error) -> Failure {

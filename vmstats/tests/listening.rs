@@ -7,7 +7,7 @@ mod program;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use program::{Server, stderr, stdout, vmstats};
+use program::{RawClient, Server, stderr, stdout, vmstats};
 
 fn query(endpoint: &str) -> std::process::Output {
     vmstats(&["query", endpoint, "--target", "vm", "--timeout", "5"], "")
@@ -72,4 +72,33 @@ fn tcp_port_is_printed_and_vsock_answers() {
     let nobody = query("vsock:1:7");
     assert_eq!(nobody.status.code(), Some(1));
     assert!(stderr(&nobody).contains("vsock:1:7"), "{}", stderr(&nobody));
+}
+
+#[test]
+fn server_keeps_the_limits_that_it_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = [
+        ["--connections-max", "1"],
+        ["--threads-max", "2"],
+        ["--held-bytes-max", "8M"],
+        ["--message-bytes-max", "4K"],
+    ];
+    let server = Server::recording(folder.path(), &options.concat());
+    let mut client = RawClient::connect(&server.socket);
+    let refused = query(&server.socket);
+    assert!(
+        stderr(&refused).contains("the server closed the connection"),
+        "{}",
+        stderr(&refused)
+    );
+    let long = format!("{{'execute': '{}'}}", "x".repeat(5 << 10));
+    assert!(client.ask(&long)["error"].is_object());
+    let name = |length| format!("{{'execute': '{}'}}\n", "x".repeat(length));
+    loop {
+        // The rest of the long message may be an error of its own.
+        let answer = client.ask(&name(3 << 10));
+        if answer["error"]["class"] == "CommandNotFound" {
+            break;
+        }
+    }
 }

@@ -77,6 +77,20 @@ impl Options {
         Self { limits, ..self }
     }
 
+    /// Sets the length of a client's message in bytes, and leaves the other
+    /// limits unchanged but for the number of tokens, which grows with the length
+    /// beyond the default. By default 1 MiB.
+    #[must_use]
+    pub fn message_bytes_max(mut self, message_bytes_max: usize) -> Self {
+        let tokens_max = self.limits.message.tokens_max.max(message_bytes_max / 16);
+        self.limits.message = self
+            .limits
+            .message
+            .with_message_bytes_max(message_bytes_max)
+            .with_tokens_max(tokens_max);
+        self
+    }
+
     /// Sets the number of connections that may be open at the same time. The
     /// server closes the connections of further clients at once. By default 64.
     #[must_use]
