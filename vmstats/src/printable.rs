@@ -7,15 +7,16 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Escapes the control characters in a text.
+/// Escapes the control characters in a text, and the characters that change the
+/// direction of writing.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
+    if !text.contains(is_unsafe) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() {
+        if is_unsafe(character) {
             // Writing to a string does not fail.
             let _ = write!(escaped, "{}", character.escape_default());
         } else {
@@ -25,8 +26,9 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Returns a text as a JSON string for people. Only control characters,
-/// quotation marks and backslashes are escaped.
+/// Returns a text as a JSON string for people. Only control characters, those
+/// that change the direction of writing, quotation marks and backslashes are
+/// escaped.
 #[must_use]
 pub fn json_string(text: &str) -> String {
     let mut json = String::with_capacity(text.len() + 2);
@@ -37,8 +39,8 @@ pub fn json_string(text: &str) -> String {
             '\n' => json.push_str("\\n"),
             '\r' => json.push_str("\\r"),
             '\t' => json.push_str("\\t"),
-            // JSON has no shorter escape for these.
-            _ if character.is_control() => {
+            // JSON has no shorter escape for these; all are below U+10000.
+            _ if is_unsafe(character) => {
                 let _ = write!(json, "\\u{:04x}", u32::from(character));
             }
             _ => json.push(character),
@@ -46,6 +48,16 @@ pub fn json_string(text: &str) -> String {
     }
     json.push('"');
     json
+}
+
+/// Returns whether a character could deceive the reader of a terminal: a control
+/// character, or one that changes the direction of writing.
+fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
 }
 
 #[cfg(test)]
@@ -56,6 +68,7 @@ mod tests {
     fn text_is_escaped_only_where_it_could_deceive() {
         assert_eq!(printable("é [x]"), "é [x]");
         assert_eq!(printable("a\nb\u{1b}[31m\u{9b}"), "a\\nb\\u{1b}[31m\\u{9b}");
-        assert_eq!(json_string("é\u{1}"), "\"é\\u0001\"");
+        assert_eq!(printable("a\u{202e}b"), "a\\u{202e}b");
+        assert_eq!(json_string("é\u{202e}\u{1}"), "\"é\\u202e\\u0001\"");
     }
 }
