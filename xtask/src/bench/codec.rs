@@ -1,22 +1,21 @@
-//! Decoding and encoding, beside the types of crate `qapi-qmp`.
+//! The time to decode and encode large messages, compared with crate `qapi-qmp`.
 //!
-//! In: what `tests/whole/examples/codec.rs` measures, a row on each line. Out:
-//! comparisons. Whole schemas are compiled for it, so it is a program of its
-//! own.
+//! In: the lines of JSON that bench `codec` of package `full-schema` prints.
+//! Out: one row for each line. The benchmark compiles whole schemas, so it is a
+//! program of its own.
 
 use serde_json::Value;
 
-use super::report::{Comparison, Report, Unit};
+use super::report::{Comparison, Report};
 use crate::tools::{Failure, cargo_output};
 
-/// Builds and runs the program.
+/// Builds and runs the benchmark.
 pub(super) fn run(report: &mut Report) -> Result<(), Failure> {
     eprintln!("Building the whole schema's types; this takes minutes the first time.");
-    let run = ["run", "--release", "--quiet"];
-    let what = ["--package", "tests-whole", "--example", "codec"];
-    let said = cargo_output(&[&run[..], &what[..]].concat())?;
-    for line in said.lines() {
-        let row = row(line).ok_or_else(|| format!("the program says '{line}'"))?;
+    let bench = ["bench", "--quiet", "--package", "full-schema"];
+    let output = cargo_output(&[&bench[..], &["--bench", "codec"]].concat())?;
+    for line in output.lines() {
+        let row = row(line).ok_or_else(|| format!("bench `codec` prints '{line}'"))?;
         report.comparisons.push(row);
     }
     Ok(())
@@ -32,7 +31,6 @@ fn row(line: &str) -> Option<Comparison> {
         what: row.get("what")?.as_str()?.to_owned(),
         vcpus: None,
         other: "crate qapi-qmp",
-        unit: Unit::Ns,
         ours: turns("ours-ns")?,
         others: turns("other-ns")?,
     })

@@ -1,24 +1,26 @@
-//! Generating Rust for QEMU's whole schema: ours, with every check, against
-//! crate `qapi-codegen`, which checks nothing, and QEMU's generator of C.
+//! The time to generate Rust for QEMU's whole schema.
 //!
-//! In: a QEMU tree. Out: rows of a table. Each turn is a process of its own
-//! that says itself what it took, so that starting it does not count; but for
-//! QEMU's, which is not asked.
+//! In: a QEMU tree. Out: rows that compare qapi-gen, which checks the schema,
+//! with the crate `qapi-codegen`, which does not, and with QEMU's generator of
+//! C. Each turn is a new process, which reports its own time without its start;
+//! QEMU's generator is timed with its start.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use super::report::{Comparison, Report, Unit};
-use super::schema::SCHEMA;
-use crate::tools::{Failure, cargo, target};
+use super::report::{Comparison, Report};
+use crate::tools::{Failure, cargo_output};
 
-/// How the program is built that a turn runs.
+/// The schema's main file within a QEMU tree.
+const SCHEMA: &str = "qapi/qapi-schema.json";
+
+/// A way to build the benchmark.
 struct Build {
     name: &'static str,
-    /// The folder of the profile, and for one that is not cargo's own what it
-    /// consists of: an opt-level over `dev`.
     profile: &'static str,
+    /// The optimization level, for a profile that cargo does not know; it is
+    /// otherwise like `dev`.
     opt_level: Option<&'static str>,
 }
 
@@ -28,13 +30,14 @@ const BUILDS: [Build; 3] = [
         profile: "release",
         opt_level: None,
     },
-    // What a build script gets, unless the workspace says otherwise.
+    // The level of a build script, unless the workspace sets one.
     Build {
         name: "opt-level 0",
         profile: "bench-dev",
         opt_level: Some("0"),
     },
-    // What it gets where the workspace has the `build-override` of ours.
+    // The level of a build script in a workspace with a `build-override` like
+    // ours.
     Build {
         name: "opt-level 1",
         profile: "bench-override",
@@ -42,23 +45,18 @@ const BUILDS: [Build; 3] = [
     },
 ];
 
-/// Measures every build of our program.
+/// Measures every build of the benchmark.
 pub(super) fn run(source: &Path, rounds: usize, report: &mut Report) -> Result<(), Failure> {
     let schema = source.join(SCHEMA);
     let rounds = rounds.min(15);
-    let programs = BUILDS
-        .iter()
-        .map(|build| Ok((build.name, build.program()?)))
-        .collect::<Result<Vec<_>, Failure>>()?;
-    for (name, program) in programs {
+    for build in &BUILDS {
         for generator in ["unformatted", "formatted"] {
-            let turns = turns(&program, generator, source, &schema, rounds)?;
+            let turns = turns(build, generator, source, &schema, rounds)?;
             let mut add = |other, part: fn(&Turn) -> f64| {
                 report.comparisons.push(Comparison {
-                    what: format!("generate {generator}, {name}"),
+                    what: format!("generate {generator}, {}", build.name),
                     vcpus: None,
                     other,
-                    unit: Unit::Ns,
                     ours: turns.iter().map(|turn| turn.ours_ns).collect(),
                     others: turns.iter().map(part).collect(),
                 });
@@ -71,8 +69,10 @@ pub(super) fn run(source: &Path, rounds: usize, report: &mut Report) -> Result<(
 }
 
 impl Build {
-    /// Builds the program, and says where it is.
-    fn program(&self) -> Result<PathBuf, Failure> {
+    /// Builds the benchmark if need be, runs one turn, and returns its
+    /// nanoseconds.
+    fn generate(&self, generator: &str, schema: &Path) -> Result<f64, Failure> {
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let settings = self.opt_level.map(|level| {
             let profile = self.profile;
             [
@@ -80,19 +80,21 @@ impl Build {
                 format!("profile.{profile}.opt-level={level}"),
             ]
         });
-        let mut line = vec!["build", "--offline", "--quiet", "--package", "qapi-gen"];
-        line.extend(["--example", "generate", "--no-default-features"]);
-        line.extend(["--features", "format"]);
-        line.extend(["--profile", self.profile]);
+        let mut line = vec!["bench", "--offline", "--quiet", "--package", "qapi-gen"];
+        line.extend(["--bench", "generate", "--no-default-features"]);
+        line.extend(["--features", "format", "--profile", self.profile]);
         for setting in settings.iter().flatten() {
             line.extend(["--config", setting]);
         }
-        cargo(&line, &[])?;
-        Ok(target()?.join(self.profile).join("examples/generate"))
+        let (schema, folder) = (schema.to_string_lossy(), folder.path().to_string_lossy());
+        line.extend(["--", generator, &schema, &folder]);
+        let output = cargo_output(&line)?;
+        let ns = output.trim().parse();
+        ns.map_err(|_| format!("bench `generate` prints '{output}'"))
     }
 }
 
-/// What each took, one after the other.
+/// The nanoseconds of each generator in one turn.
 struct Turn {
     ours_ns: f64,
     codegen_ns: f64,
@@ -100,7 +102,7 @@ struct Turn {
 }
 
 fn turns(
-    program: &Path,
+    build: &Build,
     generator: &str,
     source: &Path,
     schema: &Path,
@@ -108,8 +110,8 @@ fn turns(
 ) -> Result<Vec<Turn>, Failure> {
     let turn = || {
         Ok(Turn {
-            ours_ns: generate_once(program, generator, schema)?,
-            codegen_ns: generate_once(program, "qapi-codegen", schema)?,
+            ours_ns: build.generate(generator, schema)?,
+            codegen_ns: build.generate("qapi-codegen", schema)?,
             qemu_ns: qemu_once(source, schema)?,
         })
     };
@@ -118,30 +120,16 @@ fn turns(
     turns.collect()
 }
 
-fn generate_once(program: &Path, generator: &str, schema: &Path) -> Result<f64, Failure> {
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let mut command = Command::new(program);
-    command.arg(generator).arg(schema).arg(folder.path());
-    let said = output(&mut command)?;
-    let ns = said.trim().parse();
-    ns.map_err(|_| format!("a turn says '{said}'"))
-}
-
 fn qemu_once(source: &Path, schema: &Path) -> Result<f64, Failure> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let mut command = Command::new("python3");
     command.arg(source.join("scripts/qapi-gen.py"));
     command.arg("-o").arg(folder.path()).arg(schema);
     let begin = Instant::now();
-    output(&mut command)?;
-    Ok(begin.elapsed().as_secs_f64() * 1e9)
-}
-
-fn output(command: &mut Command) -> Result<String, Failure> {
     let output = command.output().map_err(|error| error.to_string())?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("a turn failed: {said}"));
+        let message = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("qapi-gen.py failed: {message}"));
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(begin.elapsed().as_secs_f64() * 1e9)
 }

@@ -6,10 +6,10 @@
 
 mod compile;
 mod live;
-mod oracle;
+mod our_compiler;
+mod qemu_generator;
 mod scratch;
 mod seeds;
-mod subject;
 mod table;
 
 use std::fs;
@@ -20,9 +20,9 @@ use qapi_gen::Rules;
 
 use crate::tools::Failure;
 pub(crate) use live::handlers;
-use oracle::{Oracle, Verdict};
+use our_compiler::OurCompiler;
+use qemu_generator::{QemuGenerator, Verdict};
 use seeds::Seeds;
-use subject::Subject;
 use table::Table;
 
 /// Compare the schema compiler with a QEMU tree's own
@@ -128,7 +128,7 @@ fn corpus(tests: &Path, rules: Rules, table: &mut Table) -> Result<(), Failure> 
             table.count("corpus: not run by QEMU itself");
             continue;
         }
-        let subject = Subject::check(tests, &input, rules);
+        let compiler = OurCompiler::check(tests, &input, rules);
         let read = |ending: &str| {
             fs::read_to_string(tests.join(format!("{name}.{ending}"))).unwrap_or_default()
         };
@@ -140,11 +140,11 @@ fn corpus(tests: &Path, rules: Rules, table: &mut Table) -> Result<(), Failure> 
         table.compare(
             "corpus: first error",
             &name,
-            &subject.error_text(),
+            &compiler.error_text(),
             &read("err"),
         );
-        if subject.is_accepted() {
-            table.compare("corpus: dump", &name, &subject.dump(), &read("out"));
+        if compiler.is_accepted() {
+            table.compare("corpus: dump", &name, &compiler.dump(), &read("out"));
         }
     }
     Ok(())
@@ -157,28 +157,28 @@ fn compare_whole(
     rules: Rules,
     table: &mut Table,
 ) -> Result<(), Failure> {
-    let subject = Subject::check(source, schema, rules);
-    let verdicts = Oracle::start(source, source, true)?.ask([schema])?;
+    let compiler = OurCompiler::check(source, schema, rules);
+    let verdicts = QemuGenerator::start(source, source, true)?.ask([schema])?;
     for verdict in verdicts {
         table.compare(
             "schemas: error",
             schema,
-            &subject.first_error(),
+            &compiler.first_error(),
             &verdict.first_error(),
         );
-        if let (true, Some(whole)) = (subject.is_accepted(), verdict.whole) {
-            table.compare("schemas: dump", schema, &subject.dump(), &whole.dump);
+        if let (true, Some(full)) = (compiler.is_accepted(), verdict.full) {
+            table.compare("schemas: dump", schema, &compiler.dump(), &full.dump);
             table.compare(
                 "schemas: introspection",
                 schema,
-                &subject.introspection(false),
-                &whole.masked,
+                &compiler.introspection(false),
+                &full.masked,
             );
             table.compare(
                 "schemas: introspection, unmasked",
                 schema,
-                &subject.introspection(true),
-                &whole.unmasked,
+                &compiler.introspection(true),
+                &full.unmasked,
             );
         }
     }
@@ -197,12 +197,12 @@ fn mutations(
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     seeds::link(source, schemas, folder.path())?;
     let mut seeds = Seeds::new(source, schemas, arguments.seed)?;
-    let mut oracle = Oracle::start(source, folder.path(), true)?;
+    let mut generator = QemuGenerator::start(source, folder.path(), true)?;
     for number in 0..arguments.mutations {
         let name = format!("mutation-{number}.json");
         let path = folder.path().join(&name);
         fs::write(&path, seeds.next()).map_err(|error| error.to_string())?;
-        for verdict in oracle.ask([name.as_str()])? {
+        for verdict in generator.ask([name.as_str()])? {
             compare_mutation(folder.path(), &name, rules, &verdict, table);
         }
         let _ = fs::remove_file(path);
@@ -215,25 +215,25 @@ fn compare_mutation(folder: &Path, name: &str, rules: Rules, verdict: &Verdict, 
         table.count("mutations on which QEMU's generator crashes");
         return;
     }
-    let subject = Subject::check(folder, name, rules);
+    let compiler = OurCompiler::check(folder, name, rules);
     let kind = if verdict.error.is_some() {
         "mutations: refused"
     } else {
         "mutations: accepted"
     };
-    let mut same = table.compare(kind, name, &subject.first_error(), &verdict.first_error());
-    if let (true, Some(whole)) = (subject.is_accepted(), &verdict.whole) {
+    let mut same = table.compare(kind, name, &compiler.first_error(), &verdict.first_error());
+    if let (true, Some(full)) = (compiler.is_accepted(), &verdict.full) {
         let pairs = [
-            ("mutations: dump", subject.dump(), &whole.dump),
+            ("mutations: dump", compiler.dump(), &full.dump),
             (
                 "mutations: introspection",
-                subject.introspection(false),
-                &whole.masked,
+                compiler.introspection(false),
+                &full.masked,
             ),
             (
                 "mutations: introspection, unmasked",
-                subject.introspection(true),
-                &whole.unmasked,
+                compiler.introspection(true),
+                &full.unmasked,
             ),
         ];
         for (kind, ours, theirs) in pairs {

@@ -17,7 +17,7 @@ pub(super) struct Seeds {
     /// Knows whole tests, and definitions of real schemas with all that they
     /// refer to.
     small: Mutator,
-    /// Whole files of real schemas, which take a while to check.
+    /// FullOutput files of real schemas, which take a while to check.
     whole: Vec<String>,
 }
 

@@ -15,7 +15,7 @@ use std::path::Path;
 use qapi_gen::schema::{Command, TypeId};
 use qapi_gen::{CheckOptions, Conditions, FsLoader, Options, Rules, Style, check_with};
 use qapi_wire::{Dict, Value, to_json};
-use schema_model::{Model, Random, Refusal};
+use schema_oracle::{Random, Refusal, SchemaOracle};
 
 use super::Table;
 use crate::tools::Failure;
@@ -65,13 +65,13 @@ pub(super) fn compare(
     let mut server = Server::build(generation.into_files().map_err(|why| why.to_string())?)?;
     let commands = names(&monitor.ask("query-commands", "{}")?.into_reply()?);
     let mut comparison = Comparison {
-        model: Model::new(&schema, Some(config)),
+        oracle: SchemaOracle::new(&schema, Some(config)),
         random: Random::new(choices.seed),
         monitor: &mut monitor,
         server: &mut server,
         table,
     };
-    let all: Vec<&Command> = comparison.model.commands().collect();
+    let all: Vec<&Command> = comparison.oracle.commands().collect();
     for command in all {
         // What has no marshalling code looks at its arguments itself.
         if !commands.contains(command.common.name.as_str()) || !command.gen_code {
@@ -96,7 +96,7 @@ fn names(reply: &serde_json::Value) -> BTreeSet<String> {
 }
 
 struct Comparison<'a, 's> {
-    model: Model<'s>,
+    oracle: SchemaOracle<'s>,
     random: Random,
     monitor: &'a mut Monitor,
     server: &'a mut Server,
@@ -147,18 +147,18 @@ impl Comparison<'_, '_> {
 
     /// Arguments that the schema refuses, and why it does.
     fn malformed(&mut self, arg: Option<TypeId>, depth: usize) -> Option<(String, Refusal)> {
-        let arg = self.model.arguments(arg)?;
-        let mut arguments = match self.model.make(arg, &mut self.random, depth)? {
+        let arg = self.oracle.arguments(arg)?;
+        let mut arguments = match self.oracle.generate(arg, &mut self.random, depth)? {
             Value::Object(dict) => dict,
             _ => Dict::new(),
         };
         // Of several faults the first one is told of.
         for _ in 0..=self.random.below(3) {
-            self.model
-                .spoil_members(arg, &mut arguments, &mut self.random);
+            self.oracle
+                .corrupt_members(arg, &mut arguments, &mut self.random);
         }
         let arguments = Value::Object(arguments);
-        let refusal = self.model.judge(arg, &arguments).err()?;
+        let refusal = self.oracle.validate(arg, &arguments).err()?;
         Some((to_json(&arguments), refusal))
     }
 }

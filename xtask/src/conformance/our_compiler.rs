@@ -1,0 +1,69 @@
+//! What we say of a schema, in the form in which QEMU says it.
+//!
+//! In: a schema, rules. Out: the first error, the dump, the introspection.
+
+use std::path::Path;
+
+use qapi_gen::{CheckOptions, FolderLoader, Introspection, Outcome, Rules};
+use serde_json::Value;
+
+/// A schema that has been checked.
+pub(super) struct OurCompiler {
+    outcome: Outcome,
+}
+
+impl OurCompiler {
+    pub(super) fn check(folder: &Path, schema: &str, rules: Rules) -> Self {
+        let options = CheckOptions {
+            rules,
+            ..CheckOptions::default()
+        };
+        Self {
+            outcome: qapi_gen::check_with(schema, &FolderLoader::new(folder.to_owned()), options),
+        }
+    }
+
+    pub(super) fn is_accepted(&self) -> bool {
+        self.outcome.schema.is_some()
+    }
+
+    /// The first error; empty if there is none.
+    pub(super) fn first_error(&self) -> String {
+        let first = self.outcome.diagnostics.iter().next();
+        first
+            .map(|first| first.short(&self.outcome.sources))
+            .unwrap_or_default()
+    }
+
+    /// The same as QEMU's tests print it: with a line end.
+    pub(super) fn error_text(&self) -> String {
+        let error = self.first_error();
+        if error.is_empty() {
+            error
+        } else {
+            format!("{error}\n")
+        }
+    }
+
+    pub(super) fn dump(&self) -> String {
+        self.outcome
+            .schema
+            .as_ref()
+            .map(qapi_gen::dump)
+            .unwrap_or_default()
+    }
+
+    /// The introspection as compact JSON, as `serde_json` orders it.
+    pub(super) fn introspection(&self, unmask: bool) -> String {
+        let Some(schema) = &self.outcome.schema else {
+            return String::new();
+        };
+        let text = Introspection {
+            unmask,
+            config: None,
+        }
+        .json(schema);
+        let value: Value = serde_json::from_str(&text).unwrap_or_default();
+        value.to_string()
+    }
+}
