@@ -1,22 +1,23 @@
-//! How often the whole process allocates.
+//! A global allocator that counts the allocations of the process.
 //!
-//! In: every allocation. Out: their number. It changes nothing else.
-#![allow(unsafe_code, reason = "a counting allocator has to be one")]
+//! In: every allocation. Out: the number of allocations. The memory itself comes
+//! from the system's allocator.
+#![allow(unsafe_code, reason = "implementing `GlobalAlloc` is unsafe")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-/// How often something has been allocated so far, in any thread.
+/// Returns the number of allocations of all threads so far.
 pub(super) fn count() -> u64 {
     COUNT.load(Ordering::Relaxed)
 }
 
 struct Counting;
 
-// SAFETY: every call goes to the system's allocator as it is; counting neither
-// allocates nor unwinds.
+// SAFETY: every call is passed to the system's allocator unchanged, and counting
+// neither allocates nor unwinds.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.fetch_add(1, Ordering::Relaxed);

@@ -1,22 +1,21 @@
-//! `cargo xtask bench`: what things cost, as ratios.
+//! `cargo xtask bench`: compares our times with those of other programs.
 //!
 //! In: this machine's KVM, and a QEMU tree if one is given. Out: a table whose
-//! every row compares two ways to do the same, measured in turn in one run,
-//! because these figures mean nothing alone.
+//! rows compare two ways to do the same work, measured in turns within one run,
+//! because the figures of one machine mean nothing alone.
 
 mod allocations;
 mod builds;
 mod codec;
-mod disturbance;
+mod events;
 mod generate;
 mod processors;
 mod report;
 mod request;
-mod schema;
+mod samples;
 mod sweep;
 mod vm;
 
-use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -25,9 +24,9 @@ use self::processors::Processors;
 use self::report::Report;
 use crate::tools::{Failure, cargo};
 
-/// Measure, side by side, what the runtime and the compiler cost
+/// Compare the runtime's and the compiler's times with other programs'
 ///
-/// Without an option that says what to measure: everything but builds of
+/// Without an option that selects one measurement: all of them except builds of
 /// consumers, which take minutes.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -40,34 +39,27 @@ pub(crate) struct Arguments {
     /// Print all rows as JSON
     #[arg(long)]
     json: bool,
-    /// Draw what the runtime costs against the number of vCPUs
-    #[arg(long, value_name = "FILE.svg")]
-    plot: Option<PathBuf>,
     /// A QEMU source tree, whose own generator the compiler is compared with
     #[arg(long, value_name = "QEMU_SRC")]
     qemu_src: Option<PathBuf>,
     #[command(flatten)]
     only: Only,
-    /// Check a schema once and print what it took: a turn of the comparison
-    #[arg(long, hide = true, value_name = "SCHEMA")]
-    check_once: Option<PathBuf>,
 }
 
-/// One thing to measure.
+/// The one measurement to make.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 struct Only {
-    /// Measure only what sweeps and requests cost
+    /// Measure only sweeps and requests
     #[arg(long)]
     queries: bool,
-    /// Measure only what a running guest notices of queries
+    /// Measure only how soon an event reaches a waiting client
     #[arg(long)]
-    disturbance: bool,
-    /// Measure only what decoding and encoding cost, beside crate qapi-qmp
+    events: bool,
+    /// Measure only decoding and encoding, compared with crate qapi-qmp
     #[arg(long)]
     codec: bool,
-    /// Measure only what checking the tree's schema and generating Rust for
-    /// it cost
+    /// Measure only generating Rust for the tree's schema
     #[arg(long, requires = "qemu_src")]
     generate: bool,
     /// Measure only how long consumers take to build, beside crate qapi-qmp:
@@ -77,20 +69,17 @@ struct Only {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    // What cargo builds is measured here, so that it does not matter how this
-    // was built.
+    // Only cargo is measured here, so it does not matter how this program was
+    // built.
     if arguments.only.builds {
         return builds::run();
     }
     if cfg!(debug_assertions) {
-        // A debug build measures nothing.
+        // Measure a release build instead.
         let given: Vec<String> = std::env::args().skip(1).collect();
         let mut line = vec!["run", "--release", "--quiet", "--package", "xtask", "--"];
         line.extend(given.iter().map(String::as_str));
         return cargo(&line, &[]);
-    }
-    if let Some(schema) = &arguments.check_once {
-        return schema::check_once(schema);
     }
     let mut report = Report::default();
     measure(arguments, &mut report)?;
@@ -99,23 +88,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     } else {
         println!("\nHow long consumers take to build is measured by --builds alone: minutes.");
     }
-    match &arguments.plot {
-        Some(file) => report.plot(file),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
-/// Everything, or what is wanted alone.
+/// Measures everything, or the one thing that was asked for.
 fn measure(arguments: &Arguments, report: &mut Report) -> Result<(), Failure> {
     let Arguments { vcpus, rounds, .. } = arguments;
     let Only {
         queries,
-        disturbance,
+        events,
         codec,
         generate,
         ..
     } = arguments.only;
-    let everything = ![queries, disturbance, codec, generate].contains(&true);
+    let everything = ![queries, events, codec, generate].contains(&true);
     let print = |report: &mut Report, heading: &str| {
         if !arguments.json {
             report.print(heading);
@@ -128,11 +114,14 @@ fn measure(arguments: &Arguments, report: &mut Report) -> Result<(), Failure> {
         request::run(vcpus, *rounds, &processors, report)?;
         print(report, "Whole requests over a Unix socket, one vCPU runs");
     }
-    if everything || disturbance {
-        disturbance::run(&processors, report)?;
-        print(report, "A running guest, while a client asks in a loop");
+    if everything || events {
+        events::run(report)?;
+        print(
+            report,
+            "An event for a client that waits, while another one polls",
+        );
     }
-    // What follows is not bound to one processor.
+    // The remaining measurements are not bound to one processor.
     processors.release()?;
     if everything || codec {
         codec::run(report)?;
@@ -140,49 +129,13 @@ fn measure(arguments: &Arguments, report: &mut Report) -> Result<(), Failure> {
     }
     match &arguments.qemu_src {
         Some(source) if everything || generate => {
-            schema::run(source, *rounds, report)?;
             generate::run(source, *rounds, report)?;
-            print(report, "Compiling the tree's schema");
+            print(report, "Generating Rust for the tree's schema");
         }
         None if everything => {
-            eprintln!("The schema compiler is compared with QEMU's if --qemu-src names a tree.");
+            eprintln!("Generating Rust is measured if --qemu-src names a QEMU tree.");
         }
         _ => {}
     }
     Ok(())
-}
-
-/// The most memory that this process has had.
-fn peak_kib() -> Result<f64, Failure> {
-    let status = fs::read_to_string("/proc/self/status").map_err(|error| error.to_string())?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let figure = line.and_then(|line| line.split_whitespace().next());
-    figure
-        .and_then(|figure| figure.parse().ok())
-        .ok_or_else(|| "the kernel does not tell the peak of memory".to_owned())
-}
-
-fn quantile(values: &mut [f64], at: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "an index within the values"
-    )]
-    let index = (values.len().saturating_sub(1) as f64 * at).round() as usize;
-    values.get(index).copied().unwrap_or(f64::NAN)
-}
-
-fn spread(mut ratios: Vec<f64>) -> String {
-    let [low, median, high] = [0.25, 0.5, 0.75].map(|at| quantile(&mut ratios, at));
-    format!("{median:.2} [{low:.2}, {high:.2}]")
-}
-
-fn time(ns: f64) -> String {
-    if ns < 10_000.0 {
-        format!("{ns:.0} ns")
-    } else {
-        format!("{:.1} us", ns / 1000.0)
-    }
 }

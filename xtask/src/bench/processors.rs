@@ -1,10 +1,7 @@
-//! Which processor does what, for as long as is measured.
+//! The processors on which the measured threads run.
 //!
-//! In: the processors that this process may use. Out: one for who asks and who
-//! answers, and another for the guest, if there is one.
-
-use std::time::Duration;
-use std::{fs, thread};
+//! In: the processors that this process may use. Out: one processor for client
+//! and server, and another one for the guest if the machine has two.
 
 use rustix::process::setpriority_process;
 use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_getcpu, sched_setaffinity};
@@ -12,17 +9,14 @@ use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_getcpu, sched_setaffi
 use super::vm::{Vm, text};
 use crate::tools::Failure;
 
-/// The highest priority of threads that are not in real time.
+/// The highest priority of a thread without real-time scheduling.
 const NICE_MIN: i32 = -20;
-
-/// How long a thread takes to begin, at most.
-const START_TIME: Duration = Duration::from_millis(50);
 
 pub(super) struct Processors {
     allowed: CpuSet,
-    /// Of the client and the server.
+    /// The processor of the client and the server.
     ours: usize,
-    /// Of the guest.
+    /// The processor of the guest.
     guests: usize,
 }
 
@@ -39,54 +33,31 @@ impl Processors {
         })
     }
 
-    /// Whether the guest has one of its own.
-    pub(super) fn are_two(&self) -> bool {
-        self.ours != self.guests
-    }
-
-    /// Keeps this thread, and those that it starts, on its processor: whether
-    /// client and server happen to share one would decide everything else.
+    /// Pins this thread, and the threads that it starts, to the processor of
+    /// client and server; otherwise the scheduler's choice would decide the
+    /// result.
     pub(super) fn pin(&self) -> Result<(), Failure> {
         sched_setaffinity(None, &only(self.ours)).map_err(text)
     }
 
-    /// Keeps the vCPUs that run away from it.
+    /// Pins the vCPUs that run to the guest's processor.
     pub(super) fn pin_guest(&self, vm: &Vm) -> Result<(), Failure> {
         for id in vm.thread_ids() {
-            self.keep_away(i32::try_from(*id).map_err(text)?)?;
+            self.pin_to_guests(i32::try_from(*id).map_err(text)?)?;
         }
         Ok(())
     }
 
-    /// Keeps the threads of this name away from it, which have just been
-    /// started: they give themselves their name.
-    pub(super) fn pin_named(&self, name: &str) -> Result<(), Failure> {
-        thread::sleep(START_TIME);
-        let mut count = 0;
-        for task in fs::read_dir("/proc/self/task").map_err(text)?.flatten() {
-            let comm = fs::read_to_string(task.path().join("comm")).unwrap_or_default();
-            if comm.trim() == name {
-                let id = task.file_name().to_string_lossy().parse().map_err(text)?;
-                self.keep_away(id)?;
-                count += 1;
-            }
-        }
-        if count == 0 {
-            return Err(format!("no thread is called {name}"));
-        }
-        Ok(())
-    }
-
-    /// Keeps a thread away from it, and lets it go before what other programs
-    /// do, where that is allowed.
-    fn keep_away(&self, id: i32) -> Result<(), Failure> {
+    /// Pins a thread to the guest's processor, and raises its priority if that
+    /// is allowed.
+    fn pin_to_guests(&self, id: i32) -> Result<(), Failure> {
         let id = Pid::from_raw(id);
         sched_setaffinity(id, &only(self.guests)).map_err(text)?;
         let _ = setpriority_process(id, NICE_MIN);
         Ok(())
     }
 
-    /// Lets this thread go where it was allowed to.
+    /// Allows this thread its original processors again.
     pub(super) fn release(&self) -> Result<(), Failure> {
         sched_setaffinity(None, &self.allowed).map_err(text)
     }

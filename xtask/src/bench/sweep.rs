@@ -1,6 +1,6 @@
-//! The sweep of all vCPUs' statistics: the provider against bare reads.
+//! The time to read all vCPUs' statistics, compared with bare reads.
 //!
-//! In: vCPUs of this machine's KVM. Out: comparisons.
+//! In: vCPUs of this machine's KVM. Out: one comparison for each sink.
 
 use std::hint::black_box;
 use std::os::fd::OwnedFd;
@@ -14,7 +14,7 @@ use stats_runtime::provider::{Provider, StatsQuery, StatsSink};
 use stats_runtime::sink::JsonResults;
 
 use super::processors::Processors;
-use super::report::{Comparison, Report, Unit};
+use super::report::{Comparison, Report};
 use super::vm::{Vm, text};
 use crate::tools::Failure;
 
@@ -28,65 +28,6 @@ pub(super) fn run(
     for &vcpus in vcpus {
         processors.pin()?;
         sweep(vcpus, rounds, report)?;
-        if vcpus >= READERS_VCPUS_MIN && processors.are_two() {
-            with_a_reader(vcpus, rounds, processors, report)?;
-        }
-    }
-    Ok(())
-}
-
-/// From so many vCPUs on a thread that reads ahead is worth looking at.
-const READERS_VCPUS_MIN: u32 = 512;
-
-/// The sweep with a thread that reads ahead, on a processor of its own, beside
-/// the same without.
-fn with_a_reader(
-    vcpus: u32,
-    rounds: usize,
-    processors: &Processors,
-    report: &mut Report,
-) -> Result<(), Failure> {
-    let vm = Vm::new(vcpus, 0)?;
-    let files = vm.provider().files();
-    let helped = KvmProvider::new();
-    helped.set_readers(1).map_err(text)?;
-    processors.pin_named("stats-reader")?;
-    for (qom_path, fd) in files.vcpus() {
-        let fd = fd.try_clone_to_owned().map_err(text)?;
-        helped.add_vcpu_fd(qom_path, fd).map_err(text)?;
-    }
-    let target = StatsTarget::Vcpu;
-    let query = StatsQuery::all(&target);
-    let mut json = Vec::new();
-    let mut rows = Rows;
-    let mut sides = [const { [const { Vec::new() }; 2] }; 2];
-    for round in 0..=rounds {
-        for (side, provider) in sides.iter_mut().zip([&helped, vm.provider()]) {
-            let turns = [
-                turn(|| provider.query(&query, &mut rows).is_ok()),
-                turn(|| to_json(provider, &query, &mut json)),
-            ];
-            for (values, ns) in side.iter_mut().zip(turns) {
-                let ns = ns.ok_or("a statistics file cannot be read")?;
-                if round > 0 {
-                    values.push(ns);
-                }
-            }
-        }
-    }
-    let [[rows, json], [rows_alone, json_alone]] = sides;
-    for (what, ours, others) in [
-        ("sweep, as rows, with a reader", rows, rows_alone),
-        ("sweep, to JSON, with a reader", json, json_alone),
-    ] {
-        report.comparisons.push(Comparison {
-            what: what.to_owned(),
-            vcpus: Some(vcpus),
-            other: "without a reader",
-            unit: Unit::Ns,
-            ours,
-            others,
-        });
     }
     Ok(())
 }
@@ -100,24 +41,23 @@ fn to_json(provider: &KvmProvider, query: &StatsQuery<'_>, text: &mut Vec<u8>) -
     read
 }
 
-/// How long each side runs in its turn.
+/// The shortest time of a turn.
 const TURN: Duration = Duration::from_millis(20);
 
 fn sweep(vcpus: u32, rounds: usize, report: &mut Report) -> Result<(), Failure> {
     let vm = Vm::new(vcpus, 0)?;
-    let bare = Bare::new(&vm)?;
+    let bare = BarePreads::new(&vm)?;
     let provider = vm.provider();
     let target = StatsTarget::Vcpu;
     let query = StatsQuery::all(&target);
     let mut text = Vec::new();
-    let mut sides = [const { Vec::new() }; 4];
-    let (mut rows, mut each) = (Rows, Each);
+    let mut sides = [const { Vec::new() }; 3];
+    let mut rows = RowSink;
     // The first turn warms up.
     for round in 0..=rounds {
         let turns = [
             turn(|| bare.sweep()),
             turn(|| provider.query(&query, &mut rows).is_ok()),
-            turn(|| provider.query(&query, &mut each).is_ok()),
             turn(|| to_json(provider, &query, &mut text)),
         ];
         for (side, ns) in sides.iter_mut().zip(turns) {
@@ -127,17 +67,12 @@ fn sweep(vcpus: u32, rounds: usize, report: &mut Report) -> Result<(), Failure> 
             }
         }
     }
-    let [bare_ns, rows_ns, each_ns, json_ns] = sides;
-    for (what, ours) in [
-        ("sweep, as rows", rows_ns),
-        ("sweep, name by name", each_ns),
-        ("sweep, to JSON", json_ns),
-    ] {
+    let [bare_ns, rows_ns, json_ns] = sides;
+    for (what, ours) in [("sweep, as rows", rows_ns), ("sweep, to JSON", json_ns)] {
         report.comparisons.push(Comparison {
             what: what.to_owned(),
             vcpus: Some(vcpus),
             other: "bare pread loop",
-            unit: Unit::Ns,
             ours,
             others: bare_ns.clone(),
         });
@@ -145,14 +80,15 @@ fn sweep(vcpus: u32, rounds: usize, report: &mut Report) -> Result<(), Failure> 
     Ok(())
 }
 
-/// The least that reading every vCPU's values can cost: one `pread` each.
-struct Bare {
+/// Reads every vCPU's values with one `pread` each, the least work that there
+/// can be.
+struct BarePreads {
     fds: Vec<OwnedFd>,
     offset: u64,
     len: usize,
 }
 
-impl Bare {
+impl BarePreads {
     fn new(vm: &Vm) -> Result<Self, Failure> {
         let fds: Vec<_> = vm.vcpus()?.into_iter().map(|(_, fd)| fd).collect();
         let bytes = record(fds.first().ok_or("there is no vCPU")?).map_err(text)?;
@@ -177,10 +113,10 @@ impl Bare {
     }
 }
 
-/// A sink that takes values as they were read, like the bare reads.
-struct Rows;
+/// A sink that ignores the values, like the bare reads.
+struct RowSink;
 
-impl StatsSink for Rows {
+impl StatsSink for RowSink {
     fn result(&mut self, _: Option<&str>) {}
     fn scalar(&mut self, _: &str, _: u64) {}
     fn boolean(&mut self, _: &str, _: bool) {}
@@ -191,29 +127,8 @@ impl StatsSink for Rows {
     }
 }
 
-/// A sink that looks at each statistic and keeps nothing.
-struct Each;
-
-impl StatsSink for Each {
-    fn result(&mut self, qom_path: Option<&str>) {
-        black_box(qom_path);
-    }
-
-    fn scalar(&mut self, name: &str, value: u64) {
-        black_box((name, value));
-    }
-
-    fn boolean(&mut self, name: &str, value: bool) {
-        black_box((name, value));
-    }
-
-    fn histogram(&mut self, name: &str, buckets: &[u64]) {
-        black_box((name, buckets));
-    }
-}
-
-/// Runs `work` over and over for a turn: nanoseconds for each, or `None` if it
-/// failed.
+/// Repeats `work` for one turn and returns the mean nanoseconds of one call.
+/// Returns `None` if `work` failed.
 pub(super) fn turn(mut work: impl FnMut() -> bool) -> Option<f64> {
     let begin = Instant::now();
     let mut count = 0_u32;

@@ -1,7 +1,7 @@
-//! A VM to measure with: vmstats' guest.
+//! The VM whose statistics are measured: the demo's guest.
 //!
-//! In: how many vCPUs it has, and how many of them run. Out: its provider, and
-//! the same statistics files for others to read.
+//! In: the numbers of its vCPUs and of those that run. Out: its provider, and
+//! duplicates of its statistics files.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -17,7 +17,8 @@ pub(super) struct Vm {
 
 impl Vm {
     pub(super) fn new(vcpus: u32, running: u32) -> Result<Self, Failure> {
-        // A vCPU's own, its statistics, and those of two others who read them.
+        // Per vCPU: its own file, its statistics file, and a duplicate each for
+        // the minimal server and the reply checker.
         raise_nofile_limit(u64::from(vcpus) * 4 + 300).map_err(text)?;
         let guest = Guest::boot(GuestConfig { vcpus, running }).map_err(text)?;
         Ok(Self { guest })
@@ -27,12 +28,12 @@ impl Vm {
         self.guest.provider()
     }
 
-    /// The threads of the vCPUs that run.
+    /// Returns the threads of the vCPUs that run.
     pub(super) fn thread_ids(&self) -> &[u32] {
         self.guest.thread_ids()
     }
 
-    /// The vCPUs' statistics files, in the order of their indexes.
+    /// Duplicates the vCPUs' statistics files, in the order of their indexes.
     pub(super) fn vcpus(&self) -> Result<Vec<(String, OwnedFd)>, Failure> {
         let files = self.provider().files();
         let copy = |(qom_path, fd): (&str, BorrowedFd<'_>)| {
@@ -41,7 +42,7 @@ impl Vm {
         files.vcpus().map(copy).collect()
     }
 
-    /// The VM's statistics file.
+    /// Duplicates the VM's statistics file.
     pub(super) fn vm(&self) -> Result<OwnedFd, Failure> {
         let files = self.provider().files();
         let vm = files.vm().ok_or("the VM has no statistics")?;

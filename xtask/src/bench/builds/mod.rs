@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use self::consumer::{Consumer, Sources};
 use self::package::{Package, Profile, Seconds};
-use super::{quantile, spread};
+use super::samples::{quantile, spread};
 use crate::tools::{Failure, cargo_output};
 
 /// How many times each builds.

@@ -1,6 +1,6 @@
-//! A client that asks and waits for the answer.
+//! A client that sends a request and waits for the reply.
 //!
-//! In: requests. Out: replies, each a line. It looks at none.
+//! In: requests. Out: replies, each a line, which the client does not parse.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -22,7 +22,7 @@ impl Client {
         })
     }
 
-    /// A client that may execute commands.
+    /// Connects and negotiates, so that the client may send commands.
     pub(in crate::bench) fn negotiated(path: &Path) -> Result<Self, Failure> {
         let mut client = Self::connect(path)?;
         client.line()?;
@@ -35,7 +35,8 @@ impl Client {
         self.line()
     }
 
-    fn line(&mut self) -> Result<&[u8], Failure> {
+    /// Reads one line.
+    pub(in crate::bench) fn line(&mut self) -> Result<&[u8], Failure> {
         let mut filled = 0;
         loop {
             let room = self.reply.get_mut(filled..).unwrap_or_default();

@@ -1,8 +1,8 @@
-//! The least that a server of the same replies has to do.
+//! A minimal server of the same replies, with which ours is compared.
 //!
-//! In: requests whose content it ignores. Out: statistics of a fixed kind, by
-//! one `pread` for each object. One thread, one client, no error handling: it
-//! is what ours is measured by.
+//! In: requests, whose content it ignores. Out: the reply to one kind of
+//! request, with one `pread` for each object. It has one thread, one client and
+//! no error handling.
 
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -12,15 +12,15 @@ use stats_runtime::kvm::{Image, record};
 
 use crate::tools::Failure;
 
-/// What it serves.
+/// The content of the server's replies.
 pub(super) enum Content {
-    /// A text that is always the same.
+    /// A constant text.
     Fixed(Vec<u8>),
     Live(Live),
 }
 
 impl Content {
-    /// Replaces `out` by a reply.
+    /// Replaces the content of `out` with a reply.
     pub(super) fn write(&mut self, out: &mut Vec<u8>) {
         out.clear();
         match self {
@@ -32,7 +32,7 @@ impl Content {
 
 /// Statistics of objects of one kind.
 pub(super) struct Live {
-    /// What stands before each object's values, and its fd.
+    /// The text before each object's values, and the object's statistics file.
     pub(super) objects: Vec<(String, OwnedFd)>,
     stats: Vec<Stat>,
     offset: u64,
@@ -47,7 +47,7 @@ struct Stat {
 }
 
 impl Live {
-    /// Serves all statistics, or those called as in `names`.
+    /// Prepares replies with all statistics, or with those in `names`.
     pub(super) fn new(
         objects: Vec<(String, OwnedFd)>,
         names: Option<&[&str]>,

@@ -1,16 +1,16 @@
-//! Whole requests over a Unix socket: ours against the least that a server has
-//! to do, and against a QEMU.
+//! The time of whole requests over a Unix socket, compared with a minimal
+//! server and with QEMU.
 //!
-//! In: vCPUs of this machine's KVM. Out: comparisons, and counts of what a
-//! request costs beside time. One vCPU runs meanwhile, and after every turn a
-//! reply of each is held against reads of the statistics files.
+//! In: vCPUs of this machine's KVM. Out: comparisons and numbers of
+//! allocations. One vCPU runs during the measurement, and after every turn a
+//! reply of each server is compared with reads of the statistics files.
 
 mod client;
 mod minimal;
 mod qemu;
-mod tracer;
-mod witness;
+mod reply_checker;
 
+use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -24,32 +24,32 @@ use stats_runtime::{Monitor, NoHost, Registry};
 
 pub(super) use self::client::Client;
 use self::minimal::{Content, Live};
-use self::witness::Witness;
+use self::reply_checker::ReplyChecker;
+use super::allocations;
 use super::processors::Processors;
-use super::report::{Comparison, Count, Report, Unit};
+use super::report::{Comparison, Count, Report};
 use super::sweep::turn;
 use super::vm::{Vm, text};
-use super::{allocations, peak_kib};
 use crate::tools::Failure;
 
-/// How long QEMU, which is on our processor, goes on working when it has sent
-/// a long reply: that is not to count as our time.
+/// The time for which QEMU keeps working after it has sent a long reply. QEMU
+/// shares our processor, so the next turn has to wait until QEMU is idle.
 const QEMU_REST_TIME: Duration = Duration::from_millis(60);
 
-/// What the comparison with QEMU is called.
-pub(super) const QEMU: &str = "QEMU";
+/// The name of QEMU's side of a comparison.
+const QEMU: &str = "QEMU";
 
-/// Requests of which what they cost beside time is the mean.
+/// The number of requests over which allocations are averaged.
 const COUNTED: u32 = 200;
 
 /// A request for all statistics of all vCPUs.
-pub(super) const VCPUS_REQUEST: &str =
+const VCPUS_REQUEST: &str =
     "{\"execute\": \"query-stats\", \"arguments\": {\"target\": \"vcpu\"}}\n";
 
-/// The names that are asked for where not all are.
+/// The names of a request that does not ask for all statistics.
 const NAMES: [&str; 2] = ["exits", "halt_poll_success_hist"];
 
-/// What a client can ask.
+/// A request of a client.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Vcpu,
@@ -90,7 +90,7 @@ pub(super) fn run(
     processors: &Processors,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    // QEMU inherits the choice.
+    // QEMU inherits this thread's processor.
     processors.pin()?;
     let folder = tempfile::tempdir().map_err(text)?;
     for &vcpus in vcpus {
@@ -107,7 +107,8 @@ pub(super) fn run(
     Ok(())
 }
 
-/// What stands before each vCPU's values in a reply, and its file.
+/// Returns for each vCPU the text before its values in a reply, and its
+/// statistics file.
 fn vcpu_objects(vm: &Vm) -> Result<Vec<(String, OwnedFd)>, Failure> {
     let vcpus = vm.vcpus()?.into_iter();
     let object = |(path, fd)| {
@@ -115,15 +116,6 @@ fn vcpu_objects(vm: &Vm) -> Result<Vec<(String, OwnedFd)>, Failure> {
         (head, fd)
     };
     Ok(vcpus.map(object).collect())
-}
-
-/// A client of a minimal server of all vCPUs' statistics, which ends with it.
-pub(super) fn minimal_client(vm: &Vm, folder: &Path) -> Result<Client, Failure> {
-    let path = folder.join("minimal");
-    let content = Content::Live(Live::new(vcpu_objects(vm)?, None)?);
-    let listener = UnixListener::bind(&path).map_err(text)?;
-    thread::spawn(move || minimal::serve(&listener, content));
-    Client::connect(&path)
 }
 
 /// Measures one number of vCPUs.
@@ -149,22 +141,22 @@ impl Bench<'_> {
         let mut qemu = qemu::Qemu::start(vcpus, folder)?;
         for kind in Kind::ALL {
             let first = ours.ask(kind.request())?.to_vec();
-            let mut witness = Witness::new(self.content(kind, &first)?);
+            let mut checker = ReplyChecker::new(self.content(kind, &first)?);
             let path = folder.join(format!("minimal-{}-{vcpus}", kind as u8));
             let listener = UnixListener::bind(&path).map_err(text)?;
             let content = self.content(kind, &first)?;
             let thread = thread::spawn(move || minimal::serve(&listener, content));
             let mut other = Client::connect(&path)?;
-            self.compare(kind, &mut ours, &mut other, &mut witness)?;
+            self.compare(kind, &mut ours, &mut other, &mut checker)?;
             drop(other);
             let _ = thread.join();
             if let Some(qemu) = &mut qemu {
-                self.compare_with_qemu(kind, &mut ours, &mut qemu.client, &mut witness)?;
+                self.compare_with_qemu(kind, &mut ours, &mut qemu.client, &mut checker)?;
             }
-            if kind == Kind::Vcpu && !witness.has_seen_change() {
+            if kind == Kind::Vcpu && !checker.has_seen_change() {
                 return Err("no vCPU has run".to_owned());
             }
-            count(kind, vcpus, &mut ours, self.report)?;
+            count_allocations(kind, vcpus, &mut ours, self.report)?;
         }
         self.report.counts.push(Count {
             what: "peak memory of the bench, KiB".to_owned(),
@@ -175,7 +167,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// What a reply consists of; schemas are those of `reply`.
+    /// Returns the content of a reply. The reply with schemas is `reply`.
     fn content(&self, kind: Kind, reply: &[u8]) -> Result<Content, Failure> {
         let live = |objects, names: Option<&[&str]>| Ok(Content::Live(Live::new(objects, names)?));
         match kind {
@@ -189,18 +181,18 @@ impl Bench<'_> {
         }
     }
 
-    /// Both ask the same in turns, and after each turn once more, to look at
-    /// the replies.
+    /// Lets both clients send the same request in turns, and checks one more
+    /// reply of each after every turn.
     fn compare(
         &mut self,
         kind: Kind,
         ours: &mut Client,
         other: &mut Client,
-        witness: &mut Witness,
+        checker: &mut ReplyChecker,
     ) -> Result<(), Failure> {
         let check = |ours: &mut Client, other: &mut Client| {
             for client in [ours, other] {
-                let checked = witness.check(|| client.ask(kind.request()));
+                let checked = checker.check(|| client.ask(kind.request()));
                 checked.map_err(|why| format!("{}: {why}", kind.name()))?;
             }
             Ok(())
@@ -209,18 +201,19 @@ impl Bench<'_> {
         self.take_turns(kind, rounds, "minimal server", [ours, other], check)
     }
 
-    /// The same with QEMU, whose machine is another.
+    /// Compares with QEMU, whose replies are about another machine and are not
+    /// checked.
     fn compare_with_qemu(
         &mut self,
         kind: Kind,
         ours: &mut Client,
         qemu: &mut Client,
-        witness: &mut Witness,
+        checker: &mut ReplyChecker,
     ) -> Result<(), Failure> {
         let rounds = self.rounds.min(9);
         self.take_turns(kind, rounds, QEMU, [ours, qemu], |ours, _| {
             thread::sleep(QEMU_REST_TIME);
-            witness.check(|| ours.ask(kind.request()))
+            checker.check(|| ours.ask(kind.request()))
         })
     }
 
@@ -251,7 +244,6 @@ impl Bench<'_> {
             what: kind.name().to_owned(),
             vcpus: Some(self.vcpus),
             other: name,
-            unit: Unit::Ns,
             ours,
             others,
         });
@@ -259,33 +251,33 @@ impl Bench<'_> {
     }
 }
 
-/// What a request costs beside time: allocations of the whole process,
-/// syscalls of the server.
-fn count(kind: Kind, vcpus: u32, ours: &mut Client, report: &mut Report) -> Result<(), Failure> {
+/// Counts the allocations of the whole process, client included, for one
+/// request.
+fn count_allocations(
+    kind: Kind,
+    vcpus: u32,
+    ours: &mut Client,
+    report: &mut Report,
+) -> Result<(), Failure> {
     let before = allocations::count();
     for _ in 0..COUNTED {
         ours.ask(kind.request())?;
     }
-    let mean = |count: u64| {
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        f64::from(count) / f64::from(COUNTED)
-    };
-    let mut add = |what: &str, value| {
-        report.counts.push(Count {
-            what: format!("{}: {what}", kind.name()),
-            vcpus: Some(vcpus),
-            value,
-        });
-    };
-    add("allocations", mean(allocations::count() - before));
-    let syscalls = tracer::count_syscalls(|| {
-        for _ in 0..COUNTED {
-            ours.ask(kind.request())?;
-        }
-        Ok(())
-    })?;
-    if let Some(syscalls) = syscalls {
-        add("syscalls", mean(syscalls));
-    }
+    let allocations = u32::try_from(allocations::count() - before).unwrap_or(u32::MAX);
+    report.counts.push(Count {
+        what: format!("{}: allocations", kind.name()),
+        vcpus: Some(vcpus),
+        value: f64::from(allocations) / f64::from(COUNTED),
+    });
     Ok(())
+}
+
+/// Returns the peak memory of this process.
+fn peak_kib() -> Result<f64, Failure> {
+    let status = fs::read_to_string("/proc/self/status").map_err(|error| error.to_string())?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let figure = line.and_then(|line| line.split_whitespace().next());
+    figure
+        .and_then(|figure| figure.parse().ok())
+        .ok_or_else(|| "the kernel does not report the peak of memory".to_owned())
 }

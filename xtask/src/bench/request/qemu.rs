@@ -1,7 +1,7 @@
-//! A QEMU to compare with, if there is one.
+//! The installed QEMU, with which ours is compared.
 //!
-//! In: a number of vCPUs. Out: a client of its monitor. Its machine does not
-//! run.
+//! In: a number of vCPUs. Out: a client of QEMU's monitor. QEMU's machine is
+//! stopped.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use super::client::Client;
 use crate::tools::Failure;
 
-/// The most vCPUs that its machine type takes.
+/// The most vCPUs of the machine type.
 const VCPUS_MAX: u32 = 255;
 
-/// How long it may take to begin.
+/// The longest time until QEMU accepts a client.
 const BEGIN_TIME_MAX: Duration = Duration::from_secs(30);
 
 pub(super) struct Qemu {
@@ -23,8 +23,8 @@ pub(super) struct Qemu {
 }
 
 impl Qemu {
-    /// Starts one with KVM; `None` without the program, or for more vCPUs than
-    /// it takes.
+    /// Starts QEMU with KVM. Returns `None` if QEMU is not installed, or cannot
+    /// have as many vCPUs.
     pub(super) fn start(vcpus: u32, folder: &Path) -> Result<Option<Self>, Failure> {
         if vcpus > VCPUS_MAX {
             return Ok(None);
@@ -58,7 +58,7 @@ impl Qemu {
             if begin.elapsed() > BEGIN_TIME_MAX || !matches!(process.try_wait(), Ok(None)) {
                 let _ = process.kill();
                 let _ = process.wait();
-                return Err("QEMU does not begin".to_owned());
+                return Err("QEMU does not start".to_owned());
             }
             thread::sleep(Duration::from_millis(20));
         }

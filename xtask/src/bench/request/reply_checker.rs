@@ -1,20 +1,20 @@
-//! Whether a reply says what the statistics files say.
+//! Checks replies against the statistics files.
 //!
-//! In: replies, each between two reads of the files. Out: whether every value
-//! lies between them: what does not change is equal, and what counts up is from
-//! just now. It is no part of what is measured.
+//! In: a reply, and reads of the files before and after it. Out: whether every
+//! value of the reply lies between the two reads, so that a constant is equal
+//! and a counter is current. Checking is not part of the measured time.
 
 use super::minimal::Content;
 use crate::tools::Failure;
 
-pub(super) struct Witness {
+pub(super) struct ReplyChecker {
     content: Content,
     before: Vec<u8>,
     after: Vec<u8>,
     first: Vec<u8>,
 }
 
-impl Witness {
+impl ReplyChecker {
     pub(super) fn new(mut content: Content) -> Self {
         let mut first = Vec::new();
         content.write(&mut first);
@@ -26,7 +26,7 @@ impl Witness {
         }
     }
 
-    /// Asks, and looks at the reply.
+    /// Sends a request and checks the reply.
     pub(super) fn check<'r>(
         &mut self,
         ask: impl FnOnce() -> Result<&'r [u8], Failure>,
@@ -41,14 +41,14 @@ impl Witness {
         }
     }
 
-    /// Whether anything has changed since this was made.
+    /// Returns whether any value has changed since `new`.
     pub(super) fn has_seen_change(&self) -> bool {
         self.first != self.after
     }
 }
 
-/// Whether three texts are the same but for numbers, each of which lies between
-/// those of the others, and for flags.
+/// Returns whether the three texts are equal except for flags, and for numbers
+/// of which the first text's lies between the others'.
 fn is_between(mut text: &[u8], mut before: &[u8], mut after: &[u8]) -> bool {
     loop {
         let tokens = (token(&mut text), token(&mut before), token(&mut after));
@@ -86,25 +86,25 @@ enum Token<'t> {
 }
 
 fn token<'t>(rest: &mut &'t [u8]) -> Option<Token<'t>> {
-    // A value stands behind a space; names' digits are just text.
+    // A value follows a space; digits within a name are text.
     for flag in [&b" true"[..], b" false"] {
-        if let Some(behind) = rest.strip_prefix(flag) {
-            *rest = behind;
+        if let Some(after) = rest.strip_prefix(flag) {
+            *rest = after;
             return Some(Token::Flag);
         }
     }
     let is_digit = |byte: &u8| byte.is_ascii_digit();
     let digits = rest.iter().take_while(|byte| is_digit(byte)).count();
     if digits > 0 {
-        let (number, behind) = rest.split_at_checked(digits)?;
-        *rest = behind;
+        let (number, after) = rest.split_at_checked(digits)?;
+        *rest = after;
         let number = str::from_utf8(number).ok()?.parse();
         return Some(number.map_or(Token::Text(b"too large"), Token::Number));
     }
     let is_end = |(index, byte): &(usize, &u8)| is_digit(byte) || (*index > 0 && **byte == b' ');
     let end = rest.iter().enumerate().find(is_end);
-    let (text, behind) = rest.split_at_checked(end.map_or(rest.len(), |(index, _)| index))?;
-    *rest = behind;
+    let (text, after) = rest.split_at_checked(end.map_or(rest.len(), |(index, _)| index))?;
+    *rest = after;
     (!text.is_empty()).then_some(Token::Text(text))
 }
 
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn values_lie_between_two_reads() {
+    fn reply_is_accepted_when_its_values_lie_between_two_reads() {
         let exits = |value: &str| format!("{{\"name\": \"l1d_exits\", \"value\": {value}}}");
         let between = |value: &str, expected| {
             check(&exits(value), &exits("99"), &exits("101"), expected);
