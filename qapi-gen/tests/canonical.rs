@@ -47,18 +47,18 @@ fn compare(extension: &str, tell: impl Fn(&CheckedSchema) -> String) {
 }
 
 #[test]
-fn the_canonical_text_is_as_expected() {
+fn dump_is_as_each_golden() {
     compare("out", dump);
 }
 
 #[test]
-fn the_masked_introspection_is_as_expected() {
+fn masked_introspection_is_as_each_golden() {
     let masked = Introspection::default();
     compare("masked", |schema| masked.json(schema));
 }
 
 #[test]
-fn the_unmasked_introspection_is_as_expected() {
+fn unmasked_introspection_is_as_each_golden() {
     let unmasked = Introspection {
         unmask: true,
         ..Introspection::default()
@@ -82,7 +82,7 @@ fn configured(schema: &str, symbols: &[&str]) -> String {
 }
 
 #[test]
-fn what_a_configuration_lacks_is_left_out_but_counted() {
+fn introspection_omits_but_numbers_what_a_configuration_excludes() {
     let schema = "
         { 'command': 'first', 'data': { 'm': 'First' }, 'if': 'A' }
         { 'struct': 'First', 'data': {}, 'if': 'A' }
@@ -115,7 +115,7 @@ fn what_a_configuration_lacks_is_left_out_but_counted() {
 }
 
 #[test]
-fn a_schema_without_commands_tells_nothing() {
+fn introspection_is_empty_without_commands_and_events() {
     assert_eq!(configured("", &[]), "[]\n");
     let only = "{ 'event': 'E', 'if': 'X' } { 'event': 'F', 'if': 'Y' }";
     assert_eq!(configured(only, &["Y"]).lines().count(), 4);

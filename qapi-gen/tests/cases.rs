@@ -75,7 +75,7 @@ fn diagnostics(path: &str, loader: &dyn Loader) -> String {
 }
 
 #[test]
-fn every_case_is_reported_as_expected() {
+fn reports_of_each_case_are_as_expected() {
     let update = env::var_os("UPDATE_GOLDEN").is_some();
     let mut failures = Vec::new();
     for case in cases() {
@@ -123,7 +123,7 @@ fn extern_modules() -> Vec<Diagnostic> {
 }
 
 #[test]
-fn modules_of_other_crates_are_checked() {
+fn extern_modules_are_errors_when_unknown_or_relative() {
     let messages: Vec<_> = extern_modules().iter().map(Diagnostic::message).collect();
     let expected = [
         "the path 'super::a' of module 'a.json' must begin with '::' or 'crate::'",
@@ -172,7 +172,7 @@ fn nested(depth: usize, held: &str) -> MemoryLoader {
 }
 
 #[test]
-fn types_that_rustc_finds_too_deep_are_warned_of() {
+fn types_cause_a_warning_when_they_nest_deeply() {
     let found = |loader: &dyn Loader| {
         let generation = generate("a.json", loader, &Options::default());
         assert!(generation.files.is_some());
@@ -271,7 +271,7 @@ fn mutate(text: &mut Vec<u8>, other: &[u8], random: &mut Random) {
 }
 
 #[test]
-fn nothing_makes_it_panic() {
+fn mutated_schemas_do_not_panic() {
     let texts = texts();
     let mut random = Random(2024);
     for _ in 0..4000 {
@@ -284,7 +284,7 @@ fn nothing_makes_it_panic() {
 }
 
 #[test]
-fn depth_is_limited_and_not_the_stack() {
+fn deep_nesting_is_an_error_and_no_stack_overflow() {
     let nested = |open: &str, close: &str, depth: usize| {
         format!(
             "{{ 'struct': 'Aa', 'data': {{}}, 'if': {}'X'{} }}",
@@ -307,7 +307,7 @@ fn depth_is_limited_and_not_the_stack() {
 }
 
 #[test]
-fn many_bases_are_one_error() {
+fn long_chain_of_bases_is_one_error() {
     for up in [true, false] {
         let message = diagnostics("a.json", &many_bases(up));
         assert_eq!(message.lines().count(), 2, "{message}");
@@ -316,7 +316,7 @@ fn many_bases_are_one_error() {
 }
 
 #[test]
-fn files_that_are_no_text_are_reported() {
+fn file_is_reported_where_it_is_not_text() {
     let check = |bytes: &[u8], expected: &str| {
         let loader = MemoryLoader::from_iter([("a.json", bytes.to_vec())]);
         assert_eq!(diagnostics("a.json", &loader), expected);
@@ -332,7 +332,7 @@ fn files_that_are_no_text_are_reported() {
 }
 
 #[test]
-fn files_are_listed_also_on_failure() {
+fn files_read_are_listed_when_the_schema_is_wrong() {
     let loader = MemoryLoader::from_iter([
         (
             "x/a.json",
@@ -379,7 +379,7 @@ fn modules_and_entities_are_in_qemus_order() {
 }
 
 #[test]
-fn older_markup_stays_in_the_documentation() {
+fn older_markup_is_kept_when_style_is_a_warning() {
     let folder = FolderLoader::new(folder());
     let path = "style-warnings.json";
     let outcome = check_with(path, &folder, options(path, &folder));

@@ -50,7 +50,7 @@ fn write(folder: &Path, arguments: &[&str]) {
 }
 
 #[test]
-fn check_says_what_is_stale_and_writes_nothing() {
+fn rust_check_prints_stale_files_and_writes_nothing() {
     let folder = folder("check");
     let diff = stale(&folder, &[]);
     assert!(
@@ -83,7 +83,7 @@ fn check_says_what_is_stale_and_writes_nothing() {
 }
 
 #[test]
-fn check_tells_of_files_that_are_left_over() {
+fn rust_check_prints_left_over_files() {
     let folder = folder("left-over");
     write(&folder, &[]);
     fs::write(folder.join("out/own.rs"), "// Written by hand.\n").unwrap();
@@ -99,7 +99,7 @@ fn check_tells_of_files_that_are_left_over() {
 }
 
 #[test]
-fn the_options_of_the_builder_are_there() {
+fn command_line_has_every_option_of_the_builder() {
     let folder = folder("options");
     let read = |name: &str| fs::read_to_string(folder.join("out").join(name)).unwrap();
     write(&folder, &["--cfg"]);
@@ -142,7 +142,7 @@ fn the_options_of_the_builder_are_there() {
 }
 
 #[test]
-fn options_that_do_not_fit_fail() {
+fn conflicting_options_are_errors() {
     let folder = folder("wrong");
     let check = |arguments: &[&str], status: i32, expected: &str| {
         let output = run(&folder, arguments);
@@ -181,7 +181,7 @@ fn options_that_do_not_fit_fail() {
 }
 
 #[test]
-fn code_that_is_not_laid_out_differs() {
+fn unformatted_code_differs_from_formatted() {
     let folder = folder("no-format");
     assert!(run(&folder, &[]).status.success());
     assert!(stale(&folder, &["--no-format"]).contains("mod.rs"));

@@ -50,7 +50,7 @@ fn options() -> CheckOptions {
 }
 
 #[test]
-fn reports_what_qemu_reports() {
+fn first_error_is_qemus_in_every_corpus_case() {
     let Some(folder) = corpus() else {
         println!("skipped: no corpus at hand");
         return;
@@ -94,7 +94,7 @@ fn reports_what_qemu_reports() {
 }
 
 #[test]
-fn dumps_what_qemu_dumps() {
+fn dump_is_qemus_in_every_corpus_case() {
     let Some(folder) = corpus() else {
         println!("skipped: no corpus at hand");
         return;

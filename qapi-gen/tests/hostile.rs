@@ -32,7 +32,7 @@ fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
 }
 
 #[test]
-fn brackets_without_end() {
+fn endless_brackets_are_an_error() {
     for open in ["[", "{ 'a': ", "{ 'if': { 'not': "] {
         let error = first_error(open.repeat(200_000));
         assert!(
@@ -43,7 +43,7 @@ fn brackets_without_end() {
 }
 
 #[test]
-fn texts_without_end() {
+fn huge_texts_are_read_or_rejected_quickly() {
     let long = "x".repeat(1 << 18);
     let error = first_error(format!("{{ 'command': '{long}"));
     assert_eq!(error, "a.json:1:14: missing terminating \"'\"");
@@ -55,7 +55,7 @@ fn texts_without_end() {
 }
 
 #[test]
-fn many_definitions_on_one_line() {
+fn many_definitions_on_one_line_are_reported_quickly() {
     let outcome = check_text("{ 'event': 'E' } ".repeat(5_000));
     assert_eq!(outcome.diagnostics.len(), 4_999);
     // Each column is counted from the one before.
@@ -67,7 +67,7 @@ fn many_definitions_on_one_line() {
 }
 
 #[test]
-fn unions_within_unions() {
+fn deeply_nested_unions_are_an_error() {
     let schema = lines(1_100, |n| {
         let next = n + 1;
         format!(
@@ -84,7 +84,7 @@ fn unions_within_unions() {
 }
 
 #[test]
-fn alternates_within_alternates() {
+fn nested_alternates_are_an_error() {
     let error = first_error(lines(10_000, |n| {
         let next = n + 1;
         format!("{{ 'alternate': 'A{n}x', 'data': {{ 'a': 'A{next}x' }} }}")
@@ -96,7 +96,7 @@ fn alternates_within_alternates() {
 }
 
 #[test]
-fn a_file_that_includes_itself() {
+fn file_that_includes_itself_is_an_inclusion_loop() {
     for spelling in ["a.json", "./a.json", ".//a.json", "x/../a.json", "/a.json"] {
         let error = first_error(format!("{{ 'include': '{spelling}' }}"));
         assert_eq!(error, format!("a.json:1: inclusion loop for {spelling}"));
@@ -104,7 +104,7 @@ fn a_file_that_includes_itself() {
 }
 
 #[test]
-fn a_long_cycle_of_files() {
+fn long_cycle_of_includes_is_an_inclusion_loop() {
     let file = |n: usize| {
         let next = (n + 1) % 2_000;
         (
@@ -119,7 +119,7 @@ fn a_long_cycle_of_files() {
 }
 
 #[test]
-fn each_file_includes_the_next_one_twice() {
+fn file_is_read_once_when_included_under_several_paths() {
     let file = |n: usize| {
         let mut text = String::new();
         for folder in ["", "./", "x/../"] {
@@ -133,7 +133,7 @@ fn each_file_includes_the_next_one_twice() {
 }
 
 #[test]
-fn files_that_cannot_be_read() {
+fn unreadable_includes_are_reported_with_their_reason() {
     let folder = tempfile();
     fs::create_dir_all(folder.join("folder")).unwrap();
     let cases = [

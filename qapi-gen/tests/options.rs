@@ -96,7 +96,7 @@ fn derives_are_added_once() {
 }
 
 #[test]
-fn attributes_go_where_they_are_sent() {
+fn attributes_are_added_to_the_named_items() {
     let attributes = [
         addition(None, "#[all]"),
         addition(Some("Part"), "#[one] #[two(x = \"y\")]"),
@@ -123,7 +123,7 @@ fn attributes_go_where_they_are_sent() {
 
 /// Documentation and tables are filled in where marks stand for them.
 #[test]
-fn strings_of_an_attribute_stay_as_they_are() {
+fn strings_in_attributes_are_verbatim() {
     for formatted in [true, false] {
         let text = |attribute: &str| {
             generated(|options| {
@@ -150,7 +150,7 @@ fn strings_of_an_attribute_stay_as_they_are() {
 }
 
 #[test]
-fn a_type_is_replaced_wherever_it_is_named() {
+fn replaced_type_is_used_everywhere() {
     check(
         |options| {
             let replaced = [("Part", "crate::Own"), ("Outline", "Vec<u8>")];
@@ -167,7 +167,7 @@ fn a_type_is_replaced_wherever_it_is_named() {
 }
 
 #[test]
-fn a_part_of_the_schema_brings_what_it_needs() {
+fn selected_part_includes_the_types_that_it_needs() {
     let only = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     check(
         |options| options.only = only(&["make"]),
@@ -256,7 +256,7 @@ fn conditions_are_cfgs_or_resolved() {
 }
 
 #[test]
-fn without_conditions_nothing_is_conditional() {
+fn code_is_unconditional_when_conditions_are_ignored() {
     let cfg = |options: &mut Options| {
         options.only.insert("make".to_owned());
         options.conditions = Conditions::Cfg(CfgNames::default());
@@ -268,7 +268,7 @@ fn without_conditions_nothing_is_conditional() {
 }
 
 #[test]
-fn modules_stand_in_one_file_or_in_one_each() {
+fn layout_puts_modules_in_one_file_or_one_each() {
     let files = |layout| {
         let options = Options {
             layout,
@@ -286,7 +286,7 @@ fn modules_stand_in_one_file_or_in_one_each() {
 }
 
 #[test]
-fn what_the_schema_does_not_have_is_an_error() {
+fn option_is_an_error_when_its_name_is_unknown() {
     let check = |choose: fn(&mut Options), expected: &str| {
         assert_eq!(generated(choose), expected);
     };
@@ -320,7 +320,7 @@ fn what_the_schema_does_not_have_is_an_error() {
 }
 
 #[test]
-fn what_would_do_nothing_is_an_error() {
+fn option_is_an_error_when_it_has_no_effect() {
     let check = |choose: fn(&mut Options), expected: &str| {
         assert_eq!(generated(choose), expected);
     };
@@ -390,7 +390,7 @@ fn check_with(one: impl FnOnce(&mut Options), other: impl FnOnce(&mut Options)) 
 }
 
 #[test]
-fn symbols_that_become_one_feature_are_an_error() {
+fn symbols_are_an_error_when_they_become_one_feature() {
     let loader = MemoryLoader::from_iter([(
         "a.json",
         "{ 'event': 'STOP', 'if': { 'any': [ 'A_B', 'CONFIG_A_B' ] } }",
@@ -413,7 +413,7 @@ fn symbols_that_become_one_feature_are_an_error() {
 }
 
 #[test]
-fn what_is_no_rust_is_an_error() {
+fn option_is_an_error_when_its_text_is_not_rust() {
     let begins = |choose: fn(&mut Options), expected: &str| {
         let report = generated(choose);
         assert!(report.starts_with(expected), "{report}");
@@ -457,7 +457,7 @@ fn schema_folder(test: &str) -> PathBuf {
 /// What each option of the builder brings about, and that without it there is
 /// nothing of the kind.
 #[test]
-fn every_option_of_the_builder_has_its_effect() {
+fn every_builder_option_has_its_effect() {
     let folder = schema_folder("builder");
     let builder = || {
         Builder::new(folder.join("main.json"))
@@ -540,7 +540,7 @@ fn every_option_of_the_builder_has_its_effect() {
 }
 
 #[test]
-fn the_builder_finds_folders_and_says_what_is_wrong() {
+fn builder_reads_include_folders_and_reports_missing_ones() {
     let folder = schema_folder("builder-folders");
     let builder = |schema: &str| {
         fs::write(folder.join("top.json"), schema).unwrap();
@@ -573,7 +573,7 @@ fn the_builder_finds_folders_and_says_what_is_wrong() {
 }
 
 #[test]
-fn a_folder_is_compared_and_brought_up_to_date() {
+fn output_folder_is_compared_and_updated() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("folder");
     let _ = fs::remove_dir_all(&folder);
     let files = |layout| {
@@ -620,7 +620,7 @@ fn a_folder_is_compared_and_brought_up_to_date() {
 }
 
 #[test]
-fn what_is_not_laid_out_is_the_same_rust() {
+fn unformatted_code_has_the_same_tokens() {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases/rust");
     let schemas = fs::read_dir(cases).unwrap();
     let schemas = schemas.map(|entry| entry.unwrap().path());

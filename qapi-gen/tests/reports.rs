@@ -84,7 +84,7 @@ const SHORT: [&str; 4] = [
 ];
 
 #[test]
-fn what_is_right_is_printed_and_nothing_else() {
+fn correct_schema_is_printed_without_reports() {
     let folder = folder("right", &[("a.json", GOOD)]);
     let check = run(&folder, &["check", "a.json"]);
     assert_eq!((check.status, check.err.as_str()), (Some(0), ""));
@@ -141,7 +141,7 @@ fn every_command_reports_in_every_format() {
 }
 
 #[test]
-fn check_takes_several_schemas_and_checks_them_all() {
+fn check_continues_when_one_of_several_schemas_is_wrong() {
     let folder = folder(
         "several",
         &[("a.json", BAD), ("b.json", GOOD), ("c.json", "{")],
@@ -167,7 +167,7 @@ fn check_takes_several_schemas_and_checks_them_all() {
 }
 
 #[test]
-fn what_cannot_be_read_and_what_is_no_option() {
+fn unreadable_files_and_unknown_formats_are_errors() {
     let folder = folder("missing", &[("a.json", "{ 'include': 'b.json' }")]);
     for command in ["check", "dump", "introspect"] {
         let ran = run(&folder, &[command, "no.json", "--error-format=short"]);
@@ -192,7 +192,7 @@ fn what_cannot_be_read_and_what_is_no_option() {
 }
 
 #[test]
-fn an_object_has_all_that_is_known() {
+fn json_object_has_every_member() {
     let files = [
         ("a.json", "# A.\n{ 'include': 'b.json' }\n"),
         ("b.json", "{ 'event': 'A' }\n{ 'event': 'A' }\n"),
@@ -219,7 +219,7 @@ fn an_object_has_all_that_is_known() {
 }
 
 #[test]
-fn bytes_are_those_of_the_file_whatever_ends_its_lines() {
+fn json_bytes_are_file_offsets_for_every_kind_of_line_end() {
     for (test, end) in [("lf", "\n"), ("crlf", "\r\n"), ("cr", "\r")] {
         let text = [
             "# One.",
@@ -247,7 +247,7 @@ fn bytes_are_those_of_the_file_whatever_ends_its_lines() {
 }
 
 #[test]
-fn columns_are_characters_but_qemus() {
+fn json_columns_count_characters_except_in_qemus_column() {
     let text = "{\t'event':\t'A', \t;";
     let object = object("tabs", text);
     let at = text.find(';').unwrap();
@@ -296,7 +296,7 @@ fn control_characters_never_reach_a_terminal_raw() {
 }
 
 #[test]
-fn help_comes_with_what_can_be_mended() {
+fn help_is_given_when_the_correction_is_clear() {
     let text = "{ 'command': 'stop', 'returns': 'Anwser' }\n{ 'struct': 'Answer', 'data': {} }\n";
     assert_eq!(object("help", text)["help"], "did you mean 'Answer'?");
     let folder = folder("help", &[("a.json", text)]);
@@ -311,7 +311,7 @@ fn help_comes_with_what_can_be_mended() {
 }
 
 #[test]
-fn ten_warnings_are_shown_unless_all_are_asked_for() {
+fn ten_warnings_are_shown_without_option_all() {
     let schema: String = (0..12)
         .map(|n| format!("##\n# @E{n}:\n#\n# One. Two.\n##\n{{ 'event': 'E{n}' }}\n"))
         .collect();
@@ -338,7 +338,7 @@ fn ten_warnings_are_shown_unless_all_are_asked_for() {
 }
 
 #[test]
-fn of_huge_lines_what_is_near_is_shown() {
+fn huge_lines_are_shown_near_the_problem_only() {
     let before = "{ 'command': 'c', 'gen': false } ";
     let wide = format!("# {}\n", "\u{e9}".repeat(100_000));
     let blank = " ".repeat(100_000);

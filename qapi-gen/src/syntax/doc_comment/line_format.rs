@@ -20,7 +20,7 @@ pub(super) enum Fault {
     SingleSpace(usize),
 }
 
-/// Where the current line is relative to literal text.
+/// The position of the current line relative to literal text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Literal {
     /// In text to which the rules apply.
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sentences_need_two_spaces() {
+    fn single_space_finds_the_first_sentence_end() {
         for (line, expected) in [
             ("One.  Two.", None),
             ("One. Two.", Some(4)),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn literal_text_is_free() {
+    fn literal_text_is_not_checked() {
         let long = "x".repeat(80);
         let mut format = LineFormat::new(Rules::V10_2);
         assert!(format.check(&long).is_err());
