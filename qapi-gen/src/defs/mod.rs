@@ -131,7 +131,7 @@ fn lower_definition<'s>(
             definition: Some(named),
             ..site
         },
-        // The pragma does not apply to arguments and event data.
+        // `member-name-exceptions` does not apply to arguments and event data.
         has_free_member_names: !matches!(kind, DefinitionKind::Command | DefinitionKind::Event)
             && pragmas.member_name_exceptions.contains(name.text.as_ref()),
         rules,

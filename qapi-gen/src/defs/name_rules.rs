@@ -21,7 +21,7 @@ fn stem(name: &str) -> Option<&str> {
             }
             rest
         }
-        // QEMU's C generator reserves this prefix.
+        // QEMU's C generator reserves the prefixes `q_` and `q-`.
         None if name.starts_with("q_") || name.starts_with("q-") => return None,
         None => name,
     };
@@ -56,7 +56,8 @@ pub(super) fn check_value(
 ) -> Lowered<()> {
     let exceptions = NameExceptions::all(scope.has_free_member_names);
     if name.text.starts_with(|c: char| c.is_ascii_digit()) {
-        // Put a letter in front, because the other rules do not allow a digit.
+        // Put a letter in front of the name, because the other rules do not
+        // allow a digit there.
         check_text(&format!("d{}", name.text), name, subject, exceptions, scope)
     } else {
         check_text(&name.text, name, subject, exceptions, scope)

@@ -198,8 +198,8 @@ impl<'s> SchemaReader<'s, '_> {
             let span = Span { file, start, end };
             self.diagnostics
                 .report_at(Problem::NotUtf8, Some(Site::exact(span)));
-            // Parse nothing, not even the valid part: without the rest it would
-            // give misleading errors.
+            // Parse nothing, because the valid part alone would give misleading
+            // errors.
             Parser::new(file, source, "", self.rules, self.diagnostics)
         };
         Ok(OpenFile {

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-/// Returns the ending of a noun for so many items.
+/// Returns the plural ending of a noun, or an empty string for one item.
 pub(crate) fn plural<T>(items: &[T]) -> &'static str {
     if items.len() > 1 { "s" } else { "" }
 }

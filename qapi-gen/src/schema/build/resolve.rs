@@ -149,7 +149,8 @@ impl Resolver<'_> {
                     self.array(slot.name, &element);
                     continue;
                 }
-                // All other declarations belong to definitions.
+                // Only the empty object remains, because all other declarations
+                // belong to definitions.
                 _ => TypeKind::Object(object(ObjectOrigin::Empty)),
             };
             self.add_type(common(slot.name, ModuleId::at(0), None), kind);
@@ -304,7 +305,8 @@ impl Resolver<'_> {
             base,
             branches: Some(Branches {
                 tag: convert::name(discriminator, self.sources),
-                // `finish` sets the type once all members are known.
+                // `finish::discriminators` sets the type once all members are
+                // known.
                 tag_type: self.unresolved,
                 list,
             }),

@@ -146,7 +146,8 @@ impl Resolver<'_> {
         self.suggestions_left = self.suggestions_left.checked_sub(1)?;
         let schema = &*self.schema;
         let names = schema.by_name.iter().filter_map(|(name, &index)| {
-            // Only implicit types have such names.
+            // Only implicit types have names that begin with `q_` or end with
+            // `List`.
             let is_implicit = name.starts_with("q_") || name.ends_with("List");
             let entity = schema.entities.get(index as usize)?;
             (matches!(entity, Entity::Type(_)) && !is_implicit).then_some(name.as_str())

@@ -40,8 +40,8 @@ fn undescribed(targets: &[DocTarget<'_>], doc: &Doc) -> Box<[Excerpt]> {
         DocTarget::Feature(_) => None,
     });
     let described = doc.members().map(|arg| arg.name);
-    // Compare in order first: most blocks describe everything in order, and
-    // need no set.
+    // Compare in order first, because most blocks describe everything in order;
+    // a set is built only for the others.
     if names.clone().map(|name| &**name).eq(described.clone()) {
         return Box::default();
     }

@@ -22,7 +22,8 @@ pub(super) fn check(schema: &ResolvedSchema, diagnostics: &mut Diagnostics) {
         };
         if let Some(doc) = &schema.common(entity).doc {
             doc_targets(schema, entity, &mut targets);
-            // Most blocks are complete, which is cheap to see.
+            // Skip complete blocks, because most blocks are complete and that is
+            // cheap to detect.
             if !is_complete(doc, &targets) {
                 block(schema, entity, doc, &targets, index, diagnostics);
             }

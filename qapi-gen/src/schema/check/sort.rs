@@ -10,7 +10,8 @@ use crate::diag::{Diagnostics, Rank};
 use crate::schema::Schema;
 use crate::schema::qemu_order::CheckPoint;
 
-/// Sorts diagnostics by when QEMU's generator reaches their check points.
+/// Sorts diagnostics by the time at which QEMU's generator reaches their check
+/// points.
 pub(super) fn sort(schema: &Schema, diagnostics: &mut Diagnostics) {
     let mut times: HashMap<u64, u64> = diagnostics
         .iter()
@@ -29,8 +30,8 @@ pub(super) fn sort(schema: &Schema, diagnostics: &mut Diagnostics) {
         Step::Recursion { .. } | Step::TooDeep(_) => {}
     });
     diagnostics.sort_by_rank(|Rank(point, order)| match times.get(&point) {
-        // The traversal does not reach ranks after all definitions: these are
-        // final.
+        // Ranks after all definitions are final, because the traversal does not
+        // reach them.
         None | Some(0) => Rank(point, order),
         Some(&time) => Rank(time, order),
     });

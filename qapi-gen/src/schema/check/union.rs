@@ -61,8 +61,8 @@ type Clash<'a> = ((TypeId, &'a Member), (TypeId, &'a Member));
 struct Unions<'a, 'd> {
     schema: &'a ResolvedSchema,
     diagnostics: &'d mut Diagnostics,
-    // The following are remembered, because many unions can share an enum, a
-    // base or a branch.
+    // The following maps remember results, because many unions can share an
+    // enum, a base or a branch.
     values: HashMap<TypeId, HashSet<&'a str>>,
     contents: HashMap<TypeId, Contents<'a>>,
     /// The number of members in all of `contents`.

@@ -123,8 +123,8 @@ impl<'d> DocText<'d> {
     /// Returns the lines of the text.
     pub(crate) fn lines(self) -> impl Iterator<Item = &'d str> {
         self.lines.iter().flat_map(move |range| {
-            // Only the first line of a range has no marker: the range begins
-            // after it.
+            // The first line of a range has no marker, because the range begins
+            // after the marker.
             let lines = range.text(self.file).split('\n').enumerate();
             lines.map(|(number, line)| match number {
                 0 => line,

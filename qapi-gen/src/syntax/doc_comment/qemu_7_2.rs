@@ -78,7 +78,7 @@ fn mentioned(line: &str) -> Option<&str> {
 /// Returns the tag and its kind of section if the line's first word is `Tag:`.
 fn tagged(line: &str) -> Option<(&'static str, SectionKind)> {
     let (word, kind) = tag(first_word(line).strip_suffix(':')?)?;
-    // QEMU 7.2 does not know this tag.
+    // QEMU 7.2 does not know `Errors`.
     (kind != SectionKind::Errors).then_some((word, kind))
 }
 
