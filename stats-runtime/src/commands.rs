@@ -10,7 +10,7 @@ mod session;
 mod statistics;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use qapi_stats::wire::command::{Call, CommandInfo as Info, CommandSet};
 use qapi_stats::wire::compat::Policy;
@@ -19,6 +19,7 @@ use qapi_stats::wire::{Context, Error, Writer};
 
 use crate::events::Events;
 use crate::host::Host;
+use crate::lock::Lock;
 use crate::provider::ProviderError;
 use crate::registry::Registry;
 
@@ -35,7 +36,7 @@ pub struct Monitor {
     extension: Option<Extension>,
     events: Arc<Events>,
     /// Held while the host changes its run state, by whatever handle.
-    changes: Arc<Mutex<()>>,
+    changes: Arc<Lock<()>>,
 }
 
 /// What a VMM adds to the monitor's commands.
@@ -155,7 +156,7 @@ impl Monitor {
 
     /// The right to change the run state.
     fn changes(&self) -> MutexGuard<'_, ()> {
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.changes.lock()
     }
 
     /// How requests to this monitor are decoded: strictly, with the

@@ -6,12 +6,13 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use qapi_stats::stats::{StatsProvider, StatsTarget};
 
+use crate::lock::{Lock, Signal};
 use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
 
 mod recording;
@@ -28,9 +29,9 @@ pub(crate) struct Deadlined {
 /// What the asking threads and the provider's own share.
 struct Worker {
     provider: Arc<dyn Provider>,
-    state: Mutex<State>,
+    state: Lock<State>,
     /// The worker has something to do, or has become free.
-    changed: Condvar,
+    changed: Signal,
 }
 
 #[derive(Default)]
@@ -63,8 +64,8 @@ enum Answered {
 
 #[derive(Default)]
 struct Answer {
-    outcome: Mutex<Option<Result<Answered, Failed>>>,
-    is_there: Condvar,
+    outcome: Lock<Option<Result<Answered, Failed>>>,
+    is_there: Signal,
 }
 
 enum Failed {
@@ -90,8 +91,8 @@ impl Deadlined {
     ) -> Self {
         let worker = Arc::new(Worker {
             provider,
-            state: Mutex::default(),
-            changed: Condvar::new(),
+            state: Lock::default(),
+            changed: Signal::default(),
         });
         Self {
             name,
@@ -107,12 +108,9 @@ impl Deadlined {
         let left = || self.time_max.saturating_sub(begin.elapsed());
         let answer = Arc::new(Answer::default());
         {
-            let state = self.worker.state();
-            let waited = self
-                .worker
-                .changed
-                .wait_timeout_while(state, left(), |state| state.is_busy);
-            let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            let state = self.worker.state.lock();
+            let changed = &self.worker.changed;
+            let mut state = changed.wait_while_for(state, left(), |state| state.is_busy);
             if state.is_busy {
                 return Err(self.late());
             }
@@ -124,11 +122,9 @@ impl Deadlined {
             });
         }
         self.worker.changed.notify_all();
-        let outcome = answer.outcome();
-        let waited = answer
-            .is_there
-            .wait_timeout_while(outcome, left(), |outcome| outcome.is_none());
-        let (mut outcome, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let outcome = answer.outcome.lock();
+        let is_there = &answer.is_there;
+        let mut outcome = is_there.wait_while_for(outcome, left(), |outcome| outcome.is_none());
         let name = &self.name;
         match outcome.take() {
             None => Err(self.late()),
@@ -191,33 +187,28 @@ impl Provider for Deadlined {
 
 impl Drop for Deadlined {
     fn drop(&mut self) {
-        self.worker.state().has_ended = true;
+        self.worker.state.lock().has_ended = true;
         self.worker.changed.notify_all();
     }
 }
 
 impl Worker {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Answers one question after the other until nobody can ask any more.
     fn work(&self) {
         while let Some(Job { question, answer }) = self.next_job() {
             let outcome = catch_unwind(AssertUnwindSafe(|| self.answer(&question)));
-            *answer.outcome() = Some(outcome.unwrap_or(Err(Failed::Panicked)));
+            *answer.outcome.lock() = Some(outcome.unwrap_or(Err(Failed::Panicked)));
             answer.is_there.notify_all();
             // If nobody waits any more, what was written is freed here.
             drop(answer);
-            self.state().is_busy = false;
+            self.state.lock().is_busy = false;
             self.changed.notify_all();
         }
     }
 
     fn next_job(&self) -> Option<Job> {
         let nothing = |state: &mut State| state.job.is_none() && !state.has_ended;
-        let waited = self.changed.wait_while(self.state(), nothing);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.changed.wait_while(self.state.lock(), nothing);
         state.job.take()
     }
 
@@ -250,11 +241,5 @@ impl Worker {
         } else {
             Err(Failed::TooLong)
         }
-    }
-}
-
-impl Answer {
-    fn outcome(&self) -> MutexGuard<'_, Option<Result<Answered, Failed>>> {
-        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

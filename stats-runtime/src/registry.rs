@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use qapi_stats::stats::{
@@ -14,6 +14,7 @@ use qapi_stats::stats::{
 use qapi_stats::stats::{StatsTarget, StatsValue};
 
 use crate::deadline::Deadlined;
+use crate::lock::Lock;
 use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
 use crate::query::Selection;
 use crate::sink::{ResultsSink, SchemasSink, TypedResults, TypedSchemas};
@@ -33,7 +34,7 @@ pub struct Registry {
     // Readers clone the `Arc` and release the lock, so each query sees a
     // snapshot. Writers use `Arc::make_mut`, which edits in place if no snapshot
     // is alive and copies the list otherwise.
-    providers: RwLock<Arc<Registered>>,
+    providers: Lock<Arc<Registered>>,
 }
 
 #[derive(Clone, Default)]
@@ -82,10 +83,7 @@ impl Registry {
         provider: Arc<dyn Provider>,
     ) -> Result<(), AlreadyRegistered> {
         let name = canonical(name);
-        let mut current = self
-            .providers
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.providers.lock();
         if current.names.contains(&name) {
             return Err(AlreadyRegistered { name });
         }
@@ -147,10 +145,7 @@ impl Registry {
     pub fn remove(&self, name: &StatsProvider) -> bool {
         let name = canonical(name.clone());
         let removed = {
-            let mut current = self
-                .providers
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut current = self.providers.lock();
             let Some(index) = current.names.iter().position(|other| *other == name) else {
                 return false;
             };
@@ -166,7 +161,7 @@ impl Registry {
     /// The registered names, the first registered first.
     #[must_use]
     pub fn names(&self) -> Vec<StatsProvider> {
-        self.snapshot().names.clone()
+        self.providers.snapshot().names.clone()
     }
 
     /// Answers a query with typed results, in the order of the wire.
@@ -193,7 +188,7 @@ impl Registry {
         sink: &mut dyn ResultsSink,
     ) -> Result<(), ProviderError> {
         let selection = Selection::new(filter);
-        let registered = self.snapshot();
+        let registered = self.providers.snapshot();
         for question in selection.questions(&registered.names) {
             let Some((name, provider)) = registered.get(question.index) else {
                 continue;
@@ -237,7 +232,7 @@ impl Registry {
         only: Option<&StatsProvider>,
         sink: &mut dyn SchemasSink,
     ) -> Result<(), ProviderError> {
-        let registered = self.snapshot();
+        let registered = self.providers.snapshot();
         let only = only.cloned().map(canonical);
         for (name, provider) in registered.names.iter().zip(&registered.providers).rev() {
             if only.as_ref().is_none_or(|only| only == name) {
@@ -250,13 +245,6 @@ impl Registry {
             }
         }
         Ok(())
-    }
-
-    fn snapshot(&self) -> Arc<Registered> {
-        self.providers
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
     }
 }
 

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::EventLimit;
+use crate::lock::Lock;
 use crate::qmp::Session;
 
 /// Bytes of events that a subscriber may leave waiting; the session of one that
@@ -40,7 +41,7 @@ type Line = Arc<[u8]>;
 /// Where a monitor's events come in, and whom they go to.
 #[derive(Debug)]
 pub(crate) struct Events {
-    state: Mutex<State>,
+    state: Lock<State>,
 }
 
 #[derive(Debug)]
@@ -83,7 +84,7 @@ impl Default for Events {
             (name, EventLimit { interval, member })
         });
         Self {
-            state: Mutex::new(State {
+            state: Lock::new(State {
                 subscribers: Arc::new([]),
                 limits: limits.into(),
                 windows: BTreeMap::new(),
@@ -93,12 +94,8 @@ impl Default for Events {
 }
 
 impl Events {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(super) fn limit(&self, name: &'static str, limit: EventLimit) {
-        self.state().limits.insert(name, limit);
+        self.state.lock().limits.insert(name, limit);
     }
 
     /// Emits a line: at once, or at the end of its window. `member` gives the
@@ -111,10 +108,10 @@ impl Events {
         member: &dyn Fn(&str) -> Option<String>,
         now: Instant,
     ) -> Woken {
-        let limit = self.state().limits.get(name).copied();
+        let limit = self.state.lock().limits.get(name).copied();
         let limit = limit.filter(|limit| !limit.interval.is_zero());
         let limited = limit.map(|limit| (limit, limit.member.and_then(member)));
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let mut woken = state.flush(now);
         match limited {
             None => woken.extend(state.push(&line)),
@@ -125,20 +122,20 @@ impl Events {
 
     /// Lets go what was held back long enough, and wakes all but `caller`.
     pub(super) fn flush(&self, now: Instant, caller: &Arc<Queue>) {
-        let mut woken = self.state().flush(now);
+        let mut woken = self.state.lock().flush(now);
         woken.retain(|queue| !Arc::ptr_eq(queue, caller));
         wake(&woken);
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let state = self.state();
+        let state = self.state.lock();
         let held = state.windows.values().filter(|held| held.last.is_some());
         held.map(|held| held.end).min()
     }
 
     pub(super) fn add(&self, queue: &Arc<Queue>) {
         let woken = {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             // What is due by now happened before.
             let woken = state.flush(Instant::now());
             let subscribers = state.subscribers.iter().chain([queue]);
@@ -149,7 +146,7 @@ impl Events {
     }
 
     pub(super) fn remove(&self, queue: &Arc<Queue>) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let others = state.subscribers.iter();
         let others = others.filter(|other| !Arc::ptr_eq(other, queue));
         let others: Subscribers = others.cloned().collect();
@@ -224,7 +221,7 @@ impl State {
 
 /// What waits for one subscriber.
 pub(super) struct Queue {
-    waiting: Mutex<Waiting>,
+    waiting: Lock<Waiting>,
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -245,17 +242,13 @@ struct Waiting {
 
 impl Queue {
     pub(super) fn new(wake: Box<dyn Fn() + Send + Sync>) -> Self {
-        let waiting = Mutex::default();
+        let waiting = Lock::default();
         Self { waiting, wake }
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Queues a line; true if nothing was waiting before.
     fn push(&self, line: &Line) -> bool {
-        let mut waiting = self.waiting();
+        let mut waiting = self.waiting.lock();
         let was_idle = waiting.lines.is_empty() && !waiting.overflowed;
         let bytes = waiting.bytes.saturating_add(line.len());
         if bytes > QUEUE_BYTES_MAX || waiting.lines.len() >= QUEUE_EVENTS_MAX {
@@ -274,7 +267,7 @@ impl Queue {
     /// Hands all to the session. One that has missed some ends: a client that
     /// connects anew asks for what it needs to know.
     pub(super) fn drain(&self, session: &mut Session) {
-        let mut waiting = std::mem::take(&mut *self.waiting());
+        let mut waiting = std::mem::take(&mut *self.waiting.lock());
         for line in waiting.lines.drain(..) {
             session.emit_line(&line);
         }

@@ -9,13 +9,14 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::LineMonitor;
 use crate::commands::Monitor;
+use crate::lock::{Lock, Signal};
 use crate::net::unix::{SocketFile, bind_private};
 
 /// The size of the buffer that a client's input is read into.
@@ -57,9 +58,9 @@ struct Running {
 struct Clients {
     is_stopping: AtomicBool,
     /// The clients' sockets by the clients' numbers.
-    sockets: Mutex<BTreeMap<u64, Arc<UnixStream>>>,
+    sockets: Lock<BTreeMap<u64, Arc<UnixStream>>>,
     /// Signalled whenever a client has been removed.
-    removed: Condvar,
+    removed: Signal,
 }
 
 impl LineServer {
@@ -118,10 +119,6 @@ impl Drop for LineServer {
 }
 
 impl Clients {
-    fn sockets(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<UnixStream>>> {
-        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn accept_all(self: Arc<Self>, listener: &UnixListener, monitor: &Monitor) {
         let mut number = 0;
         while !self.is_stopping.load(Ordering::Acquire) {
@@ -148,7 +145,7 @@ impl Clients {
         let socket = Arc::new(socket);
         // Hold the lock until the client is inserted: its thread removes the
         // entry under the same lock and must not do that first.
-        let mut sockets = self.sockets();
+        let mut sockets = self.sockets.lock();
         if sockets.len() >= CLIENTS_MAX {
             return Ok(());
         }
@@ -173,13 +170,15 @@ impl Clients {
     /// Ends all connections and waits for their threads, at most
     /// [`STOP_TIMEOUT`].
     fn end(&self) {
-        let sockets = self.sockets();
+        let sockets = self.sockets.lock();
         for socket in sockets.values() {
             let _ = socket.shutdown(Shutdown::Both);
         }
-        let _ = self
-            .removed
-            .wait_timeout_while(sockets, STOP_TIMEOUT, |sockets| !sockets.is_empty());
+        let is_serving = |sockets: &mut BTreeMap<_, _>| !sockets.is_empty();
+        drop(
+            self.removed
+                .wait_while_for(sockets, STOP_TIMEOUT, is_serving),
+        );
     }
 }
 
@@ -193,7 +192,7 @@ struct Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.clients.sockets().remove(&self.number);
+        self.clients.sockets.lock().remove(&self.number);
         self.clients.removed.notify_all();
     }
 }

@@ -11,7 +11,7 @@ use super::Registry;
 /// not list it.
 impl OpenValues for Registry {
     fn is_registered(&self, enum_name: &str, value: &str) -> bool {
-        let registered = self.snapshot();
+        let registered = self.providers.snapshot();
         enum_name == ENUM && registered.names.iter().any(|name| name.name() == value)
     }
 
@@ -19,7 +19,7 @@ impl OpenValues for Registry {
         if enum_name != ENUM {
             return Vec::new();
         }
-        let registered = self.snapshot();
+        let registered = self.providers.snapshot();
         registered.names.iter().map(ToString::to_string).collect()
     }
 }
