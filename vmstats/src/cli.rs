@@ -15,8 +15,8 @@ use crate::uuid::Uuid;
 
 /// Statistics of virtual machines, without a shell on the host.
 ///
-/// vmstats asks a monitor (ours, or a QEMU's) over QMP which statistics it has
-/// and what their values are. To see it work on this machine: `vmstats demo`.
+/// vmstats asks a monitor (ours, or a QEMU's) over QMP for the descriptions and
+/// the values of its statistics. `vmstats demo` shows it at work on this machine.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {

@@ -17,7 +17,7 @@ use super::receiver::{Received, Receiver, Reply};
 use crate::lock::Lock;
 use crate::stream::Stream;
 
-/// What a server does unasked.
+/// An action of the server that no request asked for.
 #[derive(Debug)]
 pub enum Notice {
     /// The server sent an event.

@@ -38,12 +38,12 @@ pub struct Client {
     requests: u64,
 }
 
-/// Who reads from the server.
+/// The way in which messages are read.
 #[derive(Debug)]
 enum Reading {
-    /// The caller's thread, while it waits for a reply.
+    /// The caller's thread reads while it waits for a reply.
     OnDemand(Receiver),
-    /// A thread of the client's, all the time.
+    /// A thread of the client reads all the time.
     InBackground(Background),
 }
 

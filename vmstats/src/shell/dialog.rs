@@ -28,7 +28,7 @@ pub(super) enum Style {
     Compact,
     /// Over several lines.
     Pretty {
-        /// Whether the text has colours.
+        /// Colours names, strings and literals.
         is_coloured: bool,
     },
 }
