@@ -1,24 +1,25 @@
-//! What bounds a session.
+//! The bounds of a session.
 //!
 //! In: a server's choices. Out: the numbers that the session keeps to.
 
 use qapi_stats::wire::json;
 
-/// How much a session may hold.
+/// The bounds of what a session buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// What one message may hold.
+    /// The limits of one message.
     pub message: json::Limits,
-    /// Requests that wait while another is executed; more are left unread. In
-    /// QEMU, 8.
+    /// The number of requests that may wait while another is executed; further
+    /// requests stay in the socket. QEMU's number is 8.
     pub queued_requests_max: usize,
-    /// Bytes of a reply's value; a longer one becomes an error.
+    /// The bytes of a reply up to the end of its value. A longer reply becomes an
+    /// error.
     pub reply_bytes_max: usize,
-    /// Bytes of output from which on no further request is executed until the
-    /// client has read. One reply may exceed it.
+    /// The bytes of output from which on no further request is executed until the
+    /// client has read some of them. One reply may exceed this number.
     pub output_bytes_high: usize,
-    /// Bytes of output that a client may leave unread: beyond, events no
-    /// longer fit and the session ends.
+    /// The bytes of output that a client may leave unread. An event that would
+    /// follow more than these ends the session.
     pub output_bytes_max: usize,
 }
 

@@ -12,7 +12,7 @@ use qapi_stats::wire::{Document, Error, Kind, Node};
 #[derive(Debug)]
 pub(super) struct Request {
     message: Document,
-    /// Whether the request asks to be executed out of band.
+    /// `true` if the client asks for out-of-band execution.
     pub(super) oob: bool,
 }
 
@@ -88,7 +88,7 @@ impl Malformed {
         }
     }
 
-    /// Returns the id to reply under; `None` if there is none.
+    /// Returns the id to reply under, or `None` if the message has no id.
     pub(super) fn id(&self) -> Option<Node<'_>> {
         self.message.as_ref()?.root().get("id")
     }

@@ -1,7 +1,8 @@
-//! Where clients come from: sockets that listen, of any kind.
+//! Listening sockets of every kind.
 //!
-//! In: an address, or a socket that somebody else bound. Out: clients that may
-//! be let in. What listens beyond this machine asks for certificates.
+//! In: an address, or a socket that another program bound. Out: clients that
+//! may connect. A listener that other machines can reach asks its clients for
+//! certificates.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -29,47 +30,47 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// A Unix socket that only its owner can connect to; see
-    /// [`bind_private`](super::bind_private). Its file is removed when the
-    /// listener is dropped.
+    /// Binds a Unix socket that only its owner can connect to, like
+    /// [`bind_private`](super::bind_private). Dropping the listener removes the
+    /// socket's file.
     ///
     /// # Errors
     ///
-    /// What the kernel says: a path that is too long, in use, not to be
-    /// written.
+    /// Returns the kernel's error, for example if the path is too long, in use
+    /// or in a folder that cannot be written.
     pub fn unix(path: &Path) -> io::Result<Self> {
         Self::unix_with_mode(path, 0o600)
     }
 
-    /// The same for those whom the mode of the socket's file lets write to it,
-    /// for example 0o660.
+    /// Binds a Unix socket whose file has `mode`, for example 0o660: the users
+    /// who may write to the file can connect.
     ///
     /// # Errors
     ///
-    /// As [`unix`](Self::unix).
+    /// As for [`unix`](Self::unix).
     pub fn unix_with_mode(path: &Path, mode: u32) -> io::Result<Self> {
         let socket = unix::bind_with_mode(path, Mode::from_raw_mode(mode))?;
         let file = SocketFile::at(path);
         Self::new(socket.into(), Some(file))
     }
 
-    /// TCP on an address of this machine's loopback. Every user of the machine
-    /// can connect to it.
+    /// Binds a TCP port on an address of this machine's loopback. Every user of
+    /// the machine can connect to it.
     ///
     /// # Errors
     ///
-    /// That others could connect: [`tls`](Self::tls) is for them. Otherwise
-    /// what the kernel says.
+    /// Returns an error if other machines can reach the address, for which
+    /// [`tls`](Self::tls) is made; or the kernel's error.
     pub fn tcp(address: SocketAddr) -> io::Result<Self> {
         refuse_remote(address)?;
         Self::new(TcpListener::bind(address)?.into(), None)
     }
 
-    /// TCP on any address, for clients that have a certificate.
+    /// Binds a TCP port on any address, for clients that have a certificate.
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Returns the kernel's error.
     #[cfg(feature = "tls")]
     pub fn tls(address: SocketAddr, tls: super::tls::Tls) -> io::Result<Self> {
         let mut listener = Self::new(TcpListener::bind(address)?.into(), None)?;
@@ -77,24 +78,26 @@ impl Listener {
         Ok(listener)
     }
 
-    /// A vsock port. On a host every guest that has a vsock device can connect
-    /// to it, whatever the context ID (`u32::MAX` for any); who is let in is
-    /// for the protocol, or the choice of commands, to say.
+    /// Binds a vsock port. On a host, every guest that has a vsock device can
+    /// connect to it, whatever the context ID (`u32::MAX` means any). Serve
+    /// a read-only monitor there.
     ///
     /// # Errors
     ///
-    /// What the kernel says, for example that it has no vsock.
+    /// Returns the kernel's error, for example if it lacks vsock.
     #[cfg(feature = "vsock")]
     pub fn vsock(cid: u32, port: u32) -> io::Result<Self> {
         let socket = vsock::VsockListener::bind_with_cid_port(cid, port)?;
         Self::new(socket.into(), None)
     }
 
-    /// A stream socket that listens already. It becomes nonblocking.
+    /// Takes over a stream socket that listens already, and makes it
+    /// nonblocking.
     ///
     /// # Errors
     ///
-    /// That it is none, or one of TCP beyond the loopback.
+    /// Returns an error if the socket does not listen, or if it is a TCP socket
+    /// that other machines can reach.
     pub fn from_socket(socket: OwnedFd) -> io::Result<Self> {
         if !sockopt::socket_acceptconn(&socket)? {
             return Err(invalid("the socket does not listen"));
@@ -106,17 +109,17 @@ impl Listener {
         Ok(listener)
     }
 
-    /// The sockets that the service manager listens on for this process
-    /// (`LISTEN_FDS`, see sd_listen_fds(3)), with their names: those of
-    /// `FileDescriptorName=`, or else `0`, `1` and so on.
+    /// Takes over the sockets that the service manager listens on for this
+    /// process (`LISTEN_FDS`, see sd_listen_fds(3)). Each comes with its name:
+    /// that of `FileDescriptorName=`, or else `0`, `1` and so on.
     ///
-    /// They are handed over once: call it early, before there are further
-    /// threads, because it takes them out of the environment.
+    /// Call this once, and before the program has further threads, because it
+    /// changes the environment.
     ///
     /// # Errors
     ///
-    /// That one of them is no stream socket of a kind that is known here, or
-    /// one of TCP beyond the loopback.
+    /// Returns an error if a socket is not a stream socket of a known kind, or
+    /// if it is a TCP socket that other machines can reach.
     #[cfg(feature = "activation")]
     pub fn inherited() -> io::Result<Vec<(String, Self)>> {
         let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
@@ -148,53 +151,55 @@ impl Listener {
         })
     }
 
-    /// Lets in only processes of these users, or of the groups of
-    /// [`allow_gids`](Self::allow_gids), as the kernel knows them
-    /// (`SO_PEERCRED`); others are turned away without a word. Without either,
-    /// everybody is let in who can connect. On other than Unix sockets nobody
-    /// has a user, and so nobody is let in.
+    /// Admits only processes of these users, or of the groups of
+    /// [`allow_gids`](Self::allow_gids). The kernel reports a client's user and
+    /// group (`SO_PEERCRED`). The connections of other clients are closed
+    /// without a message. By default every client that can connect is admitted.
+    /// Clients of other than Unix sockets have no user, so none is admitted.
     #[must_use]
     pub fn allow_uids(mut self, uids: &[u32]) -> Self {
         self.uids.extend_from_slice(uids);
         self
     }
 
-    /// The same for groups: a process's own group, not its supplementary ones.
+    /// Admits only processes of these groups, or of the users of
+    /// [`allow_uids`](Self::allow_uids). A process's effective group counts; its
+    /// supplementary groups do not.
     #[must_use]
     pub fn allow_gids(mut self, gids: &[u32]) -> Self {
         self.gids.extend_from_slice(gids);
         self
     }
 
-    /// The address of a TCP socket, with the port that the kernel chose if it
-    /// was to.
+    /// Returns the address of a TCP socket, with the port that the kernel chose
+    /// if the given port was 0. Returns `None` for other sockets.
     #[must_use]
     pub fn tcp_address(&self) -> Option<SocketAddr> {
         let address = rustix::net::getsockname(&self.socket).ok()?;
         SocketAddr::try_from(address).ok()
     }
 
-    /// The next client; `None` if there is none now.
+    /// Accepts the next client. Returns `None` if no client waits.
     pub(super) fn accept(&self) -> io::Result<Option<OwnedFd>> {
         loop {
             match rustix::net::accept_with(&self.socket, SocketFlags::CLOEXEC) {
                 Ok(socket) => return Ok(Some(socket)),
                 Err(Errno::AGAIN) => return Ok(None),
-                // It has left again.
+                // The client has left already.
                 Err(Errno::INTR | Errno::CONNABORTED) => {}
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
-    /// The stream of a client, if it may come in.
+    /// Returns the stream of a client, or `None` if the client may not connect.
     pub(super) fn admit(&self, client: OwnedFd) -> Option<Stream> {
         if !self.allows(&client) {
             return None;
         }
         if self.family != AddressFamily::UNIX {
-            // Replies are whole: there is nothing to wait for. Where there is
-            // no such option, there is no such delay.
+            // Each reply is written whole, so delaying it to fill a packet
+            // gains nothing. The option fails on vsock, which has no delay.
             let _ = sockopt::set_tcp_nodelay(&client, true);
         }
         let stream = Stream::new(client, self.family);
@@ -223,7 +228,7 @@ impl AsFd for Listener {
 }
 
 fn refuse_remote(address: SocketAddr) -> io::Result<()> {
-    // An IPv4 address may come as one of IPv6.
+    // An IPv4 address may be mapped into IPv6.
     let ip: IpAddr = address.ip().to_canonical();
     if ip.is_loopback() {
         return Ok(());

@@ -1,7 +1,7 @@
-//! Servers: monitors behind sockets.
+//! Servers, which make a monitor available on sockets.
 //!
-//! In: listeners, and what answers their clients. Out: served connections,
-//! until the server is stopped. It knows no JSON: that is the session's.
+//! In: listeners and a monitor. Out: served connections, until the server is
+//! stopped. A server knows no JSON, which is the session's.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -47,12 +47,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves `monitor` to those who come to `listeners`, in threads of its
-    /// own.
+    /// Serves `monitor` to the clients of `listeners`, in threads of the server.
     ///
     /// # Errors
     ///
-    /// What making descriptors or starting a thread says.
+    /// Returns the kernel's error if a descriptor cannot be created or a thread
+    /// cannot be started.
     pub fn start(
         monitor: Monitor,
         listeners: impl IntoIterator<Item = Listener>,
@@ -63,7 +63,7 @@ impl Server {
         Ok(Self { reactor })
     }
 
-    /// How many clients are connected.
+    /// Returns the number of connected clients.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.reactor
@@ -71,10 +71,10 @@ impl Server {
             .map_or(0, reactor::Reactor::connections)
     }
 
-    /// Stops it: no further connection is taken, and those that are open are
-    /// closed once everything that their client has sent is answered. A client
-    /// that does not read its answers, or whose command does not return, is
-    /// waited for no longer than [`Options::stop_timeout`] says.
+    /// Stops the server. Accepts no further client, and closes each connection
+    /// once everything that its client has sent is answered. Waits at most
+    /// [`Options::stop_timeout`] for clients that do not read their answers and
+    /// for commands that do not return.
     pub fn stop(&mut self) {
         if let Some(reactor) = self.reactor.take() {
             reactor.stop();

@@ -1,7 +1,7 @@
 //! TLS for clients that have a certificate.
 //!
-//! In: certificates and a key; ciphertext. Out: plaintext, of clients whose
-//! certificate is known, and of nobody else.
+//! In: certificates and a key; ciphertext. Out: the plaintext of clients whose
+//! certificate a known authority has signed.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -20,13 +20,13 @@ const PLAINTEXT_BYTES_MAX: usize = 64 << 10;
 /// plaintext, its ciphertext, and one record that has been received.
 const CHANNEL_BYTES_MAX: usize = 2 * PLAINTEXT_BYTES_MAX + (18 << 10);
 
-/// Who the server is, and whom it lets in.
+/// The identity of a server, and the authorities of its clients.
 #[derive(Clone, Debug)]
 pub struct Tls {
     config: Arc<ServerConfig>,
 }
 
-/// Why a certificate or key is of no use.
+/// The reason why a certificate or key cannot be used.
 #[derive(Debug)]
 pub struct TlsError {
     desc: String,
@@ -41,13 +41,14 @@ impl fmt::Display for TlsError {
 impl std::error::Error for TlsError {}
 
 impl Tls {
-    /// From PEM files: the server's certificates, its own first; the key of
-    /// its own; and those of the authorities of which clients have to have a
-    /// certificate.
+    /// Reads PEM files: the server's certificate chain, beginning with its own
+    /// certificate; the key of that certificate; and the certificates of the
+    /// authorities, one of which must have signed a client's certificate.
     ///
     /// # Errors
     ///
-    /// That a file cannot be read, or is not what it is to be.
+    /// Returns an error if a file cannot be read, or does not have what is
+    /// expected in it.
     pub fn from_files(
         certificates: &Path,
         key: &Path,
@@ -57,11 +58,11 @@ impl Tls {
         Self::from_pem(&chain, &read(key)?, &roots)
     }
 
-    /// The same from PEM texts.
+    /// Like [`from_files`](Self::from_files), with the contents of the files.
     ///
     /// # Errors
     ///
-    /// That a text is not what it is to be.
+    /// Returns an error if a text does not have what is expected in it.
     pub fn from_pem(
         certificates: &[u8],
         key: &[u8],
@@ -91,7 +92,7 @@ impl Tls {
         })
     }
 
-    /// The channel of a client that has just connected.
+    /// Creates the channel of a client that has just connected.
     pub(super) fn channel(&self) -> Result<Channel, rustls::Error> {
         let mut connection = ServerConnection::new(Arc::clone(&self.config))?;
         connection.set_buffer_limit(Some(PLAINTEXT_BYTES_MAX));
@@ -125,7 +126,7 @@ fn fail(what: &str, error: &dyn fmt::Display) -> TlsError {
     }
 }
 
-/// A client's channel.
+/// The TLS channel of one client.
 #[derive(Debug)]
 pub(super) struct Channel {
     connection: ServerConnection,
@@ -168,7 +169,7 @@ impl Channel {
             match self.connection.process_new_packets() {
                 Ok(state) => self.has_input = state.plaintext_bytes_to_read() > 0,
                 Err(error) => {
-                    // The client is told why, if it listens.
+                    // Send the alert that tells the client the reason.
                     let _ = self.flush(socket);
                     return Err(io::Error::new(io::ErrorKind::InvalidData, error));
                 }

@@ -24,10 +24,10 @@ pub(super) struct Connection<T = Stream> {
     session: Session,
     events: Subscription,
     has_input_ended: bool,
-    /// Whether the first bytes of the client are still to come. HTTP requests
-    /// are recognized by them.
+    /// `true` until the client has sent its first bytes, by which an HTTP request
+    /// is recognized.
     expects_opening: bool,
-    /// Whether output waits until the client reads.
+    /// `true` while output waits for the client to read.
     is_blocked: bool,
     /// A command for which no thread is free.
     parked: Option<Command>,
@@ -98,7 +98,8 @@ pub(super) struct CommandResult {
 /// The outcome of a step.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// A command is to be executed. The connection may be stepped meanwhile.
+    /// The caller must execute a command. The connection may be stepped
+    /// meanwhile.
     Execute(Command),
     /// Nothing can be done before the socket is ready or the deadline passes.
     Wait,
@@ -228,10 +229,10 @@ impl<T: Transport> Connection<T> {
     /// Sends, executes what needs no command, and reads, until a command comes
     /// or a whole round changes nothing.
     ///
-    /// The round that changes nothing is the invariant: after it no request can
-    /// be executed, no event can be delivered, and nothing can be sent. Ending
-    /// earlier, for example because the socket had nothing to read, could leave
-    /// a request that nobody is told of.
+    /// After a round that changed nothing, no request can be executed, no event
+    /// can be delivered, and nothing can be sent. A loop that ended earlier, for
+    /// example because the socket had nothing to read, could leave a request
+    /// that waits until the client sends something else.
     fn converse(
         &mut self,
         mut may_read: bool,

@@ -1,8 +1,8 @@
-//! How clients come to a reactor.
+//! Accepting clients.
 //!
 //! In: listeners in whose backlog clients wait. Out: connections in their
-//! slots. A client that may not connect, or for whom there is no room, sees the
-//! end of its connection.
+//! slots. The connection of a client that may not connect, or that exceeds the
+//! maximum, is closed at once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

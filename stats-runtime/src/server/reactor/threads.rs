@@ -209,8 +209,8 @@ impl Reactor {
         self.join();
     }
 
-    /// Waits for the threads to end. Leaves a thread behind whose command does
-    /// not return: it ends when the command returns.
+    /// Waits for the threads to end, but not for a thread whose command does not
+    /// return: that thread ends when the command returns.
     fn join(&self) {
         let begin = Instant::now();
         let mut handles = std::mem::take(&mut self.threads.state.lock().handles);
