@@ -2,9 +2,9 @@
 //!
 //! In: an option and the part of it that does not fit. Out: a message.
 
-use crate::diag::{BackendProblem, Problem, Quoted, backend_problems, plural};
+use crate::diag::{BackendProblem, Problem, Quoted, plural, problem_kinds};
 
-backend_problems! {
+problem_kinds! {
     /// A problem of an option that does not fit the schema.
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
@@ -59,7 +59,7 @@ impl OptionProblem {
 
 impl From<OptionProblem> for Problem {
     fn from(problem: OptionProblem) -> Self {
-        let mut general = BackendProblem::new(problem.kind(), problem.message());
+        let mut general = BackendProblem::new(problem.variant_name(), problem.message());
         // Several schemas may share a configuration, so that a symbol may be
         // used in another one.
         general.is_harmless = matches!(problem, OptionProblem::ConfigUnused { .. });

@@ -1,7 +1,7 @@
 //! Problems that a back end found, in the back end's own words.
 //!
-//! In: a message, and what goes with it. Out: a problem for the
-//! list of all. This module must not know any back end.
+//! In: a message with its hint and places. Out: a problem for the list of all
+//! problems. No back end is known here.
 
 use super::site::Site;
 
@@ -18,7 +18,7 @@ pub struct BackendProblem {
     pub help: Option<&'static str>,
     /// Another place that the message is about, and the words for it.
     pub related: Option<(Site, &'static str)>,
-    /// Whether the schema can be used in spite of the problem.
+    /// True if the schema can be used in spite of the problem.
     pub is_harmless: bool,
 }
 
@@ -34,37 +34,3 @@ impl BackendProblem {
         }
     }
 }
-
-/// Declares an enum of problems together with the names of its variants, so
-/// that a test can ask for a case of each variant.
-macro_rules! backend_problems {
-    (
-        $(#[$attribute:meta])*
-        pub enum $problems:ident {
-            $(
-                $(#[$variant:meta])*
-                $name:ident { $($fields:tt)* },
-            )*
-        }
-    ) => {
-        $(#[$attribute])*
-        pub enum $problems {
-            $( $(#[$variant])* $name { $($fields)* }, )*
-        }
-
-        impl $problems {
-            /// The names of all kinds of problems.
-            pub const KINDS: &'static [&'static str] = &[$(stringify!($name)),*];
-
-            /// Returns the name of the kind, one of [`Self::KINDS`].
-            #[must_use]
-            pub fn kind(&self) -> &'static str {
-                match self {
-                    $( Self::$name { .. } => stringify!($name), )*
-                }
-            }
-        }
-    };
-}
-
-pub(crate) use backend_problems;

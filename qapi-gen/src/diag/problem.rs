@@ -7,44 +7,10 @@ use super::backend_problem::BackendProblem;
 use super::definition_kind::DefinitionKind;
 use super::definition_part::{DefinitionPart, Owner, TypeName};
 use super::message_subject::{Key, MessageSubject};
+use super::problem_kinds::problem_kinds;
 use super::site::Site;
 
-/// Declares the enum together with the list of its variants, so that the list
-/// is complete. A test requires a case for each variant in the list.
-macro_rules! problems {
-    (
-        $(#[$attribute:meta])*
-        pub enum Problem {
-            $(
-                $(#[$variant:meta])*
-                $name:ident $(( $($tuple:tt)* ))? $({ $($fields:tt)* })?,
-            )*
-        }
-    ) => {
-        $(#[$attribute])*
-        pub enum Problem {
-            $( $(#[$variant])* $name $(( $($tuple)* ))? $({ $($fields)* })?, )*
-        }
-
-        impl Problem {
-            /// The names of all variants.
-            pub const KINDS: &'static [&'static str] = &[$(stringify!($name)),*];
-
-            /// Returns the name of the variant, which is one of [`Self::KINDS`].
-            #[must_use]
-            pub fn kind(&self) -> &'static str {
-                if let Self::Backend(problem) = self {
-                    return problem.kind;
-                }
-                match self {
-                    $( Self::$name { .. } => stringify!($name), )*
-                }
-            }
-        }
-    };
-}
-
-problems! {
+problem_kinds! {
     /// A problem with a schema or with the options of a back end.
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
@@ -293,6 +259,16 @@ impl From<BackendProblem> for Problem {
 }
 
 impl Problem {
+    /// Returns the kind of problem: the name of the variant, or the back end's
+    /// name of the kind.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Backend(problem) => problem.kind,
+            _ => self.variant_name(),
+        }
+    }
+
     /// Returns whether the problem is only about the form or completeness of
     /// documentation. Such rules differ between releases of QEMU, and do not
     /// prevent compiling a schema. Documentation that contradicts its

@@ -2,9 +2,9 @@
 //!
 //! In: what cannot be written in Rust. Out: a message, and a hint.
 
-use crate::diag::{BackendProblem, Problem, Site, backend_problems};
+use crate::diag::{BackendProblem, Problem, Site, problem_kinds};
 
-backend_problems! {
+problem_kinds! {
     /// A problem of the Rust back end.
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
@@ -78,7 +78,7 @@ impl RustProblem {
 
 impl From<RustProblem> for Problem {
     fn from(problem: RustProblem) -> Self {
-        let mut general = BackendProblem::new(problem.kind(), problem.message());
+        let mut general = BackendProblem::new(problem.variant_name(), problem.message());
         general.help = problem.help();
         // rustc's limit is one that a crate can raise.
         general.is_harmless = matches!(problem, RustProblem::NestedTypes { .. });

@@ -6,11 +6,11 @@
 
 use std::fmt::{self, Display as _};
 
-mod list;
+mod quoted;
 
 use super::definition_part::{DefinitionPart, Owner, TypeName};
 use super::problem::{Expected, MarkupAdvice, Problem};
-pub(crate) use list::{Quoted, plural};
+pub(crate) use quoted::{Quoted, plural};
 
 /// The words for the other place of [`Problem::Redefined`].
 pub(super) const PREVIOUS_DEFINITION: &str = "previous definition";
