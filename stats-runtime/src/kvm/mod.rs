@@ -10,7 +10,6 @@ mod filters;
 mod image;
 mod layout;
 mod provider;
-mod readers;
 mod rlimit;
 mod selftest;
 mod source;

@@ -5,8 +5,6 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::io;
-use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -16,7 +14,6 @@ use qapi_stats::stats::StatsTarget;
 use super::error::Error;
 use super::fd::{vcpu_stats_fd, vm_stats_fd};
 use super::image::record;
-use super::readers::Readers;
 use super::source::Stock;
 use super::sources::{Files, Sources, Vcpu, Wanted};
 use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
@@ -166,30 +163,6 @@ impl KvmProvider {
         // The fd is closed here and not under the lock: behind the last one of
         // a VM that is gone, the kernel takes that VM down.
         removed.is_ok_and(|removed| removed.is_some())
-    }
-
-    /// Keeps `count` threads that read vCPUs' statistics ahead of the thread
-    /// that answers a query; with 0, as from the start, there are none.
-    ///
-    /// They help where there are more than five hundred vCPUs and an idle
-    /// processor, and where few of the values are looked at, because those come
-    /// from that processor: measure first. With fewer vCPUs, or if a query
-    /// names those that it wants, they are not
-    /// woken. Answers are the same. Such a query allocates a little, its values
-    /// are held until they are written, and the fd of a vCPU that was removed
-    /// may stay open for some microseconds more than the query.
-    ///
-    /// # Errors
-    ///
-    /// The system's, if a thread cannot be started. Then nothing changes.
-    pub fn set_readers(&self, count: usize) -> io::Result<()> {
-        let readers = match NonZeroUsize::new(count) {
-            Some(count) => Some(Arc::new(Readers::start(count)?)),
-            None => None,
-        };
-        let before = self.change(|sources| Ok(std::mem::replace(&mut sources.readers, readers)));
-        drop(before);
-        Ok(())
     }
 
     /// Copies the statistics files as they are now: a folder of such files can

@@ -98,7 +98,8 @@ impl Stock {
 }
 
 impl Source {
-    /// Reads first, so that an object which cannot be read leaves nothing.
+    /// Reads the object's values and writes those of `columns`. If the read
+    /// fails, nothing is written.
     #[inline]
     pub(super) fn query(
         &self,
@@ -107,28 +108,14 @@ impl Source {
         block: &mut DataBlock,
         sink: &mut dyn StatsSink,
     ) -> Result<(), Error> {
-        self.read(block)?;
-        self.write(qom_path, columns, block, sink)
-    }
-
-    /// Fills a block with the values of now.
-    #[inline]
-    pub(super) fn read(&self, block: &mut DataBlock) -> Result<(), Error> {
         let layout = &self.shape.layout;
-        let start = layout.data().start;
-        read_data(self.fd.as_fd(), block, layout.data_len(), start)
-    }
-
-    /// Writes the values of a block that was filled here.
-    #[inline]
-    pub(super) fn write(
-        &self,
-        qom_path: Option<&str>,
-        columns: &Arc<Columns>,
-        block: &mut DataBlock,
-        sink: &mut dyn StatsSink,
-    ) -> Result<(), Error> {
-        sink.row(qom_path, &self.shape.layout.row(columns, block)?);
+        read_data(
+            self.fd.as_fd(),
+            block,
+            layout.data_len(),
+            layout.data().start,
+        )?;
+        sink.row(qom_path, &layout.row(columns, block)?);
         Ok(())
     }
 }

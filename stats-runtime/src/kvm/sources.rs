@@ -8,7 +8,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use super::error::Error;
-use super::readers::Readers;
 use super::source::{Shape, Source};
 use super::values::DataBlock;
 use crate::columns::Columns;
@@ -22,8 +21,6 @@ pub(super) struct Sources {
     pub(super) vcpus: Vec<Arc<Vcpu>>,
     /// The shape of the vCPU added last, which stays known when it goes.
     pub(super) vcpu_shape: Option<Arc<Shape>>,
-    /// Threads that read ahead.
-    pub(super) readers: Option<Arc<Readers>>,
 }
 
 pub(super) struct Vcpu {
@@ -58,18 +55,12 @@ impl fmt::Debug for Files {
 impl Sources {
     /// Answers for the vCPUs that are wanted.
     pub(super) fn query_vcpus(
-        self: &Arc<Self>,
+        &self,
         query: &StatsQuery<'_>,
         block: &mut DataBlock,
         sink: &mut dyn StatsSink,
     ) -> Result<(), Error> {
         let mut columns = Wanted::new(query);
-        if let Some(readers) = &self.readers
-            && query.vcpus().is_none()
-            && self.sweep(readers, &mut columns, block, sink)?
-        {
-            return Ok(());
-        }
         // QEMU prepends to its list, so the last one comes first.
         for Vcpu { qom_path, source } in self.vcpus.iter().rev().map(Arc::as_ref) {
             if query.wants_vcpu(qom_path) {
@@ -78,37 +69,6 @@ impl Sources {
             }
         }
         Ok(())
-    }
-
-    /// Answers for all vCPUs with the help of readers; false if there are too
-    /// few vCPUs for that.
-    fn sweep(
-        self: &Arc<Self>,
-        readers: &Readers,
-        columns: &mut Wanted<'_>,
-        block: &mut DataBlock,
-        sink: &mut dyn StatsSink,
-    ) -> Result<bool, Error> {
-        // From the last one, as without readers.
-        let sources = Arc::clone(self);
-        let read = move |index: usize, block: &mut DataBlock| match sources
-            .vcpus
-            .iter()
-            .rev()
-            .nth(index)
-        {
-            Some(vcpu) => vcpu.source.read(block),
-            None => Ok(()),
-        };
-        let mut vcpus = self.vcpus.iter().rev();
-        let write = |_: usize, block: &mut DataBlock| match vcpus.next().map(Arc::as_ref) {
-            Some(Vcpu { qom_path, source }) => {
-                let columns = columns.of(&source.shape);
-                source.write(Some(qom_path), columns, block, sink)
-            }
-            None => Ok(()),
-        };
-        readers.sweep(self.vcpus.len(), block, read, write)
     }
 
     /// The place of the vCPU at `qom_path`.

@@ -8,9 +8,8 @@ use qapi_stats::stats::StatsTarget;
 
 use super::files::{one, open};
 use super::{Kept, KeptSchemas, Value, owned, scalar};
-use crate::kvm::{Error, ImageBuilder, ImageStat, KvmProvider, raise_nofile_limit};
+use crate::kvm::{Error, ImageBuilder, ImageStat, KvmProvider};
 use crate::provider::{Provider, StatsQuery, StatsSink};
-use crate::sink::JsonResults;
 
 /// A provider with a VM and these vCPUs, whose values are 0, 1 and so on.
 fn provider(paths: &[&str]) -> KvmProvider {
@@ -231,61 +230,4 @@ fn many_queries_while_vcpus_come_and_go() {
         }
         done.store(true, Ordering::Relaxed);
     });
-}
-
-/// What a client gets, and the values, of all vCPUs.
-fn text_and_values(provider: &KvmProvider, query: &StatsQuery<'_>) -> (String, Kept) {
-    let mut text = Vec::new();
-    let mut writer = qapi_stats::wire::Writer::new(&mut text);
-    let mut json = JsonResults::new(&mut writer);
-    provider.query(query, &mut json).unwrap();
-    json.finish();
-    (String::from_utf8(text).unwrap(), ask(provider, query))
-}
-
-#[test]
-fn readers_change_no_answer() {
-    const VCPUS: u64 = 600;
-    raise_nofile_limit(VCPUS + 1000).unwrap();
-    let provider = KvmProvider::new();
-    for index in 0..VCPUS {
-        // Several layouts, one of which wants its values put together.
-        let image = ImageBuilder::new("kvm-1").stat(ImageStat::new("exits", 0, 0, [index]));
-        let image = match index % 7 {
-            0 => image.stat(ImageStat::new("odd", 4, 0, [index; 3]).at(301)),
-            1 => image.stat(ImageStat::new("hist", 4, 0, [index; 32])),
-            _ => image,
-        };
-        provider
-            .add_vcpu_fd(format!("/{index}"), open(&image.build()))
-            .unwrap();
-    }
-    let target = StatsTarget::Vcpu;
-    let (names, vcpus) = (owned(&["hist", "odd"]), owned(&["/1", "/599"]));
-    let queries = [
-        StatsQuery::all(&target),
-        StatsQuery::new(&target, Some(&names), None),
-        StatsQuery::new(&target, None, Some(&vcpus)),
-    ];
-    let alone = queries.map(|query| text_and_values(&provider, &query));
-    assert_eq!(alone[0].1.paths().len(), 600);
-    for readers in [1, 3] {
-        provider.set_readers(readers).unwrap();
-        for (query, alone) in queries.iter().zip(&alone) {
-            for _ in 0..5 {
-                assert_eq!(text_and_values(&provider, query), *alone);
-            }
-        }
-    }
-    // One that cannot be read fails the query as it does without readers.
-    let bytes = one("exits", 7);
-    provider
-        .add_vcpu_fd("/short", open(&bytes[..bytes.len() - 1]))
-        .unwrap();
-    let fails = || provider.query(&queries[0], &mut Kept::default());
-    let error = fails().unwrap_err();
-    provider.set_readers(0).unwrap();
-    assert_eq!(fails().unwrap_err(), error);
-    assert!(provider.remove_vcpu("/short"));
-    assert_eq!(text_and_values(&provider, &queries[0]), alone[0]);
 }
