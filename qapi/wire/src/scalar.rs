@@ -237,22 +237,34 @@ impl Encode for Node<'_> {
             Item::Uint(number) => out.integer(number),
             Item::Double(number) => out.double(number),
             Item::String { .. } => out.string(self.as_str().unwrap_or_default()),
-            Item::Array { .. } => {
-                let mut array = out.array();
-                for element in self.elements().into_iter().flatten() {
-                    array.push(&element);
-                }
-                array.end();
-            }
-            Item::Object { .. } => {
-                let mut object = out.object();
-                for (name, value) in self.members().into_iter().flatten() {
-                    object.required(name, &value);
-                }
-                object.end();
-            }
+            Item::Array { len, .. } => encode_elements(*self, len, out),
+            Item::Object { len, .. } => encode_members(*self, len, out),
         }
     }
+}
+
+// Two functions that step through the list themselves, because iterators and the
+// locals of other kinds would multiply the frames of this recursion, which goes
+// as deep as a message nests.
+fn encode_elements(array: Node<'_>, len: u32, out: &mut Writer<'_>) {
+    let mut writer = out.array();
+    let mut index = array.first_child();
+    for _ in 0..len {
+        array.at(index).encode(writer.element());
+        index = array.document().next_sibling(index);
+    }
+    writer.end();
+}
+
+fn encode_members(object: Node<'_>, len: u32, out: &mut Writer<'_>) {
+    let mut writer = out.object();
+    let mut index = object.first_child();
+    for _ in 0..len {
+        let name = object.document().string(index).unwrap_or_default();
+        object.at(index + 1).encode(writer.name(name));
+        index = object.document().next_sibling(index + 1);
+    }
+    writer.end();
 }
 
 impl Encode for Dict {

@@ -189,6 +189,19 @@ fn limits() {
 }
 
 #[test]
+fn message_is_parsed_and_written_on_a_small_stack_when_it_nests_as_deep_as_it_may() {
+    let depth = NESTING_MAX / 2;
+    let text = format!("{}1{}", "{\"a\": [".repeat(depth), "]}".repeat(depth));
+    let work = move || {
+        let document = Document::parse(text.as_bytes()).unwrap();
+        assert_eq!(to_json(&document.root()), text);
+    };
+    // Three quarters of what a thread of Rust has by default.
+    let thread = std::thread::Builder::new().stack_size(3 << 19);
+    thread.spawn(work).unwrap().join().unwrap();
+}
+
+#[test]
 fn parse_takes_exactly_one_value() {
     assert_eq!(parse(b" 1 "), Ok(Value::Int(1)));
     assert!(parse(b"").is_err());

@@ -120,7 +120,9 @@ struct Parser {
 
 impl Parser {
     /// Adds a value or a name, and returns its index.
-    #[inline(always)]
+    // Not in debug builds, where the locals of all inlined functions would add
+    // to each frame of the recursion.
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn push(&mut self, item: Item) -> Result<usize> {
         let index = self.items.len();
         if index == self.items.capacity() {
@@ -225,7 +227,7 @@ impl Parser {
 
     /// Parses a name and its value, behind `len` members of the object at the
     /// index `object`.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn member(
         &mut self,
         object: usize,
@@ -261,7 +263,7 @@ impl Parser {
     /// Returns whether none of the `len` members of an object has the name at
     /// the index `name`. Of many members the hashes are kept, so that a whole
     /// object takes time proportional to their number.
-    #[inline]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn is_unique(
         &self,
         object: usize,
@@ -341,7 +343,7 @@ impl Parser {
     }
 
     // As part of the loops around it, the position stays in a register.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn string(&mut self, quote: u8) -> Result<()> {
         let start = self.position + 1;
         let rest = self.bytes.get(start..).unwrap_or_default();

@@ -10,7 +10,7 @@ const HEX_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
 /// How many bytes at the beginning of `bytes` stand for themselves in a string
 /// in these quotes: ASCII, but for the quote, backslashes and control
 /// characters.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn plain_length(bytes: &[u8], quote: u8) -> usize {
     let mut length = 0;
     let mut rest = bytes;
