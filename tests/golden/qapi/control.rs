@@ -5,12 +5,12 @@ use ::qapi_wire as wire;
 #[doc(hidden)]
 pub const INTERFACE: u32 = 1;
 
-/// What a client can switch on when a session begins.
+/// A capability that a client can enable at the beginning of a session.
 ///
 /// Since: 2.12
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Copy)]
 pub enum QMPCapability {
-    /// requests may be executed out of band, with "exec-oob".
+    /// Commands can be executed out of band, with "exec-oob".
     Oob,
 }
 
@@ -23,11 +23,11 @@ wire::enumeration!(QMPCapability {
 /// Since: 2.4
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct VersionTriple {
-    /// the first part.
+    /// The first part.
     pub major: i64,
-    /// the second part.
+    /// The second part.
     pub minor: i64,
-    /// the third part.
+    /// The third part.
     pub micro: i64,
 }
 
@@ -37,15 +37,15 @@ wire::object!(VersionTriple {
     micro: required("micro"),
 });
 
-/// What a program is and how old.
+/// The version of a monitor's program.
 ///
 /// Since: 0.14
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct VersionInfo {
-    /// the version of the monitor's program.  Clients compare it
-    /// with those of QEMU.
+    /// The version number, which clients interpret as a version of
+    /// QEMU.
     pub qemu: VersionTriple,
-    /// whatever the program's packager wants to add, or nothing.
+    /// A text of the program's packager, which may be empty.
     pub package: String,
 }
 
@@ -54,12 +54,12 @@ wire::object!(VersionInfo {
     package: required("package"),
 });
 
-/// A command that the monitor knows.
+/// A command of the monitor.
 ///
 /// Since: 0.14
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CommandInfo {
-    /// its name.
+    /// The name of the command.
     pub name: String,
 }
 
@@ -70,14 +70,14 @@ wire::object!(CommandInfo {
 /// The requests of `control.json`, as a client sends them.
 pub mod commands {
     use ::qapi_wire as wire;
-    /// Ends the negotiation that every session begins with.  No other
-    /// command is executed before.
+    /// Enables capabilities and ends the negotiation, with which every
+    /// session begins.  No other command is executed before.
     ///
     /// Since: 0.13
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
     pub struct QmpCapabilities {
-        /// the capabilities to switch on, out of those in the
-        /// greeting; none if absent.
+        /// The capabilities to enable, out of those in the greeting.
+        /// If absent, none are enabled.
         pub enable: Option<Vec<super::QMPCapability>>,
     }
     wire::object!(QmpCapabilities {
@@ -90,9 +90,9 @@ pub mod commands {
             )
             .allow_preconfig();
     }
-    /// Tells the version that the greeting told.
+    /// Returns the version of the monitor's program.
     ///
-    /// Returns: the version.
+    /// Returns: The same version as in the greeting.
     ///
     /// Since: 0.14
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -105,9 +105,9 @@ pub mod commands {
             )
             .allow_preconfig();
     }
-    /// Lists the commands that the monitor knows.
+    /// Lists the commands that the monitor executes.
     ///
-    /// Returns: one entry per command.
+    /// Returns: One entry for each command.
     ///
     /// Since: 0.14
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -120,8 +120,8 @@ pub mod commands {
             )
             .allow_preconfig();
     }
-    /// Asks the program to end.  Its answer may be the last thing that it
-    /// sends.
+    /// Asks the program to exit.  The reply may be the last message that
+    /// the program sends.
     ///
     /// Since: 0.14
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]

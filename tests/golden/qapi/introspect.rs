@@ -5,24 +5,25 @@ use ::qapi_wire as wire;
 #[doc(hidden)]
 pub const INTERFACE: u32 = 1;
 
-/// What there is to tell of.
+/// The kind of an entity in a schema.
 ///
 /// Since: 2.5
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SchemaMetaType {
-    /// a type that the language has.
+    /// A type that is built into the schema language.
     Builtin,
-    /// an enumeration.
+    /// An enumeration type.
     Enum,
-    /// an array.
+    /// An array type.
     Array,
-    /// an object, a union also.
+    /// An object type, which includes unions.
     Object,
-    /// a choice of types that differ as JSON.
+    /// An alternate type: one of several types, told apart by
+    /// the JSON type of the value.
     Alternate,
-    /// a command.
+    /// A command.
     Command,
-    /// an event.
+    /// An event.
     Event,
     /// A value that the schema does not list: of a newer peer, or
     /// registered at run time.
@@ -39,36 +40,38 @@ wire::open_enumeration!("SchemaMetaType", Unknown, SchemaMetaType {
     Event: "event",
 });
 
-/// A command, an event, or a type.
+/// The description of a command, an event or a type.
 ///
 /// Since: 2.5
 #[derive(Clone, Debug, PartialEq)]
 pub struct SchemaInfo {
-    /// its name.  A type's name means nothing, unless the type is
-    /// built in.
+    /// The name of the entity.  The name of a type has no meaning,
+    /// unless the type is built in.
     pub name: String,
-    /// what it is.
+    /// The kind of the entity.
     pub meta_type: SchemaInfoBranch,
-    /// its features; none if absent (since 4.1).
+    /// The features of the entity.  If absent, there are none
+    /// (since 4.1).
     pub features: Option<Vec<String>>,
 }
 
 /// What the discriminator of [`SchemaInfo`] chooses.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SchemaInfoBranch {
-    /// a type that the language has.
+    /// A type that is built into the schema language.
     Builtin(SchemaInfoBuiltin),
-    /// an enumeration.
+    /// An enumeration type.
     Enum(SchemaInfoEnum),
-    /// an array.
+    /// An array type.
     Array(SchemaInfoArray),
-    /// an object, a union also.
+    /// An object type, which includes unions.
     Object(SchemaInfoObject),
-    /// a choice of types that differ as JSON.
+    /// An alternate type: one of several types, told apart by
+    /// the JSON type of the value.
     Alternate(SchemaInfoAlternate),
-    /// a command.
+    /// A command.
     Command(SchemaInfoCommand),
-    /// an event.
+    /// An event.
     Event(SchemaInfoEvent),
     /// A value that the schema does not list.
     Unknown {
@@ -202,12 +205,12 @@ impl SchemaInfoBranch {
 
 wire::object!(SchemaInfo);
 
-/// A type that the language has.
+/// The description of a built-in type.
 ///
 /// Since: 2.5
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SchemaInfoBuiltin {
-    /// the JSON type of its values.
+    /// The JSON type of the values.
     pub json_type: JSONType,
 }
 
@@ -215,26 +218,27 @@ wire::object!(SchemaInfoBuiltin {
     json_type: required("json-type"),
 });
 
-/// A JSON type, as RFC 8259 has them, with two more.
+/// A type of JSON values: the types of RFC 8259, and besides `int` and
+/// `value`.
 ///
 /// Since: 2.5
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum JSONType {
-    /// a string.
+    /// A string.
     String,
-    /// a number.
+    /// A number.
     Number,
-    /// a number without a fraction.
+    /// A number without a fraction.
     Int,
-    /// true or false.
+    /// The value true or false.
     Boolean,
-    /// null.
+    /// The value null.
     Null,
-    /// an object.
+    /// An object.
     Object,
-    /// an array.
+    /// An array.
     Array,
-    /// any of them.
+    /// A value of any type.
     Value,
     /// A value that the schema does not list: of a newer peer, or
     /// registered at run time.
@@ -252,18 +256,18 @@ wire::open_enumeration!("JSONType", Unknown, JSONType {
     Value: "value",
 });
 
-/// An enumeration.
+/// The description of an enumeration type.
 ///
 /// Since: 2.5
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SchemaInfoEnum {
-    /// its values; those that were registered when the program
-    /// ran come last (since 6.2).
+    /// The values of the enumeration.  Values that were
+    /// registered at run time come last (since 6.2).
     pub members: Vec<SchemaInfoEnumMember>,
-    /// their names alone.
+    /// The names of the same values.
     ///
-    /// Feature `deprecated`: Member `values` tells less than `members`.
-    #[deprecated(note = "Member `values` tells less than `members`.")]
+    /// Feature `deprecated`: Member `values` has less information than `members`.
+    #[deprecated(note = "Member `values` has less information than `members`.")]
     pub values: Vec<String>,
 }
 
@@ -272,14 +276,15 @@ wire::object!(SchemaInfoEnum {
     values: required_special("values", wire::SpecialFeatures::DEPRECATED),
 });
 
-/// A value of an enumeration.
+/// The description of a value of an enumeration.
 ///
 /// Since: 6.2
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SchemaInfoEnumMember {
-    /// its name.
+    /// The name of the value.
     pub name: String,
-    /// its features; none if absent (since 8.0).
+    /// The features of the value.  If absent, there are none
+    /// (since 8.0).
     pub features: Option<Vec<String>>,
 }
 
@@ -288,12 +293,12 @@ wire::object!(SchemaInfoEnumMember {
     features: optional("features"),
 });
 
-/// An array.
+/// The description of an array type.
 ///
 /// Since: 2.5
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SchemaInfoArray {
-    /// the type of its elements.
+    /// The type of the elements.
     pub element_type: String,
 }
 
@@ -301,17 +306,18 @@ wire::object!(SchemaInfoArray {
     element_type: required("element-type"),
 });
 
-/// An object.
+/// The description of an object type.
 ///
 /// Since: 2.5
 #[derive(Clone, Debug, PartialEq)]
 pub struct SchemaInfoObject {
-    /// the members that it always may have.
+    /// The members that do not depend on the tag.
     pub members: Vec<SchemaInfoObjectMember>,
-    /// the member that chooses further ones; absent if none does.
+    /// The name of the member whose value chooses further members.
+    /// Absent if the type is not a union.
     pub tag: Option<String>,
-    /// what each value of the tag chooses; absent if there is no
-    /// tag.
+    /// The members that each value of the tag chooses.  Absent
+    /// if there is no tag.
     pub variants: Option<Vec<SchemaInfoObjectVariant>>,
 }
 
@@ -321,18 +327,20 @@ wire::object!(SchemaInfoObject {
     variants: optional("variants"),
 });
 
-/// A member of an object.
+/// The description of a member of an object type.
 ///
 /// Since: 2.5
 #[derive(Clone, Debug, PartialEq)]
 pub struct SchemaInfoObjectMember {
-    /// its name.
+    /// The name of the member.
     pub name: String,
-    /// its type.
+    /// The type of the member.
     pub type_: String,
-    /// null, if it may be absent; absent, if it may not.
+    /// The value null if the member is optional.  Absent if the
+    /// member is mandatory.
     pub default: Option<::qapi_wire::Value>,
-    /// its features; none if absent (since 5.0).
+    /// The features of the member.  If absent, there are none
+    /// (since 5.0).
     pub features: Option<Vec<String>>,
 }
 
@@ -343,14 +351,14 @@ wire::object!(SchemaInfoObjectMember {
     features: optional("features"),
 });
 
-/// What a value of the tag chooses.
+/// The members that a value of a union's tag chooses.
 ///
 /// Since: 2.5
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SchemaInfoObjectVariant {
-    /// the value.
+    /// The value of the tag.
     pub case: String,
-    /// an object type; its members come with the value.
+    /// The object type that has the members.
     pub type_: String,
 }
 
@@ -359,12 +367,12 @@ wire::object!(SchemaInfoObjectVariant {
     type_: required("type"),
 });
 
-/// A choice of types that differ as JSON.
+/// The description of an alternate type.
 ///
 /// Since: 2.5
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SchemaInfoAlternate {
-    /// the types.
+    /// The types to choose from.
     pub members: Vec<SchemaInfoAlternateMember>,
 }
 
@@ -372,12 +380,12 @@ wire::object!(SchemaInfoAlternate {
     members: required("members"),
 });
 
-/// One of the types.
+/// A type that an alternate type can have.
 ///
 /// Since: 2.5
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SchemaInfoAlternateMember {
-    /// its name.
+    /// The name of the type.
     pub type_: String,
 }
 
@@ -385,17 +393,17 @@ wire::object!(SchemaInfoAlternateMember {
     type_: required("type"),
 });
 
-/// A command.
+/// The description of a command.
 ///
 /// Since: 2.5
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SchemaInfoCommand {
-    /// the object type of its arguments.
+    /// The object type that has the command's arguments.
     pub arg_type: String,
-    /// the type of what it returns.
+    /// The type of the command's result.
     pub ret_type: String,
-    /// whether it may be executed out of band; not, if absent
-    /// (since 2.12).
+    /// Whether the command can be executed out of band.  If
+    /// absent, it cannot (since 2.12).
     pub allow_oob: Option<bool>,
 }
 
@@ -405,12 +413,12 @@ wire::object!(SchemaInfoCommand {
     allow_oob: optional("allow-oob"),
 });
 
-/// An event.
+/// The description of an event.
 ///
 /// Since: 2.5
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SchemaInfoEvent {
-    /// the object type of its data.
+    /// The object type that has the event's data.
     pub arg_type: String,
 }
 
@@ -421,10 +429,10 @@ wire::object!(SchemaInfoEvent {
 /// The requests of `introspect.json`, as a client sends them.
 pub mod commands {
     use ::qapi_wire as wire;
-    /// Tells what the monitor understands: every command and event, and the
+    /// Returns the schema of the monitor: every command and event, and the
     /// types that they use.
     ///
-    /// Returns: an entry for each.
+    /// Returns: One entry for each command, event and type.
     ///
     /// Since: 2.5
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]

@@ -5,7 +5,7 @@ use ::qapi_wire as wire;
 #[doc(hidden)]
 pub const INTERFACE: u32 = 1;
 
-/// A processor architecture, as in the name of QEMU's program for it.
+/// A processor architecture, named as in QEMU's program for it.
 ///
 /// Since: 3.0
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -105,29 +105,30 @@ wire::open_enumeration!("SysEmuTarget", Unknown, SysEmuTarget {
     Xtensaeb: "xtensaeb",
 });
 
-/// Where a vCPU is in the machine's topology.  Numbers count from 0
-/// within the next larger unit that the machine has.
+/// The place of a virtual CPU in the topology of its machine.  Each
+/// number counts from 0 within the next larger unit that the machine
+/// has.
 ///
 /// Since: 2.7
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct CpuInstanceProperties {
-    /// the number of its NUMA node.
+    /// The number of the NUMA node.
     pub node_id: Option<i64>,
-    /// the number of its drawer (since 8.2).
+    /// The number of the drawer (since 8.2).
     pub drawer_id: Option<i64>,
-    /// the number of its book (since 8.2).
+    /// The number of the book (since 8.2).
     pub book_id: Option<i64>,
-    /// the number of its socket.
+    /// The number of the socket.
     pub socket_id: Option<i64>,
-    /// the number of its die (since 4.1).
+    /// The number of the die (since 4.1).
     pub die_id: Option<i64>,
-    /// the number of its cluster (since 7.1).
+    /// The number of the cluster (since 7.1).
     pub cluster_id: Option<i64>,
-    /// the number of its module (since 9.1).
+    /// The number of the module (since 9.1).
     pub module_id: Option<i64>,
-    /// the number of its core.
+    /// The number of the core.
     pub core_id: Option<i64>,
-    /// the number of its thread within the core.
+    /// The number of the thread within its core.
     pub thread_id: Option<i64>,
 }
 
@@ -143,7 +144,8 @@ wire::object!(CpuInstanceProperties {
     thread_id: optional("thread-id"),
 });
 
-/// How much of a real processor an s390 vCPU is entitled to.
+/// The share of a real processor that an s390 virtual CPU is entitled
+/// to.
 ///
 /// Since: 8.2
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -168,7 +170,7 @@ wire::open_enumeration!("S390CpuEntitlement", Unknown, S390CpuEntitlement {
     High: "high",
 });
 
-/// What an s390 vCPU is doing.
+/// The state of an s390 virtual CPU.
 ///
 /// Since: 2.12
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -196,16 +198,18 @@ wire::open_enumeration!("S390CpuState", Unknown, S390CpuState {
     Load: "load",
 });
 
-/// What there is to tell of an s390 vCPU besides.
+/// The additional description of an s390 virtual CPU.
 ///
 /// Since: 2.12
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CpuInfoS390 {
-    /// what it is doing.
+    /// The state of the virtual CPU.
     pub cpu_state: S390CpuState,
-    /// whether a real processor is dedicated to it (since 8.2).
+    /// Whether a real processor is dedicated to the virtual CPU
+    /// (since 8.2).
     pub dedicated: Option<bool>,
-    /// how much of one it is entitled to (since 8.2).
+    /// The share of a real processor that the virtual CPU is
+    /// entitled to (since 8.2).
     pub entitlement: Option<S390CpuEntitlement>,
 }
 
@@ -215,23 +219,23 @@ wire::object!(CpuInfoS390 {
     entitlement: optional("entitlement"),
 });
 
-/// A vCPU.
+/// The description of a virtual CPU.
 ///
 /// Since: 2.12
 #[derive(Clone, Debug, PartialEq)]
 pub struct CpuInfoFast {
-    /// its number.
+    /// The number of the virtual CPU.
     pub cpu_index: i64,
-    /// its path in the tree of objects, the same as its
-    /// statistics have.
+    /// The QOM path of the virtual CPU, the same as in its
+    /// statistics.
     pub qom_path: String,
-    /// the host's id of the thread that it runs on; 0 if it has
-    /// none.
+    /// The host's id of the thread that runs the virtual CPU,
+    /// or 0 if there is no such thread.
     pub thread_id: i64,
-    /// where it is in the machine's topology, if the machine has
-    /// one.
+    /// The place of the virtual CPU in the machine's topology.
+    /// Absent if the machine has no topology.
     pub props: Option<CpuInstanceProperties>,
-    /// its architecture.
+    /// The architecture of the virtual CPU.
     pub target: CpuInfoFastBranch,
 }
 
@@ -498,12 +502,13 @@ impl CpuInfoFastBranch {
 
 wire::object!(CpuInfoFast);
 
-/// What identifies the virtual machine.
+/// The identity of the virtual machine.
 ///
 /// Since: 0.14
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UuidInfo {
-    /// its UUID; all zeros if it was given none.
+    /// The UUID of the virtual machine.  All digits are 0 if it was
+    /// not given one.
     pub uuid: String,
 }
 
@@ -511,14 +516,14 @@ wire::object!(UuidInfo {
     uuid: required("UUID"),
 });
 
-/// Whether KVM executes the virtual machine.
+/// The use of KVM.
 ///
 /// Since: 0.14
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct KvmInfo {
-    /// true if it does.
+    /// Whether KVM executes the virtual machine.
     pub enabled: bool,
-    /// true if the program could use it.
+    /// Whether the program is able to use KVM.
     pub present: bool,
 }
 
@@ -530,9 +535,9 @@ wire::object!(KvmInfo {
 /// The requests of `machine.json`, as a client sends them.
 pub mod commands {
     use ::qapi_wire as wire;
-    /// Lists the vCPUs, without disturbing them.
+    /// Lists the virtual CPUs without interrupting them.
     ///
-    /// Returns: one entry per vCPU, in the order of their numbers.
+    /// Returns: One entry for each virtual CPU, ordered by number.
     ///
     /// Since: 2.12
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -544,9 +549,9 @@ pub mod commands {
             "query-cpus-fast",
         );
     }
-    /// Tells what identifies the virtual machine.
+    /// Returns the UUID of the virtual machine.
     ///
-    /// Returns: its UUID.
+    /// Returns: The UUID.
     ///
     /// Since: 0.14
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -559,9 +564,9 @@ pub mod commands {
             )
             .allow_preconfig();
     }
-    /// Tells whether KVM executes the virtual machine.
+    /// Returns whether KVM executes the virtual machine.
     ///
-    /// Returns: whether it is used, and could be.
+    /// Returns: The use of KVM.
     ///
     /// Since: 0.14
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -573,8 +578,8 @@ pub mod commands {
             "query-kvm",
         );
     }
-    /// Presses the power button for the guest.  What comes of it is the
-    /// guest's affair.
+    /// Presses the power button of the virtual machine.  The guest decides
+    /// whether it shuts down.
     ///
     /// Since: 0.14
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]

@@ -5,12 +5,12 @@ use ::qapi_wire as wire;
 #[doc(hidden)]
 pub const INTERFACE: u32 = 1;
 
-/// What the virtual machine is called.
+/// The name of the virtual machine.
 ///
 /// Since: 0.14
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct NameInfo {
-    /// the name that the operator gave it; absent if none.
+    /// The name that the operator gave.  Absent if there is none.
     pub name: Option<String>,
 }
 
@@ -21,18 +21,18 @@ wire::object!(NameInfo {
 /// The requests of `misc.json`, as a client sends them.
 pub mod commands {
     use ::qapi_wire as wire;
-    /// Executes a line of the human monitor.
+    /// Executes a command line of the human monitor.
     ///
-    /// Returns: what the human monitor prints, each line ended by CR and
+    /// Returns: The output of the human monitor, each line ended by CR and
     /// LF.
     ///
     /// Since: 0.14
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     pub struct HumanMonitorCommand {
-        /// the line.
+        /// The command line.
         pub command_line: String,
-        /// the vCPU that the line is about, if it is about one; 0
-        /// if absent.
+        /// The number of the virtual CPU that the command is about,
+        /// if it concerns a virtual CPU.  If absent, 0.
         pub cpu_index: Option<i64>,
     }
     wire::object!(HumanMonitorCommand {
@@ -45,7 +45,8 @@ pub mod commands {
             "human-monitor-command",
         );
     }
-    /// Stops the virtual machine.  One that is stopped stays so.
+    /// Stops the virtual machine.  Has no effect on a machine that is
+    /// stopped already.
     ///
     /// Since: 0.14
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -57,7 +58,8 @@ pub mod commands {
             "stop",
         );
     }
-    /// Lets the virtual machine go on.  One that runs stays so.
+    /// Resumes the virtual machine.  Has no effect on a machine that runs
+    /// already.
     ///
     /// Since: 0.14
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -69,9 +71,9 @@ pub mod commands {
             "cont",
         );
     }
-    /// Tells what the virtual machine is called.
+    /// Returns the name of the virtual machine.
     ///
-    /// Returns: its name.
+    /// Returns: The name.
     ///
     /// Since: 0.14
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]

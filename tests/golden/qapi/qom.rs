@@ -5,20 +5,21 @@ use ::qapi_wire as wire;
 #[doc(hidden)]
 pub const INTERFACE: u32 = 1;
 
-/// A property of an object.
+/// The description of an object's property.
 ///
 /// Since: 1.2
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObjectPropertyInfo {
-    /// its name.
+    /// The name of the property.
     pub name: String,
-    /// its type: 'child\<T\>' for an object of type T that belongs to
-    /// this one, 'link\<T\>' for one that does not, else the type of a
-    /// value.
+    /// The type of the property: 'child\<T\>' for an object of type T
+    /// that belongs to this object, 'link\<T\>' for one that does not,
+    /// and otherwise the type of a value.
     pub type_: String,
-    /// what it is about.
+    /// A text for people.
     pub description: Option<String>,
-    /// what it is unless it was set (since 5.0).
+    /// The value that the property has unless another one
+    /// is set (since 5.0).
     pub default_value: Option<::qapi_wire::Value>,
 }
 
@@ -34,13 +35,14 @@ pub mod commands {
     use ::qapi_wire as wire;
     /// Lists the properties of an object.
     ///
-    /// Returns: one entry per property.
+    /// Returns: One entry for each property.
     ///
     /// Since: 1.2
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     pub struct QomList {
-        /// the object's path from the root, which is '/'; or a part of
-        /// such a path, without a slash in front, that leads to one object.
+        /// The path of the object from the root, '/'; or the last part
+        /// of such a path, without a leading slash, if only one object has
+        /// it.
         pub path: String,
     }
     wire::object!(QomList {
@@ -53,16 +55,17 @@ pub mod commands {
             )
             .allow_preconfig();
     }
-    /// Tells the value of a property.
+    /// Returns the value of an object's property.
     ///
-    /// Returns: its value; of an object its path.
+    /// Returns: The value; or the path of an object, if the property is
+    /// one.
     ///
     /// Since: 1.2
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     pub struct QomGet {
-        /// the object's path, as in 'qom-list'.
+        /// The path of the object, as in 'qom-list'.
         pub path: String,
-        /// the property's name.
+        /// The name of the property.
         pub property: String,
     }
     wire::object!(QomGet {

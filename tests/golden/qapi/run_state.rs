@@ -5,42 +5,47 @@ use ::qapi_wire as wire;
 #[doc(hidden)]
 pub const INTERFACE: u32 = 1;
 
-/// What a virtual machine is doing.
+/// The state of a virtual machine.
 ///
 /// Since: 0.14
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RunState {
-    /// stopped, and a debugger looks at it.
+    /// The machine is stopped by a debugger.
     Debug,
-    /// waits to be migrated here.
+    /// The machine waits for an incoming migration.
     Inmigrate,
-    /// stopped, because it cannot be executed any further.
+    /// The machine is stopped, because an internal error
+    /// keeps it from running.
     InternalError,
-    /// stopped, because input or output failed.
+    /// The machine is stopped, because input or output failed.
     IoError,
-    /// stopped with 'stop'.
+    /// The machine was stopped with 'stop'.
     Paused,
-    /// stopped, because it has been migrated elsewhere.
+    /// The machine is stopped, because it was migrated to
+    /// another host.
     Postmigrate,
-    /// has not been started yet.
+    /// The machine has not been started yet.
     Prelaunch,
-    /// stopped, so that its migration can be finished.
+    /// The machine is stopped while its migration is being
+    /// finished.
     FinishMigrate,
-    /// stopped, while its state is being restored.
+    /// The machine is stopped while its state is being
+    /// restored.
     RestoreVm,
-    /// runs.
+    /// The machine runs.
     Running,
-    /// stopped, while its state is being saved.
+    /// The machine is stopped while its state is being saved.
     SaveVm,
-    /// has shut down, and its program goes on.
+    /// The machine has shut down, but its program still runs.
     Shutdown,
-    /// asleep, as ACPI's S3.
+    /// The machine is suspended to memory (ACPI state S3).
     Suspended,
-    /// stopped, because its watchdog has expired.
+    /// The machine is stopped, because its watchdog expired.
     Watchdog,
-    /// stopped, because its operating system has panicked.
+    /// The machine is stopped, because its operating
+    /// system panicked.
     GuestPanicked,
-    /// stopped for a checkpoint of COLO.
+    /// The machine is stopped for a checkpoint of COLO.
     Colo,
     /// A value that the schema does not list: of a newer peer, or
     /// registered at run time.
@@ -66,33 +71,37 @@ wire::open_enumeration!("RunState", Unknown, RunState {
     Colo: "colo",
 });
 
-/// Why a virtual machine shuts down.
+/// The cause of a shutdown.
 ///
 /// Since: 2.10
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ShutdownCause {
-    /// it does not.
+    /// No shutdown was requested.
     None_,
-    /// an error leaves no use for it.
+    /// An error on the host makes the machine useless.
     HostError,
-    /// a client's 'quit'.
+    /// A client sent 'quit'.
     HostQmpQuit,
-    /// a client's 'system_reset'.
+    /// A client sent 'system_reset'.
     HostQmpSystemReset,
-    /// a signal such as SIGINT.
+    /// The program received a signal, for example SIGINT.
     HostSignal,
-    /// its window was closed, or the like.
+    /// The user interface requested it, for example because its
+    /// window was closed.
     HostUi,
-    /// it has switched itself off.
+    /// The guest powered the machine off.
     GuestShutdown,
-    /// it has reset itself, and a reset is made a shutdown.
+    /// The guest reset the machine, and resets are configured
+    /// to shut it down.
     GuestReset,
-    /// its operating system has panicked, and a panic is made
-    /// a shutdown.
+    /// The guest's operating system panicked, and panics are
+    /// configured to shut the machine down.
     GuestPanic,
-    /// a part of it is reset, which no event tells of.
+    /// A part of the machine is reset.  No event is sent
+    /// for it.
     SubsystemReset,
-    /// a snapshot is being loaded.  No client sees it.
+    /// A snapshot is being loaded.  Clients never receive
+    /// this value.
     SnapshotLoad,
     /// A value that the schema does not list: of a newer peer, or
     /// registered at run time.
@@ -113,20 +122,21 @@ wire::open_enumeration!("ShutdownCause", Unknown, ShutdownCause {
     SnapshotLoad: "snapshot-load",
 });
 
-/// Whether a virtual machine runs.
+/// The status of a virtual machine.
 ///
 /// Since: 0.14
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StatusInfo {
-    /// true if its vCPUs can run.
+    /// Whether the virtual CPUs can run.
     pub running: bool,
-    /// whether TCG executes one instruction at a time.  QEMU
-    /// always tells it up to 9.0, later ones never.
+    /// Whether TCG executes one instruction at a time.
+    /// Releases of QEMU up to 9.0 always send this member, later ones
+    /// never do.
     ///
-    /// Feature `deprecated`: Member `singlestep` says nothing of the machine.
-    #[deprecated(note = "Member `singlestep` says nothing of the machine.")]
+    /// Feature `deprecated`: Member `singlestep` does not describe the machine.
+    #[deprecated(note = "Member `singlestep` does not describe the machine.")]
     pub singlestep: Option<bool>,
-    /// what it is doing.
+    /// The state of the machine.
     pub status: RunState,
 }
 
@@ -139,9 +149,9 @@ wire::object!(StatusInfo {
 /// The requests of `run-state.json`, as a client sends them.
 pub mod commands {
     use ::qapi_wire as wire;
-    /// Tells whether the virtual machine runs.
+    /// Returns the status of the virtual machine.
     ///
-    /// Returns: its status.
+    /// Returns: The status.
     ///
     /// Since: 0.14
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -188,14 +198,15 @@ pub fn execute<T: Commands + ?::core::marker::Sized>(
 /// The events of `run-state.json`.
 pub mod events {
     use ::qapi_wire as wire;
-    /// The virtual machine shuts down, and its program is about to end.
+    /// Sent when the virtual machine shuts down and its program is about to
+    /// exit.
     ///
     /// Since: 0.12
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     pub struct Shutdown {
-        /// true if the guest wanted it.
+        /// Whether the guest requested the shutdown.
         pub guest: bool,
-        /// why.
+        /// The cause of the shutdown.
         pub reason: super::ShutdownCause,
     }
     wire::object!(Shutdown {
@@ -207,8 +218,8 @@ pub mod events {
         const HAS_DATA: bool = true;
         const FEATURES: &'static [&'static str] = &[];
     }
-    /// The power button has been pressed for the guest, for example with
-    /// 'system_powerdown'.
+    /// Sent when the power button of the virtual machine is pressed, for
+    /// example with 'system_powerdown'.
     ///
     /// Since: 0.12
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -219,7 +230,7 @@ pub mod events {
         const HAS_DATA: bool = false;
         const FEATURES: &'static [&'static str] = &[];
     }
-    /// The virtual machine has stopped.
+    /// Sent when the virtual machine stops.
     ///
     /// Since: 0.12
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -230,7 +241,7 @@ pub mod events {
         const HAS_DATA: bool = false;
         const FEATURES: &'static [&'static str] = &[];
     }
-    /// The virtual machine runs again.
+    /// Sent when the virtual machine resumes.
     ///
     /// Since: 0.12
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -5,22 +5,22 @@ use ::qapi_wire as wire;
 #[doc(hidden)]
 pub const INTERFACE: u32 = 1;
 
-/// How a statistic behaves over time.
+/// The behavior of a statistic over time.
 ///
 /// Since: 7.1
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum StatsType {
-    /// it counts, and never goes down unless it is reset.
+    /// A counter, which decreases only when it is reset.
     Cumulative,
-    /// it is a momentary value.
+    /// A value that is valid at the moment of the query.
     Instant,
-    /// it is the highest value so far.
+    /// The highest value that was observed so far.
     Peak,
-    /// it is a histogram whose buckets all have the
-    /// width that bucket-size tells.
+    /// A histogram whose buckets have the same width,
+    /// which is given by `bucket-size` in the statistic's schema.
     LinearHistogram,
-    /// it is a histogram each of whose buckets reaches up
-    /// to a power of two.
+    /// A histogram whose buckets end at successive powers
+    /// of two.
     Log2Histogram,
     /// A value that the schema does not list: of a newer peer, or
     /// registered at run time.
@@ -35,19 +35,19 @@ wire::open_enumeration!("StatsType", Unknown, StatsType {
     Log2Histogram: "log2-histogram",
 });
 
-/// What a statistic is measured in.  In a histogram the unit belongs to
-/// the buckets' bounds; their values are counts.
+/// The unit of a statistic.  In a histogram the unit applies to the
+/// bounds of the buckets; the values in the buckets are counts.
 ///
 /// Since: 7.1
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum StatsUnit {
-    /// memory.
+    /// An amount of memory in bytes.
     Bytes,
-    /// time.
+    /// A time in seconds.
     Seconds,
-    /// clock cycles of a processor.
+    /// A time in clock cycles of a processor.
     Cycles,
-    /// no measure at all, but true or false (since 7.2).
+    /// Not a quantity: the value is a boolean (since 7.2).
     Boolean,
     /// A value that the schema does not list: of a newer peer, or
     /// registered at run time.
@@ -61,14 +61,15 @@ wire::open_enumeration!("StatsUnit", Unknown, StatsUnit {
     Boolean: "boolean",
 });
 
-/// Who counts.  A program may register others when it runs.
+/// A source of statistics.  A program may register other providers at
+/// run time.
 ///
 /// Since: 7.1
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum StatsProvider {
-    /// the kernel's hypervisor (since 7.1).
+    /// The kernel's hypervisor, KVM (since 7.1).
     Kvm,
-    /// cryptographic devices (since 8.0).
+    /// The cryptographic devices (since 8.0).
     Cryptodev,
     /// A value that the schema does not list: of a newer peer, or
     /// registered at run time.
@@ -80,16 +81,16 @@ wire::open_enumeration!("StatsProvider", Unknown, StatsProvider {
     Cryptodev: "cryptodev",
 });
 
-/// What a statistic is about.
+/// The kind of object that a statistic describes.
 ///
 /// Since: 7.1
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum StatsTarget {
-    /// the whole virtual machine.
+    /// The virtual machine as a whole.
     Vm,
-    /// one of its virtual CPUs.
+    /// A virtual CPU of the virtual machine.
     Vcpu,
-    /// a cryptographic device (since 8.0).
+    /// A cryptographic device (since 8.0).
     Cryptodev,
     /// A value that the schema does not list: of a newer peer, or
     /// registered at run time.
@@ -102,15 +103,16 @@ wire::open_enumeration!("StatsTarget", Unknown, StatsTarget {
     Cryptodev: "cryptodev",
 });
 
-/// Which statistics are wanted of one provider.
+/// A choice among the statistics of one provider.
 ///
 /// Since: 7.1
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StatsRequest {
-    /// the provider.
+    /// The provider.
     pub provider: StatsProvider,
-    /// the statistics' names; all if absent, none if empty.  Names
-    /// that the provider does not know have no effect.
+    /// The names of the statistics to return.  If absent, all
+    /// statistics are returned; if empty, none are.  Names that the
+    /// provider does not know are ignored.
     pub names: Option<Vec<String>>,
 }
 
@@ -119,13 +121,14 @@ wire::object!(StatsRequest {
     names: optional("names"),
 });
 
-/// Which virtual CPUs are wanted.
+/// A choice among the virtual CPUs.
 ///
 /// Since: 7.1
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct StatsVCPUFilter {
-    /// their QOM paths; all if absent, none if empty.  Paths of no
-    /// virtual CPU have no effect.
+    /// The QOM paths of the virtual CPUs to query.  If absent, all
+    /// are queried; if empty, none are.  Paths that do not belong to a
+    /// virtual CPU are ignored.
     pub vcpus: Option<Vec<String>>,
 }
 
@@ -133,27 +136,28 @@ wire::object!(StatsVCPUFilter {
     vcpus: optional("vcpus"),
 });
 
-/// What a query asks for.
+/// The arguments of query-stats: a choice of objects, providers and
+/// statistics.
 ///
 /// Since: 7.1
 #[derive(Clone, Debug, PartialEq)]
 pub struct StatsFilter {
-    /// the kind of objects.
+    /// The kind of objects to query.
     pub target: StatsFilterBranch,
-    /// the providers, and what is wanted of each; everything of
-    /// all if absent.  Each request is answered, also when a provider
-    /// is named twice.
+    /// The providers to query, each with a choice of its
+    /// statistics.  If absent, all statistics of all providers are
+    /// returned.  A provider that is listed twice answers twice.
     pub providers: Option<Vec<StatsRequest>>,
 }
 
 /// What the discriminator of [`StatsFilter`] chooses.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StatsFilterBranch {
-    /// the whole virtual machine.
+    /// The virtual machine as a whole.
     Vm,
-    /// one of its virtual CPUs.
+    /// A virtual CPU of the virtual machine.
     Vcpu(StatsVCPUFilter),
-    /// a cryptographic device (since 8.0).
+    /// A cryptographic device (since 8.0).
     Cryptodev,
     /// A value that the schema does not list.
     Unknown {
@@ -249,11 +253,11 @@ wire::object!(StatsFilter);
 /// Since: 7.1
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum StatsValue {
-    /// a single number.
+    /// A single number.
     Scalar(u64),
-    /// true or false (since 7.2).
+    /// A truth value (since 7.2).
     Boolean(bool),
-    /// several numbers.  A histogram's highest bucket comes first.
+    /// Several numbers.  A histogram's highest bucket comes first.
     List(Vec<u64>),
 }
 
@@ -281,14 +285,14 @@ impl wire::Encode for StatsValue {
 
 wire::impl_serde!(StatsValue);
 
-/// A statistic's present value.
+/// A statistic and its current value.
 ///
 /// Since: 7.1
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Stats {
-    /// the statistic's name.
+    /// The name of the statistic.
     pub name: String,
-    /// the value.
+    /// The current value.
     pub value: StatsValue,
 }
 
@@ -297,17 +301,17 @@ wire::object!(Stats {
     value: required("value"),
 });
 
-/// What one provider answers about one object.
+/// The statistics of one object from one provider.
 ///
 /// Since: 7.1
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StatsResult {
-    /// the provider.
+    /// The provider.
     pub provider: StatsProvider,
-    /// the object's QOM path; absent if there is only one object
-    /// of the target, as with the virtual machine.
+    /// The QOM path of the object.  Absent if the target has a
+    /// single object, like the virtual machine.
     pub qom_path: Option<String>,
-    /// the statistics.
+    /// The statistics.
     pub stats: Vec<Stats>,
 }
 
@@ -317,26 +321,26 @@ wire::object!(StatsResult {
     stats: required("stats"),
 });
 
-/// What a statistic means.
+/// The description of a statistic.  A measured quantity is the value,
+/// times `base` to the power of `exponent`, in units of `unit`.
 ///
 /// Since: 7.1
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StatsSchemaValue {
-    /// its name, different from all others of its provider and
-    /// target.
+    /// The name of the statistic, which is unique for its provider
+    /// and target.
     pub name: String,
-    /// how it behaves over time.
+    /// The behavior of the statistic over time.
     pub type_: StatsType,
-    /// what it is measured in; absent if it is a plain number.
+    /// The unit of the value.  Absent if the value is a plain
+    /// number.
     pub unit: Option<StatsUnit>,
-    /// what the exponent is a power of, 2 or 10; absent if the
-    /// exponent is 0.
+    /// The base of the exponent, 2 or 10.  Absent if `exponent` is 0.
     pub base: Option<i8>,
-    /// the number to raise the base to.  That power, times the
-    /// value, is the measure in units.
+    /// The exponent of the base.
     pub exponent: i16,
-    /// the width of the buckets of a linear histogram, absent
-    /// otherwise.
+    /// The width of the buckets of a linear histogram.
+    /// Absent for every other type.
     pub bucket_size: Option<u32>,
 }
 
@@ -349,16 +353,17 @@ wire::object!(StatsSchemaValue {
     bucket_size: optional("bucket-size"),
 });
 
-/// All statistics of one provider about one target.
+/// The descriptions of all statistics that one provider has for one
+/// target.
 ///
 /// Since: 7.1
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StatsSchema {
-    /// the provider.
+    /// The provider.
     pub provider: StatsProvider,
-    /// the target.
+    /// The target.
     pub target: StatsTarget,
-    /// the statistics.
+    /// The descriptions of the statistics.
     pub stats: Vec<StatsSchemaValue>,
 }
 
@@ -371,10 +376,10 @@ wire::object!(StatsSchema {
 /// The requests of `stats.json`, as a client sends them.
 pub mod commands {
     use ::qapi_wire as wire;
-    /// Tells what statistics are now.
+    /// Returns current statistics.
     ///
-    /// Returns: an entry per provider and object; those of which nothing is
-    /// wanted are left out.
+    /// Returns: One entry for each provider and object.  Entries of which
+    /// no statistic was asked for are left out.
     ///
     /// Since: 7.1
     #[derive(Clone, Debug, PartialEq)]
@@ -399,14 +404,14 @@ pub mod commands {
             "query-stats",
         );
     }
-    /// Tells what statistics there are and what they mean.
+    /// Returns descriptions of the available statistics.
     ///
-    /// Returns: an entry per provider and target.
+    /// Returns: One entry for each provider and target.
     ///
     /// Since: 7.1
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
     pub struct QueryStatsSchemas {
-        /// the only provider to tell of; all if absent.
+        /// The provider to describe.  If absent, all are described.
         pub provider: Option<super::StatsProvider>,
     }
     wire::object!(QueryStatsSchemas {

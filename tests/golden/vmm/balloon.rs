@@ -29,11 +29,11 @@ pub struct BalloonScope {
 /// What the discriminator of [`BalloonScope`] chooses.
 #[derive(Clone, Debug, PartialEq)]
 pub enum BalloonScopeBranch {
-    /// the whole virtual machine.
+    /// The virtual machine as a whole.
     Vm,
-    /// one of its virtual CPUs.
+    /// A virtual CPU of the virtual machine.
     Vcpu(::qapi_stats::stats::StatsVCPUFilter),
-    /// a cryptographic device (since 8.0).
+    /// A cryptographic device (since 8.0).
     Cryptodev,
     /// A value that the schema does not list.
     Unknown {
