@@ -17,12 +17,12 @@ use divan::{Bencher, counter::ItemsCount};
 use qapi_stats::stats::StatsVCPUFilter;
 use qapi_stats::stats::{StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsTarget};
 use qapi_stats::wire::Writer;
-use stats_runtime::columns::{Column, Columns, Row};
 use stats_runtime::kvm::{ImageBuilder, ImageStat, KvmProvider};
-use stats_runtime::provider::{Provider, StatsQuery, StatsSink};
 use stats_runtime::qmp::{Limits, Session};
 use stats_runtime::sink::JsonResults;
+use stats_runtime::sink::{Column, Columns, Row};
 use stats_runtime::{Monitor, NoHost, Registry};
+use stats_runtime::{Provider, StatsQuery, StatsSink};
 
 fn main() {
     divan::main();

@@ -54,28 +54,26 @@
 //! - `server`: [`server`], listening sockets and their threads; `tls`, `vsock`
 //!   and `activation` (systemd's) are further kinds of them.
 
-pub mod columns;
-pub mod commands;
-mod deadline;
-pub mod events;
+mod events;
 #[cfg(feature = "hmp")]
 pub mod hmp;
 pub mod host;
 #[cfg(feature = "kvm")]
 pub mod kvm;
 mod lock;
+mod monitor;
 #[cfg(feature = "server")]
 mod net;
-pub mod provider;
+mod provider;
 pub mod qmp;
-pub mod query;
-pub mod registry;
+mod registry;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod sink;
 
-pub use commands::Monitor;
 pub use events::{EventLimit, Subscription};
 pub use host::{Host, NoHost};
-pub use provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
-pub use registry::Registry;
+pub use monitor::Monitor;
+pub use provider::{Provider, ProviderError, StatsQuery};
+pub use registry::{AlreadyRegistered, Registry};
+pub use sink::{SchemaSink, StatsSink};

@@ -1,13 +1,13 @@
-//! The provider: where statistics come from, and the sinks it writes into.
+//! The provider: where statistics come from.
 //!
 //! In: a [`StatsQuery`]. Out: calls on a [`StatsSink`]. A provider knows
 //! neither the wire nor who asks; the registry knows its name.
 
 use std::fmt;
 
-use qapi_stats::stats::{StatsSchemaValue, StatsTarget};
+use qapi_stats::stats::StatsTarget;
 
-use crate::columns::Row;
+pub(crate) use crate::sink::{SchemaSink, StatsSink};
 
 /// A source of statistics.
 ///
@@ -121,45 +121,6 @@ fn contains(sorted: &[String], name: &str) -> bool {
     sorted
         .binary_search_by(|other| other.as_str().cmp(name))
         .is_ok()
-}
-
-/// Takes the values that a provider writes: first an object, then its
-/// statistics.
-pub trait StatsSink {
-    /// Begins the statistics of an object: the vCPU or device at `qom_path`,
-    /// or with `None` the VM. An object without a statistic does not show.
-    fn result(&mut self, qom_path: Option<&str>);
-
-    /// A statistic with one value.
-    fn scalar(&mut self, name: &str, value: u64);
-
-    /// A statistic that is true or false.
-    fn boolean(&mut self, name: &str, value: bool);
-
-    /// A statistic with several values: a histogram, whose lowest bucket comes
-    /// first here (clients get the highest first, as from QEMU), or any other
-    /// list. With one value it is a scalar, with none an empty list.
-    fn histogram(&mut self, name: &str, buckets: &[u64]);
-
-    /// An object and its statistics at once, of which everything but the
-    /// values was prepared: the same as [`result`](Self::result) and a call
-    /// for each statistic, but a provider that has
-    /// [columns](crate::columns::Columns) spares itself and the sink the work
-    /// that is the same for every object.
-    fn row(&mut self, qom_path: Option<&str>, row: &Row<'_>) {
-        self.result(qom_path);
-        row.write_each(self);
-    }
-}
-
-/// Takes the descriptions that a provider writes: first a target, then its
-/// statistics.
-pub trait SchemaSink {
-    /// Begins the schema of `target`. One without statistics is listed too.
-    fn schema(&mut self, target: StatsTarget);
-
-    /// Describes a statistic.
-    fn stat(&mut self, stat: &StatsSchemaValue);
 }
 
 /// Why a provider could not answer, in words for the client.

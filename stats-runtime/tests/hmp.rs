@@ -11,7 +11,7 @@ use qapi_stats::run_state::RunState;
 use qapi_stats::stats::{StatsProvider, StatsSchemaValue, StatsTarget, StatsType, StatsUnit};
 use qapi_stats::wire::command::{Call, CommandInfo, CommandSet};
 use qapi_stats::wire::{Error, Writer};
-use stats_runtime::hmp::Human;
+use stats_runtime::hmp::HmpState;
 use stats_runtime::host::{Change, Host, Vcpu};
 use stats_runtime::{Monitor, Registry};
 
@@ -138,14 +138,14 @@ fn monitor() -> Monitor {
 /// What a monitor with control answers to one line.
 fn check(line: &str, cpu_index: Option<i64>, expected: &[&str]) {
     let monitor = monitor().with_control(true);
-    let mut human = Human::new();
+    let mut human = HmpState::new();
     if let Some(index) = cpu_index {
         human.select(monitor.host(), index).unwrap();
     }
     check_line(&mut human, &monitor, line, expected);
 }
 
-fn check_line(human: &mut Human, monitor: &Monitor, line: &str, expected: &[&str]) {
+fn check_line(human: &mut HmpState, monitor: &Monitor, line: &str, expected: &[&str]) {
     let expected: String = expected.iter().map(|line| format!("{line}\r\n")).collect();
     assert_eq!(human.execute(monitor, line), expected, "{line}");
 }
@@ -217,7 +217,7 @@ fn what_is_wrong_with_a_line() {
         None,
         &["unknown command: 'info nosuch'"],
     );
-    let error = Human::new().select(monitor().host(), 2).unwrap_err();
+    let error = HmpState::new().select(monitor().host(), 2).unwrap_err();
     assert_eq!(error.desc(), "Parameter 'cpu-index' expects a CPU number");
 }
 
@@ -225,7 +225,7 @@ fn what_is_wrong_with_a_line() {
 #[test]
 fn the_machine_is_told_of_and_changed() {
     let monitor = monitor().with_control(true);
-    let mut human = Human::new();
+    let mut human = HmpState::new();
     let rows: &[(&str, &[&str])] = &[
         ("info name", &["two"]),
         ("info uuid", &["00000000-0000-0000-0000-000000000000"]),
@@ -327,7 +327,7 @@ fn help_is_about_what_there_is() {
     check("help \"a", None, &[]);
     check("help \"\"", None, &["unknown command: ''"]);
     let names = |monitor: &Monitor, line: &str| -> Vec<String> {
-        let text = Human::new().execute(monitor, line);
+        let text = HmpState::new().execute(monitor, line);
         let words = text
             .lines()
             .map(|line| line.split_once(" -- ").unwrap().0.trim_end());
@@ -363,7 +363,7 @@ fn help_is_about_what_there_is() {
 fn a_read_only_monitor_changes_nothing() {
     let monitor = monitor();
     for line in ["stop", "s", "cont", "quit", "system_powerdown", "stop x"] {
-        let text = Human::new().execute(&monitor, line);
+        let text = HmpState::new().execute(&monitor, line);
         assert!(text.starts_with("Error: The command "), "{line}: {text}");
         assert!(
             text.ends_with(": this monitor is read-only\r\n"),
@@ -371,13 +371,13 @@ fn a_read_only_monitor_changes_nothing() {
         );
     }
     check_line(
-        &mut Human::new(),
+        &mut HmpState::new(),
         &monitor,
         "info status",
         &["VM status: running"],
     );
     check_line(
-        &mut Human::new(),
+        &mut HmpState::new(),
         &monitor,
         "help stop",
         &["unknown command: 'stop'"],
@@ -413,7 +413,7 @@ fn the_commands_are_those_of_the_vmm() {
     let monitor = monitor()
         .extended(&[], Arc::clone(&own) as Arc<_>)
         .with_control(true);
-    let mut human = Human::new();
+    let mut human = HmpState::new();
     for (line, expected) in [
         ("stop", ""),
         ("  s", "Error: not again\r\n"),

@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 
 use qapi_stats::stats::StatsTarget;
 use stats_runtime::kvm::{ImageBuilder, ImageStat, KvmProvider};
-use stats_runtime::provider::{Provider, StatsQuery, StatsSink};
+use stats_runtime::{Provider, StatsQuery, StatsSink};
 
 /// The system's allocator, which counts each thread's calls.
 struct Counting;

@@ -9,7 +9,7 @@ use qapi_stats::stats::{StatsSchemaValue, StatsTarget, StatsType, StatsUnit};
 use stats_runtime::kvm::{
     Image, KvmProvider, check_capability, record, vcpu_stats_fd, vm_stats_fd, warnings,
 };
-use stats_runtime::provider::{Provider, SchemaSink, StatsQuery, StatsSink};
+use stats_runtime::{Provider, SchemaSink, StatsQuery, StatsSink};
 
 /// KVM, if this machine lets us.
 fn kvm() -> Option<Kvm> {

@@ -12,7 +12,7 @@ use qapi_stats::stats::{
     StatsTarget, StatsType, StatsVCPUFilter, StatsValue,
 };
 use qapi_stats::wire::OpenValues;
-use stats_runtime::registry::{add_stats_entry, add_stats_schema};
+use stats_runtime::sink::{add_stats_entry, add_stats_schema};
 use stats_runtime::{Provider, ProviderError, Registry, SchemaSink, StatsQuery, StatsSink};
 
 fn xyz() -> StatsProvider {

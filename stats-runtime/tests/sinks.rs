@@ -11,7 +11,7 @@ use qapi_stats::stats::{
     StatsType, StatsUnit, StatsVCPUFilter,
 };
 use qapi_stats::wire::{Writer, to_json};
-use stats_runtime::columns::{Column, Columns, Row};
+use stats_runtime::sink::{Column, Columns, Row};
 use stats_runtime::sink::{JsonResults, JsonSchemas};
 use stats_runtime::{Provider, ProviderError, Registry, SchemaSink, StatsQuery, StatsSink};
 

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::EventLimit;
+use super::limit::{EventLimit, QEMU_LIMITS};
 use crate::lock::Lock;
 use crate::qmp::Session;
 
@@ -18,22 +18,6 @@ const QUEUE_BYTES_MAX: usize = 1 << 20;
 
 /// Events that a subscriber may leave waiting.
 const QUEUE_EVENTS_MAX: usize = 8 << 10;
-
-/// QEMU's `monitor_qapi_event_conf` (`monitor/monitor.c`): events that come at
-/// most once a second, some of them per value of a member.
-const LIMITED: [(&str, Option<&str>); 8] = [
-    ("BALLOON_CHANGE", None),
-    ("HV_BALLOON_STATUS_REPORT", None),
-    ("MEMORY_DEVICE_SIZE_CHANGE", Some("qom-path")),
-    ("QUORUM_FAILURE", None),
-    ("QUORUM_REPORT_BAD", Some("node-name")),
-    ("RTC_CHANGE", None),
-    ("VSERPORT_CHANGE", Some("id")),
-    ("WATCHDOG", None),
-];
-
-/// How often QEMU lets those through.
-const LIMITED_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A line that goes to every client.
 type Line = Arc<[u8]>;
@@ -68,9 +52,9 @@ struct Window {
 /// Subscribers that did not know yet that something waits for them.
 #[derive(Debug, Default)]
 #[must_use = "they wait until they are woken"]
-pub(crate) struct Woken(Vec<Arc<Queue>>);
+pub(crate) struct PendingWakeups(Vec<Arc<Queue>>);
 
-impl Woken {
+impl PendingWakeups {
     /// Wakes them.
     pub(crate) fn wake(self) {
         wake(&self.0);
@@ -79,14 +63,10 @@ impl Woken {
 
 impl Default for Events {
     fn default() -> Self {
-        let limits = LIMITED.map(|(name, member)| {
-            let interval = LIMITED_INTERVAL;
-            (name, EventLimit { interval, member })
-        });
         Self {
             state: Lock::new(State {
                 subscribers: Arc::new([]),
-                limits: limits.into(),
+                limits: QEMU_LIMITS.into(),
                 windows: BTreeMap::new(),
             }),
         }
@@ -94,20 +74,21 @@ impl Default for Events {
 }
 
 impl Events {
-    pub(super) fn limit(&self, name: &'static str, limit: EventLimit) {
+    /// Limits how often the event called `name` goes out.
+    pub(crate) fn limit(&self, name: &'static str, limit: EventLimit) {
         self.state.lock().limits.insert(name, limit);
     }
 
     /// Emits a line: at once, or at the end of its window. `member` gives the
     /// value that a limit is counted for. Who is returned is to be woken, with
     /// nothing locked.
-    pub(super) fn emit(
+    pub(crate) fn emit(
         &self,
         name: &'static str,
         line: Line,
         member: &dyn Fn(&str) -> Option<String>,
         now: Instant,
-    ) -> Woken {
+    ) -> PendingWakeups {
         let limit = self.state.lock().limits.get(name).copied();
         let limit = limit.filter(|limit| !limit.interval.is_zero());
         let limited = limit.map(|limit| (limit, limit.member.and_then(member)));
@@ -117,7 +98,7 @@ impl Events {
             None => woken.extend(state.push(&line)),
             Some((limit, value)) => woken.extend(state.hold((name, value), limit, line, now)),
         }
-        Woken(woken)
+        PendingWakeups(woken)
     }
 
     /// Lets go what was held back long enough, and wakes all but `caller`.

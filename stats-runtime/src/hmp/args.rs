@@ -3,9 +3,16 @@
 //! In: what stands behind a command. Out: strings, integers, or what is wrong
 //! with them, in the words of QEMU's `monitor/hmp.c`. It knows no command.
 
+use qapi_stats::wire::Error;
+
 /// What is wrong with a line's arguments. Where to read more is told with it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Usage(pub(super) String);
+
+/// How QEMU words that a command has failed.
+pub(super) fn error_text(error: &Error) -> String {
+    format!("Error: {}\r\n", error.desc())
+}
 
 /// What stands behind a command.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use qapi_stats::control::VersionInfo;
 
-use super::Human;
-use crate::commands::Monitor;
+use super::state::HmpState;
+use crate::monitor::Monitor;
 
 /// The longest line that is executed, in bytes: what QEMU's line editor holds.
 /// A longer one is refused, where QEMU executes its beginning.
@@ -45,7 +45,7 @@ pub struct LineMonitor {
     output: Vec<u8>,
     /// How much of the output has been sent.
     sent_bytes: usize,
-    human: Human,
+    human: HmpState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl LineMonitor {
             keys: Keys::Text,
             output,
             sent_bytes: 0,
-            human: Human::new(),
+            human: HmpState::new(),
         }
     }
 

@@ -9,9 +9,9 @@ use qapi_stats::run_state::{Commands as _, RunState};
 use qapi_stats::wire::command::{Call, CommandSet as _};
 use qapi_stats::wire::{Error, Node, Writer};
 
-use super::Human;
-use super::args::{Arguments, Usage};
-use crate::commands::Monitor;
+use super::args::{Arguments, Usage, error_text};
+use super::state::HmpState;
+use crate::monitor::Monitor;
 
 type Answer = Result<String, Usage>;
 
@@ -23,7 +23,7 @@ fn answer<T>(
     text: impl FnOnce(T) -> String,
 ) -> Answer {
     arguments.end()?;
-    Ok(ask().map_or_else(|error| super::error_text(&error), text))
+    Ok(ask().map_or_else(|error| error_text(&error), text))
 }
 
 fn nothing((): ()) -> String {
@@ -32,7 +32,7 @@ fn nothing((): ()) -> String {
 
 /// Executes the QMP command of the same name, which takes nothing: this
 /// monitor's, or the VMM's own where it has one.
-pub(super) fn order(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
+pub(super) fn order(_: &mut HmpState, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
     let name = arguments.command();
     let execute = || {
         let context = monitor.context();
@@ -46,7 +46,7 @@ pub(super) fn order(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) 
     answer(&arguments, execute, nothing)
 }
 
-pub(super) fn cpu(human: &mut Human, monitor: &Monitor, mut arguments: Arguments<'_>) -> Answer {
+pub(super) fn cpu(human: &mut HmpState, monitor: &Monitor, mut arguments: Arguments<'_>) -> Answer {
     let index = arguments.integer()?;
     arguments.end()?;
     Ok(match human.select(monitor.host(), index.into()) {
@@ -55,7 +55,11 @@ pub(super) fn cpu(human: &mut Human, monitor: &Monitor, mut arguments: Arguments
     })
 }
 
-pub(super) fn info_cpus(human: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
+pub(super) fn info_cpus(
+    human: &mut HmpState,
+    monitor: &Monitor,
+    arguments: Arguments<'_>,
+) -> Answer {
     let chosen = human.vcpu(monitor.host());
     let line = |index, thread_id| {
         let is_chosen = chosen
@@ -75,7 +79,7 @@ pub(super) fn info_cpus(human: &mut Human, monitor: &Monitor, arguments: Argumen
     )
 }
 
-pub(super) fn info_kvm(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
+pub(super) fn info_kvm(_: &mut HmpState, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
     answer(
         &arguments,
         || monitor.query_kvm(),
@@ -90,7 +94,7 @@ pub(super) fn info_kvm(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_
     )
 }
 
-pub(super) fn info_name(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
+pub(super) fn info_name(_: &mut HmpState, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
     answer(
         &arguments,
         || monitor.query_name(),
@@ -102,7 +106,7 @@ pub(super) fn info_name(_: &mut Human, monitor: &Monitor, arguments: Arguments<'
     )
 }
 
-pub(super) fn info_status(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
+pub(super) fn info_status(_: &mut HmpState, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
     answer(
         &arguments,
         || monitor.query_status(),
@@ -114,7 +118,7 @@ pub(super) fn info_status(_: &mut Human, monitor: &Monitor, arguments: Arguments
     )
 }
 
-pub(super) fn info_uuid(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
+pub(super) fn info_uuid(_: &mut HmpState, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
     answer(
         &arguments,
         || monitor.query_uuid(),
@@ -122,7 +126,11 @@ pub(super) fn info_uuid(_: &mut Human, monitor: &Monitor, arguments: Arguments<'
     )
 }
 
-pub(super) fn info_version(_: &mut Human, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
+pub(super) fn info_version(
+    _: &mut HmpState,
+    monitor: &Monitor,
+    arguments: Arguments<'_>,
+) -> Answer {
     answer(
         &arguments,
         || monitor.query_version(),

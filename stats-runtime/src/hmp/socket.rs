@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::LineMonitor;
-use crate::commands::Monitor;
+use super::line::LineMonitor;
 use crate::lock::{Lock, Signal};
+use crate::monitor::Monitor;
 use crate::net::unix::{SocketFile, bind_private};
 
 /// The size of the buffer that a client's input is read into.

@@ -9,13 +9,14 @@ use qapi_stats::stats::{
 use qapi_stats::wire::Error;
 
 use super::args::{Arguments, Usage};
-use super::{Human, render};
-use crate::commands::Monitor;
+use super::render;
+use super::state::HmpState;
+use crate::monitor::Monitor;
 use crate::registry::Registry;
 
 /// `info stats TARGET [NAMES] [PROVIDER]`.
 pub(super) fn info_stats(
-    human: &mut Human,
+    human: &mut HmpState,
     monitor: &Monitor,
     mut arguments: Arguments<'_>,
 ) -> Result<String, Usage> {

@@ -7,11 +7,12 @@
 use qapi_stats::wire::command::CommandSet as _;
 
 use super::args::{Arguments, Usage, first_name, is_space, words};
-use super::{Human, machine, statistics};
-use crate::commands::Monitor;
+use super::state::HmpState;
+use super::{machine, statistics};
+use crate::monitor::Monitor;
 
 /// What a command does with its arguments: it answers with text.
-type Run = fn(&mut Human, &Monitor, Arguments<'_>) -> Result<String, Usage>;
+type Run = fn(&mut HmpState, &Monitor, Arguments<'_>) -> Result<String, Usage>;
 
 /// A command.
 #[derive(Debug)]

@@ -6,8 +6,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::columns::Columns;
 use crate::provider::StatsQuery;
+use crate::sink::Columns;
 
 /// How many choices of names are kept; the oldest makes room.
 const CHOICES_MAX: usize = 16;
@@ -74,7 +74,7 @@ mod tests {
     use qapi_stats::stats::StatsTarget;
 
     use super::*;
-    use crate::columns::Column;
+    use crate::sink::Column;
 
     fn kept(filters: &Filters) -> usize {
         filters.choices.lock().unwrap().len()

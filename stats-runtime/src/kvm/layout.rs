@@ -19,7 +19,7 @@ use qapi_stats::stats::{StatsSchemaValue, StatsType, StatsUnit};
 
 use super::error::{Block, LayoutError};
 use super::values::{self, Displaced};
-use crate::columns::Columns;
+use crate::sink::Columns;
 
 /// The most statistics that a file may describe. Linux 7.1 describes fewer
 /// than a hundred per object on any architecture.

@@ -11,8 +11,8 @@ use super::fd::{read_data, read_exact};
 use super::filters::Filters;
 use super::layout::{Header, Layout};
 use super::values::DataBlock;
-use crate::columns::Columns;
 use crate::provider::StatsSink;
+use crate::sink::Columns;
 
 /// How many idle data blocks are kept: as many queries may run at once
 /// without allocating. More may run; they allocate.

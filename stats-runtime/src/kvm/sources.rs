@@ -10,8 +10,8 @@ use std::sync::Arc;
 use super::error::Error;
 use super::source::{Shape, Source};
 use super::values::DataBlock;
-use crate::columns::Columns;
 use crate::provider::{StatsQuery, StatsSink};
+use crate::sink::Columns;
 
 /// What is read; replaced as a whole if a query still looks at it.
 #[derive(Clone, Default)]

@@ -10,8 +10,8 @@ use qapi_stats::stats::StatsUnit;
 
 use super::error::{Block, Error};
 use super::layout::{Layout, Stat};
-use crate::columns::{Column, Columns, Row};
 use crate::provider::{StatsQuery, StatsSink};
+use crate::sink::{Column, Columns, Row};
 
 /// Bytes of a word.
 const WORD: usize = size_of::<u64>();

@@ -7,9 +7,8 @@ use std::sync::Arc;
 
 use qapi_stats::stats::{StatsSchemaValue, StatsTarget};
 
-use crate::columns::{Columns, Row};
-use crate::provider::{SchemaSink, StatsQuery, StatsSink};
-use crate::sink::{ResultsSink, SchemasSink};
+use crate::provider::StatsQuery;
+use crate::sink::{Columns, ResultsSink, Row, SchemaSink, SchemasSink, StatsSink};
 
 /// Stands between a provider and the sink, so that a client gets what it asked
 /// for whatever the provider writes.

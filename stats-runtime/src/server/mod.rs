@@ -38,7 +38,7 @@ pub use unix_server::UnixServer;
 
 pub use crate::net::unix::bind_private;
 
-use crate::commands::Monitor;
+use crate::monitor::Monitor;
 
 /// A running server. Dropping it stops it.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Listener, Options, Server};
-use crate::commands::Monitor;
+use crate::monitor::Monitor;
 
 /// A running server on a Unix socket that only its owner can connect to.
 /// Dropping it stops it.

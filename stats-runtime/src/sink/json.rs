@@ -6,9 +6,8 @@
 use qapi_stats::stats::{StatsProvider, StatsSchemaValue, StatsTarget};
 use qapi_stats::wire::{Encode, Writer};
 
-use super::{ResultsSink, SchemasSink, WireValue, wire_value};
-use crate::columns::Row;
-use crate::provider::{SchemaSink, StatsSink};
+use super::wire_order::{WireValue, wire_value};
+use super::{ResultsSink, Row, SchemaSink, SchemasSink, StatsSink};
 
 /// The longest text that is written at once.
 const ROW_BYTES_MAX: usize = 1 << 20;
@@ -122,7 +121,7 @@ impl StatsSink for JsonResults<'_, '_> {
 
     fn row(&mut self, qom_path: Option<&str>, row: &Row<'_>) {
         self.result(qom_path);
-        let text = row.columns().text();
+        let text = row.columns().json();
         if text.len_max() > ROW_BYTES_MAX {
             // One by one, so that they stop at the writer's limit.
             return row.write_each(self);

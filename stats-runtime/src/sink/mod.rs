@@ -1,56 +1,97 @@
-//! The two sinks behind every query: typed results, and JSON text.
+//! The sinks that statistics are written into: their traits, and the two of
+//! every query, typed results and JSON text.
 //!
-//! In: what the registry lets through. Out: `Vec<StatsResult>`, or bytes in a
-//! reply. Both say the same: a property test holds them against each other.
+//! In: the calls of a provider. Out: `Vec<StatsResult>`, or bytes in a reply,
+//! with the same content. This module knows no provider and no filter.
 
+mod column;
 mod json;
 mod row;
+mod row_json;
 mod typed;
+mod wire_order;
 
-use qapi_stats::stats::StatsProvider;
+use qapi_stats::stats::{StatsProvider, StatsSchemaValue, StatsTarget};
 
+pub use column::Column;
+use column::ColumnKind;
 pub use json::{JsonResults, JsonSchemas};
-pub(crate) use row::RowText;
-pub use typed::{TypedResults, TypedSchemas};
+pub use row::{Columns, Row};
+pub use typed::{TypedResults, TypedSchemas, add_stats_entry, add_stats_schema};
 
-use crate::provider::{SchemaSink, StatsSink};
+/// Takes the values that a provider writes: first an object, then the
+/// statistics of that object.
+pub trait StatsSink {
+    /// Begins the statistics of an object: of the vCPU or device at `qom_path`,
+    /// or of the VM if `qom_path` is `None`. Clients do not see an object
+    /// without statistics.
+    fn result(&mut self, qom_path: Option<&str>);
 
-/// A sink that takes the results of several providers, one after the other.
+    /// Adds a statistic that has one value.
+    fn scalar(&mut self, name: &str, value: u64);
+
+    /// Adds a statistic that is true or false.
+    fn boolean(&mut self, name: &str, value: bool);
+
+    /// Adds a statistic that has several values: a histogram or another list.
+    ///
+    /// A histogram's lowest bucket comes first here. Clients get the highest
+    /// bucket first, as from QEMU. A list of one value is a scalar; a list
+    /// without values is an empty list.
+    fn histogram(&mut self, name: &str, buckets: &[u64]);
+
+    /// Writes an object with all of its statistics at once.
+    ///
+    /// The effect is that of [`result`](Self::result) and of one call for each
+    /// statistic. The work that is the same for every object was done when the
+    /// row's [`Columns`] were made.
+    fn row(&mut self, qom_path: Option<&str>, row: &Row<'_>) {
+        self.result(qom_path);
+        row.write_each(self);
+    }
+}
+
+/// Takes the descriptions that a provider writes: first a target, then the
+/// statistics of that target.
+pub trait SchemaSink {
+    /// Begins the schema of `target`. Clients also see a target without
+    /// statistics.
+    fn schema(&mut self, target: StatsTarget);
+
+    /// Describes a statistic.
+    fn stat(&mut self, stat: &StatsSchemaValue);
+}
+
+/// A sink for the results of several providers, one provider after the other.
 pub trait ResultsSink: StatsSink {
-    /// What follows comes from this provider.
+    /// Begins the results of the provider called `name`.
     fn provider(&mut self, name: &StatsProvider);
 
-    /// Whether it takes no more, so that there is no use in asking further
-    /// providers. What it took is then for the caller to discard.
+    /// Returns whether the sink ignores further results, so that no further
+    /// provider needs to be asked. The caller then discards the sink's
+    /// content.
     fn is_full(&self) -> bool {
         false
     }
 }
 
-/// A sink that takes the schemas of several providers, one after the other.
+/// A sink for the schemas of several providers, one provider after the other.
 pub trait SchemasSink: SchemaSink {
-    /// What follows comes from this provider.
+    /// Begins the schemas of the provider called `name`.
     fn provider(&mut self, name: &StatsProvider);
 }
 
-/// A value as it goes on the wire: the one place where a histogram is turned
-/// round, so that its highest bucket comes first, as in every QEMU release.
-enum WireValue<'a> {
-    Scalar(u64),
-    List(std::iter::Rev<std::slice::Iter<'a, u64>>),
-}
-
-fn wire_value(buckets: &[u64]) -> WireValue<'_> {
-    match buckets {
-        // QEMU looks at the size, not at the type.
-        [single] => WireValue::Scalar(*single),
-        _ => WireValue::List(buckets.iter().rev()),
+impl Row<'_> {
+    /// Writes each statistic with a call of its own. The caller has begun the
+    /// object.
+    pub fn write_each<S: StatsSink + ?Sized>(&self, sink: &mut S) {
+        for column in self.columns().iter() {
+            let (name, values) = (column.name(), column.values(self.values()));
+            match (column.kind(), values) {
+                (ColumnKind::Flag, [value, ..]) => sink.boolean(name, *value != 0),
+                (ColumnKind::Number, [value, ..]) => sink.scalar(name, *value),
+                (_, values) => sink.histogram(name, values),
+            }
+        }
     }
-}
-
-/// The same for a list that is written in pieces of `N` buckets, as long as
-/// there are so many: the pieces in the order of the wire, each of which the
-/// caller turns round.
-fn wire_chunks<const N: usize>(buckets: &[u64], write: impl FnMut(&[u64])) {
-    buckets.rchunks(N).for_each(write);
 }

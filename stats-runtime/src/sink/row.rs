@@ -1,133 +1,116 @@
-//! A row of values as JSON: what stands between two values is prepared once.
+//! Statistics that come in the same shape again and again: names once, values
+//! as a row of numbers each time.
 //!
-//! In: columns, then rows of values. Out: JSON text of all statistics, without
-//! the brackets around them. Nothing is allocated, and nothing looked up.
+//! In: what a provider knows of an object's statistics before it reads them.
+//! Out: columns, prepared for every sink, and rows of values under them. It
+//! knows neither where values come from nor what a sink makes of them.
 
-use super::wire_chunks;
-use crate::columns::{Column, ColumnKind};
-use qapi_stats::wire::json::write_digits;
-use qapi_stats::wire::to_json;
+use std::sync::Arc;
 
-/// What stands before, between and behind the values of a row.
+use super::column::Column;
+use super::row_json::RowJson;
+
+/// The statistics that objects of one kind have, prepared so that a
+/// [row](Row) of their values can be written as a whole.
+///
+/// ```
+/// use std::sync::Arc;
+/// use stats_runtime::sink::{Column, Columns, JsonResults, Row};
+/// use stats_runtime::StatsSink;
+///
+/// let columns = Arc::new(Columns::new([
+///     Column::number("exits", 0),
+///     Column::list("sizes", 1..3),
+/// ]));
+/// let mut text = Vec::new();
+/// let mut writer = qapi_stats::wire::Writer::new(&mut text);
+/// let mut sink = JsonResults::new(&mut writer);
+/// sink.row(None, &Row::new(&columns, &[7, 1, 2]).unwrap());
+/// sink.finish();
+/// assert_eq!(
+///     str::from_utf8(&text).unwrap(),
+///     "[{\"provider\": \"kvm\", \"stats\": [{\"name\": \"exits\", \"value\": 7}, \
+///      {\"name\": \"sizes\", \"value\": [2, 1]}]}]"
+/// );
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RowText {
-    /// All pieces in a row, and then as many bytes as are copied at once.
-    bytes: Box<[u8]>,
-    /// Where the pieces end: one before each column's value, and one behind
-    /// the last.
-    ends: Box<[u32]>,
-    kinds: Box<[ColumnKind]>,
-    /// Bytes of a row, at most.
-    len_max: usize,
+pub struct Columns {
+    columns: Box<[Column]>,
+    width: usize,
+    json: RowJson,
 }
 
-/// Bytes that are copied at once: so many need no call, and hold nearly every
-/// piece. What is beyond the piece is overwritten by the next.
-const CHUNK: usize = 64;
-
-/// Zeros in a list that are written at once: most buckets are empty.
-const ZEROS: &[u8; 24] = b"0, 0, 0, 0, 0, 0, 0, 0, ";
-
-/// As many buckets.
-const BUCKETS: usize = 8;
-
-/// A value, and what stands behind it.
-const VALUE_LEN_MAX: usize = u64::MAX.ilog10() as usize + 1 + ", ".len();
-
-impl RowText {
-    pub(crate) fn new(columns: &[Column]) -> Self {
-        let mut bytes = Vec::new();
-        let mut ends = Vec::with_capacity(columns.len() + 1);
-        let mut behind = "";
-        for (index, column) in columns.iter().enumerate() {
-            bytes.extend_from_slice(behind.as_bytes());
-            let before: &[u8] = if index == 0 { b"" } else { b", " };
-            bytes.extend_from_slice(before);
-            bytes.extend_from_slice(b"{\"name\": ");
-            bytes.extend_from_slice(to_json(column.name()).as_bytes());
-            bytes.extend_from_slice(b", \"value\": ");
-            if column.kind() == ColumnKind::List {
-                bytes.push(b'[');
-                behind = "]}";
-            } else {
-                behind = "}";
-            }
-            ends.push(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
-        }
-        bytes.extend_from_slice(behind.as_bytes());
-        ends.push(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
-        bytes.extend_from_slice(&[0; CHUNK]);
-        // Columns may share values.
-        let lens = columns.iter().map(|column| column.indexes().len());
-        let values = lens.fold(0, usize::saturating_add);
-        let values_len = values.saturating_mul(VALUE_LEN_MAX);
+impl Columns {
+    /// Prepares columns, in the order in which clients are to see them.
+    #[must_use]
+    pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
+        let columns: Box<[Column]> = columns.into_iter().collect();
         Self {
-            len_max: bytes.len().saturating_add(values_len),
-            bytes: bytes.into(),
-            ends: ends.into(),
-            kinds: columns.iter().map(Column::kind).collect(),
+            width: columns.iter().map(Column::end).max().unwrap_or(0),
+            json: RowJson::new(&columns),
+            columns,
         }
     }
 
-    /// Bytes of a row, at most.
-    pub(super) fn len_max(&self) -> usize {
-        self.len_max
+    /// Those of these columns that are wanted.
+    #[must_use]
+    pub fn only(&self, is_wanted: impl Fn(&str) -> bool) -> Self {
+        let wanted = self
+            .columns
+            .iter()
+            .filter(|column| is_wanted(column.name()));
+        Self::new(wanted.cloned())
     }
 
-    /// Writes the statistics of a row.
-    pub(super) fn write<'v>(&self, mut values: impl Iterator<Item = &'v [u64]>, out: &mut Vec<u8>) {
-        let mut kinds = self.kinds.iter();
-        let mut rest = &*self.bytes;
-        let mut begin = 0;
-        for &end in &self.ends {
-            let len = end.saturating_sub(begin) as usize;
-            begin = end;
-            match rest.first_chunk::<CHUNK>() {
-                Some(chunk) if len <= CHUNK => {
-                    let len = out.len() + len;
-                    out.extend_from_slice(chunk);
-                    out.truncate(len);
-                }
-                _ => out.extend_from_slice(rest.get(..len).unwrap_or_default()),
-            }
-            rest = rest.get(len..).unwrap_or_default();
-            let (Some(kind), Some(values)) = (kinds.next(), values.next()) else {
-                continue;
-            };
-            match (kind, values) {
-                (ColumnKind::Number, [value, ..]) => integer(*value, out),
-                (ColumnKind::Flag, [value, ..]) => {
-                    let text: &[u8] = if *value == 0 { b"false" } else { b"true" };
-                    out.extend_from_slice(text);
-                }
-                (_, values) => list(values, out),
-            }
-        }
+    /// How many values a row needs to have. It may have more.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    /// The columns.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Column> {
+        self.columns.iter()
+    }
+
+    pub(super) fn json(&self) -> &RowJson {
+        &self.json
     }
 }
 
-/// Writes the values of a list, without its brackets.
-fn list(values: &[u64], out: &mut Vec<u8>) {
-    wire_chunks::<BUCKETS>(values, |chunk| {
-        let all = chunk.iter().fold(0, |all, value| all | value);
-        if all == 0 && chunk.len() == BUCKETS {
-            out.extend_from_slice(ZEROS);
-            return;
-        }
-        for &value in chunk.iter().rev() {
-            integer(value, out);
-            out.extend_from_slice(b", ");
-        }
-    });
-    if !values.is_empty() {
-        out.truncate(out.len().saturating_sub(2));
-    }
+/// The values of one object.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    columns: &'a Arc<Columns>,
+    values: &'a [u64],
 }
 
-#[inline]
-fn integer(value: u64, out: &mut Vec<u8>) {
-    match u8::try_from(value) {
-        Ok(digit @ 0..10) => out.push(b'0' + digit),
-        _ => write_digits(value, out),
+impl<'a> Row<'a> {
+    /// A row of `values`; `None` if there are fewer than the columns'
+    /// [width](Columns::width).
+    #[must_use]
+    #[inline]
+    pub fn new(columns: &'a Arc<Columns>, values: &'a [u64]) -> Option<Self> {
+        (values.len() >= columns.width).then_some(Self { columns, values })
+    }
+
+    /// What the values mean.
+    #[must_use]
+    #[inline]
+    pub fn columns(&self) -> &'a Arc<Columns> {
+        self.columns
+    }
+
+    /// All values, those of no column included.
+    #[must_use]
+    #[inline]
+    pub fn values(&self) -> &'a [u64] {
+        self.values
     }
 }

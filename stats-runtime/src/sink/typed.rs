@@ -6,8 +6,8 @@ use qapi_stats::stats::{
     Stats, StatsProvider, StatsResult, StatsSchema, StatsSchemaValue, StatsTarget, StatsValue,
 };
 
-use super::{ResultsSink, SchemasSink, WireValue, wire_value};
-use crate::provider::{SchemaSink, StatsSink};
+use super::wire_order::{WireValue, wire_value};
+use super::{ResultsSink, SchemaSink, SchemasSink, StatsSink};
 
 /// Collects results.
 #[derive(Clone, Debug)]
@@ -124,5 +124,33 @@ impl SchemaSink for TypedSchemas {
         if let Some(schema) = self.schemas.last_mut() {
             schema.stats.push(stat.clone());
         }
+    }
+}
+
+/// Adds the statistics of one object, in typed form, to a sink. A list of
+/// `stats` is in the order of the wire: a histogram's highest bucket first.
+pub fn add_stats_entry(sink: &mut dyn StatsSink, qom_path: Option<&str>, stats: &[Stats]) {
+    sink.result(qom_path);
+    for Stats { name, value } in stats {
+        match value {
+            StatsValue::Scalar(value) => sink.scalar(name, *value),
+            StatsValue::Boolean(value) => sink.boolean(name, *value),
+            StatsValue::List(values) => {
+                let lowest_first: Vec<u64> = values.iter().rev().copied().collect();
+                sink.histogram(name, &lowest_first);
+            }
+        }
+    }
+}
+
+/// Adds the schema of one target, in typed form, to a sink.
+pub fn add_stats_schema(
+    sink: &mut dyn SchemaSink,
+    target: StatsTarget,
+    stats: &[StatsSchemaValue],
+) {
+    sink.schema(target);
+    for stat in stats {
+        sink.stat(stat);
     }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use demo_guest::{Guest, GuestConfig, GuestError, VCPUS_MAX};
 use qapi_stats::stats::StatsTarget;
-use stats_runtime::provider::{Provider, StatsQuery, StatsSink};
+use stats_runtime::{Provider, StatsQuery, StatsSink};
 
 /// A guest, if this machine lets us.
 fn boot(vcpus: u32, running: u32) -> Option<Guest> {

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use qapi_stats::stats::StatsTarget;
 use qapi_stats::wire::Writer;
-use stats_runtime::columns::Row;
 use stats_runtime::kvm::{Image, KvmProvider, record};
-use stats_runtime::provider::{Provider, StatsQuery, StatsSink};
 use stats_runtime::sink::JsonResults;
+use stats_runtime::sink::Row;
+use stats_runtime::{Provider, StatsQuery, StatsSink};
 
 use super::processors::Processors;
 use super::report::{Comparison, Report};

@@ -13,8 +13,8 @@ use qapi_stats::wire::Error;
 
 use super::options::Options;
 use super::stream::{Stream, Transport};
-use crate::commands::Monitor;
 use crate::events::Subscription;
+use crate::monitor::Monitor;
 use crate::qmp::{Command, Session, Ticket};
 
 /// A connected client.

@@ -32,8 +32,8 @@ use super::connection::{Buffers, Connection, Interest, Ready, Step};
 use super::listener::Listener;
 use super::options::Options;
 use super::waker::Waker;
-use crate::commands::Monitor;
 use crate::lock::Lock;
+use crate::monitor::Monitor;
 
 /// The token of the waker's descriptor.
 const WAKER: u64 = 0;

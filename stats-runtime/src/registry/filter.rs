@@ -8,7 +8,7 @@ use qapi_stats::stats::{StatsFilter, StatsFilterBranch, StatsProvider, StatsTarg
 /// A client's filter, prepared so that looking a name up is fast. It can be
 /// used again and again.
 #[derive(Clone, Debug)]
-pub struct Selection {
+pub(super) struct Selection {
     target: StatsTarget,
     vcpus: Option<Vec<String>>,
     requests: Option<Vec<Request>>,
@@ -23,17 +23,16 @@ struct Request {
 
 /// A question for the provider at `index` of the registered ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Question<'s> {
+pub(super) struct Question<'s> {
     /// Which provider.
-    pub index: usize,
+    pub(super) index: usize,
     /// The statistics wanted, sorted; `None`: all.
-    pub names: Option<&'s [String]>,
+    pub(super) names: Option<&'s [String]>,
 }
 
 impl Selection {
     /// Prepares a filter.
-    #[must_use]
-    pub fn new(filter: &StatsFilter) -> Self {
+    pub(super) fn new(filter: &StatsFilter) -> Self {
         let vcpus = match &filter.target {
             StatsFilterBranch::Vcpu(branch) => branch.vcpus.as_deref().map(sorted),
             _ => None,
@@ -55,14 +54,12 @@ impl Selection {
     }
 
     /// The kind of objects that are asked about.
-    #[must_use]
-    pub fn target(&self) -> &StatsTarget {
+    pub(super) fn target(&self) -> &StatsTarget {
         &self.target
     }
 
     /// The QOM paths of the vCPUs wanted, sorted; `None`: all.
-    #[must_use]
-    pub fn vcpus(&self) -> Option<&[String]> {
+    pub(super) fn vcpus(&self) -> Option<&[String]> {
         self.vcpus.as_deref()
     }
 
@@ -72,7 +69,7 @@ impl Selection {
     /// That is QEMU's, whose list of results grows at its head: the last
     /// request first, and without requests the provider registered last.
     /// Nothing is asked where the client said `[]`, for nothing can be wanted.
-    pub fn questions<'s>(
+    pub(super) fn questions<'s>(
         &'s self,
         providers: &'s [StatsProvider],
     ) -> impl Iterator<Item = Question<'s>> + 's {

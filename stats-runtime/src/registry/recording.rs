@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use qapi_stats::stats::{StatsSchemaValue, StatsTarget};
 
-use crate::provider::{SchemaSink, StatsSink};
+use crate::sink::{SchemaSink, StatsSink};
 
 /// Entries that are kept; a provider that writes more has failed.
 const ENTRIES_MAX: usize = 1 << 20;

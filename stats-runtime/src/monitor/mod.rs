@@ -4,20 +4,25 @@
 //! In: calls. Out: replies, or why a client may not have one. It knows no
 //! session and no socket.
 
+mod control;
+mod introspect;
 mod machine;
-mod objects;
-mod session;
-mod statistics;
+mod misc;
+mod qom;
+mod run_state;
+mod stats;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
-use qapi_stats::wire::command::{Call, CommandInfo as Info, CommandSet};
+use qapi_stats::wire::command::{Call, CommandInfo as Info, CommandSet, Event};
 use qapi_stats::wire::compat::Policy;
-use qapi_stats::wire::introspect::{self, SchemaInfo};
-use qapi_stats::wire::{Context, Error, Writer};
+use qapi_stats::wire::introspect::{SchemaInfo, find};
+use qapi_stats::wire::message::write_event;
+use qapi_stats::wire::{Context, Error, SpecialFeatures, Value, Writer, to_json};
 
-use crate::events::Events;
+use crate::events::{EventLimit, Events, PendingWakeups, Subscription};
 use crate::host::Host;
 use crate::lock::Lock;
 use crate::provider::ProviderError;
@@ -149,16 +154,6 @@ impl Monitor {
         self.control || only_asks(command)
     }
 
-    /// Where its events come in.
-    pub(crate) fn events(&self) -> &Arc<Events> {
-        &self.events
-    }
-
-    /// The right to change the run state.
-    fn changes(&self) -> MutexGuard<'_, ()> {
-        self.changes.lock()
-    }
-
     /// How requests to this monitor are decoded: strictly, with the
     /// registered providers as further values of `StatsProvider`, by the
     /// monitor's policy.
@@ -166,6 +161,64 @@ impl Monitor {
     pub fn context(&self) -> Context<'_> {
         Context::strict_with(self.registry.as_ref()).with_policy(self.policy)
     }
+}
+
+impl Monitor {
+    /// Tells every client of an event, now. May be called from any thread and
+    /// from a command's handler: its client then sees the event before the
+    /// reply. A client that has not negotiated yet never sees it.
+    ///
+    /// It does not wait for clients, and what wakes them is called before it
+    /// returns. The events that QEMU limits are limited as there, to one a
+    /// second; see [`limit_event`](Self::limit_event).
+    pub fn emit<E: Event>(&self, event: &E) {
+        self.queue(event).wake();
+    }
+
+    /// Emits an event, and leaves it to the caller to wake those who wait.
+    fn queue<E: Event>(&self, event: &E) -> PendingWakeups {
+        let policy = self.context().policy();
+        if policy.hides(SpecialFeatures::among(E::FEATURES)) {
+            return PendingWakeups::default();
+        }
+        let mut line = Vec::new();
+        write_event(&mut line, policy, event, SystemTime::now().into());
+        let data = |member: &str| member_text(event, member);
+        self.events
+            .emit(E::NAME, line.into(), &data, Instant::now())
+    }
+
+    /// Limits how often the event called `name` goes out to the clients of this
+    /// monitor. An interval of zero lifts QEMU's limit.
+    pub fn limit_event(&self, name: &'static str, limit: EventLimit) {
+        self.events.limit(name, limit);
+    }
+
+    /// Subscribes to everything that is emitted from now on: for servers and
+    /// event loops, once for each session.
+    ///
+    /// `wake` is called, from any thread and with nothing locked, when there is
+    /// something to [deliver](Subscription::deliver) or the
+    /// [deadline](Subscription::next_deadline) has changed. It should return
+    /// soon, and may still be called once when the subscription has just been
+    /// dropped.
+    pub fn subscribe(&self, wake: impl Fn() + Send + Sync + 'static) -> Subscription {
+        Subscription::new(Arc::clone(&self.events), Box::new(wake))
+    }
+}
+
+/// A member of an event's data, as JSON.
+fn member_text<E: Event>(event: &E, member: &str) -> Option<String> {
+    let mut text = Vec::new();
+    Writer::new(&mut text)
+        .with_policy(Policy::ACCEPT)
+        .members(event);
+    let data = qapi_stats::wire::json::parse(&text).ok()?;
+    let Value::Object(mut members) = data else {
+        return None;
+    };
+    let value = members.take(member)?;
+    Some(to_json(&value))
 }
 
 /// Whether a command changes nothing. A line of the human monitor is looked at
@@ -236,8 +289,7 @@ impl Extension {
     /// Whether a built-in command is one of the VMM's schema, and left to the
     /// monitor.
     fn leaves(&self, built_in: &Info) -> bool {
-        self.commands.command(built_in.name).is_none()
-            && introspect::find(self.schema, built_in.name).is_some()
+        self.commands.command(built_in.name).is_none() && find(self.schema, built_in.name).is_some()
     }
 }
 

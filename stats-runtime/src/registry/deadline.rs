@@ -15,12 +15,10 @@ use qapi_stats::stats::{StatsProvider, StatsTarget};
 use crate::lock::{Lock, Signal};
 use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
 
-mod recording;
-
-use recording::{Recording, SchemaRecording};
+use super::recording::{Recording, SchemaRecording};
 
 /// A provider that has to answer in time.
-pub(crate) struct Deadlined {
+pub(super) struct Deadlined {
     name: StatsProvider,
     time_max: Duration,
     worker: Arc<Worker>,
@@ -84,7 +82,7 @@ impl fmt::Debug for Deadlined {
 }
 
 impl Deadlined {
-    pub(crate) fn new(
+    pub(super) fn new(
         name: StatsProvider,
         provider: Arc<dyn Provider>,
         time_max: Duration,

@@ -8,20 +8,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use qapi_stats::stats::{
-    Stats, StatsFilter, StatsProvider, StatsResult, StatsSchema, StatsSchemaValue,
-};
-use qapi_stats::stats::{StatsTarget, StatsValue};
+use qapi_stats::stats::{StatsFilter, StatsProvider, StatsResult, StatsSchema};
+use qapi_stats::wire::OpenValues;
 
-use crate::deadline::Deadlined;
 use crate::lock::Lock;
 use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
-use crate::query::Selection;
 use crate::sink::{ResultsSink, SchemasSink, TypedResults, TypedSchemas};
 
+mod deadline;
+mod filter;
 mod guard;
-mod open;
+mod recording;
 
+use deadline::Deadlined;
+use filter::Selection;
 use guard::{Guard, SchemaGuard};
 
 /// The providers of a program, in the order in which they were registered.
@@ -248,6 +248,26 @@ impl Registry {
     }
 }
 
+/// A registered name is a value of `StatsProvider` although the schema does
+/// not list it.
+impl OpenValues for Registry {
+    fn is_registered(&self, enum_name: &str, value: &str) -> bool {
+        let registered = self.providers.snapshot();
+        enum_name == ENUM && registered.names.iter().any(|name| name.name() == value)
+    }
+
+    fn registered(&self, enum_name: &str) -> Vec<String> {
+        if enum_name != ENUM {
+            return Vec::new();
+        }
+        let registered = self.providers.snapshot();
+        registered.names.iter().map(ToString::to_string).collect()
+    }
+}
+
+/// The enumeration's name in the schema.
+const ENUM: &str = "StatsProvider";
+
 impl Registered {
     fn get(&self, index: usize) -> Option<(&StatsProvider, &dyn Provider)> {
         Some((self.names.get(index)?, self.providers.get(index)?.as_ref()))
@@ -294,32 +314,4 @@ fn contained(
 
 fn misuse(provider: &StatsProvider, what: &str) -> ProviderError {
     ProviderError::new(format!("Provider '{provider}' gave {what}"))
-}
-
-/// Adds the statistics of one object, in typed form, to a sink. A list of
-/// `stats` is in the order of the wire: a histogram's highest bucket first.
-pub fn add_stats_entry(sink: &mut dyn StatsSink, qom_path: Option<&str>, stats: &[Stats]) {
-    sink.result(qom_path);
-    for Stats { name, value } in stats {
-        match value {
-            StatsValue::Scalar(value) => sink.scalar(name, *value),
-            StatsValue::Boolean(value) => sink.boolean(name, *value),
-            StatsValue::List(values) => {
-                let lowest_first: Vec<u64> = values.iter().rev().copied().collect();
-                sink.histogram(name, &lowest_first);
-            }
-        }
-    }
-}
-
-/// Adds the schema of one target, in typed form, to a sink.
-pub fn add_stats_schema(
-    sink: &mut dyn SchemaSink,
-    target: StatsTarget,
-    stats: &[StatsSchemaValue],
-) {
-    sink.schema(target);
-    for stat in stats {
-        sink.stat(stat);
-    }
 }
