@@ -34,10 +34,8 @@ fn main() -> Result<(), String> {
 
 /// Does the work of a [`qapi_gen::Builder`] without its messages to cargo.
 fn qapi_gen(schema: &Path, formatted: bool, folder: &Path) -> Result<(), String> {
-    let options = Options {
-        formatted,
-        ..Options::default()
-    };
+    let mut options = Options::default();
+    options.formatted = formatted;
     let generation = generate(schema, &FsLoader, &options);
     let files = generation.into_files().map_err(|why| why.to_string())?;
     write_files(folder, &files).map_err(|error| error.to_string())

@@ -1,7 +1,7 @@
-//! What a build script calls.
+//! The interface for build scripts.
 //!
-//! In: a schema's path and choices. Out: files in OUT_DIR, and cargo's
-//! `rerun-if-changed` lines for every file that was read.
+//! In: the path of a schema, and choices. Out: files in `OUT_DIR`, and a
+//! `rerun-if-changed` line for cargo for each file that was read.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -26,8 +26,8 @@ use crate::rules::Rules;
 /// include!(concat!(env!("OUT_DIR"), "/qapi/mod.rs"));
 /// ```
 ///
-/// The crate depends on `qapi-wire`, which the generated code calls. What is to
-/// be different is said before:
+/// The crate depends on `qapi-wire`, which the generated code calls. Other methods
+/// change the generated code:
 ///
 /// ```no_run
 /// qapi_gen::Builder::new("schema/qapi-schema.json")
@@ -38,8 +38,8 @@ use crate::rules::Rules;
 ///     .compile();
 /// ```
 ///
-/// Definitions and files are named as in the schema; a name that it does not
-/// have is an error, and so is a choice that would do nothing to what it names.
+/// Definitions and files have the names of the schema. A name that the schema does
+/// not have is an error, and so is a choice that would have no effect.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is compiled before `compile` is called"]
 pub struct Builder {
@@ -61,19 +61,20 @@ impl Builder {
         }
     }
 
-    /// Whose rules the schema follows; by default the newest.
+    /// Sets the rules that the schema follows. The default is the newest rules.
     pub fn rules(mut self, rules: Rules) -> Self {
         self.options.rules = rules;
         self
     }
 
-    /// Whether the schema's documentation becomes rustdoc; by default it does.
+    /// Sets whether the schema's documentation becomes rustdoc. The default is
+    /// `true`.
     pub fn docs(mut self, docs: bool) -> Self {
         self.options.docs = docs;
         self
     }
 
-    /// Lets an enumeration have values at run time that the schema does not
+    /// Lets an enumeration accept values at run time that the schema does not
     /// list.
     pub fn open_enum(mut self, name: impl Into<String>) -> Self {
         self.options.open_enums.insert(name.into());
@@ -86,36 +87,38 @@ impl Builder {
         self
     }
 
-    /// Generates only what exists if exactly these configuration symbols are
-    /// defined. By default whatever is conditional is generated. Of this and
-    /// the methods that begin with `cfg`, the last that is called counts.
+    /// Generates only items that exist when exactly these configuration symbols
+    /// are defined. By default, all conditional items are generated. This method
+    /// and the methods that begin with `cfg` override each other; the last call
+    /// counts.
     ///
-    /// Symbols that are in no condition of the schema are warned of: they may
-    /// be misspelt, or of a configuration that several schemas share.
+    /// A symbol that no condition of the schema mentions causes a warning: it may
+    /// be misspelt, or belong to a configuration that several schemas share.
     pub fn config<S: Into<String>>(mut self, symbols: impl IntoIterator<Item = S>) -> Self {
         let defined = symbols.into_iter().map(Into::into).collect();
         self.options.conditions = Conditions::Config(defined);
         self
     }
 
-    /// Generates whatever is conditional, each with a `#[cfg(...)]`: a symbol
-    /// like `CONFIG_VNC_SASL` is the Cargo feature `vnc-sasl`, unless
-    /// [`Self::cfg_feature`] or [`Self::cfg_predicate`] says otherwise. The
-    /// features are the crate's to declare.
+    /// Generates conditional items with a `#[cfg(...)]`. A symbol such as
+    /// `CONFIG_VNC_SASL` becomes the Cargo feature `vnc-sasl`, unless
+    /// [`Self::cfg_feature`] or [`Self::cfg_predicate`] maps it to something else.
+    /// The crate must declare the features.
     ///
-    /// A handler of a conditional command needs the same condition, and so
-    /// does what uses a conditional member.
+    /// The handler of a conditional command needs the same condition, and so does
+    /// code that uses a conditional member.
     pub fn cfg(self) -> Self {
         self.cfg_names(|names| names)
     }
 
-    /// As [`Self::cfg`]; this symbol is this Cargo feature.
+    /// Generates conditions like [`Self::cfg`], and maps a symbol to a Cargo
+    /// feature.
     pub fn cfg_feature(self, symbol: impl Into<String>, feature: &str) -> Self {
         self.cfg_names(|names| names.feature(symbol, feature))
     }
 
-    /// As [`Self::cfg`]; this symbol is this predicate, such as
-    /// `target_os = "linux"`, `true` or `false`.
+    /// Generates conditions like [`Self::cfg`], and maps a symbol to a predicate
+    /// such as `target_os = "linux"`, `true` or `false`.
     pub fn cfg_predicate(self, symbol: impl Into<String>, predicate: impl Into<String>) -> Self {
         self.cfg_names(|names| names.predicate(symbol, predicate))
     }
@@ -129,108 +132,94 @@ impl Builder {
         self
     }
 
-    /// Derives a further trait for everything that is generated for
-    /// definitions: types, the enums of unions' branches, requests, events.
-    /// Nothing is derived twice. The path has to hold from within the
-    /// generated modules: `::schemars::JsonSchema`,
-    /// `crate::Mine`.
+    /// Derives an additional trait for all types, enums of unions' branches,
+    /// requests and events. A trait that is derived by default is not derived
+    /// twice. The path must be valid within the generated modules, such as
+    /// `::schemars::JsonSchema` or `crate::Mine`.
     pub fn derive(mut self, path: impl Into<String>) -> Self {
-        self.options.derives.push(Addition {
-            to: None,
-            text: path.into(),
-        });
+        self.options.derives.push(Addition::to_all(path));
         self
     }
 
-    /// Derives a further trait for a definition: a type, a command's request,
-    /// an event.
+    /// Derives an additional trait for a definition: a type, the request of a
+    /// command, or an event.
     pub fn derive_for(mut self, definition: impl Into<String>, path: impl Into<String>) -> Self {
-        self.options.derives.push(Addition {
-            to: Some(definition.into()),
-            text: path.into(),
-        });
+        self.options.derives.push(Addition::to(definition, path));
         self
     }
 
-    /// Puts an attribute, such as `#[non_exhaustive]`, on everything that is
-    /// generated for definitions, after the derives.
+    /// Puts an attribute, such as `#[non_exhaustive]`, on the items of all
+    /// definitions, after the derives.
     pub fn attribute(mut self, attribute: impl Into<String>) -> Self {
-        self.options.attributes.push(Addition {
-            to: None,
-            text: attribute.into(),
-        });
+        self.options.attributes.push(Addition::to_all(attribute));
         self
     }
 
-    /// Puts an attribute on what is generated for `DEFINITION`, or on the
-    /// field or variant for `DEFINITION.MEMBER`, both as the schema spells
-    /// them. In a union that is a member of its base or, if there is none of
-    /// that name, the variant of a branch.
+    /// Puts an attribute on the items of `DEFINITION`, or on the field or variant
+    /// of `DEFINITION.MEMBER`. Both names are those of the schema. A member of a
+    /// union is a member of its base or, if the base has no member of that name,
+    /// a branch.
     pub fn attribute_for(mut self, name: impl Into<String>, attribute: impl Into<String>) -> Self {
-        self.options.attributes.push(Addition {
-            to: Some(name.into()),
-            text: attribute.into(),
-        });
+        self.options.attributes.push(Addition::to(name, attribute));
         self
     }
 
     /// Uses a Rust type for a type of the schema, instead of generating one.
     ///
-    /// It has to be `Clone`, `Debug` and `PartialEq`, and to implement
-    /// `qapi_wire`'s `Decode` and `Encode` and serde's `Serialize`; one that
-    /// stands for the arguments of a command, the data of an event or a branch
-    /// also `DecodeMembers` and `EncodeMembers`. Types
-    /// that hold it are neither `Eq` nor `Hash`. A union's discriminator
-    /// cannot be replaced.
+    /// The Rust type must be `Clone`, `Debug` and `PartialEq`, and implement
+    /// `qapi_wire`'s `Decode` and `Encode` and serde's `Serialize`. A type for the
+    /// arguments of a command, the data of an event or a branch must also
+    /// implement `DecodeMembers` and `EncodeMembers`. Types that contain it are
+    /// neither `Eq` nor `Hash`. The discriminator of a union cannot be replaced.
     pub fn replace(mut self, definition: impl Into<String>, ty: impl Into<String>) -> Self {
         let replaced = &mut self.options.replaced;
         replaced.insert(definition.into(), ty.into());
         self
     }
 
-    /// Generates only this schema file, named as in `include`s seen from the
-    /// main file's folder, or only this definition; called again also that.
-    /// The types that they need come with them.
+    /// Generates only a schema file, or only a definition, and the types that it
+    /// needs. The name of a file is its path from the folder of the main file.
+    /// Several calls add up.
     pub fn only(mut self, name: impl Into<String>) -> Self {
         self.options.only.insert(name.into());
         self
     }
 
-    /// Leaves out this schema file or definition, with the types that nothing
-    /// else needs. A type that something else needs stays.
+    /// Leaves out a schema file or a definition, and the types that nothing else
+    /// needs.
     pub fn except(mut self, name: impl Into<String>) -> Self {
         self.options.except.insert(name.into());
         self
     }
 
-    /// Writes `mod.rs` only, with the modules in it. By default each schema
-    /// file that defines something becomes a file.
+    /// Writes `mod.rs` only, with all modules in it. By default, each schema file
+    /// that defines something becomes a file.
     pub fn one_file(mut self) -> Self {
         self.options.layout = Layout::OneFile;
         self
     }
 
-    /// Whether the code is laid out for people to read; by default it is.
-    /// Without that it takes about half the time, and what comes out is the
-    /// same to the compiler and to rustdoc. Without feature `format`, which
-    /// takes longer to build than all the rest of this library, it never is.
-    #[cfg(feature = "format")]
+    /// Sets whether the code is formatted for people. The default is `true`.
+    /// Without formatting, generation takes about half the time, and the code is
+    /// the same for the compiler and for rustdoc. Without feature `format`, which
+    /// takes longer to build than the rest of this library, code is never
+    /// formatted, and this method has no effect.
     pub fn formatted(mut self, formatted: bool) -> Self {
         self.options.formatted = formatted;
         self
     }
 
-    /// Whether the root has a static `SCHEMA` that holds the schema as data,
-    /// to answer `query-qmp-schema` from; by default it has.
+    /// Sets whether the root has a static `SCHEMA` with the schema as data, from
+    /// which a server answers `query-qmp-schema`. The default is `true`.
     pub fn introspection(mut self, introspection: bool) -> Self {
         self.options.introspection = introspection;
         self
     }
 
-    /// Lets the schema include files of a folder elsewhere, as if it were one
-    /// called `name` beside the main file.
+    /// Lets the schema include files of another folder as if the folder were
+    /// beside the main file and had the name `name`.
     ///
-    /// A package that ships a schema tells its dependents the folder by way of
+    /// A package that contains a schema passes the folder to its dependents through
     /// cargo's key [`links`](https://doc.rust-lang.org/cargo/reference/build-scripts.html#the-links-manifest-key);
     /// `qapi-stats` does:
     ///
@@ -248,18 +237,18 @@ impl Builder {
         self
     }
 
-    /// Takes a module of the schema from another crate instead of generating
-    /// it: `module` is the schema file's path relative to the main file's
-    /// folder, `path` that of the Rust module, from `::` or `crate::` on.
+    /// Uses a module of another crate instead of generating it. `module` is the
+    /// path of the schema file relative to the folder of the main file; `path` is
+    /// that of the Rust module, which begins with `::` or `crate::`.
     ///
-    /// Own types then use the other crate's, and what the root has of the
-    /// whole schema, such as `Commands`, `Event` and `SCHEMA`, includes them.
-    /// A server that implements only its own commands is an `OwnDispatcher`.
+    /// The generated types refer to those of the other crate. Items for the whole
+    /// schema, such as `Commands`, `Event` and `SCHEMA`, include the module. A
+    /// server for the generated commands only is an `OwnDispatcher`.
     ///
-    /// An enumeration that the other crate was told to keep open has to be
-    /// named in [`open_enum`](Self::open_enum) here too, unless its own
-    /// replies and events carry it; the compiler says so if a union depends on
-    /// it.
+    /// An enumeration that the other crate opened by option must be named in
+    /// [`open_enum`](Self::open_enum) here, too, unless replies or events of the
+    /// module itself carry it. The compiler reports a missing name if a union
+    /// depends on the enumeration.
     pub fn extern_module(mut self, module: impl Into<String>, path: impl Into<String>) -> Self {
         self.options
             .extern_modules
@@ -267,18 +256,17 @@ impl Builder {
         self
     }
 
-    /// Writes into this folder; by default into `$OUT_DIR/qapi`.
+    /// Sets the output folder. The default is `$OUT_DIR/qapi`.
     pub fn out_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.out_dir = Some(folder.into());
         self
     }
 
-    /// Compiles the schema, and ends the build script with the diagnostics if
-    /// there are any.
+    /// Compiles the schema. Ends the build script with the errors if there are
+    /// any.
     pub fn compile(self) {
         if let Err(report) = self.try_compile() {
             eprintln!("{report}");
-            // A build script has no other way to fail than its exit status.
             std::process::exit(1);
         }
     }
@@ -287,7 +275,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// The diagnostics, or why a file could not be written, as text.
+    /// Returns the errors of the schema and the options, or the reason why a file
+    /// could not be written, as text.
     pub fn try_compile(self) -> Result<(), String> {
         let out_dir = match (self.out_dir, env::var_os("OUT_DIR")) {
             (Some(folder), _) => folder,
@@ -311,11 +300,11 @@ impl Builder {
     }
 }
 
-/// How many warnings a build shows: enough to tell what they are about.
+/// The number of warnings that a build shows.
 const WARNINGS_MAX: usize = 5;
 
-/// The warnings, each on a line, as cargo wants them; first those that are not
-/// about a place in the schema but about what the build script asks for.
+/// Returns the warnings, each on one line as cargo requires. Warnings about the
+/// options come before warnings about places in the schema.
 fn warnings(generation: &Generation) -> Vec<String> {
     let (of_schema, of_choices): (Vec<_>, Vec<_>) = generation
         .diagnostics
@@ -326,7 +315,7 @@ fn warnings(generation: &Generation) -> Vec<String> {
         .chain(of_schema)
         .take(WARNINGS_MAX)
         .map(|warning| {
-            // Cargo says itself that it is a warning.
+            // Remove the prefix, because cargo adds the same.
             let text = warning.short(&generation.sources);
             let text = printable(&text).replace('\n', " ");
             text.replacen("warning: ", "", 1)

@@ -1,34 +1,104 @@
-//! From a schema's path to the text of Rust files: the whole way.
+//! The whole way from the path of a schema to the text of files.
 //!
-//! In: a path, a loader, options. Out: files, or what is wrong. It only joins
-//! the stages.
+//! In: a path, a loader, options. Out: a checked schema or generated files, and
+//! diagnostics. This module only joins the stages, and must not know what they
+//! do. Each stage reports everything that it finds; an error in one stage skips
+//! the later ones, whose errors would be consequences.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::backend::rust::Options;
-use crate::diag::{Diagnostics, printable};
-use crate::load::Loader;
+use crate::backend::rust::{Options, generate_files};
+use crate::defs;
+use crate::diag::{Diagnostics, Style, printable};
+use crate::load::{self, Loader, ParsedSchema};
 use crate::output_dir::GeneratedFile;
+use crate::rules::{CheckOptions, Rules};
+use crate::schema::{self, CheckedSchema};
 use crate::source::SourceMap;
-use crate::{CheckOptions, Outcome, Style};
 
-/// What has become of a schema that was to be compiled.
+/// The result of checking a schema.
 #[derive(Debug)]
-pub struct Generation {
-    /// The files of the schema, which diagnostics point into.
+pub struct Outcome {
+    /// The files of the schema. The places of diagnostics refer to them.
     pub sources: SourceMap,
-    /// What is wrong; the first is what QEMU's generator reports, if it would
-    /// report any.
+    /// The errors and warnings. The first is the one that QEMU's generator
+    /// reports.
     pub diagnostics: Diagnostics,
-    /// The generated files, if there is no error: `mod.rs` first.
-    pub files: Option<Vec<GeneratedFile>>,
-    /// Every file that was read, in order, whatever came of it.
+    /// The schema, or `None` if it has errors.
+    pub schema: Option<CheckedSchema>,
+    /// Every file that was read, in order, also if the file has errors.
     pub files_read: Vec<PathBuf>,
 }
 
-/// Checks a schema and generates Rust for it. The style of its documentation
-/// is no hindrance: about that there are warnings.
+/// Reads a schema and checks it by the newest rules.
+///
+/// Each stage reports all errors that it finds. If there are any, the later
+/// stages are skipped: first all files are parsed, then each definition is
+/// checked separately, then all definitions together.
+pub fn check(path: impl AsRef<Path>, loader: &dyn Loader) -> Outcome {
+    check_with(path, loader, CheckOptions::default())
+}
+
+/// Reads a schema and checks it by the rules of a QEMU release.
+pub fn check_with(path: impl AsRef<Path>, loader: &dyn Loader, options: CheckOptions) -> Outcome {
+    let sources = SourceMap::default();
+    let mut diagnostics = Diagnostics::new(options.style);
+    let path = path.as_ref().to_string_lossy();
+    let (program, files_read) =
+        load::load(&path, loader, options.rules, &sources, &mut diagnostics);
+    let schema = lower(program, options.rules, &sources, &mut diagnostics);
+    Outcome {
+        sources,
+        diagnostics,
+        schema,
+        files_read,
+    }
+}
+
+/// Takes a parsed schema through the stages after parsing.
+fn lower(
+    program: ParsedSchema<'_>,
+    rules: Rules,
+    sources: &SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Option<CheckedSchema> {
+    if diagnostics.has_errors() {
+        return None;
+    }
+    let (items, attribution) =
+        defs::lower(program.items, &program.pragmas, rules, sources, diagnostics);
+    if diagnostics.has_errors() {
+        return None;
+    }
+    let schema = schema::build::build(
+        program.modules,
+        items,
+        attribution,
+        program.pragmas,
+        rules,
+        sources,
+        diagnostics,
+    );
+    schema::check::check(schema, diagnostics)
+}
+
+/// The result of generating Rust for a schema.
+#[derive(Debug)]
+pub struct Generation {
+    /// The files of the schema. The places of diagnostics refer to them.
+    pub sources: SourceMap,
+    /// The errors and warnings. The first is the one that QEMU's generator
+    /// reports, if it would report any.
+    pub diagnostics: Diagnostics,
+    /// The generated files, `mod.rs` first, or `None` if there are errors.
+    pub files: Option<Vec<GeneratedFile>>,
+    /// Every file that was read, in order, also if the file has errors.
+    pub files_read: Vec<PathBuf>,
+}
+
+/// Checks a schema and generates Rust for it. Problems of documentation style are
+/// warnings.
 pub fn generate(path: impl AsRef<Path>, loader: &dyn Loader, options: &Options) -> Generation {
     let check = CheckOptions {
         rules: options.rules,
@@ -39,10 +109,8 @@ pub fn generate(path: impl AsRef<Path>, loader: &dyn Loader, options: &Options) 
         mut diagnostics,
         schema,
         files_read,
-    } = crate::check_with(path, loader, check);
-    let files = schema.and_then(|schema| {
-        crate::backend::rust::generate_files(&schema, options, &mut diagnostics)
-    });
+    } = check_with(path, loader, check);
+    let files = schema.and_then(|schema| generate_files(&schema, options, &mut diagnostics));
     Generation {
         sources,
         diagnostics,
@@ -52,11 +120,11 @@ pub fn generate(path: impl AsRef<Path>, loader: &dyn Loader, options: &Options) 
 }
 
 impl Generation {
-    /// The generated files.
+    /// Returns the generated files.
     ///
     /// # Errors
     ///
-    /// All that is wrong with the schema.
+    /// Returns all errors of the schema and the options, if there are any.
     pub fn into_files(self) -> Result<Vec<GeneratedFile>, Report> {
         let Self {
             sources,
@@ -76,7 +144,7 @@ impl Generation {
     }
 }
 
-/// All errors of a schema, as text: each with its file and line.
+/// All errors of a schema as text, each with its file and line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     text: String,

@@ -1,7 +1,8 @@
 //! The command line.
 //!
-//! In: arguments. Out: an exit status: 0 if all is well, 1 if a schema is
-//! wrong, 2 if the arguments are. Everything it does, the library can do.
+//! In: arguments. Out: an exit status: 0 for success, 1 for an error in a schema, 2
+//! for an error in the arguments. The library can do everything that the command
+//! line does.
 
 use std::process::ExitCode;
 

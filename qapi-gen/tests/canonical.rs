@@ -59,25 +59,21 @@ fn masked_introspection_is_as_each_golden() {
 
 #[test]
 fn unmasked_introspection_is_as_each_golden() {
-    let unmasked = Introspection {
-        unmask: true,
-        ..Introspection::default()
-    };
+    let mut unmasked = Introspection::default();
+    unmasked.unmask = true;
     compare("unmasked", |schema| unmasked.json(schema));
 }
 
 /// What is told of a schema when these symbols are defined.
 fn configured(schema: &str, symbols: &[&str]) -> String {
     let loader = MemoryLoader::from_iter([("a.json", schema)]);
-    let introspection = Introspection {
-        unmask: false,
-        config: Some(
-            symbols
-                .iter()
-                .map(ToString::to_string)
-                .collect::<BTreeSet<_>>(),
-        ),
-    };
+    let mut introspection = Introspection::default();
+    introspection.config = Some(
+        symbols
+            .iter()
+            .map(ToString::to_string)
+            .collect::<BTreeSet<_>>(),
+    );
     introspection.json(&check("a.json", &loader).schema.unwrap())
 }
 

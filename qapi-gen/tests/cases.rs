@@ -49,17 +49,15 @@ fn texts() -> Vec<Vec<u8>> {
 
 /// Everything that is wrong with a schema, down to Rust.
 fn report(path: &str, loader: &dyn Loader) -> (SourceMap, Vec<Diagnostic>) {
-    let options = options(path, loader);
-    let outcome = check_with(path, loader, options);
+    let check = options(path, loader);
+    let outcome = check_with(path, loader, check);
     assert_eq!(outcome.schema.is_none(), outcome.diagnostics.has_errors());
     let mut diagnostics: Vec<_> = outcome.diagnostics.iter().cloned().collect();
     if outcome.schema.is_none() {
         return (outcome.sources, diagnostics);
     }
-    let options = Options {
-        rules: options.rules,
-        ..Options::default()
-    };
+    let mut options = Options::default();
+    options.rules = check.rules;
     let generation = generate(path, loader, &options);
     diagnostics.extend(generation.diagnostics.errors().cloned());
     (generation.sources, diagnostics)
@@ -140,10 +138,7 @@ fn wrong_options() -> Vec<Diagnostic> {
     for (name, ty) in [("Nope", "u8"), ("Shape", "u8"), ("Empty", "<")] {
         options.replaced.insert(name.to_owned(), ty.to_owned());
     }
-    let add = |to: &str| Addition {
-        to: Some(to.to_owned()),
-        text: "X".to_owned(),
-    };
+    let add = |to: &str| Addition::to(to, "X");
     options.derives.push(add("Empty"));
     options.only.insert("Shape".to_owned());
     options.except.insert("Shape".to_owned());

@@ -191,14 +191,9 @@ fn direction_controls_are_escaped_in_generated_code() {
         );
         let escape = control.escape_unicode().to_string();
         for formatted in [true, false] {
-            let options = Options {
-                formatted,
-                attributes: vec![Addition {
-                    to: None,
-                    text: format!("#[doc = \" Mine {control}.\"]"),
-                }],
-                ..Options::default()
-            };
+            let mut options = Options::default();
+            options.formatted = formatted;
+            options.attributes = vec![Addition::to_all(format!("#[doc = \" Mine {control}.\"]"))];
             let (text, _) = generated(&schema, &options);
             assert!(!text.contains(control), "{text}");
             for expected in [

@@ -38,11 +38,9 @@ fn loader() -> MemoryLoader {
 
 /// All generated text in one file, or all that is wrong, one on a line.
 fn generated(choose: impl FnOnce(&mut Options)) -> String {
-    let mut options = Options {
-        docs: false,
-        layout: Layout::OneFile,
-        ..Options::default()
-    };
+    let mut options = Options::default();
+    options.docs = false;
+    options.layout = Layout::OneFile;
     choose(&mut options);
     match generate("main.json", &loader(), &options).into_files() {
         Ok(files) => files.iter().map(|file| file.text.as_str()).collect(),
@@ -66,9 +64,9 @@ fn check(choose: impl FnOnce(&mut Options), expected: &[&str], absent: &[&str]) 
 }
 
 fn addition(to: Option<&str>, text: &str) -> Addition {
-    Addition {
-        to: to.map(str::to_owned),
-        text: text.to_owned(),
+    match to {
+        Some(name) => Addition::to(name, text),
+        None => Addition::to_all(text),
     }
 }
 
@@ -270,10 +268,8 @@ fn code_is_unconditional_when_conditions_are_ignored() {
 #[test]
 fn layout_puts_modules_in_one_file_or_one_each() {
     let files = |layout| {
-        let options = Options {
-            layout,
-            ..Options::default()
-        };
+        let mut options = Options::default();
+        options.layout = layout;
         let files = generate("main.json", &loader(), &options).into_files();
         let files = files.unwrap().into_iter();
         files.map(|file| file.name).collect::<Vec<_>>()
@@ -396,10 +392,8 @@ fn symbols_are_an_error_when_they_become_one_feature() {
         "{ 'event': 'STOP', 'if': { 'any': [ 'A_B', 'CONFIG_A_B' ] } }",
     )]);
     let report = |names: CfgNames| {
-        let options = Options {
-            conditions: Conditions::Cfg(names),
-            ..Options::default()
-        };
+        let mut options = Options::default();
+        options.conditions = Conditions::Cfg(names);
         let generation = generate("a.json", &loader, &options);
         generation
             .into_files()
@@ -577,10 +571,8 @@ fn output_folder_is_compared_and_updated() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("folder");
     let _ = fs::remove_dir_all(&folder);
     let files = |layout| {
-        let options = Options {
-            layout,
-            ..Options::default()
-        };
+        let mut options = Options::default();
+        options.layout = layout;
         generate("main.json", &loader(), &options)
             .into_files()
             .unwrap()
@@ -633,11 +625,9 @@ fn unformatted_code_has_the_same_tokens() {
             (schema, cfg, Layout::OneFile),
         ]
     }) {
-        let mut options = Options {
-            conditions,
-            layout,
-            ..Options::default()
-        };
+        let mut options = Options::default();
+        options.conditions = conditions;
+        options.layout = layout;
         let mut files = |formatted| {
             options.formatted = formatted;
             let generation = generate(schema, &FsLoader, &options);

@@ -580,10 +580,8 @@ fn what_is_deprecated_or_unstable_says_so_in_rust() {
         assert!(text.contains(expected), "{expected}");
     }
     // Without the schema's words only the fact remains.
-    let options = Options {
-        docs: false,
-        ..Options::default()
-    };
+    let mut options = Options::default();
+    options.docs = false;
     let text = generate(&options);
     assert!(text.contains("#[deprecated]") && !text.contains("note ="));
 }

@@ -98,10 +98,8 @@ fn a_vmm_with_our_statistics() {
 
 #[test]
 fn conditional() {
-    let options = Options {
-        conditions: Conditions::Cfg(CfgNames::default()),
-        ..Options::default()
-    };
+    let mut options = Options::default();
+    options.conditions = Conditions::Cfg(CfgNames::default());
     let schema = "tests/cases/rust/conditional.json";
     check(schema, &options, "conditional");
 }

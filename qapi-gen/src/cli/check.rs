@@ -1,6 +1,6 @@
 //! `qapi-gen check`.
 //!
-//! In: schemas. Out: what is wrong with them.
+//! In: schemas. Out: their errors.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,7 +30,7 @@ pub(super) struct Check {
 }
 
 impl Check {
-    /// Checks them all, whatever becomes of the first.
+    /// Checks all schemas, also after an error in one of them.
     pub(super) fn run(self) -> ExitCode {
         let mut status = ExitCode::SUCCESS;
         let options = CheckOptions {

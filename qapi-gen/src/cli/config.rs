@@ -1,4 +1,4 @@
-//! The configuration that a subcommand works with.
+//! The configuration for a subcommand.
 //!
 //! In: `--config` options. Out: the symbols that are defined.
 
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 
-/// The options that give a configuration.
+/// The options that define a configuration.
 #[derive(Debug, Args)]
 pub(super) struct Config {
     /// Include only what exists with this configuration; may be repeated
@@ -21,7 +21,7 @@ pub(super) struct Config {
 }
 
 impl Config {
-    /// The symbols that are defined; `None`: no configuration is given.
+    /// Returns the symbols that are defined, or `None` without `--config`.
     pub(super) fn defined(self) -> Option<BTreeSet<String>> {
         (!self.config.is_empty()).then(|| defined(self.config))
     }
@@ -38,7 +38,7 @@ impl Setting {
     fn parse(argument: &str) -> Result<Self, String> {
         const NEGATIVE: [&str; 6] = ["", "0", "n", "no", "off", "false"];
         let (symbol, value) = argument.split_once('=').unwrap_or((argument, "1"));
-        // What is none could be in no condition, so it would do nothing.
+        // Refuse a malformed symbol, because no condition could mention it.
         let is_symbol = symbol.starts_with(|c: char| c.is_ascii_uppercase())
             && symbol
                 .bytes()
@@ -54,7 +54,7 @@ impl Setting {
     }
 }
 
-/// The symbols that are defined in the end.
+/// Returns the symbols that are defined after all settings.
 fn defined(settings: Vec<Setting>) -> BTreeSet<String> {
     let last: BTreeMap<String, bool> = settings
         .into_iter()

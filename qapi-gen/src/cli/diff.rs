@@ -1,7 +1,7 @@
-//! How a folder differs from what is generated now, for people and `patch`.
+//! Shows how a folder differs from a generation, for people and `patch`.
 //!
-//! In: a folder, the files that it should hold. Out: a unified diff on the
-//! standard output stream, and whether there is a difference.
+//! In: a folder, and the files that it should contain. Out: a unified diff on the
+//! standard output stream.
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -11,20 +11,21 @@ use clap::builder::styling::{AnsiColor, Style};
 use qapi_gen::{Change, GeneratedFile, changes};
 use similar::TextDiff;
 
-/// Prints what would change in the folder; success means: nothing.
+/// Prints the changes that a generation would make in the folder. Returns success
+/// if the folder is up to date.
 pub(super) fn print(folder: &Path, files: &[GeneratedFile]) -> io::Result<ExitCode> {
     let changes = changes(folder, files)?;
     if changes.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    // Colours are left out where none show.
+    // The stream removes colours unless it is a terminal.
     let mut out = BufWriter::new(anstream::AutoStream::auto(io::stdout()));
     let written = changes
         .iter()
         .try_for_each(|change| write(&mut out, folder, change))
         .and_then(|()| out.flush());
     match written {
-        // Who reads only the beginning, as `head` does, has what they want.
+        // A reader that stops early, such as `head`, is not an error.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         other => other?,
     }
@@ -37,6 +38,7 @@ pub(super) fn print(folder: &Path, files: &[GeneratedFile]) -> io::Result<ExitCo
     Ok(ExitCode::FAILURE)
 }
 
+/// Writes the difference of one file.
 fn write(out: &mut impl Write, folder: &Path, change: &Change) -> io::Result<()> {
     let path = folder.join(&change.name).display().to_string();
     let side = |text: &Option<String>| match text {

@@ -2,16 +2,12 @@
 //!
 //! In: a schema. Out: its canonical text on the standard output stream.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use qapi_gen::dump;
 
-use super::folders::Folders;
-use super::print;
-use super::report::Reporting;
-use super::version::Version;
+use super::schema_text::SchemaText;
 
 /// Prints the canonical text of a schema.
 ///
@@ -19,29 +15,13 @@ use super::version::Version;
 /// of QEMU's schema tests.
 #[derive(Debug, Args)]
 pub(super) struct Dump {
-    /// The main file of the schema
-    #[arg(value_name = "SCHEMA")]
-    schema: PathBuf,
-
     #[command(flatten)]
-    folders: Folders,
-
-    #[command(flatten)]
-    version: Version,
-
-    #[command(flatten)]
-    reporting: Reporting,
+    text: SchemaText,
 }
 
 impl Dump {
-    /// Prints it, or reports all that is wrong.
+    /// Prints the text, or reports the errors of the schema.
     pub(super) fn run(self) -> ExitCode {
-        let checked = self
-            .reporting
-            .checked(&self.schema, &self.folders, self.version.rules());
-        let Some(schema) = checked else {
-            return ExitCode::FAILURE;
-        };
-        print(&dump(&schema))
+        self.text.print(dump)
     }
 }

@@ -1,13 +1,13 @@
-//! Where included files are.
+//! The folders of included files.
 //!
-//! In: options, the same for every subcommand. Out: a loader.
+//! In: options, which all subcommands share. Out: a loader.
 
 use std::path::Path;
 
 use clap::Args;
 use qapi_gen::{FsLoader, IncludeFolders};
 
-/// The options that say where included files are.
+/// The options for the folders of included files.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Folders {
     /// Let the schema include files of a folder elsewhere, as if it were one
@@ -17,14 +17,14 @@ pub(super) struct Folders {
 }
 
 impl Folders {
-    /// The loader for a schema with this main file.
+    /// Returns the loader for a schema with the main file `main`.
     pub(super) fn loader(&self, main: &Path) -> IncludeFolders<'static> {
         let folders = self.include_folders.iter().map(|(name, dir)| (name, dir));
         IncludeFolders::new(&FsLoader, main, folders)
     }
 }
 
-/// A name and a folder, which has to be there.
+/// Parses a name and a folder. The folder must exist.
 fn pair(argument: &str) -> Result<(String, String), String> {
     let (name, folder) = argument
         .split_once('=')

@@ -1,7 +1,7 @@
 //! Diagnostics for people.
 //!
-//! In: a diagnostic. Out: its message with the lines that are meant, as
-//! rustc shows them.
+//! In: a diagnostic. Out: its message with the lines of the schema that it is
+//! about, in the format of rustc.
 
 use std::ops::Range;
 
@@ -34,7 +34,7 @@ pub(super) fn render(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
             let name = shown(name);
             report = report.element(Level::NOTE.message(format!("in {kind} '{name}'")));
         }
-        // The nearest directive first, as one looks for it.
+        // Show the innermost include first, because it is the most useful.
         for span in sources.include_chain(site.span.file).into_iter().rev() {
             if let Some(place) = place(span, sources) {
                 report = report.element(Level::NOTE.message(format!("included from {place}")));
@@ -56,8 +56,8 @@ fn place(span: Span, sources: &SourceMap) -> Option<String> {
     Some(format!("{name}:{}", file.line(span.start)))
 }
 
-/// How much of a line is shown before and after the place that is meant, and
-/// how much of a message: nobody reads more, and there may be megabytes of it.
+/// The length limit of a message, and of a line before and after the place that
+/// is shown. A hostile schema has megabytes on a line.
 const SHOWN_BYTES_MAX: usize = 2000;
 
 /// A schema's text as part of a message: not too long, and nothing that the
@@ -74,7 +74,7 @@ fn shortened(mut text: String) -> String {
     text
 }
 
-/// The last place up to `at` at which a character begins.
+/// Returns the last character boundary that is not after `at`.
 fn floor_boundary(text: &str, at: usize) -> usize {
     let mut at = at.min(text.len());
     while !text.is_char_boundary(at) {
@@ -83,9 +83,9 @@ fn floor_boundary(text: &str, at: usize) -> usize {
     at
 }
 
-/// The line that is meant, or what is near of one without end. Of what goes
-/// over several lines the first is shown: the rest of a definition tells
-/// little of what is wrong with it.
+/// Returns the line of a site, or the part around the site if the line is very
+/// long. Of a site with several lines only the first is shown, because the rest of
+/// a definition rarely explains its error.
 fn snippet<'a>(
     site: &Site,
     kind: AnnotationKind,
@@ -118,7 +118,8 @@ fn snippet<'a>(
     if start == line_start {
         return Some((None, snippet.path(name)));
     }
-    // Columns of what is left of a line would count from where it is cut.
+    // Give the column explicitly, because the renderer would count from the
+    // place where the line was cut.
     let origin = Origin::path(name)
         .line(number)
         .char_column(file.column(span.start));

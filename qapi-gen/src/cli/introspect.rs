@@ -1,27 +1,19 @@
 //! `qapi-gen introspect`.
 //!
-//! In: a schema, choices. Out: what `query-qmp-schema` returns for it, on the
-//! standard output stream.
+//! In: a schema, and choices. Out: the reply to `query-qmp-schema`, on the standard
+//! output stream.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use qapi_gen::Introspection;
 
 use super::config::Config;
-use super::folders::Folders;
-use super::print;
-use super::report::Reporting;
-use super::version::Version;
+use super::schema_text::SchemaText;
 
 /// Prints what `query-qmp-schema` returns: a JSON array of `SchemaInfo`.
 #[derive(Debug, Args)]
 pub(super) struct Introspect {
-    /// The main file of the schema
-    #[arg(value_name = "SCHEMA")]
-    schema: PathBuf,
-
     /// Let types keep their names instead of numbering them
     #[arg(long)]
     unmask: bool,
@@ -30,28 +22,15 @@ pub(super) struct Introspect {
     config: Config,
 
     #[command(flatten)]
-    folders: Folders,
-
-    #[command(flatten)]
-    version: Version,
-
-    #[command(flatten)]
-    reporting: Reporting,
+    text: SchemaText,
 }
 
 impl Introspect {
-    /// Prints it, or reports all that is wrong.
+    /// Prints the array, or reports the errors of the schema.
     pub(super) fn run(self) -> ExitCode {
-        let checked = self
-            .reporting
-            .checked(&self.schema, &self.folders, self.version.rules());
-        let Some(schema) = checked else {
-            return ExitCode::FAILURE;
-        };
-        let introspection = Introspection {
-            unmask: self.unmask,
-            config: self.config.defined(),
-        };
-        print(&introspection.json(&schema))
+        let mut introspection = Introspection::default();
+        introspection.unmask = self.unmask;
+        introspection.config = self.config.defined();
+        self.text.print(|schema| introspection.json(schema))
     }
 }

@@ -1,7 +1,7 @@
 //! Diagnostics for programs.
 //!
-//! In: a diagnostic. Out: a JSON object. Its members are described for users
-//! in `report.rs`, in the option's help.
+//! In: a diagnostic. Out: a JSON object. The help of the option in `report.rs`
+//! describes its members for users.
 
 use std::fmt::Write as _;
 
@@ -18,8 +18,8 @@ pub(super) fn line(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
         if is_printable(c) {
             line.push(c);
         } else {
-            // Such a character stands only in strings, and none is beyond the
-            // basic plane. Writing to a string does not fail.
+            // Only strings contain such a character, and four digits suffice
+            // for all of them. Writing to a string does not fail.
             let _ = write!(line, "\\u{:04x}", u32::from(c));
         }
     }

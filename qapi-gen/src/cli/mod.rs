@@ -1,8 +1,7 @@
-//! The subcommands, one file each.
+//! The command line, with a file for each subcommand.
 //!
 //! In: arguments. Out: an exit status.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -17,6 +16,7 @@ mod introspect;
 mod json;
 mod report;
 mod rust;
+mod schema_text;
 mod version;
 
 /// Compiles QAPI schemas, the language in which QEMU describes its interface.
@@ -42,18 +42,5 @@ pub(crate) fn run() -> ExitCode {
         Command::Dump(dump) => dump.run(),
         Command::Introspect(introspect) => introspect.run(),
         Command::Rust(rust) => rust.run(),
-    }
-}
-
-/// Prints what a command was asked for.
-fn print(text: &str) -> ExitCode {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Who reads only the beginning, as `head` does, has what they want.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("qapi-gen: cannot write: {error}");
-            ExitCode::FAILURE
-        }
     }
 }

@@ -1,8 +1,7 @@
-//! How diagnostics are shown.
+//! The report of diagnostics.
 //!
-//! In: diagnostics, or a schema that is to be checked first. Out: text on the
-//! standard error stream. Every subcommand that can fail on a schema takes the
-//! same options for it.
+//! In: diagnostics, or a schema to check first. Out: text on the standard error
+//! stream. All subcommands share the options for it.
 
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::Path;
@@ -16,7 +15,7 @@ use qapi_gen::{CheckOptions, Rules, Style, check_with};
 use super::folders::Folders;
 use super::{human, json};
 
-/// The options that say how diagnostics are shown.
+/// The options for the report of diagnostics.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct Reporting {
     /// How errors are shown, on the standard error stream
@@ -46,17 +45,17 @@ pub(super) struct Reporting {
 /// The ways to show diagnostics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// To the letter what QEMU's generator prints, the first error only.
+    /// QEMU's format to the letter, with the first error only.
     Short,
-    /// With the lines that are meant.
+    /// Messages with the lines of the schema that they are about.
     Human,
     /// One JSON object per line.
     Json,
 }
 
 impl Reporting {
-    /// Checks a schema and shows what is wrong. The style of its documentation
-    /// is no hindrance: about that there are warnings.
+    /// Checks a schema and reports its diagnostics. Problems of documentation
+    /// style are warnings.
     pub(super) fn checked(
         self,
         schema: &Path,
@@ -72,17 +71,17 @@ impl Reporting {
         outcome.schema
     }
 
-    /// Shows diagnostics.
+    /// Reports diagnostics.
     pub(super) fn report(self, sources: &SourceMap, diagnostics: &Diagnostics) {
-        // If nobody reads the standard error stream, there is nobody to tell.
+        // Ignore the error, because there is nowhere else to report it.
         let _ = self.write(sources, diagnostics);
     }
 
     fn write(self, sources: &SourceMap, diagnostics: &Diagnostics) -> io::Result<()> {
         let stderr: Box<dyn Write> = match self.error_format {
-            // Only here are there colours, to be left out where none show.
+            // The stream removes colours unless it is a terminal.
             Format::Human => Box::new(anstream::AutoStream::auto(io::stderr())),
-            // These are for programs, for which not a byte may be left out.
+            // Programs read these formats, so no byte may be removed.
             Format::Short | Format::Json => Box::new(io::stderr()),
         };
         let is_terminal = io::stderr().is_terminal();
@@ -113,8 +112,8 @@ impl Reporting {
         out.flush()
     }
 
-    /// How many errors and warnings are shown. A schema with older markup has
-    /// thousands of warnings, in which errors must not be lost.
+    /// Returns the number of errors and of warnings to show. A schema with older
+    /// markup has thousands of warnings, which would hide the errors.
     fn limits(self, diagnostics: &Diagnostics) -> (usize, usize) {
         const WARNINGS_MAX: usize = 10;
         match self.error_format {
@@ -138,7 +137,7 @@ fn short(diagnostic: &Diagnostic, sources: &SourceMap, is_terminal: bool) -> Str
     }
 }
 
-/// A number of things; `None`: there are none.
+/// Returns a number with its noun, or `None` for zero.
 fn count(number: usize, noun: &str) -> Option<String> {
     let plural = if number == 1 { "" } else { "s" };
     (number > 0).then(|| format!("{number} {noun}{plural}"))

@@ -1,7 +1,7 @@
 //! `qapi-gen rust`.
 //!
-//! In: a schema, choices. Out: Rust files in a folder; or, if they are only to
-//! be checked, how those in the folder differ.
+//! In: a schema, and choices. Out: Rust files in a folder, or with `--check` the
+//! differences between the folder and the files.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,7 +44,7 @@ pub(super) struct Rust {
     reporting: Reporting,
 }
 
-/// The options about what is generated.
+/// The options that change the generated code.
 #[derive(Debug, Args)]
 struct Choices {
     /// Leave the schema's documentation out
@@ -132,7 +132,7 @@ struct Choices {
     one_file: bool,
 }
 
-/// A name and what is said of it.
+/// A name and a value for it.
 #[derive(Clone, Debug)]
 struct Pair {
     name: String,
@@ -143,7 +143,8 @@ impl FromStr for Pair {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // No name of a schema has a '=' in it, while Rust may.
+        // Split at the first '=', because Rust may contain more of them while
+        // names of a schema contain none.
         let (name, value) = text.split_once('=').ok_or("expected NAME=...")?;
         Ok(Self {
             name: name.to_owned(),
@@ -154,17 +155,15 @@ impl FromStr for Pair {
 
 impl Pair {
     fn addition(self) -> Addition {
-        Addition {
-            to: Some(self.name),
-            text: self.value,
-        }
+        Addition::to(self.name, self.value)
     }
 }
 
 impl Choices {
+    /// Returns the choices as the library takes them.
     fn options(self) -> Options {
-        let to_all = |text| Addition { to: None, text };
         let to_some = |pairs: Vec<Pair>| pairs.into_iter().map(Pair::addition);
+        let to_map = |pairs: Vec<Pair>| pairs.into_iter().map(|pair| (pair.name, pair.value));
         let is_cfg = self.cfg || !self.cfg_feature.is_empty() || !self.cfg_predicate.is_empty();
         let mut names = CfgNames::default();
         for Pair { name, value } in self.cfg_feature {
@@ -173,41 +172,36 @@ impl Choices {
         for Pair { name, value } in self.cfg_predicate {
             names = names.predicate(name, value);
         }
-        let derives = self.derive.into_iter().map(to_all);
-        let attributes = self.attribute.into_iter().map(to_all);
-        let replaced = self.replace.into_iter().map(|pair| (pair.name, pair.value));
-        Options {
-            rules: self.version.rules(),
-            docs: !self.no_docs,
-            open_enums: self.open_enums.into_iter().collect(),
-            direct_replies: self.direct_replies.into_iter().collect(),
-            conditions: match self.config.defined() {
-                Some(defined) => Conditions::Config(defined),
-                None if is_cfg => Conditions::Cfg(names),
-                None => Conditions::Ignore,
-            },
-            derives: derives.chain(to_some(self.derive_for)).collect(),
-            attributes: attributes.chain(to_some(self.attribute_for)).collect(),
-            replaced: replaced.collect(),
-            introspection: !self.no_introspection,
-            extern_modules: self
-                .extern_modules
-                .into_iter()
-                .map(|pair| (pair.name, pair.value))
-                .collect(),
-            only: self.only.into_iter().collect(),
-            except: self.except.into_iter().collect(),
-            layout: match self.one_file {
-                true => Layout::OneFile,
-                false => Layout::FilePerModule,
-            },
-            formatted: !self.no_format,
-        }
+        let derives = self.derive.into_iter().map(Addition::to_all);
+        let attributes = self.attribute.into_iter().map(Addition::to_all);
+        let mut options = Options::default();
+        options.rules = self.version.rules();
+        options.docs = !self.no_docs;
+        options.open_enums = self.open_enums.into_iter().collect();
+        options.direct_replies = self.direct_replies.into_iter().collect();
+        options.conditions = match self.config.defined() {
+            Some(defined) => Conditions::Config(defined),
+            None if is_cfg => Conditions::Cfg(names),
+            None => Conditions::Ignore,
+        };
+        options.derives = derives.chain(to_some(self.derive_for)).collect();
+        options.attributes = attributes.chain(to_some(self.attribute_for)).collect();
+        options.replaced = to_map(self.replace).collect();
+        options.introspection = !self.no_introspection;
+        options.extern_modules = to_map(self.extern_modules).collect();
+        options.only = self.only.into_iter().collect();
+        options.except = self.except.into_iter().collect();
+        options.layout = match self.one_file {
+            true => Layout::OneFile,
+            false => Layout::FilePerModule,
+        };
+        options.formatted = !self.no_format;
+        options
     }
 }
 
 impl Rust {
-    /// Generates, or reports all that is wrong.
+    /// Generates Rust, or reports the errors of the schema and the options.
     pub(super) fn run(self) -> ExitCode {
         let loader = self.choices.folders.loader(&self.schema);
         let options = self.choices.options();

@@ -1,12 +1,11 @@
-//! Whose rules a schema is read by.
+//! The QEMU release whose rules a schema follows.
 //!
-//! In: an argument. Out: the rules. Every subcommand that reads a schema takes
-//! the same option for it.
+//! In: an option, which all subcommands share. Out: the rules.
 
 use clap::{Args, ValueEnum};
 use qapi_gen::Rules;
 
-/// The option that says whose rules hold.
+/// The option that chooses the rules.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct Version {
     /// The version of QEMU whose rules the schema follows.
@@ -14,7 +13,7 @@ pub(super) struct Version {
     rules: Release,
 }
 
-/// The releases of QEMU whose rules are known.
+/// The releases of QEMU with known rules.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Release {
     #[value(name = "7.2")]
@@ -26,7 +25,7 @@ enum Release {
 }
 
 impl Version {
-    /// The rules that hold.
+    /// Returns the chosen rules.
     pub(super) fn rules(self) -> Rules {
         match self.rules {
             Release::V7_2 => Rules::V7_2,

@@ -226,7 +226,7 @@ fn is_own(content: &[u8]) -> bool {
 }
 
 /// Returns whether a file is a regular file that begins as every generated file
-/// does. Unlike [`is_own`], this must hold for a file that is to be removed: an
+/// does. A file is removed only if this holds: [`is_own`] would not do, because an
 /// empty file may be somebody else's.
 fn has_heading(path: &Path) -> bool {
     // Look at the type first, because opening a FIFO would block.

@@ -15,8 +15,8 @@ use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The beginning and the end of the names of temporary files. The process id
-/// and a number stand in between. A leading dot hides the file, and the
+/// The beginning and the end of the names of temporary files, with the process id
+/// and a number between them. A leading dot hides the file, and the
 /// extension keeps it from being taken for Rust.
 const PREFIX: &str = ".qapi-gen-";
 const SUFFIX: &str = ".tmp";

@@ -242,7 +242,7 @@ pub struct OnClosed {
     pub extra: Option<i64>,
 }
 
-/// What the discriminator of [`OnClosed`] chooses.
+/// The branches of [`OnClosed`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum OnClosedBranch {
     /// `a` of the schema.
@@ -378,7 +378,7 @@ pub struct OnOpen {
     pub kind: OnOpenBranch,
 }
 
-/// What the discriminator of [`OnOpen`] chooses.
+/// The branches of [`OnOpen`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum OnOpenBranch {
     /// `a` of the schema.
@@ -483,7 +483,7 @@ pub struct OnOnlyA {
     pub kind: OnOnlyABranch,
 }
 
-/// What the discriminator of [`OnOnlyA`] chooses.
+/// The branches of [`OnOnlyA`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum OnOnlyABranch {
     /// `a` of the schema.
@@ -574,7 +574,7 @@ pub struct GoneUnion {
     pub kind: GoneUnionBranch,
 }
 
-/// What the discriminator of [`GoneUnion`] chooses.
+/// The branches of [`GoneUnion`].
 #[cfg(feature = "a")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum GoneUnionBranch {
@@ -698,7 +698,7 @@ impl wire::Decode for Either {
             wire::Kind::Bool => wire::Decode::decode(value, at).map(Self::Flag),
             #[cfg(feature = "a")]
             wire::Kind::Array => wire::Decode::decode(value, at).map(Self::List),
-            #[allow(unreachable_patterns)]
+            #[allow(unreachable_patterns, reason = "branches may cover all kinds")]
             _ => Err(at.invalid_alternate("Either")),
         }
     }
@@ -734,7 +734,7 @@ impl wire::Decode for OnlyAEither {
             wire::Kind::Object => wire::Decode::decode(value, at).map(Self::Object),
             #[cfg(feature = "a")]
             wire::Kind::Bool => wire::Decode::decode(value, at).map(Self::Flag),
-            #[allow(unreachable_patterns)]
+            #[allow(unreachable_patterns, reason = "branches may cover all kinds")]
             _ => Err(at.invalid_alternate("OnlyAEither")),
         }
     }
@@ -769,7 +769,7 @@ impl wire::Decode for GoneEither {
     fn decode(value: wire::Node<'_>, at: wire::ValuePath<'_>) -> wire::Result<Self> {
         match value.kind() {
             wire::Kind::Bool => wire::Decode::decode(value, at).map(Self::Flag),
-            #[allow(unreachable_patterns)]
+            #[allow(unreachable_patterns, reason = "branches may cover all kinds")]
             _ => Err(at.invalid_alternate("GoneEither")),
         }
     }
@@ -924,8 +924,8 @@ pub trait Commands {
 ///
 /// # Errors
 ///
-/// The error reply: arguments that do not fit, what the handler says,
-/// or that there is no such command.
+/// Returns the error reply if the arguments are invalid, the handler
+/// fails, or the command does not exist.
 pub fn execute<T: Commands + ?::core::marker::Sized>(
     server: &T,
     call: wire::command::Call<'_>,

@@ -3,8 +3,8 @@
 #[allow(unused_imports, reason = "not every schema has entries of every kind")]
 use ::qapi_wire::introspect::{EnumMember, Member, Meta, SchemaInfo, Variant};
 
-/// The schema as `query-qmp-schema` tells it: commands and events by
-/// their names, types by number.
+/// The schema as `query-qmp-schema` returns it: commands and events by
+/// name, types by number.
 pub static SCHEMA: &[SchemaInfo] = &[
     SchemaInfo {
         name: "always",

@@ -319,7 +319,7 @@ pub struct Figure {
     pub label: ::core::option::Option<::std::string::String>,
 }
 
-/// What the discriminator of [`Figure`] chooses.
+/// The branches of [`Figure`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum FigureBranch {
     /// `point` of the schema.
@@ -455,7 +455,7 @@ pub struct Painted {
     pub note: ::core::option::Option<::std::string::String>,
 }
 
-/// What the discriminator of [`Painted`] chooses.
+/// The branches of [`Painted`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum PaintedBranch {
     /// `red` of the schema.
@@ -581,7 +581,7 @@ impl wire::Decode for Anything {
             wire::Kind::Object => wire::Decode::decode(value, at).map(Self::Object),
             wire::Kind::Array => wire::Decode::decode(value, at).map(Self::List),
             wire::Kind::Null => wire::Decode::decode(value, at).map(Self::Nothing),
-            #[allow(unreachable_patterns)]
+            #[allow(unreachable_patterns, reason = "branches may cover all kinds")]
             _ => Err(at.invalid_alternate("Anything")),
         }
     }
@@ -617,7 +617,7 @@ impl wire::Decode for Value {
             wire::Kind::Number => wire::Decode::decode(value, at).map(Self::Number),
             wire::Kind::Bool => wire::Decode::decode(value, at).map(Self::Flag),
             wire::Kind::Array => wire::Decode::decode(value, at).map(Self::List),
-            #[allow(unreachable_patterns)]
+            #[allow(unreachable_patterns, reason = "branches may cover all kinds")]
             _ => Err(at.invalid_alternate("Value")),
         }
     }
@@ -649,7 +649,7 @@ impl wire::Decode for ColorOrNumber {
         match value.kind() {
             wire::Kind::String => wire::Decode::decode(value, at).map(Self::Color),
             wire::Kind::Number => wire::Decode::decode(value, at).map(Self::Number),
-            #[allow(unreachable_patterns)]
+            #[allow(unreachable_patterns, reason = "branches may cover all kinds")]
             _ => Err(at.invalid_alternate("ColorOrNumber")),
         }
     }
@@ -919,8 +919,8 @@ pub trait Commands {
 ///
 /// # Errors
 ///
-/// The error reply: arguments that do not fit, what the handler says,
-/// or that there is no such command.
+/// Returns the error reply if the arguments are invalid, the handler
+/// fails, or the command does not exist.
 pub fn execute<T: Commands + ?::core::marker::Sized>(
     server: &T,
     call: wire::command::Call<'_>,

@@ -99,8 +99,8 @@ pub trait Commands {
 ///
 /// # Errors
 ///
-/// The error reply: arguments that do not fit, what the handler says,
-/// or that there is no such command.
+/// Returns the error reply if the arguments are invalid, the handler
+/// fails, or the command does not exist.
 pub fn execute<T: Commands + ?::core::marker::Sized>(
     server: &T,
     call: wire::command::Call<'_>,

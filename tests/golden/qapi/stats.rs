@@ -150,7 +150,7 @@ pub struct StatsFilter {
     pub providers: Option<Vec<StatsRequest>>,
 }
 
-/// What the discriminator of [`StatsFilter`] chooses.
+/// The branches of [`StatsFilter`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum StatsFilterBranch {
     /// The virtual machine as a whole.
@@ -267,7 +267,7 @@ impl wire::Decode for StatsValue {
             wire::Kind::Number => wire::Decode::decode(value, at).map(Self::Scalar),
             wire::Kind::Bool => wire::Decode::decode(value, at).map(Self::Boolean),
             wire::Kind::Array => wire::Decode::decode(value, at).map(Self::List),
-            #[allow(unreachable_patterns)]
+            #[allow(unreachable_patterns, reason = "branches may cover all kinds")]
             _ => Err(at.invalid_alternate("StatsValue")),
         }
     }
@@ -454,8 +454,8 @@ pub trait Commands {
 ///
 /// # Errors
 ///
-/// The error reply: arguments that do not fit, what the handler says,
-/// or that there is no such command.
+/// Returns the error reply if the arguments are invalid, the handler
+/// fails, or the command does not exist.
 pub fn execute<T: Commands + ?::core::marker::Sized>(
     server: &T,
     call: wire::command::Call<'_>,

@@ -58,11 +58,9 @@ impl OurCompiler {
         let Some(schema) = &self.outcome.schema else {
             return String::new();
         };
-        let text = Introspection {
-            unmask,
-            config: None,
-        }
-        .json(schema);
+        let mut introspection = Introspection::default();
+        introspection.unmask = unmask;
+        let text = introspection.json(schema);
         let value: Value = serde_json::from_str(&text).unwrap_or_default();
         value.to_string()
     }

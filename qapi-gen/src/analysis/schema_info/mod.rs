@@ -1,12 +1,11 @@
-//! What there is to tell of a schema, entry by entry.
+//! The table of `SchemaInfo` that `query-qmp-schema` returns.
 //!
-//! In: a checked schema. Out: all commands and events, module by module, then
-//! the types they use and the types these use, in the order in which they are
-//! come across. It knows neither JSON nor Rust.
+//! In: a checked schema. Out: all commands and events, module by module, then the
+//! types in the order in which the entries before refer to them. This module must
+//! not know any output language.
 //!
-//! What exists only under a condition is here with its condition: it has its
-//! number, and the types it uses theirs, so that numbers are the same in every
-//! configuration.
+//! Conditional items are part of the table, with their condition. They take part
+//! in the numbering, so that numbers are the same in every configuration.
 
 mod used_types;
 
@@ -16,16 +15,16 @@ use crate::schema::{
 };
 use used_types::{Used, json_type};
 
-/// A `SchemaInfo`.
+/// An entry of the table.
 pub(crate) struct Info<'a> {
-    /// The name that clients see: a number, if types are masked.
+    /// The name that clients see, which is a number for a masked type.
     pub(crate) name: String,
-    /// Name in the schema, condition, features.
+    /// The name in the schema, the condition and the features.
     pub(crate) common: &'a Common,
     pub(crate) meta: Meta<'a>,
 }
 
-/// What a `SchemaInfo` tells of, and what it tells.
+/// The content of an entry, which depends on its kind.
 pub(crate) enum Meta<'a> {
     Builtin {
         json_type: &'static str,
@@ -54,24 +53,24 @@ pub(crate) enum Meta<'a> {
     },
 }
 
-/// What the `SchemaInfo` of a union has besides.
+/// The additional content of the entry of a union.
 pub(crate) struct UnionInfo<'a> {
     pub(crate) tag: &'a str,
     pub(crate) cases: Vec<Typed<'a>>,
 }
 
-/// A member, a branch, or a case: something that has a type.
+/// A member, a branch, or a case of a union: something that has a type.
 pub(crate) struct Typed<'a> {
     pub(crate) name: &'a str,
-    /// The type's name, as clients see it.
+    /// The name of the type, as clients see it.
     pub(crate) ty: String,
     pub(crate) optional: bool,
     pub(crate) features: &'a [Feature],
     pub(crate) cond: Option<&'a Cond>,
 }
 
-/// Everything there is to tell of a schema that `contains` these commands and
-/// events; `unmask`: types keep their names.
+/// Returns the table for the commands and events of a schema for which `contains`
+/// holds. With `unmask`, types keep their names.
 pub(crate) fn table(
     schema: &Schema,
     unmask: bool,
@@ -127,7 +126,7 @@ impl<'a> Table<'a> {
 
     fn ty(&mut self, id: TypeId) -> Info<'a> {
         let ty = self.schema.ty(id);
-        // Before what the type uses, which is numbered after it.
+        // Number the type before the types that it uses, as QEMU does.
         let name = self.name(id);
         let meta = match &ty.kind {
             TypeKind::Builtin(builtin) => Meta::Builtin {
@@ -196,7 +195,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The name of a type for whose absence there is the empty object.
+    /// Returns the name of an argument or reply type. A missing type is the empty
+    /// object.
     fn object_type(&mut self, ty: Option<TypeId>) -> String {
         self.name(ty.unwrap_or_else(|| self.schema.predefined("q_empty")))
     }

@@ -1,33 +1,33 @@
-//! The types that an introspection comes across.
+//! The types that the table refers to.
 //!
-//! In: types, in the order in which they are used. Out: how each is named, and
-//! which are still to be told of. It knows nothing of what they contain.
+//! In: types, in the order in which entries refer to them. Out: the name of each,
+//! and the types that still need an entry.
 
 use std::borrow::Cow;
 
 use crate::schema::{Builtin, Schema, TypeId, TypeKind};
 
-/// The types used so far.
+/// The types that entries referred to so far.
 #[derive(Debug)]
 pub(super) struct Used<'a> {
     schema: &'a Schema,
     unmask: bool,
     int: TypeId,
     int_list: TypeId,
-    /// In the order in which they were first used.
+    /// The types in the order of the first reference.
     queue: Vec<TypeId>,
-    /// How many of the queue have been told of.
-    told: usize,
-    /// For every type whether it is in the queue.
+    /// The number of types in `queue` that have an entry.
+    listed: usize,
+    /// Whether each type is in the queue.
     queued: Vec<bool>,
-    /// The numbers of the types, where they have one yet.
+    /// The number of each type, if it has one yet.
     numbers: Vec<Option<usize>>,
-    /// How many have a number.
+    /// The number of types that have a number.
     numbered: usize,
 }
 
 impl<'a> Used<'a> {
-    /// None so far.
+    /// Creates an empty list.
     pub(super) fn new(schema: &'a Schema, unmask: bool) -> Self {
         let types = schema.types().len();
         Self {
@@ -36,14 +36,15 @@ impl<'a> Used<'a> {
             int: schema.predefined("int"),
             int_list: schema.predefined("intList"),
             queue: Vec::new(),
-            told: 0,
+            listed: 0,
             queued: vec![false; types],
             numbers: vec![None; types],
             numbered: 0,
         }
     }
 
-    /// Uses a type and tells its name. All types of integers are one.
+    /// Notes a reference to a type and returns the name of the type. All integer
+    /// types have the same name.
     pub(super) fn name(&mut self, id: TypeId) -> Cow<'a, str> {
         let element = match self.schema.ty(id).kind {
             TypeKind::Builtin(builtin) if is_integer(builtin) => {
@@ -63,19 +64,19 @@ impl<'a> Used<'a> {
                 return self.plain_name(id);
             }
         };
-        // The checks see to it that elements are no arrays themselves.
+        // The checks refuse arrays of arrays.
         self.add(element);
         format!("[{}]", self.plain_name(element)).into()
     }
 
-    /// The next type to be told of.
+    /// Returns the next type that needs an entry.
     pub(super) fn next(&mut self) -> Option<TypeId> {
-        let next = self.queue.get(self.told).copied();
-        self.told += usize::from(next.is_some());
+        let next = self.queue.get(self.listed).copied();
+        self.listed += usize::from(next.is_some());
         next
     }
 
-    /// The name of a type that is no array.
+    /// Returns the name of a type that is not an array.
     fn plain_name(&mut self, id: TypeId) -> Cow<'a, str> {
         let ty = self.schema.ty(id);
         if self.unmask || matches!(ty.kind, TypeKind::Builtin(_)) {
@@ -109,7 +110,7 @@ fn is_integer(builtin: Builtin) -> bool {
     json_type(builtin) == "int"
 }
 
-/// The JSON type of a built-in type.
+/// Returns the JSON type of a built-in type.
 pub(super) fn json_type(builtin: Builtin) -> &'static str {
     match builtin {
         Builtin::Str => "string",

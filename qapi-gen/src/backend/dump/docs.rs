@@ -1,7 +1,7 @@
 //! The documentation part of the canonical text.
 //!
 //! In: a checked schema. Out: its documentation blocks, in the order in which
-//! they were read. It knows nothing of what they document.
+//! they were read.
 
 use super::lines::Text;
 use crate::rules::{Fact, Rules};
@@ -26,7 +26,7 @@ pub(super) fn write(schema: &Schema, text: &mut Text) {
     }
 }
 
-/// Writes a block that belongs to no definition; for QEMU 7.2 every heading
+/// Writes a block that belongs to no definition. For QEMU 7.2, every heading
 /// begins another block.
 fn free_form(content: &str, rules: Rules, text: &mut Text) {
     let mut rest = content;
@@ -46,6 +46,7 @@ fn free_form(content: &str, rules: Rules, text: &mut Text) {
     }
 }
 
+/// Writes the block of a definition.
 fn definition(symbol: &str, doc: &Doc, rules: Rules, text: &mut Text) {
     text.line(0, &["doc symbol=", symbol]);
     part("body", "", doc.body(), rules, text);
@@ -66,8 +67,8 @@ fn definition(symbol: &str, doc: &Doc, rules: Rules, text: &mut Text) {
     }
 }
 
-/// A part of a block: a line that names it, then its text as it is; QEMU 7.2
-/// drops the indentation of its first line.
+/// Writes a part of a block: a line with its name, then its text verbatim. QEMU
+/// 7.2 drops the indentation of the first line.
 fn part(what: &str, name: &str, content: impl ToString, rules: Rules, text: &mut Text) {
     let content = content.to_string();
     let content = if rules.have(Fact::SectionTextTrimmed) {

@@ -1,35 +1,34 @@
 //! The spelling of the canonical text.
 //!
-//! In: pieces of lines, conditions. Out: text. It knows nothing of schemas but
-//! their conditions.
+//! In: pieces of lines, and conditions. Out: text.
 
 use crate::schema::{Cond, CondKind};
 
-/// Text that grows line by line.
+/// Text under construction.
 #[derive(Debug, Default)]
 pub(super) struct Text(String);
 
 impl Text {
-    /// Adds a line of pieces that are not separated.
+    /// Adds a line that consists of pieces, without separators.
     pub(super) fn line(&mut self, indent: usize, pieces: &[&str]) {
         self.0.extend(std::iter::repeat_n(' ', indent));
         self.0.extend(pieces.iter().copied());
         self.0.push('\n');
     }
 
-    /// All of it.
+    /// Returns the text.
     pub(super) fn finish(self) -> String {
         self.0
     }
 }
 
-/// A truth value, as QEMU's tests expect it.
+/// Returns a truth value as QEMU's tests expect it.
 pub(super) fn flag(value: bool) -> &'static str {
     if value { "True" } else { "False" }
 }
 
-/// A condition, as QEMU's tests expect it: a symbol stands for itself, but
-/// within an operator it is in quotes.
+/// Returns a condition as QEMU's tests expect it. A symbol is in quotes only
+/// within an operator.
 pub(super) fn cond(cond: &Cond) -> String {
     let mut text = String::new();
     match cond.kind() {
@@ -39,7 +38,8 @@ pub(super) fn cond(cond: &Cond) -> String {
     text
 }
 
-/// It calls itself as deeply as the parser lets conditions nest.
+/// Writes a condition within an operator. The recursion is bounded, because the
+/// parser limits how deeply conditions nest.
 fn operand(cond: &Cond, text: &mut String) {
     let (operator, operands) = match cond.kind() {
         CondKind::Symbol(symbol) => {

@@ -1,8 +1,7 @@
 //! The canonical text of a schema.
 //!
-//! In: a checked schema. Out: every module with what it defines, then all
-//! documentation blocks, in the form that QEMU's tests expect. It decides
-//! nothing, and knows no Rust.
+//! In: a checked schema. Out: every module with its definitions, then all
+//! documentation blocks, in the form that QEMU's tests expect.
 
 use crate::rules::Fact;
 use crate::schema::{
@@ -15,13 +14,13 @@ mod lines;
 
 use lines::{Text, flag};
 
-/// How deeply what belongs to a definition is indented.
+/// The indentation of lines that belong to a definition.
 const OF_DEFINITION: usize = 4;
-/// How deeply what belongs to a member, value or branch is indented.
+/// The indentation of lines that belong to a member, value or branch.
 const OF_MEMBER: usize = 8;
 
-/// The canonical text of a schema: two schemas that mean the same have the
-/// same text.
+/// Returns the canonical text of a schema. Two schemas with the same meaning have
+/// the same text.
 ///
 /// ```
 /// use qapi_gen::{MemoryLoader, check, dump};
@@ -82,7 +81,8 @@ impl<'a> Dump<'a> {
         self.features(OF_DEFINITION, &common.features);
     }
 
-    /// Writes a type, unless it goes without saying.
+    /// Writes a type and returns `true`, or returns `false` for a type that every
+    /// schema has.
     fn ty(&mut self, ty: &'a Type) -> bool {
         let name = ty.common.name.as_str();
         match &ty.kind {

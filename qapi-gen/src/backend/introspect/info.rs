@@ -1,18 +1,17 @@
-//! One `SchemaInfo` after the other, as JSON.
+//! Writes the table of `SchemaInfo` as JSON.
 //!
-//! In: the table of them. Out: text, without what does not exist in the
-//! configuration. How types are named and in what order they come it does not
-//! know.
+//! In: the table. Out: text, without the items that the configuration leaves
+//! out. The names and the order of types are the table's decision.
 
-use super::Introspection;
 use super::json::Json;
 use crate::analysis::schema_info::{Info, Meta, Typed};
 use crate::schema::{Cond, EnumValue, Feature};
 
-/// A whole table as a JSON array.
-pub(super) fn write(infos: &[Info<'_>], introspection: &Introspection) -> String {
+/// Returns the table as a JSON array of the items for whose condition `includes`
+/// holds.
+pub(super) fn write(infos: &[Info<'_>], includes: &dyn Fn(Option<&Cond>) -> bool) -> String {
     let mut writer = Writer {
-        introspection,
+        includes,
         json: Json::default(),
     };
     writer.json.begin_array();
@@ -25,13 +24,13 @@ pub(super) fn write(infos: &[Info<'_>], introspection: &Introspection) -> String
 }
 
 struct Writer<'a> {
-    introspection: &'a Introspection,
+    includes: &'a dyn Fn(Option<&Cond>) -> bool,
     json: Json,
 }
 
 impl Writer<'_> {
     fn info(&mut self, info: &Info<'_>) {
-        if !self.introspection.includes(info.common.cond.as_ref()) {
+        if !(self.includes)(info.common.cond.as_ref()) {
             return;
         }
         self.json.begin_line();
@@ -84,8 +83,7 @@ impl Writer<'_> {
             writer.features(&value.features);
             writer.json.end_object();
         });
-        // What there was before values had features, and what older clients
-        // look at.
+        // Older clients read this list, which predates features of values.
         self.list("values", values, cond, |writer, value| {
             writer.json.string(&value.name);
         });
@@ -96,8 +94,8 @@ impl Writer<'_> {
         self.json.member("name", member.name);
         self.json.member("type", &member.ty);
         if member.optional {
-            // What the default is nobody tells; that there is one says that
-            // the member may be absent.
+            // The presence of a default marks the member as optional. QEMU never
+            // says which value it is.
             self.json.key("default");
             self.json.word("null");
         }
@@ -130,7 +128,7 @@ impl Writer<'_> {
         });
     }
 
-    /// A key and an array of what exists.
+    /// Writes a key and an array of the items that are included.
     fn list<'i, T>(
         &mut self,
         key: &str,
@@ -141,7 +139,7 @@ impl Writer<'_> {
         self.json.key(key);
         self.json.begin_array();
         for each in items {
-            if self.introspection.includes(cond(each)) {
+            if (self.includes)(cond(each)) {
                 item(self, each);
             }
         }
@@ -150,7 +148,7 @@ impl Writer<'_> {
 }
 
 impl Meta<'_> {
-    /// What clients call it.
+    /// Returns the name of the kind in JSON.
     fn name(&self) -> &'static str {
         match self {
             Self::Builtin { .. } => "builtin",

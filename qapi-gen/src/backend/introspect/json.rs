@@ -1,9 +1,9 @@
-//! JSON text.
+//! A writer of JSON text.
 //!
 //! In: objects, arrays and strings, begun and ended in order. Out: text with
-//! every comma in its place. It does not know what is told.
+//! commas where JSON needs them.
 
-/// JSON text that grows.
+/// JSON text under construction.
 #[derive(Debug, Default)]
 pub(super) struct Json {
     text: String,
@@ -46,8 +46,8 @@ impl Json {
             match c {
                 '"' | '\\' => self.text.extend(['\\', c]),
                 ' '..='~' => self.text.push(c),
-                // No name in a schema has these, but a text that is no JSON
-                // would be worse than a long one.
+                // Names in a schema are plain ASCII, but an invalid text would be
+                // worse than a long one.
                 _ => {
                     for unit in c.encode_utf16(&mut [0; 2]) {
                         self.text.push_str(&format!("\\u{unit:04x}"));
@@ -70,7 +70,7 @@ impl Json {
         self.text.push_str(word);
     }
 
-    /// Begins another line, for the next element of an array.
+    /// Begins a line for the next element of an array.
     pub(super) fn begin_line(&mut self) {
         self.separate();
         self.text.push('\n');
@@ -83,7 +83,7 @@ impl Json {
         }
     }
 
-    /// All of it.
+    /// Returns the text.
     pub(super) fn finish(mut self) -> String {
         self.text.push('\n');
         self.text
@@ -95,7 +95,7 @@ impl Json {
         }
     }
 
-    /// Whether what comes next needs no comma before it.
+    /// Returns whether the next value needs no comma before it.
     fn is_separated(&self) -> bool {
         self.text.is_empty() || self.text.ends_with(['[', '{', ':', ',', '\n'])
     }

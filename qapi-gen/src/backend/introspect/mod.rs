@@ -1,20 +1,17 @@
-//! What a QMP server tells of its schema: the reply to `query-qmp-schema`.
+//! The reply to `query-qmp-schema`.
 //!
-//! In: a checked schema, choices. Out: the array of `SchemaInfo`, as JSON text
-//! or as the table that the Rust back end writes down, its elements in the
-//! order and with the numbers that QEMU's generator gives them. It knows no
-//! Rust, and nothing of how a schema is written.
+//! In: a checked schema, and choices. Out: the array of `SchemaInfo` as JSON
+//! text. The order and the numbers of types are those of QEMU's generator.
 
 use std::collections::BTreeSet;
 
+use crate::analysis::schema_info::table;
 use crate::schema::{CheckedSchema, Cond};
 
 mod info;
 mod json;
 
-use crate::analysis::schema_info::table;
-
-/// How a schema is to be introspected.
+/// The choices for introspection.
 ///
 /// ```
 /// use qapi_gen::{Introspection, MemoryLoader, check};
@@ -31,24 +28,26 @@ use crate::analysis::schema_info::table;
 /// );
 /// ```
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Introspection {
-    /// Whether types keep their names. Otherwise they have numbers, as clients
-    /// are to look at what types contain and not at their names.
+    /// Whether types keep their names. By default they have numbers, because
+    /// clients should depend on the content of types and not on their names.
     pub unmask: bool,
-    /// The configuration symbols that are defined; what exists only with
-    /// others is left out, and no number changes by it. `None`: whatever is
-    /// conditional is included.
+    /// The configuration symbols that are defined. Items whose condition does
+    /// not hold are left out, which changes no number. With `None`, all
+    /// conditional items are included.
     pub config: Option<BTreeSet<String>>,
 }
 
 impl Introspection {
-    /// The array as JSON text, ASCII only, each element on a line of its own.
+    /// Returns the array as JSON text: ASCII only, each element on its own line.
     #[must_use]
     pub fn json(&self, schema: &CheckedSchema) -> String {
-        info::write(&table(schema, self.unmask, |_| true), self)
+        let infos = table(schema, self.unmask, |_| true);
+        info::write(&infos, &|cond| self.includes(cond))
     }
 
-    /// Whether something under this condition is told of.
+    /// Returns whether an item with this condition is included.
     fn includes(&self, cond: Option<&Cond>) -> bool {
         match (&self.config, cond) {
             (Some(defined), Some(cond)) => cond.holds(defined),

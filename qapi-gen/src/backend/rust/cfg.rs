@@ -131,8 +131,7 @@ impl Presence {
         matches!(self, Self::Never)
     }
 
-    /// Returns the presence of an item that is to be generated, or `None` for an
-    /// item that exists in no configuration.
+    /// Returns the presence, or `None` if the item exists in no configuration.
     pub(crate) fn unless_never(self) -> Option<Self> {
         (!self.is_never()).then_some(self)
     }

@@ -6,7 +6,7 @@
 
 use super::emit;
 use super::options::{Layout, Options};
-use super::plan::{Choices, ModulePlan, Planner};
+use super::plan::{Choices, ModulePlan, Planner, report_module_clashes, report_root_clashes};
 use crate::diag::Diagnostics;
 use crate::output_dir::GeneratedFile;
 use crate::schema::CheckedSchema;
@@ -30,16 +30,17 @@ pub(crate) fn generate_files(
         Layout::FilePerModule => Vec::new(),
     };
     for module in &inline {
-        module.report_clashes(diagnostics);
+        report_module_clashes(module, diagnostics);
     }
-    let print = |file: emit::File<'_>| emit::print(file, planner.texts(), options.is_formatted());
-    let mut root = emit::root(&plan, &inline, planner.texts()).into_iter();
+    let print =
+        |file: emit::File<'_>| emit::print(file, planner.placeholders(), options.is_formatted());
+    let mut root = emit::root(&plan, &inline, planner.placeholders()).into_iter();
     let mut files: Vec<GeneratedFile> = root.next().map(print).into_iter().collect();
     for module in modules {
-        module.report_clashes(diagnostics);
-        files.push(print(emit::module_file(&module, planner.texts())));
+        report_module_clashes(&module, diagnostics);
+        files.push(print(emit::module_file(&module, planner.placeholders())));
     }
     files.extend(root.map(print));
-    plan.report_clashes(diagnostics);
+    report_root_clashes(&plan, diagnostics);
     (!diagnostics.has_errors()).then_some(files)
 }

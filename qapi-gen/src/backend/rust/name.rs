@@ -1,26 +1,26 @@
 //! Rust identifiers for QAPI names.
 //!
-//! In: names as the schema spells them. Out: identifiers that rustc takes
-//! without a warning. It knows no types; clashes are the plan's to find.
+//! In: names as the schema spells them. Out: identifiers that rustc accepts
+//! without a warning. Clashes are found by the plan.
 
 use proc_macro2::{Ident, Span};
 
 use crate::diag::printable;
 
-/// Words that cannot name an item, edition 2024. Those of them that may not be
-/// raw identifiers either (`self`, `Self`, `super`, `crate`) are why every one
-/// gets an underscore behind it instead of `r#` before it: one rule for all.
+/// The words that are not valid names in edition 2024. Each gets an underscore at
+/// its end, not `r#` in front, because `self`, `Self`, `super` and `crate` are
+/// not valid raw identifiers either.
 const KEYWORDS: &[&str] = &[
     "Self", "abstract", "as", "async", "await", "become", "box", "break", "const", "continue",
     "crate", "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if",
     "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub",
     "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "typeof",
     "unsafe", "unsized", "use", "virtual", "where", "while", "yield", "_", "",
-    // Values of the prelude, which generated code calls by these names.
+    // Values of the standard prelude that generated code uses.
     "Err", "None", "Ok", "Some",
 ];
 
-/// The bytes of the longest of them.
+/// The length of the longest keyword, in bytes.
 const KEYWORD_LEN_MAX: usize = {
     let mut longest = 0;
     let mut rest = KEYWORDS;
@@ -33,8 +33,8 @@ const KEYWORD_LEN_MAX: usize = {
     longest
 };
 
-/// A type's or a variant's name: `linear-histogram` → `LinearHistogram`,
-/// `StatsVCPUFilter` stays, `x86-64` → `X86_64`.
+/// Returns the name of a type or variant: `linear-histogram` →
+/// `LinearHistogram`, `StatsVCPUFilter` unchanged, `x86-64` → `X86_64`.
 pub(crate) fn camel(name: &str) -> Ident {
     let mut camel = String::with_capacity(name.len());
     for word in words(name) {
@@ -57,8 +57,8 @@ pub(crate) fn camel(name: &str) -> Ident {
     ident(camel)
 }
 
-/// A field's, a method's or a module's name: `bucket-size` → `bucket_size`,
-/// `type` → `type_`.
+/// Returns the name of a field, method or module: `bucket-size` →
+/// `bucket_size`, `type` → `type_`.
 pub(crate) fn snake(name: &str) -> Ident {
     let mut snake = String::with_capacity(name.len());
     let mut previous = '_';
@@ -84,7 +84,8 @@ pub(crate) fn snake(name: &str) -> Ident {
     ident(snake)
 }
 
-/// The module for a schema file: its path without `../` and `.json`.
+/// Returns the name of the module for a schema file: the path of the file without
+/// `../` and `.json`.
 pub(crate) fn module(file: &str) -> Ident {
     let path = file.strip_suffix(".json").unwrap_or(file);
     snake(path.trim_start_matches(['.', '/']))
@@ -96,15 +97,17 @@ pub(crate) fn shown_file(file: &str) -> String {
     printable(file).replace('\n', "\\n")
 }
 
-/// Whether the name is all upper case, as events' names are.
+/// Returns whether a name is all upper case, as the names of events are.
 fn is_shouted(name: &str) -> bool {
     name.len() > 1 && !name.contains(|c: char| c.is_ascii_lowercase())
 }
 
+/// Returns the words of a name.
 fn words(name: &str) -> impl Iterator<Item = &str> {
     name.split(['-', '_', '.']).filter(|word| !word.is_empty())
 }
 
+/// Makes a name a valid identifier.
 fn ident(mut name: String) -> Ident {
     name.retain(|c| c.is_ascii_alphanumeric() || c == '_');
     let may_be_keyword = name.len() <= KEYWORD_LEN_MAX;

@@ -1,8 +1,8 @@
-//! Whether there is generated code for a definition.
+//! Reasons why no code is generated for a definition.
 //!
-//! In: a definition, and the choices that leave definitions out. Out: why
-//! nothing is generated for it. Conditions do not count: the same options
-//! serve several configurations.
+//! In: a definition, and the choices that leave definitions out. Out: the reason,
+//! if there is one. Conditions are no reason, because the same options serve
+//! several configurations.
 
 use super::paths::ModulePaths;
 use super::ty::Replacements;
@@ -11,15 +11,16 @@ use crate::analysis::selection::Selection;
 use crate::schema::{CheckedSchema, Entity};
 
 /// The choices that leave definitions out.
-pub(super) struct Generated<'a> {
+pub(super) struct Omissions<'a> {
     pub(super) schema: &'a CheckedSchema,
     pub(super) paths: &'a ModulePaths,
     pub(super) replaced: &'a Replacements,
     pub(super) selection: &'a Selection,
 }
 
-impl Generated<'_> {
-    /// Reports an option for a definition that nothing is generated for.
+impl Omissions<'_> {
+    /// Reports that an option has no effect if no code is generated for the
+    /// definition that it names.
     pub(super) fn require(&self, entity: Entity, name: &str, names: &mut OptionNames<'_>) {
         let module = self.schema.common(entity).module;
         let why = if self.paths.is_external(module) {

@@ -1,60 +1,66 @@
-//! What a caller may choose about the generated code.
+//! The caller's choices about the generated code.
 //!
-//! In: the builder's and the command line's settings. Out: the same, as one
-//! value that the plan reads. What they name is looked up elsewhere.
+//! In: the settings of the builder and the command line. Out: one value that
+//! the plan reads. The names in it are looked up elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cfg::Conditions;
 use crate::rules::Rules;
 
-/// What a caller may choose about the generated code. The methods of
-/// [`Builder`](crate::Builder) say more about each.
+/// The caller's choices about the generated code. The methods of
+/// [`Builder`](crate::Builder) describe each choice in more detail.
 ///
-/// A choice that names what the schema does not have, that would do nothing to
-/// what it names, or that is no Rust where it has to be, is an error among the
-/// diagnostics.
+/// A choice is an error among the diagnostics if it names something that the
+/// schema does not have, if it would have no effect, or if it is not valid Rust
+/// where it has to be.
+///
+/// ```
+/// let mut options = qapi_gen::Options::default();
+/// options.docs = false;
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Options {
-    /// Whose rules the schema follows.
+    /// The rules of the QEMU release that the schema follows.
     pub rules: Rules,
     /// Whether the schema's documentation becomes rustdoc.
     pub docs: bool,
-    /// Enumerations that may have values at run time which the schema does not
-    /// list, besides those that a reply or an event can carry.
+    /// Enumerations that accept values which the schema does not list, besides
+    /// the enumerations that a reply or an event can carry.
     pub open_enums: BTreeSet<String>,
-    /// Commands whose handler writes its reply itself, into the output.
+    /// Commands whose handler writes the reply straight into the output.
     pub direct_replies: BTreeSet<String>,
-    /// Whether there is a static that holds the schema as data.
+    /// Whether a static contains the schema as data.
     pub introspection: bool,
-    /// Modules of the schema whose code another crate has: by the module's
-    /// name, such as `stats.json`, the path of the Rust module, such as
-    /// `::qapi_stats::stats`.
+    /// Modules of the schema whose code is in another crate: the path of the
+    /// Rust module, such as `::qapi_stats::stats`, by the name of the schema
+    /// module, such as `stats.json`.
     pub extern_modules: BTreeMap<String, String>,
-    /// What becomes of conditions.
+    /// The treatment of conditions.
     pub conditions: Conditions,
-    /// Paths of further traits to derive.
+    /// Paths of additional traits to derive.
     pub derives: Vec<Addition>,
-    /// Further attributes, as `#[...]`.
+    /// Additional attributes, as `#[...]`.
     pub attributes: Vec<Addition>,
-    /// By type of the schema: the Rust type to use instead of a generated one.
+    /// Rust types to use instead of generated ones, by the name of the type in
+    /// the schema.
     pub replaced: BTreeMap<String, String>,
     /// The schema files and definitions to generate, with the types that they
-    /// need; if there are none, all.
+    /// need. If the set is empty, everything is generated.
     pub only: BTreeSet<String>,
     /// The schema files and definitions to leave out, with the types that only
     /// they need.
     pub except: BTreeSet<String>,
-    /// How the code is spread over files.
+    /// The distribution of the code over files.
     pub layout: Layout,
-    /// Whether the code is laid out for people to read. Without feature
-    /// `format` it never is.
-    #[cfg(feature = "format")]
+    /// Whether the code is formatted for people. Without feature `format` this
+    /// has no effect: the code is never formatted.
     pub formatted: bool,
 }
 
 impl Options {
-    /// Everything in it that is Rust.
+    /// Returns every piece of Rust in the options.
     pub(crate) fn rust(&self) -> impl Iterator<Item = &str> {
         let additions = self.derives.iter().chain(&self.attributes);
         let additions = additions.map(|addition| &addition.text);
@@ -68,35 +74,10 @@ impl Options {
             .chain(predicates.into_iter().flatten());
         texts.map(String::as_str)
     }
-}
 
-/// Something that is added to generated items.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Addition {
-    /// The definition to add it to, or `DEFINITION.MEMBER`; `None`: all
-    /// definitions.
-    pub to: Option<String>,
-    /// What is added, in Rust.
-    pub text: String,
-}
-
-/// How the code is spread over files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Layout {
-    /// `mod.rs`, and a file for each schema file that defines something.
-    #[default]
-    FilePerModule,
-    /// `mod.rs` only: the modules stand in it.
-    OneFile,
-}
-
-impl Options {
-    /// Whether the code is laid out for people to read.
+    /// Returns whether the code is formatted for people.
     pub(crate) fn is_formatted(&self) -> bool {
-        #[cfg(feature = "format")]
-        return self.formatted;
-        #[cfg(not(feature = "format"))]
-        return false;
+        self.formatted && cfg!(feature = "format")
     }
 }
 
@@ -116,8 +97,46 @@ impl Default for Options {
             only: BTreeSet::new(),
             except: BTreeSet::new(),
             layout: Layout::default(),
-            #[cfg(feature = "format")]
             formatted: true,
         }
     }
+}
+
+/// A derive or an attribute to add to generated items.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Addition {
+    /// The definition, or `DEFINITION.MEMBER`, to add to; `None` if the addition
+    /// is for all definitions.
+    pub to: Option<String>,
+    /// The trait or the attribute, in Rust.
+    pub text: String,
+}
+
+impl Addition {
+    /// Creates an addition to all definitions.
+    pub fn to_all(text: impl Into<String>) -> Self {
+        Self {
+            to: None,
+            text: text.into(),
+        }
+    }
+
+    /// Creates an addition to a definition or to `DEFINITION.MEMBER`.
+    pub fn to(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            to: Some(name.into()),
+            text: text.into(),
+        }
+    }
+}
+
+/// The distribution of the code over files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// `mod.rs`, and a file for each schema file that defines something.
+    #[default]
+    FilePerModule,
+    /// `mod.rs` only, with all modules in it.
+    OneFile,
 }

@@ -1,7 +1,7 @@
-//! Where in the generated code things stand.
+//! Paths in the generated code.
 //!
-//! In: the schema's modules, and which of them another crate has. Out: the path
-//! to each from any place. It knows no types.
+//! In: the modules of the schema, and those whose code is in another crate. Out:
+//! the path to a module from any place. This module must not know types.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +14,12 @@ use super::problem::RustProblem;
 use crate::diag::Diagnostics;
 use crate::schema::{CheckedSchema, Entity, ModuleId, ObjectOrigin, TypeKind};
 
-/// Where in generated code that which a definition became stands, as a path
-/// from the generated root: `stats::StatsFilter`, and for a command or an event
-/// the struct of its arguments or data, `stats::commands::QueryStats`. `None`:
-/// it has no Rust type of its own, as lists, built-in and implicit types.
+/// Returns the path of the Rust type for a definition from the generated root:
+/// for example `stats::StatsFilter`, or for a command or an event the struct of
+/// its arguments or data, `stats::commands::QueryStats`.
+///
+/// Returns `None` for lists, built-in and implicit types, which have no Rust type
+/// of their own.
 ///
 /// ```
 /// use qapi_gen::{MemoryLoader, check, rust_path};
@@ -47,25 +49,25 @@ pub fn rust_path(schema: &CheckedSchema, entity: Entity) -> Option<String> {
     Some(format!("{module}::{inner}{}", name::camel(&common.name)))
 }
 
-/// Where in the generated code a type is named.
+/// A place in the generated code that refers to a type.
 #[derive(Clone, Copy)]
 pub(super) enum Place {
-    /// In the module that the file became.
+    /// In the module of a schema file.
     Module(ModuleId),
-    /// One level below, in its `commands` or `events`.
+    /// In the submodule `commands` or `events` of such a module.
     Submodule(ModuleId),
 }
 
-/// What each schema module is called in the generated code.
+/// The names and paths of modules in the generated code.
 pub(super) struct ModulePaths {
     idents: BTreeMap<ModuleId, Ident>,
-    /// The whole paths of those that another crate has.
+    /// The absolute paths of the modules whose code is in another crate.
     external: BTreeMap<ModuleId, TokenStream>,
 }
 
 impl ModulePaths {
-    /// Finds the modules of other crates among the schema's; what is said of
-    /// no module, or is no path, is reported.
+    /// Resolves option `extern_modules`. Reports names of unknown modules, and
+    /// invalid paths.
     pub(super) fn new(
         schema: &CheckedSchema,
         options: &Options,
@@ -102,17 +104,17 @@ impl ModulePaths {
         paths
     }
 
-    /// The name of a module.
+    /// Returns the name of a module.
     pub(super) fn ident(&self, module: ModuleId) -> Option<&Ident> {
         self.idents.get(&module)
     }
 
-    /// Whether another crate has the module.
+    /// Returns whether the code of a module is in another crate.
     pub(super) fn is_external(&self, module: ModuleId) -> bool {
         self.external.contains_key(&module)
     }
 
-    /// The path to a module from the root.
+    /// Returns the path of a module from the root.
     pub(super) fn root_path(&self, module: ModuleId) -> TokenStream {
         match (self.external.get(&module), self.ident(module)) {
             (Some(path), _) => path.clone(),
@@ -120,7 +122,7 @@ impl ModulePaths {
         }
     }
 
-    /// The path in front of a type of `module`, as seen from `place`.
+    /// Returns the path in front of a type of `module`, as seen from `place`.
     pub(super) fn path(&self, module: ModuleId, place: Place) -> TokenStream {
         if let Some(path) = self.external.get(&module) {
             return quote!(#path::);
@@ -136,7 +138,8 @@ impl ModulePaths {
     }
 }
 
-/// The tokens of a path that means the same in every module.
+/// Returns the tokens of a path that means the same in every module, or `None` if
+/// the path is relative or invalid.
 fn absolute_path(path: &str) -> Option<TokenStream> {
     let parsed: syn::Path = syn::parse_str(path).ok()?;
     let is_absolute = parsed.leading_colon.is_some() || path.trim().starts_with("crate::");

@@ -1,9 +1,9 @@
-//! Text that is filled in once the code around it is laid out.
+//! Placeholders for text that is filled in after the code is formatted.
 //!
-//! In: documentation, and the tables that `qapi-wire`'s macros take. Out: marks
-//! that stand for them among the tokens, and the code with the text in the
-//! place of the marks. By far the most of the generated code is such text,
-//! which needs to be neither parsed nor laid out.
+//! In: documentation, and tables for the macros of `qapi-wire`. Out: string
+//! literals that replace them among the tokens, and later the code with the text
+//! in the place of the literals. Most of the generated code is such text. Parsing
+//! and formatting it would take longer than everything else.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -12,34 +12,34 @@ use proc_macro2::{TokenStream, TokenTree};
 
 use super::rustdoc::Docs;
 
-/// All such text of a plan.
+/// The texts of a plan, and the placeholders for them.
 #[derive(Debug, Default)]
-pub(crate) struct Texts<'s> {
+pub(crate) struct Placeholders<'s> {
     list: RefCell<Vec<Text<'s>>>,
-    sign: Sign,
+    prefix: PlaceholderPrefix,
 }
 
 #[derive(Debug)]
 enum Text<'s> {
-    /// The rows of a table.
+    /// The lines of a table.
     Table(String),
     /// Documentation, which is converted when it is filled in.
     Docs(Docs<'s>),
 }
 
-/// A text, by its place among all.
+/// The placeholder of a text.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct TextRef {
+pub(crate) struct Placeholder {
     index: usize,
-    sign: Sign,
+    prefix: PlaceholderPrefix,
 }
 
-/// What every mark begins with: `@`, or `@1_`, `@2_`, ... where the caller's
-/// own strings have that already.
+/// The beginning of every placeholder: `@`, or `@1_`, `@2_`, ... if strings of the
+/// caller contain the earlier ones.
 #[derive(Clone, Copy, Debug, Default)]
-struct Sign(usize);
+struct PlaceholderPrefix(usize);
 
-impl Sign {
+impl PlaceholderPrefix {
     fn text(self) -> Cow<'static, str> {
         match self.0 {
             0 => Cow::Borrowed("@"),
@@ -47,57 +47,60 @@ impl Sign {
         }
     }
 
-    /// The index in a mark.
+    /// Returns the index in a literal, or `None` if it is not a placeholder.
     fn index(self, mark: &str) -> Option<usize> {
         mark.strip_prefix(&*self.text())?.parse().ok()
     }
 }
 
-impl<'s> Texts<'s> {
-    /// Texts whose marks stand in nothing that the caller has written in Rust.
-    pub(crate) fn apart_from<'a>(rust: impl Iterator<Item = &'a str>) -> Self {
+impl<'s> Placeholders<'s> {
+    /// Creates a list whose placeholders occur in no string of `rust`, which is
+    /// the Rust that the caller wrote.
+    pub(crate) fn avoiding<'a>(rust: impl Iterator<Item = &'a str>) -> Self {
         let mut strings = Vec::new();
-        // What does not parse is reported elsewhere, and generates nothing.
+        // Skip invalid Rust: it is reported elsewhere, and nothing is generated.
         let parsed = rust.filter_map(|text| text.parse::<TokenStream>().ok());
         parsed.for_each(|tokens| collect_strings(tokens, &mut strings));
-        let is_free = |sign: &Sign| {
-            let sign = sign.text();
-            !strings.iter().any(|string| string.contains(&*sign))
+        let is_free = |prefix: &PlaceholderPrefix| {
+            let prefix = prefix.text();
+            !strings.iter().any(|string| string.contains(&*prefix))
         };
         Self {
             list: RefCell::default(),
-            sign: (0..).map(Sign).find(is_free).unwrap_or_default(),
+            prefix: (0..)
+                .map(PlaceholderPrefix)
+                .find(is_free)
+                .unwrap_or_default(),
         }
     }
 
-    /// Keeps a table of one or more lines.
-    pub(crate) fn table(&self, text: String) -> TextRef {
+    /// Adds a table.
+    pub(crate) fn table(&self, text: String) -> Placeholder {
         self.add(Text::Table(text))
     }
 
-    /// Keeps documentation.
-    pub(crate) fn docs(&self, docs: Docs<'s>) -> TextRef {
+    /// Adds documentation.
+    pub(crate) fn docs(&self, docs: Docs<'s>) -> Placeholder {
         self.add(Text::Docs(docs))
     }
 
-    fn add(&self, text: Text<'s>) -> TextRef {
+    fn add(&self, text: Text<'s>) -> Placeholder {
         let mut texts = self.list.borrow_mut();
         texts.push(text);
-        TextRef {
+        Placeholder {
             index: texts.len() - 1,
-            sign: self.sign,
+            prefix: self.prefix,
         }
     }
 
-    /// Puts the texts where lines of code have their marks: those in
-    /// documentation comments as such comments, those in a macro's parentheses
-    /// as its argument.
+    /// Copies formatted code, and replaces the placeholders: in documentation
+    /// comments by such comments, in the parentheses of a macro by its argument.
     pub(crate) fn fill_in(&self, code: &str, out: &mut String) {
         let texts = self.list.borrow();
         for line in code.lines() {
             let code = line.trim_start();
             let (indent, _) = line.split_at(line.len() - code.len());
-            match Marked::new(code, self.sign)
+            match PlaceholderLine::new(code, self.prefix)
                 .and_then(|(marked, index)| Some((marked, texts.get(index)?)))
             {
                 Some((marked, text)) => marked.fill_in(&text.lines(), indent, out),
@@ -106,13 +109,14 @@ impl<'s> Texts<'s> {
         }
     }
 
-    /// Writes the documentation that a string literal marks, as comments, if
-    /// it does mark a text.
+    /// Writes the documentation of a placeholder as comments. Returns `false` if
+    /// the string literal is not a placeholder.
     pub(crate) fn write_docs(&self, literal: &str, out: &mut String) -> bool {
         self.write(literal, |text| docs(text, "", out))
     }
 
-    /// Writes the table that a string literal marks, if it does mark a text.
+    /// Writes the table of a placeholder. Returns `false` if the string literal is
+    /// not a placeholder.
     pub(crate) fn write_table(&self, literal: &str, out: &mut String) -> bool {
         self.write(literal, |text| table(text, "", out))
     }
@@ -121,7 +125,7 @@ impl<'s> Texts<'s> {
         let mark = literal
             .strip_prefix('"')
             .and_then(|rest| rest.strip_suffix('"'));
-        let index = mark.and_then(|mark| self.sign.index(mark));
+        let index = mark.and_then(|mark| self.prefix.index(mark));
         let texts = self.list.borrow();
         let text = index.and_then(|index| texts.get(index));
         text.map(|text| write(&text.lines())).is_some()
@@ -137,18 +141,18 @@ impl Text<'_> {
     }
 }
 
-impl TextRef {
-    /// What stands for the text in a string literal. Neither a name nor
-    /// documentation can be the same: names have no such character, and
-    /// documentation begins with a blank; for what the caller adds, see
-    /// [`Texts::apart_from`].
-    pub(crate) fn mark(self) -> String {
-        format!("{}{}", self.sign.text(), self.index)
+impl Placeholder {
+    /// Returns the content of the string literal that is the placeholder. Neither
+    /// a name nor documentation is equal to it, because names do not contain `@`
+    /// and documentation begins with a space. For strings of the caller, see
+    /// [`Placeholders::avoiding`].
+    pub(crate) fn literal(self) -> String {
+        format!("{}{}", self.prefix.text(), self.index)
     }
 }
 
-/// The values of all strings among tokens: it is these that are written down
-/// as documentation, whatever escapes they had.
+/// Collects the values of all string literals among tokens. The values matter and
+/// not the literals, because documentation is printed without escapes.
 fn collect_strings(tokens: TokenStream, strings: &mut Vec<String>) {
     for token in tokens {
         match token {
@@ -163,20 +167,22 @@ fn collect_strings(tokens: TokenStream, strings: &mut Vec<String>) {
     }
 }
 
-/// A line that has a mark.
-enum Marked<'c> {
+/// A line that contains a placeholder.
+enum PlaceholderLine<'c> {
+    /// A documentation comment.
     Doc,
+    /// A macro call, with the code before and after its argument.
     Macro { before: &'c str, after: &'c str },
 }
 
-impl<'c> Marked<'c> {
-    fn new(code: &'c str, sign: Sign) -> Option<(Self, usize)> {
+impl<'c> PlaceholderLine<'c> {
+    fn new(code: &'c str, prefix: PlaceholderPrefix) -> Option<(Self, usize)> {
         if let Some(mark) = code.strip_prefix("///") {
-            return Some((Self::Doc, sign.index(mark)?));
+            return Some((Self::Doc, prefix.index(mark)?));
         }
         let (before, rest) = code.split_once("!(\"")?;
         let (mark, after) = rest.split_once("\")")?;
-        Some((Self::Macro { before, after }, sign.index(mark)?))
+        Some((Self::Macro { before, after }, prefix.index(mark)?))
     }
 
     fn fill_in(self, text: &str, indent: &str, out: &mut String) {
@@ -191,6 +197,7 @@ impl<'c> Marked<'c> {
     }
 }
 
+/// Writes documentation as comments.
 fn docs(text: &str, indent: &str, out: &mut String) {
     for line in text.lines() {
         let blank = if line.is_empty() { "" } else { " " };
@@ -198,6 +205,7 @@ fn docs(text: &str, indent: &str, out: &mut String) {
     }
 }
 
+/// Writes a table whose first line follows other code.
 fn table(text: &str, indent: &str, out: &mut String) {
     for (number, line) in text.lines().enumerate() {
         if number > 0 {
@@ -209,13 +217,13 @@ fn table(text: &str, indent: &str, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Docs, Texts};
+    use super::{Docs, Placeholders};
 
     #[test]
     fn marks_are_filled_in_at_their_indentation() {
-        let texts = Texts::default();
-        let doc = texts.docs(Docs::of_member("a")).mark();
-        let table = texts.table("A {\n    b: c,\n}".to_owned()).mark();
+        let texts = Placeholders::default();
+        let doc = texts.docs(Docs::of_member("a")).literal();
+        let table = texts.table("A {\n    b: c,\n}".to_owned()).literal();
         let code = format!("    ///{doc}\n    wire::object!(\"{table}\");\n///@7\n// @0\n");
         let mut out = String::new();
         texts.fill_in(&code, &mut out);

@@ -1,7 +1,7 @@
-//! How deeply types hold each other.
+//! Compares the nesting of types with rustc's recursion limit.
 //!
-//! In: the schema's types. Out: a diagnostic if that is more than rustc takes
-//! in a crate that does not ask for more. It does not know what is generated.
+//! In: the types of the schema. Out: a diagnostic if they nest more deeply than
+//! rustc's default limit allows.
 
 use std::cmp::Reverse;
 
@@ -10,21 +10,23 @@ use crate::analysis::type_graph::{components, finishing_order, index};
 use crate::diag::Diagnostics;
 use crate::schema::{CheckedSchema, TypeId, TypeKind};
 
-/// What rustc takes unless a crate says `#![recursion_limit]`.
+/// rustc's default limit, which a crate can raise with `#![recursion_limit]`.
 const LIMIT: usize = 128;
-/// What is left of it to the caller's own types around those of the schema.
+/// The part of the limit that is left to the caller's types around those of the
+/// schema.
 const RESERVE: usize = 8;
 
-/// Reports the type in which the nesting is deepest, if it is too deep. What
-/// holds itself does not count: rustc sees that it has been there before.
+/// Reports the type with the deepest nesting, if it is too deep. Recursion does
+/// not count, because rustc recognises types that it has visited.
 pub(super) fn report(schema: &CheckedSchema, diagnostics: &mut Diagnostics) {
     let held: Vec<Vec<Held>> = schema.types().map(|(id, _)| held(schema, id)).collect();
     let ids = |held: &Vec<Held>| held.iter().map(|held| held.ty).collect();
     let edges: Vec<Vec<TypeId>> = held.iter().map(ids).collect();
     let component = components(&edges);
     let component_of = |id: TypeId| component.get(index(id)).copied().unwrap_or(usize::MAX);
-    // By component: the levels from its types down. What a type of one holds
-    // in another comes before it in this order.
+    // The nesting depth by strongly connected component. `finishing_order`
+    // visits a component after everything that it contains, so one pass is
+    // enough.
     let mut depths = vec![0; edges.len()];
     for id in finishing_order(&edges) {
         let own = component_of(id);
@@ -45,7 +47,7 @@ pub(super) fn report(schema: &CheckedSchema, diagnostics: &mut Diagnostics) {
         .types()
         .map(|(id, _)| id)
         .filter(|id| is_written(*id));
-    // Of several the first that the schema has.
+    // If several types are equally deep, this is the first in the schema.
     let deepest = types.min_by_key(|id| Reverse(depth_of(*id)));
     if let Some(id) = deepest.filter(|id| depth_of(*id) > LIMIT - RESERVE) {
         let common = &schema.ty(id).common;
@@ -58,7 +60,8 @@ pub(super) fn report(schema: &CheckedSchema, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// A type that another holds, and how many levels rustc counts between them.
+/// A type within another, and the number of levels that rustc counts between
+/// the two.
 struct Held {
     ty: TypeId,
     levels: usize,
@@ -68,12 +71,13 @@ fn held(schema: &CheckedSchema, id: TypeId) -> Vec<Held> {
     let at = |levels| move |ty| Held { ty, levels };
     match &schema.ty(id).kind {
         TypeKind::Builtin(_) | TypeKind::Enum(_) => Vec::new(),
-        // A `Vec`, what it holds its elements with, and a marker of their type.
+        // The levels of a `Vec`: the vector, its buffer, and a marker type.
         TypeKind::Array(element) => vec![at(3)(*element)],
         TypeKind::Object(object) => {
             let members = object.members.iter();
             let members = members.map(|member| at(1 + usize::from(member.optional))(member.ty));
-            // Between a union and its branches is an enum.
+            // Two levels, because the enum of the branches is between the union
+            // and a branch.
             let branches = object.branches.iter().flat_map(|branches| &branches.list);
             let branches = branches.map(|branch| at(2)(branch.ty));
             let base = object.base.map(at(0));

@@ -1,7 +1,7 @@
-//! The one mapping from QAPI types to Rust types.
+//! The mapping from QAPI types to Rust types.
 //!
-//! In: a type of the schema, and where in the generated code it is named. Out:
-//! the Rust type as tokens. It decides nothing but spelling.
+//! In: a type of the schema, and the place that refers to it. Out: the Rust type
+//! as tokens. Only the spelling is decided here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,8 +15,8 @@ use crate::analysis::option_names::OptionNames;
 use crate::diag::Diagnostics;
 use crate::schema::{Builtin, CheckedSchema, TypeId, TypeKind};
 
-/// The names of the standard prelude's types, in full where the schema defines
-/// a type, a command or an event of the same name.
+/// The spelling of types of the standard prelude: a full path where the schema
+/// defines a type, a command or an event of the same name.
 #[derive(Clone)]
 pub(crate) struct Prelude {
     pub(crate) box_: TokenStream,
@@ -29,7 +29,7 @@ impl Prelude {
     fn new(schema: &CheckedSchema) -> Self {
         let names = schema.entities().iter();
         let names = names.map(|entity| &schema.common(*entity).name);
-        // Of most names the length tells that they are not meant.
+        // Skip long names, because converting all names takes time.
         let longest = "Option".len();
         let letters = |name: &str| name.bytes().filter(u8::is_ascii_alphanumeric).count();
         let defined: BTreeSet<String> = names
@@ -46,12 +46,13 @@ impl Prelude {
     }
 }
 
-/// Types of the schema that the caller has Rust types for.
+/// The types of the schema that the caller replaces with Rust types.
 pub(super) struct Replacements {
     by_type: BTreeMap<TypeId, TokenStream>,
 }
 
 impl Replacements {
+    /// Resolves option `replaced`. Reports names and types that do not fit.
     pub(super) fn new(
         schema: &CheckedSchema,
         options: &BTreeMap<String, String>,
@@ -66,7 +67,8 @@ impl Replacements {
         };
         for (name, text) in options {
             let Some(id) = names.ty(name) else { continue };
-            // What the other crate has of it would go on naming its own.
+            // Report an external type, because the code in the other crate
+            // would still use the original one.
             let module = schema.ty(id).common.module;
             if paths.is_external(module) {
                 let module = &schema.module(module).name;
@@ -79,7 +81,8 @@ impl Replacements {
                 Err(error) => names.report_syntax(text, "type", &error),
             }
         }
-        // What a union generates has a variant for each value, and names them.
+        // Report a discriminator, because the code of a union names its
+        // variants.
         for (_, ty) in schema.types() {
             if let TypeKind::Object(object) = &ty.kind
                 && let Some(branches) = &object.branches
@@ -95,13 +98,13 @@ impl Replacements {
         Self { by_type }
     }
 
-    /// Whether the caller has a Rust type for it.
+    /// Returns whether the caller replaces a type.
     pub(super) fn contains(&self, id: TypeId) -> bool {
         self.by_type.contains_key(&id)
     }
 }
 
-/// Spells types.
+/// The spelling of all types.
 pub(super) struct TypeNames<'s> {
     schema: &'s CheckedSchema,
     paths: &'s ModulePaths,
@@ -123,7 +126,7 @@ impl<'s> TypeNames<'s> {
         }
     }
 
-    /// The Rust type for a QAPI type.
+    /// Returns the Rust type for a QAPI type.
     pub(super) fn ty(&self, id: TypeId, place: Place) -> TokenStream {
         if let Some(replacement) = self.replaced.by_type.get(&id) {
             return replacement.clone();
@@ -147,13 +150,13 @@ impl<'s> TypeNames<'s> {
         }
     }
 
-    /// The type of an optional value.
+    /// Returns the type of an optional value.
     pub(super) fn option(&self, ty: TokenStream) -> TokenStream {
         let (option, ty) = (&self.prelude.option, ty);
         quote!(#option<#ty>)
     }
 
-    /// The type of a boxed value.
+    /// Returns the type of a boxed value.
     pub(super) fn boxed(&self, ty: TokenStream) -> TokenStream {
         let (box_, ty) = (&self.prelude.box_, ty);
         quote!(#box_<#ty>)

@@ -1,7 +1,7 @@
 //! Derives and attributes that the caller adds to generated items.
 //!
-//! In: options. Out: by definition and by member, what is added to each. What
-//! an added attribute does is the caller's affair.
+//! In: options. Out: the additions by definition and by member. The meaning of
+//! an attribute is the caller's responsibility.
 
 use std::collections::BTreeMap;
 
@@ -10,27 +10,27 @@ use quote::{ToTokens, quote};
 use syn::Attribute;
 use syn::parse::Parser as _;
 
-use super::omission::Generated;
+use super::omission::Omissions;
 use super::options::{Addition, Options};
 use crate::analysis::option_names::OptionNames;
 use crate::diag::Diagnostics;
 use crate::schema::{CheckedSchema, Entity};
 
 /// The derives and attributes that the caller adds.
-pub(super) struct Additions {
-    /// By definition, `None` for all: traits to derive.
+pub(super) struct UserAttributes {
+    /// The traits to derive, by definition. `None` means all definitions.
     derives: BTreeMap<Option<Entity>, Vec<TokenStream>>,
-    /// By definition, `None` for all: attributes.
+    /// The attributes, by definition. `None` means all definitions.
     attributes: BTreeMap<Option<Entity>, TokenStream>,
-    /// By definition and member: attributes.
+    /// The attributes by definition and member.
     members: BTreeMap<(Entity, String), TokenStream>,
 }
 
-impl Additions {
+impl UserAttributes {
     pub(super) fn new(
         schema: &CheckedSchema,
         options: &Options,
-        generated: &Generated<'_>,
+        omissions: &Omissions<'_>,
         diagnostics: &mut Diagnostics,
     ) -> Self {
         let mut additions = Self {
@@ -46,7 +46,7 @@ impl Additions {
         for Addition { to, text } in &options.derives {
             let entity = to.as_deref().map(|name| {
                 let entity = names.definition(name)?;
-                generated.require(entity, name, &mut names);
+                omissions.require(entity, name, &mut names);
                 Some(entity)
             });
             match syn::parse_str::<syn::Path>(text) {
@@ -61,7 +61,7 @@ impl Additions {
         for Addition { to, text } in &options.attributes {
             let place = to.as_deref().map(|name| {
                 let (entity, member) = names.definition_or_member(name)?;
-                generated.require(entity, name, &mut names);
+                omissions.require(entity, name, &mut names);
                 Some((entity, member))
             });
             let attributes = match Attribute::parse_outer.parse_str(text) {
@@ -82,7 +82,8 @@ impl Additions {
                     .entry((entity, member.to_owned()))
                     .or_default(),
                 Some((entity, None)) => additions.attributes.entry(Some(entity)).or_default(),
-                // Of a name that there is not, an error has been reported.
+                // An unknown name ends up here, too. That does no harm, because
+                // its error stops the generation.
                 None => additions.attributes.entry(None).or_default(),
             };
             all.extend(attributes);
@@ -90,15 +91,16 @@ impl Additions {
         additions
     }
 
-    /// The attribute that derives a definition's traits: those that its items
-    /// have anyway, and what the caller adds to these.
+    /// Returns the attribute that derives the traits in `anyway` and those that
+    /// the caller adds for a definition.
     pub(super) fn derives(&self, entity: Entity, anyway: &[&str]) -> TokenStream {
         let mut added: Vec<(&TokenStream, String)> = Vec::new();
         for key in [None, Some(entity)] {
             for path in self.derives.get(&key).into_iter().flatten() {
                 let text = path.to_string();
-                // Twice would be an error, and who wants it for all types does
-                // not know which have it.
+                // Skip traits that are derived already, because deriving a trait
+                // twice does not compile, and a caller who adds a trait to all
+                // types cannot know which of them derive it by default.
                 let is_there = anyway.contains(&text.as_str())
                     || added.iter().any(|(_, other)| *other == text);
                 if !is_there {
@@ -113,14 +115,14 @@ impl Additions {
         quote!(#[derive(#(#anyway),* #(, #added)*)])
     }
 
-    /// The attributes of a definition's items.
+    /// Returns the attributes for a definition.
     pub(super) fn attributes(&self, entity: Entity) -> TokenStream {
         let keys = [None, Some(entity)];
         let attributes = keys.iter().filter_map(|key| self.attributes.get(key));
         quote!(#(#attributes)*)
     }
 
-    /// The attributes of a member, a value or a branch.
+    /// Returns the attributes for a member, a value or a branch.
     pub(super) fn member(&self, entity: Entity, name: &str) -> TokenStream {
         if self.members.is_empty() {
             return TokenStream::new();

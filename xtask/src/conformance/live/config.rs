@@ -68,10 +68,8 @@ fn distance(schema: &CheckedSchema, config: &BTreeSet<String>, theirs: &BTreeSet
 }
 
 fn introspection(schema: &CheckedSchema, config: &BTreeSet<String>) -> BTreeSet<String> {
-    let introspection = Introspection {
-        unmask: false,
-        config: Some(config.clone()),
-    };
+    let mut introspection = Introspection::default();
+    introspection.config = Some(config.clone());
     let text = introspection.json(schema);
     entries(&serde_json::from_str(&text).unwrap_or_default())
 }

@@ -56,11 +56,9 @@ pub(super) fn compare(
         "This QEMU has {}.\n",
         config.iter().cloned().collect::<Vec<_>>().join(", ")
     );
-    let options = Options {
-        docs: false,
-        conditions: Conditions::Config(config.clone()),
-        ..Options::default()
-    };
+    let mut options = Options::default();
+    options.docs = false;
+    options.conditions = Conditions::Config(config.clone());
     let generation = qapi_gen::generate(&path, &FsLoader, &options);
     let mut server = Server::build(generation.into_files().map_err(|why| why.to_string())?)?;
     let commands = names(&monitor.ask("query-commands", "{}")?.into_reply()?);

@@ -5,7 +5,8 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{attributes, docs, nothing, unused};
+use super::attributes::{attributes, docs};
+use super::vacancy::{nothing, unused};
 use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::plan::{AlternateBranchPlan, AlternatePlan};
 
@@ -42,7 +43,7 @@ pub(super) fn alternate(plan: &AlternatePlan) -> TokenStream {
             fn decode(value: wire::Node<'_>, at: wire::ValuePath<'_>) -> wire::Result<Self> {
                 match value.kind() {
                     #(#cfgs wire::Kind::#kinds => wire::Decode::decode(value, at).map(Self::#idents),)*
-                    #[allow(unreachable_patterns)]
+                    #[allow(unreachable_patterns, reason = "branches may cover all kinds")]
                     _ => Err(at.invalid_alternate(#wire_name)),
                 }
             }

@@ -7,17 +7,22 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
+use super::attributes::docs;
 use super::features::{self, deprecated};
-use super::{docs, structs, unused};
+use super::structs;
+use super::vacancy::unused;
 use crate::backend::rust::cfg::Presence;
-use crate::backend::rust::placeholder::Texts;
+use crate::backend::rust::placeholder::Placeholders;
 use crate::backend::rust::plan::{Arguments, CommandPlan, Handler, ModulePlan};
 
-pub(super) fn commands(plan: &ModulePlan, texts: &Texts<'_>) -> TokenStream {
+pub(super) fn commands(plan: &ModulePlan, placeholders: &Placeholders<'_>) -> TokenStream {
     if plan.commands.is_empty() {
         return quote!();
     }
-    let requests = plan.commands.iter().map(|command| request(command, texts));
+    let requests = plan
+        .commands
+        .iter()
+        .map(|command| request(command, placeholders));
     let handlers = plan.commands.iter().map(handler);
     let arms = plan.commands.iter().map(arm);
     let cfg = Presence::any(plan.commands.iter().map(|command| &command.cfg));
@@ -50,8 +55,8 @@ pub(super) fn commands(plan: &ModulePlan, texts: &Texts<'_>) -> TokenStream {
         ///
         /// # Errors
         ///
-        /// The error reply: arguments that do not fit, what the handler says,
-        /// or that there is no such command.
+        /// Returns the error reply if the arguments are invalid, the handler
+        /// fails, or the command does not exist.
         pub fn execute<T: Commands + ?::core::marker::Sized>(
             server: &T,
             call: wire::command::Call<'_>,
@@ -68,7 +73,7 @@ pub(super) fn commands(plan: &ModulePlan, texts: &Texts<'_>) -> TokenStream {
 }
 
 /// Writes the struct that a client fills in.
-fn request(plan: &CommandPlan, texts: &Texts<'_>) -> TokenStream {
+fn request(plan: &CommandPlan, placeholders: &Placeholders<'_>) -> TokenStream {
     let ident = &plan.request;
     let CommandPlan {
         cfg,
@@ -76,7 +81,7 @@ fn request(plan: &CommandPlan, texts: &Texts<'_>) -> TokenStream {
         attributes,
         ..
     } = plan;
-    let body = body(ident, cfg, &plan.arguments, texts);
+    let body = body(ident, cfg, &plan.arguments, placeholders);
     let docs = docs(plan.docs);
     let deprecated = deprecated(&plan.features);
     let reply = plan
@@ -124,16 +129,16 @@ pub(super) fn body(
     ident: &Ident,
     cfg: &Presence,
     arguments: &Arguments,
-    texts: &Texts<'_>,
+    placeholders: &Placeholders<'_>,
 ) -> TokenStream {
     match arguments {
         Arguments::None => {
-            let traits = structs::traits(ident, cfg, &[], texts);
+            let traits = structs::traits(ident, cfg, &[], placeholders);
             quote!(pub struct #ident {} #traits)
         }
         Arguments::Inline { fields } => {
             let definitions = fields.iter().map(structs::field);
-            let traits = structs::traits(ident, cfg, fields, texts);
+            let traits = structs::traits(ident, cfg, fields, placeholders);
             quote!(pub struct #ident { #(#definitions)* } #traits)
         }
         Arguments::Named { inner, .. } => quote! {
@@ -213,7 +218,7 @@ fn arm(plan: &CommandPlan) -> TokenStream {
         features::special_tokens(&plan.features).map(|special| quote!(call.admit(#special)?;));
     let parameter = parameter(plan);
     let argument = parameter.iter().map(|(_, value)| value);
-    // A command without arguments refuses any that a client sends.
+    // A command without arguments must reject arguments that a client sends.
     let no_arguments = parameter.is_none().then(|| quote!(call.no_arguments()?;));
     let calling = match plan.handler {
         Handler::Direct => quote!(server.#method(#(#argument,)* reply)),

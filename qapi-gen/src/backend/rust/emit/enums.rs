@@ -6,16 +6,20 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use super::attributes::{attributes, docs};
 use super::features::{deprecated, special};
 use super::table::Table;
-use super::{attributes, docs};
-use crate::backend::rust::placeholder::Texts;
+use crate::backend::rust::placeholder::Placeholders;
 use crate::backend::rust::plan::{EnumPlan, Head, ValuePlan};
 use crate::backend::rust::ty::Prelude;
 
-pub(super) fn enumeration(plan: &EnumPlan, std: &Prelude, texts: &Texts<'_>) -> TokenStream {
+pub(super) fn enumeration(
+    plan: &EnumPlan,
+    std: &Prelude,
+    placeholders: &Placeholders<'_>,
+) -> TokenStream {
     let definition = definition(plan, std);
-    let traits = traits(plan, texts);
+    let traits = traits(plan, placeholders);
     quote!(#definition #traits)
 }
 
@@ -51,7 +55,7 @@ fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
 }
 
 /// Writes the macro call that implements the traits from the table of values.
-fn traits(plan: &EnumPlan, texts: &Texts<'_>) -> TokenStream {
+fn traits(plan: &EnumPlan, placeholders: &Placeholders<'_>) -> TokenStream {
     let Head {
         ident, wire, cfg, ..
     } = &plan.head;
@@ -67,7 +71,7 @@ fn traits(plan: &EnumPlan, texts: &Texts<'_>) -> TokenStream {
         let special = special.unwrap_or_default();
         table.entry(cfg, format_args!("{ident}: \"{wire}\"{special}"));
     }
-    let mark = texts.table(table.finish()).mark();
+    let mark = placeholders.table(table.finish()).literal();
     match plan.unknown {
         Some(_) => quote!(#cfg wire::open_enumeration!(#mark);),
         None => quote!(#cfg wire::enumeration!(#mark);),

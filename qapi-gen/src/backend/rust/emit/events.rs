@@ -6,20 +6,23 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use super::attributes::docs;
 use super::commands::body;
-use super::docs;
 use super::features::{self, deprecated};
 use crate::backend::rust::cfg::Presence;
-use crate::backend::rust::placeholder::Texts;
+use crate::backend::rust::placeholder::Placeholders;
 use crate::backend::rust::plan::{Arguments, EventPlan, ModulePlan};
 
-pub(super) fn events(plan: &ModulePlan, texts: &Texts<'_>) -> TokenStream {
+pub(super) fn events(plan: &ModulePlan, placeholders: &Placeholders<'_>) -> TokenStream {
     if plan.events.is_empty() {
         return quote!();
     }
     let summary = format!(" The events of `{}`.", plan.file);
     let cfg = Presence::any(plan.events.iter().map(|event| &event.cfg));
-    let events = plan.events.iter().map(|event| self::event(event, texts));
+    let events = plan
+        .events
+        .iter()
+        .map(|event| self::event(event, placeholders));
     quote! {
         #[doc = #summary]
         #cfg
@@ -31,7 +34,7 @@ pub(super) fn events(plan: &ModulePlan, texts: &Texts<'_>) -> TokenStream {
     }
 }
 
-fn event(plan: &EventPlan, texts: &Texts<'_>) -> TokenStream {
+fn event(plan: &EventPlan, placeholders: &Placeholders<'_>) -> TokenStream {
     let EventPlan {
         ident,
         cfg,
@@ -41,7 +44,7 @@ fn event(plan: &EventPlan, texts: &Texts<'_>) -> TokenStream {
     } = plan;
     let docs = docs(plan.docs);
     let deprecated = deprecated(&plan.features);
-    let body = body(ident, cfg, &plan.data, texts);
+    let body = body(ident, cfg, &plan.data, placeholders);
     let wire_name = &plan.wire;
     let features = features::names(&plan.features.list);
     let has_data = !matches!(plan.data, Arguments::None);

@@ -66,7 +66,7 @@ pub(super) fn table(plan: &Plan) -> TokenStream {
         quote!(#cfg (#path, &[#features]))
     });
     quote! {
-        /// Everything of the schema that has features, by path.
+        /// The features of the schema's definitions and members, by path.
         pub static FEATURES: ::qapi_wire::Features = ::qapi_wire::Features::new(&[#(#entries),*]);
     }
 }

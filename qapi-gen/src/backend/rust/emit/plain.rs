@@ -7,13 +7,13 @@ use std::fmt::Write as _;
 
 use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
 
-use crate::backend::rust::placeholder::Texts;
+use crate::backend::rust::placeholder::Placeholders;
 
 /// Prints tokens, with documentation as comments and tables as the arguments of
 /// their macros.
 pub(super) fn write(
     tokens: impl IntoIterator<Item = TokenTree>,
-    texts: &Texts<'_>,
+    placeholders: &Placeholders<'_>,
     out: &mut String,
 ) {
     let mut tokens = tokens.into_iter().peekable();
@@ -21,19 +21,19 @@ pub(super) fn write(
     while let Some(token) = tokens.next() {
         let was_macro = std::mem::take(&mut is_macro);
         match token {
-            TokenTree::Group(group) => self::group(group, was_macro, texts, out),
+            TokenTree::Group(group) => self::group(group, was_macro, placeholders, out),
             TokenTree::Punct(punct) => {
                 if punct.as_char() == '#'
                     && let Some(TokenTree::Group(group)) = tokens.next_if(is_bracketed)
                 {
-                    attribute(group, texts, out);
+                    attribute(group, placeholders, out);
                     continue;
                 }
                 out.push(punct.as_char());
                 is_macro = punct.as_char() == '!';
                 match (punct.as_char(), punct.spacing()) {
-                    // Keep lines short, because the compiler's messages quote
-                    // them.
+                    // Break the line, because the compiler's messages quote
+                    // whole lines.
                     (';' | ',', _) => out.push('\n'),
                     (_, Spacing::Alone) => out.push(' '),
                     (_, Spacing::Joint) => {}
@@ -46,7 +46,7 @@ pub(super) fn write(
     }
 }
 
-fn group(group: Group, of_macro: bool, texts: &Texts<'_>, out: &mut String) {
+fn group(group: Group, of_macro: bool, placeholders: &Placeholders<'_>, out: &mut String) {
     let (open, close) = match group.delimiter() {
         Delimiter::Parenthesis => ("(", ") "),
         Delimiter::Brace => ("{\n", "}\n"),
@@ -56,25 +56,25 @@ fn group(group: Group, of_macro: bool, texts: &Texts<'_>, out: &mut String) {
     let tokens = take(group);
     out.push_str(open);
     match of_macro {
-        true => argument(tokens.into_iter().collect(), texts, out),
-        false => write(tokens, texts, out),
+        true => argument(tokens.into_iter().collect(), placeholders, out),
+        false => write(tokens, placeholders, out),
     }
     out.push_str(close);
 }
 
 /// Prints the argument of a macro.
-fn argument(tokens: Vec<TokenTree>, texts: &Texts<'_>, out: &mut String) {
-    if !only_literal(&tokens).is_some_and(|mark| texts.write_table(&mark, out)) {
-        write(tokens, texts, out);
+fn argument(tokens: Vec<TokenTree>, placeholders: &Placeholders<'_>, out: &mut String) {
+    if !only_literal(&tokens).is_some_and(|mark| placeholders.write_table(&mark, out)) {
+        write(tokens, placeholders, out);
     }
 }
 
 /// Prints an attribute, whose brackets contain `group`.
-fn attribute(group: Group, texts: &Texts<'_>, out: &mut String) {
+fn attribute(group: Group, placeholders: &Placeholders<'_>, out: &mut String) {
     let tokens: Vec<TokenTree> = take(group).into_iter().collect();
-    if !documentation(&tokens).is_some_and(|mark| texts.write_docs(&mark, out)) {
+    if !documentation(&tokens).is_some_and(|mark| placeholders.write_docs(&mark, out)) {
         out.push_str("# [");
-        write(tokens, texts, out);
+        write(tokens, placeholders, out);
         out.push_str("] ");
     }
 }
@@ -115,14 +115,14 @@ mod tests {
     use quote::quote;
 
     use super::write;
-    use crate::backend::rust::placeholder::Texts;
+    use crate::backend::rust::placeholder::Placeholders;
     use crate::backend::rust::rustdoc::Docs;
 
     #[test]
     fn marks_are_filled_in_where_they_stand_for_texts() {
-        let texts = Texts::default();
-        let docs = texts.docs(Docs::of_member("a")).mark();
-        let table = texts.table("A {\n    b: c,\n}".to_owned()).mark();
+        let placeholders = Placeholders::default();
+        let docs = placeholders.docs(Docs::of_member("a")).literal();
+        let table = placeholders.table("A {\n    b: c,\n}".to_owned()).literal();
         let tokens = quote! {
             #[doc = #docs]
             pub struct A<'a> { b: &'a [u8], }
@@ -131,7 +131,7 @@ mod tests {
             const C: &str = f(#docs);
         };
         let mut out = String::new();
-        write(tokens, &texts, &mut out);
+        write(tokens, &placeholders, &mut out);
         assert_eq!(
             out,
             "/// `a` of the schema.\npub struct A < 'a > {\nb : & 'a [u8 ] ,\n}\n\

@@ -5,13 +5,18 @@
 
 use proc_macro2::TokenStream;
 
-use super::{File, Item, plain, pretty};
-use crate::backend::rust::placeholder::Texts;
+use super::file::{File, Item};
+use super::{plain, pretty};
+use crate::backend::rust::placeholder::Placeholders;
 use crate::diag::printable;
 use crate::output_dir::{GeneratedFile, HEADING};
 
 /// Prints a file, and fills its placeholders in.
-pub(crate) fn print(file: File<'_>, texts: &Texts<'_>, formatted: bool) -> GeneratedFile {
+pub(crate) fn print(
+    file: File<'_>,
+    placeholders: &Placeholders<'_>,
+    formatted: bool,
+) -> GeneratedFile {
     let source = match file.schema_file {
         Some(schema) => format!("`{schema}`"),
         None => "a QAPI schema".to_owned(),
@@ -19,8 +24,10 @@ pub(crate) fn print(file: File<'_>, texts: &Texts<'_>, formatted: bool) -> Gener
     let mut text = format!("{HEADING} {source}. Do not edit.\n");
     for item in file.items {
         match item {
-            Item::Tokens(tokens) if formatted => format(tokens, texts, &file.name, &mut text),
-            Item::Tokens(tokens) => plain(tokens, texts, &mut text),
+            Item::Tokens(tokens) if formatted => {
+                format(tokens, placeholders, &file.name, &mut text);
+            }
+            Item::Tokens(tokens) => plain(tokens, placeholders, &mut text),
             Item::Text(item) => text.extend(["\n", &item]),
         }
     }
@@ -46,21 +53,21 @@ fn escape_controls(text: String) -> String {
     printable(&text).into_owned()
 }
 
-fn format(tokens: TokenStream, texts: &Texts<'_>, file: &str, text: &mut String) {
+fn format(tokens: TokenStream, placeholders: &Placeholders<'_>, file: &str, text: &mut String) {
     let Some(items) = pretty::items(tokens.clone()) else {
         // The emitter has a bug. Print the tokens, because rustc's message shows
         // best where.
         debug_assert!(false, "{file} is no Rust: {tokens}");
-        plain(tokens, texts, text);
+        plain(tokens, placeholders, text);
         return;
     };
     for item in items {
         text.push('\n');
-        texts.fill_in(&item, text);
+        placeholders.fill_in(&item, text);
     }
 }
 
-fn plain(tokens: TokenStream, texts: &Texts<'_>, text: &mut String) {
+fn plain(tokens: TokenStream, placeholders: &Placeholders<'_>, text: &mut String) {
     text.push('\n');
-    plain::write(tokens, texts, text);
+    plain::write(tokens, placeholders, text);
 }

@@ -8,23 +8,25 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{features, interface, unused};
+use super::features;
+use super::module::{interface, module_items};
+use super::vacancy::unused;
 use crate::backend::rust::Layout;
 use crate::backend::rust::cfg::Presence;
-use crate::backend::rust::placeholder::Texts;
+use crate::backend::rust::placeholder::Placeholders;
 use crate::backend::rust::plan::{CommandOutline, ModuleOutline, ModulePlan, Plan};
 
 pub(super) fn root<'p>(
     plan: &'p Plan,
     inline: &'p [ModulePlan],
-    texts: &'p Texts<'_>,
+    placeholders: &'p Placeholders<'_>,
 ) -> impl Iterator<Item = TokenStream> + 'p {
     let interface = interface();
+    let message = format!(
+        "generated code needs qapi-wire interface {interface}: update qapi-gen or qapi-wire"
+    );
     let interface = quote! {
-        const _: () = assert!(
-            ::qapi_wire::INTERFACE == #interface,
-            "the versions of qapi-gen and qapi-wire do not fit",
-        );
+        const _: () = assert!(::qapi_wire::INTERFACE == #interface, #message);
     };
     let externals = plan.external_modules().map(external);
     let undocumented = (!plan.docs)
@@ -34,7 +36,7 @@ pub(super) fn root<'p>(
         let summary = format!(" Generated from `{}`.", module.file);
         let body = match inline.iter().find(|inline| inline.id == module.id) {
             Some(inline) => {
-                let items = super::module(inline, texts);
+                let items = module_items(inline, placeholders);
                 quote!({ #(#items)* })
             }
             None => quote!(;),
@@ -113,7 +115,7 @@ fn commands(plan: &Plan) -> TokenStream {
     let dispatcher = dispatcher();
     let own_dispatcher = own_dispatcher(plan);
     quote! {
-        /// Every command of the schema, as a server implements them.
+        /// All commands of the schema, as a server implements them.
         pub trait Commands: #(#paths::Commands)+* {}
 
         impl<T: #(#paths::Commands)+* + ?::core::marker::Sized> Commands for T {}
@@ -130,8 +132,8 @@ fn commands(plan: &Plan) -> TokenStream {
         ///
         /// # Errors
         ///
-        /// The error reply: arguments that do not fit, what the handler says,
-        /// or that there is no such command.
+        /// Returns the error reply if the arguments are invalid, the handler
+        /// fails, or the command does not exist.
         pub fn execute<T: Commands + ?::core::marker::Sized>(
             server: &T,
             call: ::qapi_wire::command::Call<'_>,
@@ -211,7 +213,7 @@ fn dispatcher() -> TokenStream {
         /// The commands of the schema as a set that a session can serve.
         #[derive(Clone, Copy, Debug)]
         pub struct Dispatcher<T>(
-            /// What implements them.
+            /// The implementation of the commands.
             pub T,
         );
 
@@ -250,11 +252,11 @@ fn own_dispatcher(plan: &Plan) -> TokenStream {
     let found = modules.iter().flat_map(|module| found(module));
     let names = modules.iter().map(|module| names(module));
     quote! {
-        /// The commands of the modules that are generated here, as a set:
-        /// those of other crates' modules are left to these crates.
+        /// The commands of the modules that are generated here, as a set.
+        /// Other crates serve the commands of their modules.
         #[derive(Clone, Copy, Debug)]
         pub struct OwnDispatcher<T>(
-            /// What implements them.
+            /// The implementation of the commands.
             pub T,
         );
 
@@ -331,7 +333,7 @@ fn events(plan: &Plan) -> TokenStream {
             ///
             /// # Errors
             ///
-            /// The first member that does not fit.
+            /// Returns an error for the first invalid member.
             pub fn decode(
                 name: &str,
                 data: ::qapi_wire::Node<'_>,

@@ -6,7 +6,8 @@
 
 use std::fmt::{Display, Write as _};
 
-use super::{Item, cfg_lines};
+use super::attributes::cfg_lines;
+use super::file::Item;
 use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::plan::{
     BranchTypePlan, EnumMemberPlan, FeaturePlan, InfoPlan, MemberPlan, MetaPlan,
@@ -46,8 +47,8 @@ impl Text {
         );
         self.line("use ::qapi_wire::introspect::{EnumMember, Member, Meta, SchemaInfo, Variant};");
         self.out.push('\n');
-        self.line("/// The schema as `query-qmp-schema` tells it: commands and events by");
-        self.line("/// their names, types by number.");
+        self.line("/// The schema as `query-qmp-schema` returns it: commands and events by");
+        self.line("/// name, types by number.");
         self.list(
             "pub static SCHEMA: &[SchemaInfo] = ",
             infos,

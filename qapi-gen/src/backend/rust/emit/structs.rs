@@ -6,18 +6,18 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
+use super::attributes::{attributes, docs};
 use super::features::{deprecated, special, special_tokens};
 use super::table::Table;
-use super::{attributes, docs};
 use crate::backend::rust::cfg::Presence;
-use crate::backend::rust::placeholder::Texts;
+use crate::backend::rust::placeholder::Placeholders;
 use crate::backend::rust::plan::{FeaturesPlan, FieldPlan, Head, StructPlan};
 
-pub(super) fn structure(plan: &StructPlan, texts: &Texts<'_>) -> TokenStream {
+pub(super) fn structure(plan: &StructPlan, placeholders: &Placeholders<'_>) -> TokenStream {
     let Head { ident, cfg, .. } = &plan.head;
     let attributes = attributes(&plan.head);
     let fields = plan.fields.iter().map(field);
-    let traits = traits(ident, cfg, &plan.fields, texts);
+    let traits = traits(ident, cfg, &plan.fields, placeholders);
     quote! {
         #attributes
         pub struct #ident {
@@ -48,7 +48,7 @@ pub(super) fn traits(
     ident: &Ident,
     cfg: &Presence,
     fields: &[FieldPlan],
-    texts: &Texts<'_>,
+    placeholders: &Placeholders<'_>,
 ) -> TokenStream {
     let mut table = Table::new(format_args!("{ident} {{"));
     for field in fields {
@@ -60,7 +60,7 @@ pub(super) fn traits(
         let special = special.unwrap_or_default();
         table.entry(cfg, format_args!("{ident}: {method}(\"{wire}\"{special})"));
     }
-    let mark = texts.table(table.finish()).mark();
+    let mark = placeholders.table(table.finish()).literal();
     quote!(#cfg wire::object!(#mark);)
 }
 

@@ -5,7 +5,7 @@
 
 use std::fmt::{Arguments, Write as _};
 
-use super::cfg_lines;
+use super::attributes::cfg_lines;
 use crate::backend::rust::cfg::Presence;
 
 /// A table that grows entry by entry.

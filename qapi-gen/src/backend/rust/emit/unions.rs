@@ -7,9 +7,10 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote};
 
+use super::attributes::{attributes, docs};
 use super::features::deprecated;
 use super::structs::{self, Access};
-use super::{attributes, docs, nothing, unused};
+use super::vacancy::{nothing, unused};
 use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::plan::{BranchPlan, Head, UnionField, UnionPlan};
 use crate::backend::rust::ty::Prelude;
@@ -60,10 +61,7 @@ fn definition(plan: &UnionPlan) -> TokenStream {
 fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
     let box_ = &std.box_;
     let branch_ident = &plan.branch_ident;
-    let summary = format!(
-        " What the discriminator of [`{}`] chooses.",
-        plan.head.ident
-    );
+    let summary = format!(" The branches of [`{}`].", plan.head.ident);
     let Head {
         cfg,
         derives,

@@ -1,12 +1,12 @@
-//! Planning of branches: those of unions, and alternates as a whole.
+//! Plans the branches of unions, and alternates.
 //!
-//! In: the branches of the schema, for a union with the values that choose
-//! them. Out: a plan for each variant.
+//! In: the branches in the schema, and for a union the values of its
+//! discriminator. Out: a plan for each variant.
 
 use proc_macro2::{Ident, Span, TokenStream};
 
-use super::Planner;
-use super::types::{AlternateBranchPlan, AlternatePlan, BranchPlan};
+use super::items::{AlternateBranchPlan, AlternatePlan, BranchPlan};
+use super::planner::Planner;
 use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::name;
 use crate::backend::rust::paths::Place;
@@ -15,7 +15,8 @@ use crate::schema::{
 };
 
 impl<'s> Planner<'_, 's> {
-    /// One for every value of the discriminator, with or without a branch.
+    /// Plans a variant for each value of the discriminator, with or without a
+    /// branch.
     pub(super) fn branches(
         &self,
         id: TypeId,
@@ -27,7 +28,7 @@ impl<'s> Planner<'_, 's> {
         let TypeKind::Enum(enumeration) = &tag.kind else {
             return Vec::new();
         };
-        // An attribute is for the member, if there is one of that name.
+        // A member of the base takes precedence over a branch of the same name.
         let is_member = |name: &str| self.members(id, None).iter().any(|(it, _)| it.name == name);
         let mut plans = Vec::new();
         for value in &enumeration.values {
@@ -49,7 +50,8 @@ impl<'s> Planner<'_, 's> {
             };
             let carries = |branch: &&Branch| branch.name == value.name && !self.is_empty(branch.ty);
             let branch = branches.list.iter().find(carries).and_then(|branch| {
-                // What the value is under already need not be said again.
+                // A branch whose condition equals that of its value needs no
+                // `#[cfg]` of its own.
                 let when = match branch.cond == value.cond {
                     true => Presence::ALWAYS,
                     false => self
@@ -72,6 +74,7 @@ impl<'s> Planner<'_, 's> {
         plans
     }
 
+    /// Plans an alternate. Returns `None` if the configuration leaves it out.
     pub(super) fn alternate(
         &self,
         id: TypeId,
@@ -99,8 +102,8 @@ impl<'s> Planner<'_, 's> {
         })
     }
 
-    /// The JSON type that values of the type have, as `qapi_wire::Kind` names
-    /// it.
+    /// Returns the JSON type of a type's values, as a variant of
+    /// `qapi_wire::Kind`.
     fn json_kind(&self, id: TypeId) -> &'static str {
         match &self.schema.ty(id).kind {
             TypeKind::Builtin(Builtin::Str) | TypeKind::Enum(_) => "String",

@@ -1,24 +1,24 @@
-//! Names that differ in the schema and would not in Rust.
+//! Finds names that differ in the schema but not in Rust.
 //!
-//! In: a module's plan. Out: a diagnostic for each clash, which names both.
+//! In: plans. Out: a diagnostic for each clash, which names both definitions.
 
 use std::fmt::{self, Display};
 
 use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
-use super::commands::Arguments;
-use super::types::{AlternatePlan, EnumPlan, Head, StructPlan, UnionField, UnionPlan};
-use super::{ModulePlan, Plan, TypePlan};
+use super::items::{
+    AlternatePlan, Arguments, EnumPlan, Head, ModulePlan, Plan, StructPlan, TypePlan, UnionField,
+    UnionPlan,
+};
 use crate::backend::rust::problem::RustProblem;
-use crate::diag::Diagnostics;
-use crate::diag::Site;
+use crate::diag::{Diagnostics, Site};
 use crate::source::Span;
 
-/// Reports every clash among the modules, and among the events of all.
-pub(super) fn report_root(plan: &Plan, diagnostics: &mut Diagnostics) {
+/// Reports every clash among the modules, and among the events of all modules.
+pub(crate) fn report_root_clashes(plan: &Plan, diagnostics: &mut Diagnostics) {
     let mut names = Names::default();
     let mut events = Names::default();
-    // The root's own items.
+    // The root has items without a counterpart in the schema.
     if plan.introspection.is_some() {
         names.add("schema_info", What::Own("the schema as data"), diagnostics);
     }
@@ -36,10 +36,11 @@ pub(super) fn report_root(plan: &Plan, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Reports every clash among a module's items, and among the parts of each.
-pub(super) fn report(module: &ModulePlan, diagnostics: &mut Diagnostics) {
+/// Reports every clash among the items of a module, and among the parts of each
+/// item.
+pub(crate) fn report_module_clashes(module: &ModulePlan, diagnostics: &mut Diagnostics) {
     let mut items = Names::default();
-    // The generated module's own items.
+    // A module has items without a counterpart in the schema.
     for (ident, what) in [
         ("Commands", "the trait of the module's commands"),
         ("commands", "the module of the requests"),
@@ -71,6 +72,7 @@ pub(super) fn report(module: &ModulePlan, diagnostics: &mut Diagnostics) {
     }
 }
 
+/// Reports every clash among inline arguments or data.
 fn arguments(arguments: &Arguments, owner: Owner<'_>, diagnostics: &mut Diagnostics) {
     if let Arguments::Inline { fields, .. } = arguments {
         let mut names = Names::of(fields.len());
@@ -81,6 +83,7 @@ fn arguments(arguments: &Arguments, owner: Owner<'_>, diagnostics: &mut Diagnost
     }
 }
 
+/// Reports every clash among the members, values or branches of a type.
 fn parts(ty: &TypePlan, diagnostics: &mut Diagnostics) {
     let mut names = Names::of(match ty {
         TypePlan::Enum(plan) => plan.values.len() + 1,
@@ -151,14 +154,18 @@ impl<'p> Owner<'p> {
     }
 }
 
-/// What has a name in Rust.
+/// The origin of a name in Rust.
 #[derive(Clone, Copy)]
 enum What<'p> {
-    /// What the schema says nothing of.
+    /// An item without a counterpart in the schema.
     Own(&'static str),
+    /// A schema file.
     File(&'p str),
+    /// A definition.
     Whole(Owner<'p>),
+    /// The branches of a union.
     Branches(Owner<'p>),
+    /// A member, value or branch, which the first word says.
     Part(&'static str, &'p str, Owner<'p>),
 }
 
@@ -187,27 +194,28 @@ impl Display for What<'_> {
     }
 }
 
-/// The names in one place.
+/// The names in one scope.
 #[derive(Default)]
 struct Names<'p> {
     by_ident: HashMap<String, What<'p>>,
 }
 
 impl<'p> Names<'p> {
-    /// A place for so many names.
+    /// Creates a scope with room for `count` names.
     fn of(count: usize) -> Self {
         Self {
             by_ident: HashMap::with_capacity_and_hasher(count, FxBuildHasher),
         }
     }
 
+    /// Adds a name, and reports a clash with an earlier one.
     fn add(&mut self, ident: impl Display, what: What<'p>, diagnostics: &mut Diagnostics) {
         let ident = ident.to_string();
         let Some(other) = self.by_ident.get(&ident) else {
             self.by_ident.insert(ident, what);
             return;
         };
-        // Of what the schema says nothing there is no place to show.
+        // An item without a counterpart in the schema has no place to show.
         let span = what.span().or(other.span());
         let previous = other.span().filter(|other| Some(*other) != span);
         let problem = RustProblem::RustNameClash {

@@ -1,91 +1,15 @@
-//! Planning of commands and events.
+//! Plans commands and events.
 //!
-//! In: one command or event of the schema. Out: its plan: what a client sends,
-//! what a handler takes and gives.
+//! In: a command or an event of the schema. Out: its plan.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::quote;
-
-use super::Planner;
-use super::features::FeaturesPlan;
-use super::types::FieldPlan;
-use crate::backend::rust::cfg::Presence;
+use super::items::{Arguments, CommandPlan, EventPlan, Handler};
+use super::planner::Planner;
 use crate::backend::rust::name;
 use crate::backend::rust::paths::Place;
-use crate::backend::rust::placeholder::TextRef;
 use crate::schema::{CommandId, Common, Entity, EventId, ModuleId, ObjectOrigin, TypeId, TypeKind};
-use crate::source::Span;
-
-/// A command.
-pub(crate) struct CommandPlan {
-    pub(crate) wire: String,
-    pub(crate) span: Option<Span>,
-    pub(crate) cfg: Presence,
-    pub(crate) docs: Option<TextRef>,
-    /// The attribute that derives the traits.
-    pub(crate) derives: TokenStream,
-    /// What the caller adds.
-    pub(crate) attributes: TokenStream,
-    /// The handler's name.
-    pub(crate) method: Ident,
-    /// The request's name, in module `commands`.
-    pub(crate) request: Ident,
-    pub(crate) arguments: Arguments,
-    /// The reply's type, as seen from the module; `None`: the empty object.
-    pub(crate) reply: Option<TokenStream>,
-    /// The same, as seen from module `commands`.
-    pub(crate) reply_in_request: Option<TokenStream>,
-    pub(crate) handler: Handler,
-    pub(crate) allow_oob: bool,
-    pub(crate) allow_preconfig: bool,
-    pub(crate) success_response: bool,
-    pub(crate) coroutine: bool,
-    pub(crate) features: FeaturesPlan,
-}
-
-/// How a handler takes its arguments and gives its reply.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Handler {
-    /// Typed arguments, a typed reply.
-    Typed,
-    /// Typed arguments; the reply is written straight into the output.
-    Direct,
-    /// The arguments' tree, the reply's tree: `'gen': false`.
-    Raw,
-}
-
-/// An event.
-pub(crate) struct EventPlan {
-    pub(crate) wire: String,
-    pub(crate) span: Option<Span>,
-    pub(crate) cfg: Presence,
-    pub(crate) docs: Option<TextRef>,
-    /// The attribute that derives the traits.
-    pub(crate) derives: TokenStream,
-    /// What the caller adds.
-    pub(crate) attributes: TokenStream,
-    /// Its name, in module `events` and in the enum of all.
-    pub(crate) ident: Ident,
-    pub(crate) data: Arguments,
-    pub(crate) features: FeaturesPlan,
-}
-
-/// The arguments of a command, or the data of an event.
-pub(crate) enum Arguments {
-    /// None.
-    None,
-    /// Members written in place: they are the fields of a struct of its own.
-    Inline { fields: Vec<FieldPlan> },
-    /// A type of the schema: a struct of one field holds it.
-    Named {
-        /// The type as seen from the module.
-        ty: TokenStream,
-        /// The same, as seen from `commands` or `events`.
-        inner: TokenStream,
-    },
-}
 
 impl<'s> Planner<'_, 's> {
+    /// Plans a command. Returns `None` if the configuration leaves it out.
     pub(super) fn command(&self, id: CommandId, module: ModuleId) -> Option<CommandPlan> {
         let command = self.schema.command(id);
         let common = &command.common;
@@ -132,6 +56,7 @@ impl<'s> Planner<'_, 's> {
         })
     }
 
+    /// Plans an event. Returns `None` if the configuration leaves it out.
     pub(super) fn event(&self, id: EventId, module: ModuleId) -> Option<EventPlan> {
         let event = self.schema.event(id);
         let common = &event.common;
@@ -153,6 +78,7 @@ impl<'s> Planner<'_, 's> {
         })
     }
 
+    /// Plans the arguments of a command or the data of an event.
     fn arguments(
         &self,
         arg: Option<TypeId>,
@@ -177,13 +103,5 @@ impl<'s> Planner<'_, 's> {
                 inner: self.names.ty(arg, place),
             },
         }
-    }
-}
-
-impl CommandPlan {
-    /// The request's type as the module sees it.
-    pub(crate) fn request_path(&self) -> TokenStream {
-        let request = &self.request;
-        quote!(commands::#request)
     }
 }

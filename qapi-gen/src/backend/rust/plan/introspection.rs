@@ -1,78 +1,16 @@
-//! Planning of the schema as data.
+//! Plans the schema as data.
 //!
-//! In: the table that `query-qmp-schema` tells. Out: the same as it will stand
-//! in a static, without what does not exist in the chosen configuration. Types
-//! are numbered over the whole schema, whichever crate their code is in.
+//! In: the table for `query-qmp-schema`. Out: the entries of a static, without
+//! those that the configuration leaves out. Types are numbered over the whole
+//! schema, also those whose code is in another crate.
 
-use super::Planner;
-use super::features::FeaturePlan;
+use super::items::{BranchTypePlan, EnumMemberPlan, InfoPlan, MemberPlan, MetaPlan};
+use super::planner::Planner;
 use crate::analysis::schema_info::{self, Info, Meta, Typed};
-use crate::backend::rust::cfg::Presence;
 use crate::schema::{EnumValue, TypeId};
 
-/// An entry.
-pub(crate) struct InfoPlan {
-    pub(crate) name: String,
-    pub(crate) cfg: Presence,
-    pub(crate) meta: MetaPlan,
-    pub(crate) features: Vec<FeaturePlan>,
-}
-
-/// What an entry tells of.
-pub(crate) enum MetaPlan {
-    Builtin {
-        json_type: &'static str,
-    },
-    Enum {
-        /// The name in the schema, if values can be registered at run time.
-        open: Option<String>,
-        members: Vec<EnumMemberPlan>,
-    },
-    Array {
-        element: String,
-    },
-    Object {
-        members: Vec<MemberPlan>,
-        tag: Option<String>,
-        variants: Vec<MemberPlan>,
-    },
-    Alternate {
-        types: Vec<BranchTypePlan>,
-    },
-    Command {
-        arg: String,
-        ret: String,
-        allow_oob: bool,
-    },
-    Event {
-        arg: String,
-    },
-}
-
-/// The type of an alternate's branch.
-pub(crate) struct BranchTypePlan {
-    pub(crate) ty: String,
-    pub(crate) cfg: Presence,
-}
-
-/// A value of an enumeration.
-pub(crate) struct EnumMemberPlan {
-    pub(crate) name: String,
-    pub(crate) cfg: Presence,
-    pub(crate) features: Vec<FeaturePlan>,
-}
-
-/// A member of an object, or the case of a union.
-pub(crate) struct MemberPlan {
-    pub(crate) name: String,
-    pub(crate) ty: String,
-    pub(crate) optional: bool,
-    pub(crate) cfg: Presence,
-    pub(crate) features: Vec<FeaturePlan>,
-}
-
 impl<'s> Planner<'_, 's> {
-    /// Plans the table of the whole schema, or of the part that was chosen.
+    /// Plans the table of the selected part of the schema.
     pub(super) fn introspection(&self) -> Vec<InfoPlan> {
         let infos = schema_info::table(self.schema, false, |entity| {
             self.choices.selection.contains(entity)
@@ -106,9 +44,9 @@ impl<'s> Planner<'_, 's> {
             },
             Meta::Array { element } => MetaPlan::Array { element },
             Meta::Object { members, union } => MetaPlan::Object {
-                members: self.members_told(members),
+                members: self.existing_members(members),
                 tag: union.as_ref().map(|union| union.tag.to_owned()),
-                variants: self.members_told(union.map(|union| union.cases).unwrap_or_default()),
+                variants: self.existing_members(union.map(|union| union.cases).unwrap_or_default()),
             },
             Meta::Alternate { branches } => MetaPlan::Alternate {
                 types: branches
@@ -147,7 +85,7 @@ impl<'s> Planner<'_, 's> {
         })
     }
 
-    fn members_told(&self, members: Vec<Typed<'_>>) -> Vec<MemberPlan> {
+    fn existing_members(&self, members: Vec<Typed<'_>>) -> Vec<MemberPlan> {
         let plan = |member: Typed<'_>| {
             Some(MemberPlan {
                 name: member.name.to_owned(),

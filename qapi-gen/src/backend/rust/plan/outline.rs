@@ -1,50 +1,16 @@
-//! The outline of a module: what all modules together have to know of it.
+//! Plans the parts of a module that the root must know.
 //!
-//! In: one module of the schema. Out: what its commands and events are called,
-//! and when they are there. It costs little beside the module's plan, which
-//! only who writes the module needs.
+//! In: a module of the schema. Out: the names and conditions of its commands and
+//! events. An outline costs little compared with the plan of the module, which
+//! is made later.
 
-use proc_macro2::{Ident, TokenStream};
-
-use super::Planner;
-use crate::backend::rust::cfg::Presence;
+use super::items::{CommandOutline, EventOutline, ModuleOutline};
+use super::planner::Planner;
 use crate::backend::rust::name;
 use crate::schema::{Entity, ModuleId, ObjectOrigin, TypeId, TypeKind};
-use crate::source::Span;
-
-/// What is in a module.
-pub(crate) struct ModuleOutline {
-    pub(crate) id: ModuleId,
-    /// The schema file, as the schema names it.
-    pub(crate) file: String,
-    pub(crate) ident: Ident,
-    /// The module as the root sees it.
-    pub(crate) path: TokenStream,
-    /// Whether another crate has its code: then it is named, not generated.
-    pub(crate) external: bool,
-    pub(crate) commands: Vec<CommandOutline>,
-    pub(crate) events: Vec<EventOutline>,
-}
-
-/// A command.
-pub(crate) struct CommandOutline {
-    pub(crate) wire: String,
-    pub(crate) cfg: Presence,
-    /// The request's name, in module `commands`.
-    pub(crate) request: Ident,
-}
-
-/// An event.
-pub(crate) struct EventOutline {
-    pub(crate) wire: String,
-    pub(crate) span: Option<Span>,
-    pub(crate) cfg: Presence,
-    /// Its name, in module `events` and in the enum of all.
-    pub(crate) ident: Ident,
-}
 
 impl Planner<'_, '_> {
-    /// Outlines a module; `None`: there is nothing in it that is wanted.
+    /// Outlines a module. Returns `None` if nothing in it is selected.
     pub(super) fn outline(&self, id: ModuleId) -> Option<ModuleOutline> {
         let paths = &self.choices.paths;
         let mut outline = ModuleOutline {
@@ -93,8 +59,9 @@ impl Planner<'_, '_> {
         })
     }
 
-    /// Whether a type becomes one of Rust: built-in, array and implicit types
-    /// do not, nor what the caller replaces or the configuration leaves out.
+    /// Returns whether a Rust type is generated for a type. Built-in, array and
+    /// implicit types have none, nor have types that the caller replaces or the
+    /// configuration leaves out.
     pub(super) fn is_generated(&self, id: TypeId) -> bool {
         let ty = self.schema.ty(id);
         let is_named = match &ty.kind {
@@ -113,7 +80,7 @@ impl Planner<'_, '_> {
             && !self.conditions.presence(ty.common.cond.as_ref()).is_never()
     }
 
-    /// Whether any member or branch has this type.
+    /// Returns whether a member or a list has this type.
     fn is_used(&self, id: TypeId) -> bool {
         self.schema.types().any(|(_, ty)| match &ty.kind {
             TypeKind::Object(object) => object.members.iter().any(|member| member.ty == id),

@@ -1,136 +1,24 @@
-//! Planning of types: enums, structs, unions, alternates. What unions and
-//! alternates choose from is in `branches.rs`.
+//! Plans enums, structs and unions. Branches and alternates are planned in
+//! `branches.rs`.
 //!
-//! In: one type of the schema. Out: its plan. The shapes are described in the
-//! crate's documentation, under "What Rust looks like".
+//! In: a type of the schema. Out: its plan. ARCHITECTURE.md describes what the
+//! Rust types look like.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
-use super::features::FeaturesPlan;
-use super::{Planner, TypePlan};
-use crate::backend::rust::cfg::Presence;
+use super::items::{
+    EnumPlan, FieldPlan, Head, StructPlan, TypePlan, UnionField, UnionPlan, ValuePlan,
+};
+use super::planner::Planner;
 use crate::backend::rust::name;
 use crate::backend::rust::paths::Place;
-use crate::backend::rust::placeholder::TextRef;
 use crate::schema::{
     Common, Doc, Entity, Enum, Member, ModuleId, Object, ObjectOrigin, TypeId, TypeKind,
 };
-use crate::source::Span;
-
-/// What every planned type has.
-pub(crate) struct Head {
-    pub(crate) ident: Ident,
-    /// The name in the schema.
-    pub(crate) wire: String,
-    pub(crate) cfg: Presence,
-    pub(crate) docs: Option<TextRef>,
-    pub(crate) features: FeaturesPlan,
-    /// The attribute that derives the traits.
-    pub(crate) derives: TokenStream,
-    /// What the caller adds.
-    pub(crate) attributes: TokenStream,
-    pub(crate) span: Option<Span>,
-}
-
-/// An enumeration.
-pub(crate) struct EnumPlan {
-    pub(crate) head: Head,
-    pub(crate) values: Vec<ValuePlan>,
-    /// The variant that keeps values which the schema does not list.
-    pub(crate) unknown: Option<Ident>,
-}
-
-/// A value of an enumeration.
-pub(crate) struct ValuePlan {
-    pub(crate) ident: Ident,
-    pub(crate) wire: String,
-    pub(crate) cfg: Presence,
-    pub(crate) docs: Option<TextRef>,
-    pub(crate) features: FeaturesPlan,
-    pub(crate) attributes: TokenStream,
-}
-
-/// A struct.
-pub(crate) struct StructPlan {
-    pub(crate) head: Head,
-    pub(crate) fields: Vec<FieldPlan>,
-}
-
-/// A member that becomes a field.
-pub(crate) struct FieldPlan {
-    pub(crate) ident: Ident,
-    pub(crate) wire: String,
-    /// The field's type, with its box and its option.
-    pub(crate) ty: TokenStream,
-    pub(crate) optional: bool,
-    pub(crate) cfg: Presence,
-    pub(crate) docs: Option<TextRef>,
-    pub(crate) features: FeaturesPlan,
-    pub(crate) attributes: TokenStream,
-}
-
-/// A union: a struct whose discriminator is an enum that holds the branches.
-pub(crate) struct UnionPlan {
-    pub(crate) head: Head,
-    /// The base's members in schema order, the discriminator in its place.
-    pub(crate) fields: Vec<UnionField>,
-    /// The name of the enum that holds the branches.
-    pub(crate) branch_ident: Ident,
-    /// The discriminator's type.
-    pub(crate) tag_ty: TokenStream,
-    /// The discriminator's variant for values that the schema does not list;
-    /// the branch enum has one of the same name.
-    pub(crate) unknown: Option<Ident>,
-    pub(crate) branches: Vec<BranchPlan>,
-}
-
-/// A field of a union's struct.
-pub(crate) enum UnionField {
-    Plain(FieldPlan),
-    /// The discriminator, which the language lets have no condition.
-    Tag {
-        ident: Ident,
-        wire: String,
-        docs: Option<TextRef>,
-        features: FeaturesPlan,
-        attributes: TokenStream,
-    },
-}
-
-/// A value of a union's discriminator. One that has a branch in some
-/// configurations only is there twice, never both at once.
-pub(crate) struct BranchPlan {
-    pub(crate) ident: Ident,
-    pub(crate) wire: String,
-    /// What it carries; `None`: nothing.
-    pub(crate) ty: Option<TokenStream>,
-    pub(crate) cfg: Presence,
-    pub(crate) docs: Option<TextRef>,
-    pub(crate) features: FeaturesPlan,
-    pub(crate) attributes: TokenStream,
-}
-
-/// An alternate.
-pub(crate) struct AlternatePlan {
-    pub(crate) head: Head,
-    pub(crate) branches: Vec<AlternateBranchPlan>,
-}
-
-/// A branch of an alternate.
-pub(crate) struct AlternateBranchPlan {
-    pub(crate) ident: Ident,
-    pub(crate) wire: String,
-    pub(crate) ty: TokenStream,
-    /// Its JSON type, as a variant of `qapi_wire::Kind`.
-    pub(crate) kind: Ident,
-    pub(crate) cfg: Presence,
-    pub(crate) docs: Option<TextRef>,
-    pub(crate) attributes: TokenStream,
-}
 
 impl<'s> Planner<'_, 's> {
-    /// Plans a named type; built-in, array and implicit types have none.
+    /// Plans a type. Returns `None` if no Rust type is generated for it.
     pub(super) fn ty(&self, id: TypeId, module: ModuleId) -> Option<TypePlan> {
         if !self.is_generated(id) {
             return None;
@@ -148,7 +36,8 @@ impl<'s> Planner<'_, 's> {
         }
     }
 
-    /// What every type has; `None`: the configuration leaves it out.
+    /// Plans the properties that all types have. Returns `None` if the
+    /// configuration leaves the type out.
     pub(super) fn head(
         &self,
         id: TypeId,
@@ -171,8 +60,9 @@ impl<'s> Planner<'_, 's> {
         })
     }
 
-    /// The name of an enumeration's variant for values that the schema does
-    /// not list; `None` if it is closed. A value may be called `unknown`.
+    /// Returns the name of the variant for values that the schema does not list,
+    /// or `None` if the enumeration is closed. The name is not always `Unknown`,
+    /// because a value may have that name.
     fn unknown_variant(&self, id: TypeId) -> Option<Ident> {
         let ty = self.schema.ty(id);
         let TypeKind::Enum(enumeration) = &ty.kind else {
@@ -193,6 +83,7 @@ impl<'s> Planner<'_, 's> {
         candidates.map(|name| name::camel(&name)).find(is_free)
     }
 
+    /// Plans an enumeration.
     fn enumeration(
         &self,
         id: TypeId,
@@ -224,6 +115,7 @@ impl<'s> Planner<'_, 's> {
         })
     }
 
+    /// Plans a struct or a union.
     fn object(
         &self,
         id: TypeId,
@@ -269,7 +161,7 @@ impl<'s> Planner<'_, 's> {
         }))
     }
 
-    /// Whether it is the object type without members that stands for none.
+    /// Returns whether a type is the empty object that replaces a missing type.
     pub(super) fn is_empty(&self, id: TypeId) -> bool {
         match &self.schema.ty(id).kind {
             TypeKind::Object(object) => object.origin == ObjectOrigin::Empty,
@@ -277,8 +169,8 @@ impl<'s> Planner<'_, 's> {
         }
     }
 
-    /// The fields for all members of an object type, its base's first. What
-    /// has no documentation of its own has that of `owner`.
+    /// Plans the fields for all members of an object type, those of its base
+    /// first. Members of a type without documentation are described by `owner`.
     pub(super) fn fields(
         &self,
         id: TypeId,
@@ -286,14 +178,16 @@ impl<'s> Planner<'_, 's> {
         place: Place,
     ) -> Vec<FieldPlan> {
         let members = self.members(id, owner);
-        // A field is large: room is made for those that there can be.
+        // Reserve the exact capacity, because a field is large and a growing
+        // vector allocates twice what it needs.
         let mut fields = Vec::with_capacity(members.len());
         let planned = members.into_iter();
         fields.extend(planned.filter_map(|(member, doc)| self.field(id, member, doc, place)));
         fields
     }
 
-    /// The field for a member; `None`: the configuration leaves it out.
+    /// Plans the field for a member. Returns `None` if the configuration leaves
+    /// it out.
     fn field(
         &self,
         holder: TypeId,
@@ -321,6 +215,8 @@ impl<'s> Planner<'_, 's> {
         })
     }
 
+    /// Returns the Rust type of a member, in a box if the type of the member
+    /// contains the type that has it.
     pub(super) fn boxed_if_recursive(
         &self,
         holder: TypeId,
@@ -335,8 +231,8 @@ impl<'s> Planner<'_, 's> {
         }
     }
 
-    /// All members of an object type, its base's first, each with the
-    /// documentation block that describes it.
+    /// Returns all members of an object type, those of its base first, each with
+    /// the documentation block that describes it.
     pub(super) fn members(
         &self,
         id: TypeId,
@@ -352,8 +248,8 @@ impl<'s> Planner<'_, 's> {
             chain.push((object, ty.common.doc.as_ref()));
             next = object.base;
         }
-        // An inline base has no documentation of its own: the union has. Nor
-        // have arguments: the command has.
+        // The members of an inline base are described by the union, and inline
+        // arguments by their command.
         let outermost = chain.first().and_then(|(_, doc)| *doc).or(owner);
         chain
             .into_iter()

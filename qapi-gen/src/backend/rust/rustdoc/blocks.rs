@@ -1,17 +1,16 @@
-//! A text's blocks: paragraphs, lists, literal blocks, directives.
+//! The blocks of a text: paragraphs, lists, literal blocks, directives.
 //!
-//! In: text in the markup of schemas, which is that of Sphinx. Out: the same
-//! as Markdown. What is literal is fenced as text, so that rustdoc runs none
-//! of it.
+//! In: text in the markup of schemas, which is Sphinx's. Out: Markdown. Literal
+//! blocks are fenced as text, so that rustdoc does not run them.
 
 use super::directive::{Directive, split_body};
 use super::inline;
 use super::list::{List, indentation, marker_width};
 
-/// How deep notes may stand in notes; what is deeper is shown as it stands.
+/// The nesting limit of notes. Deeper notes are shown verbatim.
 const DEPTH_MAX: usize = 8;
 
-/// Appends a text, with a tag in front of it unless that is empty.
+/// Appends a text, with a tag in front of it unless the tag is empty.
 pub(super) fn write<'t>(tag: &str, text: impl Iterator<Item = &'t str>, out: &mut String) {
     let lines = lines(text);
     if !lines.is_empty() {
@@ -21,7 +20,7 @@ pub(super) fn write<'t>(tag: &str, text: impl Iterator<Item = &'t str>, out: &mu
     }
 }
 
-/// Appends a text of which nothing is markup, under a tag.
+/// Appends a text without markup under a tag.
 pub(super) fn write_literal<'t>(tag: &str, text: impl Iterator<Item = &'t str>, out: &mut String) {
     let lines = lines(text);
     if !lines.is_empty() {
@@ -32,7 +31,7 @@ pub(super) fn write_literal<'t>(tag: &str, text: impl Iterator<Item = &'t str>, 
     }
 }
 
-/// The lines from the first to the last that is not blank.
+/// Returns the lines without blank lines at the beginning and the end.
 fn lines<'t>(text: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
     let lines = text.map(str::trim_end);
     let mut lines: Vec<&str> = lines.skip_while(|line| line.is_empty()).collect();
@@ -40,19 +39,21 @@ fn lines<'t>(text: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
     lines
 }
 
-/// Where a block stands: in which column, and in how many others.
+/// The position of a block: its column, and the number of blocks around it.
 #[derive(Clone, Copy, Default)]
 struct Place {
     indent: usize,
     depth: usize,
 }
 
+/// The Markdown under construction.
 struct Blocks<'o> {
     out: &'o mut String,
 }
 
 impl Blocks<'_> {
-    /// Writes a text that begins with a paragraph or anything else.
+    /// Writes a text. The tag comes before the first paragraph, or above any
+    /// other first block.
     fn text(&mut self, mut tag: &str, lines: &[&str], place: Place) {
         let mut list = List::new(place.indent);
         let mut is_first = true;
@@ -66,8 +67,9 @@ impl Blocks<'_> {
                 continue;
             }
             if Directive::is_begun_by(content) {
-                // Not for every line: `split_body` may read all lines below,
-                // and in nested lists it would do so for each of them.
+                // Call `split_body` only for directives, because it may read all
+                // lines below: calling it for each line of nested lists would
+                // take quadratic time.
                 let at = indentation(line);
                 let (mut body, after) = split_body(below, at);
                 let directive = Directive::new(content, &mut body);
@@ -91,8 +93,8 @@ impl Blocks<'_> {
         }
     }
 
-    /// Writes the paragraph that lines begin with, and the literal block that
-    /// it announces. Returns the lines that follow.
+    /// Writes the paragraph at the beginning of `lines`, and the literal block
+    /// that it announces. Returns the lines that follow.
     fn paragraph<'l, 't>(
         &mut self,
         tag: &str,
@@ -112,7 +114,7 @@ impl Blocks<'_> {
             text.extend([line.trim_start(), "\n"]);
         }
         text.pop();
-        // What is literal stands further to the right than what announces it.
+        // A literal block is indented more than its announcement.
         let column = lines.iter().map(|line| indentation(line)).min();
         let (literal, after) = match (rest, text.strip_suffix("::")) {
             (["", below @ ..], Some(announcement)) => {
@@ -156,6 +158,7 @@ impl Blocks<'_> {
         after
     }
 
+    /// Writes a directive with its content.
     fn directive(&mut self, directive: &Directive<'_>, body: &[&str], place: Place) {
         let inner = Place {
             depth: place.depth + 1,
@@ -192,7 +195,7 @@ impl Blocks<'_> {
         }
     }
 
-    /// A line that says what comes below.
+    /// Writes a line with a label and a title for the block below.
     fn titled(&mut self, label: &str, title: &str, place: Place) {
         let mut shown = label.to_owned();
         if !label.is_empty() && !title.is_empty() {
@@ -202,7 +205,7 @@ impl Blocks<'_> {
         self.label(&shown, place);
     }
 
-    /// A tag on a line of its own.
+    /// Writes a tag on its own line.
     fn label(&mut self, tag: &str, place: Place) {
         if !tag.is_empty() {
             self.line(place.indent, &format!("{tag}:"));
@@ -210,7 +213,7 @@ impl Blocks<'_> {
         }
     }
 
-    /// What is neither text nor code that rustdoc would run.
+    /// Writes lines verbatim, as a block that rustdoc does not run.
     fn fence(&mut self, language: &str, lines: &[&str], place: Place) {
         let lines: Vec<&str> = body_lines(lines).collect();
         let is_text = |line: &&str| !line.is_empty();
@@ -235,6 +238,7 @@ impl Blocks<'_> {
         self.line(place.indent, &ticks);
     }
 
+    /// Writes a line at a column.
     fn line(&mut self, indent: usize, line: &str) {
         if !line.is_empty() {
             self.out.extend(std::iter::repeat_n(' ', indent));
@@ -242,7 +246,7 @@ impl Blocks<'_> {
         self.out.extend([line, "\n"]);
     }
 
-    /// Sees to it that a blank line comes before what follows.
+    /// Writes a blank line unless there is one already.
     fn separate(&mut self) {
         if self.out.is_empty() || self.out.ends_with("\n\n") {
             return;
@@ -252,7 +256,7 @@ impl Blocks<'_> {
     }
 }
 
-/// Lines without the indentation that all of them have.
+/// Returns lines without their common indentation.
 fn body_lines<'t>(lines: &[&'t str]) -> impl Iterator<Item = &'t str> {
     let indented = lines.iter().filter(|line| !line.is_empty());
     let margin = indented.map(|line| indentation(line)).min().unwrap_or(0);

@@ -1,19 +1,19 @@
 //! The directives of reStructuredText that schemas use.
 //!
-//! In: a line, and those below it that are indented more. Out: which
-//! directive it is, with its parts. How it looks in the end it does not know.
+//! In: a line, and the lines below that are indented more. Out: the directive and
+//! its parts. This module must not know Markdown.
 
 use super::list::indentation;
 
-/// What begins with two dots.
+/// A block that begins with two dots.
 pub(super) enum Directive<'t> {
-    /// Nothing that is shown: a comment, the target of a link.
+    /// A block that is not shown: a comment or the target of a link.
     Comment,
-    /// An example: what it is about, and whether there is text in it.
+    /// An example, its title, and whether it contains text between the code.
     Example { title: &'t str, annotated: bool },
-    /// A paragraph apart: what it is called, how its text begins.
+    /// A note, its label, and the first line of its text.
     Note { label: &'t str, begin: &'t str },
-    /// Anything else, which is shown as it stands.
+    /// Any other directive, whose content is shown verbatim.
     Literal { title: &'t str, is_json: bool },
 }
 
@@ -77,8 +77,9 @@ impl<'t> Directive<'t> {
     }
 }
 
-/// The lines below one at a column that belong to it: those that are indented
-/// more, without the blank ones at the end; and the rest.
+/// Splits lines into those that belong to a line at column `at` above them,
+/// because they are indented more, and the rest. Blank lines at the end of the
+/// first part count to the rest.
 pub(super) fn split_body<'l, 't>(
     lines: &'l [&'t str],
     at: usize,
@@ -96,7 +97,7 @@ pub(super) fn split_body<'l, 't>(
     lines.split_at(end)
 }
 
-/// `:name: value`, an option of a directive.
+/// Returns the name and the value of an option of a directive, `:name: value`.
 fn option(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.trim_start().strip_prefix(':')?.split_once(':')?;
     let is_name = |c: char| c.is_ascii_lowercase() || c == '-';

@@ -1,32 +1,34 @@
 //! The markup within a paragraph.
 //!
-//! In: a paragraph. Out: the same in as many lines, in which Markdown and
-//! rustdoc take nothing for markup but code spans, emphasis and links to the
-//! web.
+//! In: a paragraph. Out: as many lines of Markdown, in which only code spans,
+//! emphasis and links to the web are markup.
 
 /// Appends a paragraph for rustdoc.
 pub(super) fn markdown(text: &str, out: &mut String) {
     Spans::new(text, Shown::ByRustdoc, out).write();
 }
 
-/// Appends a line for the compiler, which shows it as it is.
+/// Appends a line for the compiler, which shows it verbatim.
 pub(super) fn plain(text: &str, out: &mut String) {
-    Spans::new(text, Shown::AsItIs, out).write();
+    Spans::new(text, Shown::Verbatim, out).write();
 }
 
-/// How far to look for the end of a role's name.
+/// The length limit of a role's name. It keeps the search for the end short.
 const ROLE_BYTES_MAX: usize = 40;
 
-/// Who shows a text: rustdoc, which takes it for Markdown, or the compiler.
+/// The program that shows a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shown {
+    /// rustdoc, which reads Markdown.
     ByRustdoc,
-    AsItIs,
+    /// The compiler, which shows text verbatim.
+    Verbatim,
 }
 
+/// The conversion of a text, span by span.
 struct Spans<'t, 'o> {
     rest: &'t str,
-    /// What stands before the rest.
+    /// The character before the rest.
     previous: Option<char>,
     shown: Shown,
     out: &'o mut String,
@@ -65,7 +67,7 @@ impl<'t, 'o> Spans<'t, 'o> {
         }
     }
 
-    /// What is no markup wherever it stands.
+    /// Copies characters that are never markup.
     fn plain(&mut self) {
         let length = self.rest.bytes().position(may_be_markup);
         let (plain, rest) = self.rest.split_at(length.unwrap_or(self.rest.len()));
@@ -73,7 +75,7 @@ impl<'t, 'o> Spans<'t, 'o> {
         self.advance(rest);
     }
 
-    /// Goes on with what is left.
+    /// Continues with `rest`, which is the end of the current rest.
     fn advance(&mut self, rest: &'t str) {
         let taken = self.rest.get(..self.rest.len() - rest.len());
         let last = taken.and_then(|taken| taken.chars().next_back());
@@ -81,11 +83,13 @@ impl<'t, 'o> Spans<'t, 'o> {
         self.rest = rest;
     }
 
+    /// Returns whether the rest begins at a word boundary.
     fn begins_word(&self) -> bool {
         self.previous.is_none_or(|it| !it.is_ascii_alphanumeric())
     }
 
-    /// A literal between two backquotes each.
+    /// Converts a literal between pairs of backquotes. Returns whether there is
+    /// one, like the methods for other spans.
     fn literal(&mut self) -> bool {
         let literal = self.rest.strip_prefix("``");
         let Some((code, rest)) = literal.and_then(|literal| literal.split_once("``")) else {
@@ -94,7 +98,7 @@ impl<'t, 'o> Spans<'t, 'o> {
         self.code(code, rest)
     }
 
-    /// `:role:` and text between backquotes.
+    /// Converts `:role:` and text between backquotes.
     fn role(&mut self) -> bool {
         let mut bytes = self.rest.bytes().take(ROLE_BYTES_MAX);
         let Some(end) = bytes.position(|byte| byte == b'`') else {
@@ -106,7 +110,7 @@ impl<'t, 'o> Spans<'t, 'o> {
         is_whole && self.begins_word() && self.interpreted(rest)
     }
 
-    /// Text between backquotes: what it names, or `title <target>`.
+    /// Converts text between backquotes, which is a name or `title <target>`.
     fn interpreted(&mut self, text: &'t str) -> bool {
         let Some((content, rest)) = text
             .strip_prefix('`')
@@ -129,7 +133,7 @@ impl<'t, 'o> Spans<'t, 'o> {
             .map(|(title, target)| (title.trim_end(), target))
             .filter(|(title, _)| !title.is_empty());
         let Some((title, target)) = titled else {
-            // `~` and `!` say how much of a target Sphinx is to show.
+            // `~` and `!` tell Sphinx how much of a target to show.
             let name = content.trim_start_matches(['~', '!']);
             return self.code(name, after_link.unwrap_or(rest));
         };
@@ -143,7 +147,8 @@ impl<'t, 'o> Spans<'t, 'o> {
             Some((address, _)) => self.out.extend(["[", &shown, "](", address, ")"]),
             None => self.out.push_str(&shown),
         }
-        // The paragraph keeps its lines.
+        // Keep the number of lines, because the caller pairs each line of the
+        // schema with its line of Markdown.
         let lines = |text: &str| text.matches('\n').count();
         let lost = lines(content).saturating_sub(lines(&shown));
         self.out.extend(std::iter::repeat_n('\n', lost));
@@ -151,21 +156,22 @@ impl<'t, 'o> Spans<'t, 'o> {
         true
     }
 
-    /// `@name`.
+    /// Converts `@name`.
     fn parameter(&mut self) -> bool {
         let Some(named) = self.rest.strip_prefix('@').filter(|_| self.begins_word()) else {
             return false;
         };
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         let (name, _) = named.split_at(named.find(|c| !is_name(c)).unwrap_or(named.len()));
-        // What a sentence ends with is not part of it.
+        // The full stop of a sentence is not part of the name.
         let name = name.trim_end_matches('.');
         self.code(name, named.strip_prefix(name).unwrap_or_default())
     }
 
-    /// A web address, which rustdoc makes no link of by itself.
+    /// Converts a web address. rustdoc makes a link only if the address is in
+    /// angle brackets.
     fn address(&mut self) -> bool {
-        if self.shown == Shown::AsItIs || !self.begins_word() {
+        if self.shown == Shown::Verbatim || !self.begins_word() {
             return false;
         }
         let Some((address, rest)) = address(self.rest) else {
@@ -176,7 +182,7 @@ impl<'t, 'o> Spans<'t, 'o> {
         true
     }
 
-    /// A code span, with fences that do not occur in it.
+    /// Writes a code span, with delimiters that do not occur in it.
     fn code(&mut self, code: &str, rest: &'t str) -> bool {
         if code.trim().is_empty() {
             return false;
@@ -189,21 +195,21 @@ impl<'t, 'o> Spans<'t, 'o> {
         true
     }
 
-    /// Whether Markdown, as rustdoc reads it, would not show a character but
-    /// do something about it.
+    /// Returns whether rustdoc would take a character for markup.
     fn would_be_markup(&self, character: char) -> bool {
         let next = self.rest.chars().nth(1);
         let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
         match character {
             '<' | '>' | '[' | ']' | '`' | '\\' | '|' | '~' => true,
-            // Within a word it is no emphasis.
+            // An underscore within a word is not emphasis.
             '_' => !is_word(self.previous) || !is_word(next),
-            // Two would become a dash.
+            // rustdoc turns two hyphens into a dash.
             '-' if self.previous == Some('-') => true,
             '&' => is_word(next) || next == Some('#'),
             '#' | '*' | '+' | '-' | '=' if matches!(self.previous, None | Some('\n')) => {
                 let line = self.rest.split('\n').next().unwrap_or_default();
-                // A heading; or what is a rule, a heading's line or an item.
+                // The line is a heading, a rule, the line below a heading, or
+                // an empty list item.
                 let is_rule = |c: char| matches!(c, '#' | '*' | '+' | '-' | '=' | '_' | ' ');
                 character == '#' || line.chars().all(is_rule)
             }
@@ -212,7 +218,7 @@ impl<'t, 'o> Spans<'t, 'o> {
     }
 }
 
-/// Whether markup may begin with a byte, either way.
+/// Returns whether markup of reStructuredText or Markdown may begin with a byte.
 fn may_be_markup(byte: u8) -> bool {
     matches!(
         byte,
@@ -236,14 +242,14 @@ fn may_be_markup(byte: u8) -> bool {
     )
 }
 
-/// The web address that a text begins with, and what follows it.
+/// Returns the web address at the beginning of a text, and the text after it.
 fn address(text: &str) -> Option<(&str, &str)> {
     let scheme = ["https://", "http://"]
         .into_iter()
         .find(|scheme| text.starts_with(scheme))?;
     let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '`' | '"' | '\'' | ')');
     let (address, _) = text.split_at(text.find(ends).unwrap_or(text.len()));
-    // What a sentence ends with is not part of it.
+    // The punctuation of a sentence is not part of the address.
     let address = address.trim_end_matches(['.', ',', ';', ':', '!', '?']);
     (address.len() > scheme.len()).then_some((address, text.strip_prefix(address)?))
 }

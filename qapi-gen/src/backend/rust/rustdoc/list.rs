@@ -1,29 +1,34 @@
-//! The lists in a text.
+//! Lists.
 //!
-//! In: a text's lines, one after the other. Out: where each has to stand. It
-//! knows no markup but the markers of items.
+//! In: the lines of a text, one after the other. Out: the indentation of each
+//! line in Markdown. The markers of list items are the only markup that matters
+//! here.
 
-/// The list items that are open at a line. Markdown wants what belongs to an
-/// item to stand exactly under its text: less is bad style, and much more is a
-/// block of code, which rustdoc runs.
+/// The list items that are open at a line.
+///
+/// In Markdown, the text of an item should be aligned with the first line of the
+/// item. Less indentation is bad style. Much more makes a block of code, which
+/// rustdoc would run.
 pub(super) struct List {
-    /// Where what belongs to no item stands.
+    /// The indentation of text that belongs to no item.
     base: usize,
-    /// For every open item: where it stands in the schema, and where its text
-    /// stands here.
+    /// For each open item, the column of the item in the schema and the column
+    /// of its text in Markdown.
     items: Vec<(usize, usize)>,
+    /// Whether the previous line was text.
     after_text: bool,
 }
 
-/// How a line is to stand.
+/// The position of a line in Markdown.
 pub(super) struct Layout {
+    /// The column of the line.
     pub(super) indent: usize,
-    /// Whether a blank line has to end the list before it.
+    /// Whether the line needs a blank line before it, which ends a list.
     pub(super) ends_list: bool,
 }
 
 impl List {
-    /// The lists of a text that stands `base` columns from the margin.
+    /// Creates a state without open items for a text at column `base`.
     pub(super) fn new(base: usize) -> Self {
         Self {
             base,
@@ -32,18 +37,20 @@ impl List {
         }
     }
 
-    /// Takes a blank line, or what is no text.
+    /// Notes a blank line, or a block that is not text.
     pub(super) fn interrupt(&mut self) {
         self.after_text = false;
     }
 
-    /// Where that stands which begins at a column of the schema.
+    /// Returns the column in Markdown for a block at column `at` of the schema,
+    /// and closes the items that end before it.
     pub(super) fn indent(&mut self, at: usize) -> usize {
         while self.items.pop_if(|(begin, _)| at <= *begin).is_some() {}
         self.items.last().map_or(self.base, |(_, text)| *text)
     }
 
-    /// Takes a line of text.
+    /// Returns the position of a line of text. `is_first` says whether the line
+    /// is the first of the text.
     pub(super) fn lay_out(&mut self, line: &str, is_first: bool) -> Layout {
         let content = line.trim();
         let open = self.items.len();
@@ -60,12 +67,13 @@ impl List {
     }
 }
 
-/// The column at which a line begins.
+/// Returns the column at which a line begins.
 pub(super) fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// How wide the marker at the beginning of a list item is, its blank included.
+/// Returns the width of the marker of a list item, including its space, or `None`
+/// if the line is not a list item.
 pub(super) fn marker_width(line: &str) -> Option<usize> {
     let number = line.trim_start_matches(digit);
     let digits = line.len() - number.len();

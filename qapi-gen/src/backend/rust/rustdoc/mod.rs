@@ -1,8 +1,8 @@
-//! From schema documentation to rustdoc text.
+//! Converts schema documentation to rustdoc.
 //!
-//! In: a documentation block's parts. Out: lines of Markdown that rustdoc
-//! takes without a warning and never mistakes for code to run. It knows
-//! nothing of what is documented.
+//! In: the parts of a documentation block. Out: lines of Markdown that cause no
+//! warning of rustdoc and no doctest. This room must not know what is
+//! documented.
 
 mod blocks;
 mod directive;
@@ -11,21 +11,21 @@ mod list;
 
 use crate::schema::{Doc, DocArg, DocText, Feature};
 
-/// The documentation of one item, not yet written.
+/// The documentation of an item before its conversion.
 #[derive(Debug)]
 pub(crate) struct Docs<'s> {
-    /// The block of the definition.
+    /// The documentation block of the definition.
     pub(super) block: Option<&'s Doc>,
-    /// What the item is called in the schema.
+    /// The name of the item in the schema.
     pub(super) wire_name: &'s str,
-    /// Whether it is a member, or a value, of what the block documents.
+    /// Whether the item is a member or value of the definition.
     pub(super) is_member: bool,
-    /// Its features.
+    /// The features of the item.
     pub(super) features: Vec<&'s Feature>,
 }
 
 impl<'s> Docs<'s> {
-    /// Those of a member that nothing documents.
+    /// Creates the documentation of a member without a block.
     #[cfg(test)]
     pub(crate) fn of_member(wire_name: &'s str) -> Self {
         Self {
@@ -36,8 +36,8 @@ impl<'s> Docs<'s> {
         }
     }
 
-    /// The text: of a definition its body, its sections, its features; of a
-    /// member what is said of it.
+    /// Returns the text: for a definition the body, the sections and the features;
+    /// for a member its description and its features.
     pub(super) fn text(&self) -> String {
         let mut text = Text::default();
         match self.block {
@@ -53,7 +53,7 @@ impl<'s> Docs<'s> {
     }
 }
 
-/// What the documentation says of a deprecation, on one line.
+/// Returns the description of the feature `deprecated` on one line.
 pub(crate) fn deprecation(doc: &Doc) -> Option<String> {
     let described = doc.features().find(|arg| arg.name == "deprecated")?;
     let text = described.text.to_string();
@@ -63,37 +63,41 @@ pub(crate) fn deprecation(doc: &Doc) -> Option<String> {
     (!note.is_empty()).then_some(note)
 }
 
-/// Text that grows paragraph by paragraph.
+/// Markdown under construction.
 #[derive(Default)]
 struct Text(String);
 
 impl Text {
+    /// Adds the body and the sections of a definition.
     fn definition(&mut self, doc: &Doc) {
         self.paragraph("", doc.body().lines());
         for section in doc.sections() {
             let lines = section.text.lines();
             match section.tag {
-                // They are written for the schema's authors.
+                // Such sections address the authors of the schema.
                 "Todo" => {}
-                // Older markup has such a section for examples: all of it is one.
+                // In older markup, the whole section is an example.
                 tag @ ("Example" | "Examples") => blocks::write_literal(tag, lines, &mut self.0),
                 tag => self.paragraph(tag, lines),
             }
         }
     }
 
+    /// Adds the description of a member.
     fn member(&mut self, doc: &Doc, wire_name: &str) {
-        // Older schemas may have spaces around the name.
+        // Trim, because older schemas may have spaces around the name.
         let is_meant = |arg: &DocArg<'_>| arg.name.trim() == wire_name;
         if let Some(described) = doc.members().find(is_meant) {
             self.paragraph("", described.text.lines());
         }
     }
 
+    /// Adds text with a tag in front of it.
     fn paragraph<'t>(&mut self, tag: &str, lines: impl Iterator<Item = &'t str>) {
         blocks::write(tag, lines, &mut self.0);
     }
 
+    /// Adds the descriptions of features.
     fn features(&mut self, doc: Option<&Doc>, features: &[&Feature]) {
         for feature in features {
             let described = doc
@@ -108,7 +112,8 @@ impl Text {
         }
     }
 
-    /// The text; the name of what it is about if there is none.
+    /// Returns the text, or a sentence with the name of the item if the text is
+    /// empty.
     fn or_name(mut self, wire_name: &str) -> String {
         self.0.truncate(self.0.trim_end().len());
         if self.0.is_empty() {

@@ -1,0 +1,54 @@
+//! The part that all subcommands share whose result is a text about a schema.
+//!
+//! In: the options for a schema, and a back end. Out: the back end's text on the
+//! standard output stream.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use qapi_gen::schema::CheckedSchema;
+
+use super::folders::Folders;
+use super::report::Reporting;
+use super::version::Version;
+
+/// The options for a schema and for the report of its errors.
+#[derive(Debug, Args)]
+pub(super) struct SchemaText {
+    /// The main file of the schema
+    #[arg(value_name = "SCHEMA")]
+    schema: PathBuf,
+
+    #[command(flatten)]
+    folders: Folders,
+
+    #[command(flatten)]
+    version: Version,
+
+    #[command(flatten)]
+    reporting: Reporting,
+}
+
+impl SchemaText {
+    /// Prints the text that `back_end` makes of the schema, or reports the errors
+    /// of the schema.
+    pub(super) fn print(self, back_end: impl FnOnce(&CheckedSchema) -> String) -> ExitCode {
+        let checked = self
+            .reporting
+            .checked(&self.schema, &self.folders, self.version.rules());
+        let Some(schema) = checked else {
+            return ExitCode::FAILURE;
+        };
+        match io::stdout().lock().write_all(back_end(&schema).as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            // A reader that stops early, such as `head`, is not an error.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("qapi-gen: cannot write: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
