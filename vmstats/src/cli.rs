@@ -95,7 +95,7 @@ pub struct ServerArgs {
     /// Serve only processes of this user on Unix sockets; may be given several times
     #[arg(long, value_name = "UID")]
     pub allow_uid: Vec<u32>,
-    /// Serve processes of this group too, or only those without --allow-uid
+    /// Serve only processes of this group, besides those of --allow-uid
     #[arg(long, value_name = "GID")]
     pub allow_gid: Vec<u32>,
     /// Let clients stop, continue, power down and quit the VM, not only observe it
@@ -109,24 +109,26 @@ pub struct ServerArgs {
     pub limits: LimitArgs,
 }
 
+/// The heading of the options of [`LimitArgs`] in the help.
+const LIMITS: &str = "Limits of the server";
+
 /// Limits of what the clients of a server may use.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Limits of the server")]
 pub struct LimitArgs {
     /// The number of connections at once; further ones are closed [default: 64]
-    #[arg(long, value_name = "N", value_parser = connections)]
+    #[arg(long, help_heading = LIMITS, value_name = "N", value_parser = connections)]
     pub connections_max: Option<usize>,
     /// The number of threads, at least 2; each command that runs takes one
     /// [default: 32]
-    #[arg(long, value_name = "N", value_parser = threads)]
+    #[arg(long, help_heading = LIMITS, value_name = "N", value_parser = threads)]
     pub threads_max: Option<usize>,
     /// The memory that all clients together may make the server hold, such as 64M;
     /// beyond, the clients that hold the most are disconnected [default: 32M]
-    #[arg(long, value_name = "BYTES", value_parser = held_bytes)]
+    #[arg(long, help_heading = LIMITS, value_name = "BYTES", value_parser = held_bytes)]
     pub held_bytes_max: Option<usize>,
     /// The length of a client's message, such as 4M; a longer one is an error
     /// [default: 1M]
-    #[arg(long, value_name = "BYTES", value_parser = message_bytes)]
+    #[arg(long, help_heading = LIMITS, value_name = "BYTES", value_parser = message_bytes)]
     pub message_bytes_max: Option<usize>,
 }
 

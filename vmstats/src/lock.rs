@@ -1,7 +1,8 @@
-//! A mutex that does not mind a panic of a thread that held it.
+//! A mutex that a panic of its holder does not make unusable.
 //!
-//! In: a value. Out: exclusive access to the value. Poison is handled here and
-//! nowhere else in the crate: no holder leaves a value half changed.
+//! In: a value. Out: exclusive access to the value. Poison is ignored here and
+//! handled nowhere else in the crate, because no holder leaves a value half
+//! changed.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

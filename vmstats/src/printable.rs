@@ -51,7 +51,7 @@ pub fn json_string(text: &str) -> String {
 }
 
 /// Returns whether a character could deceive the reader of a terminal: a control
-/// character, or one that changes the direction of writing.
+/// character, or a character that changes the direction of writing.
 fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(

@@ -1,7 +1,7 @@
 //! Recorded statistics files, read as if they were live.
 //!
 //! In: a folder with `vm.bin`, `vcpu0.bin`, `vcpu1.bin` and so on. Out: a KVM
-//! provider that reads these files as it reads the kernel's.
+//! provider that reads these files as it reads the kernel's files.
 
 use std::fs::{self, File};
 use std::io;

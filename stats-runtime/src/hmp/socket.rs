@@ -157,8 +157,9 @@ impl Clients {
                     let entry = Entry { clients, number };
                     // How a conversation ends is of no interest to the server.
                     let _ = converse(&socket, &monitor);
-                    // Drop the monitor before the entry: whoever waits for the
-                    // entry may expect that nobody uses the host any more.
+                    // Drop the monitor before the entry: `stop` waits for the
+                    // entry, and its caller may expect that this thread does
+                    // not use the host any more.
                     drop(monitor);
                     drop(entry);
                 }

@@ -233,7 +233,8 @@ impl StartLock {
 
 impl Drop for StartLock {
     fn drop(&mut self) {
-        // The lock is still held: nobody else can have the right to this file.
+        // Remove the file while it is locked: afterwards another start could have
+        // locked it.
         let _ = std::fs::remove_file(&self.path);
     }
 }

@@ -187,8 +187,8 @@ impl Client {
         }
     }
 
-    /// Returns whether the connection has ended. Without a thread that reads,
-    /// nobody learns of that before the next request.
+    /// Returns whether the connection has ended. Without a thread that reads, the
+    /// end is noticed only by the next request.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         match &self.reading {

@@ -17,8 +17,8 @@ use super::request::{self, Line};
 use crate::client::{Client, ClientError, Reply};
 use crate::printable::printable;
 
-/// The size of a help text from which on it is cut off. A server chooses what
-/// its commands are called and take, and could choose too much.
+/// The size at which a help text is cut off. The server chooses the names and the
+/// arguments of its commands, so the text could be of any size.
 const HELP_BYTES_MAX: usize = 1 << 20;
 
 /// How JSON is shown.
@@ -80,7 +80,7 @@ pub(super) struct Dialog {
     client: Client,
     style: Style,
     language: Language,
-    /// The vCPU that the line `cpu N` chose. The server does not keep it,
+    /// The vCPU that the line `cpu N` chose. The server does not keep the choice,
     /// because each line of the human monitor is a command of its own.
     cpu_index: Option<i64>,
 }

@@ -30,7 +30,8 @@ enum Type {
     Object {
         members: Vec<Member>,
         tag: Option<String>,
-        /// The name of the type whose members are added, by the value of the tag.
+        /// The type whose members a value of the tag adds: by the value, the name
+        /// of the type.
         variants: HashMap<String, String>,
     },
     Enum(Vec<String>),
@@ -104,7 +105,7 @@ impl Index {
             let Some(member) = members.into_iter().find(|member| member.name == *name) else {
                 return Vec::new();
             };
-            // Borrow the name from the index, where it lives longer.
+            // Borrow the name from the index, because `member` is dropped here.
             let Some((name, _)) = self.types.get_key_value(&member.ty) else {
                 return Vec::new();
             };
