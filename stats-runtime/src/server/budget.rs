@@ -77,33 +77,28 @@ impl Budget {
             // Another thread has just evicted the client.
             return Charge::Refused;
         }
-        let mut evict = Vec::new();
-        while accounts.bytes > self.bytes_max {
-            match accounts.largest() {
-                Some(largest) if largest != client => {
-                    accounts.remove(largest);
-                    evict.push(largest);
-                }
-                _ => return Charge::Refused,
-            }
-        }
+        let Some(evict) = accounts.make_room(self.bytes_max, client) else {
+            return Charge::Refused;
+        };
         if begins_command {
             accounts.update(client, |account| account.commands += 1);
         }
         Charge::Granted { evict }
     }
 
-    /// Returns whether a command of the client may go on writing its reply, of
-    /// which it has written `reply_bytes`.
-    pub(super) fn charge_reply(&self, client: u64, reply_bytes: usize) -> bool {
+    /// Sets how many bytes a command of the client may write of its reply. A
+    /// refused command keeps what it was granted before.
+    pub(super) fn charge_reply(&self, client: u64, reply_bytes: usize) -> Charge {
         let mut accounts = self.accounts.lock();
         let set = |account: &mut Account, bytes| std::mem::replace(&mut account.reply_bytes, bytes);
         let before = accounts.update(client, |account| set(account, reply_bytes));
-        let fits = accounts.bytes <= self.bytes_max;
-        if !fits {
-            accounts.update(client, |account| set(account, before.unwrap_or(0)));
+        match accounts.make_room(self.bytes_max, client) {
+            Some(evict) => Charge::Granted { evict },
+            None => {
+                accounts.update(client, |account| set(account, before.unwrap_or(0)));
+                Charge::Refused
+            }
         }
-        fits
     }
 
     /// Ends a command that [`charge`](Self::charge) has counted. Its reply is
@@ -152,15 +147,47 @@ impl Accounts {
         }
     }
 
-    /// Returns the client that holds the most of those whose eviction frees
-    /// memory.
-    fn largest(&self) -> Option<u64> {
-        let evictable = self
+    /// Removes the accounts of the clients that hold the most until the sum is
+    /// at most `bytes_max`. Returns the clients to evict, or `None` if `client`
+    /// itself is among them or if evicting all would not suffice.
+    ///
+    /// In the latter cases no other client is evicted in vain: the accounts stay
+    /// as they are.
+    fn make_room(&mut self, bytes_max: usize, client: u64) -> Option<Vec<u64>> {
+        let mut evict = Vec::new();
+        let mut bytes = self.bytes;
+        if bytes > bytes_max {
+            for (bytes_freed, other) in self.evictable() {
+                if other == client {
+                    return None;
+                }
+                evict.push(other);
+                bytes -= bytes_freed;
+                if bytes <= bytes_max {
+                    break;
+                }
+            }
+        }
+        if bytes > bytes_max {
+            return None;
+        }
+        for other in &evict {
+            self.remove(*other);
+        }
+        Some(evict)
+    }
+
+    /// Returns the clients whose eviction frees memory, and how much, beginning
+    /// with the client that holds the most.
+    fn evictable(&self) -> Vec<(usize, u64)> {
+        let mut evictable: Vec<_> = self
             .by_client
             .iter()
-            .filter(|(_, account)| account.commands == 0 && account.bytes() > 0);
-        let (client, _) = evictable.max_by_key(|(_, account)| account.bytes())?;
-        Some(*client)
+            .filter(|(_, account)| account.commands == 0 && account.bytes() > 0)
+            .map(|(client, account)| (account.bytes(), *client))
+            .collect();
+        evictable.sort_unstable_by(|one, other| other.cmp(one));
+        evictable
     }
 }
 
@@ -226,10 +253,21 @@ mod tests {
     fn budget_stops_a_reply_that_does_not_fit() {
         let budget = budget(2 * MIB, 2);
         assert!(matches!(budget.charge(0, 0, true), Charge::Granted { .. }));
-        assert!(budget.charge_reply(0, 2 * MIB));
-        assert!(!budget.charge_reply(0, 3 * MIB));
-        assert!(!budget.charge_reply(1, 1));
+        let is_granted =
+            |client, bytes| matches!(budget.charge_reply(client, bytes), Charge::Granted { .. });
+        assert!(is_granted(0, 2 * MIB));
+        assert!(!is_granted(0, 3 * MIB));
+        assert!(!is_granted(1, 1));
         budget.end_command(0);
-        assert!(budget.charge_reply(1, 2 * MIB));
+        assert!(is_granted(1, 2 * MIB));
+    }
+
+    #[test]
+    fn budget_evicts_an_idle_client_for_a_reply() {
+        let budget = budget(2 * MIB, 2);
+        assert_eq!(evicted_by(&budget, 0, MIB), Some(vec![]));
+        assert!(matches!(budget.charge(1, 0, true), Charge::Granted { .. }));
+        let charge = budget.charge_reply(1, 2 * MIB);
+        assert!(matches!(charge, Charge::Granted { evict } if evict == [0]));
     }
 }

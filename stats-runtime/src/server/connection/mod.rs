@@ -70,6 +70,9 @@ pub(super) struct Buffers {
     pub(super) reply: Vec<u8>,
 }
 
+/// The room for replies that every thread may keep.
+const REPLY_BYTES_KEPT: usize = 1 << 20;
+
 /// The number of bytes that are read at a time.
 const INPUT_BYTES: usize = 64 << 10;
 
@@ -81,7 +84,12 @@ impl Buffers {
         }
     }
 
-    /// Gives the memory for replies back, because the thread has nothing to do.
+    /// Returns whether the room for replies is large enough to give back.
+    pub(super) fn has_large_reply(&self) -> bool {
+        self.reply.capacity() > REPLY_BYTES_KEPT
+    }
+
+    /// Gives the room for replies back.
     pub(super) fn shrink(&mut self) {
         self.reply = Vec::new();
     }

@@ -81,7 +81,7 @@ impl Reactor {
         };
         let mut reply = std::mem::take(&mut buffers.reply);
         let write = |out: &mut Writer<'_>| self.monitor.execute(call, out);
-        let grants = |bytes| self.budget.charge_reply(slot.token(), bytes);
+        let grants = |bytes| self.evict_for(self.budget.charge_reply(slot.token(), bytes));
         let policy = context.policy();
         let outcome = begin_reply(&mut reply, reply_bytes_max, &grants, policy, write);
         CommandResult {

@@ -72,6 +72,8 @@ pub(super) struct Reactor {
     clients: Lock<ClientTable>,
     threads: Threads,
     budget: Budget,
+    /// The time when slow commands were last looked for.
+    watched: Lock<Instant>,
     has_ended: AtomicBool,
 }
 
@@ -103,6 +105,7 @@ impl Reactor {
             listeners_end,
             threads: Threads::new(options.threads_max),
             budget: Budget::new(options.held_bytes_max),
+            watched: Lock::new(Instant::now()),
             options,
             has_ended: AtomicBool::new(false),
         });
@@ -256,7 +259,12 @@ impl Reactor {
     /// that is too much. Returns `false` if the client itself must go.
     fn charge(&self, slot: &Slot, connection: &Connection, begins_command: bool) -> bool {
         let held_bytes = connection.held_bytes();
-        match self.budget.charge(slot.token(), held_bytes, begins_command) {
+        self.evict_for(self.budget.charge(slot.token(), held_bytes, begins_command))
+    }
+
+    /// Evicts the clients that a charge names. Returns whether it was granted.
+    fn evict_for(&self, charge: Charge) -> bool {
+        match charge {
             Charge::Refused => false,
             Charge::Granted { evict } => {
                 for token in evict {
@@ -311,9 +319,18 @@ impl Reactor {
         }
     }
 
-    /// Watches the descriptors of clients whose command takes long.
+    /// Watches the descriptors of clients whose command takes long. Does nothing
+    /// if that was done less than [`UNWATCHED_TIME_MAX`] ago.
     fn watch_slow_commands(&self) {
-        let Some(before) = Instant::now().checked_sub(UNWATCHED_TIME_MAX) else {
+        let now = Instant::now();
+        {
+            let mut watched = self.watched.lock();
+            if now.saturating_duration_since(*watched) < UNWATCHED_TIME_MAX {
+                return;
+            }
+            *watched = now;
+        }
+        let Some(before) = now.checked_sub(UNWATCHED_TIME_MAX) else {
             return;
         };
         let slots = self.clients.lock().slots();

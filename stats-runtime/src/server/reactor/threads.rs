@@ -21,8 +21,8 @@ use crate::lock::Lock;
 /// The threads that stay when there is nothing to do.
 const IDLE_THREADS_MIN: usize = 2;
 
-/// The time after which a thread with nothing to do looks after slow commands,
-/// and ends if there are enough others.
+/// The time after which a thread with nothing to do gives memory back, and ends
+/// if there are enough others.
 const IDLE_TIME: Timespec = Timespec {
     tv_sec: 2,
     tv_nsec: 0,
@@ -130,6 +130,13 @@ impl Reactor {
                 News::Of(token, _) if self.is_listener(token) => self.accept(token),
                 News::Of(token, flags) => self.serve(token, flags, &mut buffers),
             }
+            // Only the threads that stay when others end may keep the room of a
+            // long reply: it counts in no client's account.
+            if buffers.has_large_reply() && self.has_many_threads() {
+                buffers.shrink();
+            }
+            // A busy server has no idle thread that would do it.
+            self.watch_slow_commands();
         }
     }
 
@@ -147,7 +154,6 @@ impl Reactor {
         match waited {
             Ok(0) => {
                 buffers.shrink();
-                self.watch_slow_commands();
                 (!self.retires()).then_some(News::None)
             }
             Ok(_) => {
@@ -161,6 +167,10 @@ impl Reactor {
                 Some(News::None)
             }
         }
+    }
+
+    fn has_many_threads(&self) -> bool {
+        self.threads.state.lock().alive > IDLE_THREADS_MIN
     }
 
     /// Returns whether the calling thread, which had nothing to do, must end
