@@ -10,7 +10,7 @@ use tests::choices::{self, Event};
 use tests::replacement::Disc;
 
 #[test]
-fn a_branch_can_be_a_type_of_our_own() {
+fn branch_is_our_type_when_the_builder_replaces_it() {
     let figure = Figure {
         id: 1,
         kind: FigureBranch::Circle(Disc { diameter: 3.0 }),
@@ -34,7 +34,7 @@ fn a_branch_can_be_a_type_of_our_own() {
 }
 
 #[test]
-fn further_traits_are_derived() {
+fn generated_types_derive_traits_when_the_builder_names_them() {
     let thing = |part: &str| OrgExampleThing {
         org_example_part: Some(part.to_owned()),
     };
@@ -43,7 +43,7 @@ fn further_traits_are_derived() {
 }
 
 #[test]
-fn only_what_was_chosen_is_there() {
+fn module_has_only_the_chosen_definitions() {
     let names: Vec<_> = choices::COMMANDS.iter().map(|info| info.name).collect();
     assert_eq!(names, ["paint", "things"]);
     assert!(choices::command("stop").is_none());

@@ -209,7 +209,7 @@ const INPUTS: &[(&str, &str, SpecialFeatures, &str)] = &[
 ];
 
 #[test]
-fn input_is_accepted_or_rejected() {
+fn input_is_rejected_when_the_policy_says_so() {
     let reject_deprecated = policy("deprecated-input=reject");
     let reject_unstable = policy("unstable-input=reject");
     for (name, arguments, special, what) in INPUTS {
@@ -237,7 +237,7 @@ fn input_is_accepted_or_rejected() {
 
 /// Where there is more than one thing to say, QEMU says this.
 #[test]
-fn the_first_error_is_qemus() {
+fn first_error_is_qemus_when_several_members_are_wrong() {
     let both = policy("deprecated-input=reject,unstable-input=reject");
     let unstable = policy("unstable-input=reject");
     let rows = [
@@ -335,7 +335,7 @@ fn the_first_error_is_qemus() {
 const CRASH: &str = "TESTS_COMPAT_CRASH";
 
 #[test]
-fn input_can_crash_the_process() {
+fn process_aborts_when_the_policy_is_crash() {
     let crash = Policy {
         deprecated_input: Input::Crash,
         unstable_input: Input::Crash,
@@ -348,7 +348,11 @@ fn input_can_crash_the_process() {
     }
     for (row, (.., what)) in INPUTS.iter().enumerate() {
         let child = process::Command::new(env::current_exe().unwrap())
-            .args(["--exact", "input_can_crash_the_process", "--nocapture"])
+            .args([
+                "--exact",
+                "process_aborts_when_the_policy_is_crash",
+                "--nocapture",
+            ])
             .env(CRASH, row.to_string())
             .output()
             .unwrap();
@@ -362,7 +366,7 @@ fn input_can_crash_the_process() {
 }
 
 #[test]
-fn output_is_accepted_or_hidden() {
+fn output_is_hidden_when_the_policy_says_so() {
     let full = r#"{"name": "n", "old": 1, "x-new": 2, "x-old": 3}"#;
     let rows = [
         (
@@ -428,7 +432,7 @@ fn answers(policy: Policy, requests: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_session_keeps_to_the_policy_of_its_context() {
+fn session_follows_the_policy_of_its_context() {
     let requests = "{'execute': 'old-command', 'id': 1}
         {'exec-oob': 'x-command', 'id': 2}
         {'execute': 'probe', 'arguments': {'old': 1}}
@@ -464,7 +468,7 @@ fn a_session_keeps_to_the_policy_of_its_context() {
 }
 
 #[test]
-fn a_monitor_hands_its_policy_to_its_sessions() {
+fn monitor_passes_its_policy_to_its_sessions() {
     let policy = policy("unstable-input=crash,deprecated-output=hide");
     let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
     assert_eq!(monitor.context().policy(), Policy::ACCEPT);
@@ -472,7 +476,7 @@ fn a_monitor_hands_its_policy_to_its_sessions() {
 }
 
 #[test]
-fn policies_are_read_as_qemus_option_is() {
+fn policy_is_parsed_like_qemus_option() {
     assert_eq!(policy(""), Policy::ACCEPT);
     for text in [
         "deprecated-input",
@@ -489,7 +493,7 @@ fn policies_are_read_as_qemus_option_is() {
 }
 
 #[test]
-fn events_are_hidden_whole_or_in_part() {
+fn event_or_member_is_hidden_when_it_is_deprecated() {
     let rows = [
         ("", vec!["OLD_EVENT", "X_EVENT", "PARTLY old x-new"]),
         ("deprecated-output=hide", vec!["X_EVENT", "PARTLY x-new"]),
@@ -529,7 +533,7 @@ fn events_are_hidden_whole_or_in_part() {
 }
 
 #[test]
-fn the_table_answers_by_path() {
+fn feature_table_finds_features_by_path() {
     let rows: [(&str, &[&str]); 12] = [
         ("old-command", &["deprecated"]),
         ("x-old-command", &["unstable", "deprecated"]),
@@ -561,7 +565,7 @@ fn the_table_answers_by_path() {
 }
 
 #[test]
-fn what_is_deprecated_or_unstable_says_so_in_rust() {
+fn rust_item_is_deprecated_when_the_schema_says_so() {
     let generate = |options: &Options| {
         let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/rust/compat.json");
         let files = generate(schema, &FsLoader, options).into_files().unwrap();

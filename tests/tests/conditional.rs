@@ -57,7 +57,7 @@ macro_rules! check_enums {
 }
 
 #[test]
-fn values_are_numbered_as_they_are_there() {
+fn enum_values_are_numbered_without_absent_ones() {
     check_enums!(off: ["always", "neither", "last"], ["always"], [""; 0]);
     check_enums!(a: ["a", "always", "last"], ["a", "always"], ["a", "b"]);
     check_enums!(b: ["always", "last"], ["always", "b"], [""; 0]);
@@ -69,7 +69,7 @@ fn values_are_numbered_as_they_are_there() {
 }
 
 #[test]
-fn members_are_there_or_unexpected() {
+fn member_is_unexpected_when_its_condition_is_false() {
     round_trip::<off::conditional::Part>(r#"{"first": 1, "old": "x"}"#);
     round_trip::<a::conditional::Part>(r#"{"first": 1, "a": "x"}"#);
     round_trip::<b::conditional::Part>(r#"{"first": 1, "b": 0.5}"#);
@@ -92,7 +92,7 @@ fn members_are_there_or_unexpected() {
 }
 
 #[test]
-fn unions_follow_values_and_branches() {
+fn union_has_the_branches_of_the_configuration() {
     round_trip::<off::conditional::OnClosed>(r#"{"kind": "always"}"#);
     round_trip::<off::conditional::OnClosed>(r#"{"kind": "neither"}"#);
     round_trip::<a::conditional::OnClosed>(r#"{"kind": "a", "extra": 1, "x": 2}"#);
@@ -120,7 +120,7 @@ fn unions_follow_values_and_branches() {
 }
 
 #[test]
-fn alternates_have_the_branches_that_are_there() {
+fn alternate_has_the_branches_of_the_configuration() {
     round_trip::<off::conditional::Either>("true");
     round_trip::<a::conditional::Either>("[1, 2]");
     round_trip::<a::conditional::OnlyAEither>(r#"{"x": 1}"#);
@@ -188,7 +188,7 @@ fn execute(set: &dyn CommandSet, name: &str, arguments: &str) -> Result<String, 
 }
 
 #[test]
-fn commands_are_found_where_they_are() {
+fn command_is_not_found_when_its_condition_is_false() {
     let names = |set: &dyn CommandSet| {
         let names: Vec<_> = set.commands().iter().map(|info| info.name).collect();
         for name in &names {
@@ -222,7 +222,7 @@ fn commands_are_found_where_they_are() {
 }
 
 #[test]
-fn features_are_conditional_too() {
+fn feature_is_absent_when_its_condition_is_false() {
     use off::conditional::commands::Always as OffAlways;
     use on::conditional::commands::Always as OnAlways;
     assert_eq!(OffAlways::INFO.features, ["plain"]);
@@ -233,7 +233,7 @@ fn features_are_conditional_too() {
 }
 
 #[test]
-fn events_that_are_not_there_are_unlisted() {
+fn event_is_not_listed_when_its_condition_is_false() {
     let decode =
         |name| off::Event::decode(name, Node::empty_object(), &Context::tolerant()).unwrap();
     assert!(matches!(decode("ALWAYS"), off::Event::Always(_)));
@@ -245,7 +245,7 @@ fn events_that_are_not_there_are_unlisted() {
 }
 
 #[test]
-fn a_symbol_can_be_a_feature() {
+fn condition_follows_the_cargo_feature_of_its_symbol() {
     use features::conditional::Open;
     assert_eq!(Open::NAMES.contains(&"a"), cfg!(feature = "conditional-a"));
     assert_eq!(Open::NAMES.contains(&"b"), cfg!(feature = "conditional-b"));

@@ -292,7 +292,7 @@ fn normalize(line: &str) -> Value {
 }
 
 #[test]
-fn the_answers_are_qemus() {
+fn answers_equal_those_of_a_recorded_qemu() {
     let recorded = read(&own_folder().join("reference-7.2.json"));
     let recorded = recorded["answers"].as_array().unwrap();
     let cases = cases(&own_folder());
@@ -344,14 +344,14 @@ fn check_cuts(case: &Case) {
 }
 
 #[test]
-fn it_makes_no_difference_where_bytes_are_cut() {
+fn answers_are_the_same_wherever_the_input_is_cut() {
     for case in cases(&own_folder()) {
         check_cuts(&case);
     }
 }
 
 #[test]
-fn nor_in_the_conversations_that_others_recorded() {
+fn answers_are_the_same_when_others_recordings_are_cut() {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/qmp");
     let folder = std::env::var_os("QMP_CASES").map_or_else(beside, PathBuf::from);
     if !folder.join("cases.json").exists() {

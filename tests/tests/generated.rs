@@ -63,7 +63,7 @@ fn figure(id: i64, kind: FigureBranch) -> Figure {
 }
 
 #[test]
-fn a_union_has_a_variant_for_every_value_of_its_discriminator() {
+fn union_has_a_variant_for_every_value_of_its_discriminator() {
     round_trip(
         &figure(1, FigureBranch::Nothing),
         r#"{"id": 1, "kind": "nothing"}"#,
@@ -101,7 +101,7 @@ fn a_union_has_a_variant_for_every_value_of_its_discriminator() {
 /// `Shape` is in a reply (by way of `Painted`), so a client keeps what a newer
 /// server says.
 #[test]
-fn what_a_newer_peer_says_is_kept() {
+fn unknown_value_is_kept_when_the_peer_is_newer() {
     let text = r#"{"id": 1, "kind": "sphere", "depth": [2]}"#;
     let figure: Figure = from_json(text.as_bytes(), &Context::tolerant()).unwrap();
     let FigureBranch::Unknown { tag, members } = &figure.kind else {
@@ -117,7 +117,7 @@ fn what_a_newer_peer_says_is_kept() {
 
 /// An enumeration may have a value called `unknown`.
 #[test]
-fn enumerations_have_tables() {
+fn enum_has_tables_of_its_names_and_values() {
     assert_eq!(Color::NAMES, ["red", "green", "x86-64", "self", "unknown"]);
     assert_eq!(Color::ALL.len(), 5);
     assert_eq!(Color::X86_64.name(), "x86-64");
@@ -133,7 +133,7 @@ fn enumerations_have_tables() {
 }
 
 #[test]
-fn members_keep_their_names_order_and_presence() {
+fn struct_keeps_names_order_and_presence_of_members() {
     let keywords = Keywords {
         type_: "t".to_owned(),
         fn_: None,
@@ -184,7 +184,7 @@ fn members_keep_their_names_order_and_presence() {
 }
 
 #[test]
-fn numbers_have_their_ranges() {
+fn number_is_refused_when_it_is_out_of_range() {
     let text = "{'a': -128, 'b': 0, 'c': 0, 'd': 0, 'e': 255, 'f': 0, 'g': 0, 'h': \
                 18446744073709551615, 'i': -1, 'j': 0, 'k': 1, 'l': {'x': [null]}, 'm': null}";
     let numbers: Numbers = from_json(text.as_bytes(), &Context::strict()).unwrap();
@@ -214,7 +214,7 @@ fn numbers_have_their_ranges() {
 }
 
 #[test]
-fn an_alternate_is_chosen_by_json_type() {
+fn alternate_is_chosen_by_json_type() {
     round_trip(&Anything::Text("x".to_owned()), "\"x\"");
     round_trip(&Anything::Nothing(()), "null");
     round_trip(
@@ -313,7 +313,7 @@ fn execute(name: &str, arguments: &str) -> qapi_wire::Result<String> {
 }
 
 #[test]
-fn commands_are_dispatched_as_their_kind_says() {
+fn command_is_dispatched_by_its_kind() {
     let rows = [
         ("read_it", "{}", "{}"),
         (
@@ -362,7 +362,7 @@ fn commands_are_dispatched_as_their_kind_says() {
 }
 
 #[test]
-fn the_command_table_has_what_the_schema_says() {
+fn command_table_equals_the_schema() {
     let paint = schema::command("paint").unwrap();
     assert!(paint.allow_oob && !paint.allow_preconfig && paint.success_response);
     assert_eq!(paint.features, ["unstable", "deprecated"]);
@@ -377,7 +377,7 @@ fn the_command_table_has_what_the_schema_says() {
 }
 
 #[test]
-fn requests_encode_and_name_their_reply() {
+fn request_encodes_and_names_its_reply_type() {
     fn reply_of<R: Request<Reply = Vec<Keywords>>>(_: &R) {}
     let request = UnboxedBase(Base {
         name: "n".to_owned(),
@@ -390,7 +390,7 @@ fn requests_encode_and_name_their_reply() {
 }
 
 #[test]
-fn events_decode_to_one_enum() {
+fn events_decode_to_one_enum_of_all() {
     let decode = |name, text: &str| {
         let data = Document::parse(text.as_bytes()).unwrap();
         Event::decode(name, data.root(), &Context::tolerant()).unwrap()
@@ -421,7 +421,7 @@ fn events_decode_to_one_enum() {
 /// The schema of 7.1's first proposal: a provider enumeration without values,
 /// which a reply carries all the same.
 #[test]
-fn the_first_proposal_works() {
+fn schema_of_the_first_proposal_works() {
     assert!(first::StatsProvider::NAMES.is_empty());
     let result = first::StatsResult {
         provider: "xyz".parse().unwrap(),
@@ -462,7 +462,7 @@ fn output(session: &mut Session) -> String {
 }
 
 #[test]
-fn a_command_without_a_response_answers_only_errors() {
+fn command_without_a_response_answers_only_errors() {
     let server = Dispatcher(Server);
     let mut session = session(&server);
     session.receive(
@@ -478,7 +478,7 @@ fn a_command_without_a_response_answers_only_errors() {
 
 /// `paint` may overtake, the others may not.
 #[test]
-fn a_command_is_executed_out_of_band_if_it_may() {
+fn command_is_executed_out_of_band_when_it_may() {
     let server = Dispatcher(Server);
     let mut session = session(&server);
     session.receive(b"{'execute': 'now', 'id': 1} {'exec-oob': 'now', 'id': 2}");
@@ -518,7 +518,7 @@ fn emitted<E: EventData>(event: &E) -> String {
 }
 
 #[test]
-fn events_are_emitted_with_data_boxed_or_without() {
+fn event_is_emitted_when_its_data_are_boxed_or_absent() {
     assert_eq!(emitted(&events::Stop {}), r#""event": "STOP"}"#);
     let painted = events::Painted {
         color: Color::Red,
@@ -552,7 +552,7 @@ impl own::Commands for Server {
 /// The module of every shape, generated elsewhere, and the schema's own are
 /// one interface: types, commands, events.
 #[test]
-fn a_module_from_elsewhere_is_part_of_the_whole() {
+fn schema_includes_a_module_when_another_crate_has_its_code() {
     let server = borrowed::Dispatcher(Server);
     let mut session = session(&server);
     session.receive(b"{'execute': 'shape'} {'execute': 'now'} {'execute': 'exhibit', ");
@@ -575,7 +575,7 @@ fn a_module_from_elsewhere_is_part_of_the_whole() {
 
 /// The table is what `qapi-gen introspect` prints, to the byte but for blanks.
 #[test]
-fn the_schema_is_there_as_data() {
+fn schema_is_available_as_data() {
     let check = |file: &str, loader: &dyn Loader, table: &[SchemaInfo]| {
         let text = Introspection::default().json(&check(file, loader).schema.unwrap());
         let expected = qapi_wire::json::parse(text.as_bytes()).unwrap();

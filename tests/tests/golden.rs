@@ -69,12 +69,12 @@ fn check(schema: &str, options: &Options, golden: &str) {
 }
 
 #[test]
-fn the_shipped_schema() {
+fn golden_of_the_shipped_schema_is_current() {
     check("qapi/schema/qapi-schema.json", &shipped_options(), "qapi");
 }
 
 #[test]
-fn every_shape() {
+fn golden_of_every_shape_is_current() {
     check(
         "tests/cases/rust/every-shape.json",
         &Options::default(),
@@ -84,7 +84,7 @@ fn every_shape() {
 
 /// A schema that includes the shipped one and takes its code from `qapi`.
 #[test]
-fn a_vmm_with_our_statistics() {
+fn golden_of_a_vmm_with_our_statistics_is_current() {
     let mut options = Options::default();
     for module in ["control", "introspect", "stats"] {
         let (file, path) = (
@@ -97,7 +97,7 @@ fn a_vmm_with_our_statistics() {
 }
 
 #[test]
-fn conditional() {
+fn golden_of_conditions_is_current() {
     let mut options = Options::default();
     options.conditions = Conditions::Cfg(CfgNames::default());
     let schema = "tests/cases/rust/conditional.json";
@@ -105,7 +105,7 @@ fn conditional() {
 }
 
 #[test]
-fn generating_twice_gives_the_same_bytes() {
+fn generated_bytes_are_the_same_when_generated_twice() {
     let schema = workspace().join("tests/cases/rust/every-shape.json");
     let generate = || {
         generate(&schema, &FsLoader, &Options::default())

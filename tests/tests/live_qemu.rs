@@ -146,7 +146,7 @@ fn names(results: &[StatsResult]) -> Vec<&str> {
 }
 
 #[test]
-fn qemu_and_we_say_the_same_of_this_kernel() {
+fn schemas_equal_qemus_on_this_kernel() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("qmp.sock");
     let Some(_qemu) = qemu(&socket, &[]) else {
@@ -190,7 +190,7 @@ fn qemu_and_we_say_the_same_of_this_kernel() {
 }
 
 #[test]
-fn our_client_can_ask_qemu() {
+fn client_gets_statistics_from_qemu() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("qmp.sock");
     let Some(_qemu) = qemu(&socket, &[]) else {
@@ -279,7 +279,7 @@ fn refused<R: Request>(client: &mut Client, policy: Policy, request: &R) -> Stri
 }
 
 #[test]
-fn qemu_and_we_refuse_and_hide_the_same_by_policy() {
+fn policy_refuses_and_hides_the_same_as_qemus() {
     let compat = "deprecated-input=reject,unstable-input=reject,unstable-output=hide";
     let policy: Policy = compat.parse().unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -32,7 +32,7 @@ fn kept<T: Decode + std::fmt::Debug>(text: &str, refusal: &str) -> T {
 }
 
 #[test]
-fn a_newer_servers_session_is_understood() {
+fn client_understands_the_session_of_a_newer_server() {
     let stream = r#"
         {"QMP": {"version": {"qemu": {"micro": 0, "minor": 0, "major": 99}, "package": ""},
                  "capabilities": ["oob", "newer"], "newer": 1}}
@@ -85,7 +85,7 @@ fn a_newer_servers_session_is_understood() {
 }
 
 #[test]
-fn unknown_values_and_members_are_tolerated_wherever_they_stand() {
+fn client_tolerates_unknown_values_and_members_everywhere() {
     let derived: Derived = kept(
         r#"{"name": "a", "next": {"name": "b", "color": "mauve", "newer": {}}}"#,
         "Parameter 'color' does not accept value 'mauve'",

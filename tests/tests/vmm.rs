@@ -129,7 +129,7 @@ fn introspected(schema: &Path, loader: &dyn Loader) -> String {
 }
 
 #[test]
-fn both_are_served_in_one_session() {
+fn session_serves_the_vmms_schema_and_ours() {
     let monitor = monitor();
     let mut session = session(&monitor);
     let rows = [
@@ -169,7 +169,7 @@ fn both_are_served_in_one_session() {
 
 /// Everything that the schema lists is served, and nothing else.
 #[test]
-fn the_commands_of_both_are_listed() {
+fn query_commands_lists_both_schemas() {
     let names =
         |infos: Vec<&CommandInfo>| -> Vec<_> { infos.into_iter().map(|info| info.name).collect() };
     let monitor = monitor();
@@ -189,7 +189,7 @@ fn the_commands_of_both_are_listed() {
 
 /// One introspection, numbered once, with registered values.
 #[test]
-fn the_introspection_is_that_of_the_whole() {
+fn introspection_covers_both_schemas() {
     let loader = IncludeFolders::new(
         &FsLoader,
         tests_folder().join("cases/vmm/qapi-schema.json"),
@@ -204,7 +204,7 @@ fn the_introspection_is_that_of_the_whole() {
 
 /// The same over a socket, by the server that every monitor has.
 #[test]
-fn the_server_serves_both() {
+fn server_serves_the_vmms_schema_and_ours() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("qmp.sock");
     let _server = UnixServer::start(&path, monitor()).unwrap();
@@ -223,7 +223,7 @@ fn the_server_serves_both() {
 
 /// A monitor that nothing is added to tells our schema.
 #[test]
-fn the_monitor_alone_tells_its_own_schema() {
+fn monitor_introspects_only_its_schema_when_not_extended() {
     let schema = tests_folder().join("../qapi/schema/qapi-schema.json");
     let monitor = Monitor::new(registry(), Arc::new(NoHost)).with_control(true);
     let reply = returned(&monitor, "{'execute': 'query-qmp-schema'}");
@@ -232,7 +232,7 @@ fn the_monitor_alone_tells_its_own_schema() {
 
 /// The reply is what the schema says that it is, also to a strict client.
 #[test]
-fn a_client_reads_the_introspection_with_generated_types() {
+fn client_reads_introspection_with_generated_types() {
     let reply = returned(&monitor(), "{'execute': 'query-qmp-schema'}");
     type Reply = <QueryQmpSchema as Request>::Reply;
     let infos: Reply = from_json(reply.as_bytes(), &Context::strict()).unwrap();
@@ -249,7 +249,7 @@ fn a_client_reads_the_introspection_with_generated_types() {
 }
 
 #[test]
-fn events_go_to_the_client_and_come_back_typed() {
+fn event_of_the_vmm_is_decoded_by_the_client() {
     let monitor = monitor();
     let mut session = session(&monitor);
     let event = BalloonChange(Machine::default().info());

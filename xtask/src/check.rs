@@ -1,4 +1,4 @@
-//! `cargo xtask check`: everything that is checked without running the code.
+//! `cargo xtask check`: all checks that do not run the code.
 
 use clap::Args;
 
@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ],
         &[],
     )?;
-    // What a VMM may leave out has to leave the rest whole.
+    // Lint every selection of features that a VMM may make.
     for features in ["", "kvm", "hmp", "server"] {
         let arguments = ["clippy", "-p", "stats-runtime", "--no-default-features"];
         let arguments = [

@@ -1,6 +1,6 @@
-//! What stats-runtime links, against the list that has been reviewed.
+//! The crates that stats-runtime links, compared with the reviewed list.
 //!
-//! In: cargo's dependency tree. Out: what is on one side only.
+//! In: cargo's dependency tree. Out: the crates that are on one side only.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +28,8 @@ pub(crate) fn check() -> Result<(), Failure> {
     ))
 }
 
-/// The first word of each line is a crate, the rest why it is there.
+/// Reads the list: the first word of each line is a crate, the rest is the
+/// reason.
 fn listed() -> Result<BTreeSet<String>, Failure> {
     let text = read(LIST)?;
     let lines = text.lines().filter(|line| !line.starts_with('#'));

@@ -36,7 +36,7 @@ enum Command {
         files: bool,
     },
     Conformance(conformance::Arguments),
-    /// Measure, side by side, what the runtime costs
+    /// Compare the runtime's and the compiler's times with other programs'
     Bench(bench::Arguments),
 }
 

@@ -1,17 +1,17 @@
-//! The habits that a program can check.
+//! Rules about files that a program can check.
 //!
-//! In: the files that git tracks. Out: every place that breaks one.
+//! In: the files that git tracks. Out: every place that breaks a rule.
 
 use std::fs;
 use std::path::Path;
 
 use crate::tools::{Failure, tracked_files, workspace};
 
-/// A file's lines, without its tests.
+/// The most lines of a file, without its tests.
 const FILE_LINES_MAX: usize = 600;
-/// A schema's columns, as in QEMU.
+/// The most columns of a schema, as in QEMU.
 const SCHEMA_COLUMNS_MAX: usize = 79;
-/// Names of modules that attract everything.
+/// Names of modules that collect unrelated items.
 const MAGNETS: &[&str] = &["utils", "util", "common", "helpers", "misc", "manager"];
 
 pub(crate) fn check() -> Result<(), Failure> {

@@ -1,14 +1,15 @@
-//! Running cargo and finding the workspace.
+//! Cargo, git and the workspace.
 //!
-//! In: arguments. Out: success, output, or one line that says what failed.
+//! In: arguments and paths. Out: output, file contents, or one line about a
+//! failure.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Why a chore failed.
+/// The reason why a chore failed, for people.
 pub(crate) type Failure = String;
 
-/// The workspace's folder.
+/// Returns the workspace's folder.
 pub(crate) fn workspace() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_owned()
@@ -26,7 +27,7 @@ fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
 /// Runs cargo with these arguments and environment variables.
 pub(crate) fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), Failure> {
     let line = format!("cargo {}", arguments.join(" "));
-    // What a chore finds out goes to standard output.
+    // Standard output is for the result of the chore.
     eprintln!("$ {line}");
     match command(arguments, variables).status() {
         Ok(status) if status.success() => Ok(()),
@@ -35,7 +36,7 @@ pub(crate) fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> Result<()
     }
 }
 
-/// What cargo prints when run with these arguments.
+/// Runs cargo with these arguments and returns its output.
 pub(crate) fn cargo_output(arguments: &[&str]) -> Result<String, Failure> {
     let line = format!("cargo {}", arguments.join(" "));
     let output = command(arguments, &[])
@@ -69,7 +70,7 @@ pub(crate) fn read(path: &str) -> Result<String, Failure> {
         .map_err(|error| format!("cannot read {path}: {error}"))
 }
 
-/// The target folder that this program was itself built into.
+/// Returns the target folder that contains this program.
 pub(crate) fn target() -> Result<PathBuf, Failure> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let target = program.ancestors().nth(2).map(Path::to_owned);

@@ -62,8 +62,8 @@ struct Only {
     /// Measure only generating Rust for the tree's schema
     #[arg(long, requires = "qemu_src")]
     generate: bool,
-    /// Measure only how long consumers take to build, beside crate qapi-qmp:
-    /// this takes minutes
+    /// Measure only how long consumers take to build, compared with crate
+    /// qapi-qmp: this takes minutes
     #[arg(long)]
     builds: bool,
 }

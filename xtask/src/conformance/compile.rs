@@ -1,4 +1,5 @@
-//! The real schemas as Rust: rustc, clippy and rustdoc have nothing to say.
+//! Compiles the real schemas as Rust, and denies every warning of rustc, clippy
+//! and rustdoc.
 //!
 //! In: a schema of a QEMU tree. Out: rows of the table.
 
@@ -12,7 +13,7 @@ use crate::tools::Failure;
 
 const ROOT: &str = "//! A schema of QEMU.\n#![deny(warnings)]\n\n/// All of it.\npub mod schema;\n";
 
-/// A tool that has to have nothing to say.
+/// A tool whose output must be empty.
 struct Check {
     kind: &'static str,
     arguments: &'static [&'static str],

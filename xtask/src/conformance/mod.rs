@@ -1,8 +1,8 @@
-//! `cargo xtask conformance QEMU_SRC`: what we say of schemas against what a
-//! QEMU tree's own generator says.
+//! `cargo xtask conformance QEMU_SRC`: compares our compiler with the generator
+//! of a QEMU tree.
 //!
-//! In: a QEMU source tree, Python 3. Out: a table, and every difference. The
-//! tree's schemas and tests are read where they are and never copied.
+//! In: a QEMU source tree, and Python 3. Out: a table and every difference. The
+//! tree's schemas and tests are read in place and never copied.
 
 mod compile;
 mod live;
@@ -95,7 +95,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     table.finish()
 }
 
-/// The rules of the tree's release.
+/// Returns the tree's version and the rules of its release.
 pub(crate) fn rules(source: &Path) -> Result<(String, Rules), Failure> {
     let version = fs::read_to_string(source.join("VERSION"))
         .map_err(|error| format!("{}: no QEMU tree: VERSION: {error}", source.display()))?;
@@ -112,7 +112,8 @@ pub(crate) fn rules(source: &Path) -> Result<(String, Rules), Failure> {
     Ok((version, rules))
 }
 
-/// The tree's own tests: each input that it runs, against what it is to print.
+/// Compares the outcome of each of the tree's own tests with the output that
+/// the tree expects.
 fn corpus(tests: &Path, rules: Rules, table: &mut Table) -> Result<(), Failure> {
     let entries = fs::read_dir(tests).map_err(|error| format!("{}: {error}", tests.display()))?;
     let mut names: Vec<String> = entries
@@ -120,7 +121,7 @@ fn corpus(tests: &Path, rules: Rules, table: &mut Table) -> Result<(), Failure> 
         .filter_map(|name| name.strip_suffix(".err").map(str::to_owned))
         .collect();
     names.sort();
-    // What is not listed there is not maintained.
+    // Skip tests that are not listed in the build file: nobody maintains them.
     let listed = fs::read_to_string(tests.join("meson.build")).unwrap_or_default();
     for name in names {
         let input = format!("{name}.json");
@@ -132,7 +133,7 @@ fn corpus(tests: &Path, rules: Rules, table: &mut Table) -> Result<(), Failure> 
         let read = |ending: &str| {
             fs::read_to_string(tests.join(format!("{name}.{ending}"))).unwrap_or_default()
         };
-        // One case is about an input that is not there; packages lack others.
+        // One test is about a missing input; packages of QEMU lack others.
         if !tests.join(&input).exists() && !read("err").contains("can't read schema file") {
             table.count("corpus: input missing");
             continue;
@@ -150,7 +151,7 @@ fn corpus(tests: &Path, rules: Rules, table: &mut Table) -> Result<(), Failure> 
     Ok(())
 }
 
-/// A real schema: accepted, and dumped and introspected as the tree does.
+/// Compares the dump and the introspection of a real schema with the tree's.
 fn compare_whole(
     source: &Path,
     schema: &str,
@@ -185,8 +186,8 @@ fn compare_whole(
     Ok(())
 }
 
-/// Mutated schemas: acceptance and the first error have to be the same, and
-/// what is made of those that are right.
+/// Compares the first error of mutated schemas, and the dump and the
+/// introspection of those that are accepted.
 fn mutations(
     source: &Path,
     schemas: &[&str],

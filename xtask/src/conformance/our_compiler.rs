@@ -1,13 +1,13 @@
-//! What we say of a schema, in the form in which QEMU says it.
+//! Our compiler's results in the form of QEMU's.
 //!
-//! In: a schema, rules. Out: the first error, the dump, the introspection.
+//! In: a schema and rules. Out: the first error, the dump, the introspection.
 
 use std::path::Path;
 
 use qapi_gen::{CheckOptions, FolderLoader, Introspection, Outcome, Rules};
 use serde_json::Value;
 
-/// A schema that has been checked.
+/// The outcome of checking one schema.
 pub(super) struct OurCompiler {
     outcome: Outcome,
 }
@@ -27,7 +27,7 @@ impl OurCompiler {
         self.outcome.schema.is_some()
     }
 
-    /// The first error; empty if there is none.
+    /// Returns the first error, or the empty text if the schema is accepted.
     pub(super) fn first_error(&self) -> String {
         let first = self.outcome.diagnostics.iter().next();
         first
@@ -35,7 +35,8 @@ impl OurCompiler {
             .unwrap_or_default()
     }
 
-    /// The same as QEMU's tests print it: with a line end.
+    /// Returns the first error with a line end, like the output of QEMU's
+    /// tests.
     pub(super) fn error_text(&self) -> String {
         let error = self.first_error();
         if error.is_empty() {
@@ -53,7 +54,7 @@ impl OurCompiler {
             .unwrap_or_default()
     }
 
-    /// The introspection as compact JSON, as `serde_json` orders it.
+    /// Returns the introspection as compact JSON, in the order of `serde_json`.
     pub(super) fn introspection(&self, unmask: bool) -> String {
         let Some(schema) = &self.outcome.schema else {
             return String::new();

@@ -1,6 +1,6 @@
 //! The QEMU tree's own generator, in a process of its own.
 //!
-//! In: paths of schemas. Out: what the generator says of each.
+//! In: paths of schemas. Out: the generator's verdict on each schema.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -19,17 +19,17 @@ pub(super) struct QemuGenerator {
     output: BufReader<ChildStdout>,
 }
 
-/// What the generator says of a schema.
+/// The generator's verdict on one schema.
 #[derive(Debug)]
 pub(super) struct Verdict {
     pub(super) error: Option<String>,
     /// Set if the generator itself failed.
     pub(super) crash: Option<String>,
-    /// Set if the schema is accepted, and everything was asked for.
+    /// Set if the schema is accepted and the full output was asked for.
     pub(super) full: Option<FullOutput>,
 }
 
-/// What the generator makes of a schema; introspection as compact JSON.
+/// The generator's output for one schema, with introspection as compact JSON.
 #[derive(Debug)]
 pub(super) struct FullOutput {
     pub(super) dump: String,
@@ -46,7 +46,7 @@ impl QemuGenerator {
             .arg(source)
             .arg(if full { "full" } else { "error" })
             .current_dir(folder)
-            // What it says may not depend on the order of a set.
+            // Fix the order of sets, because the output depends on it.
             .env("PYTHONHASHSEED", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -62,7 +62,7 @@ impl QemuGenerator {
         }
     }
 
-    /// Asks about schemas, one after the other.
+    /// Asks for verdicts on schemas, one after the other.
     pub(super) fn ask<'p>(
         &mut self,
         paths: impl IntoIterator<Item = &'p str>,
@@ -110,7 +110,7 @@ impl Verdict {
         })
     }
 
-    /// The error as one text; empty if there is none.
+    /// Returns the error, or the empty text if the schema is accepted.
     pub(super) fn first_error(&self) -> String {
         self.error.clone().unwrap_or_default()
     }

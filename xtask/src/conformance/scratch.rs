@@ -1,8 +1,8 @@
-//! Crates of generated code that stand outside the workspace.
+//! Crates of generated code, outside the workspace.
 //!
-//! In: files. Out: what cargo says of a crate of them that depends on
-//! `qapi-wire` and nothing else. It is built with the workspace's lock file
-//! and into its target folder, without a network.
+//! In: files. Out: cargo's output for a crate of these files that depends on
+//! `qapi-wire` only. The crate is built with the workspace's lock file and into
+//! its target folder, without a network.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,15 +13,15 @@ use tempfile::TempDir;
 
 use crate::tools::{Failure, target, workspace};
 
-/// A crate that lasts as long as this.
+/// A temporary crate, removed when dropped.
 pub(super) struct Scratch {
     folder: TempDir,
     target: PathBuf,
 }
 
 impl Scratch {
-    /// A crate of that name whose folder `src/schema` holds generated files,
-    /// and beside that one file of ours.
+    /// Writes a crate whose folder `src/schema` holds generated files, and that
+    /// has one more source file.
     pub(super) fn new(
         name: &str,
         root: &str,
@@ -52,7 +52,8 @@ impl Scratch {
         })
     }
 
-    /// Runs cargo there: nothing, or what it says if it fails.
+    /// Runs cargo in the crate's folder. Returns the empty text if cargo
+    /// succeeds, and cargo's output otherwise.
     pub(super) fn cargo(
         &self,
         arguments: &[&str],
@@ -78,7 +79,7 @@ impl Scratch {
         ))
     }
 
-    /// A program that has been built there.
+    /// Returns the path of a program of the crate.
     pub(super) fn program(&self, name: &str) -> PathBuf {
         self.target.join("debug").join(name)
     }

@@ -1,7 +1,7 @@
-//! What a QEMU tree has to be mutated.
+//! The schemas of a QEMU tree that are mutated.
 //!
-//! In: the tests and the real schemas of a tree. Out: schemas, some small and
-//! some whole files, and a folder in which their includes are found.
+//! In: the tests and the real schemas of a tree. Out: mutated schemas, some
+//! small and some whole files, and a folder with the files that they include.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,20 +11,21 @@ use mutator::{Mutator, Random};
 
 use crate::tools::Failure;
 
-/// Makes mutated schemas of a tree.
+/// A source of mutated schemas.
 pub(super) struct Seeds {
     random: Random,
-    /// Knows whole tests, and definitions of real schemas with all that they
-    /// refer to.
+    /// The mutator of small schemas: whole tests, and definitions of real
+    /// schemas with everything that they refer to.
     small: Mutator,
-    /// FullOutput files of real schemas, which take a while to check.
+    /// The mutator of whole files of real schemas, which take longer to check.
     whole: Vec<String>,
 }
 
-/// What is wrong with a larger schema shows as well in a smaller one.
+/// The largest small schema. A fault shows in a small schema as well as in a
+/// large one.
 const SMALL_BYTES_MAX: usize = 6000;
 
-/// One mutation in so many is of a whole file.
+/// One of so many mutations is of a whole file.
 const WHOLE_SHARE: usize = 60;
 
 impl Seeds {
@@ -52,7 +53,7 @@ impl Seeds {
         })
     }
 
-    /// The next mutated schema.
+    /// Returns the next mutated schema.
     pub(super) fn next(&mut self) -> String {
         if !self.random.one_in(WHOLE_SHARE) {
             return self.small.schema(&mut self.random);
@@ -61,7 +62,8 @@ impl Seeds {
         let text = self.whole.get(index).map_or("", String::as_str);
         let changed = self.small.mutate(text, &mut self.random);
         if self.random.one_in(2) {
-            // With the real pragmas more of it is right.
+            // Include the real pragmas, because without them QEMU's generator
+            // would refuse more names.
             format!("{{ 'include': 'pragma.json' }}\n\n{changed}")
         } else {
             changed
@@ -69,7 +71,7 @@ impl Seeds {
     }
 }
 
-/// Puts what schemas may include into `folder`, as links.
+/// Links the files that schemas may include into `folder`.
 pub(super) fn link(source: &Path, schemas: &[&str], folder: &Path) -> Result<(), Failure> {
     let tests = source.join("tests/qapi-schema");
     let mut targets = vec![tests.join("include")];
@@ -81,13 +83,15 @@ pub(super) fn link(source: &Path, schemas: &[&str], folder: &Path) -> Result<(),
         let Some(name) = target.file_name() else {
             continue;
         };
-        // Of two files with the same name the first will do.
+        // Of several files with one name, the first is linked and the others
+        // are skipped.
         let _ = std::os::unix::fs::symlink(&target, folder.join(name));
     }
     Ok(())
 }
 
-/// The folder of a schema's main file, which has its other files, too.
+/// Returns the folder of a schema's main file, which has the schema's other
+/// files, too.
 fn folder(source: &Path, schema: &str) -> PathBuf {
     let path = source.join(schema);
     path.parent().unwrap_or(source).to_owned()
@@ -101,14 +105,14 @@ fn read_all(folder: &Path) -> Result<Vec<String>, Failure> {
 /// The definitions of several files.
 struct Definitions<'a> {
     texts: Vec<&'a str>,
-    /// Where in `texts` a name is defined.
+    /// The place of each name's definition in `texts`.
     places: BTreeMap<&'a str, usize>,
 }
 
 impl<'a> Definitions<'a> {
     fn new(files: &'a [String]) -> Self {
         let texts: Vec<&str> = files.iter().flat_map(|file| file.split("\n\n")).collect();
-        // The first string is the kind, the second the name.
+        // A definition's first string is its kind, and the second one its name.
         let names = texts.iter().map(|text| strings(text).nth(1));
         let places = names
             .zip(0..)
@@ -117,7 +121,7 @@ impl<'a> Definitions<'a> {
         Self { texts, places }
     }
 
-    /// A definition and all that it refers to, as long as that is little.
+    /// Returns a definition with everything that it refers to, up to a limit.
     fn with_references(&self, index: usize) -> String {
         let mut done = BTreeSet::from([index]);
         let mut open = vec![index];
@@ -135,7 +139,7 @@ impl<'a> Definitions<'a> {
     }
 }
 
-/// What stands between quotes, outside of comments.
+/// Returns the insides of all strings that are not in comments.
 fn strings(text: &str) -> impl Iterator<Item = &str> {
     text.lines()
         .filter(|line| !line.starts_with('#'))

@@ -1,11 +1,11 @@
-//! What has been compared, and how it came out.
+//! The results of all comparisons.
 //!
-//! In: pairs of texts. Out: the first differences of each kind, and a table of
-//! how many there are.
+//! In: pairs of texts. Out: the first differences of each kind, and a table
+//! with their number.
 
 use crate::tools::Failure;
 
-/// What has been compared.
+/// The comparisons so far.
 pub(super) struct Table {
     rows: Vec<Row>,
     show: usize,
@@ -42,8 +42,8 @@ impl Table {
         }
     }
 
-    /// Counts a comparison, and prints what differs; true if nothing does or
-    /// enough has been printed.
+    /// Counts a comparison and prints a difference. Returns true if the texts
+    /// are equal, or if enough differences have been printed.
     pub(super) fn compare(
         &mut self,
         kind: &'static str,
@@ -92,7 +92,7 @@ impl Table {
     }
 }
 
-/// The part of a text around where it begins to differ from another.
+/// Returns the part of a text around the first difference from another text.
 fn excerpt(text: &str, other: &str) -> String {
     const CHARACTERS: usize = 300;
     let same = text

@@ -1,9 +1,9 @@
-//! The import graph of one crate's files.
+//! The import graph of one package's files.
 //!
-//! In: the crate's modules. Out: an arrow from each file to every file that
+//! In: the package's modules. Out: an arrow from each file to every file that
 //! defines an item which the first one uses, and the shortest circle of
 //! arrows. A re-export is followed to the definition, so that using a parent's
-//! re-export is an arrow to the file behind it.
+//! re-export is an arrow to that file.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub(super) struct Place {
     pub(super) path: String,
 }
 
-/// What a path leads to.
+/// The result of resolving a path.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Target {
     /// An item that this module defines.
@@ -154,7 +154,7 @@ impl Modules {
         self.macros.get(name).map(|id| Target::ItemOf(*id))
     }
 
-    /// Resolves a path that stands in module `id`. A name may mean several
+    /// Resolves a path in module `id`. A name may mean several
     /// things, such as a module and a function.
     fn resolve(&self, id: ModuleId, path: &[String], visited: &mut Visited) -> Vec<Target> {
         let Some((first, rest)) = path.split_first() else {

@@ -44,7 +44,7 @@ pub(super) struct Module {
     pub(super) mentions: Vec<Mention>,
 }
 
-/// What a name means in a module.
+/// The meaning of a name in a module.
 #[derive(Clone, Debug)]
 pub(super) enum Binding {
     /// An item that the module defines.
@@ -53,7 +53,7 @@ pub(super) enum Binding {
     Import(Vec<String>),
 }
 
-/// A path that stands in the code.
+/// A path in the code.
 #[derive(Debug)]
 pub(super) struct Mention {
     pub(super) path: Vec<String>,

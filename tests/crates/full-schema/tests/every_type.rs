@@ -158,13 +158,13 @@ fn every_value_round_trips(whole: &Whole) -> usize {
 }
 
 #[test]
-fn every_value_of_qmp_round_trips() {
+fn value_round_trips_for_every_type_of_qmp() {
     let values = every_value_round_trips(&Whole::qmp());
     println!("{values} values of QEMU's schema");
 }
 
 #[test]
-fn every_value_of_the_guest_agent_round_trips() {
+fn value_round_trips_for_every_type_of_the_guest_agent() {
     let values = every_value_round_trips(&Whole::qga());
     println!("{values} values of the guest agent's schema");
 }
@@ -202,14 +202,14 @@ fn every_fault_is_refused(whole: &Whole) -> usize {
 }
 
 #[test]
-fn every_fault_in_qmp_is_refused() {
+fn fault_is_refused_for_every_type_of_qmp() {
     let refusals = every_fault_is_refused(&Whole::qmp());
     println!("{refusals} refusals by QEMU's schema");
     assert!(refusals > 10_000);
 }
 
 #[test]
-fn every_fault_in_the_guest_agent_is_refused() {
+fn fault_is_refused_for_every_type_of_the_guest_agent() {
     let refusals = every_fault_is_refused(&Whole::qga());
     println!("{refusals} refusals by the guest agent's schema");
 }
@@ -222,7 +222,7 @@ fn codec(whole: &Whole, name: &str) -> Codec {
 /// Unions have values of their discriminator for which the schema gives no
 /// branch; the members then are the base's.
 #[test]
-fn values_of_a_discriminator_without_a_branch_round_trip() {
+fn union_round_trips_when_its_value_has_no_branch() {
     let whole = Whole::qmp();
     let oracle = SchemaOracle::new(&whole.schema, None);
     let mut random = Random::new(3);
@@ -249,7 +249,7 @@ fn values_of_a_discriminator_without_a_branch_round_trip() {
 /// A client ignores members, and keeps values of enumerations that servers
 /// send, of which its schema knows nothing.
 #[test]
-fn a_client_takes_what_a_newer_server_says() {
+fn client_keeps_values_of_a_newer_server() {
     let whole = Whole::qmp();
     let oracle = SchemaOracle::new(&whole.schema, None);
     let mut random = Random::new(4);
@@ -279,7 +279,7 @@ fn a_client_takes_what_a_newer_server_says() {
 
 /// The enum of all events finds each by its name.
 #[test]
-fn events_are_found_by_name() {
+fn event_is_found_by_name() {
     let whole = Whole::qmp();
     let oracle = SchemaOracle::new(&whole.schema, None);
     let mut random = Random::new(5);

@@ -164,7 +164,7 @@ fn is_about_integers(desc: &str) -> bool {
 }
 
 #[test]
-fn qemu_refuses_in_the_same_words() {
+fn refusal_equals_qemus() {
     let folder = tempfile::tempdir().unwrap();
     let Some(mut qemu) = Qemu::start(folder.path()) else {
         return;

@@ -1,9 +1,9 @@
-//! Programs that speak all of QMP, written from the schema.
+//! Programs that speak all of QMP.
 //!
-//! In: a schema, and the code that is generated from it. Out: manifests and
-//! source files. Each program reaches, for every command, the code that
-//! encodes its request and that decodes its reply, and hands the compiler no
-//! way to leave it out.
+//! In: a schema, and the code generated from it. Out: manifests and source
+//! files. For every command, each program reaches the code that encodes its
+//! request and decodes its reply, so that the compiler cannot leave the code
+//! out.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -14,30 +14,30 @@ use qapi_gen::{GeneratedFile, rust_path};
 use crate::conformance::handlers;
 use crate::tools::{Failure, workspace};
 
-/// What the programs are written from.
+/// The schema from which the programs are written.
 pub(super) struct Sources {
     /// The main file of the schema.
     pub(super) schema: PathBuf,
-    /// What it says.
+    /// The checked schema.
     pub(super) checked: CheckedSchema,
-    /// The code that is generated from it.
+    /// The code generated from the schema.
     pub(super) files: Vec<GeneratedFile>,
 }
 
-/// A program: its dependencies, and its files by their names.
+/// A program: its dependencies and its files, by name.
 pub(super) struct Consumer {
     dependencies: String,
     pub(super) files: Vec<(String, String)>,
 }
 
-/// The code that a build script has generated.
+/// The module with the code that the build script generates.
 const INCLUDED: &str = r#"
 mod schema {
     include!(concat!(env!("OUT_DIR"), "/qapi/mod.rs"));
 }
 "#;
 
-/// A client on generated code.
+/// A client that uses generated code.
 const OURS: &str = r#"
 use qapi_wire::command::Request;
 use qapi_wire::{Context, Error, Writer, from_json};
@@ -57,7 +57,7 @@ fn reply<C: Request>(bytes: &[u8]) -> Result<C::Reply, Error> {
 }
 "#;
 
-/// A client on crate `qapi-qmp`.
+/// A client that uses crate `qapi-qmp`.
 const THEIRS: &str = r#"
 use qapi_spec::{Command as Request, Execute};
 
@@ -71,14 +71,14 @@ fn reply<C: Request>(bytes: &[u8]) -> serde_json::Result<C::Ok> {
 }
 "#;
 
-/// What makes the compiler write down both functions for a command.
+/// A function that makes the compiler emit both functions for a command.
 const REACH: &str = "
 fn reach<C: Request>() {
     std::hint::black_box((request::<C> as fn(&C) -> _, reply::<C> as fn(&[u8]) -> _));
 }
 ";
 
-/// A server on generated code, and the modules' handlers.
+/// A server that uses generated code and the modules' handlers.
 const SERVER: &str = r#"
 mod handlers;
 
@@ -90,18 +90,18 @@ fn serve(call: qapi_wire::command::Call<'_>, reply: &mut Writer<'_>) -> Result<(
 }
 "#;
 
-/// What makes the compiler write it down.
+/// A line that makes the compiler emit the server.
 const SERVE: &str = "    std::hint::black_box(serve as fn(_, &mut Writer<'_>) -> _);\n";
 
 impl Consumer {
-    /// On crate `qapi-qmp`.
+    /// Returns the program that uses crate `qapi-qmp`.
     pub(super) fn theirs(sources: &Sources) -> Self {
         let commands = sources.checked.commands();
         let paths = commands
             .map(|(_, command)| format!("qapi_qmp::{}", spelled_by_qapi_qmp(&command.common.name)));
         let mut dependencies = "[dependencies]\n".to_owned();
         for package in ["qapi-qmp", "qapi-spec", "serde_json"] {
-            // Which version is in the lock file.
+            // The lock file determines the version.
             let _ = writeln!(dependencies, "{package} = \"*\"");
         }
         Self {
@@ -110,7 +110,7 @@ impl Consumer {
         }
     }
 
-    /// On code that its build script generates.
+    /// Returns the program whose build script generates its code.
     pub(super) fn ours(sources: &Sources) -> Self {
         Self {
             dependencies: with_build_script(),
@@ -121,7 +121,8 @@ impl Consumer {
         }
     }
 
-    /// On code that was generated before: there is no build script.
+    /// Returns the program whose code was generated before, so that it needs no
+    /// build script.
     pub(super) fn written_before(sources: &Sources) -> Self {
         let files = sources.files.iter();
         let files = files.map(|file| (format!("src/schema/{}", file.name), file.text.clone()));
@@ -132,7 +133,7 @@ impl Consumer {
         }
     }
 
-    /// As [`Self::ours`], and a server beside the client.
+    /// Returns the program of [`Self::ours`] with a server beside the client.
     pub(super) fn server(sources: &Sources) -> Result<Self, Failure> {
         let client = client(paths(&sources.checked), SERVE);
         Ok(Self {
@@ -145,7 +146,7 @@ impl Consumer {
         })
     }
 
-    /// The text of its Cargo.toml.
+    /// Returns the text of the program's Cargo.toml.
     pub(super) fn manifest(&self) -> String {
         format!(
             "[package]\nname = \"consumer\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
@@ -183,7 +184,7 @@ fn main(parts: &[&str]) -> (String, String) {
     )
 }
 
-/// A program that reaches the code of these commands, and a server's.
+/// Returns a program that reaches the code of these commands, and of a server.
 fn client(paths: impl Iterator<Item = String>, server: &str) -> String {
     let calls: String = paths
         .map(|path| format!("    reach::<{path}>();\n"))
@@ -191,7 +192,7 @@ fn client(paths: impl Iterator<Item = String>, server: &str) -> String {
     format!("{REACH}\nfn main() {{\n{calls}{server}}}\n")
 }
 
-/// The generated requests.
+/// Returns the paths of the generated requests.
 fn paths(schema: &CheckedSchema) -> impl Iterator<Item = String> + '_ {
     let paths = schema
         .commands()
@@ -199,12 +200,12 @@ fn paths(schema: &CheckedSchema) -> impl Iterator<Item = String> + '_ {
     paths.map(|path| format!("schema::{path}"))
 }
 
-/// The name that `qapi-codegen` gives a command's type.
+/// Returns the name of a command's type in crate `qapi-qmp`.
 fn spelled_by_qapi_qmp(name: &str) -> String {
     name.replace('-', "_")
 }
 
-/// A module of handlers for each generated module.
+/// Returns a module of handlers for each generated module.
 fn modules(files: &[GeneratedFile]) -> Result<String, Failure> {
     let mut text = "#![allow(unused_imports, deprecated)]\n".to_owned();
     for file in files {
@@ -213,8 +214,8 @@ fn modules(files: &[GeneratedFile]) -> Result<String, Failure> {
             continue;
         }
         let handlers = handlers(&file.text).map_err(|why| format!("{}: {why}", file.name))?;
-        // The methods' types are named as in the generated module, so that its
-        // neighbours have to be here too.
+        // The methods name types relative to the generated module, so the
+        // module's neighbours are imported, too.
         let _ = writeln!(
             text,
             "pub mod {module} {{\npub use crate::schema::{module}::*;\n\

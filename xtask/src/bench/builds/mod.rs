@@ -1,8 +1,8 @@
-//! How long programs take to build that speak all of QMP: on generated code,
-//! and on the crate `qapi-qmp`.
+//! The time to build programs that speak all of QMP, on generated code and on
+//! crate `qapi-qmp`.
 //!
-//! In: the schema that `qapi-qmp` carries. Out: a table. Every build is a
-//! clean one of everything but what cargo has already downloaded.
+//! In: the schema that `qapi-qmp` carries. Out: a table. Every build starts
+//! without a target folder; dependencies have been downloaded.
 
 mod consumer;
 mod package;
@@ -18,10 +18,10 @@ use self::package::{Package, Profile, Seconds};
 use super::samples::{quantile, spread};
 use crate::tools::{Failure, cargo_output};
 
-/// How many times each builds.
+/// The number of builds of each program.
 const TURNS: usize = 3;
 
-/// Prints the table.
+/// Builds the programs in turns, and prints the table.
 pub(super) fn run() -> Result<(), Failure> {
     let sources = sources(&schema()?)?;
     let theirs = Package::new(&Consumer::theirs(&sources))?;
@@ -79,7 +79,7 @@ fn row(
     println!("{begin} {of:<5} {ours:>8.1} s {theirs:>8.1} s {ratio:>22}");
 }
 
-/// The main file of the schema that crate `qapi-qmp` carries.
+/// Finds the main file of the schema that crate `qapi-qmp` carries.
 fn schema() -> Result<PathBuf, Failure> {
     let metadata = cargo_output(&["metadata", "--offline", "--format-version", "1"])?;
     let metadata: Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;

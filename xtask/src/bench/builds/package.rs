@@ -1,8 +1,7 @@
-//! A package outside the workspace that is built over and over.
+//! A package outside the workspace that is built repeatedly.
 //!
-//! In: a consumer's manifest and files. Out: how many seconds a clean build
-//! takes. It is built with the workspace's lock file, without a network, with
-//! cargo's own profiles, and from nothing each time.
+//! In: a consumer's manifest and files. Out: the seconds of a clean build with
+//! the workspace's lock file and cargo's own profiles, without a network.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +13,7 @@ use tempfile::TempDir;
 use super::consumer::Consumer;
 use crate::tools::{Failure, workspace};
 
-/// Which of cargo's own profiles.
+/// One of cargo's own profiles.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Profile {
     Debug,
@@ -30,16 +29,16 @@ impl Profile {
     }
 }
 
-/// Seconds that a build takes.
+/// The duration of a build in seconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seconds {
-    /// By the clock.
+    /// The time by the clock.
     pub(super) passed: f64,
-    /// Of all processors, which what else the machine does changes less.
+    /// The time of all processors, which other programs disturb less.
     pub(super) worked: f64,
 }
 
-/// A package that lasts as long as this.
+/// A temporary package, removed when dropped.
 pub(super) struct Package {
     folder: TempDir,
 }
@@ -62,7 +61,7 @@ impl Package {
         Ok(Self { folder })
     }
 
-    /// Builds from nothing.
+    /// Builds the package without a target folder.
     pub(super) fn build(&self, profile: Profile) -> Result<Seconds, Failure> {
         let target = self.target();
         if target.exists() {
@@ -97,11 +96,12 @@ impl Package {
     }
 }
 
-/// Seconds that the processes which this one has waited for have worked.
+/// Returns the processor time of all child processes that have ended.
 fn children_worked() -> Result<f64, Failure> {
     let stat = fs::read_to_string("/proc/self/stat").map_err(|error| error.to_string())?;
-    // proc_pid_stat(5): behind the name, which ends at the last bracket, the
-    // fields cutime and cstime are the 14th and 15th, in hundredths.
+    // After the name, which ends at the last bracket, the fields cutime and
+    // cstime are the 14th and 15th, in hundredths of a second
+    // (proc_pid_stat(5)).
     let fields = stat.rsplit_once(')').map(|(_, fields)| fields);
     let fields = fields.into_iter().flat_map(str::split_whitespace);
     let hundredths: Result<Vec<f64>, _> = fields.skip(13).take(2).map(str::parse).collect();

@@ -1,7 +1,8 @@
-//! With which configuration a QEMU was built.
+//! The configuration with which a QEMU was built.
 //!
-//! In: a schema, what `query-qmp-schema` returns. Out: the symbols with which
-//! our introspection is the same, and what still differs.
+//! In: a schema, and the reply of `query-qmp-schema`. Out: the symbols with
+//! which our introspection is closest to the reply, and the remaining
+//! difference.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +10,8 @@ use qapi_gen::Introspection;
 use qapi_gen::schema::{CheckedSchema, Cond, CondKind, TypeKind};
 use serde_json::Value;
 
-/// Begins with all symbols and takes those away without which it fits better,
-/// one by one and, where that does not help, two by two.
+/// Begins with all symbols, and removes those without which the introspection
+/// fits better: one at a time, and where that does not help, two at a time.
 pub(super) fn of(schema: &CheckedSchema, theirs: &Value) -> (BTreeSet<String>, String) {
     let theirs = entries(theirs);
     let symbols: Vec<String> = symbols(schema).into_iter().collect();
@@ -45,7 +46,7 @@ pub(super) fn of(schema: &CheckedSchema, theirs: &Value) -> (BTreeSet<String>, S
             }
         }
     }
-    // Of symbols that mean the same the last one is enough.
+    // Keep only the last one of several symbols with the same effect.
     for symbol in &symbols {
         let mut other = config.clone();
         if other.remove(symbol) && distance(schema, &other, &theirs) == least {
@@ -79,7 +80,7 @@ fn entries(introspection: &Value) -> BTreeSet<String> {
     entries.map(Value::to_string).collect()
 }
 
-/// Every symbol that a condition of the schema names.
+/// Returns every symbol of a condition in the schema.
 fn symbols(schema: &CheckedSchema) -> BTreeSet<String> {
     let mut conds: Vec<&Cond> = Vec::new();
     for entity in schema.entities() {

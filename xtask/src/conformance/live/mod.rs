@@ -1,9 +1,9 @@
-//! A real QEMU against a server generated from its schema: malformed arguments
-//! have to get the same answer.
+//! Compares a real QEMU with a server generated from its schema, by their
+//! answers to malformed arguments.
 //!
-//! In: a QEMU tree, a QEMU built from it. Out: rows of the table. Arguments are
-//! sent to QEMU only if both the schema and the generated server refuse them,
-//! so that no command is ever executed.
+//! In: a QEMU tree, and a QEMU built from it. Out: rows of the table. Arguments
+//! are sent to QEMU only if both the schema and the generated server refuse
+//! them, so no command is executed.
 
 mod config;
 mod monitor;
@@ -23,14 +23,14 @@ use monitor::{Answer, Monitor};
 use server::Server;
 pub(crate) use server::handlers;
 
-/// How deeply arguments nest, where they can.
+/// The greatest depth of generated arguments.
 const DEPTH: usize = 5;
 
-/// How QEMU is to be compared.
+/// The parameters of a comparison with QEMU.
 pub(super) struct Choices<'a> {
     /// The program.
     pub(super) qemu: &'a Path,
-    /// How many malformed arguments each command gets.
+    /// The number of malformed arguments for each command.
     pub(super) rounds: usize,
     pub(super) seed: u64,
 }
@@ -71,7 +71,8 @@ pub(super) fn compare(
     };
     let all: Vec<&Command> = comparison.oracle.commands().collect();
     for command in all {
-        // What has no marshalling code looks at its arguments itself.
+        // Skip commands without marshalling code: they check their arguments
+        // themselves.
         if !commands.contains(command.common.name.as_str()) || !command.gen_code {
             comparison.table.count("live: commands left out");
             continue;
@@ -102,7 +103,8 @@ struct Comparison<'a, 's> {
 }
 
 impl Comparison<'_, '_> {
-    /// Malformed arguments for a command, if the attempt to make some works.
+    /// Sends malformed arguments for a command, if the attempt to generate some
+    /// succeeds.
     fn round(
         &mut self,
         command: &Command,
@@ -132,7 +134,7 @@ impl Comparison<'_, '_> {
             return Ok(());
         }
         let theirs = self.monitor.ask(name, &text)?;
-        // Of several unexpected members QEMU names any.
+        // QEMU names any one of several unexpected members.
         let theirs_text = match &theirs {
             Answer::Refused { desc, .. } if refusal.others.contains(desc) => ours.to_string(),
             _ => theirs.to_string(),
@@ -143,14 +145,15 @@ impl Comparison<'_, '_> {
         Ok(())
     }
 
-    /// Arguments that the schema refuses, and why it does.
+    /// Returns arguments that the schema refuses, with the reason.
     fn malformed(&mut self, arg: Option<TypeId>, depth: usize) -> Option<(String, Refusal)> {
         let arg = self.oracle.arguments(arg)?;
         let mut arguments = match self.oracle.generate(arg, &mut self.random, depth)? {
             Value::Object(dict) => dict,
             _ => Dict::new(),
         };
-        // Of several faults the first one is told of.
+        // Corrupt the arguments up to three times: only the first fault is
+        // reported.
         for _ in 0..=self.random.below(3) {
             self.oracle
                 .corrupt_members(arg, &mut arguments, &mut self.random);
@@ -161,7 +164,7 @@ impl Comparison<'_, '_> {
     }
 }
 
-/// The row for an error.
+/// Returns the row of the table for an error.
 fn kind(desc: &str) -> &'static str {
     let kinds = [
         (" is missing", "live: missing"),

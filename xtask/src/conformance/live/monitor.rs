@@ -1,7 +1,7 @@
 //! A running QEMU and its monitor.
 //!
-//! In: a program, requests. Out: what it answers. Its machine is empty and its
-//! folder a temporary one.
+//! In: a program and requests. Out: answers. QEMU's machine is empty, and its
+//! folder is a temporary one.
 
 use std::fmt;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -16,22 +16,22 @@ use tempfile::TempDir;
 
 use crate::tools::Failure;
 
-/// How long QEMU may take to start, and to answer.
+/// The longest time for QEMU to start, and to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a server says to a request.
+/// A server's answer to a request.
 #[derive(Debug, PartialEq)]
 pub(super) enum Answer {
-    /// It would have executed the command, or has.
+    /// The server would execute the command, or has executed it.
     Accepted,
-    /// It has executed the command.
+    /// The server has executed the command.
     Reply(Value),
-    /// It has refused to.
+    /// The server has refused the command.
     Refused { class: String, desc: String },
 }
 
 impl Answer {
-    /// The reply value of a command that has been executed.
+    /// Returns the reply of an executed command.
     pub(super) fn into_reply(self) -> Result<Value, Failure> {
         match self {
             Self::Reply(value) => Ok(value),
@@ -90,8 +90,8 @@ impl Monitor {
         Ok(monitor)
     }
 
-    /// Sends a command. A QEMU that it ends is started again, and the answer
-    /// says that it was executed.
+    /// Sends a command. If the command ends QEMU, starts another one and
+    /// returns that the command was accepted.
     pub(super) fn ask(&mut self, command: &str, arguments: &str) -> Result<Answer, Failure> {
         let request = format!("{{\"execute\": \"{command}\", \"arguments\": {arguments}}}\n");
         let sent = self.stream.get_mut().write_all(request.as_bytes());
@@ -122,7 +122,7 @@ impl Monitor {
                     desc: text("desc"),
                 });
             }
-            // Anything else is an event.
+            // Skip events.
         }
     }
 

@@ -1,7 +1,7 @@
-//! A server generated from a schema, whose handlers do nothing.
+//! A server that is generated from a schema, whose handlers do nothing.
 //!
-//! In: generated files, requests. Out: what it answers. It is built and run as
-//! a program of its own.
+//! In: generated files and requests. Out: answers. The server is built and run
+//! as a program of its own.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -17,8 +17,9 @@ use crate::tools::Failure;
 
 const NAME: &str = "qapi-server";
 
-/// The program: each line names a command and has its arguments; each answer
-/// is an array of a class and a description, empty if all is well.
+/// The source of the program. An input line has the name and the arguments of a
+/// command; an output line has an array of the class and the description of an
+/// error, which is empty on success.
 const PROGRAM: &str = r#"//! Answers requests, a line each.
 use std::io::Write as _;
 use qapi_wire::{Context, Document, Error, Writer, command::Call, to_json};
@@ -111,15 +112,15 @@ impl Drop for Server {
     }
 }
 
-/// Handlers for the commands of a generated module, of which each says that it
-/// would execute its command.
+/// Returns handlers for the commands of a generated module, each of which
+/// answers that it would execute its command.
 pub(crate) fn handlers(text: &str) -> Result<TokenStream, Failure> {
     let file = syn::parse_file(text).map_err(|error| error.to_string())?;
     let commands = file.items.iter().find_map(|item| match item {
         Item::Trait(item) if item.ident == "Commands" => Some(&item.items),
         _ => None,
     });
-    // The root's trait joins those of the modules, and has no methods.
+    // The root's trait combines those of the modules and has no methods.
     let Some(methods) = commands.filter(|methods| !methods.is_empty()) else {
         return Ok(quote!());
     };
