@@ -83,8 +83,7 @@ pub(super) fn link(source: &Path, schemas: &[&str], folder: &Path) -> Result<(),
         let Some(name) = target.file_name() else {
             continue;
         };
-        // Of several files with one name, the first is linked and the others
-        // are skipped.
+        // If several files have one name, link the first and skip the others.
         let _ = std::os::unix::fs::symlink(&target, folder.join(name));
     }
     Ok(())

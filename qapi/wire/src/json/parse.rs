@@ -444,8 +444,7 @@ impl Parser {
             "false" => Item::Bool(false),
             "null" => Item::Null,
             word => {
-                let what = format_args!("invalid keyword '{word}'");
-                return Err(SyntaxError::parse(what));
+                return Err(SyntaxError::parse(format_args!("invalid keyword '{word}'")));
             }
         };
         self.push(item).map(|_| ())

@@ -166,7 +166,7 @@ impl Text {
         } = plan;
         self.cfg(cfg);
         let kind = if *optional { "Optional" } else { "Required" };
-        let member = format_args!("Member::{kind}(\"{name}\", \"{ty}\")");
+        let member = format!("Member::{kind}(\"{name}\", \"{ty}\")");
         if features.is_empty() {
             self.line(format_args!("{member},"));
         } else {
