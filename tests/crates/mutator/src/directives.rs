@@ -1,10 +1,10 @@
-//! Pragmas and includes that come where they may or may not.
+//! Mutations that insert pragmas and includes, at right and wrong places.
 
 use crate::input::{Mutation, MutationInput};
 
 pub(crate) const MUTATIONS: &[Mutation] = &[insert_pragma, insert_list_pragma, insert_include];
 
-/// Puts a directive between two definitions, or in front of all.
+/// Inserts a directive between two definitions, or before all.
 fn insert(input: &mut MutationInput<'_>, directive: &str) -> Option<String> {
     let at = if input.random.one_in(2) {
         0
@@ -30,7 +30,7 @@ fn insert_pragma(input: &mut MutationInput<'_>) -> Option<String> {
     insert(input, pragma)
 }
 
-/// An exception for something that the schema names.
+/// Returns an exception of a pragma for a name of the schema.
 fn insert_list_pragma(input: &mut MutationInput<'_>) -> Option<String> {
     const LISTS: [&str; 4] = [
         "command-name-exceptions",
@@ -47,8 +47,8 @@ fn insert_list_pragma(input: &mut MutationInput<'_>) -> Option<String> {
     )
 }
 
-/// An include, of a file that is there or not. `# file:` begins another file
-/// where several are in one text; elsewhere it is a comment.
+/// Returns an include of a file that exists or not. `# file:` begins another
+/// file where one text has several files; elsewhere it is a comment.
 fn insert_include(input: &mut MutationInput<'_>) -> Option<String> {
     const INCLUDES: [&str; 9] = [
         "{ 'include': 'b.json' }",

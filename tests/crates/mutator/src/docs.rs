@@ -1,4 +1,4 @@
-//! Documentation: its lines, its sections, its delimiters.
+//! Mutations of documentation: its lines, its sections, its delimiters.
 
 use crate::input::{Mutation, MutationInput};
 
@@ -18,8 +18,8 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     drop_blank,
 ];
 
-/// Lines that mean something in documentation, or once did, or never. `NAME`
-/// stands for a name of the schema.
+/// Lines with a meaning in documentation, with a former meaning, or with none.
+/// `NAME` is replaced by a name of the schema.
 const LINES: [&str; 62] = [
     "#",
     "#",
@@ -102,7 +102,7 @@ const TAGS: [&str; 14] = [
     "..",
 ];
 
-/// A line from the table.
+/// Returns a line of the table.
 fn line(input: &mut MutationInput<'_>) -> Option<String> {
     let pattern = input.random.pick(&LINES)?;
     let name = input.string();
@@ -147,7 +147,7 @@ fn insert_line(input: &mut MutationInput<'_>) -> Option<String> {
     Some(input.insert(to.start, &line))
 }
 
-/// A line begins with another tag, or one with a tag loses it.
+/// Replaces the tag at the beginning of a line, or removes it.
 fn change_tag(input: &mut MutationInput<'_>) -> Option<String> {
     let range = input.doc_line()?;
     let text = input.at(&range).strip_prefix("# ")?;
@@ -163,7 +163,7 @@ fn change_tag(input: &mut MutationInput<'_>) -> Option<String> {
     Some(input.replace(&range, &line))
 }
 
-/// A description of something that the schema names, with blank lines around.
+/// Inserts the description of a name of the schema, between blank lines.
 fn describe(input: &mut MutationInput<'_>) -> Option<String> {
     let to = input.doc_line()?;
     let name = input.string()?;
@@ -171,7 +171,7 @@ fn describe(input: &mut MutationInput<'_>) -> Option<String> {
     Some(input.insert(to.start, &format!("#\n# @{name}: text\n#\n")))
 }
 
-/// A line becomes about as long as one may be.
+/// Makes a line about as long as the limit.
 fn lengthen(input: &mut MutationInput<'_>) -> Option<String> {
     let line = input.doc_line()?;
     let missing = (66 + input.random.below(8)).checked_sub(line.len())?;
@@ -180,7 +180,7 @@ fn lengthen(input: &mut MutationInput<'_>) -> Option<String> {
     Some(input.insert(line.end.checked_sub(1)?, &tail))
 }
 
-/// A definition gets documentation, in front of what it has.
+/// Inserts documentation before a definition and its documentation.
 fn document(input: &mut MutationInput<'_>) -> Option<String> {
     let definition = input.definition()?;
     let inside = input.outline.strings.iter();
@@ -198,7 +198,7 @@ fn document(input: &mut MutationInput<'_>) -> Option<String> {
     Some(input.insert(at, &text))
 }
 
-/// Two paragraphs become one, or two definitions.
+/// Removes the blank line between two paragraphs, or between two definitions.
 fn drop_blank(input: &mut MutationInput<'_>) -> Option<String> {
     let blank = input.random.pick(&["\n#\n", "\n\n", "##\n"])?;
     let count = input.text.matches(blank).count();

@@ -1,4 +1,4 @@
-//! Names and references that change, with or without what refers to them.
+//! Mutations of names, with or without the references to them.
 
 use crate::input::{Mutation, MutationInput};
 
@@ -10,7 +10,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     make_optional,
 ];
 
-/// Another spelling of a name, good or bad.
+/// Returns another spelling of a name, right or wrong.
 fn respelled(input: &mut MutationInput<'_>, name: &str) -> String {
     let middle = name.char_indices().nth(name.chars().count() / 2);
     let (head, tail) = name.split_at(middle.map_or(0, |(at, _)| at));
@@ -42,8 +42,7 @@ fn respelled(input: &mut MutationInput<'_>, name: &str) -> String {
     }
 }
 
-/// Puts a name in the place of another, wherever that stands in quotes or is
-/// described.
+/// Replaces a name by another one in all strings and descriptions.
 fn everywhere(text: &str, old: &str, new: &str) -> String {
     let text = text.replace(&format!("'{old}'"), &format!("'{new}'"));
     let text = text.replace(&format!("'*{old}'"), &format!("'*{new}'"));
@@ -63,7 +62,7 @@ fn respell_everywhere(input: &mut MutationInput<'_>) -> Option<String> {
     Some(everywhere(input.text, old, &new))
 }
 
-/// A name becomes another name of the schema.
+/// Replaces a name by another name of the schema.
 fn confuse_one(input: &mut MutationInput<'_>) -> Option<String> {
     let (range, other) = (input.string()?, input.string()?);
     Some(input.replace(&range, input.at(&other)))

@@ -1,24 +1,24 @@
-//! What stands where in a schema, as far as brackets and commas tell.
+//! The places of a schema, found by brackets and commas.
 //!
-//! In: text, which need not be a schema. Out: places. Of the schema language
-//! it knows the punctuation.
+//! In: text, which need not be a schema. Out: places. The outline knows only
+//! the punctuation of the language.
 
 use std::ops::Range;
 
 use crate::lexer::cut;
 
-/// Places in a schema.
+/// The places of a schema.
 #[derive(Debug, Default)]
 pub(crate) struct Outline {
-    /// Top-level objects, with the comments in front of them.
+    /// The top-level objects, with the comments before them.
     pub(crate) definitions: Vec<Range<usize>>,
-    /// What stands between brackets and commas.
+    /// The parts between brackets and commas.
     pub(crate) parts: Vec<Part>,
-    /// What stands between quotes.
+    /// The insides of strings.
     pub(crate) strings: Vec<Range<usize>>,
-    /// Comment lines, with their ends.
+    /// The comment lines, with their ends.
     pub(crate) doc_lines: Vec<Range<usize>>,
-    /// Where objects and lists end: before their closing brackets.
+    /// The ends of objects and lists, before their closing brackets.
     pub(crate) ends: Vec<End>,
 }
 
@@ -26,33 +26,33 @@ pub(crate) struct Outline {
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     pub(crate) whole: Range<usize>,
-    /// The same as `whole` if there is no key.
+    /// The value; equal to `whole` if the part has no key.
     pub(crate) value: Range<usize>,
 }
 
-/// Where an object or a list ends.
+/// The end of an object or a list.
 #[derive(Clone, Debug)]
 pub(crate) struct End {
     pub(crate) at: usize,
     pub(crate) is_object: bool,
     pub(crate) is_empty: bool,
-    /// 1: a definition.
+    /// The depth, which is 1 for a definition.
     pub(crate) depth: usize,
 }
 
-/// An object or a list that is not at its end yet.
+/// An object or a list whose end has not been reached.
 #[derive(Default)]
 struct Open {
     start: usize,
     is_object: bool,
     has_parts: bool,
     part: Option<Part>,
-    /// Whether a value has to follow.
+    /// Set if a value must follow.
     after_colon: bool,
 }
 
 impl Open {
-    /// Takes note of something that is no punctuation.
+    /// Records a token other than punctuation.
     fn extend(&mut self, range: &Range<usize>) {
         let part = self.part.get_or_insert_with(|| Part {
             whole: range.clone(),
@@ -124,7 +124,7 @@ impl Outline {
         outline
     }
 
-    /// Takes leave of the innermost object or list.
+    /// Ends the innermost object or list.
     fn close(
         &mut self,
         open: &mut Vec<Open>,

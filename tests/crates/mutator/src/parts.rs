@@ -1,4 +1,5 @@
-//! Members, values and definitions that go, come, change places or shape.
+//! Mutations of members, values and definitions, which are removed, inserted,
+//! moved or reshaped.
 
 use std::ops::Range;
 
@@ -26,8 +27,9 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     graft_definition,
 ];
 
-/// Keys of definitions, members and features, with values that are right in
-/// some places. `COND`, `NAME` and `TYPE` stand for any.
+/// Keys of definitions, members and features, with values that are right at
+/// some places. `COND`, `NAME` and `TYPE` are replaced by any condition, name
+/// or type.
 const KEYS: [&str; 47] = [
     "'if': COND",
     "'if': COND",
@@ -90,7 +92,7 @@ const MEMBERS: [&str; 9] = [
     "{ 'name': 'NAME', 'features': [ 'deprecated' ] }",
 ];
 
-/// What a value can become; `OLD` stands for what it was.
+/// Patterns of new values; `OLD` is replaced by the old value.
 const VALUES: [&str; 28] = [
     "[ OLD ]",
     "[ OLD ]",
@@ -138,7 +140,7 @@ const TYPES: [&str; 20] = [
     "uint16", "uint32", "uint64", "size", "QType", "q_empty", "q_obj", "intList", "void",
 ];
 
-/// A condition, mostly a right one.
+/// Returns a condition, which is right most of the time.
 fn condition(random: &mut Random, depth: usize) -> String {
     let inner = |random: &mut Random| condition(random, depth + 1);
     match random.below(if depth < 3 { 12 } else { 2 }) {
@@ -173,7 +175,7 @@ fn quoted(text: &str) -> String {
     format!("'{text}'")
 }
 
-/// Fills in a pattern: each of its words becomes something.
+/// Replaces each placeholder of a pattern.
 fn fill(input: &mut MutationInput<'_>, pattern: &str) -> String {
     let mut text = pattern.to_owned();
     for word in ["COND", "NAME", "TYPE"] {
@@ -184,14 +186,14 @@ fn fill(input: &mut MutationInput<'_>, pattern: &str) -> String {
                 _ if input.random.one_in(2) => quoted(&name(input)),
                 _ => input.random.pick(&TYPES).map(quoted).unwrap_or_default(),
             };
-            // What it becomes must not be filled in again.
+            // Do not fill in the replacement again.
             text = text.replacen(word, &filling.replace(word, "X"), 1);
         }
     }
     text
 }
 
-/// A name of the schema, or one that it need not know.
+/// Returns a name of the schema, or another name.
 fn name(input: &mut MutationInput<'_>) -> String {
     const NAMES: [&str; 6] = ["foo", "data", "type", "Foo", "max", "x-foo"];
     let known = input.string().filter(|_| !input.random.one_in(3));
@@ -201,7 +203,8 @@ fn name(input: &mut MutationInput<'_>) -> String {
     }
 }
 
-/// A part with the comma behind it, or in front of it if it is the last.
+/// Returns the range of a part with the comma after it, or before it for the
+/// last part.
 fn with_comma(input: &MutationInput<'_>, part: &Range<usize>) -> Range<usize> {
     let blanks = |c: char| c == ' ' || c == '\n';
     let after = input.text.get(part.end..).unwrap_or_default();
@@ -236,7 +239,7 @@ fn swap_values(input: &mut MutationInput<'_>) -> Option<String> {
     input.swap(&one, &other)
 }
 
-/// A part of another schema comes in.
+/// Inserts a part of another schema.
 fn graft_part(input: &mut MutationInput<'_>) -> Option<String> {
     let seed = input.seeds.schema(input.random);
     let part = MutationInput::new(seed, input.seeds, input.random).part()?;
@@ -261,7 +264,7 @@ fn change_value(input: &mut MutationInput<'_>) -> Option<String> {
     Some(input.replace(&part.value, &value))
 }
 
-/// Puts something at the end of an object or a list.
+/// Appends to an object or a list.
 fn append(input: &mut MutationInput<'_>, depth: Option<usize>, what: &str) -> Option<String> {
     let at_depth = |of: usize| depth.is_none_or(|depth| depth == of);
     let count = input
@@ -294,7 +297,7 @@ fn insert_member(input: &mut MutationInput<'_>) -> Option<String> {
     append(input, depth, &member)
 }
 
-/// A condition gets another condition around it.
+/// Wraps a condition in another one.
 fn change_condition(input: &mut MutationInput<'_>) -> Option<String> {
     const AROUND: [&str; 7] = [
         "{ 'not': OLD }",
@@ -318,7 +321,7 @@ fn change_condition(input: &mut MutationInput<'_>) -> Option<String> {
     Some(input.replace(value, &around))
 }
 
-/// A definition becomes one of another kind.
+/// Changes the kind of a definition.
 fn change_kind(input: &mut MutationInput<'_>) -> Option<String> {
     let definition = input.definition()?;
     let kinds: Vec<Range<usize>> = input
@@ -349,7 +352,7 @@ fn swap_definitions(input: &mut MutationInput<'_>) -> Option<String> {
     input.swap(&one, &other)
 }
 
-/// A definition of another schema comes in.
+/// Inserts a definition of another schema.
 fn graft_definition(input: &mut MutationInput<'_>) -> Option<String> {
     let seed = input.seeds.schema(input.random);
     let definition = MutationInput::new(seed, input.seeds, input.random).definition()?;

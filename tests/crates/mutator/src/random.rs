@@ -1,20 +1,21 @@
-//! Random numbers that are the same everywhere.
+//! Random numbers that are the same on every machine.
 //!
-//! In: a seed. Out: numbers, choices. Of schemas it knows nothing.
+//! In: a seed. Out: numbers and choices.
 
 /// A small generator of random numbers (xorshift64*).
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// The numbers of a seed.
+    /// Returns the generator for a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        // Seeds that are alike must not begin alike, and zero would stay zero.
+        // Mix the seed, because similar seeds must not begin alike; zero would
+        // stay zero.
         Self((seed ^ 0x9E37_79B9_7F4A_7C15).wrapping_mul(0xBF58_476D_1CE4_E5B9) | 1)
     }
 
-    /// The next number, of 48 bits.
+    /// Returns the next number, of 48 bits.
     #[expect(
         clippy::should_implement_trait,
         reason = "it never ends, so nobody wants to iterate over it"
@@ -26,23 +27,23 @@ impl Random {
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16
     }
 
-    /// A number below `count`; zero if there is none.
+    /// Returns a number below `count`, or zero if `count` is zero.
     pub fn below(&mut self, count: usize) -> usize {
         let count = u64::try_from(count.max(1)).unwrap_or(u64::MAX);
         usize::try_from(self.next() % count).unwrap_or(0)
     }
 
-    /// True once in `count` times.
+    /// Returns true once in `count` times.
     pub fn one_in(&mut self, count: usize) -> bool {
         self.below(count) == 0
     }
 
-    /// Any of these; `None` if there are none.
+    /// Picks one element. Returns `None` if there are none.
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> Option<T> {
         from.get(self.below(from.len())).copied()
     }
 
-    /// The index of any of `count` things; `None` if there are none.
+    /// Returns an index below `count`, or `None` if `count` is zero.
     pub(crate) fn index(&mut self, count: usize) -> Option<usize> {
         (count > 0).then(|| self.below(count))
     }

@@ -1,4 +1,4 @@
-//! Line ends, blanks and characters that an editor does not show.
+//! Mutations of line ends, blanks and invisible characters.
 
 use crate::input::{Mutation, MutationInput};
 
@@ -10,7 +10,8 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     splice_another,
 ];
 
-/// What is a blank to some, a letter to others, and a mistake to most.
+/// Characters that are a blank to some programs, a letter to others, and an
+/// error to most.
 const ODD: [&str; 22] = [
     "\t",
     "\r",
@@ -69,7 +70,7 @@ fn cut_off(input: &mut MutationInput<'_>) -> Option<String> {
     input.text.get(..at).map(str::to_owned)
 }
 
-/// Two schemas in one, one cut off where a line begins.
+/// Joins two schemas, of which the first ends at the beginning of a line.
 fn splice_another(input: &mut MutationInput<'_>) -> Option<String> {
     let other = input.seeds.schema(input.random);
     let at = input.line_start();

@@ -54,7 +54,7 @@ fn repeat(input: &mut MutationInput<'_>) -> Option<String> {
     Some(tokens.concat())
 }
 
-/// A run of tokens moves: a member, a key, a comment line.
+/// Moves a run of tokens, such as a member, a key or a comment line.
 fn move_run(input: &mut MutationInput<'_>) -> Option<String> {
     let (mut tokens, at) = tokens(input)?;
     let end = (at + input.random.below(8)).min(tokens.len());

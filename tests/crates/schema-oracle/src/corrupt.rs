@@ -1,8 +1,8 @@
 //! Values that a type refuses.
 //!
-//! In: a value that a type takes. Out: the same with one thing changed, which
-//! almost always makes it wrong: whether it does, the judge says. What is
-//! changed are the things that QEMU's visitors look at.
+//! In: a value that a type accepts. Out: the value with one change, which
+//! almost always makes it wrong; `validate` tells whether it does. The changes
+//! are of the kinds that QEMU's visitors check.
 
 use mutator::Random;
 use qapi_gen::schema::{Builtin, Member, TypeId, TypeKind};
@@ -11,7 +11,7 @@ use qapi_wire::{Dict, Value};
 use crate::SchemaOracle;
 
 impl SchemaOracle<'_> {
-    /// Changes one thing in a value of a type.
+    /// Makes one change in a value of a type.
     pub fn corrupt(&self, ty: TypeId, value: &mut Value, random: &mut Random) {
         match (&self.schema.ty(ty).kind, &mut *value) {
             (TypeKind::Object(_), Value::Object(dict)) if !random.one_in(6) => {
@@ -41,7 +41,7 @@ impl SchemaOracle<'_> {
         }
     }
 
-    /// Changes one thing in an object, which stays an object.
+    /// Makes one change in an object, which stays an object.
     pub fn corrupt_members(&self, ty: TypeId, dict: &mut Dict, random: &mut Random) {
         let members = self.members_here(ty, dict);
         let present: Vec<&Member> = members
@@ -82,8 +82,8 @@ impl SchemaOracle<'_> {
         }
     }
 
-    /// The members that an object may have, by its discriminator if there is
-    /// one.
+    /// Returns the members that an object may have, including those of the
+    /// branch that its discriminator selects.
     fn members_here(&self, id: TypeId, dict: &Dict) -> Vec<&Member> {
         let Some(object) = self.object(id) else {
             return Vec::new();
@@ -118,7 +118,7 @@ impl SchemaOracle<'_> {
     }
 }
 
-/// Adds a member somewhere, if there is none of its name.
+/// Adds a member at a random position, unless one has its name.
 fn insert(dict: &mut Dict, name: &str, value: Value, random: &mut Random) {
     if dict.get(name).is_some() {
         return;
@@ -129,7 +129,7 @@ fn insert(dict: &mut Dict, name: &str, value: Value, random: &mut Random) {
     *dict = members.into_iter().collect();
 }
 
-/// Some value of some JSON type.
+/// Returns a value of a random JSON type.
 fn other(random: &mut Random) -> Value {
     match random.below(8) {
         0 => Value::Null,
@@ -143,7 +143,7 @@ fn other(random: &mut Random) -> Value {
     }
 }
 
-/// A number at the edge of what a type takes, or beyond.
+/// Returns a number at the edge of a range that a type accepts, or beyond.
 fn number_like(ty: Builtin, random: &mut Random) -> Value {
     let edges: &[i128] = match ty {
         Builtin::Int8 => &[-129, 128, -128, 127],

@@ -1,7 +1,7 @@
-//! Values that a type takes.
+//! Values that a type accepts.
 //!
-//! In: a type, a source of numbers, how deep to go. Out: a value, its members
-//! in schema order: base, own, branch.
+//! In: a type, random numbers, a depth. Out: a value whose members are in the
+//! order of the schema: base, own members, branch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,10 @@ use qapi_wire::{Dict, Value};
 
 use crate::SchemaOracle;
 
-/// By type: how deeply the least of its values nests. Types without finite
-/// values are left out.
+/// Returns for each type the depth of its least deep value. Types without
+/// finite values are left out.
 ///
-/// Each round finds the types whose parts the rounds before found.
+/// Each round finds the types whose parts earlier rounds have found.
 fn depths(oracle: &SchemaOracle<'_>) -> BTreeMap<TypeId, usize> {
     let mut depths = BTreeMap::new();
     loop {
@@ -81,8 +81,8 @@ impl<'s> SchemaOracle<'s> {
 }
 
 impl SchemaOracle<'_> {
-    /// A value of a type, that nests to about this depth; `None` if the type
-    /// has no values.
+    /// Generates a value of a type that nests to about this depth. Returns
+    /// `None` if the type has no values.
     pub fn generate(&self, ty: TypeId, random: &mut Random, depth: usize) -> Option<Value> {
         match &self.schema.ty(ty).kind {
             TypeKind::Builtin(builtin) => Some(scalar(*builtin, random, depth)),
@@ -109,7 +109,7 @@ impl SchemaOracle<'_> {
         }
     }
 
-    /// A value of a union with this discriminator.
+    /// Generates a value of a union with this discriminator.
     pub fn make_case(
         &self,
         union: TypeId,
@@ -131,7 +131,8 @@ impl SchemaOracle<'_> {
         dict: &mut Dict,
     ) -> Option<()> {
         let object = self.object(id)?;
-        // The case is chosen first: the discriminator stands among the base's.
+        // Choose the case first, because the discriminator is one of the base's
+        // members.
         let case = match &object.branches {
             None => None,
             Some(branches) => {
@@ -157,7 +158,7 @@ impl SchemaOracle<'_> {
         Some(())
     }
 
-    /// The members besides a branch's.
+    /// Generates the members outside of a union's branch.
     fn make_plain(
         &self,
         object: &Object,
@@ -186,7 +187,8 @@ impl SchemaOracle<'_> {
         Some(())
     }
 
-    /// One of several that is not too deep; if there is none, the least deep.
+    /// Picks a type that is not too deep; if all are, returns the least deep
+    /// one.
     fn choose<'c, T>(
         &self,
         from: &'c [T],
@@ -209,7 +211,7 @@ impl SchemaOracle<'_> {
     }
 }
 
-/// Texts that something may go wrong with, and some that are like others.
+/// Strings with which something may go wrong, and strings that resemble others.
 const TEXTS: [&str; 10] = [
     "",
     "a",
@@ -226,7 +228,7 @@ const TEXTS: [&str; 10] = [
 fn scalar(ty: Builtin, random: &mut Random, depth: usize) -> Value {
     match ty {
         Builtin::Str => text(random),
-        // Halves and small wholes are the same in every reader of JSON.
+        // Halves and small integers are the same in every JSON parser.
         Builtin::Number => match random.below(3) {
             0 => Value::Double(f64::from(small(random)) + 0.5),
             1 => Value::Double(1e300),
@@ -270,7 +272,7 @@ fn unsigned(max: u64, random: &mut Random) -> Value {
     })
 }
 
-/// Any JSON value.
+/// Generates a JSON value of any type.
 fn any(random: &mut Random, depth: usize) -> Value {
     let kinds = if depth == 0 { 5 } else { 7 };
     match random.below(kinds) {

@@ -1,8 +1,8 @@
-//! What a QAPI schema takes and what it refuses, found without generated code.
+//! Values that a QAPI schema accepts and refuses, found without generated code.
 //!
-//! In: a checked schema, a configuration, a seed. Out: values of its types,
-//! the same with something wrong, and what QEMU's visitors say of a value.
-//! It is what generated decoders, and a real QEMU, are compared with, so it
+//! In: a checked schema, a configuration and a seed. Out: values of the
+//! schema's types, corrupted values, and the errors of QEMU's visitors.
+//! Generated decoders and a real QEMU are compared with this crate, so it
 //! shares nothing with them but the tree of values.
 
 mod corrupt;
@@ -19,36 +19,37 @@ use qapi_wire::Kind;
 pub use mutator::Random;
 pub use validate::Refusal;
 
-/// A schema as it is under one configuration.
+/// A schema under one configuration.
 #[derive(Debug)]
 pub struct SchemaOracle<'s> {
     schema: &'s CheckedSchema,
     config: Option<BTreeSet<String>>,
     empty: Option<TypeId>,
-    /// By type: how deeply the least of its values nests.
+    /// The depth of each type's least deep value.
     depths: BTreeMap<TypeId, usize>,
 }
 
 impl<'s> SchemaOracle<'s> {
-    /// The schema.
+    /// Returns the schema.
     #[must_use]
     pub fn schema(&self) -> &'s CheckedSchema {
         self.schema
     }
 
-    /// The commands that there are.
+    /// Returns the commands that exist in the configuration.
     pub fn commands(&self) -> impl Iterator<Item = &'s Command> {
         let commands = self.schema.commands().map(|(_, command)| command);
         commands.filter(|command| self.has(command.common.cond.as_ref()))
     }
 
-    /// The events that there are.
+    /// Returns the events that exist in the configuration.
     pub fn events(&self) -> impl Iterator<Item = &'s Event> {
         let events = self.schema.events().map(|(_, event)| event);
         events.filter(|event| self.has(event.common.cond.as_ref()))
     }
 
-    /// The types that the schema names and that there are.
+    /// Returns the types that the schema names and that exist in the
+    /// configuration.
     pub fn named_types(&self) -> impl Iterator<Item = (TypeId, &'s str)> {
         let named = self.schema.types().filter(|(_, ty)| {
             ty.common.span.is_some()
@@ -59,15 +60,15 @@ impl<'s> SchemaOracle<'s> {
         named.map(|(id, ty)| (id, ty.common.name.as_str()))
     }
 
-    /// The type of a command's arguments or an event's data; without any it is
-    /// the empty object.
+    /// Returns the type of a command's arguments or an event's data. A missing
+    /// type means the empty object.
     #[must_use]
     pub fn arguments(&self, arg: Option<TypeId>) -> Option<TypeId> {
         arg.or(self.empty)
     }
 
-    /// Every value of a union's discriminator for which the schema gives no
-    /// branch: the union, and the value.
+    /// Returns each union with each value of its discriminator for which the
+    /// schema has no branch.
     #[must_use]
     pub fn unbranched(&self) -> Vec<(TypeId, &'s str)> {
         let mut found = Vec::new();
@@ -85,7 +86,7 @@ impl<'s> SchemaOracle<'s> {
         found
     }
 
-    /// The enumerations that a reply or an event can carry.
+    /// Returns the enums that a reply or an event can carry.
     #[must_use]
     pub fn sent_by_servers(&self) -> BTreeSet<TypeId> {
         let replies = self
@@ -117,7 +118,7 @@ impl<'s> SchemaOracle<'s> {
         reached
     }
 
-    /// Whether a type is an enumeration.
+    /// Returns whether a type is an enum.
     #[must_use]
     pub fn is_enum(&self, ty: TypeId) -> bool {
         matches!(self.schema.ty(ty).kind, TypeKind::Enum(_))
@@ -137,13 +138,13 @@ impl<'s> SchemaOracle<'s> {
         }
     }
 
-    /// An object type's own members, without its base's.
+    /// Returns an object type's own members, without those of its base.
     fn own_members(&self, object: &'s Object) -> impl Iterator<Item = &'s Member> {
         let members = object.members.iter();
         members.filter(|member| self.has(member.cond.as_ref()))
     }
 
-    /// The values of an enumeration; of any other type none.
+    /// Returns the values of an enum, and nothing for any other type.
     fn values(&self, id: TypeId) -> impl Iterator<Item = &'s str> {
         let values = match &self.schema.ty(id).kind {
             TypeKind::Enum(enumeration) => &*enumeration.values,
@@ -153,14 +154,15 @@ impl<'s> SchemaOracle<'s> {
         values.map(|value| value.name.as_str())
     }
 
-    /// The type whose members come with a value of a union's discriminator.
+    /// Returns the type whose members a union has with a value of its
+    /// discriminator.
     fn branch(&self, branches: &'s Branches, value: &str) -> Option<TypeId> {
         let mut list = branches.list.iter();
         list.find(|branch| branch.name == value && self.has(branch.cond.as_ref()))
             .map(|branch| branch.ty)
     }
 
-    /// The branch of an alternate for a JSON type.
+    /// Returns the branch of an alternate for a JSON type.
     fn alternative(&self, id: TypeId, kind: Kind) -> Option<TypeId> {
         self.alternatives(id)
             .into_iter()
@@ -178,7 +180,7 @@ impl<'s> SchemaOracle<'s> {
         branches.map(|branch| branch.ty).collect()
     }
 
-    /// The JSON type of a type's values.
+    /// Returns the JSON type of a type's values.
     fn kind(&self, id: TypeId) -> Kind {
         match &self.schema.ty(id).kind {
             TypeKind::Builtin(Builtin::Str) | TypeKind::Enum(_) => Kind::String,

@@ -1,8 +1,8 @@
-//! What QEMU's visitors say of a value.
+//! The errors of QEMU's visitors.
 //!
-//! In: a type, a value. Out: nothing, or the first error, in the order and the
-//! words of `qobject-input-visitor.c`, `qapi-visit-core.c` and the visitors
-//! that QEMU generates: base, own members, branch, then what is left over. The
+//! In: a type and a value. Out: nothing, or the first error, in the order and
+//! the words of `qobject-input-visitor.c`, `qapi-visit-core.c` and the visitors
+//! that QEMU generates: base, own members, branch, unexpected members. The
 //! class of all these errors is `GenericError`.
 
 use std::collections::BTreeSet;
@@ -12,23 +12,23 @@ use qapi_wire::{Dict, Value};
 
 use crate::SchemaOracle;
 
-/// Why a value is refused.
+/// The reason why a value is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The description, if members are refused in the order in which they
-    /// stand.
+    /// The description, if unexpected members are refused in the order of the
+    /// value.
     pub desc: String,
-    /// Other descriptions that are as good: QEMU names whichever unexpected
-    /// member its hash table has first.
+    /// Other valid descriptions: QEMU names any one of several unexpected
+    /// members, by the order of its hash table.
     pub others: Vec<String>,
 }
 
-/// Where a value stands.
+/// The place of a value.
 #[derive(Clone, Copy)]
 struct Place<'p> {
-    /// The whole path; empty at the root.
+    /// The whole path, which is empty at the root.
     path: &'p str,
-    /// The last step, if it is a member.
+    /// The last step of the path, if it is a member.
     name: Option<&'p str>,
 }
 
@@ -63,18 +63,19 @@ impl Place<'_> {
         }
     }
 
-    /// Errors about values name the last step only.
+    /// Returns the last step of the path, which is all that errors about values
+    /// name.
     fn last(self) -> String {
         self.name.unwrap_or("null").to_owned()
     }
 }
 
 impl SchemaOracle<'_> {
-    /// What a server says of a value of a type.
+    /// Checks a value of a type like a server.
     ///
     /// # Errors
     ///
-    /// The first thing that does not fit.
+    /// Returns the first error if the value does not fit the type.
     pub fn validate(&self, ty: TypeId, value: &Value) -> Result<(), Refusal> {
         let root = Place {
             path: "",
@@ -207,7 +208,8 @@ fn integer(ty: Builtin, value: &Value, at: Place<'_>) -> Result<(), Refusal> {
         _ if signed => return at.wrong_type("integer"),
         _ => return Place::refuse(format!("Parameter '{}' expects uint64", at.whole())),
     };
-    // Negative numbers have always wrapped around to 64 bits without a sign.
+    // A negative number wraps to 64 bits without a sign, as it always has in
+    // QEMU.
     let number = if !signed && number < 0 {
         number + (1 << 64)
     } else {
