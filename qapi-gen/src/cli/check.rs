@@ -8,9 +8,8 @@ use std::process::ExitCode;
 use clap::Args;
 use qapi_gen::{CheckOptions, check_with};
 
-use super::folders::Folders;
+use super::options::{Folders, Version};
 use super::report::Reporting;
-use super::version::Version;
 
 /// Checks schemas.
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use qapi_gen::Introspection;
 
-use super::config::Config;
+use super::options::Config;
 use super::schema_text::SchemaText;
 
 /// Prints what `query-qmp-schema` returns: a JSON array of `SchemaInfo`.

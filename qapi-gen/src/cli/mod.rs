@@ -7,17 +7,15 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod check;
-mod config;
 mod diff;
 mod dump;
-mod folders;
 mod human;
 mod introspect;
 mod json;
+mod options;
 mod report;
 mod rust;
 mod schema_text;
-mod version;
 
 /// Compiles QAPI schemas, the language in which QEMU describes its interface.
 #[derive(Debug, Parser)]

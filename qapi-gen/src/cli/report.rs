@@ -12,7 +12,7 @@ use qapi_gen::schema::CheckedSchema;
 use qapi_gen::source::SourceMap;
 use qapi_gen::{CheckOptions, Rules, Style, check_with};
 
-use super::folders::Folders;
+use super::options::Folders;
 use super::{human, json};
 
 /// The options for the report of diagnostics.

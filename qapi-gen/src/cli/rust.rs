@@ -12,11 +12,9 @@ use qapi_gen::{
     Addition, CfgNames, Conditions, Generation, Layout, Options, generate, write_files,
 };
 
-use super::config::Config;
 use super::diff;
-use super::folders::Folders;
+use super::options::{Config, Folders, Version};
 use super::report::Reporting;
-use super::version::Version;
 
 /// Generates Rust for a schema.
 ///

@@ -10,9 +10,8 @@ use std::process::ExitCode;
 use clap::Args;
 use qapi_gen::schema::CheckedSchema;
 
-use super::folders::Folders;
+use super::options::{Folders, Version};
 use super::report::Reporting;
-use super::version::Version;
 
 /// The options for a schema and for the report of its errors.
 #[derive(Debug, Args)]

@@ -1,10 +1,71 @@
-//! The configuration for a subcommand.
+//! The options that several subcommands share.
 //!
-//! In: `--config` options. Out: the symbols that are defined.
+//! In: arguments. Out: the rules of a QEMU release, a loader that finds included
+//! files, the symbols of a configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use qapi_gen::{FsLoader, IncludeFolders, Rules};
+
+/// The option that chooses the rules.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Version {
+    /// The version of QEMU whose rules the schema follows.
+    #[arg(long, value_enum, default_value_t = Release::V10_2)]
+    rules: Release,
+}
+
+/// The releases of QEMU with known rules.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Release {
+    #[value(name = "7.2")]
+    V7_2,
+    #[value(name = "10.0")]
+    V10_0,
+    #[value(name = "10.2")]
+    V10_2,
+}
+
+impl Version {
+    /// Returns the chosen rules.
+    pub(super) fn rules(self) -> Rules {
+        match self.rules {
+            Release::V7_2 => Rules::V7_2,
+            Release::V10_0 => Rules::V10_0,
+            Release::V10_2 => Rules::V10_2,
+        }
+    }
+}
+
+/// The options for the folders of included files.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Folders {
+    /// Let the schema include files of a folder elsewhere, as if it were one
+    /// called NAME beside the main file; may be repeated
+    #[arg(long = "include-folder", value_name = "NAME=DIR", value_parser = pair)]
+    include_folders: Vec<(String, String)>,
+}
+
+impl Folders {
+    /// Returns the loader for a schema with the main file `main`.
+    pub(super) fn loader(&self, main: &Path) -> IncludeFolders<'static> {
+        let folders = self.include_folders.iter().map(|(name, dir)| (name, dir));
+        IncludeFolders::new(&FsLoader, main, folders)
+    }
+}
+
+/// Parses a name and a folder. The folder must exist.
+fn pair(argument: &str) -> Result<(String, String), String> {
+    let (name, folder) = argument
+        .split_once('=')
+        .ok_or("a name and what it stands for, with '=' between them")?;
+    if !Path::new(folder).is_dir() {
+        return Err(format!("{folder} is no folder"));
+    }
+    Ok((name.to_owned(), folder.to_owned()))
+}
 
 /// The options that define a configuration.
 #[derive(Debug, Args)]
