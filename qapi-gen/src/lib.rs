@@ -34,12 +34,13 @@
 //! ```
 
 mod analysis;
-mod backend;
+pub mod backend;
 mod builder;
 mod cond;
 mod defs;
 pub mod diag;
 mod driver;
+mod json;
 mod load;
 mod output_dir;
 mod pragmas;

@@ -3,8 +3,8 @@
 //! In: the table. Out: text, without the items that the configuration leaves
 //! out. The names and the order of types are the table's decision.
 
-use super::json::Json;
 use crate::analysis::schema_info::{Info, Meta, Typed};
+use crate::json::Json;
 use crate::schema::{Cond, EnumValue, Feature};
 
 /// Returns the table as a JSON array of the items for whose condition `includes`

@@ -9,7 +9,6 @@ use crate::analysis::schema_info::table;
 use crate::schema::{CheckedSchema, Cond};
 
 mod info;
-mod json;
 
 /// The choices for introspection.
 ///

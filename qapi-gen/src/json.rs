@@ -5,41 +5,41 @@
 
 /// JSON text under construction.
 #[derive(Debug, Default)]
-pub(super) struct Json {
+pub(crate) struct Json {
     text: String,
 }
 
 impl Json {
     /// Begins an object, as an element of an array or the value of a key.
-    pub(super) fn begin_object(&mut self) {
+    pub(crate) fn begin_object(&mut self) {
         self.separate();
         self.text.push('{');
     }
 
     /// Ends an object.
-    pub(super) fn end_object(&mut self) {
+    pub(crate) fn end_object(&mut self) {
         self.text.push('}');
     }
 
     /// Begins an array, as an element of an array or the value of a key.
-    pub(super) fn begin_array(&mut self) {
+    pub(crate) fn begin_array(&mut self) {
         self.separate();
         self.text.push('[');
     }
 
     /// Ends an array.
-    pub(super) fn end_array(&mut self) {
+    pub(crate) fn end_array(&mut self) {
         self.text.push(']');
     }
 
     /// Adds a key, whose value comes next.
-    pub(super) fn key(&mut self, key: &str) {
+    pub(crate) fn key(&mut self, key: &str) {
         self.string(key);
         self.text.push(':');
     }
 
     /// Adds a string.
-    pub(super) fn string(&mut self, value: &str) {
+    pub(crate) fn string(&mut self, value: &str) {
         self.separate();
         self.text.push('"');
         for c in value.chars() {
@@ -59,32 +59,32 @@ impl Json {
     }
 
     /// Adds a key and a string.
-    pub(super) fn member(&mut self, key: &str, value: &str) {
+    pub(crate) fn member(&mut self, key: &str, value: &str) {
         self.key(key);
         self.string(value);
     }
 
     /// Adds a word: `null`, `true` or `false`.
-    pub(super) fn word(&mut self, word: &str) {
+    pub(crate) fn word(&mut self, word: &str) {
         self.separate();
         self.text.push_str(word);
     }
 
     /// Begins a line for the next element of an array.
-    pub(super) fn begin_line(&mut self) {
+    pub(crate) fn begin_line(&mut self) {
         self.separate();
         self.text.push('\n');
     }
 
     /// Ends the last line of an array, if it has any.
-    pub(super) fn end_lines(&mut self) {
+    pub(crate) fn end_lines(&mut self) {
         if !self.is_separated() {
             self.text.push('\n');
         }
     }
 
     /// Returns the text.
-    pub(super) fn finish(mut self) -> String {
+    pub(crate) fn finish(mut self) -> String {
         self.text.push('\n');
         self.text
     }
