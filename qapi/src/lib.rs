@@ -1,7 +1,8 @@
 //! QEMU's statistics interface in Rust, generated from its QAPI schema.
 //!
-//! The types, commands and their dispatch are compiled from `schema/*.json`
-//! when this crate is built; `ext/` adds methods for people.
+//! The build script compiles the types, the commands and their dispatch from
+//! `schema/*.json`. Hand-written methods add the meaning of values: units, bounds
+//! of buckets, and sums.
 
 pub use qapi_wire as wire;
 

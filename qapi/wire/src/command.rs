@@ -1,7 +1,7 @@
-//! The types of command tables, requests and events.
+//! The types of commands and events.
 //!
-//! In: constants that generated code fills. Out: what a session, a dispatcher
-//! and a client read. No schema, no socket.
+//! In: constants and implementations that generated code has. Out: the traits
+//! that a session, a dispatcher and a client use. No schema, no socket.
 
 use crate::context::Context;
 use crate::decode::{Decode, DecodeMembers, Members, decode_object};
@@ -11,25 +11,26 @@ use crate::error::{Error, Result};
 use crate::features::SpecialFeatures;
 use crate::path::ValuePath;
 
-/// What the schema says of a command.
+/// The properties that the schema gives a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandInfo {
     /// The name on the wire.
     pub name: &'static str,
-    /// Whether it may be executed out of band.
+    /// Whether a request can have the command executed out of band.
     pub allow_oob: bool,
-    /// Whether it may be executed before the machine is set up.
+    /// Whether the command can be executed before the machine is set up.
     pub allow_preconfig: bool,
-    /// Whether success is answered.
+    /// Whether a success is answered.
     pub success_response: bool,
-    /// Whether QEMU runs its handler as a coroutine: it may take long.
+    /// Whether QEMU runs the command's handler as a coroutine, because it may
+    /// take long.
     pub coroutine: bool,
-    /// Its features, in schema order.
+    /// The features of the command, in schema order.
     pub features: &'static [&'static str],
 }
 
 impl CommandInfo {
-    /// A command for which the schema says nothing but its name.
+    /// Makes the description of a command that has only default properties.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self {
@@ -42,7 +43,7 @@ impl CommandInfo {
         }
     }
 
-    /// The same, but it may be executed out of band.
+    /// Returns this description of a command that can be executed out of band.
     #[must_use]
     pub const fn allow_oob(self) -> Self {
         Self {
@@ -51,7 +52,8 @@ impl CommandInfo {
         }
     }
 
-    /// The same, but it may be executed before the machine is set up.
+    /// Returns this description of a command that can be executed before the
+    /// machine is set up.
     #[must_use]
     pub const fn allow_preconfig(self) -> Self {
         Self {
@@ -60,7 +62,7 @@ impl CommandInfo {
         }
     }
 
-    /// The same, but success is not answered.
+    /// Returns this description of a command whose success is not answered.
     #[must_use]
     pub const fn no_success_response(self) -> Self {
         Self {
@@ -69,7 +71,7 @@ impl CommandInfo {
         }
     }
 
-    /// The same, but its handler is a coroutine.
+    /// Returns this description of a command whose handler is a coroutine.
     #[must_use]
     pub const fn coroutine(self) -> Self {
         Self {
@@ -78,29 +80,29 @@ impl CommandInfo {
         }
     }
 
-    /// The same with features.
+    /// Returns this description of a command with features.
     #[must_use]
     pub const fn features(self, features: &'static [&'static str]) -> Self {
         Self { features, ..self }
     }
 }
 
-/// A set of commands that can be looked up and executed: what generated
-/// dispatchers are, and what a session works with.
+/// A set of commands that can be looked up and executed. Generated dispatchers
+/// implement it, and a session is given one.
 pub trait CommandSet {
-    /// All of them, in schema order.
+    /// Returns all commands, in schema order.
     fn commands(&self) -> Vec<&'static CommandInfo>;
 
-    /// The command called `name`.
+    /// Returns the command called `name`; `None` if the set has no such command.
     fn command(&self, name: &str) -> Option<&'static CommandInfo>;
 
-    /// Executes a command, and writes its reply value into `reply`: without
-    /// what the writer's policy hides.
+    /// Executes a command and writes its result to `reply`, without the members
+    /// that the writer's policy hides.
     ///
     /// # Errors
     ///
-    /// The error reply. What `reply` then holds beyond its mark is the
-    /// caller's to cut off.
+    /// Fails with the error to send to the client. The caller must then remove
+    /// whatever was written to `reply`.
     fn execute(&self, call: Call<'_>, reply: &mut Writer<'_>) -> Result<()>;
 }
 
@@ -112,7 +114,7 @@ pub struct Call<'a> {
     /// The arguments, an object that has not been decoded yet:
     /// [`Node::empty_object`] if the request has none.
     pub arguments: Node<'a>,
-    /// How to decode them, and by which policy.
+    /// The context to decode the arguments in.
     pub context: &'a Context<'a>,
 }
 
@@ -121,31 +123,31 @@ impl Call<'_> {
     ///
     /// # Errors
     ///
-    /// QEMU's error for the first one that does not fit.
+    /// Fails with QEMU's error for the first argument that does not fit.
     pub fn arguments<T: DecodeMembers>(self) -> Result<T> {
         decode_object(self.arguments, ValuePath::root(self.context))
     }
 
-    /// Refuses arguments, for a command that takes none.
+    /// Checks that the arguments are empty, for a command that takes none.
     ///
     /// # Errors
     ///
-    /// That the first one is unexpected.
+    /// Fails if there is an argument.
     pub fn no_arguments(self) -> Result<()> {
         self.arguments::<Empty>().map(|Empty {}| ())
     }
 
-    /// Whether the policy lets a command that has special features be
-    /// executed. Generated dispatch asks before it decodes the arguments.
+    /// Checks that the policy lets a command with special features be executed.
+    /// Generated dispatch calls this before it decodes the arguments.
     ///
     /// # Errors
     ///
-    /// That the command is disabled.
+    /// Fails if the policy disables the command.
     pub fn admit(&self, special: SpecialFeatures) -> Result<()> {
         self.context.policy().command(self.name, special)
     }
 
-    /// The error for a command that is not in a set.
+    /// Makes the error for a command that is not in a set.
     #[must_use]
     pub fn not_found(&self) -> Error {
         Error::command_not_found(format!("The command {} has not been found", self.name))
@@ -154,10 +156,10 @@ impl Call<'_> {
 
 /// The arguments of a command, as a client sends them.
 pub trait Request: EncodeMembers {
-    /// What success returns.
+    /// The type of the command's result.
     type Reply: Decode;
 
-    /// What the schema says of the command.
+    /// The properties that the schema gives the command.
     const INFO: &'static CommandInfo;
 }
 
@@ -187,24 +189,27 @@ impl Encode for Empty {
     }
 }
 
-/// Writes what a handler has returned.
+/// Writes the result that a handler has returned.
 ///
 /// # Errors
 ///
-/// None: it is the last step of an `execute`, whose type this has.
-#[allow(clippy::unnecessary_wraps, reason = "see above")]
+/// Never fails.
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "it is the last expression of `execute`, which returns a result"
+)]
 pub fn reply<T: Encode + ?Sized>(value: &T, to: &mut Writer<'_>) -> Result<()> {
     value.encode(to);
     Ok(())
 }
 
-/// An event's data, with the event's name.
+/// The data of an event, with the properties that the schema gives the event.
 pub trait Event: EncodeMembers + DecodeMembers {
     /// The event's name.
     const NAME: &'static str;
     /// Whether the event carries data; one that does not has no member `data`.
     const HAS_DATA: bool;
-    /// Its features, in schema order.
+    /// The event's features, in schema order.
     const FEATURES: &'static [&'static str];
 }
 
@@ -212,7 +217,7 @@ pub trait Event: EncodeMembers + DecodeMembers {
 ///
 /// # Errors
 ///
-/// QEMU's error for the first member that does not fit.
+/// Fails with QEMU's error for the first member that does not fit.
 pub fn event_data<T: Event>(data: Node<'_>, context: &Context<'_>) -> Result<T> {
     decode_object(data, ValuePath::root(context))
 }

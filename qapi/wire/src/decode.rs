@@ -14,34 +14,35 @@ use crate::value::{Dict, Value};
 
 /// A type that can be decoded from JSON.
 pub trait Decode: Sized {
-    /// Decodes `value`, which stands at `at`.
+    /// Decodes `value`; errors name the path `at`.
     ///
     /// # Errors
     ///
-    /// QEMU's error for the first thing that does not fit.
+    /// Fails with QEMU's error for the first part that does not fit the type.
     fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self>;
 }
 
-/// An object type: its members can also be taken out of an object that holds
-/// others too, as a union's branch or a command's arguments are.
+/// An object type whose members can be decoded out of an object with further
+/// members, as the branch of a union is.
 pub trait DecodeMembers: Sized {
     /// Takes this type's members out of `members`.
     ///
     /// # Errors
     ///
-    /// QEMU's error for the first thing that does not fit.
+    /// Fails with QEMU's error for the first member that does not fit the type.
     fn decode_members(members: &mut Members<'_>) -> Result<Self>;
 }
 
-/// Decodes a whole object: its members, and none besides.
+/// Decodes a whole object, which may have no further members in strict mode.
 ///
 /// # Errors
 ///
-/// QEMU's error for the first thing that does not fit.
+/// Fails with QEMU's error for the first member that does not fit the type.
 pub fn decode_object<T: DecodeMembers>(value: Node<'_>, at: ValuePath<'_>) -> Result<T> {
     let mut members = Members::open(value, at)?;
-    // One result, which is written to where the caller wants it: most of what
-    // decoding a small object costs is moving it.
+    // Keep a single result instead of using `?`: the compiler then writes it to
+    // the caller's place at once, and moving it is most of the cost of decoding
+    // a small object.
     let mut result = T::decode_members(&mut members);
     if result.is_ok()
         && let Err(error) = members.finish()
@@ -51,29 +52,30 @@ pub fn decode_object<T: DecodeMembers>(value: Node<'_>, at: ValuePath<'_>) -> Re
     result
 }
 
-/// Decodes a value whose errors name no members outside it.
+/// Decodes a part of a document; the paths in errors begin at this part.
 ///
 /// # Errors
 ///
-/// QEMU's error for the first thing that does not fit.
+/// Fails with QEMU's error for the first part that does not fit the type.
 pub fn from_node<T: Decode>(value: Node<'_>, context: &Context<'_>) -> Result<T> {
     T::decode(value, ValuePath::root(context))
 }
 
-/// Decodes a whole document that is a tree.
+/// Decodes a tree.
 ///
 /// # Errors
 ///
-/// QEMU's error for the first thing that does not fit.
+/// Fails with QEMU's error for the first part that does not fit the type.
 pub fn from_value<T: Decode>(value: &Value, context: &Context<'_>) -> Result<T> {
     from_node(Document::try_from(value)?.root(), context)
 }
 
-/// Decodes a whole document from its text.
+/// Parses a text and decodes it.
 ///
 /// # Errors
 ///
-/// A syntax error, or QEMU's error for the first thing that does not fit.
+/// Fails with the syntax error of the text, or with QEMU's error for the first
+/// part that does not fit the type.
 pub fn from_json<T: Decode>(text: &[u8], context: &Context<'_>) -> Result<T> {
     from_node(Document::parse(text)?.root(), context)
 }
@@ -83,15 +85,16 @@ pub fn from_json<T: Decode>(text: &[u8], context: &Context<'_>) -> Result<T> {
 pub struct Members<'a> {
     object: Node<'a>,
     len: usize,
-    /// How many have not been taken.
+    /// The number of members that have not been taken.
     left: usize,
     taken: Taken,
-    /// Where the next to be asked for is likely to be: behind the last.
+    /// The place after the member that was taken last: a decoder asks in schema
+    /// order, and most peers send in this order too.
     likely: Place,
     at: ValuePath<'a>,
 }
 
-/// A member: which of the object, and where in the document its name stands.
+/// A member: its number in the object, and the index of its name in the document.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     number: usize,
@@ -99,11 +102,11 @@ struct Place {
 }
 
 impl<'a> Members<'a> {
-    /// Opens the object that stands at `at`.
+    /// Opens the object `value`, whose path is `at`.
     ///
     /// # Errors
     ///
-    /// That `value` is no object.
+    /// Fails if `value` is not an object.
     #[inline]
     pub fn open(value: Node<'a>, at: ValuePath<'a>) -> Result<Self> {
         let Item::Object { len, .. } = value.item() else {
@@ -126,7 +129,7 @@ impl<'a> Members<'a> {
     ///
     /// # Errors
     ///
-    /// That it is missing, or what is wrong with it.
+    /// Fails if the member is missing or does not fit its type.
     #[inline]
     pub fn required<T: Decode>(&mut self, name: &str) -> Result<T> {
         match self.take(name) {
@@ -135,12 +138,12 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Decodes the optional member called `name`. An explicit `null` is a
-    /// value, and an error unless the type takes it.
+    /// Decodes the optional member called `name`. A member with the value `null`
+    /// is present, and an error unless its type accepts `null`.
     ///
     /// # Errors
     ///
-    /// What is wrong with the member.
+    /// Fails if the member does not fit its type.
     #[inline]
     pub fn optional<T: Decode>(&mut self, name: &str) -> Result<Option<T>> {
         match self.take(name) {
@@ -149,13 +152,14 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Decodes a mandatory member that has special features. The policy comes
-    /// first, even for one that is missing: the order of the code that QEMU's
-    /// generator writes (`scripts/qapi/visit.py`).
+    /// Decodes a mandatory member that has special features. The policy is asked
+    /// first, even if the member is missing: the code of QEMU's generator
+    /// (`scripts/qapi/visit.py`) has this order.
     ///
     /// # Errors
     ///
-    /// As [`required`](Self::required), and that the policy disables it.
+    /// Fails like [`required`](Self::required), and if the policy disables the
+    /// member.
     pub fn required_special<T: Decode>(
         &mut self,
         name: &str,
@@ -169,7 +173,8 @@ impl<'a> Members<'a> {
     ///
     /// # Errors
     ///
-    /// As [`optional`](Self::optional), and that the policy disables it.
+    /// Fails like [`optional`](Self::optional), and if the policy disables the
+    /// member.
     pub fn optional_special<T: Decode>(
         &mut self,
         name: &str,
@@ -181,12 +186,13 @@ impl<'a> Members<'a> {
         self.optional(name)
     }
 
-    /// Whether there is a member called `name` that has not been taken.
+    /// Returns whether there is a member called `name` that has not been taken.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.find(name).is_some()
     }
 
-    /// Whatever is left, for a value that this build does not know.
+    /// Takes all members that are left, for a union's branch that this build does
+    /// not know.
     pub fn rest(&mut self) -> Dict {
         let mut rest = Dict::new();
         while let Some(place) = self.first_left() {
@@ -198,11 +204,11 @@ impl<'a> Members<'a> {
         rest
     }
 
-    /// Ends the object.
+    /// Ends the decoding of the object.
     ///
     /// # Errors
     ///
-    /// In strict mode, that a member is left over.
+    /// Fails in strict mode if a member has not been taken.
     #[inline]
     pub fn finish(self) -> Result<()> {
         if self.left == 0 || self.at.mode() == Mode::Tolerant {
@@ -215,7 +221,7 @@ impl<'a> Members<'a> {
 
     #[inline]
     fn take(&mut self, name: &str) -> Option<Node<'a>> {
-        // Looked at here, because a call for each that is absent costs more.
+        // Check this before the call, which costs more than an absent member.
         if self.left == 0 {
             return None;
         }
@@ -236,7 +242,8 @@ impl<'a> Members<'a> {
         self.left = self.left.saturating_sub(1);
     }
 
-    /// Looks once around, beginning where the member is likely to be.
+    /// Finds the member called `name` that has not been taken. Compares each name
+    /// at most once, and begins at the likely place.
     #[inline]
     fn find(&self, name: &str) -> Option<Place> {
         if self.left == 0 {
@@ -279,8 +286,8 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Which members have been taken. Most objects have few, whose marks need no
-/// memory of their own.
+/// A set of member numbers: one bit for each member. The bits of the first 64
+/// members need no allocation, and most objects have no more.
 #[derive(Debug, Default)]
 struct Taken {
     first: u64,

@@ -2,8 +2,8 @@
 //! in which they came.
 //!
 //! In: the parser's text and values, or a tree. Out: [`Node`]s, which are
-//! places in the list. Nothing is allocated for a member or a string; a decoder
-//! copies only what its type keeps.
+//! places in the list. No memory is allocated for a member or a string; a
+//! decoder copies only the strings that its type keeps.
 
 use std::sync::LazyLock;
 
@@ -245,8 +245,8 @@ impl<'d> Node<'d> {
         self.document.string(self.index)
     }
 
-    /// Returns the value of the member called `name`; `None` if there is no
-    /// such member, or the node is not an object.
+    /// Returns the value of the member called `name`; `None` if the
+    /// node is not an object or lacks the member.
     #[must_use]
     pub fn get(self, name: &str) -> Option<Self> {
         let mut members = self.members()?;

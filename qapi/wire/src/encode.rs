@@ -1,8 +1,8 @@
-//! From a typed value to JSON text.
+//! Encoding: from typed values to JSON text.
 //!
-//! In: values. Out: bytes at the end of a buffer, in QEMU's spelling: `", "`
-//! and `": "` between things, ASCII only. A caller that changes its mind cuts
-//! the buffer back to a [`Writer::mark`].
+//! In: values. Out: bytes at the end of a buffer, in QEMU's spelling: ASCII, with
+//! `", "` between elements and `": "` after names. A caller can remove what it
+//! has written by truncating the buffer to a [`Writer::mark`].
 
 use crate::compat::Policy;
 use crate::features::SpecialFeatures;
@@ -14,24 +14,25 @@ pub trait Encode {
     fn encode(&self, out: &mut Writer<'_>);
 }
 
-/// An object type: its members can also be written among others, as a union's
-/// branch is.
+/// An object type whose members can be written into an object with further
+/// members, as the branch of a union is.
 pub trait EncodeMembers {
     /// Writes the members.
     fn encode_members(&self, out: &mut ObjectWriter<'_, '_>);
 }
 
-/// What most values fit into.
+/// The initial capacity of a buffer, in which most values fit.
 const CAPACITY_BYTES: usize = 512;
 
-/// The JSON text of a value.
+/// Returns the JSON text of a value.
 #[must_use]
 pub fn to_json<T: Encode + ?Sized>(value: &T) -> String {
-    // The writer only writes ASCII.
+    // The conversion cannot fail, because the writer only writes ASCII.
     String::from_utf8(to_vec(value)).unwrap_or_default()
 }
 
-/// The same as bytes, for the wire: nobody looks at them again.
+/// Returns the JSON text of a value as bytes, which saves the check that they
+/// are UTF-8.
 #[must_use]
 pub fn to_vec<T: Encode + ?Sized>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(CAPACITY_BYTES);
@@ -41,9 +42,9 @@ pub fn to_vec<T: Encode + ?Sized>(value: &T) -> Vec<u8> {
 
 /// Writes JSON values to the end of a buffer.
 ///
-/// A writer with a limit writes nothing more once the buffer has reached it,
-/// and remembers that: what it wrote is then no JSON, and for the caller to
-/// discard.
+/// A writer with a limit writes nothing more once the buffer has reached the
+/// limit, and reports this through [`overflowed`](Self::overflowed). The text is
+/// then incomplete, and the caller must discard it.
 pub struct Writer<'a> {
     bytes: &'a mut Vec<u8>,
     bytes_max: usize,
@@ -62,12 +63,12 @@ impl std::fmt::Debug for Writer<'_> {
 }
 
 impl<'a> Writer<'a> {
-    /// A writer that appends to `bytes`.
+    /// Makes a writer that appends to `bytes`.
     pub fn new(bytes: &'a mut Vec<u8>) -> Self {
         Self::limited(bytes, usize::MAX)
     }
 
-    /// A writer that appends to `bytes` as long as they are fewer than
+    /// Makes a writer that appends to `bytes` as long as their number is below
     /// `bytes_max`.
     pub fn limited(bytes: &'a mut Vec<u8>, bytes_max: usize) -> Self {
         Self {
@@ -88,26 +89,26 @@ impl<'a> Writer<'a> {
         self
     }
 
-    /// Has members left out that a policy hides.
+    /// Returns this writer with a policy, whose hidden members it leaves out.
     #[must_use]
     pub fn with_policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// What is hidden.
+    /// Returns the policy, which decides what is hidden.
     #[must_use]
     pub fn policy(&self) -> Policy {
         self.policy
     }
 
-    /// Whether something was not written because of the limit.
+    /// Returns whether the limit kept something from being written.
     #[must_use]
     pub fn overflowed(&self) -> bool {
         self.overflowed
     }
 
-    /// The buffer, if it is not full.
+    /// Returns the buffer; `None` if it is full.
     #[inline]
     fn room(&mut self) -> Option<&mut Vec<u8>> {
         if self.bytes.len() >= self.bytes_max && !self.has_raised_limit() {
@@ -131,13 +132,13 @@ impl<'a> Writer<'a> {
         has_room
     }
 
-    /// Where the next byte goes.
+    /// Returns the position of the next byte.
     #[must_use]
     pub fn mark(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Takes back everything written since `mark` was taken.
+    /// Removes everything that was written since `mark` was taken.
     pub fn truncate(&mut self, mark: usize) {
         self.bytes.truncate(mark);
     }
@@ -156,15 +157,15 @@ impl<'a> Writer<'a> {
     #[inline]
     pub fn integer<I: Integer>(&mut self, number: I) {
         let (is_negative, magnitude) = number.parts();
-        // Whether there is room is looked at for what stands behind it, which
-        // takes an integer too many back.
+        // The limit is not checked here: the next call of `raw` checks it and
+        // truncates, so that at most one integer exceeds the limit until then.
         if is_negative {
             self.bytes.push(b'-');
         }
         write_digits(magnitude, self.bytes);
     }
 
-    /// Writes a double as C's `%.17g` does, which is how QEMU does.
+    /// Writes a double as C's `%.17g` does, like QEMU.
     pub fn double(&mut self, number: f64) {
         if let Some(bytes) = self.room() {
             double::write(number, bytes);
@@ -179,7 +180,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes text that is JSON already. The caller answers for it.
+    /// Writes a text that is JSON already. The text is not checked.
     #[inline]
     pub fn raw(&mut self, json: &[u8]) {
         if let Some(bytes) = self.room() {
@@ -187,9 +188,9 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Has `write` append text that is JSON already, unless the buffer is
-    /// full. The caller answers for the text, and for its length: the limit is
-    /// looked at before.
+    /// Lets `write` append a text that is JSON already, unless the buffer is full.
+    /// The text is not checked, and may exceed the limit, which is only checked
+    /// before the call.
     #[inline]
     pub fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if let Some(bytes) = self.room() {
@@ -224,9 +225,9 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// An integer of any size that the schema language has.
+/// An integer of one of the sizes that the schema language has.
 pub trait Integer: Copy {
-    /// Whether it is negative, and how far from zero it is.
+    /// Returns whether the integer is negative, and its absolute value.
     fn parts(self) -> (bool, u64);
 }
 
@@ -250,10 +251,10 @@ macro_rules! integers {
 
 integers! { i8, u8; i16, u16; i32, u32; i64, u64; }
 
-/// What can name a member: any string, or a [`Name`].
+/// The name of a member: any string, or a [`Name`].
 pub trait MemberName {
-    /// Writes the name and what stands around it: if it is the first, the
-    /// brace that begins the object.
+    /// Writes the name, the punctuation before it and the colon after it. The
+    /// punctuation before the first name is the brace that begins the object.
     fn write(&self, is_first: bool, out: &mut Writer<'_>);
 }
 
@@ -265,8 +266,8 @@ impl MemberName for &str {
     }
 }
 
-/// A member's name that is written as it is, with what stands around it: made
-/// by [`name!`](crate::name).
+/// A member's name with the punctuation around it, as one text that is made at
+/// compile time: see [`name!`](crate::name).
 #[derive(Clone, Copy, Debug)]
 pub struct Name {
     first: &'static str,
@@ -274,18 +275,18 @@ pub struct Name {
 }
 
 impl Name {
-    /// A name; in quotes between `{` and `": "`, and between `", "` and `": "`.
+    /// Makes a name. `first` is the quoted name between `{` and `: `, and `other`
+    /// is the quoted name between `, ` and `: `.
     ///
     /// # Panics
     ///
-    /// When it is compiled: if the name has characters that are not written as
-    /// they are.
+    /// Panics at compile time if the name has characters that JSON escapes.
     #[must_use]
     pub const fn new(name: &'static str, first: &'static str, other: &'static str) -> Self {
         let mut bytes = name.as_bytes();
         while let [byte, rest @ ..] = bytes {
             let is_plain = matches!(byte, b' '..=b'~') && *byte != b'"' && *byte != b'\\';
-            assert!(is_plain, "a name that is not written as it is");
+            assert!(is_plain, "the name has characters that JSON escapes");
             bytes = rest;
         }
         Self { first, other }
@@ -308,7 +309,7 @@ pub struct ObjectWriter<'b, 'a> {
 }
 
 impl<'a> ObjectWriter<'_, 'a> {
-    /// Writes a name, and hands out the writer for its value.
+    /// Writes a name, and returns the writer for its value.
     #[inline]
     pub fn name(&mut self, name: impl MemberName) -> &mut Writer<'a> {
         name.write(self.empty, self.out);
@@ -316,7 +317,7 @@ impl<'a> ObjectWriter<'_, 'a> {
         self.out
     }
 
-    /// What is hidden.
+    /// Returns the policy, which decides what is hidden.
     #[must_use]
     pub fn policy(&self) -> Policy {
         self.out.policy
@@ -328,7 +329,7 @@ impl<'a> ObjectWriter<'_, 'a> {
         value.encode(self.name(name));
     }
 
-    /// Writes a member, if there is one.
+    /// Writes an optional member, if it is present.
     #[inline]
     pub fn optional<T: Encode>(&mut self, name: impl MemberName, value: &Option<T>) {
         if let Some(value) = value {
@@ -348,8 +349,8 @@ impl<'a> ObjectWriter<'_, 'a> {
         }
     }
 
-    /// Writes a member that has special features, if there is one and the
-    /// policy does not hide it.
+    /// Writes an optional member that has special features, if it is present and
+    /// the policy does not hide it.
     pub fn optional_special<T: Encode>(
         &mut self,
         name: impl MemberName,
@@ -361,7 +362,7 @@ impl<'a> ObjectWriter<'_, 'a> {
         }
     }
 
-    /// Writes a member that is an object, unless that comes out empty.
+    /// Writes a member that is an object, unless the object turns out empty.
     pub fn object_if_any<T: EncodeMembers + ?Sized>(&mut self, name: impl MemberName, object: &T) {
         let (mark, was_empty) = (self.out.mark(), self.empty);
         let mut members = self.name(name).object();
@@ -390,7 +391,7 @@ pub struct ArrayWriter<'b, 'a> {
 }
 
 impl<'a> ArrayWriter<'_, 'a> {
-    /// Hands out the writer for the next element.
+    /// Returns the writer for the next element.
     #[inline]
     pub fn element(&mut self) -> &mut Writer<'a> {
         if !self.empty {

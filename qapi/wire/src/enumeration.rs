@@ -11,7 +11,7 @@ use crate::error::{Result, UnknownValue};
 use crate::features::SpecialFeatures;
 use crate::path::ValuePath;
 
-/// Returns the value called `name`; `None` if there is no such value.
+/// Returns the value called `name`; `None` if no value has the name.
 #[must_use]
 pub fn find_by_name<T: Clone>(names: &[&str], values: &[T], name: &str) -> Option<T> {
     let place = names.iter().position(|listed| *listed == name)?;

@@ -3,7 +3,8 @@
 //! In: tables that generated code fills. Out: the features of a part. The
 //! consequences are decided elsewhere, by the compatibility policy.
 
-/// A set of special features: those that have a meaning for the protocol. See "Special features" in QEMU's `docs/devel/qapi-code-gen.rst`.
+/// A set of special features: those that have a meaning for the protocol. See
+/// "Special features" in QEMU's `docs/devel/qapi-code-gen.rst`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SpecialFeatures(u8);
 

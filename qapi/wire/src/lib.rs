@@ -1,22 +1,24 @@
-//! What Rust code generated from any QAPI schema calls.
+//! The library that Rust code generated from a QAPI schema calls.
 //!
-//! In: bytes from a peer, and typed values from generated code. Out: a JSON
-//! tree, typed values, bytes. Nothing here knows a schema, a statistic or a
-//! socket.
+//! In: bytes from a peer, and typed values of generated code. Out: typed values,
+//! and bytes. Nothing here knows a schema, a statistic or a socket.
 //!
-//! - [`json`]: JSON as QEMU reads and writes it, with its limits.
-//! - [`Document`] and [`Node`]: parsed JSON, as it stands in its text.
-//! - [`Value`] and [`Dict`]: a JSON tree of its own that keeps member order.
-//! - [`Decode`] and [`Encode`]: between documents or text and typed values, in
-//!   QEMU's order, with QEMU's member paths and error texts.
-//! - [`Error`] and [`ErrorClass`]: what a failed command answers.
-//! - [`compat`] and [`Features`]: what is deprecated or unstable, and whether it
-//!   is taken and sent.
-//! - [`message`]: what a server sends, as a client reads it; requests and events
-//!   as they are written.
-//! - [`command`]: the types of a command table, of requests and of events.
+//! - [`json`]: JSON as QEMU reads and writes it, and the limits of messages.
+//! - [`Document`] and [`Node`]: parsed JSON, as a list of values in its text.
+//! - [`Value`] and [`Dict`]: JSON as a tree, for types that keep any JSON.
+//! - [`Decode`] and [`Encode`]: the conversion between documents or text and typed
+//!   values, in QEMU's order, with QEMU's member paths and error texts.
+//! - [`Error`] and [`ErrorClass`]: the error of a failed command.
+//! - [`compat`] and [`Features`]: marks for deprecated and unstable interfaces, and
+//!   the policy for them.
+//! - [`message`]: reading a server's messages, and writing requests and events.
+//! - [`command`]: the traits of commands and events.
 //! - [`introspect`]: a schema as data, for `query-qmp-schema`.
 //! - [`mod@serde`]: the bridge to serde's two traits.
+//!
+//! A message takes one way: [`json::MessageReader`] finds and parses it, a
+//! [`Document`] owns it, and [`Decode`] reads the document once into the type that
+//! keeps it.
 //!
 //! # Example
 //!

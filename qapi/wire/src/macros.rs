@@ -1,12 +1,13 @@
-//! The traits that all generated types of a kind have in the same words.
+//! Macros that implement the traits of generated types.
 //!
-//! In: a type's name, and a table of what differs from type to type: its
-//! members or values. Out: its implementations. An entry of a table may have
-//! attributes: `#[cfg(...)]`.
+//! In: the name of a type, and a table of its members or values. Out: the
+//! implementations, which differ between types only in this table. An entry of a
+//! table may have attributes, for example `#[cfg(...)]`.
 
-/// Implements [`DecodeMembers`](crate::DecodeMembers),
-/// [`EncodeMembers`](crate::EncodeMembers), and what follows from them, for a
-/// struct whose fields are given in schema order.
+/// Implements [`DecodeMembers`](crate::DecodeMembers) and
+/// [`EncodeMembers`](crate::EncodeMembers) for a struct whose fields are given in
+/// schema order, and from them [`Decode`](crate::Decode),
+/// [`Encode`](crate::Encode) and serde's traits.
 ///
 /// ```
 /// # #[derive(Debug, PartialEq)]
@@ -24,9 +25,37 @@
 /// # assert_eq!(qapi_wire::to_json(&point), r#"{"x": 1}"#);
 /// ```
 ///
-/// `object!(Type)` is for a type that has the two traits already: it
-/// implements [`Decode`](crate::Decode), [`Encode`](crate::Encode) and serde's
-/// traits.
+/// The example expands to
+///
+/// ```ignore
+/// impl DecodeMembers for Point {
+///     fn decode_members(members: &mut Members<'_>) -> Result<Self> {
+///         Ok(Self { x: members.required("x")?, label: members.optional("label")? })
+///     }
+/// }
+/// impl EncodeMembers for Point {
+///     fn encode_members(&self, out: &mut ObjectWriter<'_, '_>) {
+///         out.required(name!("x"), &self.x);
+///         out.optional(name!("label"), &self.label);
+///     }
+/// }
+/// object!(Point);
+/// ```
+///
+/// and `object!(Point)`, which is also for types that implement these two traits
+/// themselves, to
+///
+/// ```ignore
+/// impl Decode for Point {
+///     fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self> {
+///         decode_object(value, at)
+///     }
+/// }
+/// impl Encode for Point {
+///     fn encode(&self, out: &mut Writer<'_>) { out.members(self); }
+/// }
+/// impl_serde!(Point);
+/// ```
 #[macro_export]
 macro_rules! object {
     ($type:ident) => {
@@ -76,8 +105,8 @@ macro_rules! object {
     };
 }
 
-/// A member's [`Name`](crate::Name), which costs least to write: it is checked
-/// when it is compiled, and stands in the program with what is around it.
+/// Makes a member's [`Name`](crate::Name), the fastest to write: it is checked at
+/// compile time, and the program contains it together with its punctuation.
 ///
 /// ```
 /// let mut text = Vec::new();
@@ -86,6 +115,12 @@ macro_rules! object {
 /// object.required(qapi_wire::name!("vcpu"), &7);
 /// object.end();
 /// assert_eq!(text, br#"{"vcpu": 7}"#);
+/// ```
+///
+/// `name!("vcpu")` expands to
+///
+/// ```ignore
+/// const { Name::new("vcpu", "{\"vcpu\": ", ", \"vcpu\": ") }
 /// ```
 #[macro_export]
 macro_rules! name {
@@ -100,9 +135,9 @@ macro_rules! name {
     };
 }
 
-/// Implements what every enumeration has: its tables `NAMES` and `ALL`, `name`
-/// and `index`, `FromStr`, `Display`, [`Decode`](crate::Decode),
-/// [`Encode`](crate::Encode) and serde's traits.
+/// Implements the tables `NAMES` and `ALL`, the methods `name` and `index`,
+/// `FromStr`, `Display`, [`Decode`](crate::Decode), [`Encode`](crate::Encode) and
+/// serde's traits for an enumeration.
 ///
 /// ```
 /// # #[derive(Clone, Copy, Debug, PartialEq)]
@@ -119,29 +154,46 @@ macro_rules! name {
 /// # assert_eq!(Color::NAMES, ["red", "dark-green"]);
 /// ```
 ///
-/// A value with special features has them behind its name, as in
-/// `Red: "red" as SpecialFeatures::DEPRECATED`; so has a member of an
-/// [`object!`](crate::object), `optional_special("x", SpecialFeatures::UNSTABLE)`.
+/// The example expands to
 ///
-/// See [`open_enumeration!`](crate::open_enumeration) for one that also has
-/// values which the schema does not list.
+/// ```ignore
+/// impl Color {
+///     pub const NAMES: &'static [&'static str] = &["red", "dark-green"];
+///     pub const ALL: &'static [Self] = &[Self::Red, Self::DarkGreen];
+///     pub fn name(&self) -> &'static str {
+///         match *self { Self::Red => "red", Self::DarkGreen => "dark-green" }
+///     }
+///     pub fn index(&self) -> usize { /* the position in ALL */ }
+/// }
+/// impl FromStr for Color { /* find_by_name(Self::NAMES, Self::ALL, name) */ }
+/// impl Decode for Color { /* decode_enumeration(value, at, &[]) */ }
+/// // and Display, Encode and serde's traits, which write the name
+/// ```
+///
+/// A value with special features has them after its name, as in
+/// `Red: "red" as SpecialFeatures::DEPRECATED`; a member of an
+/// [`object!`](crate::object) has them in its parentheses, as in
+/// `optional_special("x", SpecialFeatures::UNSTABLE)`.
+///
+/// See [`open_enumeration!`](crate::open_enumeration) for an enumeration with
+/// values that the schema does not list.
 #[macro_export]
 macro_rules! enumeration {
     ($type:ident { $($(#[$when:meta])* $value:ident: $name:literal $(as $special:expr)?,)* }) => {
         $crate::enumeration!(@tables $type { $($(#[$when])* $value: $name,)* });
 
         impl $type {
-            /// The name on the wire.
+            /// Returns the name on the wire.
             #[must_use]
             pub fn name(&self) -> &'static str {
-                // A reference is not known to refer to nothing, if there are
-                // no values.
+                // Match on *self: for an enum without values, `match self {}`
+                // does not compile, because &Self is not known to be uninhabited.
                 match *self {
                     $($(#[$when])* Self::$value => $name,)*
                 }
             }
 
-            /// The place in [`Self::ALL`].
+            /// Returns the position in [`Self::ALL`].
             #[must_use]
             pub fn index(&self) -> usize {
                 Self::ALL.iter().take_while(|listed| *listed != self).count()
@@ -191,9 +243,10 @@ macro_rules! enumeration {
     };
 }
 
-/// The same as [`enumeration!`](crate::enumeration) for an enumeration with a
-/// variant that keeps values which the schema does not list, and holds their
-/// names: given first, with the enumeration's name in the schema.
+/// Implements the same as [`enumeration!`](crate::enumeration) for an enumeration
+/// with a variant for values that the schema does not list. The first two
+/// arguments are the enumeration's name in the schema and this variant, which
+/// keeps the name of the value.
 ///
 /// ```
 /// # #[derive(Clone, Debug, PartialEq)]
@@ -207,6 +260,22 @@ macro_rules! enumeration {
 /// });
 /// # assert_eq!("teal".parse(), Ok(Color::Unknown("teal".into())));
 /// ```
+///
+/// The example expands to
+///
+/// ```ignore
+/// impl Color {
+///     pub const NAMES: &'static [&'static str] = &["red"];
+///     pub const ALL: &'static [Self] = &[Self::Red];
+///     pub fn name(&self) -> &str {
+///         match self { Self::Red => "red", Self::Unknown(name) => name }
+///     }
+///     pub fn index(&self) -> Option<usize> { /* the position in ALL */ }
+/// }
+/// impl FromStr for Color { /* never fails: else Self::Unknown(name.into()) */ }
+/// impl Decode for Color { /* decode_open_enumeration(value, at, "Color", ..) */ }
+/// // and Display, Encode and serde's traits, which write the name
+/// ```
 #[macro_export]
 macro_rules! open_enumeration {
     (
@@ -216,7 +285,7 @@ macro_rules! open_enumeration {
         $crate::enumeration!(@tables $type { $($(#[$when])* $value: $name,)* });
 
         impl $type {
-            /// The name on the wire.
+            /// Returns the name on the wire.
             #[must_use]
             pub fn name(&self) -> &str {
                 match self {
@@ -225,8 +294,8 @@ macro_rules! open_enumeration {
                 }
             }
 
-            /// The place in [`Self::ALL`]; `None` if the schema does not list
-            /// the value.
+            /// Returns the position in [`Self::ALL`]; `None` if the schema does
+            /// not list the value.
             #[must_use]
             pub fn index(&self) -> ::core::option::Option<usize> {
                 Self::ALL.iter().position(|listed| listed == self)
@@ -257,6 +326,21 @@ macro_rules! open_enumeration {
 
 /// Implements serde's traits for a type that has [`Decode`](crate::Decode) and
 /// [`Encode`](crate::Encode).
+///
+/// `impl_serde!(Point)` expands to
+///
+/// ```ignore
+/// impl Serialize for Point {
+///     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+///         serde::serialize(self, to)
+///     }
+/// }
+/// impl<'de> Deserialize<'de> for Point {
+///     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+///         serde::deserialize(from)
+///     }
+/// }
+/// ```
 #[macro_export]
 macro_rules! impl_serde {
     ($type:ident) => {

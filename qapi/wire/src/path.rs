@@ -12,7 +12,10 @@ use crate::context::{Context, Mode};
 use crate::error::{Error, Result};
 use crate::features::SpecialFeatures;
 
-/// Where a value stands in the document that is being decoded.
+/// The path from the root of a document to the value that is being decoded.
+///
+/// A path lives on the stack of the decoder: each step refers to the one before.
+/// Its text is only made for an error.
 #[derive(Clone, Copy, Debug)]
 pub struct ValuePath<'a> {
     parent: Option<&'a ValuePath<'a>>,
@@ -28,7 +31,7 @@ enum Step<'a> {
 }
 
 impl<'a> ValuePath<'a> {
-    /// The whole document.
+    /// Makes the path of a document's root.
     #[must_use]
     pub fn root(context: &'a Context<'a>) -> Self {
         Self {
@@ -38,7 +41,7 @@ impl<'a> ValuePath<'a> {
         }
     }
 
-    /// The member called `name` of the object that stands here.
+    /// Makes the path of the member called `name` of the object at this path.
     #[must_use]
     pub fn member<'b>(&'b self, name: &'b str) -> ValuePath<'b> {
         ValuePath {
@@ -48,7 +51,7 @@ impl<'a> ValuePath<'a> {
         }
     }
 
-    /// The element at `index` of the array that stands here.
+    /// Makes the path of the element at `index` of the array at this path.
     #[must_use]
     pub fn element(&self, index: usize) -> ValuePath<'_> {
         ValuePath {
@@ -58,7 +61,7 @@ impl<'a> ValuePath<'a> {
         }
     }
 
-    /// How strict to be.
+    /// Returns the mode of the decoding.
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.context.mode()
@@ -68,21 +71,21 @@ impl<'a> ValuePath<'a> {
         self.context.policy()
     }
 
-    /// The error for a member that is not there.
+    /// Makes the error for a mandatory member that is missing.
     #[cold]
     #[must_use]
     pub fn missing(&self) -> Error {
         Error::generic(format!("Parameter '{}' is missing", self.path()))
     }
 
-    /// The error for a member that the schema does not have.
+    /// Makes the error for a member that the schema does not have.
     #[cold]
     #[must_use]
     pub fn unexpected(&self) -> Error {
         Error::generic(format!("Parameter '{}' is unexpected", self.path()))
     }
 
-    /// The error for a value of another JSON type than `expected`.
+    /// Makes the error for a value that does not have the JSON type `expected`.
     #[cold]
     #[must_use]
     pub fn invalid_type(&self, expected: &str) -> Error {
@@ -92,16 +95,16 @@ impl<'a> ValuePath<'a> {
         ))
     }
 
-    /// The error for a value that is no `uint64`. It has the words for a number
-    /// out of range, but the whole path.
+    /// Makes the error for a value that is not a `uint64`. Like QEMU's, it has the
+    /// words for a number out of range, but the whole path.
     #[cold]
     #[must_use]
     pub fn invalid_uint64(&self) -> Error {
         Error::generic(format!("Parameter '{}' expects uint64", self.path()))
     }
 
-    /// The error for a value that no branch of the alternate type called
-    /// `expected` takes.
+    /// Makes the error for a value that no branch of the alternate type called
+    /// `expected` accepts.
     #[cold]
     #[must_use]
     pub fn invalid_alternate(&self, expected: &str) -> Error {
@@ -111,7 +114,7 @@ impl<'a> ValuePath<'a> {
         ))
     }
 
-    /// The error for a number outside the range of `expected`, a C type.
+    /// Makes the error for a number outside the range of the C type `expected`.
     #[cold]
     #[must_use]
     pub fn out_of_range(&self, expected: &str) -> Error {
@@ -121,7 +124,7 @@ impl<'a> ValuePath<'a> {
         ))
     }
 
-    /// The error for a string that is no value of an enumeration.
+    /// Makes the error for a string that is not a value of an enumeration.
     #[cold]
     #[must_use]
     pub fn invalid_value(&self, value: &str) -> Error {
@@ -131,13 +134,12 @@ impl<'a> ValuePath<'a> {
         ))
     }
 
-    /// Whether an open enumeration takes a value that the schema does not
-    /// list; the error if it does not.
+    /// Checks that an open enumeration accepts a value which the schema does not
+    /// list.
     ///
     /// # Errors
     ///
-    /// In strict mode, that the value is not accepted, unless it is
-    /// registered.
+    /// Fails in strict mode if the value is not registered.
     pub fn open_value(&self, enum_name: &str, value: &str) -> Result<()> {
         let accepted = match self.mode() {
             Mode::Tolerant => true,
@@ -150,12 +152,12 @@ impl<'a> ValuePath<'a> {
         }
     }
 
-    /// Whether the policy takes a value of an enumeration that has special
-    /// features; the error if it does not.
+    /// Checks that the policy accepts a value of an enumeration that has special
+    /// features.
     ///
     /// # Errors
     ///
-    /// That the value is disabled.
+    /// Fails if the policy disables the value.
     pub fn special_value(&self, value: &str, special: SpecialFeatures) -> Result<()> {
         self.policy().value(value, special)
     }
@@ -187,7 +189,7 @@ impl<'a> ValuePath<'a> {
                 Step::Element(index) => path.push_str(&format!("[{index}]")),
             }
         }
-        // A member's name may be empty, so that no text is a path too.
+        // Do not test for an empty path: a member's name may be empty as well.
         if matches!(self.step, Step::Root) {
             path.push_str("<anonymous>");
         }

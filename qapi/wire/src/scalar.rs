@@ -1,7 +1,7 @@
-//! Decoding and encoding of the built-in types, of lists and of boxes.
+//! Decoding and encoding of the built-in types, of lists, boxes and trees.
 //!
-//! In and out as in `decode.rs` and `encode.rs`; the ranges and the names of
-//! types in errors are those of QEMU's `qapi-visit-core.c`.
+//! In: nodes, or values. Out: values, or text. The ranges, and the names of types
+//! in errors, are those of QEMU's `qapi-visit-core.c`.
 
 use std::collections::TryReserveError;
 
@@ -19,13 +19,12 @@ impl Decode for String {
     }
 }
 
-/// Copies the text of a string, in a type whose result is returned in
-/// registers: a `String`'s is returned in memory, from where it would have to be
-/// moved.
+/// Copies a string. Returns a `Box<str>`, because a result with a `Box` is
+/// returned in registers, and one with a `String` would be moved through memory.
 #[inline(never)]
 fn boxed_text(value: Node<'_>, at: ValuePath<'_>) -> Result<Box<str>> {
-    /// Allocations below this are as likely to fail as any other of a decoder,
-    /// so that asking first is not worth its time.
+    /// The length up to which a failed allocation ends the process: a peer cannot
+    /// exhaust the memory with a short string, and checking takes time.
     const SHORT_BYTES_MAX: usize = 4096;
     let Some(text) = value.as_str() else {
         return Err(at.invalid_type("string"));
@@ -39,7 +38,7 @@ fn boxed_text(value: Node<'_>, at: ValuePath<'_>) -> Result<Box<str>> {
     Ok(copy.into_boxed_str())
 }
 
-/// Returns the error for a value that a peer made larger than memory.
+/// Makes the error for a value that is larger than the memory.
 #[cold]
 fn out_of_memory(_: TryReserveError) -> Error {
     Error::generic("The value does not fit into memory")
@@ -102,7 +101,7 @@ impl Decode for i64 {
 }
 
 impl Decode for u64 {
-    /// Negative numbers wrap, as they always have in QEMU.
+    /// Decodes a number; a negative one wraps, as in QEMU.
     #[expect(
         clippy::cast_sign_loss,
         reason = "QEMU's visitor wraps negative numbers"
@@ -151,8 +150,8 @@ encode_integers! { i8 i16 i32 i64 u8 u16 u32 u64 }
 
 impl<T: Decode> Decode for Vec<T> {
     fn decode(value: Node<'_>, at: ValuePath<'_>) -> Result<Self> {
-        /// The elements that there is room for at first: what a list whose first
-        /// element is wrong may cost.
+        /// The most elements that room is made for before the first is decoded:
+        /// the elements of a wrong list may be far smaller than the type's.
         const CAPACITY_FIRST: usize = 1024;
         let Some(elements) = value.elements() else {
             return Err(at.invalid_type("array"));
@@ -161,7 +160,7 @@ impl<T: Decode> Decode for Vec<T> {
         let mut list = Self::new();
         for (index, element) in elements.enumerate() {
             if list.len() == list.capacity() {
-                // Doubles the room, but makes none for more than there are.
+                // Double the room, but never beyond the number of elements.
                 let more = index.max(CAPACITY_FIRST).min(len - index);
                 list.try_reserve_exact(more).map_err(out_of_memory)?;
             }

@@ -1,10 +1,10 @@
-//! The bridge to serde: every generated type works with `serde_json` and the
-//! like.
+//! The bridge to serde: every generated type works with `serde_json` and other
+//! formats.
 //!
-//! In: any deserializer. Out: a tree, then [`Decode`]; and the other way
-//! [`Encode`], a tree, any serializer. There is no second decoder or encoder:
-//! what they take and write, serde does. Neither way asks a [compatibility
-//! policy](crate::compat): that is for what goes over the wire.
+//! In: any deserializer or a value. Out: a value or any serializer, by way of a
+//! tree. Serde's traits delegate to [`Decode`] and [`Encode`], so that both accept
+//! and write the same JSON. The [compatibility policy](crate::compat) does not
+//! apply: it is for messages only.
 
 use std::fmt;
 
@@ -20,24 +20,23 @@ use crate::value::{Dict, UniqueMembers, Value};
 pub use ::serde::de::{Deserialize, Deserializer};
 pub use ::serde::ser::{Serialize, Serializer};
 
-/// Decodes any type from any deserializer, as a client does: what a newer peer
-/// adds is ignored or kept.
+/// Decodes any type from any deserializer, in the tolerant mode of a client.
 ///
 /// # Errors
 ///
-/// The deserializer's, or the decoder's for the first thing that does not fit.
+/// Fails with the error of the deserializer, or with that of the decoder for the
+/// first part that does not fit the type.
 pub fn deserialize<'de, T: Decode, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
     let value = Value::deserialize(from)?;
     from_value(&value, &Context::tolerant()).map_err(de::Error::custom)
 }
 
-/// Serializes any type to any serializer: what `Encode` writes, read back as a
-/// tree.
+/// Serializes any type to any serializer: encodes it, and serializes the JSON.
 ///
 /// # Errors
 ///
-/// The serializer's, or that the value has no JSON: a number that is not
-/// finite, nesting beyond [`json::NESTING_MAX`].
+/// Fails with the error of the serializer, or if the value nests deeper than
+/// [`json::NESTING_MAX`].
 pub fn serialize<T: Encode + ?Sized, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
     let text = to_json(value);
     let tree = json::parse(text.as_bytes()).map_err(ser::Error::custom)?;

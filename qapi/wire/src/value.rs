@@ -117,8 +117,8 @@ impl Dict {
         self.members.is_empty()
     }
 
-    /// Returns the value of the member called `name`; `None` if there is no such
-    /// member. Compares the names one after the other, so use it for small
+    /// Returns the value of the member called `name`; `None` if no member
+    /// has the name. Compares the names one after the other, so use it for small
     /// objects or few names.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {

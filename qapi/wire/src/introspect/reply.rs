@@ -14,7 +14,7 @@ use crate::encode::{ArrayWriter, Encode, ObjectWriter, Writer};
 use crate::features::SpecialFeatures;
 use crate::open_values::OpenValues;
 
-/// The reply to `query-qmp-schema`: a schema as it is served here and now.
+/// The reply to `query-qmp-schema`: the schema as this server serves it now.
 ///
 /// ```
 /// use qapi_wire::introspect::{Introspection, Meta, SchemaInfo};
@@ -38,7 +38,7 @@ pub struct Introspection<'a> {
 }
 
 impl<'a> Introspection<'a> {
-    /// The whole schema, as it was compiled.
+    /// Makes the reply with the whole schema, as it was compiled.
     #[must_use]
     pub const fn new(schema: &'static [SchemaInfo]) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl<'a> Introspection<'a> {
         }
     }
 
-    /// The same; enumerations also have the values that are registered now.
+    /// Adds the values to enumerations that are registered now.
     #[must_use]
     pub const fn with_open_values(self, open: &'a dyn OpenValues) -> Self {
         Self {
@@ -73,7 +73,8 @@ impl<'a> Introspection<'a> {
         }
     }
 
-    /// The values of an enumeration that are registered and not in the schema.
+    /// Returns the values of an enumeration that are registered and not in the
+    /// schema.
     fn registered(&self, name: Option<&str>, members: &[EnumMember]) -> Vec<String> {
         let (Some(open), Some(name)) = (self.open, name) else {
             return Vec::new();
@@ -117,7 +118,8 @@ impl Encode for SchemaInfo {
 }
 
 impl SchemaInfo {
-    /// Writes it; an enumeration has the registered values at its end.
+    /// Writes the entry. Registered values follow the other values of an
+    /// enumeration.
     fn encode_with(&self, registered: &[String], out: &mut Writer<'_>) {
         let mut object = out.object();
         object.required("name", self.name);
@@ -187,8 +189,8 @@ impl Encode for Member {
         object.required("name", self.name());
         object.required("type", self.ty());
         if self.is_optional() {
-            // What the default is nobody tells; that there is one says that
-            // the member may be absent.
+            // Like QEMU, say that there is a default, which makes the member
+            // optional, but not which one.
             object.required("default", &());
         }
         features(self.features(), &mut object);
@@ -205,7 +207,8 @@ impl Encode for Variant {
     }
 }
 
-/// The values of an enumeration, also as older clients look for them.
+/// Writes the values of an enumeration, and their names once more under the name
+/// `values`, where older clients look for them.
 fn enumeration(members: &[EnumMember], registered: &[String], out: &mut ObjectWriter<'_, '_>) {
     let mut list = out.name("members").array();
     elements(members, &mut list);
@@ -233,9 +236,8 @@ fn features(features: &[&str], out: &mut ObjectWriter<'_, '_>) {
     }
 }
 
-/// Whether the policy lets something be told of. As in QEMU's
-/// `query-qmp-schema`, what is hidden is what is deprecated, be it an entry or
-/// an object's member.
+/// Returns whether the policy shows an entry or a member with these features. As
+/// in QEMU's `query-qmp-schema`, only deprecated ones can be hidden.
 fn is_told(features: &[&str], policy: Policy) -> bool {
     !(features.contains(&"deprecated") && policy.hides(SpecialFeatures::DEPRECATED))
 }

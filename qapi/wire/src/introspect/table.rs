@@ -4,23 +4,23 @@
 //! thousands of entries: as literals they are short and cost the compiler
 //! little.
 
-/// What a server tells of a command, an event, or a type.
+/// The description of a command, an event or a type.
 ///
-/// The name of a type is no part of the interface: it is a number, unless the
-/// type is built in, and an array's is that of its elements in brackets.
+/// The name of a type is not part of the interface. It is a number, unless the
+/// type is built in; the name of an array type is that of its elements' type in
+/// brackets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SchemaInfo {
-    /// The name. Commands and events have names of their own, which no type
-    /// has.
+    /// The name of the entity. No two entities have the same name.
     pub name: &'static str,
-    /// What it is.
+    /// The kind of the entity, with the properties of this kind.
     pub meta: Meta,
-    /// Its features, in schema order.
+    /// The features of the entity, in schema order.
     pub features: &'static [&'static str],
 }
 
-/// What a [`SchemaInfo`] tells of. Types are named as in
-/// [`SchemaInfo::name`].
+/// The kind of an entity, with the properties of this kind. Types are named as
+/// in [`SchemaInfo::name`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meta {
     /// A built-in type.
@@ -30,23 +30,24 @@ pub enum Meta {
     },
     /// An enumeration.
     Enum {
-        /// Its name in the schema, if values can be registered at run time.
+        /// The enumeration's name in the schema; `None` unless values can be
+        /// registered at run time.
         open: Option<&'static str>,
-        /// Its values, in schema order.
+        /// The values, in schema order.
         members: &'static [EnumMember],
     },
     /// An array.
     Array {
-        /// The elements' type.
+        /// The type of the elements.
         element_type: &'static str,
     },
-    /// An object, a union if it has a tag.
+    /// An object type; with a tag, a union.
     Object {
-        /// The members, those of the base first.
+        /// The members that do not depend on the tag, those of the base first.
         members: &'static [Member],
-        /// The member that chooses the variant.
+        /// The name of the member that chooses the variant.
         tag: Option<&'static str>,
-        /// What each value of the tag adds.
+        /// The members that each value of the tag adds.
         variants: &'static [Variant],
     },
     /// An alternate.
@@ -60,7 +61,7 @@ pub enum Meta {
         arg_type: &'static str,
         /// The type of its reply.
         ret_type: &'static str,
-        /// Whether it may be executed out of band.
+        /// Whether the command can be executed out of band.
         allow_oob: bool,
     },
     /// An event.
@@ -73,33 +74,33 @@ pub enum Meta {
 /// A value of an enumeration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EnumMember {
-    /// Its name.
+    /// The name of a value without features.
     Plain(&'static str),
-    /// Its name, and its features in schema order.
+    /// The name of a value, and its features in schema order.
     Featured(&'static str, &'static [&'static str]),
 }
 
 /// A member of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Member {
-    /// The name and the type of one that is always there.
+    /// The name and the type of a mandatory member.
     Required(&'static str, &'static str),
-    /// The name and the type of one that may be absent.
+    /// The name and the type of an optional member.
     Optional(&'static str, &'static str),
-    /// Either, and its features in schema order.
+    /// A member, and its features in schema order.
     Featured(&'static Member, &'static [&'static str]),
 }
 
 /// A value of a union's tag, and the object type whose members come with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Variant(
-    /// The value.
+    /// The value of the tag.
     pub &'static str,
-    /// The type.
+    /// The object type that has the members.
     pub &'static str,
 );
 
-/// The entry of a command, an event or a type.
+/// Returns the entry called `name`; `None` if no entry has the name.
 ///
 /// ```
 /// use qapi_wire::introspect::{Meta, SchemaInfo, find};
@@ -118,7 +119,7 @@ pub fn find(schema: &'static [SchemaInfo], name: &str) -> Option<&'static Schema
 }
 
 impl Meta {
-    /// What clients call it.
+    /// Returns the name of the kind on the wire.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -134,7 +135,7 @@ impl Meta {
 }
 
 impl EnumMember {
-    /// Its name.
+    /// Returns the name.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -142,7 +143,7 @@ impl EnumMember {
         }
     }
 
-    /// Its features, in schema order.
+    /// Returns the features, in schema order.
     #[must_use]
     pub fn features(&self) -> &'static [&'static str] {
         match self {
@@ -153,7 +154,7 @@ impl EnumMember {
 }
 
 impl Member {
-    /// Its name.
+    /// Returns the name.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -162,7 +163,7 @@ impl Member {
         }
     }
 
-    /// Its type.
+    /// Returns the type.
     #[must_use]
     pub fn ty(&self) -> &'static str {
         match self {
@@ -171,7 +172,7 @@ impl Member {
         }
     }
 
-    /// Whether it may be absent.
+    /// Returns whether the member is optional.
     #[must_use]
     pub fn is_optional(&self) -> bool {
         match self {
@@ -181,7 +182,7 @@ impl Member {
         }
     }
 
-    /// Its features, in schema order.
+    /// Returns the features, in schema order.
     #[must_use]
     pub fn features(&self) -> &'static [&'static str] {
         match self {

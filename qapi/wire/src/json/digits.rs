@@ -1,14 +1,14 @@
 //! Integers as decimal digits.
 //!
-//! In: a number. Out: its digits at the end of a buffer. Eight digits are made
-//! at a time, in a register, and stored at once. What a library makes in memory
-//! has to be copied from there, and a copy that is wider than the stores before
-//! it waits for them: that took longer than the digits.
+//! In: a number. Out: its digits at the end of a buffer. Eight digits at a time
+//! are computed in a register and stored at once. A library that writes digits to
+//! its own memory first would be slower, because a copy that is wider than the
+//! preceding stores has to wait for them.
 
-/// How many digits go into a word.
+/// The number of digits in a word.
 const WORD_DIGITS: usize = 8;
 
-/// 10 to the power of that.
+/// The first number that has too many digits for a word.
 const WORD_LIMIT: u64 = 100_000_000;
 
 const ZEROS: u64 = u64::from_ne_bytes([b'0'; 8]);
@@ -35,7 +35,8 @@ fn write_long(number: u64, out: &mut Vec<u8>) {
 #[inline]
 fn write_leading(number: u64, out: &mut Vec<u8>) {
     let digits = digits(number);
-    // The first digit is in the lowest byte; the last counts if it is zero too.
+    // The first digit is in the lowest byte. Set a bit in the last digit's byte, so
+    // that the last digit of 0 is not taken for a leading zero.
     let zero_bits = (digits | 1 << 56).trailing_zeros() & !7;
     let word = (digits | ZEROS) >> zero_bits;
     let end = out.len() + WORD_DIGITS - zero_bits as usize / 8;
@@ -43,15 +44,17 @@ fn write_leading(number: u64, out: &mut Vec<u8>) {
     out.truncate(end);
 }
 
-/// The eight digits of a number below [`WORD_LIMIT`], one in each byte, the
-/// first in the lowest: split into halves of four, of two, of one, all at once.
-/// A division by a constant is a multiplication and a shift, which are exact
-/// for numbers as small as these.
+/// Returns the eight digits of a number below [`WORD_LIMIT`], one in each byte,
+/// the first in the lowest byte. The number is split into two halves of four
+/// digits, these into halves of two, and these into digits, with all halves of a
+/// step in one word. Divisions by a constant are a multiplication and a shift,
+/// which are exact for numbers as small as these.
 #[inline]
 fn digits(number: u64) -> u64 {
     const BY_100: (u64, u32, u64) = (10_486, 20, 0x0000_007F_0000_007F);
     const BY_10: (u64, u32, u64) = (103, 10, 0x000F_000F_000F_000F);
-    // The remainder above the quotient: what is taken off above is put below.
+    // Puts the remainder above the quotient: number - quotient * divisor is added
+    // in the upper part, and the quotient in the lower one, in a single step.
     let join = |number: u64, quotient: u64, divisor: u64, width: u32| {
         (number << width) - quotient * ((divisor << width) - 1)
     };

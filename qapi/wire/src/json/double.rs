@@ -3,8 +3,9 @@
 //! In: a double. Out: its digits as C's `%.17g` writes them, which is how QEMU
 //! does.
 
-/// Writes a double as C's `%.17g` does. What JSON has no number for becomes
-/// one that reads back as infinite, or `null`.
+/// Writes a double as C's `%.17g` does. JSON has no infinite numbers, which are
+/// written as a number so large that it reads back as infinite, and no NaN, which
+/// is written as `null`.
 pub(crate) fn write(number: f64, out: &mut Vec<u8>) {
     if number.is_nan() {
         out.extend_from_slice(b"null");
@@ -15,8 +16,9 @@ pub(crate) fn write(number: f64, out: &mut Vec<u8>) {
     }
 }
 
-/// `%.17g`: 17 significant digits without trailing zeros, in exponential form
-/// where the exponent is below -4 or above 16.
+/// Formats a finite number like `%.17g`: with 17 significant digits, without
+/// trailing zeros, and in exponential form if the exponent is below -4 or above
+/// 16.
 fn general_format(number: f64) -> String {
     let scientific = format!("{number:.16e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));

@@ -1,9 +1,9 @@
 //! The parser: from the bytes of one message to a document.
 //!
-//! In: bytes, of which nothing is presumed. Out: the document, or an error. For
-//! bytes that a `Scanner` delimited, so that every token is well formed, it is
-//! the first error in the words of QEMU's `json-parser.c`; what a scanner
-//! refuses is refused here too, but it is for the scanner to say why.
+//! In: any bytes. Out: the document, or an error. For bytes that a `Scanner`
+//! delimited, so that every token is well formed, the error is QEMU's
+//! (`json-parser.c`). The parser refuses everything that a scanner refuses, but
+//! only the scanner finds QEMU's error for it.
 
 use std::collections::HashSet;
 use std::hash::BuildHasher;
@@ -17,26 +17,28 @@ use crate::value::Value;
 
 type Result<T> = std::result::Result<T, SyntaxError>;
 
-/// Parses a text that holds exactly one value.
+/// Parses a text that consists of one value, and returns the value as a tree.
 ///
 /// # Errors
 ///
-/// The first syntax error, an unfinished value, or text behind the value.
+/// Fails with the first syntax error, if the value is not finished, or if
+/// something follows the value.
 pub fn parse(text: &[u8]) -> Result<Value> {
     Document::parse(text).map(|document| document.root().to_value())
 }
 
 impl Document {
-    /// Parses a text that holds exactly one value.
+    /// Parses a text that consists of one value.
     ///
     /// # Errors
     ///
-    /// As [`parse`].
+    /// Fails with the first syntax error, if the value is not finished, or if
+    /// something follows the value.
     pub fn parse(text: &[u8]) -> Result<Self> {
         let limits = Limits::default();
-        // A token has a byte at least, so that no limit is exceeded but perhaps
-        // that on nesting, which the parser knows. Only what is wrong needs the
-        // scanner, whose errors come first.
+        // A token has at least one byte, so that a text this short can only exceed
+        // the limit of nesting, which the parser checks. Scan a text only if the
+        // parser refuses it, because QEMU's errors of scanning come first.
         if text.len() <= limits.tokens_max.min(limits.message_bytes_max)
             && let Ok(document) = message(copy(text)?, estimated_tokens(text))
         {
@@ -154,7 +156,8 @@ impl Parser {
         self.bytes.get(self.position).copied()
     }
 
-    /// The first byte of the next token.
+    /// Skips blanks and returns the first byte of the next token; `None` at the
+    /// end of the message.
     #[inline]
     fn peek(&mut self) -> Option<u8> {
         loop {
@@ -171,7 +174,7 @@ impl Parser {
             .ok_or_else(|| SyntaxError::parse("premature EOI"))
     }
 
-    /// Goes on over a byte, if it is the next.
+    /// Skips the next byte if it is `byte`, and returns whether it was.
     #[inline]
     fn skip(&mut self, byte: u8) -> bool {
         let is_next = self.byte() == Some(byte);
@@ -225,8 +228,8 @@ impl Parser {
         Ok(())
     }
 
-    /// Parses a name and its value, behind `len` members of the object at the
-    /// index `object`.
+    /// Parses a name and its value, which follow the first `len` members of the
+    /// object at the index `object`.
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn member(
         &mut self,
@@ -247,7 +250,7 @@ impl Parser {
         if !self.skip(b':') {
             return Err(SyntaxError::parse("missing : in object pair"));
         }
-        // Most values are strings, and most need no call.
+        // Most values are strings: parse these without the call of `value`.
         if self.peek() == Some(b'"') {
             self.string(b'"')?;
         } else {
@@ -291,7 +294,7 @@ impl Parser {
         };
         hashes.try_reserve(1)?;
         let hash = hashes.hasher().hash_one(text);
-        // Two names may have the same hash.
+        // Different names may have the same hash.
         Ok(hashes.insert(hash) || self.names(object, len).all(|other| other != text))
     }
 
@@ -342,7 +345,7 @@ impl Parser {
         Ok(())
     }
 
-    // As part of the loops around it, the position stays in a register.
+    // Inlined into the loops around it, so that the position stays in a register.
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn string(&mut self, quote: u8) -> Result<()> {
         let start = self.position + 1;
@@ -361,14 +364,14 @@ impl Parser {
         self.push(Item::String { start, end }).map(|_| ())
     }
 
-    /// A string in the quotes that JSON does not have.
+    /// Parses a string in single quotes, which are QEMU's extension of JSON.
     #[cold]
     #[inline(never)]
     fn other_string(&mut self) -> Result<()> {
         self.string(b'\'')
     }
 
-    /// A string with escapes or characters outside ASCII.
+    /// Parses a string that has escapes or characters outside ASCII.
     #[cold]
     #[inline(never)]
     fn unplain_string(&mut self, start: usize, quote: u8) -> Result<()> {
@@ -395,10 +398,10 @@ impl Parser {
         self.position > start
     }
 
-    /// An integer where it fits, else a double: QEMU's `qnum` has the same
-    /// three ranges.
+    /// Parses a number: an integer if it fits 64 bits, else a double, as in QEMU's
+    /// `qnum`.
     fn number(&mut self) -> Result<()> {
-        /// So many digits are always less than `i64::MAX`.
+        /// The most digits that are less than `i64::MAX` whatever they are.
         const DIGITS_MAX: usize = 18;
         let start = self.position;
         let is_negative = self.skip(b'-');
@@ -462,7 +465,8 @@ fn expecting_value() -> SyntaxError {
     SyntaxError::parse("expecting value")
 }
 
-/// A double out of range is infinite, as with C's `strtod`.
+/// Returns the value of a number's text. A double out of range is infinite, as
+/// with C's `strtod`.
 fn number_of(digits: &str) -> Item {
     if let Ok(number) = digits.parse() {
         return Item::Int(number);

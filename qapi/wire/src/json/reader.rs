@@ -33,8 +33,8 @@ use crate::document::Document;
 pub struct MessageReader {
     scanner: Scanner,
     buffer: Vec<u8>,
-    /// The number of bytes at the start of the buffer that are no longer
-    /// needed: messages that have been returned, and blanks after them.
+    /// The number of bytes at the start of the buffer that have been
+    /// consumed: messages that were returned, and blanks after them.
     consumed: usize,
     ended: bool,
     /// The error of the unfinished message, if bytes of it had to be dropped

@@ -1,39 +1,39 @@
-//! Finding where a JSON message ends, in a stream of bytes that arrives in
-//! pieces.
+//! The scanner: finds the end of a JSON message in a stream of bytes that arrives
+//! in pieces.
 //!
-//! In: the bytes that are there so far. Out: the end of the first message, or
-//! the first lexical error and where to go on behind it. Each byte is looked
-//! at once, whatever the pieces; nothing is stored but a few counters, and the
-//! bytes stay the caller's.
+//! In: the bytes received so far. Out: the end of the first message, or the first
+//! lexical error and where to continue after it. Each byte is examined once,
+//! however the stream is cut. The scanner stores only counters; the bytes stay
+//! with the caller.
 //!
-//! What is a token, what ends a message and how an error is recovered from
-//! follow QEMU's `json-lexer.c` and `json-streamer.c`: a message ends with the
-//! bracket that closes it, or with a scalar outside all brackets; after an
-//! error everything is skipped up to a structural or control character, or
-//! 0xFE or 0xFF, with which a client can force a clean state.
+//! Tokens, the ends of messages and the recovery from errors follow QEMU's
+//! `json-lexer.c` and `json-streamer.c`. A message ends with the bracket that
+//! closes it, or with a scalar outside all brackets. After an error, everything
+//! is skipped up to a structural or control character, 0xFE or 0xFF; a client
+//! sends one of these to force a clean state.
 
 use super::error::SyntaxError;
 use super::limits::{Limits, MESSAGE_BYTES_MAX};
 
-/// What a [`Scanner`] found.
+/// The result of scanning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scan {
-    /// All bytes belong to a message that goes on, or to none.
+    /// The bytes contain the beginning of a message, or only blanks.
     Incomplete,
-    /// A message stands at `start..end` of the bytes; go on at `end`.
+    /// The bytes at `start..end` are a message. Continue at `end`.
     Message {
-        /// Where its first token begins.
+        /// The position of the first token.
         start: usize,
-        /// Behind its last token.
+        /// The position after the last token.
         end: usize,
-        /// How many tokens it has.
+        /// The number of tokens.
         tokens: usize,
     },
-    /// The bytes before `end` are no message; go on at `end`.
+    /// The bytes before `end` are not a message. Continue at `end`.
     Invalid {
-        /// Where to go on.
+        /// The position to continue at.
         end: usize,
-        /// What is wrong.
+        /// The error.
         error: SyntaxError,
     },
 }
@@ -54,41 +54,41 @@ enum State {
     Keyword,
 }
 
-/// What one byte does to a token.
+/// The effect of a byte on the current token.
 enum Step {
-    /// It belongs to the token, which goes on in this state.
+    /// The byte belongs to the token, which continues in this state.
     Continue(State),
-    /// It is the token's last byte.
+    /// The byte is the last of the token.
     Last,
-    /// The token ended before it.
+    /// The token ended before the byte.
     Before,
-    /// It cannot stand here.
+    /// The byte is an error.
     Error,
 }
 
 /// Finds messages in a stream.
 ///
-/// The caller keeps the bytes from the last message's end on and calls
-/// [`scan`](Self::scan) with all of them each time more have come.
+/// The caller keeps the bytes from the end of the last message on, and calls
+/// [`scan`](Self::scan) with all of them whenever more have arrived.
 #[derive(Clone, Debug)]
 pub struct Scanner {
     limits: Limits,
     state: State,
-    /// How many of the caller's bytes have been looked at.
+    /// The number of the caller's bytes that have been examined.
     position: usize,
-    /// Where the message's first token begins.
+    /// The position of the first token of the unfinished message.
     message_start: Option<usize>,
-    /// Where the current token begins.
+    /// The position of the current token.
     token_start: usize,
     tokens: usize,
-    // Kept apart and signed, as in QEMU: a bracket that closes nothing ends
-    // the message, so that the parser can refuse it.
+    // Two signed counters, as in QEMU: a bracket that closes nothing makes one of
+    // them negative and ends the message, so that the parser refuses it.
     braces: isize,
     brackets: isize,
 }
 
 impl Scanner {
-    /// A scanner at the beginning of a stream.
+    /// Makes a scanner for the beginning of a stream.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
@@ -103,9 +103,8 @@ impl Scanner {
         }
     }
 
-    /// Where in the caller's bytes the unfinished message begins; what stands
-    /// before it is no longer needed. The caller tells with
-    /// [`Self::discard`] what it dropped.
+    /// Returns the position of the unfinished message in the caller's bytes. The
+    /// caller may drop the bytes before it, and then calls [`Self::discard`].
     #[must_use]
     pub fn needed_from(&self) -> usize {
         let token_start = match self.state {
@@ -115,16 +114,16 @@ impl Scanner {
         self.message_start.unwrap_or(token_start)
     }
 
-    /// Takes note that the caller dropped the first `count` bytes, which must
-    /// not reach beyond [`Self::needed_from`].
+    /// Records that the caller has dropped the first `count` bytes, at most
+    /// [`Self::needed_from`].
     pub fn discard(&mut self, count: usize) {
         self.position = self.position.saturating_sub(count);
         self.token_start = self.token_start.saturating_sub(count);
         self.message_start = self.message_start.map(|start| start.saturating_sub(count));
     }
 
-    /// Looks at the bytes it has not seen yet, up to the end of the first
-    /// message or error. After either, the scanner goes on at its end.
+    /// Examines the bytes that are new, up to the end of the first message or
+    /// error. The next call continues after it.
     pub fn scan(&mut self, bytes: &[u8]) -> Scan {
         while let Some(&byte) = bytes.get(self.position) {
             if let Some(found) = self.byte(byte, bytes) {
@@ -134,8 +133,8 @@ impl Scanner {
         Scan::Incomplete
     }
 
-    /// The stream has ended: a scalar outside brackets ends with it. An
-    /// unfinished message is an error.
+    /// Records that the stream has ended. A scalar outside brackets ends with the
+    /// stream; any other unfinished message is an error.
     pub fn finish(&mut self, bytes: &[u8]) -> Scan {
         match self.state {
             State::Start | State::Recovery => {}
@@ -158,7 +157,7 @@ impl Scanner {
         match self.state {
             State::Start if is_space(byte) => {
                 self.position += 1;
-                // Blanks within a message count too: they are kept.
+                // Blanks within a message count, because they are kept.
                 self.check_size()
             }
             State::Recovery if !ends_recovery(byte) => {
@@ -194,7 +193,7 @@ impl Scanner {
         }
     }
 
-    /// Within a string, goes to the next byte that means something.
+    /// Within a string, skips the bytes that neither end it nor escape anything.
     fn skip_plain(&mut self, bytes: &[u8]) {
         if let State::String {
             quote,
@@ -209,7 +208,8 @@ impl Scanner {
         }
     }
 
-    /// A token has ended at the current position. Scalars have no `bracket`.
+    /// Counts a token that ends at the current position. `bracket` is the byte of a
+    /// token that consists of a single one, and `None` for scalars.
     fn token(&mut self, bracket: Option<u8>, bytes: &[u8]) -> Option<Scan> {
         self.state = State::Start;
         let start = *self.message_start.get_or_insert(self.token_start);
@@ -255,7 +255,7 @@ impl Scanner {
     }
 
     fn stray(&mut self, bytes: &[u8]) -> Scan {
-        /// A longer token is cut in the message: it is the peer's own.
+        /// The most bytes of a token that an error shows: the peer knows the rest.
         const SHOWN_BYTES_MAX: usize = 200;
         let token = bytes
             .get(self.token_start..self.position)
@@ -275,8 +275,8 @@ impl Scanner {
         }
     }
 
-    /// Begins anew with bytes that follow an error: they are skipped up to a
-    /// byte that ends the recovery.
+    /// Restarts after an error of the caller's: the bytes that follow are skipped up
+    /// to a byte that ends the recovery.
     pub(super) fn recover(&mut self) {
         self.reset();
         self.position = 0;
@@ -292,7 +292,7 @@ impl Scanner {
     }
 }
 
-/// Whether JSON takes the byte for white space.
+/// Returns whether the byte is white space in JSON.
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
@@ -306,7 +306,7 @@ fn ends_recovery(byte: u8) -> bool {
     }
 }
 
-/// The lexer's transition table, but for blanks and recovery.
+/// The lexer's transition table, except for blanks and recovery.
 fn step(state: State, byte: u8) -> Step {
     use State::{
         Digits, Exponent, ExponentDigits, ExponentSign, Keyword, Mantissa, MantissaDigits,

@@ -1,14 +1,13 @@
-//! Strings and doubles between memory and JSON text.
+//! JSON strings: reading and writing the text between two quotes.
 //!
-//! In: a string's raw bytes, or a value. Out: the string, or ASCII text. It
-//! knows no structure.
+//! In: the raw bytes of a string, or a string. Out: the string, or ASCII text.
 
 use super::error::SyntaxError;
 
 const HEX_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
 
-/// How many bytes at the beginning of `bytes` stand for themselves in a string
-/// in these quotes: ASCII, but for the quote, backslashes and control
+/// Returns how many bytes at the beginning of `bytes` mean themselves in a string
+/// with these quotes: ASCII except the quote, backslashes and control
 /// characters.
 #[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn plain_length(bytes: &[u8], quote: u8) -> usize {
@@ -17,7 +16,7 @@ pub(super) fn plain_length(bytes: &[u8], quote: u8) -> usize {
     while let Some((word, tail)) = rest.split_first_chunk() {
         let marks = unplain(u64::from_le_bytes(*word), quote);
         if marks != 0 {
-            // The lowest mark is right: it is those above that may be wrong.
+            // The lowest mark is always right; only marks above it can be wrong.
             return length + (marks.trailing_zeros() / 8) as usize;
         }
         length += 8;
@@ -30,9 +29,10 @@ pub(super) fn plain_length(bytes: &[u8], quote: u8) -> usize {
 const EACH_LOW_BIT: u64 = u64::from_ne_bytes([0x01; 8]);
 const EACH_HIGH_BIT: u64 = u64::from_ne_bytes([0x80; 8]);
 
-/// Marks, in the high bits of eight bytes, the first that is outside ASCII, a
-/// control character, a backslash or this quote; there may be marks above it.
-/// A subtraction carries into the byte above only where the one below is such.
+/// Marks, in the high bit of each of eight bytes, the bytes that are outside
+/// ASCII, control characters, backslashes or this quote. Only the lowest mark is
+/// reliable: the subtraction in a marked byte may borrow from the byte above and
+/// mark it wrongly.
 #[inline]
 fn unplain(word: u64, quote: u8) -> u64 {
     let zero_if = |byte: u8| word ^ (EACH_LOW_BIT * u64::from(byte));
@@ -79,8 +79,8 @@ pub(super) fn unescape(raw: &mut [u8]) -> Result<usize, SyntaxError> {
         read = raw.len() - left.len();
         let mut buffer = [0; 4];
         let encoded = character.encode_utf8(&mut buffer).as_bytes();
-        // An escape is longer than the character that it means, so that what
-        // has not been read is not overwritten.
+        // An escape is longer than the character that it means, so that unread
+        // bytes are never overwritten.
         let end = written + encoded.len();
         raw.get_mut(written..end)
             .unwrap_or_default()
@@ -91,7 +91,8 @@ pub(super) fn unescape(raw: &mut [u8]) -> Result<usize, SyntaxError> {
     Ok(written)
 }
 
-/// Reads an escape; `sequence` begins with the backslash, `tail` behind it.
+/// Reads an escape. `sequence` begins with the backslash, and `tail` after it.
+/// Returns the character and the bytes after the escape.
 fn escape<'a>(sequence: &'a [u8], tail: &'a [u8]) -> Result<(char, &'a [u8]), SyntaxError> {
     let invalid = || SyntaxError::parse("invalid escape sequence in string");
     let [letter, rest @ ..] = tail else {
@@ -145,7 +146,8 @@ fn four_hex_digits(bytes: &[u8]) -> Option<(u32, &[u8])> {
     Some((unit, rest))
 }
 
-/// The first character of modified UTF-8, and what follows it.
+/// Returns the first character of modified UTF-8 and the bytes after it; `None`
+/// if the bytes are invalid.
 fn code_point(bytes: &[u8]) -> Option<(char, &[u8])> {
     if let [0xC0, 0x80, rest @ ..] = bytes {
         return Some(('\0', rest));
@@ -162,7 +164,8 @@ fn code_point(bytes: &[u8]) -> Option<(char, &[u8])> {
     Some((valid(u32::from(character))?, rest))
 }
 
-/// A character that QEMU takes: no surrogate, no noncharacter.
+/// Returns the character of a code point; `None` for surrogates and
+/// noncharacters, which QEMU refuses.
 fn valid(code: u32) -> Option<char> {
     let noncharacter = (0xFDD0..=0xFDEF).contains(&code) || code & 0xFFFE == 0xFFFE;
     if noncharacter {

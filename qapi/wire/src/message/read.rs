@@ -229,7 +229,7 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// Fails if the document is none of the four kinds of messages.
+    /// Fails if the document is not one of the four kinds of messages.
     pub fn decode(message: Document) -> Result<Self, InvalidMessage> {
         let context = Context::tolerant();
         let Ok(mut members) = Members::open(message.root(), ValuePath::root(&context)) else {

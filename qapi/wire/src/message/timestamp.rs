@@ -10,7 +10,7 @@ use crate::document::Node;
 use crate::error::Result;
 use crate::path::ValuePath;
 
-/// When an event happened.
+/// The time of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp {
     /// Seconds since 1970; -1 if the clock could not be read.
@@ -20,7 +20,7 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
-    /// That of a server whose clock could not be read.
+    /// The timestamp of a server whose clock could not be read.
     pub const UNKNOWN: Self = Self {
         seconds: -1,
         microseconds: -1,

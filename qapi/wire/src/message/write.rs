@@ -1,7 +1,6 @@
-//! Messages as they are sent: a client's requests, a server's events.
+//! Writing of messages: a client's requests and a server's events.
 //!
-//! In: typed values. Out: a line each. It knows no schema, and not what the
-//! other side makes of it.
+//! In: typed values. Out: one line for each. Nothing here knows a schema.
 
 use super::timestamp::Timestamp;
 use crate::command::{Event, Request};
@@ -9,8 +8,8 @@ use crate::compat::Policy;
 use crate::encode::Writer;
 use crate::value::Value;
 
-/// Appends a request. Its `id`, any JSON, comes back with the reply; arguments
-/// that are none are left out.
+/// Appends a request. The reply repeats its `id`, which may be any JSON. An empty
+/// object of arguments is left out.
 ///
 /// ```
 /// use qapi_wire::command::{CommandInfo, Empty, Request};
@@ -43,9 +42,10 @@ pub fn write_request<R: Request>(out: &mut Vec<u8>, id: Option<&Value>, request:
     write_command(out, "execute", id, request);
 }
 
-/// The same for a command that overtakes those before it: one that
-/// [allows it](crate::command::CommandInfo::allow_oob), sent to a server that
-/// has offered the capability `oob` and been asked for it.
+/// Appends a request for out-of-band execution, in which a command overtakes the
+/// commands before it. The command must
+/// [allow it](crate::command::CommandInfo::allow_oob), and the client must have
+/// enabled the server's capability `oob`.
 pub fn write_oob_request<R: Request>(out: &mut Vec<u8>, id: Option<&Value>, request: &R) {
     write_command(out, "exec-oob", id, request);
 }
@@ -62,9 +62,9 @@ fn write_command<R: Request>(out: &mut Vec<u8>, how: &str, id: Option<&Value>, r
     writer.raw(b"\n");
 }
 
-/// Appends an event. Data of which the policy, or the sender, leaves nothing
-/// are left out altogether, as QEMU does (`scripts/qapi/events.py`). Whether
-/// the policy hides the event itself is the caller's to ask: see
+/// Appends an event. The member `data` is left out if it would be empty, as in
+/// QEMU (`scripts/qapi/events.py`). The caller must check whether the policy hides
+/// the event itself: see
 /// [`Policy::hides`] and [`SpecialFeatures::among`](crate::SpecialFeatures::among).
 pub fn write_event<E: Event>(out: &mut Vec<u8>, policy: Policy, event: &E, at: Timestamp) {
     let mut writer = Writer::new(out).with_policy(policy);
