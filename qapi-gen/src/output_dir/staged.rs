@@ -25,7 +25,8 @@ const SUFFIX: &str = ".tmp";
 /// live: by then the process id belongs to another process.
 const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
 
-/// How often a file is staged again after a concurrent run removed it.
+/// The number of attempts to rename a temporary file. Each attempt after the first
+/// writes the file again, because a concurrent run removed it.
 const ATTEMPTS_MAX: usize = 3;
 
 /// Content that has been written to a temporary file. Dropping the value

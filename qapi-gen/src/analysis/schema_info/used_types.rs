@@ -18,7 +18,7 @@ pub(super) struct Used<'a> {
     queue: Vec<TypeId>,
     /// The number of types in `queue` that have an entry.
     listed: usize,
-    /// Whether each type is in the queue.
+    /// The types that are in `queue`, as a flag for each type of the schema.
     queued: Vec<bool>,
     /// The number of each type, if it has one yet.
     numbers: Vec<Option<usize>>,

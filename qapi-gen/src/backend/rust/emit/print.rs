@@ -55,8 +55,8 @@ fn escape_controls(text: String) -> String {
 
 fn format(tokens: TokenStream, placeholders: &Placeholders<'_>, file: &str, text: &mut String) {
     let Some(items) = pretty::items(tokens.clone()) else {
-        // The emitter has a bug. Print the tokens, because rustc's message shows
-        // best where.
+        // The emitter has a bug. Print the tokens, because rustc's error shows the
+        // place of the bug best.
         debug_assert!(false, "{file} is no Rust: {tokens}");
         plain(tokens, placeholders, text);
         return;

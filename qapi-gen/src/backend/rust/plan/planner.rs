@@ -1,4 +1,4 @@
-//! The planner: what all kinds of definitions need.
+//! The planner, and the decisions that all kinds of definitions share.
 //!
 //! In: a schema, and the caller's choices. Out: the plan of everything that
 //! concerns all modules, and of each module. The other files of this folder add

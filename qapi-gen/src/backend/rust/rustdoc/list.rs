@@ -15,7 +15,7 @@ pub(super) struct List {
     /// For each open item, the column of the item in the schema and the column
     /// of its text in Markdown.
     items: Vec<(usize, usize)>,
-    /// Whether the previous line was text.
+    /// A flag that the previous line was text.
     after_text: bool,
 }
 
