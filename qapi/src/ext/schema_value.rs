@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn quantities() {
+    fn quantity_is_displayed_as_in_info_stats() {
         use StatsUnit::{Boolean, Bytes, Cycles, Seconds};
         let seconds = [
             "as", "fs", "ps", "ns", "us", "ms", "s", "Ks", "Ms", "Gs", "Ts", "Ps", "Es",
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets() {
+    fn bucket_bounds_follow_the_kernels_rules() {
         let log2 = meaning(StatsType::Log2Histogram, Some(StatsUnit::Seconds), 10, -9);
         let bounds = |index| log2.bucket_bounds(index, 4);
         assert_eq!(
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn factors() {
+    fn factor_is_the_power_of_the_base() {
         let nanoseconds = meaning(StatsType::Instant, Some(StatsUnit::Seconds), 10, -9);
         assert!((nanoseconds.quantity().factor() - 1e-9).abs() < 1e-24);
         assert!(

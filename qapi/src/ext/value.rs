@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn orders_and_sums() {
+    fn lists_are_ordered_from_the_lowest_bucket_and_summed() {
         let list = StatsValue::List(vec![3, 2, 1]);
         assert_eq!(list.lowest_first(), [1, 2, 3]);
         assert_eq!(list.total(), 6);

@@ -44,7 +44,7 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
-fn errors_name_the_member_as_qemu_does() {
+fn error_names_the_member_as_qemu_does_when_it_does_not_fit() {
     assert_eq!(refused("{}"), "Parameter 'name' is missing");
     assert_eq!(
         refused("{'name': 1}"),
@@ -89,7 +89,7 @@ fn errors_name_the_member_as_qemu_does() {
 }
 
 #[test]
-fn clients_ignore_what_they_do_not_know() {
+fn client_ignores_members_that_it_does_not_know() {
     let inner: Inner = from_json(b"{'name': 'x', 'new': [1]}", &Context::tolerant()).unwrap();
     assert_eq!(
         inner,
@@ -120,7 +120,7 @@ fn integers_have_qemus_ranges() {
 }
 
 #[test]
-fn open_values_are_asked_for_in_strict_mode_only() {
+fn registered_values_are_looked_up_in_strict_mode_only() {
     struct Registered;
     impl OpenValues for Registered {
         fn is_registered(&self, enum_name: &str, value: &str) -> bool {

@@ -57,7 +57,7 @@ static SCHEMA: &[SchemaInfo] = &[
 ];
 
 #[test]
-fn each_kind_is_written_as_qemu_writes_it() {
+fn entry_of_each_kind_is_written_as_qemu_does() {
     let rows = [
         (
             "paint",
@@ -134,7 +134,7 @@ fn registered_values_come_last_and_once() {
 }
 
 #[test]
-fn a_command_that_is_not_served_is_left_out() {
+fn command_is_left_out_when_it_is_not_served() {
     let whole = to_json(&Introspection::new(SCHEMA));
     let text = to_json(&Introspection::new(SCHEMA).restricted_to(&Nothing));
     let paint = format!("{}, ", to_json(find(SCHEMA, "paint").unwrap()));
@@ -142,7 +142,7 @@ fn a_command_that_is_not_served_is_left_out() {
 }
 
 #[test]
-fn what_is_deprecated_can_be_hidden() {
+fn deprecated_entries_are_left_out_when_the_policy_hides_them() {
     let told = |policy: &str| {
         let mut bytes = Vec::new();
         let mut out = Writer::new(&mut bytes).with_policy(policy.parse().unwrap());

@@ -86,7 +86,7 @@ fn numbers_have_three_ranges() {
 }
 
 #[test]
-fn strings() {
+fn strings_have_qemus_escapes_and_utf8() {
     check(
         br#"['it\'s', "\"\\\/\b\f\n\r\t"]"#,
         &[r#"["it's", "\"\\/\b\f\n\r\t"]"#],
@@ -124,7 +124,7 @@ fn strings() {
 }
 
 #[test]
-fn syntax_errors() {
+fn syntax_errors_have_qemus_words() {
     check(
         b"{'a' 1}",
         &["! JSON parse error, missing : in object pair"],
@@ -151,7 +151,7 @@ fn syntax_errors() {
 }
 
 #[test]
-fn errors_end_in_a_clean_state() {
+fn scanner_recovers_when_a_token_is_invalid() {
     check(b"\x1b{}", &["! JSON parse error, stray '\x1b'", "{}"]);
     check(
         b"{'a': \xff{}",
@@ -165,7 +165,7 @@ fn errors_end_in_a_clean_state() {
 }
 
 #[test]
-fn limits() {
+fn messages_are_refused_when_they_exceed_a_limit() {
     let nested = |depth: usize| [vec![b'['; depth], vec![b']'; depth]].concat();
     assert_eq!(read(&[&nested(NESTING_MAX)]).len(), 1);
     let too_deep = read(&[&nested(NESTING_MAX + 1)]);
@@ -300,7 +300,7 @@ const PIECES: &[&[u8]] = &[
 
 proptest! {
     #[test]
-    fn what_is_written_reads_back(value in any_value()) {
+    fn values_read_back_as_they_were_written(value in any_value()) {
         let text = to_json(&value);
         prop_assert!(text.is_ascii());
         prop_assert_eq!(parse(text.as_bytes()).unwrap(), as_read(&value));
@@ -312,7 +312,7 @@ proptest! {
     }
 
     #[test]
-    fn pieces_make_no_difference(
+    fn messages_are_the_same_wherever_the_stream_is_cut(
         input in prop::collection::vec(prop::sample::select(PIECES), 0..40),
         cut in 1usize..7,
     ) {
@@ -362,7 +362,7 @@ fn reader_keeps_no_blanks_between_messages() {
 }
 
 #[test]
-fn a_limited_writer_stops_whatever_is_written() {
+fn writer_stops_at_its_limit_whatever_is_written() {
     type Write = fn(&mut Writer<'_>);
     let all: [Write; 5] = [
         |out| {

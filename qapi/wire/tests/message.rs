@@ -85,7 +85,7 @@ fn messages_are_read_however_they_are_cut() {
 }
 
 #[test]
-fn what_is_no_message_is_told_and_passed_over() {
+fn invalid_messages_are_reported_and_skipped() {
     let rows = [
         ("[]", "a message is not an object"),
         (
@@ -125,7 +125,7 @@ fn what_is_no_message_is_told_and_passed_over() {
 
 /// A class that nobody knows yet is written as it was read.
 #[test]
-fn error_classes_are_kept() {
+fn error_class_is_kept_when_it_is_unknown() {
     for name in ["GenericError", "KVMMissingCap", "NewerError"] {
         assert_eq!(ErrorClass::from(name).name(), name);
     }
@@ -164,7 +164,7 @@ impl Event for Members {
 }
 
 #[test]
-fn requests_are_lines() {
+fn request_is_written_as_a_line() {
     let written = |id: Option<&Value>, size| {
         let mut out = b"before ".to_vec();
         write_request(&mut out, id, &Members { size, old: None });
