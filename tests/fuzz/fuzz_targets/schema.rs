@@ -11,7 +11,7 @@ use std::{fs, io};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 use mutator::{Mutator, Random};
 use qapi_gen::diag::Diagnostics;
-use qapi_gen::source::Sources;
+use qapi_gen::source::SourceMap;
 use qapi_gen::{
     CheckOptions, Introspection, Loader, Options, Rules, Style, check_with, dump, generate,
 };
@@ -58,7 +58,7 @@ impl Loader for Files<'_> {
 }
 
 /// What is wrong can be told, and it is wrong or not.
-fn show(diagnostics: &Diagnostics, sources: &Sources, is_refused: bool) {
+fn show(diagnostics: &Diagnostics, sources: &SourceMap, is_refused: bool) {
     assert_eq!(is_refused, diagnostics.has_errors());
     for diagnostic in diagnostics {
         assert!(!diagnostic.short(sources).is_empty());
