@@ -1,4 +1,5 @@
-//! The monitor's commands about the machine, and what a read-only one refuses.
+//! The monitor's commands about the machine, and the refusals of a read-only
+//! monitor.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -8,8 +9,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use qapi_stats::machine::{CpuInstanceProperties, KvmInfo, SysEmuTarget};
 use qapi_stats::run_state::RunState;
 use qapi_stats::stats::StatsProvider;
-use qapi_stats::wire::Error;
+use qapi_stats::wire::command::{Call, CommandInfo, CommandSet};
 use qapi_stats::wire::compat::{Output, Policy};
+use qapi_stats::wire::{Error, Writer};
 use stats_runtime::host::{Change, End, Vcpu};
 use stats_runtime::qmp::Session;
 use stats_runtime::{Host, Monitor, NoHost, Registry};
@@ -104,7 +106,7 @@ fn check(monitor: &Monitor, request: &str, expected: &str) {
 }
 
 #[test]
-fn a_host_that_says_nothing() {
+fn monitor_answers_as_a_bare_vm_when_the_host_has_only_defaults() {
     let monitor = monitor(Arc::new(NoHost)).with_control(true);
     let rows = [
         ("query-cpus-fast", "[]"),
@@ -130,7 +132,7 @@ fn a_host_that_says_nothing() {
 }
 
 #[test]
-fn kvm_is_there_where_its_statistics_are() {
+fn query_kvm_says_yes_when_a_kvm_provider_is_registered() {
     let registry = Registry::new();
     registry
         .add_stats_callbacks(StatsProvider::Kvm, |_, _| Ok(()), |_| Ok(()))
@@ -141,7 +143,7 @@ fn kvm_is_there_where_its_statistics_are() {
 }
 
 #[test]
-fn a_host_that_says_all_it_can() {
+fn monitor_passes_on_what_the_host_answers() {
     let monitor = monitor(Mainframe::in_state(RunState::GuestPanicked));
     let rows = [
         (
@@ -171,7 +173,7 @@ fn a_host_that_says_all_it_can() {
 }
 
 #[test]
-fn objects_are_found_by_their_paths() {
+fn qom_commands_resolve_paths_as_qemu_does() {
     let monitor = monitor(Mainframe::in_state(RunState::Running));
     let list = |path: &str| format!("{{'execute': 'qom-list', 'arguments': {{'path': '{path}'}}}}");
     let get = |path: &str, property: &str| {
@@ -228,7 +230,7 @@ fn objects_are_found_by_their_paths() {
 }
 
 #[test]
-fn events_tell_of_changes_only() {
+fn monitor_emits_an_event_only_when_the_host_has_changed() {
     let host = Mainframe::in_state(RunState::Running);
     let monitor = monitor(Arc::clone(&host) as Arc<dyn Host>).with_control(true);
     let rows = [
@@ -255,7 +257,7 @@ fn events_tell_of_changes_only() {
 }
 
 #[test]
-fn a_read_only_monitor_asks_and_changes_nothing() {
+fn read_only_monitor_refuses_commands_that_change_the_machine() {
     let host = Mainframe::in_state(RunState::Running);
     let monitor = monitor(Arc::clone(&host) as Arc<dyn Host>);
     let listed = answers(&monitor, "{'execute': 'query-commands'}").concat();
@@ -303,7 +305,7 @@ fn a_read_only_monitor_asks_and_changes_nothing() {
 }
 
 #[test]
-fn singlestep_is_deprecated() {
+fn query_status_omits_singlestep_when_deprecated_members_are_hidden() {
     let policy = Policy {
         deprecated_output: Output::Hide,
         ..Policy::ACCEPT
@@ -311,4 +313,50 @@ fn singlestep_is_deprecated() {
     let monitor = monitor(Arc::new(NoHost)).with_policy(policy);
     let expected = r#"{"return": {"running": true, "status": "running"}}"#;
     check(&monitor, "{'execute': 'query-status'}", expected);
+}
+
+/// A VMM's own commands, which all succeed.
+struct Fan;
+
+const FAN_COMMANDS: [CommandInfo; 3] = [
+    CommandInfo::new("query-fan"),
+    CommandInfo::new("query-name"),
+    CommandInfo::new("set-fan"),
+];
+
+impl CommandSet for Fan {
+    fn commands(&self) -> Vec<&'static CommandInfo> {
+        FAN_COMMANDS.iter().collect()
+    }
+
+    fn command(&self, name: &str) -> Option<&'static CommandInfo> {
+        FAN_COMMANDS.iter().find(|info| info.name == name)
+    }
+
+    fn execute(&self, _: Call<'_>, reply: &mut Writer<'_>) -> Result<(), Error> {
+        reply.raw(b"{}");
+        Ok(())
+    }
+}
+
+#[test]
+fn read_only_monitor_executes_own_commands_only_when_they_are_declared() {
+    let undeclared = monitor(Arc::new(NoHost)).with_extension(&[], Arc::new(Fan));
+    let declared = undeclared.clone().with_read_only_commands(&["query-fan"]);
+    let control = undeclared.clone().with_control(true);
+    let rows = [
+        // The name begins like those of commands that only observe.
+        ("query-fan", [false, true, true]),
+        // The command replaces one of ours, which only observes.
+        ("query-name", [true, true, true]),
+        ("set-fan", [false, false, true]),
+    ];
+    for (command, expected) in rows {
+        let request = format!("{{'execute': '{command}'}}");
+        for (monitor, is_executed) in [&undeclared, &declared, &control].into_iter().zip(expected) {
+            let found = answers(monitor, &request).concat();
+            assert_eq!(found == "{\"return\": {}}", is_executed, "{found}");
+            assert_eq!(found.contains("read-only"), !is_executed, "{found}");
+        }
+    }
 }

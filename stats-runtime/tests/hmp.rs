@@ -138,20 +138,20 @@ fn monitor() -> Monitor {
 /// What a monitor with control answers to one line.
 fn check(line: &str, cpu_index: Option<i64>, expected: &[&str]) {
     let monitor = monitor().with_control(true);
-    let mut human = HmpState::new();
+    let mut state = HmpState::new();
     if let Some(index) = cpu_index {
-        human.select(monitor.host(), index).unwrap();
+        state.select(monitor.host(), index).unwrap();
     }
-    check_line(&mut human, &monitor, line, expected);
+    check_line(&mut state, &monitor, line, expected);
 }
 
-fn check_line(human: &mut HmpState, monitor: &Monitor, line: &str, expected: &[&str]) {
+fn check_line(state: &mut HmpState, monitor: &Monitor, line: &str, expected: &[&str]) {
     let expected: String = expected.iter().map(|line| format!("{line}\r\n")).collect();
-    assert_eq!(human.execute(monitor, line), expected, "{line}");
+    assert_eq!(state.execute(monitor, line), expected, "{line}");
 }
 
 #[test]
-fn info_stats() {
+fn info_stats_prints_what_qemu_prints() {
     check(
         "info stats vcpu",
         None,
@@ -196,7 +196,7 @@ fn info_stats() {
 }
 
 #[test]
-fn what_is_wrong_with_a_line() {
+fn execute_reports_what_is_wrong_with_a_line() {
     let usage = "Try \"help info stats\" for more information";
     check("info stats", None, &["stats: string expected", usage]);
     check("info stats \"vm", None, &["stats: string expected", usage]);
@@ -223,9 +223,9 @@ fn what_is_wrong_with_a_line() {
 
 /// The texts are those of QEMU 7.2.22.
 #[test]
-fn the_machine_is_told_of_and_changed() {
+fn commands_describe_and_change_the_machine() {
     let monitor = monitor().with_control(true);
-    let mut human = HmpState::new();
+    let mut state = HmpState::new();
     let rows: &[(&str, &[&str])] = &[
         ("info name", &["two"]),
         ("info uuid", &["00000000-0000-0000-0000-000000000000"]),
@@ -258,13 +258,13 @@ fn the_machine_is_told_of_and_changed() {
         ("quit", &["Error: This monitor cannot end the program"]),
     ];
     for (line, expected) in rows {
-        check_line(&mut human, &monitor, line, expected);
+        check_line(&mut state, &monitor, line, expected);
     }
 }
 
 /// What is told of a line that is wrong, as QEMU 7.2.22 does.
 #[test]
-fn arguments_that_do_not_fit() {
+fn commands_reject_arguments_that_do_not_fit() {
     let rows = [
         ("cpu", "unexpected end of expression", "cpu"),
         ("cpu x", "invalid char 'x' in expression", "cpu"),
@@ -316,7 +316,7 @@ fn arguments_that_do_not_fit() {
 }
 
 #[test]
-fn help_is_about_what_there_is() {
+fn help_lists_the_commands_that_the_monitor_has() {
     check("help c", None, &["cont|c  -- resume emulation"]);
     check(
         "help info name x",
@@ -360,7 +360,7 @@ fn help_is_about_what_there_is() {
 }
 
 #[test]
-fn a_read_only_monitor_changes_nothing() {
+fn read_only_monitor_refuses_lines_that_change_the_machine() {
     let monitor = monitor();
     for line in ["stop", "s", "cont", "quit", "system_powerdown", "stop x"] {
         let text = HmpState::new().execute(&monitor, line);
@@ -408,12 +408,12 @@ impl CommandSet for OwnStop {
 
 /// What people can do to the machine is what QMP's clients can.
 #[test]
-fn the_commands_are_those_of_the_vmm() {
+fn lines_execute_the_vmms_command_when_it_replaces_ours() {
     let own = Arc::new(OwnStop(AtomicU32::new(0)));
     let monitor = monitor()
-        .extended(&[], Arc::clone(&own) as Arc<_>)
+        .with_extension(&[], Arc::clone(&own) as Arc<_>)
         .with_control(true);
-    let mut human = HmpState::new();
+    let mut state = HmpState::new();
     for (line, expected) in [
         ("stop", ""),
         ("  s", "Error: not again\r\n"),
@@ -422,7 +422,7 @@ fn the_commands_are_those_of_the_vmm() {
         ("help stop", "stop|s  -- stop emulation\r\n"),
         ("info status", "VM status: running\r\n"),
     ] {
-        assert_eq!(human.execute(&monitor, line), expected, "{line}");
+        assert_eq!(state.execute(&monitor, line), expected, "{line}");
     }
     assert_eq!(own.0.load(Ordering::Relaxed), 2);
 }

@@ -92,7 +92,7 @@ fn check(input: &str, expected: &str) {
 const EXITS: &str = "provider: kvm\r\n    exits (cumulative): 40\r\n(qemu) ";
 
 #[test]
-fn lines_and_prompts() {
+fn line_monitor_answers_each_line_and_prompts() {
     check("", "");
     check("info stats vcpu", "");
     check("\n \n", "(qemu) (qemu) ");
@@ -106,7 +106,7 @@ fn lines_and_prompts() {
 }
 
 #[test]
-fn keys() {
+fn line_monitor_handles_keys_when_a_line_is_edited() {
     check("info stats vmä\u{7f}\u{8}cpu\n", EXITS);
     check("nosuch\u{15}info stats vcpu\n", EXITS);
     check(
@@ -118,7 +118,7 @@ fn keys() {
 }
 
 #[test]
-fn a_line_has_an_end() {
+fn line_monitor_refuses_a_line_when_it_is_too_long() {
     let blank = " ".repeat(LINE_BYTES_MAX - "info stats vcpu".len());
     check(&format!("info stats vcpu{blank}\n"), EXITS);
     let too_long = format!("info stats vcpu {blank}{}", "x".repeat(100_000));
@@ -132,7 +132,7 @@ fn a_line_has_an_end() {
 
 proptest! {
     #[test]
-    fn cuts_do_not_matter(cuts in prop::collection::vec(0_usize..60, 0..12)) {
+    fn line_monitor_answers_alike_however_the_input_is_split(cuts in prop::collection::vec(0_usize..60, 0..12)) {
         let input = b"nosuch\r\ninfo st\x1b[1;5Cats vm\x08cpu\r\n\n\xff\xc3\x7f\xe2\x82info stats vcpu\n";
         let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(input.len())).collect();
         cuts.extend([0, input.len()]);
@@ -144,7 +144,7 @@ proptest! {
 
 #[cfg(feature = "server")]
 #[test]
-fn on_a_socket_several_at_once() {
+fn line_server_serves_several_clients_at_once() {
     use std::io::{Read, Write};
     use std::net::Shutdown;
     use std::os::unix::net::UnixStream;
@@ -247,7 +247,7 @@ fn line_server_stops_in_time_when_a_provider_hangs() {
 
 /// A host's panic costs a line.
 #[test]
-fn a_panic_is_an_error() {
+fn line_monitor_answers_with_an_error_when_a_command_panics() {
     struct Panicking;
 
     impl Host for Panicking {

@@ -383,7 +383,7 @@ fn out_of_band_commands_overtake_one_that_blocks() {
     let path = folder.path().join("qmp.sock");
     let (sender, receiver) = mpsc::channel();
     let gate = Arc::new(Gate(std::sync::Mutex::new(receiver)));
-    let monitor = monitor().extended(&[], gate).with_control(true);
+    let monitor = monitor().with_extension(&[], gate).with_control(true);
     let listener = Listener::unix(&path).unwrap();
     let mut server = Server::start(monitor.clone(), [listener], Options::new()).unwrap();
     let mut client = connect(&path);

@@ -78,7 +78,7 @@ fn registry() -> Arc<Registry> {
 fn monitor() -> Monitor {
     let own = OwnDispatcher(Machine::default());
     Monitor::new(registry(), Arc::new(NoHost))
-        .extended(SCHEMA, Arc::new(own))
+        .with_extension(SCHEMA, Arc::new(own))
         .with_control(true)
 }
 

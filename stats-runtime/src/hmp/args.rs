@@ -1,48 +1,57 @@
 //! The arguments of a human monitor's line.
 //!
-//! In: what stands behind a command. Out: strings, integers, or what is wrong
-//! with them, in the words of QEMU's `monitor/hmp.c`. It knows no command.
+//! In: the rest of a line after the command. Out: strings, integers, or errors
+//! in the words of QEMU's `monitor/hmp.c`. This file knows no command.
 
 use qapi_stats::wire::Error;
 
-/// What is wrong with a line's arguments. Where to read more is told with it.
+/// An error in a line's arguments. The answer also names the command's help.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Usage(pub(super) String);
 
-/// How QEMU words that a command has failed.
+/// Returns QEMU's text for a command that has failed.
 pub(super) fn error_text(error: &Error) -> String {
     format!("Error: {}\r\n", error.desc())
 }
 
-/// What stands behind a command.
+/// The part of a line after the command that has not been read yet.
 #[derive(Debug)]
 pub(super) struct Arguments<'a> {
     command: &'static str,
     rest: &'a str,
 }
 
-/// C's `isspace`.
+/// Returns whether C's `isspace` is true for the character.
 pub(super) fn is_space(character: char) -> bool {
     matches!(character, ' ' | '\t'..='\r')
 }
 
 impl<'a> Arguments<'a> {
-    /// The arguments of a command, which is named in errors as in its table.
+    /// Reads from `rest`. Errors name the command by `command`, all names in its
+    /// table's entry.
     pub(super) fn new(command: &'static str, rest: &'a str) -> Self {
         Self { command, rest }
     }
 
-    /// The command's first name.
+    /// Returns the command's first name.
     pub(super) fn command(&self) -> &'static str {
         first_name(self.command)
     }
 
-    /// The next string, which must be there.
+    /// Reads a string.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the line has ended or the string is malformed.
     pub(super) fn string(&mut self) -> Result<String, Usage> {
         word(&mut self.rest).ok_or_else(|| self.usage("string expected"))
     }
 
-    /// The next string, if there is one.
+    /// Reads a string. Returns `None` if the line has ended.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the string is malformed.
     pub(super) fn optional_string(&mut self) -> Result<Option<String>, Usage> {
         self.rest = self.rest.trim_start_matches(is_space);
         if self.rest.is_empty() {
@@ -51,9 +60,12 @@ impl<'a> Arguments<'a> {
         self.string().map(Some)
     }
 
-    /// The next integer, which must be there and have no more than 32 bits.
-    /// QEMU calculates as well, and knows registers; here it is one number as C
-    /// writes it, with signs in front.
+    /// Reads an integer of up to 32 bits: a number as in C, after any signs.
+    /// QEMU also accepts expressions and registers.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the line has ended, or the integer is malformed or too large.
     pub(super) fn integer(&mut self) -> Result<u32, Usage> {
         let number = integer(&mut self.rest).map_err(Usage)?;
         u32::try_from(number).map_err(|_| {
@@ -64,12 +76,16 @@ impl<'a> Arguments<'a> {
         })
     }
 
-    /// Everything that is left.
+    /// Reads the rest of the line.
     pub(super) fn all(&mut self) -> &'a str {
         std::mem::take(&mut self.rest).trim_start_matches(is_space)
     }
 
-    /// There must be nothing left.
+    /// Checks that the line has ended.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are further arguments.
     pub(super) fn end(&self) -> Result<(), Usage> {
         if self.rest.trim_start_matches(is_space).is_empty() {
             Ok(())
@@ -83,12 +99,12 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// The first of names that are separated by `|`.
+/// Returns the first of several names that are separated by `|`.
 pub(super) fn first_name(names: &'static str) -> &'static str {
     names.split('|').next().unwrap_or_default()
 }
 
-/// All words of a line; `None` if one of them is malformed.
+/// Returns all words of a line, or `None` if a word is malformed.
 pub(super) fn words(line: &str) -> Option<Vec<String>> {
     let mut rest = line;
     let mut words = Vec::new();
@@ -98,15 +114,15 @@ pub(super) fn words(line: &str) -> Option<Vec<String>> {
     Some(words)
 }
 
-/// Takes the next word: up to a blank, or in double quotes with escapes.
-/// `None` at the end of the line, where a quote is not closed, or an escape is
-/// none.
+/// Reads the next word: the characters up to a blank, or a string in double
+/// quotes with escapes. Returns `None` if the line has ended, a quote is not
+/// closed, or an escape is unknown.
 fn word(rest: &mut &str) -> Option<String> {
     let line = rest.trim_start_matches(is_space);
     let Some(quoted) = line.strip_prefix('"') else {
         let end = line.find(is_space).unwrap_or(line.len());
-        let (word, behind) = line.split_at(end);
-        *rest = behind;
+        let (word, after) = line.split_at(end);
+        *rest = after;
         return (!word.is_empty()).then(|| word.to_owned());
     };
     let mut word = String::new();
@@ -129,12 +145,13 @@ fn word(rest: &mut &str) -> Option<String> {
     None
 }
 
-/// Takes a number as `strtoull` does with base 0, behind any signs.
+/// Reads signs, and then a number as `strtoull` does with base 0.
 fn integer(rest: &mut &str) -> Result<u64, String> {
     let (mut negative, mut inverted) = (false, false);
     let mut line = rest.trim_start_matches(is_space);
     while let Some(sign) = line.chars().next().filter(|sign| "+-~".contains(*sign)) {
-        // -(~x) is x + 1: of mixed signs nobody knows the order any more.
+        // Reject mixed signs, because -(~x) differs from ~(-x) and the two flags
+        // do not keep the order.
         if (sign == '-' && inverted) || (sign == '~' && negative) {
             return Err(format!("invalid char '{sign}' in expression"));
         }
@@ -152,7 +169,7 @@ fn integer(rest: &mut &str) -> Result<u64, String> {
         None => (line, 10),
     };
     let end = digits.find(|digit: char| !digit.is_digit(radix));
-    let (number, behind) = digits.split_at(end.unwrap_or(digits.len()));
+    let (number, after) = digits.split_at(end.unwrap_or(digits.len()));
     if number.is_empty() {
         return Err(match line.chars().next() {
             None => "unexpected end of expression".to_owned(),
@@ -161,7 +178,7 @@ fn integer(rest: &mut &str) -> Result<u64, String> {
         });
     }
     let number = u64::from_str_radix(number, radix).map_err(|_| "number too large".to_owned())?;
-    *rest = behind;
+    *rest = after;
     let number = if inverted { !number } else { number };
     Ok(if negative {
         number.wrapping_neg()
@@ -175,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_cut_at_blanks_or_quoted() {
+    fn words_end_at_blanks_unless_they_are_quoted() {
         let check = |line: &str, expected: Option<&[&str]>| {
             let expected =
                 expected.map(|words| words.iter().map(|&word| word.to_owned()).collect());
@@ -191,9 +208,9 @@ mod tests {
         check("a\u{a0}b", Some(&["a\u{a0}b"]));
     }
 
-    /// The texts are those of QEMU 7.2 for `cpu`.
+    /// The error texts are those of QEMU 7.2 for `cpu`.
     #[test]
-    fn integers_are_written_as_in_c() {
+    fn integer_reads_what_c_reads() {
         let check = |line: &str, expected: Result<u32, &str>| {
             let found = Arguments::new("cpu", line).integer();
             let expected = expected.map_err(|text| Usage(text.to_owned()));

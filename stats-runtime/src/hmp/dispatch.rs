@@ -3,14 +3,15 @@
 //! In: a line. Out: the text that the command answers with, or an error in
 //! QEMU's words.
 
-use super::args::{Arguments, Usage, error_text, first_name, is_space};
+use super::args::{Arguments, Usage, error_text, is_space};
 use super::state::HmpState;
 use super::table;
 use crate::monitor::{Monitor, refusal};
 
 impl HmpState {
-    /// Executes a line. All that is wrong with it is told in the text, and so
-    /// is what a read-only monitor refuses.
+    /// Executes a line and returns the text of the answer. The text also reports
+    /// what is wrong with the line, and that a read-only monitor refuses the
+    /// command.
     pub fn execute(&mut self, monitor: &Monitor, line: &str) -> String {
         if line.trim_start_matches(is_space).is_empty() {
             return String::new();
@@ -24,7 +25,7 @@ impl HmpState {
             return table::unknown(command.trim_start_matches(is_space));
         }
         if !entry.is_allowed(monitor) {
-            return error_text(&refusal(first_name(entry.names)));
+            return error_text(&refusal(entry.first_name()));
         }
         match (entry.run)(self, monitor, Arguments::new(entry.names, rest)) {
             Ok(text) => text,

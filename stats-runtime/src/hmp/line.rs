@@ -1,8 +1,8 @@
 //! A human monitor on a byte stream: the state for one client.
 //!
-//! In: bytes as they are typed, cut anywhere. Out: a greeting, prompts, and
-//! what each line prints. It does no I/O, echoes nothing, and holds one line
-//! and its answer at most.
+//! In: typed bytes, split anywhere. Out: a greeting, prompts, and the answer to
+//! each line. This file does no I/O, echoes no input, and buffers at most one
+//! line and its answer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -11,17 +11,18 @@ use qapi_stats::control::VersionInfo;
 use super::state::HmpState;
 use crate::monitor::Monitor;
 
-/// The longest line that is executed, in bytes: what QEMU's line editor holds.
-/// A longer one is refused, where QEMU executes its beginning.
+/// The length of the longest line that is executed, which is the size of QEMU's
+/// line editor. A longer line is refused, whereas QEMU executes its beginning.
 pub const LINE_BYTES_MAX: usize = 4095;
 
 const PROMPT: &[u8] = b"(qemu) ";
 
 /// The human monitor's state for one client.
 ///
-/// Unlike QEMU's it does not echo what is typed: a terminal that is not raw
-/// does so itself, and a program wants answers only. Backspace, Ctrl-U and
-/// the keys that send escape sequences do what is expected of them or nothing.
+/// Unlike QEMU's monitor it does not echo input, because a terminal in its usual
+/// mode does so itself and a program expects answers only. Backspace deletes a
+/// character and Ctrl-U deletes the line. Keys that send escape sequences are
+/// ignored.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -43,39 +44,41 @@ pub struct LineMonitor {
     state: State,
     keys: Keys,
     output: Vec<u8>,
-    /// How much of the output has been sent.
+    /// The number of bytes of `output` that have been sent.
     sent_bytes: usize,
-    human: HmpState,
+    hmp: HmpState,
 }
 
+/// The progress of the current line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// The line is being typed.
     Typing,
-    /// It has become too long: the rest is skipped.
+    /// The line has become too long, and the rest of it is skipped.
     Skipping,
-    /// It is complete.
+    /// The line is complete.
     Complete,
-    /// It is complete, and too long.
+    /// The line is complete, and too long.
     TooLong,
-    /// There are no more lines.
+    /// No more lines are read.
     Over,
 }
 
-/// Where in a sequence of bytes that are no text the input stands.
+/// The position in a sequence of bytes that make up one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Keys {
+    /// The next byte is text or begins a key.
     Text,
-    /// Behind CR: a LF belongs to it.
+    /// The last byte was CR. A LF after it ends the same line.
     Return,
-    /// Behind ESC.
+    /// The last byte was ESC.
     Escape,
-    /// Within a control sequence (ECMA-48, CSI).
+    /// The last bytes began a control sequence (ECMA-48, CSI).
     Sequence,
 }
 
 impl LineMonitor {
-    /// A conversation that has just begun: its output is the greeting.
+    /// Creates the state of a new client. The output is then the greeting.
     #[must_use]
     pub fn new(version: &VersionInfo) -> Self {
         let triple = &version.qemu;
@@ -90,38 +93,39 @@ impl LineMonitor {
             keys: Keys::Text,
             output,
             sent_bytes: 0,
-            human: HmpState::new(),
+            hmp: HmpState::new(),
         }
     }
 
-    /// Takes bytes from the client up to the end of the first line, and returns
-    /// how many. None are taken while a line waits to be executed or output to
-    /// be sent, which bounds what is held.
-    #[must_use = "the other bytes are to be offered again"]
+    /// Reads bytes from the client up to the end of the first line, and returns
+    /// the number of bytes that were read.
+    ///
+    /// Returns 0 while a line waits to be executed or output waits to be sent,
+    /// so that no more than one line and its answer are buffered.
+    #[must_use = "the caller must pass the other bytes again"]
     pub fn receive(&mut self, bytes: &[u8]) -> usize {
         if !self.output().is_empty() {
             return 0;
         }
         for (byte, count) in bytes.iter().zip(0_usize..) {
             match self.state {
-                State::Typing | State::Skipping => self.take(*byte),
+                State::Typing | State::Skipping => self.read_byte(*byte),
                 State::Complete | State::TooLong => return count,
-                // Nobody listens any more.
+                // Discard the input, because no line will be executed.
                 State::Over => return bytes.len(),
             }
         }
         bytes.len()
     }
 
-    /// The client sends no more. A line that has not been ended is not
-    /// executed.
+    /// Ends the input. A line without an end is not executed.
     pub fn end_of_input(&mut self) {
         if matches!(self.state, State::Typing | State::Skipping) {
             self.state = State::Over;
         }
     }
 
-    /// Executes the line, if one is complete: output is then its text and a
+    /// Executes the line if it is complete. The output is then the answer and a
     /// prompt.
     pub fn run(&mut self, monitor: &Monitor) {
         match self.state {
@@ -144,11 +148,13 @@ impl LineMonitor {
     }
 
     fn execute(&mut self, monitor: &Monitor, line: &str) {
-        let human = &mut self.human;
-        // Whatever a host has half done is its own affair.
-        let outcome = catch_unwind(AssertUnwindSafe(|| human.execute(monitor, line)));
+        let hmp = &mut self.hmp;
+        // AssertUnwindSafe, because state that a host left inconsistent is the
+        // VMM's.
+        let outcome = catch_unwind(AssertUnwindSafe(|| hmp.execute(monitor, line)));
         let text = outcome.unwrap_or_else(|_| "Error: The command panicked\r\n".to_owned());
-        // It is silent if it has done what it says.
+        // A successful `quit` answers with no text; an error does not end the
+        // conversation.
         let quits = matches!(line.split_whitespace().next(), Some("q" | "quit"));
         if quits && text.is_empty() {
             self.state = State::Over;
@@ -156,13 +162,13 @@ impl LineMonitor {
         self.output.extend(text.into_bytes());
     }
 
-    /// What is to be sent.
+    /// Returns the output that the caller must send.
     #[must_use]
     pub fn output(&self) -> &[u8] {
         self.output.get(self.sent_bytes..).unwrap_or_default()
     }
 
-    /// So many bytes of the output have been sent.
+    /// Removes the first `count` bytes of the output, which have been sent.
     pub fn sent(&mut self, count: usize) {
         self.sent_bytes += count;
         if self.sent_bytes >= self.output.len() {
@@ -171,13 +177,14 @@ impl LineMonitor {
         }
     }
 
-    /// Whether there will be neither output nor use for more input.
+    /// Returns whether the conversation has ended and all output has been sent.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.state == State::Over && self.output().is_empty()
     }
 
-    fn take(&mut self, byte: u8) {
+    /// Reads one byte of the current line.
+    fn read_byte(&mut self, byte: u8) {
         const CTRL_U: u8 = 0x15;
         const BACKSPACE: u8 = 0x08;
         const DELETE: u8 = 0x7f;
@@ -189,7 +196,8 @@ impl LineMonitor {
             (Keys::Escape, b'\r' | b'\n') | (Keys::Text | Keys::Return, b'\r' | b'\n') => {
                 self.end_line(byte);
             }
-            // Parameters go on, a final byte ends it (ECMA-48, 5.4).
+            // A parameter or intermediate byte continues the sequence; any other
+            // byte ends it (ECMA-48, 5.4).
             (Keys::Sequence, b'\r' | b'\n') => self.end_line(byte),
             (Keys::Sequence, 0x20..=0x3f) => self.keys = Keys::Sequence,
             (Keys::Sequence | Keys::Escape, _) => {}
@@ -199,9 +207,9 @@ impl LineMonitor {
                 self.state = State::Typing;
             }
             (_, BACKSPACE | DELETE) => self.erase(),
-            (_, b'\t') => self.add(b' '),
+            (_, b'\t') => self.append(b' '),
             (_, 0..0x20) => {}
-            (_, text) => self.add(text),
+            (_, text) => self.append(text),
         }
     }
 
@@ -215,7 +223,7 @@ impl LineMonitor {
         };
     }
 
-    fn add(&mut self, byte: u8) {
+    fn append(&mut self, byte: u8) {
         if self.state == State::Skipping {
             return;
         }
@@ -227,7 +235,7 @@ impl LineMonitor {
         self.line.push(byte);
     }
 
-    /// Takes the last character away, all its bytes.
+    /// Deletes the last character with all of its bytes.
     fn erase(&mut self) {
         const CONTINUATION_MASK: u8 = 0xc0;
         const CONTINUATION: u8 = 0x80;

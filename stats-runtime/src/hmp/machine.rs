@@ -1,6 +1,6 @@
-//! What the human monitor says about the machine, and does with it.
+//! The human monitor's commands about the machine.
 //!
-//! In: a command's arguments. Out: text, as QEMU's `hmp-cmds.c` words it.
+//! In: a command's arguments. Out: text in the words of QEMU's `hmp-cmds.c`.
 
 use qapi_stats::control::Commands as _;
 use qapi_stats::machine::Commands as _;
@@ -15,24 +15,28 @@ use crate::monitor::Monitor;
 
 type Answer = Result<String, Usage>;
 
-/// A handler that takes no arguments and says what went wrong, or else what
-/// `text` makes of the outcome.
-fn answer<T>(
+/// Runs `query` for a command that takes no arguments. Returns the text that
+/// `format` makes of the outcome, or the text of the error.
+fn query_then_format<T>(
     arguments: &Arguments<'_>,
-    ask: impl FnOnce() -> Result<T, Error>,
-    text: impl FnOnce(T) -> String,
+    query: impl FnOnce() -> Result<T, Error>,
+    format: impl FnOnce(T) -> String,
 ) -> Answer {
     arguments.end()?;
-    Ok(ask().map_or_else(|error| error_text(&error), text))
+    Ok(query().map_or_else(|error| error_text(&error), format))
 }
 
-fn nothing((): ()) -> String {
+fn no_output((): ()) -> String {
     String::new()
 }
 
-/// Executes the QMP command of the same name, which takes nothing: this
-/// monitor's, or the VMM's own where it has one.
-pub(super) fn order(_: &mut HmpState, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
+/// Executes the QMP command of the same name, which takes no arguments. A
+/// VMM's own command replaces the monitor's, as for QMP clients.
+pub(super) fn run_qmp_command(
+    _: &mut HmpState,
+    monitor: &Monitor,
+    arguments: Arguments<'_>,
+) -> Answer {
     let name = arguments.command();
     let execute = || {
         let context = monitor.context();
@@ -43,32 +47,32 @@ pub(super) fn order(_: &mut HmpState, monitor: &Monitor, arguments: Arguments<'_
         };
         monitor.execute(call, &mut Writer::new(&mut Vec::new()))
     };
-    answer(&arguments, execute, nothing)
+    query_then_format(&arguments, execute, no_output)
 }
 
-pub(super) fn cpu(human: &mut HmpState, monitor: &Monitor, mut arguments: Arguments<'_>) -> Answer {
+pub(super) fn cpu(state: &mut HmpState, monitor: &Monitor, mut arguments: Arguments<'_>) -> Answer {
     let index = arguments.integer()?;
     arguments.end()?;
-    Ok(match human.select(monitor.host(), index.into()) {
+    Ok(match state.select(monitor.host(), index.into()) {
         Ok(()) => String::new(),
         Err(_) => "invalid CPU index\r\n".to_owned(),
     })
 }
 
 pub(super) fn info_cpus(
-    human: &mut HmpState,
+    state: &mut HmpState,
     monitor: &Monitor,
     arguments: Arguments<'_>,
 ) -> Answer {
-    let chosen = human.vcpu(monitor.host());
+    let selected = state.vcpu(monitor.host());
     let line = |index, thread_id| {
-        let is_chosen = chosen
+        let is_selected = selected
             .as_ref()
-            .is_some_and(|chosen| i64::try_from(chosen.index) == Ok(index));
-        let mark = if is_chosen { '*' } else { ' ' };
+            .is_some_and(|selected| i64::try_from(selected.index) == Ok(index));
+        let mark = if is_selected { '*' } else { ' ' };
         format!("{mark} CPU #{index}: thread_id={thread_id}\r\n")
     };
-    answer(
+    query_then_format(
         &arguments,
         || monitor.query_cpus_fast(),
         |cpus| {
@@ -80,7 +84,7 @@ pub(super) fn info_cpus(
 }
 
 pub(super) fn info_kvm(_: &mut HmpState, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
-    answer(
+    query_then_format(
         &arguments,
         || monitor.query_kvm(),
         |kvm| {
@@ -95,7 +99,7 @@ pub(super) fn info_kvm(_: &mut HmpState, monitor: &Monitor, arguments: Arguments
 }
 
 pub(super) fn info_name(_: &mut HmpState, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
-    answer(
+    query_then_format(
         &arguments,
         || monitor.query_name(),
         |info| {
@@ -107,7 +111,7 @@ pub(super) fn info_name(_: &mut HmpState, monitor: &Monitor, arguments: Argument
 }
 
 pub(super) fn info_status(_: &mut HmpState, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
-    answer(
+    query_then_format(
         &arguments,
         || monitor.query_status(),
         |info| match (info.running, info.status) {
@@ -119,7 +123,7 @@ pub(super) fn info_status(_: &mut HmpState, monitor: &Monitor, arguments: Argume
 }
 
 pub(super) fn info_uuid(_: &mut HmpState, monitor: &Monitor, arguments: Arguments<'_>) -> Answer {
-    answer(
+    query_then_format(
         &arguments,
         || monitor.query_uuid(),
         |info| format!("{}\r\n", info.uuid),
@@ -131,7 +135,7 @@ pub(super) fn info_version(
     monitor: &Monitor,
     arguments: Arguments<'_>,
 ) -> Answer {
-    answer(
+    query_then_format(
         &arguments,
         || monitor.query_version(),
         |info| {

@@ -1,14 +1,14 @@
-//! How a statistic looks to a person.
+//! Statistics as text for people.
 //!
-//! In: typed results and schemas. Out: text. The format is that of QEMU's
-//! `info stats`, with one difference: a value is never shown as negative.
+//! In: typed results and schemas. Out: text in the form of QEMU's `info stats`,
+//! with one difference: no value is shown as negative.
 
 use std::collections::HashMap;
 use std::fmt::Write;
 
 use qapi_stats::stats::{StatsResult, StatsSchemaValue, StatsType, StatsValue};
 
-/// Writes the statistics of one object.
+/// Appends the statistics of one object.
 pub(super) fn result(
     text: &mut String,
     result: &StatsResult,
@@ -18,25 +18,25 @@ pub(super) fn result(
     if shows_provider {
         line(text, format_args!("provider: {}", result.provider));
     }
-    let meanings: HashMap<&str, &StatsSchemaValue> = schema
+    let descriptions: HashMap<&str, &StatsSchemaValue> = schema
         .iter()
-        .map(|meaning| (meaning.name.as_str(), meaning))
+        .map(|description| (description.name.as_str(), description))
         .collect();
     for stat in &result.stats {
-        let Some(meaning) = meanings.get(stat.name.as_str()) else {
+        let Some(description) = descriptions.get(stat.name.as_str()) else {
             line(
                 text,
                 format_args!("failed to find schema entry for {}", stat.name),
             );
             continue;
         };
-        let (label, value) = (label(meaning), value(&stat.value));
+        let (label, value) = (label(description), value(&stat.value));
         line(text, format_args!("    {label}: {value}"));
     }
 }
 
 fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
-    // Writing to a string does not fail.
+    // Ignore the result, because writing to a String cannot fail.
     let _ = write!(text, "{content}\r\n");
 }
 
@@ -55,14 +55,15 @@ fn value(value: &StatsValue) -> String {
     }
 }
 
-/// `NAME (TYPE[, QUANTITY][, bucket size=N])`.
-fn label(meaning: &StatsSchemaValue) -> String {
-    let mut label = format!("{} ({}", meaning.name, meaning.type_);
-    let quantity = meaning.quantity();
+/// Returns `NAME (TYPE[, QUANTITY][, bucket size=N])`.
+fn label(description: &StatsSchemaValue) -> String {
+    let mut label = format!("{} ({}", description.name, description.type_);
+    let quantity = description.quantity();
     if !quantity.is_plain() {
         let _ = write!(label, ", {quantity}");
     }
-    if let (StatsType::LinearHistogram, Some(width)) = (&meaning.type_, meaning.bucket_size) {
+    if let (StatsType::LinearHistogram, Some(width)) = (&description.type_, description.bucket_size)
+    {
         let _ = write!(label, ", bucket size={width}");
     }
     label.push(')');
@@ -76,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_and_values() {
+    fn render_writes_labels_and_values_as_qemu_does() {
         let meaning = StatsSchemaValue {
             name: "h".to_owned(),
             type_: StatsType::LinearHistogram,

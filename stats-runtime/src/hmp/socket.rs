@@ -105,7 +105,7 @@ impl LineServer {
         };
         drop(file);
         self.clients.is_stopping.store(true, Ordering::Release);
-        // Wakes the thread that accepts; it takes no client after that.
+        // Wake the accepting thread, which then sees `is_stopping` and returns.
         let _ = rustix::net::shutdown(&listener, rustix::net::Shutdown::Both);
         let _ = thread.join();
         self.clients.end();
@@ -125,7 +125,7 @@ impl Clients {
             match listener.accept() {
                 Ok((socket, _)) => {
                     number += 1;
-                    // A client that cannot be served sees its connection end.
+                    // Ignore an error: it closes the client's connection.
                     let _ = self.serve(number, socket, monitor.clone());
                 }
                 Err(_) if self.is_stopping.load(Ordering::Acquire) => return,
@@ -155,7 +155,7 @@ impl Clients {
                 let (clients, socket) = (Arc::clone(self), Arc::clone(&socket));
                 move || {
                     let entry = Entry { clients, number };
-                    // How a conversation ends is of no interest to the server.
+                    // Ignore an error: it ends only this conversation.
                     let _ = converse(&socket, &monitor);
                     // Drop the monitor before the entry: `stop` waits for the
                     // entry, and its caller may expect that this thread does

@@ -7,25 +7,26 @@ use qapi_stats::wire::Error;
 
 use crate::host::{Host, Vcpu};
 
-/// A person at a monitor: what is remembered from line to line.
+/// The state that is kept from one line of a client to the next.
 #[derive(Clone, Debug, Default)]
 pub struct HmpState {
-    /// The vCPU that lines are about; the first if none was chosen.
+    /// The index of the vCPU that lines are about. `None` means the first vCPU.
     cpu_index: Option<i64>,
 }
 
 impl HmpState {
-    /// Nothing was said yet: lines are about the first vCPU.
+    /// Creates the state of a new client, whose lines are about the first vCPU.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lines are about the vCPU of this number from now on.
+    /// Selects the vCPU that the following lines are about.
     ///
     /// # Errors
     ///
-    /// That there is none; nothing changes then.
+    /// Fails if the host has no vCPU of that index. The selection then stays as
+    /// it was.
     pub fn select(&mut self, host: &dyn Host, cpu_index: i64) -> Result<(), Error> {
         let mut vcpus = host.vcpus().into_iter();
         if !vcpus.any(|vcpu| i64::try_from(vcpu.index) == Ok(cpu_index)) {
@@ -35,8 +36,8 @@ impl HmpState {
         Ok(())
     }
 
-    /// The vCPU that lines are about. One that was chosen and has gone since
-    /// leaves it to the first.
+    /// Returns the vCPU that lines are about: the selected one, or the first if
+    /// the selected one has gone. Returns `None` if the host has no vCPU.
     pub(super) fn vcpu(&self, host: &dyn Host) -> Option<Vcpu> {
         let mut vcpus = host.vcpus();
         let chosen = vcpus

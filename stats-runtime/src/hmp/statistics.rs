@@ -1,7 +1,7 @@
-//! `info stats`.
+//! The human monitor's command `info stats`.
 //!
-//! In: its arguments. Out: what a person reads. Values come typed from the
-//! registry; what a line means and how a value looks are QEMU's.
+//! In: the command's arguments. Out: text for people, in QEMU's form. The values
+//! come typed from the registry.
 
 use qapi_stats::stats::{
     StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsVCPUFilter,
@@ -14,9 +14,9 @@ use super::state::HmpState;
 use crate::monitor::Monitor;
 use crate::registry::Registry;
 
-/// `info stats TARGET [NAMES] [PROVIDER]`.
+/// Executes `info stats TARGET [NAMES] [PROVIDER]`.
 pub(super) fn info_stats(
-    human: &mut HmpState,
+    state: &mut HmpState,
     monitor: &Monitor,
     mut arguments: Arguments<'_>,
 ) -> Result<String, Usage> {
@@ -24,7 +24,7 @@ pub(super) fn info_stats(
     let names = arguments.optional_string()?;
     let provider = arguments.optional_string()?;
     arguments.end()?;
-    let cpu = human.vcpu(monitor.host()).map(|vcpu| vcpu.qom_path);
+    let cpu = state.vcpu(monitor.host()).map(|vcpu| vcpu.qom_path);
     let (target, names) = (target.as_str(), names.as_deref());
     Ok(report(
         monitor.registry(),
@@ -53,7 +53,8 @@ fn report(
     show(registry, target, names, provider).unwrap_or_else(|error| format!("{error}\r\n"))
 }
 
-/// What to ask about a target: of the vCPUs, the one that the line is about.
+/// Returns the filter for a target, or `None` if the name of the target is
+/// unknown. Of the vCPUs, the filter wants only the one that the line is about.
 fn branch(target: &str, cpu: Option<&str>) -> Option<StatsFilterBranch> {
     match target {
         "vm" => Some(StatsFilterBranch::Vm),

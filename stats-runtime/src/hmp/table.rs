@@ -1,8 +1,8 @@
-//! The human monitor's commands, and their help.
+//! The table of the human monitor's commands, and their help.
 //!
-//! In: names. Out: entries, or what is told about them. Names, parameters and
-//! descriptions are QEMU's (`hmp-commands.hx`), because clients and people
-//! compare them.
+//! In: names. Out: entries of the table, or the text of `help`. Names,
+//! parameters and descriptions are those of QEMU's `hmp-commands.hx`, because
+//! clients and people compare them.
 
 use qapi_stats::wire::command::CommandSet as _;
 
@@ -11,19 +11,21 @@ use super::state::HmpState;
 use super::{machine, statistics};
 use crate::monitor::Monitor;
 
-/// What a command does with its arguments: it answers with text.
+/// A command's function: from its arguments to the text of its answer.
 type Run = fn(&mut HmpState, &Monitor, Arguments<'_>) -> Result<String, Usage>;
 
-/// A command.
+/// A command, or a group of commands.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// Its names, separated by `|`.
+    /// The names, separated by `|`.
     pub(super) names: &'static str,
     params: &'static str,
     help: &'static str,
-    /// Whether it changes something.
-    pub(super) controls: bool,
+    /// Whether the entry executes the QMP command of its first name. Such an
+    /// entry needs what the QMP command needs; any other only observes.
+    is_qmp_command: bool,
     pub(super) run: Run,
+    /// The commands of the group; empty for a command.
     pub(super) subcommands: &'static [Entry],
 }
 
@@ -32,22 +34,22 @@ const fn entry(names: &'static str, params: &'static str, help: &'static str, ru
         names,
         params,
         help,
-        controls: false,
+        is_qmp_command: false,
         run,
         subcommands: &[],
     }
 }
 
-const fn control(names: &'static str, help: &'static str) -> Entry {
+const fn qmp_command(names: &'static str, help: &'static str) -> Entry {
     Entry {
-        controls: true,
-        ..entry(names, "", help, machine::order)
+        is_qmp_command: true,
+        ..entry(names, "", help, machine::run_qmp_command)
     }
 }
 
-/// All commands, in QEMU's order: that of their names.
+/// All commands in the order of their names, as in QEMU.
 pub(super) const COMMANDS: &[Entry] = &[
-    control("cont|c", "resume emulation"),
+    qmp_command("cont|c", "resume emulation"),
     entry("cpu", "index", "set the default CPU", machine::cpu),
     entry(
         "help|?",
@@ -67,9 +69,9 @@ pub(super) const COMMANDS: &[Entry] = &[
             },
         )
     },
-    control("quit|q", "quit the emulator"),
-    control("stop|s", "stop emulation"),
-    control("system_powerdown", "send system power down event"),
+    qmp_command("quit|q", "quit the emulator"),
+    qmp_command("stop|s", "stop emulation"),
+    qmp_command("system_powerdown", "send system power down event"),
 ];
 
 const INFO: &[Entry] = &[
@@ -79,6 +81,8 @@ const INFO: &[Entry] = &[
     entry(
         "stats",
         "target [names] [provider]",
+        // QEMU's text lacks the blank between "by" and "name". The recorded
+        // dialogue in tests/cases/qmp/reference-7.2.json pins this text.
         "show statistics for the given target (vm or vcpu); optionally filter by\
          name (comma-separated list, or * for all) and provider",
         statistics::info_stats,
@@ -98,7 +102,13 @@ const INFO: &[Entry] = &[
     ),
 ];
 
-/// What a line names, and where its arguments begin; or what it names instead.
+/// Finds the command that a line names, and the index at which its arguments
+/// begin.
+///
+/// # Errors
+///
+/// Returns the beginning of the line up to the unknown name, if the table has
+/// no command of that name.
 pub(super) fn find<'a>(
     line: &'a str,
     table: &'static [Entry],
@@ -113,8 +123,8 @@ pub(super) fn find<'a>(
         let name = line.get(begin..end).unwrap_or_default();
         let entry = table.iter().find(|entry| entry.is_called(name));
         let entry = entry.ok_or(line.get(..end).unwrap_or_default())?;
-        let behind = line.get(end..).unwrap_or_default();
-        if entry.subcommands.is_empty() || behind.trim_start_matches(is_space).is_empty() {
+        let rest = line.get(end..).unwrap_or_default();
+        if entry.subcommands.is_empty() || rest.trim_start_matches(is_space).is_empty() {
             return Ok((entry, end));
         }
         (table, at) = (entry.subcommands, end);
@@ -126,17 +136,23 @@ impl Entry {
         self.names.split('|').any(|own| own == name)
     }
 
-    /// Whether the monitor executes it.
+    /// Returns whether the monitor executes the command.
     pub(super) fn is_allowed(&self, monitor: &Monitor) -> bool {
-        (monitor.has_control() || !self.controls) && self.is_served(monitor)
+        !self.is_qmp_command || (monitor.allows(self.first_name()) && self.is_served(monitor))
     }
 
-    /// Whether the monitor has it: what changes something is the QMP command of
-    /// the name, which the schema of a VMM may leave out.
+    /// Returns whether the monitor has the command. The schema of a VMM may lack
+    /// a QMP command.
     pub(super) fn is_served(&self, monitor: &Monitor) -> bool {
-        !self.controls || monitor.command(first_name(self.names)).is_some()
+        !self.is_qmp_command || monitor.command(self.first_name()).is_some()
     }
 
+    pub(super) fn first_name(&self) -> &'static str {
+        first_name(self.names)
+    }
+
+    /// Appends the command's line of `help`. `prefix` has the names of the
+    /// groups that contain the command.
     fn describe(&self, prefix: &[String], text: &mut String) {
         for word in prefix {
             text.push_str(word);
@@ -152,8 +168,9 @@ impl Entry {
     }
 }
 
-/// What `help` says about a topic: about a command, about all of those that
-/// the monitor executes, or nothing where the topic is malformed.
+/// Returns the answer of `help`: the line of the command that `topic` names, or
+/// the lines of all commands of a group that the monitor executes. The answer
+/// is empty if a word of `topic` is malformed.
 fn help(monitor: &Monitor, topic: &str) -> String {
     let Some(topic) = words(topic) else {
         return String::new();
@@ -161,13 +178,13 @@ fn help(monitor: &Monitor, topic: &str) -> String {
     let mut text = String::new();
     let mut table = COMMANDS;
     for (index, word) in topic.iter().enumerate() {
-        let (before, with) = (topic.get(..index), topic.get(..=index));
+        let (groups, path) = (topic.get(..index), topic.get(..=index));
         let mut entries = table.iter().filter(|entry| entry.is_allowed(monitor));
         let Some(entry) = entries.find(|entry| entry.is_called(word)) else {
-            return unknown(&with.unwrap_or_default().join(" "));
+            return unknown(&path.unwrap_or_default().join(" "));
         };
         if entry.subcommands.is_empty() {
-            entry.describe(before.unwrap_or_default(), &mut text);
+            entry.describe(groups.unwrap_or_default(), &mut text);
             return text;
         }
         table = entry.subcommands;
@@ -178,7 +195,7 @@ fn help(monitor: &Monitor, topic: &str) -> String {
     text
 }
 
-/// What is said about a command that is none.
+/// Returns the answer to a line that names no command.
 pub(super) fn unknown(command: &str) -> String {
     format!("unknown command: '{command}'\r\n")
 }

@@ -14,7 +14,8 @@ use qapi_stats::wire::command::{CommandInfo as Info, CommandSet as _};
 use super::Monitor;
 
 impl qapi_stats::control::Commands for Monitor {
-    /// The session negotiates; whoever comes here has done so before.
+    /// Always fails: the session executes this command itself until the client
+    /// has negotiated.
     fn qmp_capabilities(&self, _: QmpCapabilities) -> Result<(), Error> {
         Err(Error::command_not_found(
             "Capabilities negotiation is already complete, command ignored",

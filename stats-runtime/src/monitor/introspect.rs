@@ -13,16 +13,17 @@ impl qapi_stats::introspect::Commands for Monitor {
     fn query_qmp_schema(&self, reply: &mut Writer<'_>) -> Result<(), Error> {
         Introspection::new(self.schema())
             .with_open_values(self.registry().as_ref())
-            .restricted_to(&Allowed(self))
+            .restricted_to(&ExecutableCommands(self))
             .encode(reply);
         Ok(())
     }
 }
 
-/// What a monitor executes: it finds more, to tell why not.
-struct Allowed<'a>(&'a Monitor);
+/// The commands that a monitor executes. [`Monitor`] itself also finds the
+/// commands that it refuses.
+struct ExecutableCommands<'a>(&'a Monitor);
 
-impl CommandSet for Allowed<'_> {
+impl CommandSet for ExecutableCommands<'_> {
     fn commands(&self) -> Vec<&'static Info> {
         self.0.commands()
     }

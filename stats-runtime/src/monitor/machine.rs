@@ -13,7 +13,8 @@ use qapi_stats::wire::{Dict, Error};
 use super::Monitor;
 use crate::host::Vcpu;
 
-/// The UUID of a VM that has none: QEMU tells this one.
+/// The UUID that clients get from a VM without one, as from QEMU. The test
+/// `monitor_answers_as_a_bare_vm_when_the_host_has_only_defaults` pins it.
 const UUID_NONE: &str = "00000000-0000-0000-0000-000000000000";
 
 impl qapi_stats::machine::Commands for Monitor {
@@ -33,10 +34,10 @@ impl qapi_stats::machine::Commands for Monitor {
 
     fn query_kvm(&self) -> Result<KvmInfo, Error> {
         Ok(self.host().kvm().unwrap_or_else(|| {
-            let is_there = self.registry().names().contains(&StatsProvider::Kvm);
+            let is_present = self.registry().names().contains(&StatsProvider::Kvm);
             KvmInfo {
-                enabled: is_there,
-                present: is_there,
+                enabled: is_present,
+                present: is_present,
             }
         }))
     }
@@ -59,7 +60,8 @@ fn describe(vcpu: Vcpu, target: &SysEmuTarget, state: &RunState) -> CpuInfoFast 
             dedicated: None,
             entitlement: None,
         }),
-        // On the wire no other one has members of its own, and all look alike.
+        // Pass the name of any other architecture through, because only s390x has
+        // members of its own.
         other => CpuInfoFastBranch::Unknown {
             tag: other.name().into(),
             members: Dict::new(),

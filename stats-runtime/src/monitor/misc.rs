@@ -1,5 +1,5 @@
-//! The commands of `misc.json`: the VM's name, stopping and continuing it, and
-//! lines of the human monitor.
+//! The commands of `misc.json`: the VM's name, stopping and continuing the VM,
+//! and lines of the human monitor.
 //!
 //! In: decoded arguments. Out: the host's answers, and the events STOP and
 //! RESUME if the run state has changed.
@@ -15,11 +15,11 @@ use crate::host::{Change, Host};
 
 impl qapi_stats::misc::Commands for Monitor {
     fn stop(&self) -> Result<(), Error> {
-        self.change(|host| host.stop(), &Stop {})
+        self.change_run_state(|host| host.stop(), &Stop {})
     }
 
     fn cont(&self) -> Result<(), Error> {
-        self.change(|host| host.cont(), &Resume {})
+        self.change_run_state(|host| host.cont(), &Resume {})
     }
 
     fn query_name(&self) -> Result<NameInfo, Error> {
@@ -30,13 +30,15 @@ impl qapi_stats::misc::Commands for Monitor {
 
     #[cfg(feature = "hmp")]
     fn human_monitor_command(&self, arguments: HumanMonitorCommand) -> Result<String, Error> {
-        let mut human = crate::hmp::HmpState::new();
+        let mut state = crate::hmp::HmpState::new();
         if let Some(index) = arguments.cpu_index {
-            human.select(self.host(), index)?;
+            state.select(self.host(), index)?;
         }
-        Ok(human.execute(self, &arguments.command_line))
+        Ok(state.execute(self, &arguments.command_line))
     }
 
+    /// Never called through a session: without the feature `hmp` the table in
+    /// `access.rs` has no row for this command.
     #[cfg(not(feature = "hmp"))]
     fn human_monitor_command(&self, _: HumanMonitorCommand) -> Result<String, Error> {
         Err(Error::command_not_found(
@@ -46,22 +48,21 @@ impl qapi_stats::misc::Commands for Monitor {
 }
 
 impl Monitor {
-    /// Has the host change its run state, and tells of it. One change comes
-    /// after the other, its event included: of two clients that stop and
-    /// continue at once, the last event is the state that the machine is in.
-    fn change<E: Event>(
+    /// Has the host change its run state, and emits `event` if it did.
+    fn change_run_state<E: Event>(
         &self,
         change: impl FnOnce(&dyn Host) -> Result<Change, Error>,
         event: &E,
     ) -> Result<(), Error> {
-        let woken = {
-            let _one_by_one = self.changes.lock();
+        let wakeups = {
+            let _serialized = self.run_state_change.lock();
             match change(self.host())? {
                 Change::Made => self.queue(event),
                 Change::None => return Ok(()),
             }
         };
-        woken.wake();
+        // Wake after the lock is released: a subscriber's function may be slow.
+        wakeups.wake();
         Ok(())
     }
 }

@@ -1,9 +1,10 @@
-//! The commands of the monitor: where the generated dispatch meets the
-//! registry and the host.
+//! The monitor: the place where the generated dispatch meets the registry and
+//! the host. Each child implements the commands of one schema module.
 //!
-//! In: calls. Out: replies, or why a client may not have one. It knows no
-//! session and no socket.
+//! In: calls. Out: replies, or the reason why a client gets none. This module
+//! knows no session and no socket.
 
+mod access;
 mod control;
 mod introspect;
 mod machine;
@@ -22,6 +23,7 @@ use qapi_stats::wire::introspect::{SchemaInfo, find};
 use qapi_stats::wire::message::write_event;
 use qapi_stats::wire::{Context, Error, SpecialFeatures, Value, Writer, to_json};
 
+use self::access::{Access, built_in};
 use crate::events::{EventLimit, Events, PendingWakeups, Subscription};
 use crate::host::Host;
 use crate::lock::Lock;
@@ -31,7 +33,8 @@ use crate::registry::Registry;
 /// A virtual machine's monitor: its statistics, its host, and the commands
 /// that serve them.
 ///
-/// Cloning gives another handle to the same.
+/// A clone is another handle to the same registry, host and events. The policy,
+/// the control and the extension belong to the handle.
 #[derive(Clone)]
 pub struct Monitor {
     registry: Arc<Registry>,
@@ -39,12 +42,16 @@ pub struct Monitor {
     policy: Policy,
     control: bool,
     extension: Option<Extension>,
+    /// The extension's commands that a monitor without control executes.
+    read_only_commands: &'static [&'static str],
     events: Arc<Events>,
-    /// Held while the host changes its run state, by whatever handle.
-    changes: Arc<Lock<()>>,
+    /// Locked by any handle from before the host changes its run state until
+    /// the change's event is queued; otherwise the last event of two clients
+    /// that stop and continue at once could contradict the run state.
+    run_state_change: Arc<Lock<()>>,
 }
 
-/// What a VMM adds to the monitor's commands.
+/// The commands that a VMM adds to the monitor's.
 #[derive(Clone)]
 struct Extension {
     schema: &'static [SchemaInfo],
@@ -60,8 +67,8 @@ impl std::fmt::Debug for Monitor {
 }
 
 impl Monitor {
-    /// A monitor of `host` that serves the statistics of `registry`. It is
-    /// read-only until it gets [control](Self::with_control).
+    /// Creates a monitor of `host` that serves the statistics of `registry`.
+    /// The monitor is read-only until it gets [control](Self::with_control).
     pub fn new(registry: Arc<Registry>, host: Arc<dyn Host>) -> Self {
         Self {
             registry,
@@ -69,58 +76,66 @@ impl Monitor {
             policy: Policy::ACCEPT,
             control: false,
             extension: None,
+            read_only_commands: &[],
             events: Arc::default(),
-            changes: Arc::default(),
+            run_state_change: Arc::default(),
         }
     }
 
-    /// The same with a policy for what is deprecated and unstable, like QEMU's
-    /// option `-compat`; without, all is accepted. It is part of
-    /// [`context`](Self::context), and so of every session that is run in it.
+    /// Sets the policy for deprecated and unstable items, like QEMU's option
+    /// `-compat`. By default all of them are accepted.
+    ///
+    /// The policy is part of [`context`](Self::context), and so of every
+    /// session that is run in that context.
     #[must_use]
     pub fn with_policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// The same monitor for clients that may change things, or may not: who
-    /// may observe a machine need not be who may stop it. The registry, the
-    /// host and the events stay shared, so that a VMM can offer both, each on
-    /// a socket of its own.
+    /// Sets whether clients of this handle may change the machine (control) or
+    /// only observe it (read-only).
     ///
-    /// A monitor without control is read-only. It executes what asks and
-    /// changes nothing: commands whose name begins with `query-` (or
-    /// `x-query-`), `qom-list`, `qom-get`, and lines of the human monitor that
-    /// do the same. Any other command, those of a VMM's own schema included, is
-    /// answered with a GenericError that says so.
+    /// The registry, the host and the events stay shared, so that a VMM can
+    /// offer a handle with control and a read-only one, each on a socket of its
+    /// own.
     ///
-    /// `query-commands`, `query-qmp-schema` and `help` list only what is
-    /// executed, because clients look there to find out what they can do, and
-    /// switch off what they find missing (libvirt does). The error of a command
-    /// that is sent nevertheless is no CommandNotFound: the command is there,
-    /// and the operator can allow it.
+    /// A read-only monitor executes `qmp_capabilities`, `qom-get`, `qom-list`,
+    /// every command of this library whose name begins with `query-`, the
+    /// corresponding lines of the human monitor, and those commands of a VMM
+    /// that the VMM [declares](Self::with_read_only_commands). The monitor
+    /// answers any other command with a GenericError that names the reason.
+    ///
+    /// `query-commands`, `query-qmp-schema` and `help` list only the commands
+    /// that are executed, because clients such as libvirt look there for the
+    /// features that they can use. A refused command is no CommandNotFound,
+    /// because the command exists and the operator can allow it.
     #[must_use]
     pub fn with_control(mut self, control: bool) -> Self {
         self.control = control;
         self
     }
 
-    /// Whether clients may change things.
+    /// Returns whether clients may change the machine.
     #[must_use]
     pub fn has_control(&self) -> bool {
         self.control
     }
 
-    /// The same monitor with commands of the VMM's own, in the same sessions.
+    /// Adds a VMM's own commands, which are served in the same sessions.
     ///
-    /// `schema` is the `SCHEMA` of a schema that includes ours: it is what
-    /// `query-qmp-schema` tells, and of this monitor's commands those that it
-    /// lists are served. `commands` are the VMM's, for example the
-    /// `OwnDispatcher` that was generated; where both have a command of the
-    /// same name, theirs is executed. They may be called from any thread, and
-    /// from several at once.
+    /// `schema` is the generated `SCHEMA` of a schema that includes the schema
+    /// of this library. `query-qmp-schema` returns it, and the monitor serves
+    /// those of its own commands that it lists.
+    ///
+    /// `commands` are the VMM's, for example the generated `OwnDispatcher`. A
+    /// command of the VMM replaces the monitor's command of the same name. The
+    /// commands may be called from any thread, and from several at once. Each
+    /// needs [control](Self::with_control) unless it has the name of a command
+    /// of this library that does not, or is
+    /// [declared read-only](Self::with_read_only_commands).
     #[must_use]
-    pub fn extended(
+    pub fn with_extension(
         self,
         schema: &'static [SchemaInfo],
         commands: Arc<dyn CommandSet + Send + Sync>,
@@ -129,53 +144,50 @@ impl Monitor {
         Self { extension, ..self }
     }
 
-    /// The registry.
+    /// Declares the commands of the [extension](Self::with_extension) that only
+    /// observe the machine, so that a monitor without control executes them.
+    /// The declaration replaces an earlier one.
+    #[must_use]
+    pub fn with_read_only_commands(mut self, names: &'static [&'static str]) -> Self {
+        self.read_only_commands = names;
+        self
+    }
+
+    /// Returns the registry.
     #[must_use]
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
     }
 
-    /// The host.
+    /// Returns the host.
     #[must_use]
     pub fn host(&self) -> &dyn Host {
         self.host.as_ref()
     }
 
-    /// What `query-qmp-schema` tells of.
-    fn schema(&self) -> &'static [SchemaInfo] {
-        match &self.extension {
-            Some(extension) => extension.schema,
-            None => qapi_stats::SCHEMA,
-        }
-    }
-
-    /// Whether a command may be executed here.
-    fn allows(&self, command: &str) -> bool {
-        self.control || only_asks(command)
-    }
-
-    /// How requests to this monitor are decoded: strictly, with the
-    /// registered providers as further values of `StatsProvider`, by the
-    /// monitor's policy.
+    /// Returns the context in which requests to this monitor are decoded:
+    /// strictly, by the monitor's policy, and with the registered providers as
+    /// further values of `StatsProvider`.
     #[must_use]
     pub fn context(&self) -> Context<'_> {
         Context::strict_with(self.registry.as_ref()).with_policy(self.policy)
     }
-}
 
-impl Monitor {
-    /// Tells every client of an event, now. May be called from any thread and
-    /// from a command's handler: its client then sees the event before the
-    /// reply. A client that has not negotiated yet never sees it.
+    /// Emits an event to every client that has negotiated.
     ///
-    /// It does not wait for clients, and what wakes them is called before it
-    /// returns. The events that QEMU limits are limited as there, to one a
-    /// second; see [`limit_event`](Self::limit_event).
+    /// May be called from any thread. If a command's handler emits the event,
+    /// the command's client gets the event before the reply.
+    ///
+    /// The function does not wait for clients; the functions that wake
+    /// subscribers are called before it returns. Events that QEMU limits go out
+    /// at most once a second, as in QEMU; see
+    /// [`limit_event`](Self::limit_event).
     pub fn emit<E: Event>(&self, event: &E) {
         self.queue(event).wake();
     }
 
-    /// Emits an event, and leaves it to the caller to wake those who wait.
+    /// Queues an event for every client and returns the subscribers that the
+    /// caller must wake.
     fn queue<E: Event>(&self, event: &E) -> PendingWakeups {
         let policy = self.context().policy();
         if policy.hides(SpecialFeatures::among(E::FEATURES)) {
@@ -183,32 +195,48 @@ impl Monitor {
         }
         let mut line = Vec::new();
         write_event(&mut line, policy, event, SystemTime::now().into());
-        let data = |member: &str| member_text(event, member);
+        let member = |member: &str| member_json(event, member);
         self.events
-            .emit(E::NAME, line.into(), &data, Instant::now())
+            .emit(E::NAME, line.into(), &member, Instant::now())
     }
 
     /// Limits how often the event called `name` goes out to the clients of this
-    /// monitor. An interval of zero lifts QEMU's limit.
+    /// monitor. An interval of zero removes the limit that QEMU has.
     pub fn limit_event(&self, name: &'static str, limit: EventLimit) {
         self.events.limit(name, limit);
     }
 
-    /// Subscribes to everything that is emitted from now on: for servers and
-    /// event loops, once for each session.
+    /// Subscribes to all events that are emitted from now on. Servers and event
+    /// loops need one subscription for each session.
     ///
-    /// `wake` is called, from any thread and with nothing locked, when there is
-    /// something to [deliver](Subscription::deliver) or the
-    /// [deadline](Subscription::next_deadline) has changed. It should return
-    /// soon, and may still be called once when the subscription has just been
-    /// dropped.
+    /// `wake` is called when there is something to
+    /// [deliver](Subscription::deliver), and when the
+    /// [deadline](Subscription::next_deadline) has changed. The call comes from
+    /// any thread, with no lock held. `wake` should return soon. One call may
+    /// still come after the subscription has been dropped.
     pub fn subscribe(&self, wake: impl Fn() + Send + Sync + 'static) -> Subscription {
         Subscription::new(Arc::clone(&self.events), Box::new(wake))
     }
+
+    /// Returns the schema that `query-qmp-schema` describes.
+    fn schema(&self) -> &'static [SchemaInfo] {
+        match &self.extension {
+            Some(extension) => extension.schema,
+            None => qapi_stats::SCHEMA,
+        }
+    }
+
+    /// Returns whether this monitor executes a command for its clients.
+    pub(crate) fn allows(&self, command: &str) -> bool {
+        self.control
+            || built_in(command) == Some(Access::Observe)
+            || self.read_only_commands.contains(&command)
+    }
 }
 
-/// A member of an event's data, as JSON.
-fn member_text<E: Event>(event: &E, member: &str) -> Option<String> {
+/// Returns a member of an event's data as JSON, or `None` if the data has no
+/// such member.
+fn member_json<E: Event>(event: &E, member: &str) -> Option<String> {
     let mut text = Vec::new();
     Writer::new(&mut text)
         .with_policy(Policy::ACCEPT)
@@ -221,32 +249,23 @@ fn member_text<E: Event>(event: &E, member: &str) -> Option<String> {
     Some(to_json(&value))
 }
 
-/// Whether a command changes nothing. A line of the human monitor is looked at
-/// there.
-fn only_asks(command: &str) -> bool {
-    command.starts_with("query-")
-        || command.starts_with("x-query-")
-        || matches!(
-            command,
-            "qmp_capabilities" | "qom-list" | "qom-get" | "human-monitor-command"
-        )
-}
-
-/// Why a monitor without control does not execute a command.
+/// Returns the error for a command that a read-only monitor does not execute.
 pub(crate) fn refusal(command: &str) -> Error {
     let desc = format!("The command {command} is refused: this monitor is read-only");
     Error::generic(desc)
 }
 
-/// What is listed is what is executed. What is refused is found as well, so
-/// that its client is told why.
+/// [`commands`](CommandSet::commands) lists only the commands that are
+/// executed. [`command`](CommandSet::command) also finds refused commands, so
+/// that the client gets the reason instead of CommandNotFound.
 impl CommandSet for Monitor {
     fn commands(&self) -> Vec<&'static Info> {
-        let built_in = qapi_stats::COMMANDS.iter().copied();
+        let own = qapi_stats::COMMANDS.iter().copied();
+        let own = own.filter(|info| built_in(info.name).is_some());
         let mut commands: Vec<_> = match &self.extension {
-            None => built_in.filter(|info| is_built_in(info)).collect(),
-            Some(extension) => built_in
-                .filter(|info| is_built_in(info) && extension.leaves(info))
+            None => own.collect(),
+            Some(extension) => own
+                .filter(|info| extension.defers_to_monitor(info))
                 .chain(extension.commands.commands())
                 .collect(),
         };
@@ -255,13 +274,13 @@ impl CommandSet for Monitor {
     }
 
     fn command(&self, name: &str) -> Option<&'static Info> {
-        let built_in = || qapi_stats::command(name).filter(|info| is_built_in(info));
+        let own = || qapi_stats::command(name).filter(|info| built_in(info.name).is_some());
         match &self.extension {
-            None => built_in(),
+            None => own(),
             Some(extension) => extension
                 .commands
                 .command(name)
-                .or_else(|| built_in().filter(|info| extension.leaves(info))),
+                .or_else(|| own().filter(|info| extension.defers_to_monitor(info))),
         }
     }
 
@@ -270,7 +289,8 @@ impl CommandSet for Monitor {
         if !self.allows(name) {
             return Err(refusal(name));
         }
-        // Whatever a handler has half done is the VMM's; the reply is cut off.
+        // AssertUnwindSafe, because the caller discards the reply of a failed
+        // command, and state that a handler left inconsistent is the VMM's.
         let outcome = catch_unwind(AssertUnwindSafe(|| match &self.extension {
             Some(extension) if extension.commands.command(name).is_some() => {
                 extension.commands.execute(call, reply)
@@ -286,16 +306,11 @@ impl CommandSet for Monitor {
 }
 
 impl Extension {
-    /// Whether a built-in command is one of the VMM's schema, and left to the
-    /// monitor.
-    fn leaves(&self, built_in: &Info) -> bool {
-        self.commands.command(built_in.name).is_none() && find(self.schema, built_in.name).is_some()
+    /// Returns whether the VMM's schema has this command of the monitor, and
+    /// the VMM does not replace it.
+    fn defers_to_monitor(&self, command: &Info) -> bool {
+        self.commands.command(command.name).is_none() && find(self.schema, command.name).is_some()
     }
-}
-
-/// Whether the features that this library was built with include the command.
-fn is_built_in(info: &Info) -> bool {
-    cfg!(feature = "hmp") || info.name != "human-monitor-command"
 }
 
 impl From<ProviderError> for Error {

@@ -1,10 +1,10 @@
-//! The tree of objects, as far as clients look for vCPUs in it.
+//! The commands of `qom.json`: the tree of objects, in which clients look for
+//! vCPUs.
 //!
-//! In: paths and names of properties. Out: what is at them. The tree is what
-//! the vCPUs' paths need: a root, a machine, what stands between it and the
-//! vCPUs, and the vCPUs. Paths are resolved as in QEMU's `qom/object.c`; a VMM
-//! with objects to show serves `qom-list` and `qom-get` itself, by
-//! [`Monitor::extended`].
+//! In: paths and names of properties. Out: objects and values. The tree has a
+//! root, a machine, the vCPUs, and the containers that the paths of the vCPUs
+//! name. Paths are resolved as in QEMU's `qom/object.c`. A VMM with more objects
+//! serves `qom-list` and `qom-get` itself, by [`Monitor::with_extension`].
 
 use std::collections::BTreeMap;
 
@@ -31,11 +31,13 @@ impl qapi_stats::qom::Commands for Monitor {
     fn qom_get(&self, arguments: QomGet) -> Result<Value, Error> {
         let root = tree(self.host());
         let found = resolve(&root, &arguments.path);
-        // Which one is meant is not said in this command's error.
-        let [(at, object)] = found.as_slice() else {
+        // Report an ambiguous path as not found, because QEMU does so for this
+        // command; `qom-list` has an error of its own. The test
+        // `qom_commands_resolve_paths_as_qemu_does` pins both.
+        let [(path, object)] = found.as_slice() else {
             return Err(not_found(&arguments.path));
         };
-        object.get(at, &arguments.property)
+        object.get(path, &arguments.property)
     }
 }
 
@@ -48,6 +50,7 @@ fn not_found(path: &str) -> Error {
 #[derive(Debug)]
 struct Object {
     qom_type: String,
+    /// The properties: name, type and value.
     values: Vec<(&'static str, &'static str, Value)>,
     children: BTreeMap<String, Object>,
 }
@@ -79,7 +82,7 @@ impl Object {
             .collect()
     }
 
-    /// The value of a property of this object, which is at `path`.
+    /// Returns the value of a property of this object, whose path is `path`.
     fn get(&self, path: &str, property: &str) -> Result<Value, Error> {
         if property == "type" {
             return Ok(Value::from(self.qom_type.as_str()));
@@ -95,7 +98,7 @@ impl Object {
     }
 }
 
-/// All objects of a host.
+/// Returns the tree of a host's objects.
 fn tree(host: &dyn Host) -> Object {
     let mut root = Object::new("container");
     let machine = Object::new(host.machine_type());
@@ -116,8 +119,8 @@ fn tree(host: &dyn Host) -> Object {
     root
 }
 
-/// What QEMU tells of any vCPU: it is there, was there when the machine was
-/// made, and where it is in its topology.
+/// Returns the properties that QEMU gives every vCPU: the vCPU is realized, was
+/// not hotplugged, and has a place in the machine's topology.
 fn properties(vcpu: &Vcpu) -> Vec<(&'static str, &'static str, Value)> {
     let mut values = vec![
         ("realized", "bool", Value::Bool(true)),
@@ -159,8 +162,10 @@ fn elements(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|element| !element.is_empty())
 }
 
-/// What a path leads to: from the root if it begins with a slash, else from
-/// every object. No more than two are looked for: they are ambiguous.
+/// Returns the objects that a path leads to, each with its absolute path. A
+/// path is followed from the root if it begins with a slash, and otherwise from
+/// every object. The search ends at the second object, because the path is then
+/// ambiguous.
 fn resolve<'a>(root: &'a Object, path: &str) -> Vec<(String, &'a Object)> {
     const ENOUGH: usize = 2;
     let absolute = path.starts_with('/');
@@ -178,6 +183,8 @@ fn resolve<'a>(root: &'a Object, path: &str) -> Vec<(String, &'a Object)> {
     found
 }
 
+/// Follows a path from `object`, whose absolute path is `at`. Returns `None` if
+/// an element of the path does not exist.
 fn descend<'a>(at: &str, object: &'a Object, path: &str) -> Option<(String, &'a Object)> {
     let begin = (at.to_owned(), object);
     elements(path).try_fold(begin, |(at, object), element| {

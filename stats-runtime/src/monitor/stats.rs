@@ -1,7 +1,7 @@
-//! `query-stats` and `query-stats-schemas`.
+//! The commands of `stats.json`: `query-stats` and `query-stats-schemas`.
 //!
-//! In: decoded arguments. Out: replies, written straight into the output. It
-//! knows the registry and no host.
+//! In: decoded arguments. Out: replies, which the registry writes as JSON into
+//! the output. This file knows no host.
 
 use qapi_stats::stats::StatsFilter;
 use qapi_stats::stats::commands::QueryStatsSchemas;
