@@ -106,7 +106,7 @@ fn line(name: &str, id: u64) -> String {
 }
 
 #[test]
-fn every_client_gets_every_event_once_and_nothing_of_before() {
+fn client_gets_each_event_once_when_it_has_subscribed() {
     let monitor = monitor();
     let mut early = Client::new(&monitor, Limits::default());
     monitor.emit(&Moved { id: 1 });
@@ -126,7 +126,7 @@ fn every_client_gets_every_event_once_and_nothing_of_before() {
 }
 
 #[test]
-fn who_has_not_negotiated_never_sees_what_came_before() {
+fn client_never_gets_events_from_before_its_negotiation() {
     let monitor = monitor();
     let mut session = Session::new(&NoHost.version(), Limits::default());
     let subscription = monitor.subscribe(|| {});
@@ -139,7 +139,7 @@ fn who_has_not_negotiated_never_sees_what_came_before() {
 }
 
 #[test]
-fn a_limited_event_goes_at_once_and_the_last_one_at_the_end() {
+fn limited_event_goes_out_at_once_and_at_the_end_of_the_interval() {
     let monitor = monitor();
     monitor.limit_event("WATCHDOG", EventLimit::new(Duration::from_millis(300)));
     let mut client = Client::new(&monitor, Limits::default());
@@ -164,7 +164,7 @@ fn a_limited_event_goes_at_once_and_the_last_one_at_the_end() {
 
 /// QEMU's own limits, and one that is counted per port.
 #[test]
-fn a_limit_can_be_counted_per_member() {
+fn limit_counts_each_value_when_it_names_a_member() {
     let monitor = monitor();
     let mut client = Client::new(&monitor, Limits::default());
     for id in [1, 1, 2, 2] {
@@ -196,7 +196,7 @@ impl Host for Teller {
 }
 
 #[test]
-fn what_a_handler_tells_of_comes_before_its_reply() {
+fn event_precedes_the_reply_when_a_handler_emits_it() {
     let host = Arc::new(Teller::default());
     let monitor = Monitor::new(
         Arc::new(Registry::new()),
@@ -256,7 +256,7 @@ impl Host for Switch {
 /// However many clients do it, and whichever handle of the monitor they have:
 /// who follows the events knows the state.
 #[test]
-fn events_come_in_the_order_of_the_changes() {
+fn events_come_in_the_order_of_the_changes_when_clients_race() {
     let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(Switch::default()));
     let mut other = Client::new(&monitor, Limits::default());
     let clients = [(); 4].map(|()| {
@@ -282,12 +282,9 @@ fn events_come_in_the_order_of_the_changes() {
 
 /// Neither the session nor what waits for it grows without end.
 #[test]
-fn a_client_that_does_not_read_is_given_up() {
+fn session_ends_when_its_client_does_not_read_events() {
     let monitor = monitor();
-    let limits = Limits {
-        output_bytes_high: 1000,
-        ..Limits::default()
-    };
+    let limits = Limits::default().with_output_bytes_high(1000);
     let mut client = Client::new(&monitor, limits);
     for id in 0..20_000 {
         monitor.emit(&Moved { id });
@@ -306,7 +303,7 @@ fn a_client_that_does_not_read_is_given_up() {
 
 /// A waking may do anything with the monitor, leave included.
 #[test]
-fn nothing_is_locked_while_a_client_is_woken() {
+fn wake_may_call_the_monitor_when_an_event_is_emitted() {
     let monitor = monitor();
     let other = Arc::new(Mutex::new(Some(monitor.subscribe(|| {}))));
     let from_within = monitor.clone();

@@ -455,11 +455,9 @@ fn events_go_to_those_who_have_negotiated() {
 #[test]
 fn a_client_that_does_not_read_is_waited_for_and_then_given_up() {
     let monitor = monitor();
-    let limits = Limits {
-        output_bytes_high: 100,
-        output_bytes_max: 500,
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .with_output_bytes_high(100)
+        .with_output_bytes_max(500);
     let mut session = Session::new(&NoHost.version(), limits);
     session.receive(NEGOTIATE.as_bytes());
     session.run(&monitor, &monitor.context());
@@ -487,10 +485,7 @@ fn a_client_that_does_not_read_is_waited_for_and_then_given_up() {
 #[test]
 fn a_reply_is_bounded_however_often_a_provider_is_asked_for() {
     let monitor = monitor();
-    let limits = Limits {
-        reply_bytes_max: 10_000,
-        ..Limits::default()
-    };
+    let limits = Limits::default().with_reply_bytes_max(10_000);
     let mut session = Session::new(&NoHost.version(), limits);
     let requests = vec!["{'provider': 'xyz'}"; 100_000].join(",");
     let query = format!(
@@ -530,10 +525,8 @@ fn events_do_not_pile_up_behind_what_has_been_sent() {
 
 #[test]
 fn a_flood_without_an_end_is_bounded() {
-    let limits = Limits {
-        message: json::Limits::default().with_message_bytes_max(1000),
-        ..Limits::default()
-    };
+    let limits =
+        Limits::default().with_message(json::Limits::default().with_message_bytes_max(1000));
     let monitor = monitor();
     let mut session = Session::new(&NoHost.version(), limits);
     session.receive(NEGOTIATE.as_bytes());

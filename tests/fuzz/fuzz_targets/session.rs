@@ -139,12 +139,10 @@ fn monitor() -> Monitor {
 
 /// So low that they are met.
 fn limits() -> Limits {
-    let mut limits = Limits {
-        reply_bytes_max: 256 << 10,
-        output_bytes_high: 4 << 10,
-        output_bytes_max: 1 << 20,
-        ..Limits::default()
-    };
+    let mut limits = Limits::default()
+        .with_reply_bytes_max(256 << 10)
+        .with_output_bytes_high(4 << 10)
+        .with_output_bytes_max(1 << 20);
     limits.message.message_bytes_max = 4 << 10;
     limits
 }
