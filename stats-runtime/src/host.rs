@@ -1,30 +1,35 @@
-//! What the VMM tells the monitor about itself, and lets it do.
+//! The interface from the monitor to the VMM: the VM's properties, and the
+//! changes that clients may make.
 //!
-//! In: the monitor's questions. Out: the VMM's answers. A trait, no wire.
+//! In: calls of the monitor. Out: the VMM's answers. This file knows no command
+//! and no wire.
 
 use qapi_stats::control::{VersionInfo, VersionTriple};
 use qapi_stats::machine::{CpuInstanceProperties, KvmInfo, SysEmuTarget};
 use qapi_stats::run_state::RunState;
 use qapi_stats::wire::Error;
 
-/// A virtual machine as its monitor sees it.
+/// A virtual machine as its monitor sees it. The default methods suit a VMM
+/// that tells nothing and permits no change.
 ///
 /// Every method may be called from any thread, and from several at once, with
-/// nothing locked; but a [`stop`](Self::stop) or [`cont`](Self::cont) only when
-/// the one before has returned, so that their events come in the order of the
-/// changes. These two may not execute commands of the monitor that do the same.
-/// The defaults suit a VMM that has nothing to say and lets
-/// nobody do anything.
+/// no lock held. The exception are [`stop`](Self::stop) and
+/// [`cont`](Self::cont): the monitor holds a lock while one of them runs, so that
+/// their events come in the order of the changes. These two methods must
+/// therefore not execute the monitor's commands `stop` and `cont`.
 ///
-/// What clients may *do* is refused by the [`Monitor`](crate::Monitor) before
-/// it comes here, unless it was given
-/// [control](crate::Monitor::with_control). Events that tell of it (STOP,
-/// RESUME, POWERDOWN, SHUTDOWN) are the monitor's to emit; of what happens
-/// without a client the VMM tells with [`Monitor::emit`](crate::Monitor::emit).
+/// A [`Monitor`](crate::Monitor) without
+/// [control](crate::Monitor::with_control) does not call the methods that change
+/// the machine.
+///
+/// The monitor emits the events of the changes that clients make (STOP, RESUME,
+/// POWERDOWN, SHUTDOWN). The VMM reports all other changes with
+/// [`Monitor::emit`](crate::Monitor::emit).
 pub trait Host: Send + Sync {
-    /// The version in the greeting and in `query-version`. Clients compare it
-    /// with QEMU's: the default says what release of QEMU the statistics
-    /// interface is that of.
+    /// Returns the version for the greeting and for `query-version`.
+    ///
+    /// Clients interpret it as a QEMU version. The default is the QEMU release
+    /// whose statistics interface this crate implements.
     fn version(&self) -> VersionInfo {
         VersionInfo {
             qemu: VersionTriple {
@@ -36,29 +41,31 @@ pub trait Host: Send + Sync {
         }
     }
 
-    /// The name that the operator gave the VM.
+    /// Returns the name that the operator gave the VM.
     fn name(&self) -> Option<String> {
         None
     }
 
-    /// The VM's UUID, in RFC 9562's text form with lower-case digits; to
-    /// clients, none is all zeros, as in QEMU.
+    /// Returns the VM's UUID, in RFC 9562's text form with lower-case digits. Clients
+    /// of a VM without a UUID get zeros, as from QEMU.
     fn uuid(&self) -> Option<String> {
         None
     }
 
-    /// What the VM is doing.
+    /// Returns the VM's run state.
     fn run_state(&self) -> RunState {
         RunState::Running
     }
 
-    /// Whether KVM executes the VM, and could. `None` leaves it to the monitor,
-    /// which says yes if a provider of KVM's statistics is registered.
+    /// Returns whether KVM is present and executes the VM. If this is `None`, the
+    /// monitor answers yes to both if a provider of KVM's statistics is
+    /// registered.
     fn kvm(&self) -> Option<KvmInfo> {
         None
     }
 
-    /// The processor that the VM has. The default is that of this program.
+    /// Returns the architecture of the VM's processor. The default is the
+    /// architecture that this program was compiled for.
     fn target(&self) -> SysEmuTarget {
         let target = match std::env::consts::ARCH {
             "x86" => "i386",
@@ -69,51 +76,53 @@ pub trait Host: Send + Sync {
         target
     }
 
-    /// The vCPUs, in the order of their indexes.
+    /// Returns the vCPUs in the order of their indexes.
     fn vcpus(&self) -> Vec<Vcpu> {
         Vec::new()
     }
 
-    /// The type of the object `/machine`: for clients that look at the tree of
-    /// objects. QEMU's are called `pc-q35-10.2-machine`, for example; the
-    /// default is the name of what they all are.
+    /// Returns the type of the object `/machine`, for clients that read the tree
+    /// of objects. An example from QEMU is `pc-q35-10.2-machine`; the default is
+    /// QEMU's abstract base type of all machines.
     fn machine_type(&self) -> String {
         "machine".to_owned()
     }
 
-    /// Stops the VM. When this returns, no vCPU is in the guest, and
-    /// [`run_state`](Self::run_state) says so.
+    /// Stops the VM. When this method returns, no vCPU executes the guest, and
+    /// [`run_state`](Self::run_state) returns the new state.
     ///
     /// # Errors
     ///
-    /// The error reply, if the VM cannot or will not be stopped.
+    /// Returns the error reply for the client if the VM does not stop.
     fn stop(&self) -> Result<Change, Error> {
         Err(Error::generic("This monitor cannot stop the machine"))
     }
 
-    /// Lets the VM go on.
+    /// Continues the VM.
     ///
     /// # Errors
     ///
-    /// The error reply, if the VM cannot or will not go on.
+    /// Returns the error reply for the client if the VM does not continue.
     fn cont(&self) -> Result<Change, Error> {
         Err(Error::generic("This monitor cannot continue the machine"))
     }
 
-    /// Presses the power button for the guest. It need not do anything about
-    /// it; success says only that it could have noticed.
+    /// Presses the VM's power button. Success means that the guest could notice
+    /// the button, and not that the guest powers down.
     ///
     /// # Errors
     ///
-    /// The error reply, if the VM has no power button.
+    /// Returns the error reply for the client if the VM has no power button.
     fn system_powerdown(&self) -> Result<(), Error> {
         Err(Error::generic("This machine has no power button"))
     }
 
-    /// The client asks the program to end. Nothing ends yet: what is returned
-    /// ends it, and is called when the event SHUTDOWN has been emitted, so that
-    /// every client learns of it. It should return soon, because the answer is
-    /// sent behind it:
+    /// Prepares the end of the program, which a client has asked for.
+    ///
+    /// This method must not end the process. It returns a function that does:
+    /// the monitor calls that function after the event SHUTDOWN has been emitted,
+    /// so that every client sees the event. The function should return soon,
+    /// because the reply is sent only after it has returned.
     ///
     /// ```
     /// use std::sync::mpsc::Sender;
@@ -132,21 +141,22 @@ pub trait Host: Send + Sync {
     ///
     /// # Errors
     ///
-    /// The error reply, if the program cannot or will not end.
+    /// Returns the error reply for the client if the program does not end.
     fn quit(&self) -> Result<End<'_>, Error> {
         Err(Error::generic("This monitor cannot end the program"))
     }
 }
 
-/// What ends the program.
+/// A function that ends the program.
 pub type End<'a> = Box<dyn FnOnce() + 'a>;
 
-/// What came of a wish to stop or to go on. Only a change is an event.
+/// The result of [`Host::stop`] and [`Host::cont`]. The monitor emits an event
+/// for [`Made`](Self::Made) only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It is so now.
+    /// The run state has changed.
     Made,
-    /// It was so before.
+    /// The VM was in the requested run state before.
     None,
 }
 
@@ -154,22 +164,21 @@ pub enum Change {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Vcpu {
-    /// Its number.
+    /// The vCPU's number.
     pub index: u64,
-    /// Its QOM path, the same as its statistics have.
+    /// The QOM path, which must be the path of the vCPU's statistics.
     pub qom_path: String,
-    /// The host's id of the thread that it runs on, see gettid(2).
+    /// The host's id of the vCPU's thread, see gettid(2).
     pub thread_id: Option<u32>,
-    /// Where it is in the machine's topology.
+    /// The place in the machine's topology.
     pub props: Option<CpuInstanceProperties>,
-    /// The type of the object at its path. If the VMM names none, it is
-    /// QEMU's name for any vCPU of the [target](Host::target):
-    /// `x86_64-cpu`.
+    /// The type of the object at the QOM path. `None` means QEMU's name for any
+    /// vCPU of the [target](Host::target), for example `x86_64-cpu`.
     pub qom_type: Option<String>,
 }
 
 impl Vcpu {
-    /// The vCPU of this number, of which nothing more is known.
+    /// Creates a vCPU of which only the number and the path are known.
     #[must_use]
     pub fn new(index: u64, qom_path: impl Into<String>) -> Self {
         Self {
@@ -181,7 +190,7 @@ impl Vcpu {
         }
     }
 
-    /// The same on this thread.
+    /// Sets the id of the vCPU's thread.
     #[must_use]
     pub fn on_thread(self, id: Option<u32>) -> Self {
         Self {
@@ -190,7 +199,7 @@ impl Vcpu {
         }
     }
 
-    /// The same at this place in the topology.
+    /// Sets the place in the machine's topology.
     #[must_use]
     pub fn at(self, props: CpuInstanceProperties) -> Self {
         Self {
@@ -200,7 +209,7 @@ impl Vcpu {
     }
 }
 
-/// A VMM that has nothing to say, with no vCPU.
+/// A host with the default answers: no vCPU, and no change is permitted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoHost;
 

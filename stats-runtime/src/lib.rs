@@ -1,10 +1,10 @@
 //! Statistics of virtual machines, for any VMM to link.
 //!
-//! A VMM registers providers of statistics; clients ask for them over QMP with
-//! `query-stats` and `query-stats-schemas`, people with `info stats`. What one
-//! request goes through:
+//! A VMM registers providers of statistics. Clients query the statistics over
+//! QMP with `query-stats` and `query-stats-schemas`, and people with the human
+//! monitor's `info stats`. The stations of one request are:
 //!
-//! `bytes → frame → request → dispatch → query → registry → provider → sink →
+//! `bytes → message → request → dispatch → filter → registry → provider → sink →
 //! bytes out`
 //!
 //! # Example
@@ -51,8 +51,8 @@
 //!
 //! - `kvm`: [`kvm`], the statistics of KVM's virtual machines and vCPUs.
 //! - `hmp`: [`hmp`], the human monitor.
-//! - `server`: [`server`], listening sockets and their threads; `tls`, `vsock`
-//!   and `activation` (systemd's) are further kinds of them.
+//! - `server`: [`server`], listening sockets and their threads. `tls`, `vsock`
+//!   and `activation` (systemd's sockets) add further kinds of sockets.
 
 mod events;
 #[cfg(feature = "hmp")]

@@ -1,7 +1,7 @@
-//! The provider: where statistics come from.
+//! The provider: the source of statistics.
 //!
-//! In: a [`StatsQuery`]. Out: calls on a [`StatsSink`]. A provider knows
-//! neither the wire nor who asks; the registry knows its name.
+//! In: a [`StatsQuery`]. Out: calls on a [`StatsSink`]. A provider knows neither
+//! the wire nor the client; the registry knows the provider's name.
 
 use std::fmt;
 
@@ -13,39 +13,40 @@ pub(crate) use crate::sink::{SchemaSink, StatsSink};
 ///
 /// # Contract
 ///
-/// - Both methods may be called from any thread, and from several at once;
-///   nothing of this library is locked meanwhile, so a provider may register
-///   and remove providers, itself included.
-/// - A provider answers what it has for the query's target and nothing for
-///   targets it does not know; that is not an error. It may write more than
-///   was asked for (the registry drops names and vCPUs that the query does not
-///   want), but asking [`StatsQuery::wants_name`] first saves work.
-/// - On `Err` the whole request fails with that description; whatever was
-///   written before does not reach the client.
-/// - A provider that panics fails the request, with an error that names it.
-/// - Clients see results, and statistics within one, in the order in which
-///   they are written. QEMU's own providers write newest first.
-/// - A provider whose calls can block holds up the client that asked, and
-///   nobody else. One that is registered
-///   [with a deadline](crate::Registry::register_with_deadline) does so no
-///   longer than that; it is called from a thread of its own, once at a time.
+/// - Both methods may be called from any thread, and from several at once. This
+///   library holds no lock during a call, so a provider may register and remove
+///   providers, itself included.
+/// - A provider writes what it has for the query's target. It writes nothing for
+///   a target that it does not know, which is not an error. It may write more
+///   than the query wants, because the registry drops the other names and vCPUs;
+///   asking [`StatsQuery::wants_name`] first saves work.
+/// - If a method returns `Err`, the whole request fails with that description,
+///   and nothing that was written before reaches the client.
+/// - If a method panics, the request fails with an error that names the
+///   provider.
+/// - Clients see results, and the statistics of a result, in the order in which
+///   they are written. QEMU's own providers write the newest first.
+/// - A call that blocks delays only the client that asked. A provider that is
+///   registered [with a deadline](crate::Registry::register_with_deadline)
+///   delays the client no longer than the deadline; its methods are called from
+///   a thread of its own, one call at a time.
 pub trait Provider: Send + Sync {
-    /// Writes the current values of what `query` asks for.
+    /// Writes the current values of the statistics that `query` wants.
     ///
     /// # Errors
     ///
-    /// A description for the client, if a value cannot be had.
+    /// Returns a description for the client if a value cannot be read.
     fn query(&self, query: &StatsQuery<'_>, sink: &mut dyn StatsSink) -> Result<(), ProviderError>;
 
-    /// Describes every statistic this provider can answer.
+    /// Writes the description of every statistic that this provider has.
     ///
     /// # Errors
     ///
-    /// A description for the client, if the schema cannot be had.
+    /// Returns a description for the client if the schema cannot be read.
     fn schemas(&self, sink: &mut dyn SchemaSink) -> Result<(), ProviderError>;
 }
 
-/// What one provider is asked.
+/// The query for one provider: a target, names of statistics, and vCPUs.
 #[derive(Clone, Copy, Debug)]
 pub struct StatsQuery<'a> {
     target: &'a StatsTarget,
@@ -54,7 +55,7 @@ pub struct StatsQuery<'a> {
 }
 
 impl<'a> StatsQuery<'a> {
-    /// A query for everything about `target`.
+    /// Creates a query for all statistics of `target`.
     #[must_use]
     pub fn all(target: &'a StatsTarget) -> Self {
         Self {
@@ -64,8 +65,8 @@ impl<'a> StatsQuery<'a> {
         }
     }
 
-    /// A query for some statistics of some vCPUs. Both lists are sorted, and
-    /// `None` stands for all.
+    /// Creates a query for some statistics of some vCPUs. Both lists must be
+    /// sorted; `None` means all.
     pub(crate) fn new(
         target: &'a StatsTarget,
         names: Option<&'a [String]>,
@@ -78,36 +79,38 @@ impl<'a> StatsQuery<'a> {
         }
     }
 
-    /// The kind of object whose statistics are wanted.
+    /// Returns the kind of objects whose statistics are wanted.
     #[must_use]
     pub fn target(&self) -> &'a StatsTarget {
         self.target
     }
 
-    /// The statistics wanted, sorted; `None`: all.
+    /// Returns the sorted names of the wanted statistics, or `None` if all are
+    /// wanted.
     pub(crate) fn names(&self) -> Option<&'a [String]> {
         self.names
     }
 
-    /// The vCPUs wanted, sorted; `None`: all.
+    /// Returns the sorted QOM paths of the wanted vCPUs, or `None` if all are
+    /// wanted.
     pub(crate) fn vcpus(&self) -> Option<&'a [String]> {
         self.vcpus
     }
 
-    /// Whether the statistic called `name` is wanted.
+    /// Returns whether the statistic called `name` is wanted.
     #[must_use]
     pub fn wants_name(&self, name: &str) -> bool {
         self.names.is_none_or(|names| contains(names, name))
     }
 
-    /// Whether the vCPU at `qom_path` is wanted.
+    /// Returns whether the vCPU at `qom_path` is wanted.
     #[must_use]
     pub fn wants_vcpu(&self, qom_path: &str) -> bool {
         self.vcpus.is_none_or(|vcpus| contains(vcpus, qom_path))
     }
 
-    /// Whether a result about a vCPU is wanted. One that does not say which
-    /// vCPU is wanted only where all are.
+    /// Returns whether a result about a vCPU is wanted. A result without a QOM
+    /// path is wanted only if all vCPUs are.
     pub(crate) fn wants_vcpu_result(&self, qom_path: Option<&str>) -> bool {
         match qom_path {
             Some(qom_path) => self.wants_vcpu(qom_path),
@@ -116,21 +119,21 @@ impl<'a> StatsQuery<'a> {
     }
 }
 
-/// Whether a sorted list contains a name.
+/// Returns whether a sorted list contains a name.
 fn contains(sorted: &[String], name: &str) -> bool {
     sorted
         .binary_search_by(|other| other.as_str().cmp(name))
         .is_ok()
 }
 
-/// Why a provider could not answer, in words for the client.
+/// The reason why a provider could not answer, in words for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderError {
     desc: String,
 }
 
 impl ProviderError {
-    /// An error with the given description.
+    /// Creates an error with a description.
     #[must_use]
     pub fn new(desc: impl Into<String>) -> Self {
         Self { desc: desc.into() }

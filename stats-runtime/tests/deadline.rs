@@ -93,7 +93,7 @@ fn worker_threads() -> usize {
 }
 
 #[test]
-fn who_is_in_time_is_passed_on_and_who_is_late_is_named() {
+fn query_names_the_provider_when_it_is_late() {
     let (registry, provider) = registry();
     let vm = all(StatsFilterBranch::Vm);
     let late = "Provider 'slow' did not answer within 200ms";
@@ -150,10 +150,10 @@ fn who_is_in_time_is_passed_on_and_who_is_late_is_named() {
         assert!(begin.elapsed() < Duration::from_secs(5));
         thread::sleep(Duration::from_millis(5));
     }
-    panics_and_floods();
+    check_panics_and_floods();
 }
 
-fn panics_and_floods() {
+fn check_panics_and_floods() {
     struct Broken;
 
     impl Provider for Broken {

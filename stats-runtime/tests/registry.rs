@@ -53,7 +53,7 @@ impl Provider for Constant {
 }
 
 #[test]
-fn a_new_name_is_queried_filtered_and_listed() {
+fn provider_with_a_new_name_is_queried_filtered_and_listed() {
     let registry = Registry::new();
     assert!(!registry.is_registered("StatsProvider", "xyz"));
     registry
@@ -85,7 +85,7 @@ fn a_new_name_is_queried_filtered_and_listed() {
 }
 
 #[test]
-fn a_name_can_be_taken_once() {
+fn register_fails_when_the_name_is_taken() {
     let registry = Registry::new();
     registry
         .register(StatsProvider::Kvm, Arc::new(Constant(1)))
@@ -103,7 +103,7 @@ fn a_name_can_be_taken_once() {
 }
 
 #[test]
-fn a_failing_provider_fails_the_request_and_leaves_nothing() {
+fn query_returns_nothing_when_a_provider_fails() {
     let registry = Registry::new();
     registry
         .register(StatsProvider::Kvm, Arc::new(Constant(1)))
@@ -128,7 +128,7 @@ fn a_failing_provider_fails_the_request_and_leaves_nothing() {
 }
 
 #[test]
-fn a_statistic_of_no_object_is_the_providers_fault() {
+fn query_names_the_provider_when_a_statistic_has_no_result() {
     let registry = Registry::new();
     registry
         .add_stats_callbacks(
@@ -146,7 +146,7 @@ fn a_statistic_of_no_object_is_the_providers_fault() {
 }
 
 #[test]
-fn a_meaning_of_no_target_is_the_providers_fault() {
+fn schemas_names_the_provider_when_a_statistic_has_no_target() {
     let registry = Registry::new();
     registry
         .register(StatsProvider::Kvm, Arc::new(Constant(1)))
@@ -170,7 +170,7 @@ fn a_meaning_of_no_target_is_the_providers_fault() {
 }
 
 #[test]
-fn a_listed_name_is_the_same_however_it_is_spelled() {
+fn registry_treats_unknown_as_the_variant_when_the_schema_lists_the_name() {
     let registry = Registry::new();
     registry
         .register(StatsProvider::Kvm, Arc::new(Constant(1)))
@@ -186,7 +186,7 @@ fn a_listed_name_is_the_same_however_it_is_spelled() {
 }
 
 #[test]
-fn a_vcpu_without_a_path_is_no_answer_to_a_path() {
+fn query_drops_a_vcpu_without_a_path_when_paths_are_wanted() {
     let registry = Registry::new();
     registry
         .add_stats_callbacks(
@@ -214,7 +214,7 @@ fn a_vcpu_without_a_path_is_no_answer_to_a_path() {
 }
 
 #[test]
-fn typed_entries_keep_the_order_of_the_wire() {
+fn add_stats_entry_keeps_the_order_of_the_wire() {
     let stats = vec![
         Stats {
             name: "a".to_owned(),
@@ -243,7 +243,7 @@ fn typed_entries_keep_the_order_of_the_wire() {
 /// A provider may do to the registry what it likes while it runs: nothing is
 /// locked.
 #[test]
-fn a_provider_can_remove_itself_while_it_runs() {
+fn provider_removes_itself_while_it_runs() {
     let registry = Arc::new(Registry::new());
     let inner = Arc::downgrade(&registry);
     registry
@@ -270,7 +270,7 @@ fn a_provider_can_remove_itself_while_it_runs() {
 /// A query that has begun ends with what it began with, and the provider that
 /// was removed meanwhile is dropped when it has ended.
 #[test]
-fn a_provider_removed_during_a_query_is_dropped_after_it() {
+fn provider_is_dropped_after_the_query_when_it_is_removed_meanwhile() {
     struct Slow {
         entered: Arc<Barrier>,
         removed: Arc<Barrier>,
@@ -316,7 +316,7 @@ fn a_provider_removed_during_a_query_is_dropped_after_it() {
 }
 
 #[test]
-fn queries_and_changes_run_at_once() {
+fn registry_answers_queries_while_providers_come_and_go() {
     let registry = Registry::new();
     registry
         .register(StatsProvider::Kvm, Arc::new(Constant(1)))

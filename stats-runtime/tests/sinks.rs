@@ -171,7 +171,7 @@ fn filter() -> impl Strategy<Value = StatsFilter> {
 
 proptest! {
     #[test]
-    fn typed_and_json_results_are_equal(
+    fn json_results_equal_the_encoding_of_typed_results(
         scripts in prop::collection::vec((provider_name(), script()), 0..4),
         filter in filter(),
     ) {

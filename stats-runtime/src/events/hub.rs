@@ -1,7 +1,8 @@
-//! The hub of a monitor's events: who gets them, and how often.
+//! The hub of a monitor's events: the subscribers, and the limits on how often an
+//! event goes out.
 //!
-//! In: lines. Out: the same in every subscriber's queue, in one order, late if
-//! their limit holds them back. It knows neither events nor sockets.
+//! In: the lines of events. Out: the same lines in every subscriber's queue, all
+//! in one order; a limit delays a line. This file knows no event and no socket.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -12,17 +13,18 @@ use super::limit::{EventLimit, QEMU_LIMITS};
 use crate::lock::Lock;
 use crate::qmp::Session;
 
-/// Bytes of events that a subscriber may leave waiting; the session of one that
-/// has more ends. The lines are shared by all subscribers.
+/// The number of bytes that a subscriber's queue may have. If a client reads too
+/// slowly and its queue gets longer, its session ends. All queues share the
+/// lines.
 const QUEUE_BYTES_MAX: usize = 1 << 20;
 
-/// Events that a subscriber may leave waiting.
+/// The number of events that a subscriber's queue may have.
 const QUEUE_EVENTS_MAX: usize = 8 << 10;
 
-/// A line that goes to every client.
+/// The line of an event, which all queues share.
 type Line = Arc<[u8]>;
 
-/// Where a monitor's events come in, and whom they go to.
+/// The hub: takes every event of a monitor and passes it on to every subscriber.
 #[derive(Debug)]
 pub(crate) struct Events {
     state: Lock<State>,
@@ -32,30 +34,35 @@ pub(crate) struct Events {
 struct State {
     subscribers: Subscribers,
     limits: BTreeMap<&'static str, EventLimit>,
-    windows: BTreeMap<Limited, Window>,
+    /// The windows that have not ended.
+    windows: BTreeMap<WindowKey, Window>,
 }
 
-/// Replaced as a whole, so that they can be woken with nothing locked.
+/// The list of subscribers. It is never edited in place, because a copy of the
+/// `Arc` must stay valid after the lock is released.
 type Subscribers = Arc<[Arc<Queue>]>;
 
-/// What a limit is counted for: an event, and the member's value if its limit
-/// has one.
-type Limited = (&'static str, Option<String>);
+/// The key of a window: the name of an event, and the value of the member that
+/// the event's limit names.
+type WindowKey = (&'static str, Option<String>);
 
-/// The time after an event in which the next one waits.
+/// The interval after an event in which the next event of the same key waits.
 #[derive(Debug)]
 struct Window {
     end: Instant,
+    /// The line that goes out at the end; a later event replaces it.
     last: Option<Line>,
 }
 
-/// Subscribers that did not know yet that something waits for them.
+/// The subscribers that must be woken, because something has been queued for
+/// them or their deadline has changed.
 #[derive(Debug, Default)]
-#[must_use = "they wait until they are woken"]
+#[must_use = "the subscribers wait until `wake` is called"]
 pub(crate) struct PendingWakeups(Vec<Arc<Queue>>);
 
 impl PendingWakeups {
-    /// Wakes them.
+    /// Calls the subscribers' functions. The caller must hold no lock, because
+    /// those functions may call the hub.
     pub(crate) fn wake(self) {
         wake(&self.0);
     }
@@ -79,9 +86,10 @@ impl Events {
         self.state.lock().limits.insert(name, limit);
     }
 
-    /// Emits a line: at once, or at the end of its window. `member` gives the
-    /// value that a limit is counted for. Who is returned is to be woken, with
-    /// nothing locked.
+    /// Queues a line at once, or at the end of its window. `member` returns the
+    /// value of a member of the event's data, for limits that name a member.
+    ///
+    /// Returns the subscribers that the caller must wake, with no lock held.
     pub(crate) fn emit(
         &self,
         name: &'static str,
@@ -89,35 +97,42 @@ impl Events {
         member: &dyn Fn(&str) -> Option<String>,
         now: Instant,
     ) -> PendingWakeups {
+        // Release the lock for `member`, which is the caller's code.
         let limit = self.state.lock().limits.get(name).copied();
         let limit = limit.filter(|limit| !limit.interval.is_zero());
         let limited = limit.map(|limit| (limit, limit.member.and_then(member)));
         let mut state = self.state.lock();
         let mut woken = state.flush(now);
-        match limited {
-            None => woken.extend(state.push(&line)),
-            Some((limit, value)) => woken.extend(state.hold((name, value), limit, line, now)),
-        }
+        woken.extend(match limited {
+            None => state.push(&line),
+            Some((limit, value)) => state.push_limited((name, value), limit, line, now),
+        });
         PendingWakeups(woken)
     }
 
-    /// Lets go what was held back long enough, and wakes all but `caller`.
+    /// Queues the lines whose windows have ended, and wakes every subscriber
+    /// except `caller`.
     pub(super) fn flush(&self, now: Instant, caller: &Arc<Queue>) {
         let mut woken = self.state.lock().flush(now);
         woken.retain(|queue| !Arc::ptr_eq(queue, caller));
         wake(&woken);
     }
 
+    /// Returns the earliest end of a window that has a line, or `None` if no line
+    /// waits.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let state = self.state.lock();
-        let held = state.windows.values().filter(|held| held.last.is_some());
-        held.map(|held| held.end).min()
+        let waiting = state.windows.values();
+        let waiting = waiting.filter(|window| window.last.is_some());
+        waiting.map(|window| window.end).min()
     }
 
+    /// Adds a subscriber.
     pub(super) fn add(&self, queue: &Arc<Queue>) {
         let woken = {
             let mut state = self.state.lock();
-            // What is due by now happened before.
+            // Queue the lines that are due before the subscriber is added,
+            // because their events happened before the subscription.
             let woken = state.flush(Instant::now());
             let subscribers = state.subscribers.iter().chain([queue]);
             state.subscribers = subscribers.cloned().collect();
@@ -126,14 +141,17 @@ impl Events {
         wake(&woken);
     }
 
+    /// Removes a subscriber.
     pub(super) fn remove(&self, queue: &Arc<Queue>) {
         let mut state = self.state.lock();
         let others = state.subscribers.iter();
         let others = others.filter(|other| !Arc::ptr_eq(other, queue));
         let others: Subscribers = others.cloned().collect();
         let before = std::mem::replace(&mut state.subscribers, others);
+        // Drop the old list after the lock is released: dropping a subscriber's
+        // function may run any destructor, and one that calls the hub would
+        // deadlock.
         drop(state);
-        // What wakes a subscriber may hold anything: not under the lock.
         drop(before);
     }
 }
@@ -145,24 +163,26 @@ fn wake(queues: &[Arc<Queue>]) {
 }
 
 impl State {
-    /// Queues a line for everybody; returns who is to be woken.
+    /// Queues a line for every subscriber and returns the subscribers to wake.
     fn push(&self, line: &Line) -> Vec<Arc<Queue>> {
         let idle = self.subscribers.iter().filter(|queue| queue.push(line));
         idle.cloned().collect()
     }
 
-    /// Queues a line, or holds it back in its window in the place of the one
-    /// before.
-    fn hold(
+    /// Queues a line that has a limit: at once if its key has no window, and
+    /// otherwise at the window's end, in place of the line that waits there.
+    /// Returns the subscribers to wake.
+    fn push_limited(
         &mut self,
-        limited: Limited,
+        key: WindowKey,
         limit: EventLimit,
         line: Line,
         now: Instant,
     ) -> Vec<Arc<Queue>> {
-        if let Some(window) = self.windows.get_mut(&limited) {
+        if let Some(window) = self.windows.get_mut(&key) {
             let is_first = window.last.replace(line).is_none();
-            // They have a deadline now.
+            // Wake the subscribers for the first line only, because only that
+            // line changes their deadline.
             return if is_first {
                 self.subscribers.to_vec()
             } else {
@@ -170,17 +190,18 @@ impl State {
             };
         }
         if let Some(end) = now.checked_add(limit.interval) {
-            self.windows.insert(limited, Window { end, last: None });
+            self.windows.insert(key, Window { end, last: None });
         }
         self.push(&line)
     }
 
-    /// Ends the windows whose time has come: one that held a line back begins
-    /// again behind it.
+    /// Ends the windows whose time has passed, and queues their lines. A window
+    /// with a line begins again, because the line has gone out now. Returns the
+    /// subscribers to wake.
     fn flush(&mut self, now: Instant) -> Vec<Arc<Queue>> {
         let mut due = Vec::new();
         let limits = &self.limits;
-        self.windows.retain(|limited, window| {
+        self.windows.retain(|key, window| {
             if window.end > now {
                 return true;
             }
@@ -188,7 +209,7 @@ impl State {
                 return false;
             };
             due.push((window.end, line));
-            let limit = limits.get(limited.0);
+            let limit = limits.get(key.0);
             match limit.and_then(|limit| now.checked_add(limit.interval)) {
                 Some(end) => window.end = end,
                 None => return false,
@@ -200,7 +221,7 @@ impl State {
     }
 }
 
-/// What waits for one subscriber.
+/// The lines that one subscriber has not delivered yet.
 pub(super) struct Queue {
     waiting: Lock<Waiting>,
     wake: Box<dyn Fn() + Send + Sync>,
@@ -227,7 +248,8 @@ impl Queue {
         Self { waiting, wake }
     }
 
-    /// Queues a line; true if nothing was waiting before.
+    /// Queues a line. Returns whether the queue was empty before, so that the
+    /// subscriber must be woken.
     fn push(&self, line: &Line) -> bool {
         let mut waiting = self.waiting.lock();
         let was_idle = waiting.lines.is_empty() && !waiting.overflowed;
@@ -245,8 +267,9 @@ impl Queue {
         was_idle
     }
 
-    /// Hands all to the session. One that has missed some ends: a client that
-    /// connects anew asks for what it needs to know.
+    /// Moves all lines to the session. If lines have been lost, closes the session,
+    /// because a client that reconnects queries the state again and a client that
+    /// has missed events would not.
     pub(super) fn drain(&self, session: &mut Session) {
         let mut waiting = std::mem::take(&mut *self.waiting.lock());
         for line in waiting.lines.drain(..) {

@@ -13,7 +13,7 @@ use qapi_stats::wire::{Context, Error};
 use super::hub::{Events, Queue};
 use crate::qmp::{Command, Session, Ticket};
 
-/// One client's share of the events. Dropping it ends it.
+/// One client's subscription. Dropping it ends the subscription.
 pub struct Subscription {
     hub: Arc<Events>,
     queue: Arc<Queue>,
@@ -34,10 +34,12 @@ impl Subscription {
         Self { hub, queue }
     }
 
-    /// Hands what has been emitted to the session: when woken, when the
-    /// deadline has come, and when output has been sent. A session whose client
-    /// does not read gets nothing more until it does, and ends if too much
-    /// waits.
+    /// Moves the emitted events to the session. Call this function when the
+    /// subscriber has been woken, when the deadline has passed, and when output
+    /// has been sent.
+    ///
+    /// If the client does not read, its events wait in the subscription. The
+    /// session ends if too many of them wait.
     pub fn deliver(&self, session: &mut Session) {
         self.hub.flush(Instant::now(), &self.queue);
         if session.has_room() {
@@ -45,8 +47,8 @@ impl Subscription {
         }
     }
 
-    /// When to [deliver](Self::deliver) although nobody wakes: when the limit
-    /// of an event that is being held back ends.
+    /// Returns the time at which to call [`deliver`](Self::deliver) although the
+    /// subscriber is not woken: the end of the first limit that delays an event.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         self.hub.next_deadline()
@@ -56,8 +58,8 @@ impl Subscription {
     /// [`Session::run`]. Events that a command's handler emits reach the client
     /// before the command's reply.
     ///
-    /// Returns early when much output waits: call it again when the output has
-    /// been [sent](Session::sent), before waiting for input.
+    /// Returns early if much output waits. Call the function again after the
+    /// output has been [sent](Session::sent) and before waiting for input.
     pub fn run(&self, session: &mut Session, commands: &dyn CommandSet, context: &Context<'_>) {
         session.set_policy(context.policy());
         self.deliver(session);
@@ -80,8 +82,8 @@ impl Subscription {
         }
     }
 
-    /// Completes a command's reply, after the events that were emitted
-    /// meanwhile.
+    /// Completes a command's reply, after the events that the command's handler
+    /// emitted.
     pub(crate) fn finish(
         &self,
         session: &mut Session,

@@ -1,8 +1,9 @@
-//! Providers that may take too long: a worker and a buffer of their own.
+//! A provider with a deadline: it runs on a worker thread and writes into a
+//! buffer.
 //!
-//! In: a query and the provider's time. Out: what the provider wrote, whole and
-//! in time, or an error that names it. The client's sink is only touched by the
-//! client's thread; what comes late is thrown away.
+//! In: a query, and the time that the provider has. Out: everything that the
+//! provider wrote in time, or an error that names the provider. Only the
+//! client's thread writes into the client's sink; a late answer is discarded.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,41 +13,46 @@ use std::time::{Duration, Instant};
 
 use qapi_stats::stats::{StatsProvider, StatsTarget};
 
-use crate::lock::{Lock, Signal};
-use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
-
 use super::recording::{Recording, SchemaRecording};
+use crate::lock::{Lock, Signal};
+use crate::provider::{Provider, ProviderError, StatsQuery};
+use crate::sink::{SchemaSink, StatsSink};
 
-/// A provider that has to answer in time.
-pub(super) struct Deadlined {
+/// A provider that must answer within a time.
+///
+/// Rows reach the client's sink value by value, because the recording keeps no
+/// columns: a deadline costs the gain of [`StatsSink::row`].
+pub(super) struct DeadlineProvider {
     name: StatsProvider,
     time_max: Duration,
     worker: Arc<Worker>,
 }
 
-/// What the asking threads and the provider's own share.
+/// The state that the clients' threads and the worker thread share.
 struct Worker {
     provider: Arc<dyn Provider>,
     state: Lock<State>,
-    /// The worker has something to do, or has become free.
+    /// Signalled when the worker has got a job, has become free, or must end.
     changed: Signal,
 }
 
 #[derive(Default)]
 struct State {
-    is_running: bool,
+    has_thread: bool,
+    /// True from the moment a job is handed over until its reply is there.
     is_busy: bool,
-    has_ended: bool,
+    must_end: bool,
     job: Option<Job>,
 }
 
-/// A question, and where its answer goes.
+/// A call of the provider, and the place for its reply.
 struct Job {
-    question: Question,
-    answer: Arc<Answer>,
+    call: Call,
+    reply: Arc<Reply>,
 }
 
-enum Question {
+/// A call of one of the provider's methods.
+enum Call {
     Query {
         target: StatsTarget,
         names: Option<Vec<String>>,
@@ -55,33 +61,35 @@ enum Question {
     Schemas,
 }
 
-enum Answered {
+/// Everything that the provider wrote during a call.
+enum Recorded {
     Query(Recording),
     Schemas(SchemaRecording),
 }
 
 #[derive(Default)]
-struct Answer {
-    outcome: Lock<Option<Result<Answered, Failed>>>,
+struct Reply {
+    outcome: Lock<Option<Result<Recorded, WorkerError>>>,
+    /// Signalled when `outcome` has been set.
     is_there: Signal,
 }
 
-enum Failed {
+enum WorkerError {
     Provider(ProviderError),
     Panicked,
-    TooLong,
+    TooMuch,
 }
 
-impl fmt::Debug for Deadlined {
+impl fmt::Debug for DeadlineProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Deadlined")
+        f.debug_struct("DeadlineProvider")
             .field("name", &self.name)
             .field("time_max", &self.time_max)
             .finish_non_exhaustive()
     }
 }
 
-impl Deadlined {
+impl DeadlineProvider {
     pub(super) fn new(
         name: StatsProvider,
         provider: Arc<dyn Provider>,
@@ -99,12 +107,12 @@ impl Deadlined {
         }
     }
 
-    /// Has the worker answer. While it is busy with an earlier question this
-    /// one waits, and its time passes.
-    fn ask(&self, question: Question) -> Result<Answered, ProviderError> {
+    /// Has the worker execute a call. The time also passes while the worker is
+    /// busy with the call of another client.
+    fn run(&self, call: Call) -> Result<Recorded, ProviderError> {
         let begin = Instant::now();
         let left = || self.time_max.saturating_sub(begin.elapsed());
-        let answer = Arc::new(Answer::default());
+        let reply = Arc::new(Reply::default());
         {
             let state = self.worker.state.lock();
             let changed = &self.worker.changed;
@@ -112,26 +120,26 @@ impl Deadlined {
             if state.is_busy {
                 return Err(self.late());
             }
-            self.start(&mut state)?;
+            self.start_thread(&mut state)?;
             state.is_busy = true;
             state.job = Some(Job {
-                question,
-                answer: Arc::clone(&answer),
+                call,
+                reply: Arc::clone(&reply),
             });
         }
         self.worker.changed.notify_all();
-        let outcome = answer.outcome.lock();
-        let is_there = &answer.is_there;
+        let outcome = reply.outcome.lock();
+        let is_there = &reply.is_there;
         let mut outcome = is_there.wait_while_for(outcome, left(), |outcome| outcome.is_none());
         let name = &self.name;
         match outcome.take() {
             None => Err(self.late()),
-            Some(Ok(answered)) => Ok(answered),
-            Some(Err(Failed::Provider(error))) => Err(error),
-            Some(Err(Failed::Panicked)) => {
+            Some(Ok(recorded)) => Ok(recorded),
+            Some(Err(WorkerError::Provider(error))) => Err(error),
+            Some(Err(WorkerError::Panicked)) => {
                 Err(ProviderError::new(format!("Provider '{name}' panicked")))
             }
-            Some(Err(Failed::TooLong)) => Err(ProviderError::new(format!(
+            Some(Err(WorkerError::TooMuch)) => Err(ProviderError::new(format!(
                 "Provider '{name}' gave too much"
             ))),
         }
@@ -144,9 +152,9 @@ impl Deadlined {
         ))
     }
 
-    /// Starts the worker's thread when it is first needed.
-    fn start(&self, state: &mut State) -> Result<(), ProviderError> {
-        if state.is_running {
+    /// Starts the worker's thread if it does not run yet.
+    fn start_thread(&self, state: &mut State) -> Result<(), ProviderError> {
+        if state.has_thread {
             return Ok(());
         }
         let worker = Arc::clone(&self.worker);
@@ -157,62 +165,64 @@ impl Deadlined {
                 let name = &self.name;
                 ProviderError::new(format!("Provider '{name}' has no thread: {error}"))
             })?;
-        state.is_running = true;
+        state.has_thread = true;
         Ok(())
     }
 }
 
-impl Provider for Deadlined {
+impl Provider for DeadlineProvider {
     fn query(&self, query: &StatsQuery<'_>, sink: &mut dyn StatsSink) -> Result<(), ProviderError> {
-        let question = Question::Query {
+        let call = Call::Query {
             target: query.target().clone(),
             names: query.names().map(<[String]>::to_vec),
             vcpus: query.vcpus().map(<[String]>::to_vec),
         };
-        if let Answered::Query(recording) = self.ask(question)? {
+        if let Recorded::Query(recording) = self.run(call)? {
             recording.replay(sink);
         }
         Ok(())
     }
 
     fn schemas(&self, sink: &mut dyn SchemaSink) -> Result<(), ProviderError> {
-        if let Answered::Schemas(recording) = self.ask(Question::Schemas)? {
+        if let Recorded::Schemas(recording) = self.run(Call::Schemas)? {
             recording.replay(sink);
         }
         Ok(())
     }
 }
 
-impl Drop for Deadlined {
+impl Drop for DeadlineProvider {
     fn drop(&mut self) {
-        self.worker.state.lock().has_ended = true;
+        self.worker.state.lock().must_end = true;
         self.worker.changed.notify_all();
     }
 }
 
 impl Worker {
-    /// Answers one question after the other until nobody can ask any more.
+    /// Executes one job after the other until the provider is dropped.
     fn work(&self) {
-        while let Some(Job { question, answer }) = self.next_job() {
-            let outcome = catch_unwind(AssertUnwindSafe(|| self.answer(&question)));
-            *answer.outcome.lock() = Some(outcome.unwrap_or(Err(Failed::Panicked)));
-            answer.is_there.notify_all();
-            // If nobody waits any more, what was written is freed here.
-            drop(answer);
+        while let Some(Job { call, reply }) = self.next_job() {
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.execute(&call)));
+            *reply.outcome.lock() = Some(outcome.unwrap_or(Err(WorkerError::Panicked)));
+            reply.is_there.notify_all();
+            // Free the reply of a client that no longer waits before the next
+            // job is accepted; otherwise two replies would be in memory.
+            drop(reply);
             self.state.lock().is_busy = false;
             self.changed.notify_all();
         }
     }
 
+    /// Waits for a job. Returns `None` when the thread must end.
     fn next_job(&self) -> Option<Job> {
-        let nothing = |state: &mut State| state.job.is_none() && !state.has_ended;
-        let mut state = self.changed.wait_while(self.state.lock(), nothing);
+        let is_idle = |state: &mut State| state.job.is_none() && !state.must_end;
+        let mut state = self.changed.wait_while(self.state.lock(), is_idle);
         state.job.take()
     }
 
-    fn answer(&self, question: &Question) -> Result<Answered, Failed> {
-        let (answered, is_whole) = match question {
-            Question::Query {
+    fn execute(&self, call: &Call) -> Result<Recorded, WorkerError> {
+        let (recorded, is_complete) = match call {
+            Call::Query {
                 target,
                 names,
                 vcpus,
@@ -221,23 +231,23 @@ impl Worker {
                 let mut recording = Recording::default();
                 self.provider
                     .query(&query, &mut recording)
-                    .map_err(Failed::Provider)?;
-                let is_whole = recording.is_whole();
-                (Answered::Query(recording), is_whole)
+                    .map_err(WorkerError::Provider)?;
+                let is_complete = recording.is_complete();
+                (Recorded::Query(recording), is_complete)
             }
-            Question::Schemas => {
+            Call::Schemas => {
                 let mut recording = SchemaRecording::default();
                 self.provider
                     .schemas(&mut recording)
-                    .map_err(Failed::Provider)?;
-                let is_whole = recording.is_whole();
-                (Answered::Schemas(recording), is_whole)
+                    .map_err(WorkerError::Provider)?;
+                let is_complete = recording.is_complete();
+                (Recorded::Schemas(recording), is_complete)
             }
         };
-        if is_whole {
-            Ok(answered)
+        if is_complete {
+            Ok(recorded)
         } else {
-            Err(Failed::TooLong)
+            Err(WorkerError::TooMuch)
         }
     }
 }

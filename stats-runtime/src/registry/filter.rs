@@ -1,37 +1,38 @@
-//! From a client's filter to what each provider is asked.
+//! From a client's filter to the requests for the providers.
 //!
-//! In: a `StatsFilter` and the registered providers' names. Out: the questions
-//! in the order in which they are asked. Pure: no provider is called.
+//! In: a `StatsFilter`, and the names of the registered providers. Out: one
+//! request after the other, in the order of the reply. This file calls no
+//! provider.
 
 use qapi_stats::stats::{StatsFilter, StatsFilterBranch, StatsProvider, StatsTarget};
 
-/// A client's filter, prepared so that looking a name up is fast. It can be
-/// used again and again.
+/// A client's filter with sorted lists, so that a name is found by binary
+/// search.
 #[derive(Clone, Debug)]
-pub(super) struct Selection {
+pub(super) struct PreparedFilter {
     target: StatsTarget,
     vcpus: Option<Vec<String>>,
-    requests: Option<Vec<Request>>,
+    requests: Option<Vec<RequestedNames>>,
 }
 
-/// What is wanted of one provider.
+/// The names that a client wants from one provider; `None` means all.
 #[derive(Clone, Debug)]
-struct Request {
+struct RequestedNames {
     provider: StatsProvider,
     names: Option<Vec<String>>,
 }
 
-/// A question for the provider at `index` of the registered ones.
+/// A request for one of the registered providers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Question<'s> {
-    /// Which provider.
+pub(super) struct ProviderRequest<'s> {
+    /// The provider's index among the registered ones.
     pub(super) index: usize,
-    /// The statistics wanted, sorted; `None`: all.
+    /// The sorted names of the wanted statistics; `None` means all.
     pub(super) names: Option<&'s [String]>,
 }
 
-impl Selection {
-    /// Prepares a filter.
+impl PreparedFilter {
+    /// Prepares a client's filter.
     pub(super) fn new(filter: &StatsFilter) -> Self {
         let vcpus = match &filter.target {
             StatsFilterBranch::Vcpu(branch) => branch.vcpus.as_deref().map(sorted),
@@ -40,7 +41,7 @@ impl Selection {
         let requests = filter.providers.as_ref().map(|requests| {
             requests
                 .iter()
-                .map(|request| Request {
+                .map(|request| RequestedNames {
                     provider: request.provider.clone(),
                     names: request.names.as_deref().map(sorted),
                 })
@@ -53,26 +54,29 @@ impl Selection {
         }
     }
 
-    /// The kind of objects that are asked about.
+    /// Returns the kind of objects whose statistics are wanted.
     pub(super) fn target(&self) -> &StatsTarget {
         &self.target
     }
 
-    /// The QOM paths of the vCPUs wanted, sorted; `None`: all.
+    /// Returns the sorted QOM paths of the wanted vCPUs, or `None` if all are
+    /// wanted.
     pub(super) fn vcpus(&self) -> Option<&[String]> {
         self.vcpus.as_deref()
     }
 
-    /// The questions for the registered `providers`, in the order in which
-    /// their answers go out.
+    /// Returns the requests for the registered `providers`, in the order of the
+    /// reply.
     ///
-    /// That is QEMU's, whose list of results grows at its head: the last
-    /// request first, and without requests the provider registered last.
-    /// Nothing is asked where the client said `[]`, for nothing can be wanted.
-    pub(super) fn questions<'s>(
+    /// QEMU's list of results grows at its head. Therefore the client's last
+    /// request comes first, and without requests the provider that was
+    /// registered last; the test `filter_yields_requests_in_reverse_order` pins
+    /// both. An empty list of vCPUs or names wants nothing, so it
+    /// yields no request.
+    pub(super) fn provider_requests<'s>(
         &'s self,
         providers: &'s [StatsProvider],
-    ) -> impl Iterator<Item = Question<'s>> + 's {
+    ) -> impl Iterator<Item = ProviderRequest<'s>> + 's {
         let count = match &self.requests {
             _ if self.vcpus.as_ref().is_some_and(Vec::is_empty) => 0,
             Some(requests) => requests.len(),
@@ -80,17 +84,18 @@ impl Selection {
         };
         (0..count).rev().filter_map(|index| {
             let Some(requests) = &self.requests else {
-                return Some(Question { index, names: None });
+                return Some(ProviderRequest { index, names: None });
             };
             let request = requests.get(index)?;
             let names = request.names.as_deref();
             if names.is_some_and(<[String]>::is_empty) {
                 return None;
             }
-            // By name: a value that the schema lists may come as `Unknown` too.
+            // Compare names, because a provider of the schema may also come as
+            // `Unknown`.
             let wanted = request.provider.name();
             let index = providers.iter().position(|name| name.name() == wanted)?;
-            Some(Question { index, names })
+            Some(ProviderRequest { index, names })
         })
     }
 }
@@ -127,9 +132,9 @@ mod tests {
             StatsProvider::Cryptodev,
             StatsProvider::Unknown("xyz".into()),
         ];
-        let selection = Selection::new(filter);
-        let questions: Vec<_> = selection
-            .questions(&registered)
+        let prepared = PreparedFilter::new(filter);
+        let requests: Vec<_> = prepared
+            .provider_requests(&registered)
             .map(|q| (q.index, q.names))
             .collect();
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
@@ -141,11 +146,11 @@ mod tests {
             .iter()
             .map(|(index, names)| (*index, names.as_deref()))
             .collect();
-        assert_eq!(questions, expected);
+        assert_eq!(requests, expected);
     }
 
     #[test]
-    fn providers_and_names() {
+    fn filter_yields_requests_in_reverse_order() {
         use StatsProvider::{Cryptodev, Kvm, Unknown};
         check(&filter(None), &[(2, None), (1, None), (0, None)]);
         check(&filter(Some(&[])), &[]);
@@ -162,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn no_vcpus_wanted_means_nothing_asked() {
+    fn filter_yields_no_request_when_the_list_of_vcpus_is_empty() {
         let mut filter = filter(None);
         filter.target = StatsFilterBranch::Vcpu(StatsVCPUFilter {
             vcpus: Some(Vec::new()),

@@ -1,7 +1,8 @@
-//! What stands between a provider and a sink.
+//! The guards between a provider and a sink.
 //!
-//! In: whatever a provider writes. Out: what the client asked for, in the order
-//! that sinks rely on; and whether the provider broke its contract.
+//! In: the calls of a provider. Out: only the calls for what the client asked
+//! for, in the order that sinks rely on, and whether the provider broke its
+//! contract.
 
 use std::sync::Arc;
 
@@ -10,8 +11,8 @@ use qapi_stats::stats::{StatsSchemaValue, StatsTarget};
 use crate::provider::StatsQuery;
 use crate::sink::{Columns, ResultsSink, Row, SchemaSink, SchemasSink, StatsSink};
 
-/// Stands between a provider and the sink, so that a client gets what it asked
-/// for whatever the provider writes.
+/// A sink that passes on only what the query wants, whatever the provider
+/// writes.
 pub(super) struct Guard<'a> {
     query: &'a StatsQuery<'a>,
     sink: &'a mut dyn ResultsSink,
@@ -22,9 +23,13 @@ pub(super) struct Guard<'a> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum GuardState {
+    /// The provider has begun no result yet.
     NoResult,
+    /// The current result is wanted.
     Passing,
+    /// The current result is not wanted.
     Dropping,
+    /// The provider wrote a statistic before any result.
     Misused,
 }
 
@@ -39,12 +44,12 @@ impl<'a> Guard<'a> {
         }
     }
 
-    /// Whether a statistic came before any result.
+    /// Returns whether the provider wrote a statistic before any result.
     pub(super) fn is_misused(&self) -> bool {
         self.state == GuardState::Misused
     }
 
-    /// Begins an object, and says whether it is wanted.
+    /// Begins a result and returns whether it is wanted.
     fn begins(&mut self, qom_path: Option<&str>) -> bool {
         let wanted =
             *self.query.target() != StatsTarget::Vcpu || self.query.wants_vcpu_result(qom_path);
@@ -74,6 +79,7 @@ impl<'a> Guard<'a> {
         wants_all
     }
 
+    /// Returns whether a statistic of the current result is wanted.
     fn passes(&mut self, name: &str) -> bool {
         match self.state {
             GuardState::Passing => self.query.wants_name(name),
@@ -124,10 +130,10 @@ impl StatsSink for Guard<'_> {
     }
 }
 
-/// The same for schemas.
+/// A sink that passes on schemas and detects a statistic without a target.
 pub(super) struct SchemaGuard<'a> {
     sink: &'a mut dyn SchemasSink,
-    any_schema: bool,
+    has_schema: bool,
     misused: bool,
 }
 
@@ -135,12 +141,12 @@ impl<'a> SchemaGuard<'a> {
     pub(super) fn new(sink: &'a mut dyn SchemasSink) -> Self {
         Self {
             sink,
-            any_schema: false,
+            has_schema: false,
             misused: false,
         }
     }
 
-    /// Whether a statistic came before any target.
+    /// Returns whether the provider wrote a statistic before any target.
     pub(super) fn is_misused(&self) -> bool {
         self.misused
     }
@@ -148,12 +154,12 @@ impl<'a> SchemaGuard<'a> {
 
 impl SchemaSink for SchemaGuard<'_> {
     fn schema(&mut self, target: StatsTarget) {
-        self.any_schema = true;
+        self.has_schema = true;
         self.sink.schema(target);
     }
 
     fn stat(&mut self, stat: &StatsSchemaValue) {
-        if self.any_schema {
+        if self.has_schema {
             self.sink.stat(stat);
         } else {
             self.misused = true;

@@ -1,7 +1,7 @@
-//! The registered providers, and the queries that go to them.
+//! The registered providers, and the queries to them.
 //!
-//! In: providers under names, and clients' filters. Out: what the providers
-//! write, into a sink, checked and in the contract's order. It knows no wire.
+//! In: named providers, and clients' filters. Out: the providers' statistics in
+//! a sink, filtered, checked and in QEMU's order. This module knows no wire.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,20 +20,20 @@ mod filter;
 mod guard;
 mod recording;
 
-use deadline::Deadlined;
-use filter::Selection;
+use deadline::DeadlineProvider;
+use filter::PreparedFilter;
 use guard::{Guard, SchemaGuard};
 
-/// The providers of a program, in the order in which they were registered.
+/// The providers of a program, in the order of registration.
 ///
-/// All methods may be called from any thread at any time. A query works on the
-/// providers that were registered when it began and holds no lock while they
-/// run, so providers come and go meanwhile.
+/// All methods may be called from any thread at any time. A query asks the
+/// providers that were registered when the query began, and holds no lock while
+/// they run, so that providers can be registered and removed meanwhile.
 #[derive(Debug, Default)]
 pub struct Registry {
-    // Readers clone the `Arc` and release the lock, so each query sees a
-    // snapshot. Writers use `Arc::make_mut`, which edits in place if no snapshot
-    // is alive and copies the list otherwise.
+    // Readers clone the Arc and release the lock, so each query sees a
+    // snapshot. Writers use Arc::make_mut, which edits in place if no snapshot is
+    // alive and copies the list otherwise.
     providers: Lock<Arc<Registered>>,
 }
 
@@ -49,7 +49,7 @@ impl fmt::Debug for Registered {
     }
 }
 
-/// A provider's name that is registered already.
+/// The error that a provider's name is registered already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlreadyRegistered {
     name: StatsProvider,
@@ -64,19 +64,19 @@ impl fmt::Display for AlreadyRegistered {
 impl std::error::Error for AlreadyRegistered {}
 
 impl Registry {
-    /// A registry without providers.
+    /// Creates a registry without providers.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Registers a provider. The name may be one of the schema's or any other:
-    /// from now on clients can query, filter and list it.
+    /// Registers a provider under a name, which need not be in the schema. From
+    /// now on clients can query the provider, filter by its name and list it.
     ///
     /// # Errors
     ///
-    /// That the name is taken: two providers under one would give the same
-    /// statistic twice, which clients take for a broken schema.
+    /// Fails if the name is registered already: clients would get two schemas for
+    /// one provider, which they take for an error.
     pub fn register(
         &self,
         name: StatsProvider,
@@ -93,18 +93,21 @@ impl Registry {
         Ok(())
     }
 
-    /// Registers a provider that has `time_max` to answer each request: when it
-    /// is late, the request fails with an error that names it, and what it
-    /// writes later is thrown away.
+    /// Registers a provider that must answer each request within `time_max`. If
+    /// the provider is late, the request fails with an error that names the
+    /// provider, and the late answer is discarded.
     ///
-    /// It runs in a thread of its own, which is started when it is first
-    /// asked and answers one request at a time; others wait for it as long as
-    /// their own time lasts. One that never returns costs that thread, and
-    /// nothing more.
+    /// The provider runs on a thread of its own, which starts with the first
+    /// request and serves one request at a time; further requests wait until
+    /// their own time has passed. A provider that never returns costs that thread
+    /// and nothing more.
+    ///
+    /// The answer is recorded value by value. A provider that writes
+    /// [rows](crate::StatsSink::row) therefore loses what rows save.
     ///
     /// # Errors
     ///
-    /// That the name is taken.
+    /// Fails if the name is registered already.
     pub fn register_with_deadline(
         &self,
         name: StatsProvider,
@@ -112,16 +115,16 @@ impl Registry {
         time_max: Duration,
     ) -> Result<(), AlreadyRegistered> {
         let name = canonical(name);
-        let provider = Deadlined::new(name.clone(), provider, time_max);
+        let provider = DeadlineProvider::new(name.clone(), provider, time_max);
         self.register(name, Arc::new(provider))
     }
 
-    /// Registers a provider that is a pair of functions, each with the
-    /// contract of the method of [`Provider`] of that name.
+    /// Registers a provider that consists of two functions. Each has the contract
+    /// of the method of the same name in [`Provider`].
     ///
     /// # Errors
     ///
-    /// That the name is taken.
+    /// Fails if the name is registered already.
     pub fn add_stats_callbacks<Q, S>(
         &self,
         name: StatsProvider,
@@ -138,10 +141,12 @@ impl Registry {
         self.register(name, Arc::new(Callbacks { query, schemas }))
     }
 
-    /// Removes the provider called `name`; false if there is none.
+    /// Removes the provider called `name`. Returns false if the name
+    /// is not registered.
     ///
-    /// Queries that begin later do not see it. One that has begun may still be
-    /// calling it when this returns; the last one to end drops it.
+    /// Queries that begin later do not see the provider. A query that has begun
+    /// may still call the provider after this function returns, and the last such
+    /// query drops the provider.
     pub fn remove(&self, name: &StatsProvider) -> bool {
         let name = canonical(name.clone());
         let removed = {
@@ -153,47 +158,48 @@ impl Registry {
             next.names.remove(index);
             next.providers.remove(index)
         };
-        // A provider's destructor may do anything: not under the lock.
+        // Drop the provider after the lock is released, because its destructor may
+        // use the registry.
         drop(removed);
         true
     }
 
-    /// The registered names, the first registered first.
+    /// Returns the registered names in the order of registration.
     #[must_use]
     pub fn names(&self) -> Vec<StatsProvider> {
         self.providers.snapshot().names.clone()
     }
 
-    /// Answers a query with typed results, in the order of the wire.
+    /// Returns the typed results of a query, in the order of the wire.
     ///
     /// # Errors
     ///
-    /// The first provider's error; there are no results then.
+    /// Returns the error of the first provider that fails, and no results.
     pub fn query(&self, filter: &StatsFilter) -> Result<Vec<StatsResult>, ProviderError> {
         let mut results = TypedResults::default();
         self.query_into(filter, &mut results)?;
         Ok(results.into_results())
     }
 
-    /// Answers a query into a sink. Results that hold no statistic are left
-    /// out.
+    /// Writes the results of a query into a sink. A result without a statistic is
+    /// omitted.
     ///
     /// # Errors
     ///
-    /// The first provider's error. The sink may then hold some results, which
-    /// the caller discards.
+    /// Returns the error of the first provider that fails. The sink may then have
+    /// some results, which the caller must discard.
     pub fn query_into(
         &self,
         filter: &StatsFilter,
         sink: &mut dyn ResultsSink,
     ) -> Result<(), ProviderError> {
-        let selection = Selection::new(filter);
+        let filter = PreparedFilter::new(filter);
         let registered = self.providers.snapshot();
-        for question in selection.questions(&registered.names) {
-            let Some((name, provider)) = registered.get(question.index) else {
+        for request in filter.provider_requests(&registered.names) {
+            let Some((name, provider)) = registered.get(request.index) else {
                 continue;
             };
-            let query = StatsQuery::new(selection.target(), question.names, selection.vcpus());
+            let query = StatsQuery::new(filter.target(), request.names, filter.vcpus());
             sink.provider(name);
             let mut guard = Guard::new(&query, sink);
             contained(name, || provider.query(&query, &mut guard))?;
@@ -207,11 +213,11 @@ impl Registry {
         Ok(())
     }
 
-    /// Answers with the typed schemas of one provider, or of all.
+    /// Returns the typed schemas of one provider, or of all providers.
     ///
     /// # Errors
     ///
-    /// The first provider's error; there are no schemas then.
+    /// Returns the error of the first provider that fails, and no schemas.
     pub fn schemas(
         &self,
         provider: Option<&StatsProvider>,
@@ -221,12 +227,12 @@ impl Registry {
         Ok(schemas.into_schemas())
     }
 
-    /// Writes the schemas of one provider, or of all, into a sink.
+    /// Writes the schemas of one provider, or of all providers, into a sink.
     ///
     /// # Errors
     ///
-    /// The first provider's error. The sink may then hold some schemas, which
-    /// the caller discards.
+    /// Returns the error of the first provider that fails. The sink may then have
+    /// some schemas, which the caller must discard.
     pub fn schemas_into(
         &self,
         only: Option<&StatsProvider>,
@@ -248,8 +254,8 @@ impl Registry {
     }
 }
 
-/// A registered name is a value of `StatsProvider` although the schema does
-/// not list it.
+/// The registered names are values of `StatsProvider`, also those that the
+/// schema does not list. The decoder and introspection ask for them.
 impl OpenValues for Registry {
     fn is_registered(&self, enum_name: &str, value: &str) -> bool {
         let registered = self.providers.snapshot();
@@ -274,7 +280,7 @@ impl Registered {
     }
 }
 
-/// A name that the schema lists is always its variant, never `Unknown`.
+/// Returns the same name, as the schema's variant if the schema lists it.
 fn canonical(name: StatsProvider) -> StatsProvider {
     let Ok(canonical) = name.name().parse();
     canonical
@@ -299,8 +305,7 @@ where
     }
 }
 
-/// What a provider answers, its panic included: one that has a bug takes
-/// nobody down with it.
+/// Calls a provider, and turns its panic into an error that names the provider.
 fn contained(
     provider: &StatsProvider,
     call: impl FnOnce() -> Result<(), ProviderError>,

@@ -1,7 +1,8 @@
-//! What a provider wrote, kept until it is known to be in time.
+//! Recordings of a provider's calls, which are replayed if the provider was in
+//! time.
 //!
-//! In: the calls of a provider. Out: the same calls, on another sink. Names and
-//! numbers stand in one row each, so that a statistic costs no allocation.
+//! In: calls on a sink. Out: the same calls on another sink. All names share one
+//! string and all buckets one vector, so that a statistic costs no allocation.
 
 use std::ops::Range;
 
@@ -9,13 +10,14 @@ use qapi_stats::stats::{StatsSchemaValue, StatsTarget};
 
 use crate::sink::{SchemaSink, StatsSink};
 
-/// Entries that are kept; a provider that writes more has failed.
+/// The number of calls that are recorded. A provider that makes more calls has
+/// failed.
 const ENTRIES_MAX: usize = 1 << 20;
 
-/// Bytes of names, and numbers in histograms, that are kept.
+/// The number of bytes of all names, and of all buckets, that are recorded.
 const LENGTH_MAX: usize = 16 << 20;
 
-/// Statistics.
+/// A recording of results.
 #[derive(Debug, Default)]
 pub(super) struct Recording {
     entries: Vec<Entry>,
@@ -33,10 +35,12 @@ enum Entry {
 }
 
 impl Recording {
-    pub(super) fn is_whole(&self) -> bool {
+    /// Returns whether every call was recorded.
+    pub(super) fn is_complete(&self) -> bool {
         !self.overflowed
     }
 
+    /// Repeats the recorded calls.
     pub(super) fn replay(&self, sink: &mut dyn StatsSink) {
         let text = |range: &Range<usize>| self.text.get(range.clone()).unwrap_or_default();
         for entry in &self.entries {
@@ -52,7 +56,8 @@ impl Recording {
         }
     }
 
-    fn keep(&mut self, text: &str) -> Range<usize> {
+    /// Stores a name or a path and returns its place in `text`.
+    fn store(&mut self, text: &str) -> Range<usize> {
         let begin = self.text.len();
         if begin.saturating_add(text.len()) > LENGTH_MAX {
             self.overflowed = true;
@@ -73,22 +78,22 @@ impl Recording {
 
 impl StatsSink for Recording {
     fn result(&mut self, qom_path: Option<&str>) {
-        let path = qom_path.map(|path| self.keep(path));
+        let path = qom_path.map(|path| self.store(path));
         self.push(Entry::Result(path));
     }
 
     fn scalar(&mut self, name: &str, value: u64) {
-        let name = self.keep(name);
+        let name = self.store(name);
         self.push(Entry::Scalar(name, value));
     }
 
     fn boolean(&mut self, name: &str, value: bool) {
-        let name = self.keep(name);
+        let name = self.store(name);
         self.push(Entry::Boolean(name, value));
     }
 
     fn histogram(&mut self, name: &str, buckets: &[u64]) {
-        let name = self.keep(name);
+        let name = self.store(name);
         let begin = self.numbers.len();
         if begin.saturating_add(buckets.len()) > LENGTH_MAX {
             self.overflowed = true;
@@ -100,7 +105,7 @@ impl StatsSink for Recording {
     }
 }
 
-/// Descriptions.
+/// A recording of schemas.
 #[derive(Debug, Default)]
 pub(super) struct SchemaRecording {
     entries: Vec<SchemaEntry>,
@@ -114,10 +119,12 @@ enum SchemaEntry {
 }
 
 impl SchemaRecording {
-    pub(super) fn is_whole(&self) -> bool {
+    /// Returns whether every call was recorded.
+    pub(super) fn is_complete(&self) -> bool {
         !self.overflowed
     }
 
+    /// Repeats the recorded calls.
     pub(super) fn replay(self, sink: &mut dyn SchemaSink) {
         for entry in self.entries {
             match entry {

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-/// One statistic: its name, and where in a row its values are.
+/// One statistic: its name, and the indexes of its values in a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     name: Box<str>,
@@ -26,23 +26,23 @@ pub(super) enum ColumnKind {
 }
 
 impl Column {
-    /// A statistic with one value, the one at `index`:
+    /// Creates a column whose value, at `index`, is written with
     /// [`StatsSink::scalar`](super::StatsSink::scalar).
     #[must_use]
     pub fn number(name: impl Into<Box<str>>, index: usize) -> Self {
         Self::new(name.into(), ColumnKind::Number, index, 1)
     }
 
-    /// A statistic that is true if the value at `index` is not 0:
-    /// [`StatsSink::boolean`](super::StatsSink::boolean).
+    /// Creates a column that is true if the value at `index` is not 0. It is
+    /// written with [`StatsSink::boolean`](super::StatsSink::boolean).
     #[must_use]
     pub fn flag(name: impl Into<Box<str>>, index: usize) -> Self {
         Self::new(name.into(), ColumnKind::Flag, index, 1)
     }
 
-    /// A statistic with several values, the lowest bucket first:
-    /// [`StatsSink::histogram`](super::StatsSink::histogram). With one value it is a
-    /// [number](Self::number).
+    /// Creates a column with several values, the lowest bucket first. They are
+    /// written with [`StatsSink::histogram`](super::StatsSink::histogram). A list
+    /// of one value is a [number](Self::number).
     #[must_use]
     pub fn list(name: impl Into<Box<str>>, indexes: Range<usize>) -> Self {
         let kind = match indexes.len() {
@@ -61,19 +61,19 @@ impl Column {
         }
     }
 
-    /// The statistic's name.
+    /// Returns the statistic's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where in a row its values are.
+    /// Returns the indexes of the statistic's values in a row.
     #[must_use]
     pub fn indexes(&self) -> Range<usize> {
         self.first..self.first.saturating_add(self.len)
     }
 
-    /// Whether it is true or false.
+    /// Returns whether the statistic is true or false.
     #[must_use]
     pub fn is_flag(&self) -> bool {
         self.kind == ColumnKind::Flag
@@ -91,7 +91,7 @@ impl Column {
         self.first.saturating_add(self.len)
     }
 
-    /// Its values in a row that is wide enough.
+    /// Returns the statistic's values in a row, which must be wide enough.
     #[inline]
     pub(super) fn values<'v>(&self, row: &'v [u64]) -> &'v [u64] {
         let values = row.get(self.first..).unwrap_or_default();

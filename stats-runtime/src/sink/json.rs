@@ -1,7 +1,7 @@
-//! Results and schemas as JSON text, straight into a reply.
+//! The sinks that write results and schemas as JSON text.
 //!
-//! In: what providers write. Out: a JSON array at the end of a buffer, equal
-//! to what the typed results encode to. Nothing is allocated per statistic.
+//! In: the calls of providers. Out: a JSON array at the end of a buffer, equal
+//! to the encoding of the typed results. No statistic costs an allocation.
 
 use qapi_stats::stats::{StatsProvider, StatsSchemaValue, StatsTarget};
 use qapi_stats::wire::{Encode, Writer};
@@ -9,10 +9,10 @@ use qapi_stats::wire::{Encode, Writer};
 use super::wire_order::{WireValue, wire_value};
 use super::{ResultsSink, Row, SchemaSink, SchemasSink, StatsSink};
 
-/// The longest text that is written at once.
+/// The longest text of a row that is written at once.
 const ROW_BYTES_MAX: usize = 1 << 20;
 
-/// Writes results. Call [`finish`](Self::finish) behind the last one.
+/// Writes results. Call [`finish`](Self::finish) after the last one.
 #[derive(Debug)]
 pub struct JsonResults<'b, 'a> {
     out: &'b mut Writer<'a>,
@@ -24,7 +24,7 @@ pub struct JsonResults<'b, 'a> {
 /// A result whose statistics are being written.
 #[derive(Clone, Copy, Debug)]
 struct OpenResult {
-    /// Where it begins, with the comma before it.
+    /// The position of the result's first byte, the comma before it included.
     mark: usize,
     any_stat: bool,
 }
@@ -47,7 +47,7 @@ impl<'b, 'a> JsonResults<'b, 'a> {
         self.out.raw(b"]");
     }
 
-    /// Ends the open result, or takes it back if it holds no statistic.
+    /// Ends the open result, or removes it if it has no statistic.
     fn close(&mut self) {
         match self.open.take() {
             Some(OpenResult { any_stat: true, .. }) => {
@@ -62,6 +62,7 @@ impl<'b, 'a> JsonResults<'b, 'a> {
         }
     }
 
+    /// Begins a statistic: writes everything before its value.
     fn stat(&mut self, name: &str) {
         if let Some(open) = &mut self.open {
             let before: &[u8] = if open.any_stat {
@@ -123,7 +124,8 @@ impl StatsSink for JsonResults<'_, '_> {
         self.result(qom_path);
         let text = row.columns().json();
         if text.len_max() > ROW_BYTES_MAX {
-            // One by one, so that they stop at the writer's limit.
+            // Write each statistic by itself, because only single calls stop at
+            // the writer's limit.
             return row.write_each(self);
         }
         let Some(open) = &mut self.open else {
@@ -154,7 +156,7 @@ impl StatsSink for JsonResults<'_, '_> {
     }
 }
 
-/// Writes schemas. Call [`finish`](Self::finish) behind the last one.
+/// Writes schemas. Call [`finish`](Self::finish) after the last one.
 #[derive(Debug)]
 pub struct JsonSchemas<'b, 'a> {
     out: &'b mut Writer<'a>,

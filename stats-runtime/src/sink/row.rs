@@ -1,17 +1,16 @@
-//! Statistics that come in the same shape again and again: names once, values
-//! as a row of numbers each time.
+//! Rows: the values of objects that all have the same statistics.
 //!
-//! In: what a provider knows of an object's statistics before it reads them.
-//! Out: columns, prepared for every sink, and rows of values under them. It
-//! knows neither where values come from nor what a sink makes of them.
+//! In: columns, which a provider knows before it reads values. Out: the columns
+//! with prepared text, and rows of values for them. The gain: names are looked
+//! up and encoded once for many objects. This file knows no provider.
 
 use std::sync::Arc;
 
 use super::column::Column;
 use super::row_json::RowJson;
 
-/// The statistics that objects of one kind have, prepared so that a
-/// [row](Row) of their values can be written as a whole.
+/// The statistics of objects of one kind, prepared so that a [row](Row) of
+/// their values can be written as a whole.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -41,7 +40,7 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// Prepares columns, in the order in which clients are to see them.
+    /// Prepares columns. Clients see them in this order.
     #[must_use]
     pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
         let columns: Box<[Column]> = columns.into_iter().collect();
@@ -52,7 +51,7 @@ impl Columns {
         }
     }
 
-    /// Those of these columns that are wanted.
+    /// Returns the columns whose names `is_wanted` accepts.
     #[must_use]
     pub fn only(&self, is_wanted: impl Fn(&str) -> bool) -> Self {
         let wanted = self
@@ -62,19 +61,19 @@ impl Columns {
         Self::new(wanted.cloned())
     }
 
-    /// How many values a row needs to have. It may have more.
+    /// Returns the number of values that a row must have at least.
     #[must_use]
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Whether there are none.
+    /// Returns whether the list of columns is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.columns.is_empty()
     }
 
-    /// The columns.
+    /// Returns the columns in their order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Column> {
         self.columns.iter()
     }
@@ -92,7 +91,7 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// A row of `values`; `None` if there are fewer than the columns'
+    /// Creates a row. Returns `None` if there are fewer values than the columns'
     /// [width](Columns::width).
     #[must_use]
     #[inline]
@@ -100,14 +99,14 @@ impl<'a> Row<'a> {
         (values.len() >= columns.width).then_some(Self { columns, values })
     }
 
-    /// What the values mean.
+    /// Returns the columns of the row.
     #[must_use]
     #[inline]
     pub fn columns(&self) -> &'a Arc<Columns> {
         self.columns
     }
 
-    /// All values, those of no column included.
+    /// Returns all values, including values of no column.
     #[must_use]
     #[inline]
     pub fn values(&self) -> &'a [u64] {

@@ -1,7 +1,7 @@
-//! A row of values as JSON: what stands between two values is prepared once.
+//! A row of values as JSON. The text between two values is prepared once.
 //!
 //! In: columns, then rows of values. Out: JSON text of all statistics, without
-//! the brackets around them. Nothing is allocated, and nothing looked up.
+//! the brackets around them. A row costs no allocation and no look-up.
 
 use qapi_stats::wire::json::write_digits;
 use qapi_stats::wire::to_json;
@@ -9,39 +9,41 @@ use qapi_stats::wire::to_json;
 use super::column::{Column, ColumnKind};
 use super::wire_order::wire_chunks;
 
-/// What stands before, between and behind the values of a row.
+/// The text before, between and after the values of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RowJson {
-    /// All pieces in a row, and then as many bytes as are copied at once.
+    /// All pieces of text one after the other, and then `CHUNK` bytes of padding.
     bytes: Box<[u8]>,
-    /// Where the pieces end: one before each column's value, and one behind
-    /// the last.
+    /// The ends of the pieces. Each column's value follows a piece, and the last
+    /// piece follows the last value.
     ends: Box<[u32]>,
     kinds: Box<[ColumnKind]>,
-    /// Bytes of a row, at most.
+    /// The greatest length of a row's text.
     len_max: usize,
 }
 
-/// Bytes that are copied at once: so many need no call, and hold nearly every
-/// piece. What is beyond the piece is overwritten by the next.
+/// The number of bytes that are copied at once. Nearly every piece is shorter,
+/// and a copy of constant length needs no call of `memcpy`. The bytes after the
+/// piece are truncated.
 const CHUNK: usize = 64;
 
-/// Zeros in a list that are written at once: most buckets are empty.
+/// The text of `BUCKETS` empty buckets, which is written at once, because most
+/// buckets are empty.
 const ZEROS: &[u8; 24] = b"0, 0, 0, 0, 0, 0, 0, 0, ";
 
-/// As many buckets.
+/// The number of buckets in `ZEROS`.
 const BUCKETS: usize = 8;
 
-/// A value, and what stands behind it.
+/// The greatest length of a value and the separator after it.
 const VALUE_LEN_MAX: usize = u64::MAX.ilog10() as usize + 1 + ", ".len();
 
 impl RowJson {
     pub(super) fn new(columns: &[Column]) -> Self {
         let mut bytes = Vec::new();
         let mut ends = Vec::with_capacity(columns.len() + 1);
-        let mut behind = "";
+        let mut after = "";
         for (index, column) in columns.iter().enumerate() {
-            bytes.extend_from_slice(behind.as_bytes());
+            bytes.extend_from_slice(after.as_bytes());
             let before: &[u8] = if index == 0 { b"" } else { b", " };
             bytes.extend_from_slice(before);
             bytes.extend_from_slice(b"{\"name\": ");
@@ -49,16 +51,16 @@ impl RowJson {
             bytes.extend_from_slice(b", \"value\": ");
             if column.kind() == ColumnKind::List {
                 bytes.push(b'[');
-                behind = "]}";
+                after = "]}";
             } else {
-                behind = "}";
+                after = "}";
             }
             ends.push(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
         }
-        bytes.extend_from_slice(behind.as_bytes());
+        bytes.extend_from_slice(after.as_bytes());
         ends.push(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
         bytes.extend_from_slice(&[0; CHUNK]);
-        // Columns may share values.
+        // Add the columns' lengths up, because columns may share values.
         let lens = columns.iter().map(|column| column.indexes().len());
         let values = lens.fold(0, usize::saturating_add);
         let values_len = values.saturating_mul(VALUE_LEN_MAX);
@@ -70,12 +72,12 @@ impl RowJson {
         }
     }
 
-    /// Bytes of a row, at most.
+    /// Returns the greatest length of a row's text.
     pub(super) fn len_max(&self) -> usize {
         self.len_max
     }
 
-    /// Writes the statistics of a row.
+    /// Appends the text of a row, given the values of each column.
     pub(super) fn write<'v>(&self, mut values: impl Iterator<Item = &'v [u64]>, out: &mut Vec<u8>) {
         let mut kinds = self.kinds.iter();
         let mut rest = &*self.bytes;
@@ -107,7 +109,7 @@ impl RowJson {
     }
 }
 
-/// Writes the values of a list, without its brackets.
+/// Appends the values of a list, without its brackets.
 fn list(values: &[u64], out: &mut Vec<u8>) {
     wire_chunks::<BUCKETS>(values, |chunk| {
         let all = chunk.iter().fold(0, |all, value| all | value);

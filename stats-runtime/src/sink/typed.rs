@@ -1,6 +1,7 @@
-//! Results and schemas as values of the generated types.
+//! The sinks that collect results and schemas as values of the generated types,
+//! and functions for the way back.
 //!
-//! In: what providers write. Out: vectors, in the order of the wire.
+//! In: the calls of providers. Out: vectors, in the order of the wire.
 
 use qapi_stats::stats::{
     Stats, StatsProvider, StatsResult, StatsSchema, StatsSchemaValue, StatsTarget, StatsValue,
@@ -26,7 +27,7 @@ impl Default for TypedResults {
 }
 
 impl TypedResults {
-    /// The results that hold a statistic, in the order in which they came.
+    /// Returns the results that have a statistic, in the order of their calls.
     #[must_use]
     pub fn into_results(mut self) -> Vec<StatsResult> {
         self.drop_empty();
@@ -38,7 +39,7 @@ impl TypedResults {
     }
 
     fn push(&mut self, name: &str, value: StatsValue) {
-        // The registry's guard lets no statistic through without a result.
+        // Ignore a statistic without a result: the registry's guard reports it.
         if let Some(result) = self.results.last_mut() {
             result.stats.push(Stats {
                 name: name.to_owned(),
@@ -98,7 +99,7 @@ impl Default for TypedSchemas {
 }
 
 impl TypedSchemas {
-    /// The schemas in the order in which they came.
+    /// Returns the schemas in the order of their calls.
     #[must_use]
     pub fn into_schemas(self) -> Vec<StatsSchema> {
         self.schemas
@@ -127,8 +128,8 @@ impl SchemaSink for TypedSchemas {
     }
 }
 
-/// Adds the statistics of one object, in typed form, to a sink. A list of
-/// `stats` is in the order of the wire: a histogram's highest bucket first.
+/// Writes the typed statistics of one object into a sink. Lists in `stats` are
+/// in the order of the wire: a histogram's highest bucket comes first.
 pub fn add_stats_entry(sink: &mut dyn StatsSink, qom_path: Option<&str>, stats: &[Stats]) {
     sink.result(qom_path);
     for Stats { name, value } in stats {
@@ -143,7 +144,7 @@ pub fn add_stats_entry(sink: &mut dyn StatsSink, qom_path: Option<&str>, stats: 
     }
 }
 
-/// Adds the schema of one target, in typed form, to a sink.
+/// Writes the typed schema of one target into a sink.
 pub fn add_stats_schema(
     sink: &mut dyn SchemaSink,
     target: StatsTarget,
