@@ -25,8 +25,8 @@ impl<T> Lock<T> {
 }
 
 impl<T> Lock<Arc<T>> {
-    /// Returns the current value. Later changes are made to a copy, as long as
-    /// they are made with [`Arc::make_mut`].
+    /// Returns the current value. Writers must change the value with
+    /// [`Arc::make_mut`], so that a snapshot never changes.
     pub(crate) fn snapshot(&self) -> Arc<T> {
         Arc::clone(&self.lock())
     }
@@ -52,8 +52,8 @@ impl Signal {
         waited.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Releases the lock until `condition` does not hold any more or the time
-    /// has passed. The caller looks at the value to see which of them it was.
+    /// Releases the lock until `condition` does not hold any more or `time_max`
+    /// has passed. The caller finds out which by the value.
     pub(crate) fn wait_while_for<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,

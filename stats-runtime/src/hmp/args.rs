@@ -27,8 +27,8 @@ pub(super) fn is_space(character: char) -> bool {
 }
 
 impl<'a> Arguments<'a> {
-    /// Reads from `rest`. Errors name the command by `command`, all names in its
-    /// table's entry.
+    /// Creates a reader of `rest`. `command` has all names of the command, for
+    /// error texts.
     pub(super) fn new(command: &'static str, rest: &'a str) -> Self {
         Self { command, rest }
     }

@@ -26,14 +26,14 @@ const READ_BYTES: usize = 4 << 10;
 /// descriptors or memory.
 const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The number of clients that are served at once. A server is for people, who
-/// are few; the connection of one client more is closed.
+/// The number of clients that are served at once. The connection of a further
+/// client is closed. The number is small, because the clients are people.
 const CLIENTS_MAX: usize = 16;
 
-/// How long a client may leave its output unread.
+/// The time for which a client may leave its output unread.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a stopping server waits for commands that run.
+/// The time for which a stopping server waits for commands that run.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A running server of the human monitor, for up to 16 clients at once.

@@ -21,8 +21,9 @@ pub(super) struct Entry {
     pub(super) names: &'static str,
     params: &'static str,
     help: &'static str,
-    /// Whether the entry executes the QMP command of its first name. Such an
-    /// entry needs what the QMP command needs; any other only observes.
+    /// True if the entry executes the QMP command of its first name, and then
+    /// needs the permission that the QMP command needs. Other entries only
+    /// observe.
     is_qmp_command: bool,
     pub(super) run: Run,
     /// The commands of the group; empty for a command.

@@ -15,7 +15,8 @@ pub(super) struct PreparedFilter {
     requests: Option<Vec<RequestedNames>>,
 }
 
-/// The names that a client wants from one provider; `None` means all.
+/// A provider and the names that a client wants from it; `None` means all
+/// names.
 #[derive(Clone, Debug)]
 struct RequestedNames {
     provider: StatsProvider,

@@ -17,11 +17,11 @@ pub struct Column {
 /// The method of [`StatsSink`](super::StatsSink) that takes a column's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ColumnKind {
-    /// `scalar`.
+    /// The values are written with `scalar`.
     Number,
-    /// `boolean`.
+    /// The values are written with `boolean`.
     Flag,
-    /// `histogram`.
+    /// The values are written with `histogram`.
     List,
 }
 
