@@ -487,7 +487,7 @@ fn policy_is_parsed_like_qemus_option() {
         let error = text.parse::<Policy>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("'{text}' is no part of a compatibility policy")
+            format!("'{text}' is not a part of a compatibility policy")
         );
     }
 }
