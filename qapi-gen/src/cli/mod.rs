@@ -16,6 +16,7 @@ mod options;
 mod report;
 mod rust;
 mod schema_text;
+mod terminal;
 
 /// Compiles QAPI schemas, the language in which QEMU describes its interface.
 #[derive(Debug, Parser)]

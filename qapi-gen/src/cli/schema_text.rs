@@ -3,7 +3,7 @@
 //! In: the options for a schema, and a back end. Out: the back end's text on the
 //! standard output stream.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -12,6 +12,7 @@ use qapi_gen::schema::CheckedSchema;
 
 use super::options::{Folders, Version};
 use super::report::Reporting;
+use super::terminal::for_stream;
 
 /// The options for a schema and for the report of its errors.
 #[derive(Debug, Args)]
@@ -40,7 +41,9 @@ impl SchemaText {
         let Some(schema) = checked else {
             return ExitCode::FAILURE;
         };
-        match io::stdout().lock().write_all(back_end(&schema).as_bytes()) {
+        let mut stdout = io::stdout().lock();
+        let text = for_stream(back_end(&schema), stdout.is_terminal());
+        match stdout.write_all(text.as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
             // A reader that stops early, such as `head`, is not an error.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
