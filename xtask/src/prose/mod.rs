@@ -23,7 +23,7 @@ const LIST: &str = "xtask/prose.txt";
 const FREE_FOLDERS: &[&str] = &["benches", "cases", "fuzz", "golden", "tests"];
 
 /// The findings that a folder may still have.
-const LIMITS: &[(&str, usize)] = &[("qapi-gen/", 279), ("qapi/", 105), ("stats-runtime/", 197)];
+const LIMITS: &[(&str, usize)] = &[("qapi-gen/", 10), ("qapi/", 5), ("stats-runtime/", 156)];
 
 /// A refused expression and its place.
 #[derive(Debug)]
