@@ -157,9 +157,7 @@ fn a_recording_stands_in_for_the_fd() {
 
     let mut kept = Kept::default();
     kept.result(Some("/vcpu"));
-    image
-        .write_values(&StatsQuery::all(&StatsTarget::Vcpu), &mut kept)
-        .unwrap();
+    image.write_values(&mut kept).unwrap();
     let live = KvmProvider::new();
     live.add_vcpu("/vcpu", &vcpu).unwrap();
     assert_eq!(kept.0, ask(&live, StatsTarget::Vcpu).0);

@@ -95,7 +95,7 @@ fn registry(image: Image, target: StatsTarget, qom_path: Option<String>) -> Regi
         move |query, sink| {
             if *query.target() == target {
                 sink.result(qom_path.as_deref());
-                image.lock().write_values(query, sink)?;
+                image.lock().write_values(sink)?;
             }
             Ok(())
         },

@@ -11,7 +11,7 @@ use super::error::{Block, Error};
 use super::fd::read_up_to;
 use super::layout::{Header, Layout, check_within};
 use super::values::DataBlock;
-use crate::provider::{StatsQuery, StatsSink};
+use crate::provider::StatsSink;
 
 /// The longest file that is recorded, in bytes. A vCPU of Linux 7.1 has some
 /// 5 KiB; what the limits of a layout allow is below 4.2 MiB without gaps.
@@ -88,18 +88,14 @@ impl Image {
         &self.layout
     }
 
-    /// Writes the values of the statistics that `query` wants; the caller has
-    /// begun the result. See [`Layout::write_values`].
+    /// Writes the values. The caller has begun the result. See
+    /// [`Layout::write_values`].
     ///
     /// # Errors
     ///
     /// None that reading the image would not have answered before.
-    pub fn write_values(
-        &mut self,
-        query: &StatsQuery<'_>,
-        sink: &mut dyn StatsSink,
-    ) -> Result<(), Error> {
-        self.layout.write_values(&mut self.data, query, sink)
+    pub fn write_values(&mut self, sink: &mut dyn StatsSink) -> Result<(), Error> {
+        self.layout.write_values(&mut self.data, sink)
     }
 }
 

@@ -6,7 +6,6 @@
 mod compose;
 mod error;
 mod fd;
-mod filters;
 mod image;
 mod layout;
 mod provider;

@@ -15,7 +15,7 @@ use super::error::Error;
 use super::fd::{vcpu_stats_fd, vm_stats_fd};
 use super::image::record;
 use super::source::Stock;
-use super::sources::{Files, Sources, Vcpu, Wanted};
+use super::sources::{Files, Sources, Vcpu};
 use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
 
 /// Answers with KVM's statistics of one VM.
@@ -143,8 +143,7 @@ impl KvmProvider {
                     qom_path: vcpu.qom_path.into(),
                 });
             }
-            sources.vcpu_shape = Some(Arc::clone(&vcpu.source.shape));
-            sources.vcpus.push(Arc::new(vcpu));
+            sources.add_vcpu(vcpu);
             Ok(())
         })
     }
@@ -156,10 +155,7 @@ impl KvmProvider {
         if self.snapshot().position(qom_path).is_none() {
             return false;
         }
-        let removed = self.change(|sources| {
-            let position = sources.position(qom_path);
-            Ok(position.map(|position| sources.vcpus.remove(position)))
-        });
+        let removed = self.change(|sources| Ok(sources.remove_vcpu(qom_path)));
         // The fd is closed here and not under the lock: behind the last one of
         // a VM that is gone, the kernel takes that VM down.
         removed.is_ok_and(|removed| removed.is_some())
@@ -203,8 +199,8 @@ impl Provider for KvmProvider {
         let sources = self.snapshot();
         self.stock
             .with_block(|block| match (query.target(), &sources.vm) {
-                (StatsTarget::Vm, Some(vm)) => {
-                    vm.query(None, Wanted::new(query).of(&vm.shape), block, sink)
+                (StatsTarget::Vm, Some(vm)) if vm.shape.layout.has_any_of(query) => {
+                    vm.query(None, block, sink)
                 }
                 (StatsTarget::Vcpu, _) => sources.query_vcpus(query, block, sink),
                 _ => Ok(()),
@@ -214,8 +210,7 @@ impl Provider for KvmProvider {
 
     fn schemas(&self, sink: &mut dyn SchemaSink) -> Result<(), ProviderError> {
         let sources = self.snapshot();
-        let vcpu_shapes = sources.vcpu_shapes();
-        if let Some((newest, older)) = vcpu_shapes.split_first() {
+        if let Some((newest, older)) = sources.vcpu_shapes.split_first() {
             sink.schema(StatsTarget::Vcpu);
             newest.layout.schema().for_each(|stat| sink.stat(stat));
             // Files that were recorded on other kernels have statistics of

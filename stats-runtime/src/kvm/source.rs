@@ -8,11 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::error::{Block, Error};
 use super::fd::{read_data, read_exact};
-use super::filters::Filters;
 use super::layout::{Header, Layout};
 use super::values::DataBlock;
 use crate::provider::StatsSink;
-use crate::sink::Columns;
 
 /// How many idle data blocks are kept: as many queries may run at once
 /// without allocating. More may run; they allocate.
@@ -30,7 +28,6 @@ pub(super) struct Shape {
     header: [u8; Header::SIZE],
     descriptors: Box<[u8]>,
     pub(super) layout: Layout,
-    pub(super) filters: Filters,
 }
 
 /// What sources have in common: the shapes that there are, and buffers.
@@ -68,7 +65,6 @@ impl Stock {
                     header: bytes,
                     descriptors,
                     layout,
-                    filters: Filters::default(),
                 });
                 let mut shapes = self.shapes();
                 // Two threads may both compile the same; both are used then.
@@ -98,13 +94,12 @@ impl Stock {
 }
 
 impl Source {
-    /// Reads the object's values and writes those of `columns`. If the read
-    /// fails, nothing is written.
+    /// Reads the object's values and writes them as a row. If the read fails,
+    /// nothing is written.
     #[inline]
     pub(super) fn query(
         &self,
         qom_path: Option<&str>,
-        columns: &Arc<Columns>,
         block: &mut DataBlock,
         sink: &mut dyn StatsSink,
     ) -> Result<(), Error> {
@@ -115,7 +110,7 @@ impl Source {
             layout.data_len(),
             layout.data().start,
         )?;
-        sink.row(qom_path, &layout.row(columns, block)?);
+        sink.row(qom_path, &layout.row(block)?);
         Ok(())
     }
 }

@@ -11,7 +11,6 @@ use super::error::Error;
 use super::source::{Shape, Source};
 use super::values::DataBlock;
 use crate::provider::{StatsQuery, StatsSink};
-use crate::sink::Columns;
 
 /// What is read; replaced as a whole if a query still looks at it.
 #[derive(Clone, Default)]
@@ -19,8 +18,10 @@ pub(super) struct Sources {
     pub(super) vm: Option<Arc<Source>>,
     /// In the order in which they were added.
     pub(super) vcpus: Vec<Arc<Vcpu>>,
-    /// The shape of the vCPU added last, which stays known when it goes.
-    pub(super) vcpu_shape: Option<Arc<Shape>>,
+    /// The distinct shapes of the vCPUs, the newest vCPU's first. On a live VM
+    /// there is one. The shape of the vCPU that was added last stays here when
+    /// that vCPU is removed.
+    pub(super) vcpu_shapes: Vec<Arc<Shape>>,
 }
 
 pub(super) struct Vcpu {
@@ -60,12 +61,19 @@ impl Sources {
         block: &mut DataBlock,
         sink: &mut dyn StatsSink,
     ) -> Result<(), Error> {
-        let mut columns = Wanted::new(query);
+        // A request may name statistics that no vCPU has, thousands of times:
+        // read nothing then.
+        if !self
+            .vcpu_shapes
+            .iter()
+            .any(|shape| shape.layout.has_any_of(query))
+        {
+            return Ok(());
+        }
         // QEMU prepends to its list, so the last one comes first.
         for Vcpu { qom_path, source } in self.vcpus.iter().rev().map(Arc::as_ref) {
             if query.wants_vcpu(qom_path) {
-                let columns = columns.of(&source.shape);
-                source.query(Some(qom_path), columns, block, sink)?;
+                source.query(Some(qom_path), block, sink)?;
             }
         }
         Ok(())
@@ -78,39 +86,32 @@ impl Sources {
             .position(|vcpu| &*vcpu.qom_path == qom_path)
     }
 
-    /// The distinct shapes of the vCPUs, the newest first; without vCPUs the
-    /// last one's. On a live VM that is one.
-    pub(super) fn vcpu_shapes(&self) -> Vec<Arc<Shape>> {
-        let mut shapes: Vec<Arc<Shape>> = self.vcpu_shape.iter().cloned().collect();
+    /// Adds a vCPU, which must have a path of its own.
+    pub(super) fn add_vcpu(&mut self, vcpu: Vcpu) {
+        self.vcpus.push(Arc::new(vcpu));
+        self.vcpu_shapes.clear();
+        self.find_shapes();
+    }
+
+    /// Removes and returns the vCPU at `qom_path`.
+    pub(super) fn remove_vcpu(&mut self, qom_path: &str) -> Option<Arc<Vcpu>> {
+        let removed = self.vcpus.remove(self.position(qom_path)?);
+        self.vcpu_shapes.truncate(1);
+        self.find_shapes();
+        Some(removed)
+    }
+
+    /// Adds the shapes that are missing in `vcpu_shapes`.
+    fn find_shapes(&mut self) {
         for vcpu in self.vcpus.iter().rev() {
-            if !shapes
+            let shape = &vcpu.source.shape;
+            if !self
+                .vcpu_shapes
                 .iter()
-                .any(|shape| Arc::ptr_eq(shape, &vcpu.source.shape))
+                .any(|known| Arc::ptr_eq(known, shape))
             {
-                shapes.push(Arc::clone(&vcpu.source.shape));
+                self.vcpu_shapes.push(Arc::clone(shape));
             }
         }
-        shapes
-    }
-}
-
-/// The columns that a query wants: looked up once for all vCPUs of a shape.
-pub(super) struct Wanted<'q> {
-    query: &'q StatsQuery<'q>,
-    last: Option<(Arc<Shape>, Arc<Columns>)>,
-}
-
-impl<'q> Wanted<'q> {
-    pub(super) fn new(query: &'q StatsQuery<'q>) -> Self {
-        Self { query, last: None }
-    }
-
-    pub(super) fn of(&mut self, shape: &Arc<Shape>) -> &Arc<Columns> {
-        self.last.take_if(|(last, _)| !Arc::ptr_eq(last, shape));
-        let (_, columns) = self.last.get_or_insert_with(|| {
-            let columns = shape.filters.choose(shape.layout.columns(), self.query);
-            (Arc::clone(shape), columns)
-        });
-        columns
     }
 }

@@ -4,8 +4,6 @@
 //! statistics, in the layout's order. It knows neither fds nor limits: the
 //! layout has checked those.
 
-use std::sync::Arc;
-
 use qapi_stats::stats::StatsUnit;
 
 use super::error::{Block, Error};
@@ -155,8 +153,7 @@ fn word_of(bytes: impl Iterator<Item = u8>) -> u64 {
 }
 
 impl Layout {
-    /// Writes the values in `block` of the statistics that `query` wants. The
-    /// caller has begun the result.
+    /// Writes the values in `block`. The caller has begun the result.
     ///
     /// A statistic in booleans is a boolean: whether any bit of its (first)
     /// value is set. Any other with one value is a scalar, with several a
@@ -170,34 +167,30 @@ impl Layout {
     pub fn write_values(
         &self,
         block: &mut DataBlock,
-        query: &StatsQuery<'_>,
         sink: &mut dyn StatsSink,
     ) -> Result<(), Error> {
-        let columns = match query.names() {
-            None => Arc::clone(self.columns()),
-            Some(_) => Arc::new(self.columns().only(|name| query.wants_name(name))),
-        };
-        self.row(&columns, block)?.write_each(sink);
+        self.row(block)?.write_each(sink);
         Ok(())
     }
 
-    /// The values in `block` as a row under `columns`, which are some of this
-    /// layout's.
+    /// Returns whether `query` wants any of this layout's statistics.
+    pub(super) fn has_any_of(&self, query: &StatsQuery<'_>) -> bool {
+        let mut columns = self.columns().iter();
+        columns.any(|column| query.wants_name(column.name()))
+    }
+
+    /// Returns the values in `block` as a row.
     ///
     /// # Errors
     ///
     /// As [`write_values`](Self::write_values).
     #[inline]
-    pub(super) fn row<'b>(
-        &self,
-        columns: &'b Arc<Columns>,
-        block: &'b mut DataBlock,
-    ) -> Result<Row<'b>, Error> {
+    pub(super) fn row<'b>(&'b self, block: &'b mut DataBlock) -> Result<Row<'b>, Error> {
         if !self.displaced.is_empty() {
             block.place(&self.displaced);
         }
         let actual = block.len;
-        let row = Row::new(columns, block.row()).filter(|_| actual >= self.data_len());
+        let row = Row::new(self.columns(), block.row()).filter(|_| actual >= self.data_len());
         row.ok_or(Error::ShortRead {
             block: Block::Data,
             expected: self.data_len(),

@@ -17,8 +17,18 @@ pub(super) struct Guard<'a> {
     query: &'a StatsQuery<'a>,
     sink: &'a mut dyn ResultsSink,
     state: GuardState,
-    /// The columns seen last of which all are wanted.
-    wanted_columns: Option<Arc<Columns>>,
+    choice: Option<Choice>,
+}
+
+/// The columns of the last row, and those among them that the query names.
+///
+/// Objects of one kind have the same columns. Because the guard remembers its
+/// last choice, the names of a query are looked up once for each kind and not
+/// once for each object. The price is a comparison of two pointers for each
+/// object of a query with names. The choice ends with the query.
+struct Choice {
+    all: Arc<Columns>,
+    wanted: Arc<Columns>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,7 +50,7 @@ impl<'a> Guard<'a> {
             query,
             sink,
             state,
-            wanted_columns: None,
+            choice: None,
         }
     }
 
@@ -61,22 +71,6 @@ impl<'a> Guard<'a> {
             };
         }
         self.state == GuardState::Passing
-    }
-
-    /// Whether all columns are wanted. It is asked again and again about the
-    /// same ones.
-    fn wants_all(&mut self, columns: &Arc<Columns>) -> bool {
-        let known = self.wanted_columns.as_ref();
-        if self.query.names().is_none() || known.is_some_and(|known| Arc::ptr_eq(known, columns)) {
-            return true;
-        }
-        let wants_all = columns
-            .iter()
-            .all(|column| self.query.wants_name(column.name()));
-        if wants_all {
-            self.wanted_columns = Some(Arc::clone(columns));
-        }
-        wants_all
     }
 
     /// Returns whether a statistic of the current result is wanted.
@@ -121,11 +115,17 @@ impl StatsSink for Guard<'_> {
         if !self.begins(qom_path) {
             return;
         }
-        if self.wants_all(row.columns()) {
-            self.sink.row(qom_path, row);
-        } else {
-            self.sink.result(qom_path);
-            row.write_each(self);
+        if self.query.names().is_none() {
+            return self.sink.row(qom_path, row);
+        }
+        let all = row.columns();
+        self.choice.take_if(|choice| !Arc::ptr_eq(&choice.all, all));
+        let choice = self.choice.get_or_insert_with(|| Choice {
+            all: Arc::clone(all),
+            wanted: Arc::new(all.only(|name| self.query.wants_name(name))),
+        });
+        if let Some(row) = Row::new(&choice.wanted, row.values()) {
+            self.sink.row(qom_path, &row);
         }
     }
 }

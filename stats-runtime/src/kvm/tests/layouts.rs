@@ -3,7 +3,7 @@
 
 use qapi_stats::stats::{StatsSchemaValue, StatsType, StatsUnit};
 
-use super::{Value, scalar, values, values_of};
+use super::{Value, scalar, values};
 use crate::kvm::image::part;
 use crate::kvm::{
     Block, Error, Header, Image, ImageBuilder, ImageStat, Layout, LayoutError, NAME_SIZE_MAX,
@@ -60,22 +60,6 @@ fn statistics_come_in_reverse_descriptor_order() {
         .map(|stat| stat.name.as_str())
         .collect();
     assert_eq!(names, ["c", "b", "a"]);
-}
-
-#[test]
-fn only_wanted_names_are_written() {
-    let bytes = file([
-        stat("a", 0, 0, &[1]),
-        stat("b", 1, 0, &[2]),
-        stat("c", 2, 0, &[3]),
-    ])
-    .build();
-    assert_eq!(
-        values_of(&bytes, Some(&["a", "c"])).unwrap(),
-        [scalar("c", 3), scalar("a", 1)]
-    );
-    assert_eq!(values_of(&bytes, Some(&["nonesuch"])).unwrap(), []);
-    assert_eq!(values_of(&bytes, Some(&[])).unwrap(), []);
 }
 
 #[test]

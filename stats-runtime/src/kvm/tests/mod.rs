@@ -8,7 +8,7 @@ mod random;
 use qapi_stats::stats::{StatsSchemaValue, StatsTarget};
 
 use super::{Error, Image};
-use crate::provider::{SchemaSink, StatsQuery, StatsSink};
+use crate::provider::{SchemaSink, StatsSink};
 
 /// A value as a sink received it.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,14 +71,12 @@ impl SchemaSink for KeptSchemas {
     }
 }
 
-/// The values in a file, those with `names` if given.
-fn values_of(bytes: &[u8], names: Option<&[&str]>) -> Result<Vec<(String, Value)>, Error> {
+/// The values in a file.
+fn values_of(bytes: &[u8]) -> Result<Vec<(String, Value)>, Error> {
     let mut image = Image::read(bytes)?;
-    let target = image.target();
     let mut kept = Kept::default();
     kept.result(None);
-    let names = names.map(owned);
-    image.write_values(&StatsQuery::new(&target, names.as_deref(), None), &mut kept)?;
+    image.write_values(&mut kept)?;
     Ok(kept.0.remove(0).1)
 }
 
@@ -89,7 +87,7 @@ fn owned(list: &[&str]) -> Vec<String> {
 
 /// All values in a good file.
 fn values(bytes: &[u8]) -> Vec<(String, Value)> {
-    values_of(bytes, None).unwrap()
+    values_of(bytes).unwrap()
 }
 
 fn scalar(name: &str, value: u64) -> (String, Value) {

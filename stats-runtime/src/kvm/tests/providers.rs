@@ -164,6 +164,33 @@ fn vcpus_of_another_kernel_have_their_own_layout() {
     assert_eq!(names[..], ["exits", "halts"]);
 }
 
+#[test]
+fn files_are_not_read_when_no_statistic_is_wanted() {
+    let provider = provider(&["/a"]);
+    // Neither file can be read: the data of both is cut off.
+    let bytes = one("exits", 7);
+    let short = || open(&bytes[..bytes.len() - 1]);
+    provider.add_vcpu_fd("/short", short()).unwrap();
+    provider.set_vm_fd(short()).unwrap();
+    for target in [StatsTarget::Vcpu, StatsTarget::Vm] {
+        let names = owned(&["nonesuch", "vm_stat"]);
+        let query = StatsQuery::new(&target, Some(&names), None);
+        assert_eq!(ask(&provider, &query), Kept::default());
+        let names = owned(&["exits", "nonesuch"]);
+        let query = StatsQuery::new(&target, Some(&names), None);
+        let error = provider.query(&query, &mut Kept::default());
+        assert!(error.is_err());
+    }
+    // The layout of a vCPU that was removed counts no longer.
+    provider.add_vcpu_fd("/b", open(&one("halts", 7))).unwrap();
+    let names = owned(&["halts"]);
+    let query = StatsQuery::new(&StatsTarget::Vcpu, Some(&names), None);
+    assert!(provider.query(&query, &mut Kept::default()).is_err());
+    assert!(provider.remove_vcpu("/b"));
+    provider.add_vcpu_fd("/c", open(&one("exits", 7))).unwrap();
+    assert_eq!(ask(&provider, &query), Kept::default());
+}
+
 /// Changes the provider from within its own query.
 struct Meddler<'a> {
     provider: &'a KvmProvider,

@@ -114,8 +114,7 @@ proptest! {
         if cut {
             bytes.truncate(len.index(bytes.len()));
         }
-        let read = values_of(&bytes, None);
-        prop_assert_eq!(read.is_ok(), values_of(&bytes, Some(&[])).is_ok());
+        let _ = values_of(&bytes);
         let _ = warnings(&bytes);
     }
 
@@ -125,6 +124,6 @@ proptest! {
             let _ = Layout::parse(&header, &descriptors, None);
             let _ = Layout::parse(&header, &descriptors, Some(4096));
         }
-        let _ = values_of(&descriptors, None);
+        let _ = values_of(&descriptors);
     }
 }
