@@ -64,12 +64,14 @@ impl Request {
     }
 
     /// Returns how many bytes of memory the request holds.
+    #[cfg(feature = "server")]
     pub(super) fn held_bytes(&self) -> usize {
         self.message.held_bytes()
     }
 
     /// Returns how many bytes of memory the request takes while its command is
     /// executed: those that it holds, and those of the decoded arguments.
+    #[cfg(feature = "server")]
     pub(super) fn executing_bytes(&self) -> usize {
         self.held_bytes() + self.message.values() * DECODED_BYTES
     }
@@ -77,6 +79,7 @@ impl Request {
 
 /// The bytes that a decoded value takes: a `String`, its text in a block of the
 /// allocator, and the same again in a provider's filter.
+#[cfg(feature = "server")]
 const DECODED_BYTES: usize = 128;
 
 impl Malformed {
@@ -94,6 +97,7 @@ impl Malformed {
     }
 
     /// Returns how many bytes of memory the message holds.
+    #[cfg(feature = "server")]
     pub(super) fn held_bytes(&self) -> usize {
         self.message.as_ref().map_or(0, Document::held_bytes)
     }
