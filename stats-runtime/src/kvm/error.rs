@@ -5,7 +5,7 @@
 
 use std::{fmt, io};
 
-use super::layout::{Header, NAME_SIZE_MAX, NUM_DESC_MAX, VALUES_MAX};
+use super::format::{HEADER_SIZE, NAME_SIZE_MAX, NUM_DESC_MAX, VALUES_MAX};
 use crate::provider::ProviderError;
 
 /// Why statistics of KVM cannot be had.
@@ -164,7 +164,7 @@ impl fmt::Display for Block {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LayoutError {
-    /// Fewer than [`Header::SIZE`] bytes.
+    /// The file has fewer bytes than a header.
     HeaderTruncated {
         /// Bytes there are.
         actual: usize,
@@ -218,8 +218,7 @@ impl fmt::Display for LayoutError {
             Self::HeaderTruncated { actual } => {
                 write!(
                     f,
-                    "header is cut off: expected {} bytes, got {actual}",
-                    Header::SIZE
+                    "header is cut off: expected {HEADER_SIZE} bytes, got {actual}"
                 )
             }
             Self::NumDesc { value } => {

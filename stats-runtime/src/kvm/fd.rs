@@ -15,8 +15,8 @@ use kvm_ioctls::{Kvm, VcpuFd, VmFd};
 use rustix::io::{Errno, pread, retry_on_intr};
 use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl, opcode};
 
+use super::data_block::DataBlock;
 use super::error::{Block, Error};
-use super::values::DataBlock;
 
 /// Asks the kernel whether it has binary statistics.
 ///

@@ -7,10 +7,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use qapi_stats::stats::StatsTarget;
 
+use super::data_block::DataBlock;
 use super::error::{Block, Error};
 use super::fd::read_up_to;
 use super::layout::{Header, Layout, check_within};
-use super::values::DataBlock;
 use crate::provider::StatsSink;
 
 /// The longest file that is recorded, in bytes. A vCPU of Linux 7.1 has some

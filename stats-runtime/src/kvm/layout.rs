@@ -9,39 +9,16 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use kvm_bindings::{
-    KVM_STATS_BASE_MASK, KVM_STATS_BASE_POW2, KVM_STATS_BASE_POW10, KVM_STATS_TYPE_CUMULATIVE,
-    KVM_STATS_TYPE_INSTANT, KVM_STATS_TYPE_LINEAR_HIST, KVM_STATS_TYPE_LOG_HIST,
-    KVM_STATS_TYPE_MASK, KVM_STATS_TYPE_PEAK, KVM_STATS_UNIT_BOOLEAN, KVM_STATS_UNIT_BYTES,
-    KVM_STATS_UNIT_CYCLES, KVM_STATS_UNIT_MASK, KVM_STATS_UNIT_NONE, KVM_STATS_UNIT_SECONDS,
-};
 use qapi_stats::stats::{StatsSchemaValue, StatsType, StatsUnit};
 
-use super::error::{Block, LayoutError};
-use super::values::{self, Displaced};
-use crate::sink::Columns;
-
-/// The most statistics that a file may describe. Linux 7.1 describes fewer
-/// than a hundred per object on any architecture.
-pub const NUM_DESC_MAX: u32 = 4096;
-
-/// The longest name, its NUL included, in bytes. Linux says 48
-/// (`KVM_STATS_NAME_SIZE`, include/linux/kvm_types.h). With [`NUM_DESC_MAX`]
-/// this keeps the descriptors below 2.1 MiB.
-pub const NAME_SIZE_MAX: u32 = 512;
-
-/// The most values that one object may have, 2 MiB of them; a vCPU of Linux
-/// 7.1 has some 140. This bounds their sum and the data block's length: the
-/// sum, because descriptors may overlap, and 4096 of them could otherwise
-/// turn one block of 512 KiB into a reply of a gigabyte; the length, because
-/// a single descriptor far out could ask for a read of 4 GiB.
-pub const VALUES_MAX: u32 = 1 << 18;
-
-/// Bytes of one value.
-pub(super) const VALUE_SIZE: u64 = 8;
-
-/// Bytes of a descriptor before its name.
-const DESCRIPTOR_SIZE: usize = 16;
+use super::data_block::{DataBlock, UnalignedStat, WORD};
+use super::error::{Block, Error, LayoutError};
+use super::format::{
+    DESCRIPTOR_SIZE, HEADER_SIZE, NAME_SIZE_MAX, NUM_DESC_MAX, VALUE_SIZE, VALUES_MAX, base_of,
+    type_of, unit_of,
+};
+use crate::provider::StatsQuery;
+use crate::sink::{Column, Columns, Row, StatsSink};
 
 /// The header of a statistics file, its sizes within their limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +33,7 @@ pub struct Header {
 
 impl Header {
     /// Bytes of a header.
-    pub const SIZE: usize = 24;
+    pub const SIZE: usize = HEADER_SIZE;
 
     /// Reads the header at the start of `bytes`.
     ///
@@ -130,7 +107,7 @@ pub struct Layout {
     /// The same statistics, as columns of a data block.
     columns: Arc<Columns>,
     /// Those whose values do not stand at a word's start.
-    pub(super) displaced: Box<[Displaced]>,
+    pub(super) unaligned: Box<[UnalignedStat]>,
 }
 
 /// One statistic: what clients are told, and where its values are.
@@ -185,14 +162,14 @@ impl Layout {
         }
         stats.reverse();
         let data_len = u32::try_from(data_len).unwrap_or(u32::MAX);
-        let (columns, displaced) = values::columns(&stats, data_len);
+        let (columns, unaligned) = columns(&stats, data_len);
         let layout = Self {
             data_offset: header.data_offset,
             data_len,
             skipped,
             stats: stats.into(),
             columns: Arc::new(columns),
-            displaced,
+            unaligned,
         };
         check_within(Block::Data, &layout.data(), file_len)?;
         Ok(layout)
@@ -229,6 +206,51 @@ impl Layout {
     pub fn skipped(&self) -> usize {
         self.skipped
     }
+
+    /// Writes the values in `block`. The caller has begun the result.
+    ///
+    /// A statistic in booleans is a boolean: whether any bit of its (first)
+    /// value is set. Any other with one value is a scalar, with several a
+    /// list, with none an empty list. QEMU decides by the size alone too, so
+    /// a histogram with one bucket is a scalar.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShortRead`], before anything is written, if the block is
+    /// shorter than this layout's [`data`](Self::data).
+    pub fn write_values(
+        &self,
+        block: &mut DataBlock,
+        sink: &mut dyn StatsSink,
+    ) -> Result<(), Error> {
+        self.row(block)?.write_each(sink);
+        Ok(())
+    }
+
+    /// Returns whether `query` wants any of this layout's statistics.
+    pub(super) fn has_any_of(&self, query: &StatsQuery<'_>) -> bool {
+        let mut columns = self.columns().iter();
+        columns.any(|column| query.wants_name(column.name()))
+    }
+
+    /// Returns the values in `block` as a row.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_values`](Self::write_values).
+    #[inline]
+    pub(super) fn row<'b>(&'b self, block: &'b mut DataBlock) -> Result<Row<'b>, Error> {
+        if !self.unaligned.is_empty() {
+            block.realign(&self.unaligned);
+        }
+        let actual = block.len();
+        let row = Row::new(self.columns(), block.row()).filter(|_| actual >= self.data_len());
+        row.ok_or(Error::ShortRead {
+            block: Block::Data,
+            expected: self.data_len(),
+            actual,
+        })
+    }
 }
 
 impl Stat {
@@ -240,6 +262,31 @@ impl Stat {
         }
         u64::from(self.offset) + u64::from(self.len) * VALUE_SIZE
     }
+}
+
+/// Where a data block's values are among its words, and those that have to be
+/// put there first.
+pub(super) fn columns(stats: &[Stat], data_len: u32) -> (Columns, Box<[UnalignedStat]>) {
+    let mut unaligned = Vec::new();
+    let mut words = (data_len as usize).div_ceil(WORD);
+    let mut column = |stat: &Stat| {
+        let (offset, len) = (stat.offset as usize, usize::from(stat.len));
+        let mut first = offset / WORD;
+        if len > 0 && !offset.is_multiple_of(WORD) {
+            let to = words;
+            unaligned.push(UnalignedStat { offset, to, len });
+            words += len;
+            first = to;
+        }
+        let name = stat.schema.name.as_str();
+        if stat.schema.unit == Some(StatsUnit::Boolean) && len > 0 {
+            Column::flag(name, first)
+        } else {
+            Column::list(name, first..first + len)
+        }
+    };
+    let columns: Vec<Column> = stats.iter().map(&mut column).collect();
+    (Columns::new(columns), unaligned.into())
 }
 
 /// Refuses a block that does not lie within a file of known length.
@@ -313,27 +360,9 @@ impl<'a> RawDescriptor<'a> {
     /// `None` if type, unit or base are unknown. Flag bits from 12 on have no
     /// meaning yet and change nothing.
     fn lower(&self, name: &[u8]) -> Option<Stat> {
-        let type_ = match self.flags & KVM_STATS_TYPE_MASK {
-            KVM_STATS_TYPE_CUMULATIVE => StatsType::Cumulative,
-            KVM_STATS_TYPE_INSTANT => StatsType::Instant,
-            KVM_STATS_TYPE_PEAK => StatsType::Peak,
-            KVM_STATS_TYPE_LINEAR_HIST => StatsType::LinearHistogram,
-            KVM_STATS_TYPE_LOG_HIST => StatsType::Log2Histogram,
-            _ => return None,
-        };
-        let unit = match self.flags & KVM_STATS_UNIT_MASK {
-            KVM_STATS_UNIT_NONE => None,
-            KVM_STATS_UNIT_BYTES => Some(StatsUnit::Bytes),
-            KVM_STATS_UNIT_SECONDS => Some(StatsUnit::Seconds),
-            KVM_STATS_UNIT_CYCLES => Some(StatsUnit::Cycles),
-            KVM_STATS_UNIT_BOOLEAN => Some(StatsUnit::Boolean),
-            _ => return None,
-        };
-        let base = match self.flags & KVM_STATS_BASE_MASK {
-            KVM_STATS_BASE_POW10 => 10,
-            KVM_STATS_BASE_POW2 => 2,
-            _ => return None,
-        };
+        let type_ = type_of(self.flags)?;
+        let unit = unit_of(self.flags)?.unit.clone();
+        let base = base_of(self.flags)?;
         let linear = type_ == StatsType::LinearHistogram;
         let schema = StatsSchemaValue {
             name: String::from_utf8_lossy(name).into_owned(),

@@ -8,12 +8,10 @@
 use std::fmt;
 use std::ops::Range;
 
-use kvm_bindings::{
-    KVM_STATS_TYPE_LINEAR_HIST, KVM_STATS_TYPE_MASK, KVM_STATS_UNIT_BOOLEAN, KVM_STATS_UNIT_BYTES,
-    KVM_STATS_UNIT_CYCLES, KVM_STATS_UNIT_MASK, KVM_STATS_UNIT_NONE, KVM_STATS_UNIT_SECONDS,
-};
+use kvm_bindings::{KVM_STATS_TYPE_LINEAR_HIST, KVM_STATS_TYPE_MASK};
 
 use super::error::{Block, LayoutError};
+use super::format::unit_of;
 use super::image::part;
 use super::layout::{Header, Layout, raw_descriptors};
 
@@ -120,7 +118,7 @@ pub fn warnings(bytes: &[u8]) -> Result<Vec<Warning>, LayoutError> {
     warn_of_blocks(&header, &layout, &mut warnings);
     for (index, raw) in raw_descriptors(&header, descriptors)?.enumerate() {
         let name = || Ok(String::from_utf8_lossy(raw.name(index)?).into_owned());
-        if !exponent_fits(raw.flags & KVM_STATS_UNIT_MASK, raw.exponent) {
+        if unit_of(raw.flags).is_some_and(|unit| !unit.exponents.contains(&raw.exponent)) {
             warnings.push(Warning::Exponent {
                 name: name()?,
                 exponent: raw.exponent,
@@ -167,16 +165,5 @@ fn warn_of_blocks(header: &Header, layout: &Layout, warnings: &mut Vec<Warning>)
                 second: *second,
             });
         }
-    }
-}
-
-/// Whether `exponent` is one that the kernel uses with `unit`. An unknown unit
-/// goes with anything.
-fn exponent_fits(unit: u32, exponent: i16) -> bool {
-    match unit {
-        KVM_STATS_UNIT_NONE | KVM_STATS_UNIT_BYTES | KVM_STATS_UNIT_CYCLES => exponent >= 0,
-        KVM_STATS_UNIT_SECONDS => exponent <= 0,
-        KVM_STATS_UNIT_BOOLEAN => exponent == 0,
-        _ => true,
     }
 }

@@ -6,10 +6,10 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use super::data_block::DataBlock;
 use super::error::{Block, Error};
 use super::fd::{read_data, read_exact};
 use super::layout::{Header, Layout};
-use super::values::DataBlock;
 use crate::provider::StatsSink;
 
 /// How many idle data blocks are kept: as many queries may run at once

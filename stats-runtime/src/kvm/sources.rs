@@ -7,9 +7,9 @@ use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
+use super::data_block::DataBlock;
 use super::error::Error;
 use super::source::{Shape, Source};
-use super::values::DataBlock;
 use crate::provider::{StatsQuery, StatsSink};
 
 /// What is read; replaced as a whole if a query still looks at it.

@@ -4,6 +4,7 @@
 use qapi_stats::stats::{StatsSchemaValue, StatsType, StatsUnit};
 
 use super::{Value, scalar, values};
+use crate::kvm::format::{BASES, TYPES, UNITS};
 use crate::kvm::image::part;
 use crate::kvm::{
     Block, Error, Header, Image, ImageBuilder, ImageStat, Layout, LayoutError, NAME_SIZE_MAX,
@@ -111,6 +112,38 @@ fn values_lie_in_any_order_and_may_be_unaligned() {
 }
 
 #[test]
+fn format_tables_have_a_row_for_every_type_unit_and_base() {
+    for type_ in StatsType::ALL {
+        assert!(TYPES.iter().any(|(_, known)| known == type_), "{type_}");
+    }
+    for unit in StatsUnit::ALL {
+        let is_known = UNITS.iter().any(|known| known.unit.as_ref() == Some(unit));
+        assert!(is_known, "{unit}");
+    }
+    // The bases that qapi/schema/stats.json describes.
+    for base in [2, 10] {
+        assert!(BASES.iter().any(|(_, known)| *known == base), "{base}");
+    }
+    // What a row says is what a file with its flag says, so no row is shadowed.
+    for (flag, expected) in TYPES {
+        assert_eq!(described(*flag).type_, *expected);
+    }
+    for unit in UNITS {
+        assert_eq!(described(unit.flag).unit, unit.unit);
+    }
+    for (flag, base) in BASES {
+        assert_eq!(described(*flag).base, Some(*base));
+    }
+}
+
+/// Returns the description of a statistic with these flags and exponent 1.
+fn described(flags: u32) -> StatsSchemaValue {
+    let image = Image::read(&file([stat("a", flags, 1, &[1])]).build()).unwrap();
+    let mut schema = image.layout().schema();
+    schema.next().unwrap().clone()
+}
+
+#[test]
 fn the_schema_says_what_qemu_says() {
     let value = |name: &str, type_, unit, base, exponent, bucket_size| StatsSchemaValue {
         name: name.to_owned(),
@@ -163,11 +196,11 @@ fn the_schema_says_what_qemu_says() {
 #[test]
 fn unknown_type_unit_or_base_is_left_out_and_the_rest_kept() {
     let bytes = file([
-        stat("type", 5, 0, &[1]),
+        stat("type", 15, 0, &[1]),
         stat("kept", 0, 0, &[2]),
-        stat("unit", 5 << 4, 0, &[3]),
+        stat("unit", 15 << 4, 0, &[3]),
         // A base matters even where there is no exponent to go with it.
-        stat("base", 2 << 8, 0, &[4]),
+        stat("base", 15 << 8, 0, &[4]),
     ])
     .build();
     assert_eq!(values(&bytes), [scalar("kept", 2)]);

@@ -4,7 +4,10 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use qapi_stats::stats::StatsUnit;
+
 use super::{Value, values, values_of};
+use crate::kvm::format::{BASES, TYPES, UNITS, base_of, type_of, unit_of};
 use crate::kvm::{Block, Header, ImageBuilder, ImageStat, Layout, warnings};
 
 #[derive(Clone, Debug)]
@@ -19,16 +22,10 @@ struct Drawn {
 impl Drawn {
     /// What a sink receives; `None` for a statistic of the future.
     fn expected(&self) -> Option<(String, Value)> {
-        let (type_, unit, base) = (
-            self.flags & 0xf,
-            self.flags >> 4 & 0xf,
-            self.flags >> 8 & 0xf,
-        );
-        if type_ > 4 || unit > 4 || base > 1 {
-            return None;
-        }
+        type_of(self.flags).and(base_of(self.flags))?;
+        let unit = unit_of(self.flags)?.unit.as_ref();
         let value = match &*self.values {
-            [first, ..] if unit == 4 => Value::Boolean(*first != 0),
+            [first, ..] if unit == Some(&StatsUnit::Boolean) => Value::Boolean(*first != 0),
             [value] => Value::Scalar(*value),
             values => Value::List(values.to_vec()),
         };
@@ -37,8 +34,14 @@ impl Drawn {
 }
 
 fn drawn() -> impl Strategy<Value = Drawn> {
-    // Mostly flags of today, with bits that have no meaning yet.
-    let flags = (0_u32..6, 0_u32..6, 0_u32..3, any::<u32>())
+    // Mostly flags that are known, with bits that have no meaning yet.
+    let known_and_one = |len: usize| 0..=u32::try_from(len).unwrap();
+    let flags = (
+        known_and_one(TYPES.len()),
+        known_and_one(UNITS.len()),
+        known_and_one(BASES.len()),
+        any::<u32>(),
+    )
         .prop_map(|(type_, unit, base, high)| type_ | unit << 4 | base << 8 | high << 12);
     let number = prop_oneof![Just(0), Just(u64::MAX), any::<u64>()];
     let values = prop_oneof![vec(number.clone(), 1..=1), vec(number, 0..70)];
