@@ -241,7 +241,7 @@ impl Session {
     /// Reads one message if the queue has room for another.
     fn read(&mut self) -> Option<Queued> {
         let oob = self.phase == Phase::Executing { oob: true };
-        // Without the out-of-band capability no message is read ahead.
+        // A client without the out-of-band capability has no message read ahead.
         let room = if oob {
             self.limits.queued_requests_max
         } else {

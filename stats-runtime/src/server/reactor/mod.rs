@@ -23,9 +23,10 @@ use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags};
 
 mod accept;
 mod command;
+mod thread_count;
 mod threads;
 
-use self::threads::Threads;
+use self::thread_count::Threads;
 use super::budget::{Budget, Charge};
 use super::clients::{ClientTable, PutBack, Slot};
 use super::connection::{Buffers, Connection, Interest, Ready, Step};

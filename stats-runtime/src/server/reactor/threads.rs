@@ -4,22 +4,19 @@
 //! wait for the kernel's news, of which at least one executes no command, so
 //! that a server whose commands all block still answers.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
 use super::super::connection::{Buffers, Connection};
+use super::thread_count::{IDLE_THREADS_MIN, State, join_finished};
 use super::{Reactor, TIMER, WAKER};
-use crate::lock::Lock;
-
-/// The threads that stay when there is nothing to do.
-const IDLE_THREADS_MIN: usize = 2;
 
 /// The time after which a thread with nothing to do gives memory back, and ends
 /// if there are enough others.
@@ -37,33 +34,6 @@ const JOIN_TIME_MAX: Duration = Duration::from_secs(1);
 /// The time for which a thread rests after an error of `epoll_wait` that a
 /// correct program does not see, so that it does not spin.
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
-
-/// The threads of a reactor.
-#[derive(Debug)]
-pub(super) struct Threads {
-    threads_max: usize,
-    state: Lock<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    handles: Vec<JoinHandle<()>>,
-    /// The threads that have not ended.
-    alive: usize,
-    /// The threads that execute a command.
-    executing: usize,
-    /// The clients that wait for a thread to execute their command.
-    parked: VecDeque<u64>,
-}
-
-impl Threads {
-    pub(super) fn new(threads_max: usize) -> Self {
-        Self {
-            threads_max,
-            state: Lock::default(),
-        }
-    }
-}
 
 impl Reactor {
     pub(super) fn start_threads(self: &Arc<Self>) -> io::Result<()> {
@@ -132,7 +102,7 @@ impl Reactor {
             }
             // Only the threads that stay when others end may keep the room of a
             // long reply: it counts in no client's account.
-            if buffers.has_large_reply() && self.has_many_threads() {
+            if buffers.has_large_reply() && self.threads.are_many() {
                 buffers.shrink();
             }
             // A busy server has no idle thread that would do it.
@@ -154,7 +124,7 @@ impl Reactor {
         match waited {
             Ok(0) => {
                 buffers.shrink();
-                (!self.retires()).then_some(News::None)
+                (!self.threads.retire_one()).then_some(News::None)
             }
             Ok(_) => {
                 let [event] = events;
@@ -167,21 +137,6 @@ impl Reactor {
                 Some(News::None)
             }
         }
-    }
-
-    fn has_many_threads(&self) -> bool {
-        self.threads.state.lock().alive > IDLE_THREADS_MIN
-    }
-
-    /// Returns whether the calling thread, which had nothing to do, must end
-    /// because enough others are free. Stops counting it then.
-    fn retires(&self) -> bool {
-        let mut state = self.threads.state.lock();
-        let retires = state.alive - state.executing > IDLE_THREADS_MIN;
-        if retires {
-            state.alive -= 1;
-        }
-        retires
     }
 
     /// Ends the server: see [`Server::stop`](crate::server::Server::stop).
@@ -238,10 +193,4 @@ enum News {
     /// The descriptor with this token is ready.
     Of(u64, EventFlags),
     None,
-}
-
-fn join_finished(handles: &mut Vec<JoinHandle<()>>) {
-    for handle in handles.extract_if(.., |handle| handle.is_finished()) {
-        let _ = handle.join();
-    }
 }
