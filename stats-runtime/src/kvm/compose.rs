@@ -1,12 +1,13 @@
-//! Made-up statistics files, for tests of monitors where there is no KVM.
+//! Synthetic statistics files, for tests of monitors on machines without KVM.
 //!
-//! In: statistics with their values, and how the blocks shall lie. Out: the
-//! bytes of a file. It checks nothing: files that no kernel has are its use.
+//! In: statistics with their values, and the order of the blocks. Out: the bytes
+//! of a file. The builder checks nothing, so that tests can make files that no
+//! kernel writes.
 
 use super::error::Block;
 
-/// Writes a statistics file. It begins with three blocks without gaps, in the
-/// kernel's order.
+/// A builder of a statistics file. By default the three blocks follow the header
+/// without gaps, in the kernel's order.
 #[derive(Clone, Debug)]
 pub struct ImageBuilder {
     id: Vec<u8>,
@@ -16,7 +17,7 @@ pub struct ImageBuilder {
     stats: Vec<ImageStat>,
 }
 
-/// A statistic of a made-up file.
+/// A statistic of a synthetic file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageStat {
     name: Vec<u8>,
@@ -28,9 +29,9 @@ pub struct ImageStat {
 }
 
 impl ImageStat {
-    /// A statistic with these values. `flags` are `KVM_STATS_TYPE_*`,
-    /// `KVM_STATS_UNIT_*` and `KVM_STATS_BASE_*` of include/uapi/linux/kvm.h
-    /// together; 0 is a cumulative one without a unit.
+    /// Creates a statistic with these values. `flags` combines `KVM_STATS_TYPE_*`,
+    /// `KVM_STATS_UNIT_*` and `KVM_STATS_BASE_*` of include/uapi/linux/kvm.h; 0
+    /// means a cumulative statistic without a unit.
     #[must_use]
     pub fn new(
         name: impl Into<Vec<u8>>,
@@ -49,15 +50,15 @@ impl ImageStat {
         }
     }
 
-    /// The width of a linear histogram's buckets.
+    /// Sets the width of a linear histogram's buckets.
     #[must_use]
     pub fn bucket_size(mut self, bucket_size: u32) -> Self {
         self.bucket_size = bucket_size;
         self
     }
 
-    /// Where the values stand in the data block, in bytes. The file becomes
-    /// so long. Without this, they follow the values furthest out so far.
+    /// Sets the offset of the values in the data block, in bytes. The file grows
+    /// as needed. By default the values follow the last values so far.
     #[must_use]
     pub fn at(mut self, offset: u32) -> Self {
         self.offset = Some(offset);
@@ -66,8 +67,8 @@ impl ImageStat {
 }
 
 impl ImageBuilder {
-    /// A file for the object that the kernel would call `id`: `kvm-TID` or
-    /// `kvm-TID/vcpu-ID`.
+    /// Creates a builder for the object that the kernel would call `id`:
+    /// `kvm-TID` or `kvm-TID/vcpu-ID`.
     #[must_use]
     pub fn new(id: impl Into<Vec<u8>>) -> Self {
         let order = [Block::Id, Block::Descriptors, Block::Data];
@@ -80,36 +81,36 @@ impl ImageBuilder {
         }
     }
 
-    /// Adds a statistic behind the others.
+    /// Adds a statistic after the others.
     #[must_use]
     pub fn stat(mut self, stat: ImageStat) -> Self {
         self.stats.push(stat);
         self
     }
 
-    /// Room for names and id, in bytes; longer ones are cut and have no NUL.
-    /// Without this, there is room for the longest.
+    /// Sets the room for each name and for the id, in bytes. Longer names are cut
+    /// and have no NUL. By default there is room for the longest name.
     #[must_use]
     pub fn name_size(mut self, name_size: u32) -> Self {
         self.name_size = Some(name_size);
         self
     }
 
-    /// The order of the blocks behind the header.
+    /// Sets the order of the blocks after the header.
     #[must_use]
     pub fn order(mut self, order: [Block; 3]) -> Self {
         self.order = order;
         self
     }
 
-    /// Bytes before each block.
+    /// Sets the number of unused bytes before each block.
     #[must_use]
     pub fn gap(mut self, gap: usize) -> Self {
         self.gap = gap;
         self
     }
 
-    /// The file's bytes.
+    /// Returns the bytes of the file.
     #[must_use]
     pub fn build(&self) -> Vec<u8> {
         let names = self.stats.iter().map(|stat| &stat.name).chain([&self.id]);
@@ -176,7 +177,7 @@ impl ImageBuilder {
     }
 }
 
-/// `name` with NULs up to `room`, or cut there.
+/// Returns `name`, filled with NULs up to `room` bytes or cut there.
 fn padded(name: &[u8], room: u32) -> Vec<u8> {
     let mut bytes = name.to_vec();
     bytes.resize(room as usize, 0);

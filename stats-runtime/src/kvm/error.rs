@@ -1,14 +1,14 @@
-//! Why statistics of KVM cannot be had, sorted by who is to blame.
+//! The errors of KVM's statistics, sorted by who is to blame.
 //!
-//! In: what the kernel, a file or the caller did. Out: words that name it. It
-//! knows neither fds nor the wire.
+//! In: what the kernel, a file or the caller did. Out: messages that name it.
+//! Errors know neither fds nor the wire.
 
 use std::{fmt, io};
 
 use super::format::{HEADER_SIZE, NAME_SIZE_MAX, NUM_DESC_MAX, VALUES_MAX};
 use crate::provider::ProviderError;
 
-/// Why statistics of KVM cannot be had.
+/// The reason why statistics of KVM cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -30,28 +30,28 @@ pub enum Error {
     ShortRead {
         /// What was being read.
         block: Block,
-        /// Bytes the block has.
+        /// The length of the block in bytes.
         expected: usize,
-        /// Bytes there were.
+        /// The number of bytes that were read.
         actual: usize,
     },
-    /// The file is none of statistics, or is damaged.
+    /// The file is not a statistics file, or is damaged.
     Malformed(LayoutError),
     /// The caller added a vCPU at a path that is taken.
     DuplicateVcpu {
         /// The path.
         qom_path: String,
     },
-    /// The process may not have as many open files as the caller needs.
+    /// The limit of open files is lower than the caller needs.
     FileLimit {
-        /// Files the caller needs, in all.
+        /// The number of open files that the caller needs.
         needed: u64,
-        /// What the process may have at most (`RLIMIT_NOFILE`, hard).
+        /// The hard limit of open files (`RLIMIT_NOFILE`).
         hard: u64,
     },
     /// The kernel refused to raise the limit of open files.
     SetFileLimit {
-        /// Files the caller needs, in all.
+        /// The number of open files that the caller needs.
         needed: u64,
         /// The error's number, see errno(3).
         errno: i32,
@@ -127,7 +127,7 @@ impl From<Error> for ProviderError {
 /// A part of a statistics file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Block {
-    /// The 24 bytes at its start.
+    /// The first 24 bytes of the file.
     Header,
     /// The object's name.
     Id,
@@ -138,7 +138,7 @@ pub enum Block {
 }
 
 impl Block {
-    /// The header's field that says where the block begins.
+    /// Returns the name of the header's field that has the block's offset.
     fn header_field(self) -> &'static str {
         match self {
             Self::Header => "flags",
@@ -160,54 +160,54 @@ impl fmt::Display for Block {
     }
 }
 
-/// What is wrong with the header or the descriptors of a statistics file.
+/// A fault of the header or the descriptors of a statistics file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LayoutError {
     /// The file has fewer bytes than a header.
     HeaderTruncated {
-        /// Bytes there are.
+        /// The number of bytes in the file.
         actual: usize,
     },
-    /// No descriptors, or more than [`NUM_DESC_MAX`].
+    /// The number of descriptors is 0 or more than [`NUM_DESC_MAX`].
     NumDesc {
-        /// What the header says.
+        /// The number in the header.
         value: u32,
     },
-    /// No bytes for names, or more than [`NAME_SIZE_MAX`].
+    /// The room for names is 0 or more than [`NAME_SIZE_MAX`] bytes.
     NameSize {
-        /// What the header says.
+        /// The number in the header.
         value: u32,
     },
-    /// Fewer bytes of descriptors than the header says.
+    /// The descriptors have fewer bytes than the header says.
     DescriptorsTruncated {
-        /// Bytes the header says.
+        /// The number of bytes by the header.
         expected: usize,
-        /// Bytes there are.
+        /// The number of bytes that were given.
         actual: usize,
     },
-    /// A name without a NUL.
+    /// A name has no terminating NUL.
     NameUnterminated {
-        /// Which descriptor, from 0.
+        /// The index of the descriptor, from 0.
         index: usize,
     },
     /// The data block is longer than [`VALUES_MAX`] values, or the statistics
     /// have more than that together.
     DataTooLong {
-        /// The descriptor with which the limit was passed, from 0.
+        /// The index of the descriptor that exceeds the limit, from 0.
         index: usize,
-        /// Its name.
+        /// The name of the statistic.
         name: String,
     },
     /// A block does not lie within the file.
     OutsideFile {
-        /// Which one.
+        /// The block.
         block: Block,
-        /// Where it begins in the file, in bytes.
+        /// The offset of its first byte in the file.
         start: u64,
-        /// Where it ends, in bytes.
+        /// The offset of the byte after its last one.
         end: u64,
-        /// Bytes of the file.
+        /// The length of the file in bytes.
         file_len: u64,
     },
 }

@@ -1,10 +1,10 @@
-//! Statistics fds: how they are had, and how they are read.
+//! Opening and reading statistics fds.
 //!
-//! In: a VM or a vCPU, or an open statistics file. Out: an fd, or bytes. It
-//! knows no layout. All `unsafe` of this library is here.
+//! In: a VM or a vCPU, or an open statistics file. Out: an fd, or bytes. This
+//! file knows no layout, and has all `unsafe` code of the library.
 #![allow(
     unsafe_code,
-    reason = "KVM_GET_STATS_FD is in no safe wrapper, and words are read into as bytes"
+    reason = "KVM_GET_STATS_FD has no safe wrapper, and words are filled as bytes"
 )]
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -18,11 +18,11 @@ use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl, opcode};
 use super::data_block::DataBlock;
 use super::error::{Block, Error};
 
-/// Asks the kernel whether it has binary statistics.
+/// Checks that the kernel has binary statistics.
 ///
 /// # Errors
 ///
-/// [`Error::Unsupported`] if not.
+/// Returns [`Error::Unsupported`] if the kernel has none.
 pub fn check_capability(kvm: &Kvm) -> Result<(), Error> {
     supported(kvm.check_extension_raw(KVM_CAP_BINARY_STATS_FD.into()))
 }
@@ -39,63 +39,62 @@ fn supported(answer: i32) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// [`Error::Unsupported`] without the capability, otherwise
-/// [`Error::Ioctl`]: with `EIO` for a VM of another process, with `EMFILE`
-/// without room for an fd (see [`raise_nofile_limit`]).
+/// Returns [`Error::Unsupported`] if the kernel lacks the capability, and
+/// otherwise [`Error::Ioctl`]: `EIO` if the VM belongs to another process,
+/// `EMFILE` if the process has no room for an fd (see [`raise_nofile_limit`]).
 ///
 /// [`raise_nofile_limit`]: super::raise_nofile_limit
 pub fn vm_stats_fd(vm: &VmFd) -> Result<OwnedFd, Error> {
     supported(vm.check_extension_raw(KVM_CAP_BINARY_STATS_FD.into()))?;
-    // SAFETY: `VmFd` owns its fd and is borrowed for this call, so that the fd
-    // stays open; and it is one that KVM_CREATE_VM answered.
+    // SAFETY: `VmFd` owns its fd and is borrowed for this call, so the fd stays
+    // open, and KVM_CREATE_VM returned it.
     unsafe { stats_fd(BorrowedFd::borrow_raw(vm.as_raw_fd())) }
 }
 
 /// Opens the statistics of a vCPU.
 ///
 /// Call this before the vCPU's first `KVM_RUN`: the kernel takes the vCPU's
-/// lock for it, so with a running vCPU this waits until it next leaves the
-/// kernel, which may be never.
+/// lock, so the call waits until a running vCPU next leaves the kernel, which may
+/// be never.
 ///
 /// # Errors
 ///
-/// [`Error::Ioctl`]: with `EIO` for a vCPU of another process, with `EMFILE`
-/// without room for an fd, with `ENOTTY` from a kernel without binary
-/// statistics (a vCPU cannot be asked for the capability; its VM can).
+/// Returns [`Error::Ioctl`]: `EIO` if the vCPU belongs to another process,
+/// `EMFILE` if the process has no room for an fd, `ENOTTY` if the kernel lacks
+/// binary statistics (only a VM can be asked for the capability).
 pub fn vcpu_stats_fd(vcpu: &VcpuFd) -> Result<OwnedFd, Error> {
-    // SAFETY: `VcpuFd` owns its fd and is borrowed for this call, so that the
-    // fd stays open; and it is one that KVM_CREATE_VCPU answered.
+    // SAFETY: `VcpuFd` owns its fd and is borrowed for this call, so the fd stays
+    // open, and KVM_CREATE_VCPU returned it.
     unsafe { stats_fd(BorrowedFd::borrow_raw(vcpu.as_raw_fd())) }
 }
 
-/// Opens the statistics of a VM or vCPU whose fd comes from elsewhere than
-/// kvm-ioctls.
+/// Opens the statistics of a VM or vCPU whose fd was not opened by kvm-ioctls.
 ///
 /// # Safety
 ///
-/// `object` must be an fd of KVM, for a VM or a vCPU. Another driver may take
-/// the same number for something else and answer with a number that is no fd
-/// or somebody else's.
+/// `object` must be KVM's fd of a VM or a vCPU. Another driver may give the
+/// ioctl's number another meaning, and return a number that is not an fd, or that
+/// is the fd of somebody else.
 ///
 /// # Errors
 ///
-/// [`Error::Ioctl`], see [`vcpu_stats_fd`].
+/// Returns [`Error::Ioctl`] as [`vcpu_stats_fd`] does.
 pub unsafe fn stats_fd(object: impl AsFd) -> Result<OwnedFd, Error> {
     let object = object.as_fd();
-    // SAFETY: for an fd of KVM, as the caller promises, `GetStatsFd` says what
-    // the kernel does; it reads and writes no memory of ours.
+    // SAFETY: the caller promises an fd of KVM, for which `GetStatsFd` describes
+    // the ioctl correctly; the ioctl accesses no memory of this process.
     retry_on_intr(|| unsafe { ioctl(object, GetStatsFd) }).map_err(|errno| Error::Ioctl {
         errno: errno.raw_os_error(),
     })
 }
 
-/// `KVM_GET_STATS_FD`, `_IO(KVMIO, 0xce)` of include/uapi/linux/kvm.h.
+/// The ioctl `KVM_GET_STATS_FD`, `_IO(KVMIO, 0xce)` of include/uapi/linux/kvm.h.
 struct GetStatsFd;
 
-// SAFETY: of a VM or a vCPU (virt/kvm/kvm_main.c, kvm_vm_ioctl_get_stats_fd
-// and kvm_vcpu_ioctl_get_stats_fd) this ioctl ignores its argument, touches no
-// memory of the caller and answers a new fd, which nobody else owns. It exists
-// on every architecture with this number.
+// SAFETY: for a VM or a vCPU (kvm_vm_ioctl_get_stats_fd and
+// kvm_vcpu_ioctl_get_stats_fd in virt/kvm/kvm_main.c) the ioctl ignores its
+// argument, accesses no memory of the caller and returns a new fd, which nobody
+// else owns. The number is the same on every architecture.
 unsafe impl Ioctl for GetStatsFd {
     type Output = OwnedFd;
 
@@ -113,20 +112,21 @@ unsafe impl Ioctl for GetStatsFd {
         output: IoctlOutput,
         _: *mut ffi::c_void,
     ) -> rustix::io::Result<OwnedFd> {
-        // SAFETY: the caller promises that `output` is what a successful call
-        // answered: a new fd (of which -1 is none).
+        // SAFETY: the caller promises that `output` was returned by a successful
+        // call, so it is a new fd and not -1.
         Ok(unsafe { OwnedFd::from_raw_fd(output) })
     }
 }
 
-/// Reads `buffer` full from `offset` on.
+/// Fills `buffer` with the bytes from `offset` on.
 ///
 /// # Errors
 ///
-/// [`Error::Read`] and [`Error::ShortRead`], naming `block`.
+/// Returns [`Error::Read`] or [`Error::ShortRead`], which name `block`.
 #[allow(
     clippy::inline_always,
-    reason = "the kernel empties the processor's stack of return addresses"
+    reason = "entering the kernel clears the predictions of returns, so every `ret` after it is \
+              mispredicted; inlining removes one"
 )]
 #[inline(always)]
 pub(super) fn read_exact(
@@ -136,7 +136,7 @@ pub(super) fn read_exact(
     offset: u64,
 ) -> Result<(), Error> {
     let expected = buffer.len();
-    // As a rule one read is enough.
+    // One read nearly always suffices.
     if pread(fd, &mut *buffer, offset) == Ok(expected) {
         return Ok(());
     }
@@ -154,9 +154,9 @@ pub(super) fn read_exact(
     }
 }
 
-/// Reads until `buffer` is full or the file ends, and says how many bytes
-/// there were. Only `pread`: the position of a statistics fd is shared with
-/// its duplicates, and `lseek` does not move it.
+/// Reads until `buffer` is full or the file ends. Returns the number of bytes
+/// read. Uses `pread`, because duplicates of a statistics fd share its position,
+/// which `lseek` does not move.
 #[cold]
 pub(super) fn read_up_to(
     fd: BorrowedFd<'_>,
@@ -175,14 +175,17 @@ pub(super) fn read_up_to(
     Ok(filled)
 }
 
-/// Fills `data` with `len` bytes from `offset` on, in one read.
+/// Fills `data` with `len` bytes from `offset` on, in one read. One `pread` for
+/// each object is nearly the whole cost of a query; the price is that an object's
+/// unused bytes between values are read too.
 ///
 /// # Errors
 ///
-/// [`Error::Read`] and [`Error::ShortRead`].
+/// Returns [`Error::Read`] or [`Error::ShortRead`].
 #[allow(
     clippy::inline_always,
-    reason = "the kernel empties the processor's stack of return addresses"
+    reason = "entering the kernel clears the predictions of returns, so every `ret` after it is \
+              mispredicted; inlining removes one"
 )]
 #[inline(always)]
 pub(super) fn read_data(
@@ -198,11 +201,10 @@ pub(super) fn read_data(
     Ok(())
 }
 
-/// The bytes of `words`.
+/// Returns the bytes of `words`.
 fn bytes_of(words: &mut [u64]) -> &mut [u8] {
     let len = size_of_val(words);
-    // SAFETY: the pointer is valid for `len` bytes, for as long as `words` is
-    // borrowed; bytes need no alignment; a word has no padding, and any eight
-    // bytes are a word.
+    // SAFETY: the pointer is valid for `len` bytes while `words` is borrowed. Bytes
+    // need no alignment, a `u64` has no padding, and any eight bytes are a `u64`.
     unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), len) }
 }

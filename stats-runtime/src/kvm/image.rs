@@ -1,7 +1,7 @@
-//! Whole statistics files: recorded from a live fd, read back later.
+//! Whole statistics files, recorded from a live fd and read later.
 //!
-//! In: the bytes of a file, or an fd to record. Out: an [`Image`] with layout
-//! and values, or bytes to keep. It knows no provider.
+//! In: the bytes of a file, or an fd to record. Out: an [`Image`] with layout and
+//! values, or bytes to keep. An image knows no provider.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -13,11 +13,12 @@ use super::fd::read_up_to;
 use super::layout::{Header, Layout, check_within};
 use crate::provider::StatsSink;
 
-/// The longest file that is recorded, in bytes. A vCPU of Linux 7.1 has some
-/// 5 KiB; what the limits of a layout allow is below 4.2 MiB without gaps.
+/// The length of the longest file that is recorded, in bytes. The file of a vCPU
+/// of Linux 7.1 has some 5 KiB; the limits of a layout permit less than 4.2 MiB
+/// without gaps.
 pub const IMAGE_SIZE_MAX: usize = 8 << 20;
 
-/// The statistics of one object, as they were when they were recorded.
+/// The statistics of one object at the time of a recording.
 #[derive(Clone, Debug)]
 pub struct Image {
     id: String,
@@ -30,8 +31,8 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if a block does not lie within `bytes`, or for
-    /// what [`Header::parse`] and [`Layout::parse`] refuse.
+    /// Returns [`Error::Malformed`] if a block does not lie within `bytes`, or if
+    /// [`Header::parse`] or [`Layout::parse`] refuses the file.
     ///
     /// # Examples
     ///
@@ -52,7 +53,8 @@ impl Image {
         check_within(Block::Id, &header.id(), file_len)?;
         let id = part(bytes, header.id());
         let id = id.split(|&byte| byte == 0).next().unwrap_or_default();
-        // Said of the descriptors' place in the file before their length is.
+        // Check the range against the file first, so that the error names the
+        // offset rather than a lack of bytes.
         check_within(Block::Descriptors, &header.descriptors(), file_len)?;
         let layout = Layout::parse(&header, part(bytes, header.descriptors()), file_len)?;
         let mut data = DataBlock::new();
@@ -64,15 +66,16 @@ impl Image {
         })
     }
 
-    /// What the kernel calls the object: `kvm-TID` a VM, `kvm-TID/vcpu-ID` a
-    /// vCPU, with the thread that opened the statistics (`task_pid_nr`, see
-    /// virt/kvm/kvm_main.c); that is the process if it was its first thread.
+    /// Returns the kernel's name of the object: `kvm-TID` for a VM,
+    /// `kvm-TID/vcpu-ID` for a vCPU. TID is the thread that opened the statistics
+    /// (`task_pid_nr` in virt/kvm/kvm_main.c), which has the number of the process
+    /// if it was its first thread.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The kind of object, by its [`id`](Self::id).
+    /// Returns the kind of object, which its [`id`](Self::id) shows.
     #[must_use]
     pub fn target(&self) -> StatsTarget {
         if self.id.contains("/vcpu-") {
@@ -82,24 +85,24 @@ impl Image {
         }
     }
 
-    /// What the file describes.
+    /// Returns the layout of the file.
     #[must_use]
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// Writes the values. The caller has begun the result. See
+    /// Writes the values to a sink whose result the caller has begun. See
     /// [`Layout::write_values`].
     ///
     /// # Errors
     ///
-    /// None that reading the image would not have answered before.
+    /// Fails only where reading the image would have failed before.
     pub fn write_values(&mut self, sink: &mut dyn StatsSink) -> Result<(), Error> {
         self.layout.write_values(&mut self.data, sink)
     }
 }
 
-/// The part of `bytes` at `range`, as far as there is one.
+/// Returns the part of `bytes` that lies in `range`.
 pub(super) fn part(bytes: &[u8], range: std::ops::Range<u64>) -> &[u8] {
     let at = |offset: u64| {
         usize::try_from(offset)
@@ -111,13 +114,13 @@ pub(super) fn part(bytes: &[u8], range: std::ops::Range<u64>) -> &[u8] {
         .unwrap_or_default()
 }
 
-/// Reads the whole file behind a statistics fd, for [`Image::read`] or to be
-/// kept: a file with these bytes stands in for the fd.
+/// Reads the whole file of a statistics fd, for [`Image::read`] or for keeping: a
+/// file with these bytes can replace the fd.
 ///
 /// # Errors
 ///
-/// [`Error::Read`] if the kernel refuses, [`Error::Malformed`] if what it
-/// answers is no statistics file, or one beyond [`IMAGE_SIZE_MAX`].
+/// Returns [`Error::Read`] if the kernel refuses, and [`Error::Malformed`] if the
+/// file is not a statistics file or is longer than [`IMAGE_SIZE_MAX`].
 pub fn record(stats: impl AsFd) -> Result<Vec<u8>, Error> {
     let bytes = read_all(stats.as_fd())?;
     Image::read(&bytes)?;

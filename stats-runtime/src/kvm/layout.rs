@@ -1,7 +1,8 @@
-//! The layout of a statistics file: what its header and descriptors say.
+//! The layout of a statistics file, from its header and descriptors.
 //!
-//! In: header and descriptor bytes that nobody has checked. Out: a [`Layout`]
-//! that is within its limits, or the field that is wrong. It knows no fd.
+//! In: unchecked bytes of a header and of descriptors. Out: a [`Layout`] whose
+//! offsets lie within the limits, or the field that is wrong. A layout knows no
+//! fd.
 //!
 //! The format is `struct kvm_stats_header` and `struct kvm_stats_desc` of
 //! Linux's include/uapi/linux/kvm.h, in the byte order of the machine.
@@ -20,7 +21,7 @@ use super::format::{
 use crate::provider::StatsQuery;
 use crate::sink::{Column, Columns, Row, StatsSink};
 
-/// The header of a statistics file, its sizes within their limits.
+/// The header of a statistics file, whose sizes lie within their limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     pub(super) flags: u32,
@@ -32,14 +33,15 @@ pub struct Header {
 }
 
 impl Header {
-    /// Bytes of a header.
+    /// The length of a header in bytes.
     pub const SIZE: usize = HEADER_SIZE;
 
     /// Reads the header at the start of `bytes`.
     ///
     /// # Errors
     ///
-    /// [`LayoutError`] if it is cut off or claims sizes that no kernel has.
+    /// Returns [`LayoutError`] if the header is cut off or has sizes that no kernel
+    /// writes.
     pub fn parse(bytes: &[u8]) -> Result<Self, LayoutError> {
         let truncated = LayoutError::HeaderTruncated {
             actual: bytes.len(),
@@ -54,7 +56,7 @@ impl Header {
             desc_offset: next()?,
             data_offset: next()?,
         };
-        // A file that describes nothing was not written by a kernel.
+        // A kernel writes no file without descriptors.
         if !(1..=NUM_DESC_MAX).contains(&header.num_desc) {
             return Err(LayoutError::NumDesc {
                 value: header.num_desc,
@@ -68,13 +70,14 @@ impl Header {
         Ok(header)
     }
 
-    /// Where the object's id stands in the file, a name like `kvm-4711/vcpu-0`.
+    /// Returns the place of the object's id in the file. An id is a name like
+    /// `kvm-4711/vcpu-0`.
     #[must_use]
     pub fn id(&self) -> Range<u64> {
         span(self.id_offset, u64::from(self.name_size))
     }
 
-    /// Where the descriptors stand in the file.
+    /// Returns the place of the descriptors in the file.
     #[must_use]
     pub fn descriptors(&self) -> Range<u64> {
         span(
@@ -83,56 +86,59 @@ impl Header {
         )
     }
 
-    /// Bytes from one descriptor to the next.
+    /// Returns the number of bytes from one descriptor to the next.
     pub(super) fn stride(&self) -> usize {
         DESCRIPTOR_SIZE + self.name_size as usize
     }
 }
 
-/// `len` bytes at `offset`; an end beyond 4 GiB is an end, not an overflow.
+/// Returns the range of `len` bytes at `offset`. The end may lie beyond 4 GiB.
 fn span(offset: u32, len: u64) -> Range<u64> {
     let start = u64::from(offset);
     start..start + len
 }
 
-/// What a statistics file holds: checked, and ready to be read and described.
+/// The checked contents of a statistics file: the statistics, and where to read
+/// their values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layout {
     data_offset: u32,
     data_len: u32,
     skipped: usize,
-    /// In reverse descriptor order: QEMU prepends to its lists, so that is
-    /// the order on the wire.
+    /// The statistics in reverse descriptor order, which is the order on the wire,
+    /// because QEMU prepends to its lists.
     stats: Box<[Stat]>,
-    /// The same statistics, as columns of a data block.
+    /// Returns the same statistics as columns of a data block. Columns are prepared once
+    /// for a layout, so a row costs one call of the sink; the price is a second
+    /// list of the statistics in each layout.
     columns: Arc<Columns>,
-    /// Those whose values do not stand at a word's start.
+    /// The statistics whose values are not aligned to words.
     pub(super) unaligned: Box<[UnalignedStat]>,
 }
 
-/// One statistic: what clients are told, and where its values are.
+/// One statistic: its schema entry, and the place of its values.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Stat {
     pub(super) schema: StatsSchemaValue,
-    /// In bytes, from the start of the data block.
+    /// The offset of the first value from the start of the data block, in bytes.
     pub(super) offset: u32,
-    /// In values.
+    /// The number of values.
     pub(super) len: u16,
 }
 
 impl Layout {
     /// Compiles the descriptors of the file with this `header`.
     ///
-    /// `file_len` is the file's length where that is known (of an image, not
-    /// of a live fd).
+    /// `file_len` is the length of the file if it is known: an image has a length,
+    /// a live fd has none.
     ///
-    /// A statistic whose type, unit or base this build does not know is left
-    /// out, wherever it says its values are: a newer kernel is no error.
+    /// A statistic whose type, unit or base is unknown to this build is left out,
+    /// wherever its values are said to be, because a newer kernel may have such.
     ///
     /// # Errors
     ///
-    /// [`LayoutError`] if descriptors are cut off, a name has no end, or the
-    /// values lie outside the file or are too many.
+    /// Returns [`LayoutError`] if descriptors are cut off, a name has no NUL, or
+    /// the values lie outside the file or are too many.
     pub fn parse(
         header: &Header,
         descriptors: &[u8],
@@ -175,21 +181,21 @@ impl Layout {
         Ok(layout)
     }
 
-    /// Where the values stand in the file. Values do not lie in descriptor
-    /// order and there may be gaps, so this ends behind the value furthest
-    /// out.
+    /// Returns the place of the values in the file. Values need not lie in
+    /// descriptor order and may have gaps, so the range ends after the value with
+    /// the highest offset.
     #[must_use]
     pub fn data(&self) -> Range<u64> {
         span(self.data_offset, u64::from(self.data_len))
     }
 
-    /// Bytes of the data block.
+    /// Returns the length of the data block in bytes.
     pub(super) fn data_len(&self) -> usize {
         self.data_len as usize
     }
 
-    /// The descriptions of all statistics, in the order in which they are
-    /// written: the last descriptor first.
+    /// Returns the schema entries of all statistics in the order in which values
+    /// are written: the last descriptor first.
     pub fn schema(&self) -> impl ExactSizeIterator<Item = &StatsSchemaValue> {
         self.stats.iter().map(|stat| &stat.schema)
     }
@@ -200,23 +206,23 @@ impl Layout {
         &self.columns
     }
 
-    /// How many statistics were left out because this build does not know
-    /// their type, unit or base.
+    /// Returns the number of statistics that were left out because their type,
+    /// unit or base is unknown to this build.
     #[must_use]
     pub fn skipped(&self) -> usize {
         self.skipped
     }
 
-    /// Writes the values in `block`. The caller has begun the result.
+    /// Writes the values in `block` to a sink whose result the caller has begun.
     ///
-    /// A statistic in booleans is a boolean: whether any bit of its (first)
-    /// value is set. Any other with one value is a scalar, with several a
-    /// list, with none an empty list. QEMU decides by the size alone too, so
-    /// a histogram with one bucket is a scalar.
+    /// A statistic whose unit is boolean is `true` if any bit of its first value is
+    /// set. Any other statistic is a scalar if it has one value, and otherwise a
+    /// list. Like QEMU, this looks at the number of values alone, so a histogram
+    /// with one bucket is a scalar.
     ///
     /// # Errors
     ///
-    /// [`Error::ShortRead`], before anything is written, if the block is
+    /// Returns [`Error::ShortRead`], before anything is written, if the block is
     /// shorter than this layout's [`data`](Self::data).
     pub fn write_values(
         &self,
@@ -237,7 +243,7 @@ impl Layout {
     ///
     /// # Errors
     ///
-    /// As [`write_values`](Self::write_values).
+    /// Fails as [`write_values`](Self::write_values) does.
     #[inline]
     pub(super) fn row<'b>(&'b self, block: &'b mut DataBlock) -> Result<Row<'b>, Error> {
         if !self.unaligned.is_empty() {
@@ -254,8 +260,8 @@ impl Layout {
 }
 
 impl Stat {
-    /// Where its values end, in bytes from the start of the data block. One
-    /// without values has an offset that means nothing.
+    /// Returns the end of the values, in bytes from the start of the data block.
+    /// Returns 0 for a statistic without values, whose offset means nothing.
     fn end(&self) -> u64 {
         if self.len == 0 {
             return 0;
@@ -264,8 +270,8 @@ impl Stat {
     }
 }
 
-/// Where a data block's values are among its words, and those that have to be
-/// put there first.
+/// Returns the columns of a data block, and the statistics whose values must be
+/// copied to aligned words first.
 pub(super) fn columns(stats: &[Stat], data_len: u32) -> (Columns, Box<[UnalignedStat]>) {
     let mut unaligned = Vec::new();
     let mut words = (data_len as usize).div_ceil(WORD);
@@ -296,7 +302,7 @@ pub(super) fn check_within(
     file_len: Option<u64>,
 ) -> Result<(), LayoutError> {
     match file_len {
-        // A block without bytes lies wherever it likes.
+        // The offset of an empty block means nothing.
         Some(file_len) if range.end > file_len && !range.is_empty() => {
             Err(LayoutError::OutsideFile {
                 block,
@@ -309,7 +315,7 @@ pub(super) fn check_within(
     }
 }
 
-/// The descriptors in `bytes`, as they stand there.
+/// Returns the descriptors in `bytes`, in their order in the file.
 pub(super) fn raw_descriptors<'a>(
     header: &Header,
     bytes: &'a [u8],
@@ -325,7 +331,7 @@ pub(super) fn raw_descriptors<'a>(
     Ok(bytes.chunks_exact(stride).filter_map(RawDescriptor::parse))
 }
 
-/// A descriptor as it stands in the file.
+/// The fields of a descriptor.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RawDescriptor<'a> {
     pub(super) flags: u32,
@@ -337,7 +343,7 @@ pub(super) struct RawDescriptor<'a> {
 }
 
 impl<'a> RawDescriptor<'a> {
-    /// `None` if `bytes` are fewer than a descriptor.
+    /// Reads a descriptor. Returns `None` if `bytes` is too short.
     fn parse(bytes: &'a [u8]) -> Option<Self> {
         let mut fields = Fields(bytes);
         Some(Self {
@@ -350,15 +356,15 @@ impl<'a> RawDescriptor<'a> {
         })
     }
 
-    /// The name, without what stands behind its NUL.
+    /// Returns the name up to its NUL.
     pub(super) fn name(&self, index: usize) -> Result<&'a [u8], LayoutError> {
         let end = self.name.iter().position(|&byte| byte == 0);
         end.and_then(|end| self.name.get(..end))
             .ok_or(LayoutError::NameUnterminated { index })
     }
 
-    /// `None` if type, unit or base are unknown. Flag bits from 12 on have no
-    /// meaning yet and change nothing.
+    /// Returns the schema entry, or `None` if type, unit or base is unknown. Ignores
+    /// flag bits from 12 on, which have no meaning yet.
     fn lower(&self, name: &[u8]) -> Option<Stat> {
         let type_ = type_of(self.flags)?;
         let unit = unit_of(self.flags)?.unit.clone();
@@ -380,7 +386,7 @@ impl<'a> RawDescriptor<'a> {
     }
 }
 
-/// Bytes that are read field by field.
+/// A reader of bytes, field by field.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {

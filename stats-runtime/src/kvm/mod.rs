@@ -1,7 +1,7 @@
 //! KVM's binary statistics: from a VM's fds to a [`KvmProvider`].
 //!
-//! In: VMs, vCPUs, statistics fds or recorded files. Out: what a provider
-//! writes. Each file knows one step: fd, layout, values, provider.
+//! In: VMs, vCPUs, statistics fds or recorded files. Out: calls of sinks. Each file
+//! has one step: fd, layout, values, provider.
 
 mod compose;
 mod data_block;

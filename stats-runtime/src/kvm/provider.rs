@@ -1,7 +1,7 @@
-//! The provider: the statistics fds of one VM and of its vCPUs.
+//! The provider of one VM's statistics and of those of its vCPUs.
 //!
-//! In: queries, and vCPUs that come and go. Out: calls on sinks. It knows no
-//! byte offsets; those are the layout's.
+//! In: queries, and vCPUs that come and go. Out: calls of sinks. The provider
+//! knows no byte offsets, which are the layout's.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -18,52 +18,55 @@ use super::source::Stock;
 use super::sources::{Files, Sources, Vcpu};
 use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
 
-/// Answers with KVM's statistics of one VM.
+/// A provider of KVM's statistics of one VM.
 ///
-/// It holds statistics fds, which are all it needs: the VM and vCPU fds they
-/// came from may be closed, and be another process's. Such an fd keeps its VM
-/// alive in the kernel, so drop the provider when that VM's owner exits.
-/// Anything else that answers `pread` will do, a recorded file for one.
+/// The provider keeps statistics fds open and needs nothing else: the fds of the
+/// VM and of its vCPUs may be closed, or belong to another process. A statistics
+/// fd keeps its VM alive in the kernel, so drop the provider when the VM's owner
+/// exits. A recorded file can take the place of a statistics fd.
 ///
 /// vCPUs may be added and removed from any thread while queries run. A query
-/// answers for the vCPUs that there were when it began: once
-/// [`remove_vcpu`](Self::remove_vcpu) has returned, no query that begins reads
-/// that vCPU, and its fd is closed when the last query ends that had begun
-/// before. Nothing is locked while the kernel is read or a sink is called.
+/// answers for the vCPUs that existed when it began. Once
+/// [`remove_vcpu`](Self::remove_vcpu) has returned, no new query reads that vCPU;
+/// its fd is closed when the last query ends that had begun before. No lock is
+/// held while the kernel is read or a sink is called.
 ///
-/// A query costs one `pread` for each object that it wants and, once the
-/// buffers have grown, no allocation.
+/// A query costs one `pread` for each object, and no allocation once the buffers
+/// have grown.
 #[derive(Default)]
 pub struct KvmProvider {
-    /// Locked to copy or replace the `Arc`, never longer.
+    /// The files to read. A query clones the `Arc` and releases the lock, so that
+    /// it reads a snapshot; the price is a copy of the list when a vCPU comes or
+    /// goes during a query.
     sources: RwLock<Arc<Sources>>,
-    /// What its siblings have too.
+    /// The compiled layouts and buffers, which siblings share.
     stock: Arc<Stock>,
 }
 
-/// Copies of statistics files, for [`Image::read`](super::Image::read) or to
-/// be kept.
+/// Copies of statistics files, for [`Image::read`](super::Image::read) or for
+/// keeping.
 #[derive(Clone, Debug)]
 pub struct Recording {
-    /// The VM's.
+    /// The VM's file.
     pub vm: Option<Vec<u8>>,
-    /// Every vCPU's with its QOM path, in the order in which they were added.
+    /// The vCPUs' files with their QOM paths, in the order in which the vCPUs were
+    /// added.
     pub vcpus: Vec<(Box<str>, Vec<u8>)>,
 }
 
 impl KvmProvider {
-    /// A provider without a VM and without vCPUs.
+    /// Creates a provider without a VM and without vCPUs.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A provider for `vm`, still without vCPUs.
+    /// Creates a provider for `vm`, without vCPUs.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] or [`Error::Ioctl`], and what
-    /// [`set_vm_fd`](Self::set_vm_fd) answers.
+    /// Returns [`Error::Unsupported`] or [`Error::Ioctl`], or fails as
+    /// [`set_vm_fd`](Self::set_vm_fd) does.
     ///
     /// # Examples
     ///
@@ -84,10 +87,9 @@ impl KvmProvider {
         Ok(provider)
     }
 
-    /// A provider for another VM of this process, without a VM and without
-    /// vCPUs. It shares with this one what is the same for both, which is the
-    /// greater part of what a provider holds: the compiled layout of the
-    /// statistics, and buffers.
+    /// Creates an empty provider for another VM of this process, which shares the
+    /// compiled layouts and the buffers of this one. They are most of a provider's
+    /// memory.
     #[must_use]
     pub fn sibling(&self) -> Self {
         Self {
@@ -96,13 +98,13 @@ impl KvmProvider {
         }
     }
 
-    /// Answers for the VM from this statistics fd, or from a recorded file,
-    /// instead of the one before.
+    /// Sets the statistics fd of the VM, or a recorded file, in place of the one
+    /// before.
     ///
     /// # Errors
     ///
-    /// [`Error::Read`], [`Error::ShortRead`] or [`Error::Malformed`] if the
-    /// file's header and descriptors cannot be had; then nothing changes.
+    /// Returns [`Error::Read`], [`Error::ShortRead`] or [`Error::Malformed`] if the
+    /// file's header or descriptors cannot be read. Nothing has changed then.
     pub fn set_vm_fd(&self, stats: OwnedFd) -> Result<(), Error> {
         let source = self.stock.open(stats)?;
         let before = self.change(|sources| Ok(sources.vm.replace(Arc::new(source))))?;
@@ -110,16 +112,16 @@ impl KvmProvider {
         Ok(())
     }
 
-    /// Adds a vCPU. Call this before it runs for the first time: until it
-    /// leaves the kernel, a running vCPU holds this call up, which then may
-    /// take for ever.
+    /// Adds a vCPU. Call this before the vCPU runs for the first time: the call
+    /// waits until a running vCPU leaves the kernel, which may be never.
     ///
-    /// `qom_path` names it to clients, by the caller's convention. The vCPU
-    /// added last is answered first.
+    /// `qom_path` is the vCPU's name for clients, by the caller's convention. The
+    /// vCPU that was added last comes first in replies.
     ///
     /// # Errors
     ///
-    /// [`Error::Ioctl`], and what [`add_vcpu_fd`](Self::add_vcpu_fd) answers.
+    /// Returns [`Error::Ioctl`], or fails as [`add_vcpu_fd`](Self::add_vcpu_fd)
+    /// does.
     pub fn add_vcpu(&self, qom_path: impl Into<Box<str>>, vcpu: &VcpuFd) -> Result<(), Error> {
         self.add_vcpu_fd(qom_path, vcpu_stats_fd(vcpu)?)
     }
@@ -128,9 +130,9 @@ impl KvmProvider {
     ///
     /// # Errors
     ///
-    /// [`Error::DuplicateVcpu`] if a vCPU has this path; [`Error::Read`],
-    /// [`Error::ShortRead`] or [`Error::Malformed`] if the file's header and
-    /// descriptors cannot be had. Then nothing changes.
+    /// Returns [`Error::DuplicateVcpu`] if a vCPU has this path, and
+    /// [`Error::Read`], [`Error::ShortRead`] or [`Error::Malformed`] if the file's
+    /// header or descriptors cannot be read. Nothing has changed then.
     pub fn add_vcpu_fd(&self, qom_path: impl Into<Box<str>>, stats: OwnedFd) -> Result<(), Error> {
         let source = self.stock.open(stats)?;
         let vcpu = Vcpu {
@@ -148,25 +150,25 @@ impl KvmProvider {
         })
     }
 
-    /// Removes the vCPU at `qom_path` and says whether there was one. No query
-    /// that begins later reads it; its fd is closed as soon as those that
-    /// began earlier have ended. Clients keep seeing its schema.
+    /// Removes the vCPU at `qom_path`. Returns `false` if the path is unknown. No
+    /// query that begins later reads the vCPU; its fd is closed once the queries
+    /// that began earlier have ended. Clients keep seeing the vCPU's schema.
     pub fn remove_vcpu(&self, qom_path: &str) -> bool {
         if self.snapshot().position(qom_path).is_none() {
             return false;
         }
         let removed = self.change(|sources| Ok(sources.remove_vcpu(qom_path)));
-        // The fd is closed here and not under the lock: behind the last one of
-        // a VM that is gone, the kernel takes that VM down.
+        // Close the fd after the lock is released, because closing the last fd of
+        // a VM makes the kernel destroy the VM, which takes long.
         removed.is_ok_and(|removed| removed.is_some())
     }
 
-    /// Copies the statistics files as they are now: a folder of such files can
-    /// be served in the VM's stead.
+    /// Copies the current contents of the statistics files. `vmstats serve` can
+    /// serve a folder of such files in the VM's place.
     ///
     /// # Errors
     ///
-    /// What [`record`] answers for the first file that cannot be copied.
+    /// Returns the error of [`record`] for the first file that cannot be copied.
     pub fn record(&self) -> Result<Recording, Error> {
         let files = self.files();
         let vm = files.vm().map(record).transpose()?;
@@ -175,8 +177,8 @@ impl KvmProvider {
         Ok(Recording { vm, vcpus })
     }
 
-    /// The statistics files as they are now, for who wants to read them too or
-    /// to hand them to another process.
+    /// Returns the open statistics files, for callers that read the files
+    /// themselves or pass them to another process.
     #[must_use]
     pub fn files(&self) -> Files {
         Files(self.snapshot())
@@ -186,8 +188,8 @@ impl KvmProvider {
         Arc::clone(&self.sources.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Changes the sources: in place, or a copy of them if a query looks at
-    /// them.
+    /// Changes the list of files: in place, or a copy of it if a query holds a
+    /// snapshot.
     fn change<T>(&self, change: impl FnOnce(&mut Sources) -> Result<T, Error>) -> Result<T, Error> {
         let mut sources = self.sources.write().unwrap_or_else(PoisonError::into_inner);
         change(Arc::make_mut(&mut sources))
@@ -213,8 +215,8 @@ impl Provider for KvmProvider {
         if let Some((newest, older)) = sources.vcpu_shapes.split_first() {
             sink.schema(StatsTarget::Vcpu);
             newest.layout.schema().for_each(|stat| sink.stat(stat));
-            // Files that were recorded on other kernels have statistics of
-            // their own; a client wants each name once.
+            // Files that were recorded on different kernels have different
+            // statistics. List each name once, because clients expect that.
             let mut seen: HashSet<&str> = HashSet::new();
             if !older.is_empty() {
                 seen.extend(newest.layout.schema().map(|stat| stat.name.as_str()));

@@ -1,22 +1,23 @@
-//! The limit of open files: every vCPU's statistics are one more.
+//! The limit of open files, of which every vCPU's statistics need one.
 //!
-//! In: how many files the process will have open. Out: a limit that lets it.
-//! It knows no statistics.
+//! In: the number of files that the process will open. Out: a limit that permits
+//! it. This file knows no statistics.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::error::Error;
 
-/// Makes sure that this process may have `needed` files open, raising the
-/// soft limit (often 1024) if that is lower, and never lowering it.
+/// Raises the soft limit of open files (often 1024) to `needed`, unless it is at
+/// least that already.
 ///
-/// A VM with N vCPUs takes N + 1 files for its statistics and as many for the
-/// vCPUs themselves; add what else the process opens.
+/// A VM with N vCPUs needs N + 1 files for its statistics, and as many for the VM
+/// and the vCPUs themselves. Add the other files of the process.
 ///
 /// # Errors
 ///
-/// [`Error::FileLimit`] if the hard limit is lower than `needed`: then nothing
-/// is changed. [`Error::SetFileLimit`] if the kernel refuses.
+/// Returns [`Error::FileLimit`] if the hard limit is lower than `needed`; the
+/// limit has not changed then. Returns [`Error::SetFileLimit`] if the kernel
+/// refuses.
 pub fn raise_nofile_limit(needed: u64) -> Result<(), Error> {
     let limit = getrlimit(Resource::Nofile);
     match plan(limit, needed)? {
@@ -28,8 +29,8 @@ pub fn raise_nofile_limit(needed: u64) -> Result<(), Error> {
     }
 }
 
-/// The limit to set, or `None` if `limit` will do. In an [`Rlimit`], `None`
-/// means that there is no limit.
+/// Returns the limit to set, or `None` if `limit` suffices. In an [`Rlimit`],
+/// `None` means unlimited.
 fn plan(limit: Rlimit, needed: u64) -> Result<Option<Rlimit>, Error> {
     if limit.current.is_none_or(|soft| soft >= needed) {
         return Ok(None);

@@ -1,7 +1,7 @@
-//! What Linux's own test of these files checks, as warnings.
+//! The checks of Linux's own test of statistics files, as warnings.
 //!
-//! In: a whole statistics file. Out: what is odd about it, none of it a reason
-//! to refuse a running kernel. It reads no values.
+//! In: a whole statistics file. Out: warnings, none of which is a reason to refuse
+//! a running kernel's file. The checks read no values.
 //!
 //! The rules are those of tools/testing/selftests/kvm/kvm_binary_stats_test.c.
 
@@ -15,34 +15,34 @@ use super::format::unit_of;
 use super::image::part;
 use super::layout::{Header, Layout, raw_descriptors};
 
-/// Something that no kernel so far does.
+/// A property of a file that no kernel so far has written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Warning {
     /// The header has flags.
     HeaderFlags {
-        /// What they are.
+        /// The flags.
         flags: u32,
     },
     /// The object's id does not begin with `kvm`.
     Id,
     /// A block begins within the header.
     WithinHeader {
-        /// Which one.
+        /// The block.
         block: Block,
     },
     /// Two blocks share bytes.
     Overlap {
-        /// The one that begins first.
+        /// The block that begins first.
         first: Block,
-        /// The other.
+        /// The other block.
         second: Block,
     },
-    /// A statistic's exponent does not go with its unit.
+    /// A statistic's exponent does not fit its unit.
     Exponent {
         /// The statistic.
         name: String,
-        /// Its exponent.
+        /// The exponent.
         exponent: i16,
     },
     /// A statistic has no values.
@@ -54,12 +54,12 @@ pub enum Warning {
     BucketSize {
         /// The statistic.
         name: String,
-        /// Its bucket size.
+        /// The bucket size.
         bucket_size: u32,
     },
     /// Statistics were left out because their type, unit or base is unknown.
     Skipped {
-        /// How many.
+        /// The number of statistics that were left out.
         count: usize,
     },
 }
@@ -97,11 +97,11 @@ impl fmt::Display for Warning {
     }
 }
 
-/// What is odd about the statistics file with these `bytes`.
+/// Returns the warnings about the statistics file with these `bytes`.
 ///
 /// # Errors
 ///
-/// [`LayoutError`] if it cannot be read at all.
+/// Returns [`LayoutError`] if the file cannot be read at all.
 pub fn warnings(bytes: &[u8]) -> Result<Vec<Warning>, LayoutError> {
     let header = Header::parse(bytes)?;
     let descriptors = part(bytes, header.descriptors());

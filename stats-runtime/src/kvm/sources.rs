@@ -1,7 +1,7 @@
-//! What a provider reads: the open files of a VM and of its vCPUs.
+//! The open statistics files of a VM and of its vCPUs.
 //!
-//! In: a query. Out: rows for a sink, of vCPUs in QEMU's order. It knows no
-//! locks: what there is was decided when the query began.
+//! In: a query. Out: rows for a sink, with the vCPUs in QEMU's order. The list
+//! takes no lock, because a query works on a snapshot of it.
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -12,15 +12,16 @@ use super::error::Error;
 use super::source::{Shape, Source};
 use crate::provider::{StatsQuery, StatsSink};
 
-/// What is read; replaced as a whole if a query still looks at it.
+/// The files to read. `Arc::make_mut` copies the list while a query holds a
+/// snapshot.
 #[derive(Clone, Default)]
 pub(super) struct Sources {
     pub(super) vm: Option<Arc<Source>>,
-    /// In the order in which they were added.
+    /// The vCPUs in the order in which they were added.
     pub(super) vcpus: Vec<Arc<Vcpu>>,
-    /// The distinct shapes of the vCPUs, the newest vCPU's first. On a live VM
-    /// there is one. The shape of the vCPU that was added last stays here when
-    /// that vCPU is removed.
+    /// The distinct layouts of the vCPUs, that of the newest vCPU first. A live VM
+    /// has one. The layout of the vCPU that was added last stays here when that vCPU
+    /// is removed.
     pub(super) vcpu_shapes: Vec<Arc<Shape>>,
 }
 
@@ -29,18 +30,19 @@ pub(super) struct Vcpu {
     pub(super) source: Source,
 }
 
-/// The open statistics files of a provider. Those of vCPUs that are removed
-/// stay open for as long as this is kept.
+/// The open statistics files of a provider. The files of removed vCPUs stay open
+/// for as long as this value exists.
 pub struct Files(pub(super) Arc<Sources>);
 
 impl Files {
-    /// The VM's.
+    /// The VM's file.
     #[must_use]
     pub fn vm(&self) -> Option<BorrowedFd<'_>> {
         self.0.vm.as_ref().map(|vm| vm.fd.as_fd())
     }
 
-    /// Every vCPU's with its QOM path, in the order in which they were added.
+    /// The vCPUs' files with their QOM paths, in the order in which the vCPUs were
+    /// added.
     pub fn vcpus(&self) -> impl ExactSizeIterator<Item = (&str, BorrowedFd<'_>)> {
         let vcpus = self.0.vcpus.iter();
         vcpus.map(|vcpu| (&*vcpu.qom_path, vcpu.source.fd.as_fd()))
@@ -54,7 +56,7 @@ impl fmt::Debug for Files {
 }
 
 impl Sources {
-    /// Answers for the vCPUs that are wanted.
+    /// Writes the rows of the vCPUs that the query wants.
     pub(super) fn query_vcpus(
         &self,
         query: &StatsQuery<'_>,
@@ -70,7 +72,7 @@ impl Sources {
         {
             return Ok(());
         }
-        // QEMU prepends to its list, so the last one comes first.
+        // QEMU prepends to its list, so the vCPU that was added last comes first.
         for Vcpu { qom_path, source } in self.vcpus.iter().rev().map(Arc::as_ref) {
             if query.wants_vcpu(qom_path) {
                 source.query(Some(qom_path), block, sink)?;
@@ -79,14 +81,14 @@ impl Sources {
         Ok(())
     }
 
-    /// The place of the vCPU at `qom_path`.
+    /// Returns the index of the vCPU at `qom_path`.
     pub(super) fn position(&self, qom_path: &str) -> Option<usize> {
         self.vcpus
             .iter()
             .position(|vcpu| &*vcpu.qom_path == qom_path)
     }
 
-    /// Adds a vCPU, which must have a path of its own.
+    /// Adds a vCPU, whose path must be unique.
     pub(super) fn add_vcpu(&mut self, vcpu: Vcpu) {
         self.vcpus.push(Arc::new(vcpu));
         self.vcpu_shapes.clear();
@@ -101,7 +103,7 @@ impl Sources {
         Some(removed)
     }
 
-    /// Adds the shapes that are missing in `vcpu_shapes`.
+    /// Adds the layouts that are missing in `vcpu_shapes`.
     fn find_shapes(&mut self) {
         for vcpu in self.vcpus.iter().rev() {
             let shape = &vcpu.source.shape;
