@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use kvm_ioctls::{VcpuFd, VmFd};
 use qapi_stats::stats::StatsTarget;
@@ -14,8 +14,9 @@ use qapi_stats::stats::StatsTarget;
 use super::error::Error;
 use super::fd::{vcpu_stats_fd, vm_stats_fd};
 use super::image::record;
-use super::source::Stock;
-use super::sources::{Files, Sources, Vcpu};
+use super::stats_file::LayoutCache;
+use super::vm_stats_files::{Files, Vcpu, VmStatsFiles};
+use crate::lock::Lock;
 use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
 
 /// A provider of KVM's statistics of one VM.
@@ -38,9 +39,9 @@ pub struct KvmProvider {
     /// The files to read. A query clones the `Arc` and releases the lock, so that
     /// it reads a snapshot; the price is a copy of the list when a vCPU comes or
     /// goes during a query.
-    sources: RwLock<Arc<Sources>>,
+    files: Lock<Arc<VmStatsFiles>>,
     /// The compiled layouts and buffers, which siblings share.
-    stock: Arc<Stock>,
+    cache: Arc<LayoutCache>,
 }
 
 /// Copies of statistics files, for [`Image::read`](super::Image::read) or for
@@ -93,8 +94,8 @@ impl KvmProvider {
     #[must_use]
     pub fn sibling(&self) -> Self {
         Self {
-            sources: RwLock::default(),
-            stock: Arc::clone(&self.stock),
+            files: Lock::default(),
+            cache: Arc::clone(&self.cache),
         }
     }
 
@@ -106,8 +107,8 @@ impl KvmProvider {
     /// Returns [`Error::Read`], [`Error::ShortRead`] or [`Error::Malformed`] if the
     /// file's header or descriptors cannot be read. Nothing has changed then.
     pub fn set_vm_fd(&self, stats: OwnedFd) -> Result<(), Error> {
-        let source = self.stock.open(stats)?;
-        let before = self.change(|sources| Ok(sources.vm.replace(Arc::new(source))))?;
+        let file = self.cache.open(stats)?;
+        let before = self.change(|files| Ok(files.vm.replace(Arc::new(file))))?;
         drop(before);
         Ok(())
     }
@@ -134,18 +135,18 @@ impl KvmProvider {
     /// [`Error::Read`], [`Error::ShortRead`] or [`Error::Malformed`] if the file's
     /// header or descriptors cannot be read. Nothing has changed then.
     pub fn add_vcpu_fd(&self, qom_path: impl Into<Box<str>>, stats: OwnedFd) -> Result<(), Error> {
-        let source = self.stock.open(stats)?;
+        let file = self.cache.open(stats)?;
         let vcpu = Vcpu {
             qom_path: qom_path.into(),
-            source,
+            file,
         };
-        self.change(|sources| {
-            if sources.position(&vcpu.qom_path).is_some() {
+        self.change(|files| {
+            if files.position(&vcpu.qom_path).is_some() {
                 return Err(Error::DuplicateVcpu {
                     qom_path: vcpu.qom_path.into(),
                 });
             }
-            sources.add_vcpu(vcpu);
+            files.add_vcpu(vcpu);
             Ok(())
         })
     }
@@ -157,7 +158,7 @@ impl KvmProvider {
         if self.snapshot().position(qom_path).is_none() {
             return false;
         }
-        let removed = self.change(|sources| Ok(sources.remove_vcpu(qom_path)));
+        let removed = self.change(|files| Ok(files.remove_vcpu(qom_path)));
         // Close the fd after the lock is released, because closing the last fd of
         // a VM makes the kernel destroy the VM, which takes long.
         removed.is_ok_and(|removed| removed.is_some())
@@ -184,35 +185,38 @@ impl KvmProvider {
         Files(self.snapshot())
     }
 
-    fn snapshot(&self) -> Arc<Sources> {
-        Arc::clone(&self.sources.read().unwrap_or_else(PoisonError::into_inner))
+    fn snapshot(&self) -> Arc<VmStatsFiles> {
+        self.files.snapshot()
     }
 
     /// Changes the list of files: in place, or a copy of it if a query holds a
     /// snapshot.
-    fn change<T>(&self, change: impl FnOnce(&mut Sources) -> Result<T, Error>) -> Result<T, Error> {
-        let mut sources = self.sources.write().unwrap_or_else(PoisonError::into_inner);
-        change(Arc::make_mut(&mut sources))
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut VmStatsFiles) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut files = self.files.lock();
+        change(Arc::make_mut(&mut files))
     }
 }
 
 impl Provider for KvmProvider {
     fn query(&self, query: &StatsQuery<'_>, sink: &mut dyn StatsSink) -> Result<(), ProviderError> {
-        let sources = self.snapshot();
-        self.stock
-            .with_block(|block| match (query.target(), &sources.vm) {
-                (StatsTarget::Vm, Some(vm)) if vm.shape.layout.has_any_of(query) => {
+        let files = self.snapshot();
+        self.cache
+            .with_block(|block| match (query.target(), &files.vm) {
+                (StatsTarget::Vm, Some(vm)) if vm.compiled.layout.has_any_of(query) => {
                     vm.query(None, block, sink)
                 }
-                (StatsTarget::Vcpu, _) => sources.query_vcpus(query, block, sink),
+                (StatsTarget::Vcpu, _) => files.query_vcpus(query, block, sink),
                 _ => Ok(()),
             })?;
         Ok(())
     }
 
     fn schemas(&self, sink: &mut dyn SchemaSink) -> Result<(), ProviderError> {
-        let sources = self.snapshot();
-        if let Some((newest, older)) = sources.vcpu_shapes.split_first() {
+        let files = self.snapshot();
+        if let Some((newest, older)) = files.vcpu_layouts.split_first() {
             sink.schema(StatsTarget::Vcpu);
             newest.layout.schema().for_each(|stat| sink.stat(stat));
             // Files that were recorded on different kernels have different
@@ -221,15 +225,15 @@ impl Provider for KvmProvider {
             if !older.is_empty() {
                 seen.extend(newest.layout.schema().map(|stat| stat.name.as_str()));
             }
-            for stat in older.iter().flat_map(|shape| shape.layout.schema()) {
+            for stat in older.iter().flat_map(|compiled| compiled.layout.schema()) {
                 if seen.insert(&stat.name) {
                     sink.stat(stat);
                 }
             }
         }
-        if let Some(vm) = &sources.vm {
+        if let Some(vm) = &files.vm {
             sink.schema(StatsTarget::Vm);
-            vm.shape.layout.schema().for_each(|stat| sink.stat(stat));
+            vm.compiled.layout.schema().for_each(|stat| sink.stat(stat));
         }
         Ok(())
     }
@@ -237,10 +241,10 @@ impl Provider for KvmProvider {
 
 impl fmt::Debug for KvmProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sources = self.snapshot();
+        let files = self.snapshot();
         f.debug_struct("KvmProvider")
-            .field("vm", &sources.vm.is_some())
-            .field("vcpus", &sources.vcpus.len())
+            .field("vm", &files.vm.is_some())
+            .field("vcpus", &files.vcpus.len())
             .finish_non_exhaustive()
     }
 }

@@ -9,30 +9,30 @@ use std::sync::Arc;
 
 use super::data_block::DataBlock;
 use super::error::Error;
-use super::source::{Shape, Source};
+use super::stats_file::{CompiledLayout, StatsFile};
 use crate::provider::{StatsQuery, StatsSink};
 
 /// The files to read. `Arc::make_mut` copies the list while a query holds a
 /// snapshot.
 #[derive(Clone, Default)]
-pub(super) struct Sources {
-    pub(super) vm: Option<Arc<Source>>,
+pub(super) struct VmStatsFiles {
+    pub(super) vm: Option<Arc<StatsFile>>,
     /// The vCPUs in the order in which they were added.
     pub(super) vcpus: Vec<Arc<Vcpu>>,
     /// The distinct layouts of the vCPUs, that of the newest vCPU first. A live VM
     /// has one. The layout of the vCPU that was added last stays here when that vCPU
     /// is removed.
-    pub(super) vcpu_shapes: Vec<Arc<Shape>>,
+    pub(super) vcpu_layouts: Vec<Arc<CompiledLayout>>,
 }
 
 pub(super) struct Vcpu {
     pub(super) qom_path: Box<str>,
-    pub(super) source: Source,
+    pub(super) file: StatsFile,
 }
 
 /// The open statistics files of a provider. The files of removed vCPUs stay open
 /// for as long as this value exists.
-pub struct Files(pub(super) Arc<Sources>);
+pub struct Files(pub(super) Arc<VmStatsFiles>);
 
 impl Files {
     /// The VM's file.
@@ -45,7 +45,7 @@ impl Files {
     /// added.
     pub fn vcpus(&self) -> impl ExactSizeIterator<Item = (&str, BorrowedFd<'_>)> {
         let vcpus = self.0.vcpus.iter();
-        vcpus.map(|vcpu| (&*vcpu.qom_path, vcpu.source.fd.as_fd()))
+        vcpus.map(|vcpu| (&*vcpu.qom_path, vcpu.file.fd.as_fd()))
     }
 }
 
@@ -55,7 +55,7 @@ impl fmt::Debug for Files {
     }
 }
 
-impl Sources {
+impl VmStatsFiles {
     /// Writes the rows of the vCPUs that the query wants.
     pub(super) fn query_vcpus(
         &self,
@@ -66,16 +66,16 @@ impl Sources {
         // A request may name statistics that no vCPU has, thousands of times:
         // read nothing then.
         if !self
-            .vcpu_shapes
+            .vcpu_layouts
             .iter()
-            .any(|shape| shape.layout.has_any_of(query))
+            .any(|compiled| compiled.layout.has_any_of(query))
         {
             return Ok(());
         }
         // QEMU prepends to its list, so the vCPU that was added last comes first.
-        for Vcpu { qom_path, source } in self.vcpus.iter().rev().map(Arc::as_ref) {
+        for Vcpu { qom_path, file } in self.vcpus.iter().rev().map(Arc::as_ref) {
             if query.wants_vcpu(qom_path) {
-                source.query(Some(qom_path), block, sink)?;
+                file.query(Some(qom_path), block, sink)?;
             }
         }
         Ok(())
@@ -91,28 +91,28 @@ impl Sources {
     /// Adds a vCPU, whose path must be unique.
     pub(super) fn add_vcpu(&mut self, vcpu: Vcpu) {
         self.vcpus.push(Arc::new(vcpu));
-        self.vcpu_shapes.clear();
+        self.vcpu_layouts.clear();
         self.find_shapes();
     }
 
     /// Removes and returns the vCPU at `qom_path`.
     pub(super) fn remove_vcpu(&mut self, qom_path: &str) -> Option<Arc<Vcpu>> {
         let removed = self.vcpus.remove(self.position(qom_path)?);
-        self.vcpu_shapes.truncate(1);
+        self.vcpu_layouts.truncate(1);
         self.find_shapes();
         Some(removed)
     }
 
-    /// Adds the layouts that are missing in `vcpu_shapes`.
+    /// Adds the layouts that are missing in `vcpu_layouts`.
     fn find_shapes(&mut self) {
         for vcpu in self.vcpus.iter().rev() {
-            let shape = &vcpu.source.shape;
+            let compiled = &vcpu.file.compiled;
             if !self
-                .vcpu_shapes
+                .vcpu_layouts
                 .iter()
-                .any(|known| Arc::ptr_eq(known, shape))
+                .any(|known| Arc::ptr_eq(known, compiled))
             {
-                self.vcpu_shapes.push(Arc::clone(shape));
+                self.vcpu_layouts.push(Arc::clone(compiled));
             }
         }
     }

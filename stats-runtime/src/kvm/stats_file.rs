@@ -4,12 +4,13 @@
 //! object nor the other files of a query.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use super::data_block::DataBlock;
 use super::error::{Block, Error};
 use super::fd::{read_data, read_exact};
 use super::layout::{Header, Layout};
+use crate::lock::Lock;
 use crate::provider::StatsSink;
 
 /// The number of idle data blocks that are kept. As many queries can run at the
@@ -17,13 +18,13 @@ use crate::provider::StatsSink;
 const IDLE_BLOCKS_MAX: usize = 16;
 
 /// An open statistics file.
-pub(super) struct Source {
+pub(super) struct StatsFile {
     pub(super) fd: OwnedFd,
-    pub(super) shape: Arc<Shape>,
+    pub(super) compiled: Arc<CompiledLayout>,
 }
 
 /// The immutable part of a statistics file, compiled. All vCPUs of a VM share one.
-pub(super) struct Shape {
+pub(super) struct CompiledLayout {
     header: [u8; Header::SIZE],
     descriptors: Box<[u8]>,
     pub(super) layout: Layout,
@@ -35,16 +36,16 @@ pub(super) struct Shape {
 /// layouts without the cache. The price is a comparison of the descriptors when a
 /// file is opened.
 #[derive(Default)]
-pub(super) struct Stock {
-    shapes: Mutex<Vec<Weak<Shape>>>,
+pub(super) struct LayoutCache {
+    layouts: Lock<Vec<Weak<CompiledLayout>>>,
     /// The idle buffers, whose contents mean nothing.
-    blocks: Mutex<Vec<DataBlock>>,
+    blocks: Lock<Vec<DataBlock>>,
 }
 
-impl Stock {
+impl LayoutCache {
     /// Reads the immutable part of the file, and compiles it unless an equal one is
     /// known.
-    pub(super) fn open(&self, fd: OwnedFd) -> Result<Source, Error> {
+    pub(super) fn open(&self, fd: OwnedFd) -> Result<StatsFile, Error> {
         let mut bytes = [0; Header::SIZE];
         read_exact(fd.as_fd(), Block::Header, &mut bytes, 0)?;
         let header = Header::parse(&bytes)?;
@@ -58,35 +59,38 @@ impl Stock {
             &mut descriptors,
             range.start,
         )?;
-        let same = |shape: &Arc<Shape>| shape.header == bytes && shape.descriptors == descriptors;
-        let known = self.shapes().iter().filter_map(Weak::upgrade).find(same);
-        let shape = match known {
-            Some(shape) => shape,
+        let same = |compiled: &Arc<CompiledLayout>| {
+            compiled.header == bytes && compiled.descriptors == descriptors
+        };
+        let known = self
+            .layouts
+            .lock()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .find(same);
+        let compiled = match known {
+            Some(compiled) => compiled,
             None => {
                 let layout = Layout::parse(&header, &descriptors, None)?;
-                let shape = Arc::new(Shape {
+                let compiled = Arc::new(CompiledLayout {
                     header: bytes,
                     descriptors,
                     layout,
                 });
-                let mut shapes = self.shapes();
+                let mut layouts = self.layouts.lock();
                 // Two threads may compile equal layouts at the same time. Both
                 // layouts are used then.
-                shapes.retain(|shape| shape.strong_count() > 0);
-                shapes.push(Arc::downgrade(&shape));
-                shape
+                layouts.retain(|compiled| compiled.strong_count() > 0);
+                layouts.push(Arc::downgrade(&compiled));
+                compiled
             }
         };
-        Ok(Source { fd, shape })
-    }
-
-    fn shapes(&self) -> MutexGuard<'_, Vec<Weak<Shape>>> {
-        self.shapes.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(StatsFile { fd, compiled })
     }
 
     /// Calls `read` with a buffer that no other query uses.
     pub(super) fn with_block<T>(&self, read: impl FnOnce(&mut DataBlock) -> T) -> T {
-        let idle = || self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = || self.blocks.lock();
         let mut block = idle().pop().unwrap_or_default();
         let answer = read(&mut block);
         let mut idle = idle();
@@ -97,7 +101,7 @@ impl Stock {
     }
 }
 
-impl Source {
+impl StatsFile {
     /// Reads the object's values and writes them as a row. Writes nothing if the
     /// read fails.
     #[inline]
@@ -107,7 +111,7 @@ impl Source {
         block: &mut DataBlock,
         sink: &mut dyn StatsSink,
     ) -> Result<(), Error> {
-        let layout = &self.shape.layout;
+        let layout = &self.compiled.layout;
         read_data(
             self.fd.as_fd(),
             block,
