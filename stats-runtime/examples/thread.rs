@@ -11,11 +11,12 @@ use stats_runtime::{Monitor, NoHost, Registry};
 
 /// Serves one client.
 pub(crate) fn serve(stream: &UnixStream, monitor: &Monitor) -> io::Result<()> {
-    // Bytes, none at the end; `None` stands for events. A client that sends
-    // faster than it is answered fills this, and then the socket.
+    // `Some` carries bytes of the client, empty at the end; `None` announces
+    // events. The channel is short, so that a client which sends faster than it
+    // is answered fills it and then its socket.
     let (news, inbox) = mpsc::sync_channel(4);
     let wake = news.clone();
-    // Where there is no room, there is news already.
+    // A full channel has news already, which wakes the receiver as well.
     let events = monitor.subscribe(move || drop(wake.try_send(None)));
     let mut session = Session::new(&monitor.host().version(), Limits::default());
     thread::scope(|scope| {

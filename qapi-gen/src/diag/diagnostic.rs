@@ -61,7 +61,7 @@ impl Diagnostic {
     ///
     /// The message quotes the schema verbatim, control characters included,
     /// because it is compared with QEMU's byte by byte. Pass it through
-    /// [`printable`] before showing it to people.
+    /// [`printable`](crate::diag::printable) before showing it to people.
     #[must_use]
     pub fn short(&self, sources: &SourceMap) -> String {
         let mut out = String::new();

@@ -16,11 +16,11 @@ use crate::path::ValuePath;
 pub struct CommandInfo {
     /// The name on the wire.
     pub name: &'static str,
-    /// Whether a request can have the command executed out of band.
+    /// `true` if a request can ask for out-of-band execution.
     pub allow_oob: bool,
-    /// Whether the command can be executed before the machine is set up.
+    /// `true` if the command can be executed before the machine is set up.
     pub allow_preconfig: bool,
-    /// Whether a success is answered.
+    /// `true` if a success is answered.
     pub success_response: bool,
     /// Whether QEMU runs the command's handler as a coroutine, because it may
     /// take long.
@@ -207,7 +207,8 @@ pub fn reply<T: Encode + ?Sized>(value: &T, to: &mut Writer<'_>) -> Result<()> {
 pub trait Event: EncodeMembers + DecodeMembers {
     /// The event's name.
     const NAME: &'static str;
-    /// Whether the event carries data; one that does not has no member `data`.
+    /// `true` if the event carries data. Otherwise its message lacks the member
+    /// `data`.
     const HAS_DATA: bool;
     /// The event's features, in schema order.
     const FEATURES: &'static [&'static str];

@@ -1,4 +1,4 @@
-//! The errors of KVM's statistics, sorted by who is to blame.
+//! The errors of KVM's statistics, sorted by blame.
 //!
 //! In: what the kernel, a file or the caller did. Out: messages that name it.
 //! Errors know neither fds nor the wire.
@@ -21,14 +21,14 @@ pub enum Error {
     },
     /// The kernel refused to read.
     Read {
-        /// What was being read.
+        /// The block that was read.
         block: Block,
         /// The error's number, see errno(3).
         errno: i32,
     },
     /// The file ends too early.
     ShortRead {
-        /// What was being read.
+        /// The block that was read.
         block: Block,
         /// The length of the block in bytes.
         expected: usize,

@@ -200,7 +200,7 @@ impl Layout {
         self.stats.iter().map(|stat| &stat.schema)
     }
 
-    /// The same statistics as columns of a data block.
+    /// Returns the same statistics as columns of a data block.
     #[must_use]
     pub fn columns(&self) -> &Arc<Columns> {
         &self.columns

@@ -108,8 +108,8 @@ impl Monitor {
     ///
     /// `query-commands`, `query-qmp-schema` and `help` list only the commands
     /// that are executed, because clients such as libvirt look there for the
-    /// features that they can use. A refused command is no CommandNotFound,
-    /// because the command exists and the operator can allow it.
+    /// features that they can use. The error of a refused command is not
+    /// CommandNotFound, because the command exists and the operator can allow it.
     #[must_use]
     pub fn with_control(mut self, control: bool) -> Self {
         self.control = control;

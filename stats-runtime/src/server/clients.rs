@@ -121,7 +121,7 @@ struct State {
     is_closed: bool,
 }
 
-/// What a closed slot held.
+/// The contents of a slot that was closed.
 #[derive(Debug)]
 pub(super) struct Closed {
     pub(super) connection: Option<Box<Connection>>,

@@ -22,9 +22,6 @@ const LIST: &str = "xtask/prose.txt";
 /// readers.
 const FREE_FOLDERS: &[&str] = &["benches", "cases", "fuzz", "golden", "tests"];
 
-/// The findings that a folder may still have.
-const LIMITS: &[(&str, usize)] = &[("qapi-gen/", 10), ("qapi/", 5), ("stats-runtime/", 156)];
-
 /// A refused expression and its place.
 #[derive(Debug)]
 struct Finding {
@@ -51,7 +48,7 @@ pub(crate) fn check() -> Result<(), Failure> {
             findings.extend(findings_of(&path, &source.unwrap_or_default()));
         }
     }
-    let complaints = complaints(findings, &read(LIST)?, LIMITS)?;
+    let complaints = complaints(findings, &read(LIST)?)?;
     if complaints.is_empty() {
         return Ok(());
     }
@@ -72,13 +69,9 @@ fn findings_of(path: &str, source: &str) -> Vec<Finding> {
     findings
 }
 
-/// Returns the findings that no exception excuses, unless their folder has at
-/// most as many as it may, and the exceptions that excuse nothing.
-fn complaints(
-    mut findings: Vec<Finding>,
-    list: &str,
-    limits: &[(&str, usize)],
-) -> Result<Vec<String>, Failure> {
+/// Returns the findings that no exception excuses, and the exceptions that excuse
+/// nothing.
+fn complaints(mut findings: Vec<Finding>, list: &str) -> Result<Vec<String>, Failure> {
     let mut complaints = Vec::new();
     for exception in parse(list)? {
         let excused =
@@ -88,20 +81,6 @@ fn complaints(
             complaints.push(format!("{LIST}:{line}: `{words}` is not used any more"));
         }
         findings.retain(|finding| !excused(finding));
-    }
-    for (folder, limit) in limits {
-        let (own, others) = findings
-            .into_iter()
-            .partition(|it| it.path.starts_with(folder));
-        findings = others;
-        let own: Vec<Finding> = own;
-        if own.len() > *limit {
-            complaints.extend(own.iter().map(Finding::text));
-            complaints.push(format!(
-                "{folder}: {} findings, more than {limit}",
-                own.len()
-            ));
-        }
     }
     complaints.extend(findings.iter().map(Finding::text));
     Ok(complaints)

@@ -1,8 +1,8 @@
 //! Reasons why no code is generated for a definition.
 //!
 //! In: a definition, and the choices that leave definitions out. Out: the reason,
-//! if there is one. Conditions are no reason, because the same options serve
-//! several configurations.
+//! or `None` if code is generated. A condition does not count as a reason, because
+//! the same options serve several configurations.
 
 use super::paths::ModulePaths;
 use super::ty::Replacements;

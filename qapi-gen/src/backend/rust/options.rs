@@ -24,14 +24,14 @@ use crate::rules::Rules;
 pub struct Options {
     /// The rules of the QEMU release that the schema follows.
     pub rules: Rules,
-    /// Whether the schema's documentation becomes rustdoc.
+    /// `true` if the schema's documentation becomes rustdoc.
     pub docs: bool,
     /// Enumerations that accept values which the schema does not list, besides
     /// the enumerations that a reply or an event can carry.
     pub open_enums: BTreeSet<String>,
     /// Commands whose handler writes the reply straight into the output.
     pub direct_replies: BTreeSet<String>,
-    /// Whether a static contains the schema as data.
+    /// `true` if a static contains the schema as data.
     pub introspection: bool,
     /// Modules of the schema whose code is in another crate: the path of the
     /// Rust module, such as `::qapi_stats::stats`, by the name of the schema

@@ -61,7 +61,7 @@ pub enum Meta {
         arg_type: &'static str,
         /// The type of its reply.
         ret_type: &'static str,
-        /// Whether the command can be executed out of band.
+        /// `true` if the command can be executed out of band.
         allow_oob: bool,
     },
     /// An event.

@@ -109,7 +109,7 @@ pub(super) enum Step {
     /// The caller must execute a command. The connection may be stepped
     /// meanwhile.
     Execute(Command),
-    /// Nothing can be done before the socket is ready or the deadline passes.
+    /// The connection waits until its socket is ready or its deadline passes.
     Wait,
 }
 

@@ -1,8 +1,8 @@
 //! Writes features: attributes, arguments for the compatibility policy, and the
 //! table of all features.
 //!
-//! In: a `FeaturesPlan`, or the plan's table. Out: tokens. They are empty where
-//! there is no feature, so that callers need not distinguish.
+//! In: a `FeaturesPlan`, or the plan's table. Out: tokens, which are empty for
+//! an item without features, so that callers need not distinguish.
 
 use proc_macro2::TokenStream;
 use quote::quote;

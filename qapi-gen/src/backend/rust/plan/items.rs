@@ -24,7 +24,7 @@ pub(crate) struct Plan {
     /// The schema as data, or `None` if the caller does not want it.
     pub(crate) introspection: Option<Vec<InfoPlan>>,
     pub(crate) layout: Layout,
-    /// Whether items have the schema's documentation.
+    /// `true` if items have the schema's documentation.
     pub(crate) docs: bool,
 }
 
@@ -290,7 +290,7 @@ pub(crate) struct InfoPlan {
     pub(crate) features: Vec<FeaturePlan>,
 }
 
-/// What an entry tells of.
+/// The kind of an entry, and its contents.
 pub(crate) enum MetaPlan {
     Builtin {
         json_type: &'static str,

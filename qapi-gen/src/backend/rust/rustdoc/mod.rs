@@ -18,7 +18,7 @@ pub(crate) struct Docs<'s> {
     pub(super) block: Option<&'s Doc>,
     /// The name of the item in the schema.
     pub(super) wire_name: &'s str,
-    /// Whether the item is a member or value of the definition.
+    /// `true` if the item is a member or value of the definition.
     pub(super) is_member: bool,
     /// The features of the item.
     pub(super) features: Vec<&'s Feature>,
