@@ -39,7 +39,8 @@ pub fn json_string(text: &str) -> String {
             '\n' => json.push_str("\\n"),
             '\r' => json.push_str("\\r"),
             '\t' => json.push_str("\\t"),
-            // JSON has no shorter escape for these; all are below U+10000.
+            // JSON has no shorter escape for an unsafe character. All of them are
+            // below U+10000, so one escape suffices.
             _ if is_unsafe(character) => {
                 let _ = write!(json, "\\u{:04x}", u32::from(character));
             }

@@ -98,7 +98,8 @@ impl TlsStream {
     /// Ends the connection for both sides and every handle.
     pub fn shut_down(&self) {
         self.connection.lock().send_close_notify();
-        // Both fail if the connection has ended already.
+        // Ignore errors: flushing and shutting down fail if the connection has
+        // already ended.
         let _ = self.flush();
         let _ = self.socket.shutdown(Shutdown::Both);
     }

@@ -107,8 +107,8 @@ fn snippet<'a>(
     let to = floor_boundary(line, to.saturating_sub(start)).max(from);
     let number = file.line(span.start);
     let name = printable(file.name());
-    // Masks differ in length from what they hide, so the part that is marked
-    // is masked for itself.
+    // Mask the three parts separately, because a mask may differ in length from
+    // the text that it replaces, and would shift the marked range.
     let [before, marked, after] =
         [0..from, from..to, to..line.len()].map(|part| masked(line.get(part).unwrap_or_default()));
     let marked_range = before.len()..before.len() + marked.len();

@@ -82,8 +82,8 @@ fn value<'s>(element: &syntax::Value<'s>, scope: &mut Scope<'_>) -> Lowered<Valu
 
 fn structure<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Body<'s>> {
     let data = required(object, "data", scope)?;
-    // A type name is wrong here, although QEMU's message suggests one. QEMU 7.2
-    // notices it only after it has looked at all definitions.
+    // `data` must not be a type name, although QEMU's message suggests one. QEMU
+    // 7.2 reports a type name only after it has read all definitions.
     let members = match &data.kind {
         ValueKind::Str(_) if scope.rules.have(Fact::StructDataCheckedLate) => {
             let problem = Problem::NotObjectOrType(MessageSubject::Value(Key::Data));

@@ -195,8 +195,9 @@ pub(super) fn type_name<'s>(
     }
 }
 
-/// Returns the problem of a value of the wrong type, which is `newer` unless QEMU
-/// 7.2 has another message for an array.
+/// Returns the problem to report for a value of the wrong type: `OldArray` for an
+/// array if the rules have a message of their own for arrays (QEMU 7.2), and
+/// otherwise `newer`.
 fn wrong_type(
     value: &Value<'_>,
     subject: &MessageSubject,

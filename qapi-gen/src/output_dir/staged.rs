@@ -100,7 +100,8 @@ fn create(folder: &Path) -> io::Result<(PathBuf, File)> {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = folder.join(format!("{PREFIX}{}-{number}{SUFFIX}", process::id()));
         match File::create_new(&path) {
-            // A killed process had the same id.
+            // A killed process with the same id left this file: try the next
+            // number.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             result => return result.map(|file| (path, file)),
         }

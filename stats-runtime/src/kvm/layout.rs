@@ -108,9 +108,9 @@ pub struct Layout {
     /// The statistics in reverse descriptor order, which is the order on the wire,
     /// because QEMU prepends to its lists.
     stats: Box<[Stat]>,
-    /// Returns the same statistics as columns of a data block. Columns are prepared once
-    /// for a layout, so a row costs one call of the sink; the price is a second
-    /// list of the statistics in each layout.
+    /// The statistics as columns of a data block. Columns are prepared once for a
+    /// layout, so that a row costs one call of the sink; the price is a second list
+    /// of the statistics in each layout.
     columns: Arc<Columns>,
     /// The statistics whose values are not aligned to words.
     pub(super) unaligned: Box<[UnalignedStat]>,

@@ -39,7 +39,8 @@ impl Waker {
 
     /// Wakes a thread that waits.
     pub(super) fn signal(&self) {
-        // Fails only if the counter is full, and then threads wake anyway.
+        // Ignore the error: the write fails only if the counter is full, and a full
+        // counter wakes the threads as well.
         let _ = rustix::io::write(&self.fd, &1_u64.to_ne_bytes());
     }
 

@@ -78,8 +78,8 @@ impl Machine {
         vcpu.set_sregs(&special).map_err(failed("KVM_SET_SREGS"))?;
         vcpu.set_regs(&code::registers(index))
             .map_err(failed("KVM_SET_REGS"))?;
-        // Without this, every vCPU but the first would wait until another vCPU
-        // starts it.
+        // Mark the vCPU as runnable; otherwise every vCPU but the first would wait
+        // until another vCPU starts it.
         let runnable = kvm_mp_state {
             mp_state: KVM_MP_STATE_RUNNABLE,
         };

@@ -39,7 +39,7 @@ struct Shared {
 struct State {
     /// The number of threads that have not ended.
     alive: usize,
-    /// The number of those threads that are paused.
+    /// The number of paused threads among those in `alive`.
     paused: usize,
     /// The reason of the first thread that has ended unasked.
     failure: Option<GuestError>,
@@ -288,8 +288,8 @@ fn run_vcpu(mut vcpu: VcpuFd, index: u32, shared: &Shared) -> Result<(), GuestEr
 /// has to interrupt KVM_RUN; without a handler it would end the process.
 fn register_signal() -> Result<(), GuestError> {
     static REGISTERED: OnceLock<Result<(), i32>> = OnceLock::new();
-    // Generic over the type of the argument that the handler ignores, because
-    // that type, `siginfo_t`, is libc's.
+    // The handler is generic over `Info`, the type of an argument that it ignores,
+    // because that type is libc's `siginfo_t`.
     extern "C" fn ignore<Info>(_: c_int, _: *mut Info, _: *mut c_void) {}
     let register = || register_signal_handler(SIGRTMIN(), ignore).map_err(|error| error.errno());
     REGISTERED

@@ -93,8 +93,8 @@ impl Client {
         Ok(client)
     }
 
-    /// Lets a thread read from now on, which passes to `notify` what the server
-    /// sends unasked. The thread ends with the connection, which ends when the
+    /// Starts a thread that reads from now on, and passes the server's unsolicited
+    /// messages to `notify`. The thread ends with the connection, which ends when the
     /// client is dropped.
     ///
     /// # Errors
@@ -209,7 +209,8 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         if let Reading::InBackground(background) = &self.reading {
-            // The thread reads the end and ends without a notice.
+            // Announce the end first, so that the thread ends without a notice when
+            // it reads the end of the stream.
             background.expect_end();
             self.stream.shut_down();
         }

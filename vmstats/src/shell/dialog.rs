@@ -181,7 +181,8 @@ impl Dialog {
         if matches!(command, Some("q" | "quit")) && text.is_empty() {
             self.client.wait_for_end();
         }
-        // The server prints nothing if it has such a vCPU.
+        // An empty text means that the server has this vCPU, so remember its
+        // index.
         if let (Some("cpu"), Some(Ok(index)), true) =
             (command, argument.map(str::parse), text.is_empty())
         {

@@ -155,7 +155,8 @@ fn rest(value: Node<'_>, room: usize) -> Option<usize> {
         }
         Kind::String => {
             let text = value.as_str().unwrap_or_default();
-            // A character has at most four bytes, so such a text is too long.
+            // A character has at most four bytes, so a text of more than `4 * room`
+            // bytes has more than `room` characters.
             if text.len() > 4 * room {
                 return None;
             }

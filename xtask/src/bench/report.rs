@@ -12,7 +12,7 @@ pub(super) struct Comparison {
     pub(super) what: String,
     /// The number of vCPUs, if the work depends on it.
     pub(super) vcpus: Option<u32>,
-    /// The name of the other side.
+    /// The name of the program or code that ours is compared with.
     pub(super) other: &'static str,
     /// Our nanoseconds in each turn.
     pub(super) ours: Vec<f64>,
@@ -20,7 +20,7 @@ pub(super) struct Comparison {
     pub(super) others: Vec<f64>,
 }
 
-/// A number that is compared with nothing.
+/// A count of ours, without a second one to compare it with.
 pub(super) struct Count {
     pub(super) what: String,
     pub(super) vcpus: Option<u32>,

@@ -22,7 +22,7 @@ pub(super) struct Used<'a> {
     queued: Vec<bool>,
     /// The number of each type, if it has one yet.
     numbers: Vec<Option<usize>>,
-    /// The number of types that have a number.
+    /// The number of types in `numbers` that have been numbered.
     numbered: usize,
 }
 

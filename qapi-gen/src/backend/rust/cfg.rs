@@ -23,8 +23,8 @@ pub enum Conditions {
     /// Conditional items are generated without their condition.
     #[default]
     Ignore,
-    /// Only items that exist when exactly these configuration symbols are
-    /// defined are generated, without their condition.
+    /// Exactly these configuration symbols are defined. Items whose condition they
+    /// meet are generated without the condition, and no others.
     Config(BTreeSet<String>),
     /// Conditional items are generated with a `#[cfg(...)]`.
     Cfg(CfgNames),

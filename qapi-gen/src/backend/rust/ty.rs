@@ -81,8 +81,8 @@ impl Replacements {
                 Err(error) => names.report_syntax(text, "type", &error),
             }
         }
-        // Report a discriminator, because the code of a union names its
-        // variants.
+        // Report a replaced type that is a union's discriminator, because the code
+        // of the union names the enum's variants.
         for (_, ty) in schema.types() {
             if let TypeKind::Object(object) = &ty.kind
                 && let Some(branches) = &object.branches

@@ -30,8 +30,8 @@ pub(super) fn sort(schema: &Schema, diagnostics: &mut Diagnostics) {
         Step::Recursion { .. } | Step::TooDeep(_) => {}
     });
     diagnostics.sort_by_rank(|Rank(point, order)| match times.get(&point) {
-        // Ranks after all definitions are final, because the traversal does not
-        // reach them.
+        // A rank after all definitions is already final: the traversal does not
+        // reach it, so `times` has no entry for it.
         None | Some(0) => Rank(point, order),
         Some(&time) => Rank(time, order),
     });

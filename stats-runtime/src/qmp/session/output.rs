@@ -130,8 +130,8 @@ impl Session {
         }
     }
 
-    /// Gives the output an allocation, if the output is empty and its own is
-    /// smaller.
+    /// Replaces the output's allocation with `room`, if the output is empty and
+    /// `room` has the larger capacity.
     pub(crate) fn give_room(&mut self, mut room: Vec<u8>) {
         if self.output.is_empty() && self.output.capacity() < room.capacity() {
             room.clear();

@@ -84,7 +84,7 @@ impl Buffers {
         }
     }
 
-    /// Returns whether the room for replies is large enough to give back.
+    /// Returns whether the reply buffer has more than [`REPLY_BYTES_KEPT`] bytes.
     pub(super) fn has_large_reply(&self) -> bool {
         self.reply.capacity() > REPLY_BYTES_KEPT
     }
@@ -219,7 +219,8 @@ impl<T: Transport> Connection<T> {
                 self.session.shrink();
             }
             Err(_) => {
-                // The connection ends whether the client takes this or not.
+                // Ignore the error: the connection ends even if the client does
+                // not take the end of the TLS channel.
                 let _ = self.stream.finish();
             }
         }

@@ -37,8 +37,7 @@ impl Threads {
         }
     }
 
-    /// Returns whether there are more threads than stay when there is nothing to
-    /// do.
+    /// Returns whether more than [`IDLE_THREADS_MIN`] threads are alive.
     pub(super) fn are_many(&self) -> bool {
         self.state.lock().alive > IDLE_THREADS_MIN
     }

@@ -100,12 +100,13 @@ impl Reactor {
                 News::Of(token, _) if self.is_listener(token) => self.accept(token),
                 News::Of(token, flags) => self.serve(token, flags, &mut buffers),
             }
-            // Only the threads that stay when others end may keep the room of a
-            // long reply: it counts in no client's account.
+            // Shrink a large reply buffer while more than `IDLE_THREADS_MIN`
+            // threads are alive, because no client's account counts its memory.
             if buffers.has_large_reply() && self.threads.are_many() {
                 buffers.shrink();
             }
-            // A busy server has no idle thread that would do it.
+            // Look for slow commands here, because a busy server has no idle
+            // thread to do so.
             self.watch_slow_commands();
         }
     }

@@ -18,8 +18,9 @@ pub(super) fn module_items<'p>(
     plan: &'p ModulePlan,
     placeholders: &'p Placeholders<'_>,
 ) -> impl Iterator<Item = TokenStream> + 'p {
-    // The import exists if something uses it: a type, or the trait of the commands,
-    // which has no condition. The module of the events has its own import.
+    // Import `wire` only under the conditions of the code that uses it: the types,
+    // and the commands' trait, which has no condition. The module of the events has
+    // its own import.
     let commands_use = (!plan.commands.is_empty()).then_some(&Presence::ALWAYS);
     let types_use = plan.types.iter().map(|ty| &ty.head().cfg);
     let wire = Presence::any(commands_use.into_iter().chain(types_use));
