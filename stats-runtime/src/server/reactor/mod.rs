@@ -348,8 +348,12 @@ impl Reactor {
         let closed = slot.close();
         self.clients.lock().remove(slot.token(), closed.deadline);
         self.budget.close(slot.token());
+        self.threads.forget(slot.token());
         // Dropped with nothing locked, because dropping a subscription takes
         // the lock of the events.
         drop((closed.connection, connection));
     }
 }
+
+#[cfg(test)]
+mod tests;

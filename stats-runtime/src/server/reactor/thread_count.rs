@@ -3,7 +3,7 @@
 //! In: threads that start, execute commands, and end. Out: how many of each
 //! there are, and the clients that wait for a free thread. It starts no thread.
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 use std::thread::JoinHandle;
 
 use crate::lock::Lock;
@@ -26,7 +26,7 @@ pub(super) struct State {
     /// The threads that execute a command.
     pub(super) executing: usize,
     /// The clients that wait for a thread to execute their command.
-    pub(super) parked: VecDeque<u64>,
+    pub(super) parked: BTreeSet<u64>,
 }
 
 impl Threads {
@@ -35,6 +35,12 @@ impl Threads {
             threads_max,
             state: Lock::default(),
         }
+    }
+
+    /// Forgets a client that has gone. If no command ever returned, the clients
+    /// that came and went would otherwise be remembered for ever.
+    pub(super) fn forget(&self, client: u64) {
+        self.state.lock().parked.remove(&client);
     }
 
     /// Returns whether more than [`IDLE_THREADS_MIN`] threads are alive.

@@ -66,9 +66,7 @@ impl Reactor {
         if state.alive - state.executing < 2 {
             let may_spawn = state.alive < self.threads.threads_max && !self.has_ended();
             if !may_spawn || self.spawn(&mut state).is_err() {
-                if !state.parked.contains(&client) {
-                    state.parked.push_back(client);
-                }
+                state.parked.insert(client);
                 return false;
             }
         }
