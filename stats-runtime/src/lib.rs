@@ -70,6 +70,8 @@ mod registry;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod sink;
+#[cfg(any(feature = "kvm", feature = "server"))]
+mod sys;
 
 pub use events::{EventLimit, Subscription};
 pub use host::{Host, NoHost};

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use qapi_stats::stats::StatsProvider;
 use qapi_stats::wire::command::{Call, CommandInfo, CommandSet, Empty, Event};
 use qapi_stats::wire::{DecodeMembers, EncodeMembers, Error, Members, ObjectWriter, Writer};
+use rustix::thread::Gid;
 use stats_runtime::qmp::Limits;
 use stats_runtime::server::{Listener, Options, Server};
 use stats_runtime::{Monitor, NoHost, Registry};
@@ -109,6 +110,34 @@ fn only_those_are_let_in_who_are_named() {
     let address = listener.tcp_address().unwrap();
     let _server = serve(listener.allow_uids(&[uid]), Options::new());
     assert_eq!(read_line(&mut TcpStream::connect(address).unwrap()), "");
+}
+
+#[test]
+fn supplementary_groups_admit_a_client() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qmp.sock");
+    let listener = Listener::unix_with_mode(&path, 0o666).unwrap();
+    let _server = serve(listener.allow_gids(&[4_999]), Options::new());
+    // The groups of one thread: those of the process stay as they are.
+    let greeting_with = |groups: Vec<u32>| {
+        let path = path.clone();
+        let client = thread::spawn(move || {
+            let groups: Vec<_> = groups.into_iter().map(Gid::from_raw).collect();
+            rustix::thread::set_thread_groups(&groups).ok()?;
+            Some(read_line(&mut connect(&path)))
+        });
+        client.join().unwrap()
+    };
+    let Some(refused) = greeting_with(vec![4_998]) else {
+        eprintln!("skipped: only root can choose its supplementary groups");
+        return;
+    };
+    assert_eq!(refused, "");
+    // More groups than the first call of getsockopt(2) has room for.
+    for groups in [vec![4_999], (4_900..5_000).collect()] {
+        let greeting = greeting_with(groups).unwrap();
+        assert!(greeting.starts_with("{\"QMP\""), "{greeting}");
+    }
 }
 
 #[test]

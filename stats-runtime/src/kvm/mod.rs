@@ -21,7 +21,7 @@ mod tests;
 
 pub use data_block::DataBlock;
 pub use error::{Block, Error, LayoutError};
-pub use fd::{check_capability, stats_fd, vcpu_stats_fd, vm_stats_fd};
+pub use fd::{check_capability, vcpu_stats_fd, vm_stats_fd};
 pub use format::{NAME_SIZE_MAX, NUM_DESC_MAX, VALUES_MAX};
 pub use image::{IMAGE_SIZE_MAX, Image, record};
 pub use image_builder::{ImageBuilder, ImageStat};
@@ -30,3 +30,5 @@ pub use provider::{KvmProvider, Recording};
 pub use rlimit::raise_nofile_limit;
 pub use selftest::{Warning, warnings};
 pub use vm_stats_files::Files;
+
+pub use crate::sys::stats_fd;

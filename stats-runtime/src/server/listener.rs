@@ -15,6 +15,7 @@ use rustix::net::{AddressFamily, SocketFlags, sockopt};
 
 use super::stream::Stream;
 use crate::net::unix::{self, SocketFile};
+use crate::sys;
 
 /// A socket that listens for clients.
 #[derive(Debug)]
@@ -163,8 +164,9 @@ impl Listener {
     }
 
     /// Admits only processes of these groups, or of the users of
-    /// [`allow_uids`](Self::allow_uids). A process's effective group counts; its
-    /// supplementary groups do not.
+    /// [`allow_uids`](Self::allow_uids). A process's effective group counts and
+    /// its supplementary groups (`SO_PEERGROUPS`), both as they were when the
+    /// process connected.
     #[must_use]
     pub fn allow_gids(mut self, gids: &[u32]) -> Self {
         self.gids.extend_from_slice(gids);
@@ -216,8 +218,17 @@ impl Listener {
         }
         self.family == AddressFamily::UNIX
             && sockopt::socket_peercred(client).is_ok_and(|peer| {
-                self.uids.contains(&peer.uid.as_raw()) || self.gids.contains(&peer.gid.as_raw())
+                self.uids.contains(&peer.uid.as_raw())
+                    || self.gids.contains(&peer.gid.as_raw())
+                    || self.allows_group_of(client)
             })
+    }
+
+    /// Returns whether a supplementary group of the client is admitted.
+    fn allows_group_of(&self, client: &OwnedFd) -> bool {
+        !self.gids.is_empty()
+            && sys::peer_groups(client.as_fd())
+                .is_ok_and(|groups| groups.iter().any(|group| self.gids.contains(group)))
     }
 }
 
