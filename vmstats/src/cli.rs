@@ -244,15 +244,16 @@ pub struct ShellArgs {
 /// Decode a copy of a KVM binary statistics file.
 ///
 /// Prints {"results": [...], "schemas": [...]}, as query-stats and
-/// query-stats-schemas would return them.
+/// query-stats-schemas would return them: the highest bucket of a histogram comes
+/// first. The copy may come from a machine with the other byte order.
 #[derive(Debug, Args)]
 pub struct DecodeArgs {
-    /// The copy of a statistics file, read from offset 0
+    /// The copy of a statistics file, read from offset 0; - reads standard input
     #[arg(value_name = "IMAGE")]
     pub image: PathBuf,
-    /// The object that the statistics are about
+    /// The object that the statistics are about [default: what the copy says]
     #[arg(long, value_enum)]
-    pub target: KvmTarget,
+    pub target: Option<KvmTarget>,
     /// The QOM path to put in the result
     #[arg(long, value_name = "P")]
     pub qom_path: Option<String>,
@@ -285,6 +286,17 @@ pub enum KvmTarget {
     Vm,
     /// One of its virtual CPUs.
     Vcpu,
+}
+
+impl KvmTarget {
+    /// Returns the name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vm => "vm",
+            Self::Vcpu => "vcpu",
+        }
+    }
 }
 
 impl From<Target> for StatsTarget {

@@ -3,7 +3,7 @@
 //! In: a file. Out: results and schemas as JSON, or one line that says what is
 //! wrong with the file. This command uses no monitor.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 use qapi_stats::stats::{
     StatsFilter, StatsFilterBranch, StatsProvider, StatsTarget, StatsVCPUFilter,
@@ -12,11 +12,12 @@ use qapi_stats::wire;
 use stats_runtime::Registry;
 use stats_runtime::kvm::{IMAGE_SIZE_MAX, Image, warnings};
 
+use crate::byte_order;
 use crate::cli::{DecodeArgs, KvmTarget};
 use crate::failure::Failure;
 use crate::lock::Lock;
 use crate::printable::printable;
-use crate::replay::open_file;
+use crate::replay::{open_file, target_of_id};
 
 /// The number of warnings about a file that are printed.
 const WARNINGS_MAX: usize = 10;
@@ -25,23 +26,30 @@ const WARNINGS_MAX: usize = 10;
 ///
 /// # Errors
 ///
-/// Returns an error if the file cannot be read, or if it is not a statistics
-/// file.
+/// Returns an error if the file cannot be read, is not a statistics file, or
+/// belongs to another kind of object than the arguments say.
 pub fn run(arguments: &DecodeArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let target = match (arguments.target, &arguments.qom_path) {
-        (KvmTarget::Vm, Some(_)) => {
-            return Err(Failure::usage("--qom-path needs --target vcpu"));
-        }
-        (KvmTarget::Vm, None) => StatsFilterBranch::Vm,
-        (KvmTarget::Vcpu, _) => StatsFilterBranch::Vcpu(StatsVCPUFilter { vcpus: None }),
+    if arguments.target == Some(KvmTarget::Vm) && arguments.qom_path.is_some() {
+        return Err(Failure::usage("--qom-path needs --target vcpu"));
+    }
+    let name = if reads_stdin(arguments) {
+        "standard input".to_owned()
+    } else {
+        arguments.image.display().to_string()
     };
-    let name = arguments.image.display();
     let explain = |why: &dyn std::fmt::Display| Failure::other(format!("{name}: {why}"));
     let bytes = read(arguments).map_err(|error| explain(&error))?;
     if bytes.len() > IMAGE_SIZE_MAX {
         return Err(explain(&format_args!("longer than {IMAGE_SIZE_MAX} bytes")));
     }
+    let bytes = byte_order::to_native(&bytes);
     let image = Image::read(&bytes).map_err(|error| explain(&error))?;
+    let target = target(arguments, image.id()).map_err(|why| explain(&why))?;
+    if target == KvmTarget::Vm && arguments.qom_path.is_some() {
+        return Err(explain(
+            &"--qom-path is for a vCPU, and this is a VM's copy",
+        ));
+    }
     // Only print what the kernel's own test of statistics files would complain
     // about, because kernels have written such files nevertheless.
     let warnings = warnings(&bytes).unwrap_or_default();
@@ -55,7 +63,11 @@ pub fn run(arguments: &DecodeArgs, out: &mut dyn Write) -> Result<(), Failure> {
             warnings.len() - WARNINGS_MAX
         );
     }
-    let registry = registry(image, arguments.target.into(), arguments.qom_path.clone());
+    let registry = registry(image, target.into(), arguments.qom_path.clone());
+    let target = match target {
+        KvmTarget::Vm => StatsFilterBranch::Vm,
+        KvmTarget::Vcpu => StatsFilterBranch::Vcpu(StatsVCPUFilter { vcpus: None }),
+    };
     let filter = StatsFilter {
         target,
         providers: None,
@@ -73,14 +85,41 @@ pub fn run(arguments: &DecodeArgs, out: &mut dyn Write) -> Result<(), Failure> {
     Ok(())
 }
 
+fn reads_stdin(arguments: &DecodeArgs) -> bool {
+    arguments.image.as_os_str() == "-"
+}
+
 /// Reads the file, or the beginning of a file that is too long.
-fn read(arguments: &DecodeArgs) -> std::io::Result<Vec<u8>> {
+fn read(arguments: &DecodeArgs) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit = IMAGE_SIZE_MAX as u64 + 1;
-    open_file(&arguments.image)?
-        .take(limit)
-        .read_to_end(&mut bytes)?;
+    if reads_stdin(arguments) {
+        io::stdin().lock().take(limit).read_to_end(&mut bytes)?;
+    } else {
+        open_file(&arguments.image)?
+            .take(limit)
+            .read_to_end(&mut bytes)?;
+    }
     Ok(bytes)
+}
+
+/// Returns the kind of object that a copy is about. The kernel's id of the object
+/// decides, because nothing else in a copy shows a mistake of the caller.
+fn target(arguments: &DecodeArgs, id: &str) -> Result<KvmTarget, String> {
+    let of_id = target_of_id(id);
+    match (arguments.target, of_id) {
+        (Some(wanted), Some(found)) if wanted != found => {
+            let (found, wanted) = (found.name(), wanted.name());
+            Err(format!(
+                "these are the statistics of a {found}, by their id '{id}': use --target {found} \
+                 instead of {wanted}, or leave it out"
+            ))
+        }
+        (Some(target), _) | (None, Some(target)) => Ok(target),
+        (None, None) => Err(format!(
+            "the id '{id}' shows no kind of object: add --target vm or --target vcpu"
+        )),
+    }
 }
 
 /// Makes a registry with a provider for the image, so that the image is decoded

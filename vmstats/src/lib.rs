@@ -3,6 +3,7 @@
 //! In: arguments. Out: printed text, or a [`failure::Failure`]. The program
 //! itself is `main.rs`, which only runs a command and prints its failure.
 
+pub mod byte_order;
 pub mod cli;
 pub mod client;
 pub mod deadline;

@@ -4,13 +4,15 @@
 //! provider that reads these files as it reads the kernel's files.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use demo_guest::qom_path;
-use stats_runtime::kvm::{KvmProvider, raise_nofile_limit};
+use stats_runtime::kvm::{IMAGE_SIZE_MAX, Image, KvmProvider, raise_nofile_limit};
 
+use crate::byte_order;
+use crate::cli::KvmTarget;
 use crate::failure::Failure;
 
 /// The statistics files of a VM and of its vCPU, recorded from the demo's guest
@@ -40,7 +42,7 @@ pub fn open(folder: &Path) -> Result<Replay, Failure> {
         Failure::other(format!("{}: {why}", path.display()))
     };
     let path = folder.join("vm.bin");
-    let vm = open_file(&path).map_err(|error| cannot(&path, &error))?;
+    let vm = open_image(&path, KvmTarget::Vm).map_err(|error| cannot(&path, &error))?;
     let provider = KvmProvider::new();
     provider
         .set_vm_fd(OwnedFd::from(vm))
@@ -50,7 +52,7 @@ pub fn open(folder: &Path) -> Result<Replay, Failure> {
     let mut qom_paths = Vec::new();
     for index in 0..vcpus {
         let path = folder.join(format!("vcpu{index}.bin"));
-        let vcpu = open_file(&path).map_err(|error| cannot(&path, &error))?;
+        let vcpu = open_image(&path, KvmTarget::Vcpu).map_err(|error| cannot(&path, &error))?;
         let qom_path = qom_path(index);
         provider
             .add_vcpu_fd(qom_path.as_str(), OwnedFd::from(vcpu))
@@ -79,6 +81,44 @@ fn vcpu_count(folder: &Path) -> io::Result<u64> {
         count = count.max(number.map_or(0, |number| u64::from(number) + 1));
     }
     Ok(count)
+}
+
+/// Opens a recorded file. Refuses a file of another kind of object than its name
+/// says, and one in the byte order that this machine does not have, because the
+/// provider reads it as it would read a live file.
+fn open_image(path: &Path, target: KvmTarget) -> io::Result<File> {
+    let file = open_file(path)?;
+    let mut bytes = Vec::new();
+    let mut limited = (&file).take(IMAGE_SIZE_MAX as u64);
+    limited.read_to_end(&mut bytes)?;
+    if byte_order::is_foreign(&bytes) {
+        let order = byte_order::FOREIGN;
+        let why = format!("a {order} copy, which only `vmstats decode` reads");
+        return Err(io::Error::other(why));
+    }
+    // The provider reports a malformed file.
+    let id = Image::read(&bytes).ok().map(|image| image.id().to_owned());
+    let found = id.as_deref().and_then(target_of_id);
+    if let (Some(id), Some(found)) = (id, found.filter(|found| *found != target)) {
+        let found = found.name();
+        let why = format!("the statistics of a {found}, by their id '{id}'");
+        return Err(io::Error::other(why));
+    }
+    Ok(file)
+}
+
+/// Returns the kind of object with this id of the kernel's: `kvm-TID` or
+/// `kvm-TID/vcpu-NUMBER`. Returns `None` if the id has neither form.
+#[must_use]
+pub fn target_of_id(id: &str) -> Option<KvmTarget> {
+    let is_number = |text: &str| text.parse::<u32>().is_ok();
+    let object = id.strip_prefix("kvm-")?;
+    match object.split_once("/vcpu-") {
+        Some((thread, number)) => {
+            (is_number(thread) && is_number(number)).then_some(KvmTarget::Vcpu)
+        }
+        None => is_number(object).then_some(KvmTarget::Vm),
+    }
 }
 
 /// Opens a recorded file. Refuses a file that is not regular, because opening a

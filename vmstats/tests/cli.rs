@@ -149,6 +149,121 @@ fn image_is_decoded() {
 }
 
 #[test]
+fn image_is_not_decoded_as_another_object_when_its_id_says_which() {
+    let folder = recording();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    for (name, target, other) in [("vm.bin", "vm", "vcpu"), ("vcpu0.bin", "vcpu", "vm")] {
+        let decoded = json(&vmstats(&["decode", &path(name)]));
+        assert_eq!(decoded["schemas"][0]["target"], target);
+        let refused = vmstats(&["decode", &path(name), "--target", other]);
+        assert_eq!(refused.status.code(), Some(1));
+        for part in ["id 'kvm-1", &format!("--target {target}")] {
+            assert!(stderr(&refused).contains(part), "{}", stderr(&refused));
+        }
+    }
+    let refused = vmstats(&["decode", &path("vm.bin"), "--qom-path", "/x"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", stderr(&refused));
+
+    // An id of no known form leaves the choice to the caller.
+    let image = ImageBuilder::new("other").stat(ImageStat::new("exits", 0, 0, [1]));
+    std::fs::write(folder.path().join("other.bin"), image.build()).unwrap();
+    let refused = vmstats(&["decode", &path("other.bin")]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("--target vm"));
+    json(&vmstats(&[
+        "decode",
+        &path("other.bin"),
+        "--target",
+        "vcpu",
+    ]));
+
+    std::fs::copy(path("vm.bin"), path("vcpu1.bin")).unwrap();
+    let refused = vmstats(&["serve", "--replay", folder.path().to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        stderr(&refused).contains("vcpu1.bin: the statistics of a vm"),
+        "{}",
+        stderr(&refused)
+    );
+}
+
+#[test]
+fn image_is_decoded_from_a_pipe_within_the_limit() {
+    let folder = recording();
+    let image = folder.path().join("vcpu1.bin");
+    let from = |command: &str| {
+        let program = env!("CARGO_BIN_EXE_vmstats");
+        let line = format!("{command} | '{program}' decode -");
+        Command::new("sh").args(["-c", &line]).output().unwrap()
+    };
+    let expected = vmstats(&["decode", image.to_str().unwrap()]);
+    let decoded = from(&format!("cat '{}'", image.display()));
+    assert_eq!(json(&decoded), json(&expected));
+    let refused = from("head -c 16m /dev/zero");
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(
+        stderr(&refused),
+        "vmstats: standard input: longer than 8388608 bytes\n"
+    );
+}
+
+/// The bytes of a vCPU's file with one counter `exits`, which is 258, in one byte
+/// order.
+fn file_with_exits(u16_bytes: fn(u16) -> [u8; 2], u32_bytes: fn(u32) -> [u8; 4]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // The fields of the header, with names of 16 bytes: after the header come the
+    // id, one descriptor and the data.
+    for field in [0, 16, 1, 24, 40, 72] {
+        bytes.extend(u32_bytes(field));
+    }
+    bytes.extend(b"kvm-1/vcpu-0\0\0\0\0");
+    bytes.extend(u32_bytes(0));
+    bytes.extend(u16_bytes(0));
+    bytes.extend(u16_bytes(1));
+    bytes.extend(u32_bytes(0));
+    bytes.extend(u32_bytes(0));
+    bytes.extend(b"exits\0\0\0\0\0\0\0\0\0\0\0");
+    let halves = [u32_bytes(0), u32_bytes(258)];
+    let is_big = u32_bytes(1)[3] == 1;
+    bytes.extend(
+        if is_big {
+            halves
+        } else {
+            [halves[1], halves[0]]
+        }
+        .concat(),
+    );
+    bytes
+}
+
+#[test]
+fn image_of_either_byte_order_is_decoded() {
+    let big = file_with_exits(u16::to_be_bytes, u32::to_be_bytes);
+    let little = file_with_exits(u16::to_le_bytes, u32::to_le_bytes);
+    assert_ne!(big, little);
+    let folder = recording();
+    let copy = folder.path().join("vcpu1.bin");
+    for bytes in [big, little] {
+        std::fs::write(&copy, bytes).unwrap();
+        let decoded = json(&vmstats(&["decode", copy.to_str().unwrap()]));
+        assert_eq!(decoded["results"][0]["stats"][0]["value"], 258);
+    }
+    let foreign = if cfg!(target_endian = "little") {
+        file_with_exits(u16::to_be_bytes, u32::to_be_bytes)
+    } else {
+        file_with_exits(u16::to_le_bytes, u32::to_le_bytes)
+    };
+    std::fs::write(&copy, foreign).unwrap();
+    let refused = vmstats(&["serve", "--replay", folder.path().to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        stderr(&refused).contains("-endian copy, which only `vmstats decode` reads"),
+        "{}",
+        stderr(&refused)
+    );
+}
+
+#[test]
 fn text_of_a_file_is_escaped_when_it_is_printed() {
     let folder = tempfile::tempdir().unwrap();
     let image = folder.path().join("image.bin");
