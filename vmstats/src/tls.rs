@@ -147,14 +147,21 @@ impl TlsStream {
         Ok(true)
     }
 
-    /// Writes some of `bytes` before the deadline.
+    /// Writes some of `bytes` before the deadline. The last byte is a record of its
+    /// own, because QEMU 7.1 and 7.2 wait for another record before they look at
+    /// the bytes that TLS has buffered; otherwise a request that ends with its
+    /// record is never answered.
     ///
     /// # Errors
     ///
     /// Returns [`TimedOut`](io::ErrorKind::TimedOut) if the deadline passes, and
     /// otherwise the kernel's error.
     pub fn write(&self, bytes: &[u8], deadline: Instant) -> io::Result<usize> {
-        let count = self.connection.lock().writer().write(bytes)?;
+        let record = match bytes {
+            [head @ .., _] if !head.is_empty() => head,
+            last => last,
+        };
+        let count = self.connection.lock().writer().write(record)?;
         while !self.flush()? {
             self.wait(PollFlags::OUT, Some(deadline))?;
         }

@@ -4,13 +4,25 @@
 
 mod program;
 
-use std::net::SocketAddr;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use program::Running;
+
+use qapi_stats::misc::commands::HumanMonitorCommand;
 use qapi_stats::run_state::commands::QueryStatus;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
+};
 use stats_runtime::server::{Options, Server};
 use stats_runtime::{Monitor, NoHost, Registry};
 use vmstats::client::{Client, ClientError};
@@ -111,8 +123,129 @@ fn connecting_fails_in_time_when_the_server_says_nothing() {
     let folder = scratch.path().join("ours");
     let authority = Authority::new();
     authority.fill(&folder, &authority);
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = endpoint(silent.local_addr().unwrap(), Some(&folder));
     let error = Client::connect(&endpoint, Duration::from_millis(200)).unwrap_err();
     assert!(error.to_string().contains("no answer in time"), "{error}");
+}
+
+/// A QEMU whose monitor takes one version of TLS, and the monitor's port. `None`,
+/// with the reason printed, where there is no QEMU.
+fn qemu(folder: &Path, version: &str) -> Option<(Running, u16)> {
+    // QEMU does not tell which port it chose, so choose a free one.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let credentials = format!(
+        "tls-creds-x509,id=tls,endpoint=server,verify-peer=on,dir={},\
+         priority=NORMAL:-VERS-ALL:+VERS-{version}",
+        folder.display()
+    );
+    let socket =
+        format!("socket,id=monitor,host=127.0.0.1,port={port},server=on,wait=off,tls-creds=tls");
+    let child = Command::new("qemu-system-x86_64")
+        .args(["-machine", "none", "-nodefaults", "-display", "none"])
+        .args(["-object", &credentials, "-chardev", &socket])
+        .args(["-mon", "chardev=monitor,mode=control"])
+        .stdin(Stdio::null())
+        .spawn();
+    match child {
+        Ok(child) => Some((Running(child), port)),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            println!("skipped: QEMU is not installed");
+            None
+        }
+        Err(error) => panic!("QEMU does not start: {error}"),
+    }
+}
+
+#[test]
+fn qemu_is_asked_over_each_version_of_tls() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("ours");
+    let authority = Authority::new();
+    authority.fill(&folder, &authority);
+    for version in ["TLS1.2", "TLS1.3"] {
+        let Some((_qemu, port)) = qemu(&folder, version) else {
+            return;
+        };
+        let endpoint: Endpoint = format!("tls:localhost:{port}").parse().unwrap();
+        let endpoint = endpoint.with_credentials(Some(&folder));
+        let begin = Instant::now();
+        let mut client = loop {
+            match Client::connect(&endpoint, TIMEOUT) {
+                Ok(client) => break client,
+                Err(ClientError::Connect(..)) if begin.elapsed() < TIMEOUT => {
+                    thread::sleep(Duration::from_millis(20));
+                }
+                Err(error) => panic!("{version}: {error}"),
+            }
+        };
+        for _ in 0..3 {
+            client.execute(&QueryStatus {}).unwrap();
+        }
+        // A request of many records.
+        let long = "x".repeat(100 << 10);
+        let command_line = HumanMonitorCommand {
+            command_line: long,
+            cpu_index: None,
+        };
+        let reply = client.execute(&command_line).unwrap();
+        assert!(reply.contains("unknown command"), "{version}: {reply}");
+    }
+}
+
+/// A client that sends each request in one record, and takes one version of TLS.
+fn strict_client(
+    address: SocketAddr,
+    folder: &Path,
+    version: &'static SupportedProtocolVersion,
+) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut roots = RootCertStore::empty();
+    let certificate = |name| CertificateDer::from_pem_file(folder.join(name)).unwrap();
+    roots.add(certificate("ca-cert.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(folder.join("client-key.pem")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(vec![certificate("client-cert.pem")], key)
+        .unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    let socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
+    StreamOwned::new(connection, socket)
+}
+
+/// Reads a line with its end.
+fn line(client: &mut impl Read) -> String {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while !line.ends_with(b"\n") {
+        client.read_exact(&mut byte).unwrap();
+        line.extend(byte);
+    }
+    String::from_utf8(line).unwrap()
+}
+
+#[test]
+fn server_answers_over_each_version_of_tls() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("ours");
+    let authority = Authority::new();
+    authority.fill(&folder, &authority);
+    let (_server, address) = serve(&folder);
+    for version in [&TLS12, &TLS13] {
+        let mut client = strict_client(address, &folder, version);
+        assert!(line(&mut client).starts_with("{\"QMP\""), "{version:?}");
+        for (request, expected) in [
+            ("{'execute': 'qmp_capabilities'}", "{\"return\": {}}\r\n"),
+            ("{'execute': 'query-name'}", "{\"return\": {}}\r\n"),
+        ] {
+            client.write_all(request.as_bytes()).unwrap();
+            assert_eq!(line(&mut client), expected, "{version:?}");
+        }
+    }
 }
