@@ -52,7 +52,7 @@ fn options() -> CheckOptions {
 #[test]
 fn first_error_is_qemus_in_every_corpus_case() {
     let Some(folder) = corpus() else {
-        println!("skipped: no corpus at hand");
+        skip::because("no corpus of schemas is there");
         return;
     };
     let options = options();
@@ -96,7 +96,7 @@ fn first_error_is_qemus_in_every_corpus_case() {
 #[test]
 fn dump_is_qemus_in_every_corpus_case() {
     let Some(folder) = corpus() else {
-        println!("skipped: no corpus at hand");
+        skip::because("no corpus of schemas is there");
         return;
     };
     let mut compared = 0;

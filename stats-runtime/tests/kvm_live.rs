@@ -16,7 +16,7 @@ fn kvm() -> Option<Kvm> {
     match Kvm::new() {
         Ok(kvm) => Some(kvm),
         Err(error) => {
-            println!("skipped: cannot open /dev/kvm: {error}");
+            skip::because(format_args!("/dev/kvm cannot be opened: {error}"));
             None
         }
     }

@@ -355,7 +355,10 @@ fn answers_are_the_same_when_others_recordings_are_cut() {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/qmp");
     let folder = std::env::var_os("QMP_CASES").map_or_else(beside, PathBuf::from);
     if !folder.join("cases.json").exists() {
-        println!("skipped: no recorded conversations in {}", folder.display());
+        skip::because(format_args!(
+            "no recorded conversations in {}",
+            folder.display()
+        ));
         return;
     }
     for case in cases(&folder) {

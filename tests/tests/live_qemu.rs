@@ -58,7 +58,7 @@ impl Drop for Qemu {
 /// printed, where there is no QEMU or no KVM.
 fn qemu(socket: &Path, options: &[&str]) -> Option<Qemu> {
     if let Err(error) = File::options().read(true).write(true).open("/dev/kvm") {
-        println!("skipped: /dev/kvm cannot be opened: {error}");
+        skip::because(format_args!("/dev/kvm cannot be opened: {error}"));
         return None;
     }
     let qmp = format!("unix:{},server=on,wait=off", socket.display());
@@ -81,7 +81,7 @@ fn qemu(socket: &Path, options: &[&str]) -> Option<Qemu> {
     match child {
         Ok(child) => Some(Qemu(child)),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            println!("skipped: QEMU is not installed");
+            skip::because("QEMU is not installed");
             None
         }
         Err(error) => panic!("QEMU does not start: {error}"),
@@ -289,7 +289,7 @@ fn policy_refuses_and_hides_the_same_as_qemus() {
     };
     let mut client = connect(&socket);
     if (client.version().qemu.major, client.version().qemu.minor) != (7, 2) {
-        println!("skipped: other things are deprecated in this QEMU than in 7.2");
+        skip::because("other things are deprecated in this QEMU than in 7.2");
         return;
     }
     let descs = [

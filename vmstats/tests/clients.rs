@@ -31,7 +31,7 @@ fn python() -> Option<OsString> {
     if found.is_ok_and(|status| status.success()) {
         return Some(python);
     }
-    println!("skipped: qemu.qmp is not installed");
+    skip::because("qemu.qmp is not installed");
     None
 }
 

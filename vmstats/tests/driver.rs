@@ -21,7 +21,7 @@ fn folder() -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/qmp");
     let folder = env::var_os("QMP_CASES").map_or_else(beside, PathBuf::from);
     if !folder.join("diff_qmp.py").exists() {
-        println!("skipped: no QMP driver in {}", folder.display());
+        skip::because(format_args!("no QMP driver in {}", folder.display()));
         return None;
     }
     if !program::kvm_opens() {
@@ -32,7 +32,7 @@ fn folder() -> Option<PathBuf> {
         .stdout(Stdio::null())
         .status();
     if !python.is_ok_and(|status| status.success()) {
-        println!("skipped: Python 3 is not installed");
+        skip::because("Python 3 is not installed");
         return None;
     }
     Some(folder)

@@ -13,6 +13,8 @@ const FILE_LINES_MAX: usize = 600;
 const SCHEMA_COLUMNS_MAX: usize = 79;
 /// Names of modules that collect unrelated items.
 const MAGNETS: &[&str] = &["utils", "util", "common", "helpers", "misc", "manager"];
+/// A way to report a skipped test that the test harness hides.
+const CAPTURED_SKIP: &str = concat!("println!", "(\"skipped");
 
 pub(crate) fn check() -> Result<(), Failure> {
     let mut findings = Vec::new();
@@ -42,6 +44,9 @@ fn rust(path: &str, text: &str, findings: &mut Vec<String>) {
         .count();
     if !is_test && code > FILE_LINES_MAX {
         findings.push(format!("{path}: {code} lines, more than {FILE_LINES_MAX}"));
+    }
+    if text.contains(CAPTURED_SKIP) {
+        findings.push(format!("{path}: a skipped test calls `skip::because`"));
     }
     if !text.starts_with("//!") {
         findings.push(format!("{path}: does not open with what it is for"));

@@ -21,7 +21,7 @@ fn boot(vcpus: u32, running: u32) -> Option<Guest> {
     match Guest::boot(GuestConfig { vcpus, running }) {
         Ok(guest) => Some(guest),
         Err(error) if error.is_kvm_unavailable() => {
-            println!("skipped: {error}");
+            skip::because(error);
             None
         }
         Err(error) => panic!("{error}"),

@@ -158,7 +158,7 @@ pub(crate) fn kvm_opens() -> bool {
     match File::options().read(true).write(true).open("/dev/kvm") {
         Ok(_) => true,
         Err(error) => {
-            println!("skipped: /dev/kvm cannot be opened: {error}");
+            skip::because(format_args!("/dev/kvm cannot be opened: {error}"));
             false
         }
     }
@@ -188,7 +188,7 @@ impl Qemu {
         let child = match child {
             Ok(child) => child,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                println!("skipped: QEMU is not installed");
+                skip::because("QEMU is not installed");
                 return None;
             }
             Err(error) => panic!("QEMU does not start: {error}"),

@@ -57,7 +57,7 @@ impl Qemu {
         let child = match child {
             Ok(child) => child,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                println!("skipped: QEMU is not installed");
+                skip::because("QEMU is not installed");
                 return None;
             }
             Err(error) => panic!("QEMU does not start: {error}"),
