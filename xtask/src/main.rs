@@ -6,7 +6,9 @@ mod check;
 mod conformance;
 mod imports;
 mod links;
+mod process;
 mod prose;
+mod scratch;
 mod tidy;
 mod tools;
 

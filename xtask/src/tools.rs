@@ -3,8 +3,11 @@
 //! In: arguments and paths. Out: output, file contents, or one line about a
 //! failure.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use serde::Deserialize;
 
 /// The reason why a chore failed, for people.
 pub(crate) type Failure = String;
@@ -38,30 +41,62 @@ pub(crate) fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> Result<()
 
 /// Runs cargo with these arguments and returns its output.
 pub(crate) fn cargo_output(arguments: &[&str]) -> Result<String, Failure> {
-    let line = format!("cargo {}", arguments.join(" "));
-    let output = command(arguments, &[])
-        .output()
-        .map_err(|error| format!("`{line}` cannot be run: {error}"))?;
-    if !output.status.success() {
-        return Err(format!(
-            "`{line}`: {}",
-            String::from_utf8_lossy(&output.stderr)
-        ));
+    output(&mut command(arguments, &[]))
+}
+
+/// A package, as `cargo metadata` describes it.
+#[derive(Deserialize)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) manifest_path: PathBuf,
+    pub(crate) targets: Vec<Target>,
+}
+
+/// A library, program, test or the like of a package.
+#[derive(Deserialize)]
+pub(crate) struct Target {
+    pub(crate) name: String,
+    pub(crate) kind: Vec<String>,
+    pub(crate) src_path: PathBuf,
+}
+
+/// Returns the packages of the workspace, and with `dependencies` all packages
+/// that the lock file has.
+pub(crate) fn packages(dependencies: bool) -> Result<Vec<Package>, Failure> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        packages: Vec<Package>,
     }
-    String::from_utf8(output.stdout).map_err(|_| format!("`{line}` prints no UTF-8"))
+    let mut line = vec!["metadata", "--offline", "--format-version", "1"];
+    if !dependencies {
+        line.push("--no-deps");
+    }
+    let metadata: Result<Metadata, _> = serde_json::from_str(&cargo_output(&line)?);
+    let metadata = metadata.map_err(|error| format!("cargo metadata: {error}"))?;
+    Ok(metadata.packages)
+}
+
+/// Runs a command and returns its output.
+pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
+    let output = command.output();
+    let program = command.get_program().display();
+    let output = output.map_err(|error| format!("{program} cannot be run: {error}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{program}: {}\n{said}", output.status));
+    }
+    String::from_utf8(output.stdout).map_err(|_| format!("{program} prints no UTF-8"))
 }
 
 /// Returns the paths of all files that git tracks.
 pub(crate) fn tracked_files() -> Result<Vec<String>, Failure> {
-    let output = Command::new("git")
-        .args(["ls-files"])
-        .current_dir(workspace())
-        .output()
-        .map_err(|error| format!("git cannot be run: {error}"))?;
-    Ok(String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .map(str::to_owned)
-        .collect())
+    let files = output(Command::new("git").arg("ls-files").current_dir(workspace()))?;
+    Ok(files.lines().map(str::to_owned).collect())
+}
+
+/// Returns the text of an error.
+pub(crate) fn text(error: impl Display) -> Failure {
+    error.to_string()
 }
 
 /// Reads a file of the workspace.

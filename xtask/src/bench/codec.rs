@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::report::{Comparison, Report};
+use super::report::Report;
 use crate::tools::{Failure, cargo_output};
 
 /// Builds and runs the benchmark.
@@ -15,23 +15,19 @@ pub(super) fn run(report: &mut Report) -> Result<(), Failure> {
     let bench = ["bench", "--quiet", "--package", "full-schema"];
     let output = cargo_output(&[&bench[..], &["--bench", "codec"]].concat())?;
     for line in output.lines() {
-        let row = row(line).ok_or_else(|| format!("bench `codec` prints '{line}'"))?;
-        report.comparisons.push(row);
+        let row: Option<Value> = serde_json::from_str(line).ok();
+        let row = row
+            .as_ref()
+            .and_then(|row| Some((row.get("what")?.as_str()?, turns(row)?)));
+        let (what, turns) = row.ok_or_else(|| format!("bench `codec` prints '{line}'"))?;
+        report.compare(what, None, "crate qapi-qmp", &turns);
     }
     Ok(())
 }
 
-fn row(line: &str) -> Option<Comparison> {
-    let row: Value = serde_json::from_str(line).ok()?;
-    let turns = |side: &str| -> Option<Vec<f64>> {
-        let turns = row.get(side)?.as_array()?;
-        turns.iter().map(Value::as_f64).collect()
-    };
-    Some(Comparison {
-        what: row.get("what")?.as_str()?.to_owned(),
-        vcpus: None,
-        other: "crate qapi-qmp",
-        ours: turns("ours-ns")?,
-        others: turns("other-ns")?,
-    })
+fn turns(row: &Value) -> Option<Vec<[f64; 2]>> {
+    let side = |name: &str| row.get(name)?.as_array();
+    let turns = side("ours-ns")?.iter().zip(side("other-ns")?);
+    let turns = turns.map(|(ours, other)| Some([ours.as_f64()?, other.as_f64()?]));
+    turns.collect()
 }

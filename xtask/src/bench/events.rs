@@ -16,10 +16,9 @@ use qapi_stats::run_state::events::Resume;
 use stats_runtime::server::{Listener, Options, Server};
 use stats_runtime::{Monitor, NoHost, Registry};
 
-use super::report::{Comparison, Count, Report};
+use super::report::Report;
 use super::request::Client;
-use super::vm::text;
-use crate::tools::Failure;
+use crate::tools::{Failure, text};
 
 /// The number of events.
 const EVENTS: usize = 500;
@@ -38,45 +37,41 @@ pub(super) fn run(report: &mut Report) -> Result<(), Failure> {
     let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
     let server = Server::start(monitor.clone(), [listener], Options::new()).map_err(text)?;
 
-    let mut waiting = Client::negotiated(&path)?;
+    let client = || Client::negotiated(UnixStream::connect(&path).map_err(text)?);
+    let mut waiting = client()?;
     let events = on_each_read(move || waiting.line().is_ok());
     let (mut writer, mut reader) = UnixStream::pair().map_err(text)?;
     let writes = on_each_read(move || reader.read(&mut [0; 64]).is_ok_and(|count| count > 0));
 
     let is_over = Arc::new(AtomicBool::new(false));
-    let mut polling = Client::negotiated(&path)?;
+    let mut polling = client()?;
     let poll_until = Arc::clone(&is_over);
     let poller = thread::spawn(move || {
         while !poll_until.load(Ordering::Relaxed)
             && polling.ask("{\"execute\": \"query-status\"}\n").is_ok()
         {}
     });
-    let (mut ours, mut others) = (Vec::new(), Vec::new());
+    let mut turns = Vec::new();
     for _ in 0..EVENTS {
-        ours.push(until_read(&events, || {
+        let emit = || {
             monitor.emit(&Resume {});
             Ok(())
-        })?);
-        others.push(until_read(&writes, || {
-            writer.write_all(b"event\n").map_err(text)
-        })?);
+        };
+        let write = || writer.write_all(b"event\n").map_err(text);
+        turns.push([until_read(&events, emit)?, until_read(&writes, write)?]);
     }
     is_over.store(true, Ordering::Relaxed);
     let _ = poller.join();
     drop(server);
 
-    report.counts.push(Count {
-        what: "event, the slowest, in ms".to_owned(),
-        vcpus: None,
-        value: ours.iter().copied().fold(0.0, f64::max) / 1e6,
-    });
-    report.comparisons.push(Comparison {
-        what: "event, until it is read".to_owned(),
-        vcpus: None,
-        other: "bare write to a socket",
-        ours,
-        others,
-    });
+    let slowest_ns = turns.iter().map(|[ours, _]| *ours).fold(0.0, f64::max);
+    report.count("event, the slowest, in ms", None, slowest_ns / 1e6);
+    report.compare(
+        "event, until it is read",
+        None,
+        "bare write to a socket",
+        &turns,
+    );
     Ok(())
 }
 

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use super::report::{Comparison, Report};
-use crate::tools::{Failure, cargo_output};
+use super::report::Report;
+use crate::tools::{Failure, cargo_output, output, text};
 
 /// The schema's main file within a QEMU tree.
 const SCHEMA: &str = "qapi/qapi-schema.json";
@@ -51,18 +51,20 @@ pub(super) fn run(source: &Path, rounds: usize, report: &mut Report) -> Result<(
     let rounds = rounds.min(15);
     for build in &BUILDS {
         for generator in ["unformatted", "formatted"] {
-            let turns = turns(build, generator, source, &schema, rounds)?;
-            let mut add = |other, part: fn(&Turn) -> f64| {
-                report.comparisons.push(Comparison {
-                    what: format!("generate {generator}, {}", build.name),
-                    vcpus: None,
-                    other,
-                    ours: turns.iter().map(|turn| turn.ours_ns).collect(),
-                    others: turns.iter().map(part).collect(),
-                });
-            };
-            add("qapi-codegen, unchecked", |turn| turn.codegen_ns);
-            add("qapi-gen.py, its process", |turn| turn.qemu_ns);
+            let what = format!("generate {generator}, {}", build.name);
+            let (mut codegen, mut qemu) = (Vec::new(), Vec::new());
+            // The first turn warms up.
+            for round in 0..=rounds {
+                let ours_ns = build.generate(generator, &schema)?;
+                let codegen_ns = build.generate("qapi-codegen", &schema)?;
+                let qemu_ns = qemu_once(source, &schema)?;
+                if round > 0 {
+                    codegen.push([ours_ns, codegen_ns]);
+                    qemu.push([ours_ns, qemu_ns]);
+                }
+            }
+            report.compare(&what, None, "qapi-codegen, unchecked", &codegen);
+            report.compare(&what, None, "qapi-gen.py, its process", &qemu);
         }
     }
     Ok(())
@@ -72,7 +74,7 @@ impl Build {
     /// Builds the benchmark if need be, runs one turn, and returns its
     /// nanoseconds.
     fn generate(&self, generator: &str, schema: &Path) -> Result<f64, Failure> {
-        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let folder = tempfile::tempdir().map_err(text)?;
         let settings = self.opt_level.map(|level| {
             let profile = self.profile;
             [
@@ -94,42 +96,12 @@ impl Build {
     }
 }
 
-/// The nanoseconds of each generator in one turn.
-struct Turn {
-    ours_ns: f64,
-    codegen_ns: f64,
-    qemu_ns: f64,
-}
-
-fn turns(
-    build: &Build,
-    generator: &str,
-    source: &Path,
-    schema: &Path,
-    rounds: usize,
-) -> Result<Vec<Turn>, Failure> {
-    let turn = || {
-        Ok(Turn {
-            ours_ns: build.generate(generator, schema)?,
-            codegen_ns: build.generate("qapi-codegen", schema)?,
-            qemu_ns: qemu_once(source, schema)?,
-        })
-    };
-    // The first turn warms up.
-    let turns = (0..=rounds).map(|_| turn()).skip(1);
-    turns.collect()
-}
-
 fn qemu_once(source: &Path, schema: &Path) -> Result<f64, Failure> {
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let folder = tempfile::tempdir().map_err(text)?;
     let mut command = Command::new("python3");
     command.arg(source.join("scripts/qapi-gen.py"));
     command.arg("-o").arg(folder.path()).arg(schema);
     let begin = Instant::now();
-    let output = command.output().map_err(|error| error.to_string())?;
-    if !output.status.success() {
-        let message = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("qapi-gen.py failed: {message}"));
-    }
+    output(&mut command)?;
     Ok(begin.elapsed().as_secs_f64() * 1e9)
 }

@@ -12,8 +12,8 @@ mod generate;
 mod processors;
 mod report;
 mod request;
-mod samples;
 mod sweep;
+mod turns;
 mod vm;
 
 use std::path::PathBuf;
@@ -69,11 +69,6 @@ struct Only {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    // Only cargo is measured here, so it does not matter how this program was
-    // built.
-    if arguments.only.builds {
-        return builds::run();
-    }
     if cfg!(debug_assertions) {
         // Measure a release build instead.
         let given: Vec<String> = std::env::args().skip(1).collect();
@@ -81,61 +76,43 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         line.extend(given.iter().map(String::as_str));
         return cargo(&line, &[]);
     }
-    let mut report = Report::default();
-    measure(arguments, &mut report)?;
-    if arguments.json {
-        report.print_json();
-    } else {
-        println!("\nHow long consumers take to build is measured by --builds alone: minutes.");
-    }
-    Ok(())
-}
-
-/// Measures everything, or the one thing that was asked for.
-fn measure(arguments: &Arguments, report: &mut Report) -> Result<(), Failure> {
+    let only = &arguments.only;
+    let everything = !(only.queries || only.events || only.codec || only.generate || only.builds);
     let Arguments { vcpus, rounds, .. } = arguments;
-    let Only {
-        queries,
-        events,
-        codec,
-        generate,
-        ..
-    } = arguments.only;
-    let everything = ![queries, events, codec, generate].contains(&true);
-    let print = |report: &mut Report, heading: &str| {
-        if !arguments.json {
-            report.print(heading);
-        }
-    };
+    let mut report = Report::new(arguments.json);
     let processors = Processors::choose()?;
-    if everything || queries {
-        sweep::run(vcpus, *rounds, &processors, report)?;
-        print(report, "Sweeps of vCPUs that do not run");
-        request::run(vcpus, *rounds, &processors, report)?;
-        print(report, "Whole requests over a Unix socket, one vCPU runs");
+    if everything || only.queries {
+        report.heading("Sweeps of vCPUs that do not run");
+        sweep::run(vcpus, *rounds, &processors, &mut report)?;
+        report.heading("Whole requests over a Unix socket, one vCPU runs");
+        request::run(vcpus, *rounds, &processors, &mut report)?;
     }
-    if everything || events {
-        events::run(report)?;
-        print(
-            report,
-            "An event for a client that waits, while another one polls",
-        );
+    if everything || only.events {
+        report.heading("An event for a client that waits, while another one polls");
+        events::run(&mut report)?;
     }
     // The remaining measurements are not bound to one processor.
     processors.release()?;
-    if everything || codec {
-        codec::run(report)?;
-        print(report, "Decoding and encoding");
+    if everything || only.codec {
+        report.heading("Decoding and encoding");
+        codec::run(&mut report)?;
     }
     match &arguments.qemu_src {
-        Some(source) if everything || generate => {
-            generate::run(source, *rounds, report)?;
-            print(report, "Generating Rust for the tree's schema");
+        Some(source) if everything || only.generate => {
+            report.heading("Generating Rust for the tree's schema");
+            generate::run(source, *rounds, &mut report)?;
         }
         None if everything => {
             eprintln!("Generating Rust is measured if --qemu-src names a QEMU tree.");
         }
         _ => {}
     }
+    if only.builds {
+        report.heading("Programs that encode every request and decode every reply of QMP");
+        builds::run(&mut report)?;
+    } else if everything {
+        eprintln!("How long consumers take to build is measured by --builds alone: minutes.");
+    }
+    report.finish();
     Ok(())
 }

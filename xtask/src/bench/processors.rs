@@ -6,8 +6,8 @@
 use rustix::process::setpriority_process;
 use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
-use super::vm::{Vm, text};
-use crate::tools::Failure;
+use super::vm::Vm;
+use crate::tools::{Failure, text};
 
 /// The highest priority of a thread without real-time scheduling.
 const NICE_MIN: i32 = -20;
@@ -40,20 +40,14 @@ impl Processors {
         sched_setaffinity(None, &only(self.ours)).map_err(text)
     }
 
-    /// Pins the vCPUs that run to the guest's processor.
+    /// Pins the vCPUs that run to the guest's processor, and raises their
+    /// priority if that is allowed.
     pub(super) fn pin_guest(&self, vm: &Vm) -> Result<(), Failure> {
         for id in vm.thread_ids() {
-            self.pin_to_guests(i32::try_from(*id).map_err(text)?)?;
+            let id = Pid::from_raw(i32::try_from(*id).map_err(text)?);
+            sched_setaffinity(id, &only(self.guests)).map_err(text)?;
+            let _ = setpriority_process(id, NICE_MIN);
         }
-        Ok(())
-    }
-
-    /// Pins a thread to the guest's processor, and raises its priority if that
-    /// is allowed.
-    fn pin_to_guests(&self, id: i32) -> Result<(), Failure> {
-        let id = Pid::from_raw(id);
-        sched_setaffinity(id, &only(self.guests)).map_err(text)?;
-        let _ = setpriority_process(id, NICE_MIN);
         Ok(())
     }
 

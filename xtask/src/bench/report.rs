@@ -1,110 +1,95 @@
 //! The results of all measurements, as a table or as JSON.
 //!
-//! In: rows, each of which compares two ways to do the same work. Out: text.
+//! In: rows, each of which compares two ways to do the same work. Out: text: a
+//! row of the table when the row is added, JSON at the end.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::samples::{quantile, time};
+use super::turns::quartiles;
 
-/// Two ways to do the same work, measured in turns.
-pub(super) struct Comparison {
-    /// The work.
-    pub(super) what: String,
-    /// The number of vCPUs, if the work depends on it.
-    pub(super) vcpus: Option<u32>,
-    /// The name of the program or code that ours is compared with.
-    pub(super) other: &'static str,
-    /// Our nanoseconds in each turn.
-    pub(super) ours: Vec<f64>,
-    /// The other side's nanoseconds in each turn.
-    pub(super) others: Vec<f64>,
-}
-
-/// A count of ours, without a second one to compare it with.
-pub(super) struct Count {
-    pub(super) what: String,
-    pub(super) vcpus: Option<u32>,
-    pub(super) value: f64,
-}
-
-/// All rows of the table.
-#[derive(Default)]
+/// The rows so far.
 pub(super) struct Report {
-    pub(super) comparisons: Vec<Comparison>,
-    pub(super) counts: Vec<Count>,
-    /// The numbers of comparisons and of counts that have been printed.
-    printed: (usize, usize),
-}
-
-impl Comparison {
-    /// Returns the quartiles of our time divided by the other side's.
-    fn ratio(&self) -> [f64; 3] {
-        let mut ratios: Vec<f64> = self
-            .ours
-            .iter()
-            .zip(&self.others)
-            .map(|(ours, other)| ours / other)
-            .collect();
-        [0.25, 0.5, 0.75].map(|at| quantile(&mut ratios, at))
-    }
-
-    fn medians(&self) -> [f64; 2] {
-        [&self.ours, &self.others].map(|side| quantile(&mut side.clone(), 0.5))
-    }
+    is_json: bool,
+    comparisons: Vec<Value>,
+    counts: Vec<Value>,
 }
 
 impl Report {
-    /// Prints the rows that were added since the last call, under a heading.
-    pub(super) fn print(&mut self, heading: &str) {
-        if self.printed == (0, 0) {
+    pub(super) fn new(is_json: bool) -> Self {
+        if !is_json {
             println!(
                 "{:<34} {:>5}  {:>12}  {:>12}  {:<24} ratio [quartiles]",
                 "", "vCPUs", "ours", "other", "other is"
             );
         }
-        println!("\n{heading}");
-        let of = |vcpus: Option<u32>| vcpus.map(|vcpus| vcpus.to_string()).unwrap_or_default();
-        for row in self.comparisons.iter().skip(self.printed.0) {
-            let [ours, other] = row.medians();
-            let [low, median, high] = row.ratio();
-            println!(
-                "{:<34} {:>5}  {:>12}  {:>12}  {:<24} {median:.3} [{low:.3}, {high:.3}]",
-                row.what,
-                of(row.vcpus),
-                time(ours),
-                time(other),
-                row.other,
-            );
+        Self {
+            is_json,
+            comparisons: Vec::new(),
+            counts: Vec::new(),
         }
-        for row in self.counts.iter().skip(self.printed.1) {
-            let vcpus = of(row.vcpus);
-            println!("{:<34} {vcpus:>5}  {:>12.2}", row.what, row.value);
-        }
-        self.printed = (self.comparisons.len(), self.counts.len());
     }
 
-    /// Prints all rows as JSON.
-    pub(super) fn print_json(&self) {
-        let comparisons: Vec<_> = self
-            .comparisons
-            .iter()
-            .map(|row| {
-                let ([ours, other], ratio) = (row.medians(), row.ratio());
-                json!({
-                    "what": row.what, "vcpus": row.vcpus, "other-is": row.other,
-                    "unit": "ns", "ours": ours, "other": other,
-                    "ratio": ratio[1], "ratio-quartiles": [ratio[0], ratio[2]],
-                })
-            })
-            .collect();
-        let counts: Vec<_> = self
-            .counts
-            .iter()
-            .map(|row| json!({ "what": row.what, "vcpus": row.vcpus, "value": row.value }))
-            .collect();
-        println!(
-            "{:#}",
-            json!({ "comparisons": comparisons, "counts": counts })
-        );
+    pub(super) fn heading(&self, text: &str) {
+        if !self.is_json {
+            println!("\n{text}");
+        }
+    }
+
+    /// Adds a comparison of two ways to do the same work. Each turn has our
+    /// nanoseconds and those of `other`. `vcpus` is given if the work depends
+    /// on it.
+    pub(super) fn compare(
+        &mut self,
+        what: &str,
+        vcpus: Option<u32>,
+        other: &str,
+        turns: &[[f64; 2]],
+    ) {
+        let [_, ours_ns, _] = quartiles(turns.iter().map(|[ours, _]| *ours));
+        let [_, other_ns, _] = quartiles(turns.iter().map(|[_, other]| *other));
+        let [low, median, high] = quartiles(turns.iter().map(|[ours, other]| ours / other));
+        if !self.is_json {
+            println!(
+                "{what:<34} {:>5}  {:>12}  {:>12}  {other:<24} {median:.3} [{low:.3}, {high:.3}]",
+                number(vcpus),
+                time(ours_ns),
+                time(other_ns),
+            );
+        }
+        self.comparisons.push(json!({
+            "what": what, "vcpus": vcpus, "other-is": other,
+            "unit": "ns", "ours": ours_ns, "other": other_ns,
+            "ratio": median, "ratio-quartiles": [low, high],
+        }));
+    }
+
+    /// Adds a figure of ours, without a second one to compare it with.
+    pub(super) fn count(&mut self, what: &str, vcpus: Option<u32>, value: f64) {
+        if !self.is_json {
+            println!("{what:<34} {:>5}  {value:>12.2}", number(vcpus));
+        }
+        let row = json!({ "what": what, "vcpus": vcpus, "value": value });
+        self.counts.push(row);
+    }
+
+    /// Prints all rows, if they are asked for as JSON.
+    pub(super) fn finish(self) {
+        if self.is_json {
+            let rows = json!({ "comparisons": self.comparisons, "counts": self.counts });
+            println!("{rows:#}");
+        }
+    }
+}
+
+fn number(vcpus: Option<u32>) -> String {
+    vcpus.map(|vcpus| vcpus.to_string()).unwrap_or_default()
+}
+
+/// Formats nanoseconds.
+fn time(ns: f64) -> String {
+    match ns {
+        ..1e4 => format!("{ns:.0} ns"),
+        ..1e9 => format!("{:.1} us", ns / 1e3),
+        _ => format!("{:.1} s", ns / 1e9),
     }
 }

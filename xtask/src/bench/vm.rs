@@ -9,7 +9,7 @@ use std::sync::Arc;
 use demo_guest::{Guest, GuestConfig};
 use stats_runtime::kvm::{KvmProvider, raise_nofile_limit};
 
-use crate::tools::Failure;
+use crate::tools::{Failure, text};
 
 pub(super) struct Vm {
     guest: Guest,
@@ -17,9 +17,9 @@ pub(super) struct Vm {
 
 impl Vm {
     pub(super) fn new(vcpus: u32, running: u32) -> Result<Self, Failure> {
-        // Per vCPU: its own file, its statistics file, and a duplicate each for
-        // the minimal server and the reply checker.
-        raise_nofile_limit(u64::from(vcpus) * 4 + 300).map_err(text)?;
+        // Per vCPU: its own file, its statistics file, and a duplicate for the
+        // minimal server.
+        raise_nofile_limit(u64::from(vcpus) * 3 + 300).map_err(text)?;
         let guest = Guest::boot(GuestConfig { vcpus, running }).map_err(text)?;
         Ok(Self { guest })
     }
@@ -48,8 +48,4 @@ impl Vm {
         let vm = files.vm().ok_or("the VM has no statistics")?;
         vm.try_clone_to_owned().map_err(text)
     }
-}
-
-pub(super) fn text(error: impl std::fmt::Display) -> Failure {
-    error.to_string()
 }

@@ -5,37 +5,23 @@
 
 use std::path::Path;
 
-use qapi_gen::{FsLoader, Options};
+use qapi_gen::{FsLoader, GeneratedFile, Options};
 
 use super::Table;
-use super::scratch::Scratch;
-use crate::tools::Failure;
+use crate::scratch::{Scratch, dependency};
+use crate::tools::{Failure, output, target};
 
 const ROOT: &str = "//! A schema of QEMU.\n#![deny(warnings)]\n\n/// All of it.\npub mod schema;\n";
 
-/// A tool whose output must be empty.
-struct Check {
-    kind: &'static str,
-    arguments: &'static [&'static str],
-    rustdoc_flags: &'static str,
-}
-
-const CHECKS: [Check; 3] = [
-    Check {
-        kind: "schemas: Rust that compiles",
-        arguments: &["build"],
-        rustdoc_flags: "",
-    },
-    Check {
-        kind: "schemas: Rust that clippy takes",
-        arguments: &["clippy", "--", "-D", "warnings"],
-        rustdoc_flags: "",
-    },
-    Check {
-        kind: "schemas: Rust that rustdoc takes",
-        arguments: &["doc", "--no-deps"],
-        rustdoc_flags: "-D warnings",
-    },
+/// Each tool with its arguments.
+const CHECKS: [(&str, &str, &[&str]); 3] = [
+    ("schemas: Rust that compiles", "build", &[]),
+    (
+        "schemas: Rust that clippy takes",
+        "clippy",
+        &["--", "-D", "warnings"],
+    ),
+    ("schemas: Rust that rustdoc takes", "doc", &["--no-deps"]),
 ];
 
 pub(super) fn compile(source: &Path, schema: &str, table: &mut Table) -> Result<(), Failure> {
@@ -48,10 +34,27 @@ pub(super) fn compile(source: &Path, schema: &str, table: &mut Table) -> Result<
         }
     };
     table.compare("schemas: Rust", schema, "", "");
-    let scratch = Scratch::new("qapi-of-qemu", "lib.rs", ROOT, &files)?;
-    for check in CHECKS {
-        let said = scratch.cargo(check.arguments, &[("RUSTDOCFLAGS", check.rustdoc_flags)])?;
-        table.compare(check.kind, schema, &said, "");
+    let scratch = generated("qapi-of-qemu", ("lib.rs", ROOT), files)?;
+    for (kind, command, arguments) in CHECKS {
+        let mut cargo = scratch.cargo(command, &target()?);
+        cargo.args(arguments).env("RUSTDOCFLAGS", "-D warnings");
+        let complaint = output(&mut cargo).err().unwrap_or_default();
+        table.compare(kind, schema, &complaint, "");
     }
     Ok(())
+}
+
+/// Returns a package of generated code, which depends on `qapi-wire` only, and
+/// one more source file.
+pub(super) fn generated(
+    name: &str,
+    (root, text): (&str, &str),
+    files: Vec<GeneratedFile>,
+) -> Result<Scratch, Failure> {
+    let schema = files
+        .into_iter()
+        .map(|file| (format!("src/schema/{}", file.name), file.text));
+    let root = (format!("src/{root}"), text.to_owned());
+    let dependencies = format!("[dependencies]\n{}", dependency("qapi-wire", "qapi/wire"));
+    Scratch::new(name, &dependencies, schema.chain([root]))
 }

@@ -8,7 +8,6 @@ mod compile;
 mod live;
 mod our_compiler;
 mod qemu_generator;
-mod scratch;
 mod seeds;
 mod table;
 
@@ -18,8 +17,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use qapi_gen::Rules;
 
-use crate::tools::Failure;
-pub(crate) use live::handlers;
+use crate::tools::{Failure, text};
 use our_compiler::OurCompiler;
 use qemu_generator::{QemuGenerator, Verdict};
 use seeds::Seeds;
@@ -76,7 +74,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         .filter(|schema| source.join(schema).exists())
         .collect();
     for schema in &schemas {
-        compare_whole(&source, schema, rules, &mut table)?;
+        let compiler = OurCompiler::check(&source, schema, rules);
+        let verdict = QemuGenerator::start(&source, &source)?.ask(schema)?;
+        REAL.compare(schema, &compiler, &verdict, &mut table);
         if !arguments.no_compile {
             compile::compile(&source, schema, &mut table)?;
         }
@@ -96,7 +96,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Returns the tree's version and the rules of its release.
-pub(crate) fn rules(source: &Path) -> Result<(String, Rules), Failure> {
+fn rules(source: &Path) -> Result<(String, Rules), Failure> {
     let version = fs::read_to_string(source.join("VERSION"))
         .map_err(|error| format!("{}: no QEMU tree: VERSION: {error}", source.display()))?;
     let version = version.trim().to_owned();
@@ -139,12 +139,11 @@ fn corpus(tests: &Path, rules: Rules, table: &mut Table) -> Result<(), Failure> 
             table.count("corpus: input missing");
             continue;
         }
-        table.compare(
-            "corpus: first error",
-            &name,
-            &compiler.error_text(),
-            &read("err"),
-        );
+        let mut error = compiler.first_error();
+        if !error.is_empty() {
+            error.push('\n');
+        }
+        table.compare("corpus: first error", &name, &error, &read("err"));
         if compiler.is_accepted() {
             table.compare("corpus: dump", &name, &compiler.dump(), &read("out"));
         }
@@ -152,43 +151,54 @@ fn corpus(tests: &Path, rules: Rules, table: &mut Table) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Compares the dump and the introspection of a real schema with the tree's.
-fn compare_whole(
-    source: &Path,
-    schema: &str,
-    rules: Rules,
-    table: &mut Table,
-) -> Result<(), Failure> {
-    let compiler = OurCompiler::check(source, schema, rules);
-    let verdicts = QemuGenerator::start(source, source, true)?.ask([schema])?;
-    for verdict in verdicts {
-        table.compare(
-            "schemas: error",
-            schema,
-            &compiler.first_error(),
-            &verdict.first_error(),
-        );
-        if let (true, Some(full)) = (compiler.is_accepted(), verdict.full) {
-            table.compare("schemas: dump", schema, &compiler.dump(), &full.dump);
-            table.compare(
-                "schemas: introspection",
-                schema,
-                &compiler.introspection(false),
-                &full.masked,
-            );
-            table.compare(
-                "schemas: introspection, unmasked",
-                schema,
-                &compiler.introspection(true),
-                &full.unmasked,
-            );
-        }
-    }
-    Ok(())
+/// The rows of the table for one kind of schema.
+struct Rows {
+    error: &'static str,
+    dump: &'static str,
+    masked: &'static str,
+    unmasked: &'static str,
 }
 
-/// Compares the first error of mutated schemas, and the dump and the
-/// introspection of those that are accepted.
+const REAL: Rows = Rows {
+    error: "schemas: error",
+    dump: "schemas: dump",
+    masked: "schemas: introspection",
+    unmasked: "schemas: introspection, unmasked",
+};
+const MUTATED: Rows = Rows {
+    error: "mutations: error",
+    dump: "mutations: dump",
+    masked: "mutations: introspection",
+    unmasked: "mutations: introspection, unmasked",
+};
+
+impl Rows {
+    /// Compares the first error of a schema and, if the schema is accepted, its
+    /// dump and its introspection. Returns true as [`Table::compare`].
+    fn compare(
+        &self,
+        name: &str,
+        compiler: &OurCompiler,
+        verdict: &Verdict,
+        table: &mut Table,
+    ) -> bool {
+        let error = verdict.error.as_deref().unwrap_or_default();
+        let mut same = table.compare(self.error, name, &compiler.first_error(), error);
+        if let (true, Some(full)) = (compiler.is_accepted(), &verdict.full) {
+            same &= table.compare(self.dump, name, &compiler.dump(), &full.dump);
+            for (row, unmask, theirs) in [
+                (self.masked, false, &full.masked),
+                (self.unmasked, true, &full.unmasked),
+            ] {
+                let ours = compiler.introspection(unmask);
+                same &= table.compare(row, name, &ours, &theirs.to_string());
+            }
+        }
+        same
+    }
+}
+
+/// Compares mutated schemas.
 fn mutations(
     source: &Path,
     schemas: &[&str],
@@ -196,54 +206,26 @@ fn mutations(
     arguments: &Arguments,
     table: &mut Table,
 ) -> Result<(), Failure> {
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let folder = tempfile::tempdir().map_err(text)?;
     seeds::link(source, schemas, folder.path())?;
     let mut seeds = Seeds::new(source, schemas, arguments.seed)?;
-    let mut generator = QemuGenerator::start(source, folder.path(), true)?;
+    let mut generator = QemuGenerator::start(source, folder.path())?;
     for number in 0..arguments.mutations {
         let name = format!("mutation-{number}.json");
         let path = folder.path().join(&name);
-        fs::write(&path, seeds.next()).map_err(|error| error.to_string())?;
-        for verdict in generator.ask([name.as_str()])? {
-            compare_mutation(folder.path(), &name, rules, &verdict, table);
+        let schema = seeds.next();
+        fs::write(&path, &schema).map_err(text)?;
+        let verdict = generator.ask(&name)?;
+        if verdict.crash.is_some() {
+            table.count("mutations on which QEMU's generator crashes");
+        } else {
+            let compiler = OurCompiler::check(folder.path(), &name, rules);
+            if !MUTATED.compare(&name, &compiler, &verdict, table) {
+                let schema = schema.trim_end().replace('\n', "\n          ");
+                println!("  schema: {schema}");
+            }
         }
         let _ = fs::remove_file(path);
     }
     Ok(())
-}
-
-fn compare_mutation(folder: &Path, name: &str, rules: Rules, verdict: &Verdict, table: &mut Table) {
-    if verdict.crash.is_some() {
-        table.count("mutations on which QEMU's generator crashes");
-        return;
-    }
-    let compiler = OurCompiler::check(folder, name, rules);
-    let kind = if verdict.error.is_some() {
-        "mutations: refused"
-    } else {
-        "mutations: accepted"
-    };
-    let mut same = table.compare(kind, name, &compiler.first_error(), &verdict.first_error());
-    if let (true, Some(full)) = (compiler.is_accepted(), &verdict.full) {
-        let pairs = [
-            ("mutations: dump", compiler.dump(), &full.dump),
-            (
-                "mutations: introspection",
-                compiler.introspection(false),
-                &full.masked,
-            ),
-            (
-                "mutations: introspection, unmasked",
-                compiler.introspection(true),
-                &full.unmasked,
-            ),
-        ];
-        for (kind, ours, theirs) in pairs {
-            same &= table.compare(kind, name, &ours, theirs);
-        }
-    }
-    if !same {
-        let text = fs::read_to_string(folder.join(name)).unwrap_or_default();
-        table.show(&text);
-    }
 }

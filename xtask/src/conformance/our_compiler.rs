@@ -35,23 +35,9 @@ impl OurCompiler {
             .unwrap_or_default()
     }
 
-    /// Returns the first error with a line end, like the output of QEMU's
-    /// tests.
-    pub(super) fn error_text(&self) -> String {
-        let error = self.first_error();
-        if error.is_empty() {
-            error
-        } else {
-            format!("{error}\n")
-        }
-    }
-
     pub(super) fn dump(&self) -> String {
-        self.outcome
-            .schema
-            .as_ref()
-            .map(qapi_gen::dump)
-            .unwrap_or_default()
+        let schema = self.outcome.schema.as_ref();
+        schema.map(qapi_gen::dump).unwrap_or_default()
     }
 
     /// Returns the introspection as compact JSON, in the order of `serde_json`.

@@ -1,8 +1,9 @@
 """What a QEMU tree's own generator says of schemas.
 
-Usage: qemu_generator.py QEMU_SRC {error,full} < paths, one per line
-Prints one JSON object per path: the error or null, and with `full` the dump
-and both forms of introspection. Run in the folder that paths count from.
+Usage: qemu_generator.py QEMU_SRC < paths, one per line
+Prints one JSON object per path: the error or null, and the dump and both forms
+of introspection of a schema that is accepted. Run in the folder that paths
+count from.
 """
 import contextlib
 import importlib.util
@@ -12,7 +13,6 @@ import os
 import sys
 
 SRC = sys.argv[1]
-FULL = sys.argv[2] == 'full'
 sys.path.insert(0, os.path.join(SRC, 'scripts'))
 sys.setrecursionlimit(20000)
 
@@ -59,12 +59,11 @@ def answer(path, dumper):
     try:
         schema = QAPISchema(path)
         reply = {'error': None}
-        if FULL:
-            with contextlib.redirect_stdout(io.StringIO()) as out:
-                dumper(path)
-            reply['dump'] = out.getvalue()
-            reply['masked'] = introspect(schema, False)
-            reply['unmasked'] = introspect(schema, True)
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            dumper(path)
+        reply['dump'] = out.getvalue()
+        reply['masked'] = introspect(schema, False)
+        reply['unmasked'] = introspect(schema, True)
         return reply
     except QAPIError as err:
         return {'error': str(err)}
@@ -73,7 +72,7 @@ def answer(path, dumper):
 
 
 def main():
-    dumper = load_dumper() if FULL else None
+    dumper = load_dumper()
     for line in sys.stdin:
         print(json.dumps(answer(line.rstrip('\n'), dumper)), flush=True)
 

@@ -25,21 +25,22 @@ impl Table {
         }
     }
 
-    fn row(&mut self, kind: &'static str) -> Option<&mut Row> {
-        if !self.rows.iter().any(|row| row.kind == kind) {
+    fn row(&mut self, kind: &'static str) -> &mut Row {
+        let found = self.rows.iter().position(|row| row.kind == kind);
+        let index = found.unwrap_or(self.rows.len());
+        if index == self.rows.len() {
             self.rows.push(Row {
                 kind,
                 same: 0,
                 different: 0,
             });
         }
-        self.rows.iter_mut().find(|row| row.kind == kind)
+        #[expect(clippy::indexing_slicing, reason = "the row was found or pushed")]
+        &mut self.rows[index]
     }
 
     pub(super) fn count(&mut self, kind: &'static str) {
-        if let Some(row) = self.row(kind) {
-            row.same += 1;
-        }
+        self.row(kind).same += 1;
     }
 
     /// Counts a comparison and prints a difference. Returns true if the texts
@@ -52,9 +53,7 @@ impl Table {
         theirs: &str,
     ) -> bool {
         let show = self.show;
-        let Some(row) = self.row(kind) else {
-            return true;
-        };
+        let row = self.row(kind);
         if ours == theirs {
             row.same += 1;
             return true;
@@ -69,13 +68,6 @@ impl Table {
             excerpt(theirs, ours)
         );
         false
-    }
-
-    pub(super) fn show(&self, text: &str) {
-        println!(
-            "  schema: {}",
-            text.trim_end().replace('\n', "\n          ")
-        );
     }
 
     pub(super) fn finish(self) -> Result<(), Failure> {

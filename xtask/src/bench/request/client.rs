@@ -4,10 +4,8 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 
-use super::text;
-use crate::tools::Failure;
+use crate::tools::{Failure, text};
 
 pub(in crate::bench) struct Client {
     stream: UnixStream,
@@ -15,16 +13,16 @@ pub(in crate::bench) struct Client {
 }
 
 impl Client {
-    pub(super) fn connect(path: &Path) -> Result<Self, Failure> {
-        Ok(Self {
-            stream: UnixStream::connect(path).map_err(text)?,
+    pub(super) fn new(stream: UnixStream) -> Self {
+        Self {
+            stream,
             reply: vec![0; 1 << 20],
-        })
+        }
     }
 
-    /// Connects and negotiates, so that the client may send commands.
-    pub(in crate::bench) fn negotiated(path: &Path) -> Result<Self, Failure> {
-        let mut client = Self::connect(path)?;
+    /// Negotiates, so that the client may send commands.
+    pub(in crate::bench) fn negotiated(stream: UnixStream) -> Result<Self, Failure> {
+        let mut client = Self::new(stream);
         client.line()?;
         client.ask("{\"execute\": \"qmp_capabilities\"}\n")?;
         Ok(client)

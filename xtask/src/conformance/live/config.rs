@@ -7,49 +7,50 @@
 use std::collections::BTreeSet;
 
 use qapi_gen::Introspection;
-use qapi_gen::schema::{CheckedSchema, Cond, CondKind, TypeKind};
+use qapi_gen::schema::{CheckedSchema, Cond, CondKind};
 use serde_json::Value;
 
-/// Begins with all symbols, and removes those without which the introspection
-/// fits better: one at a time, and where that does not help, two at a time.
+/// Begins with all symbols, and adds or removes those that make the
+/// introspection fit better: one at a time, and where that does not help, two at
+/// a time.
 pub(super) fn of(schema: &CheckedSchema, theirs: &Value) -> (BTreeSet<String>, String) {
     let theirs = entries(theirs);
-    let symbols: Vec<String> = symbols(schema).into_iter().collect();
-    let mut config: BTreeSet<String> = symbols.iter().cloned().collect();
-    let mut least = distance(schema, &config, &theirs);
-    let mut flips: Vec<Vec<&String>> = symbols.iter().map(|symbol| vec![symbol]).collect();
-    let singles = flips.len();
-    for (index, first) in symbols.iter().enumerate() {
-        flips.extend(
-            symbols
-                .iter()
-                .skip(index + 1)
-                .map(|second| vec![first, second]),
-        );
-    }
-    let mut better = true;
-    while better && least > 0 {
-        better = false;
-        for (index, flip) in flips.iter().enumerate() {
-            if index >= singles && better {
-                break;
-            }
-            let mut other = config.clone();
-            for symbol in flip {
-                if !other.remove(*symbol) {
-                    other.insert((*symbol).clone());
-                }
-            }
-            let distance = distance(schema, &other, &theirs);
+    let symbols = symbols(schema);
+    let distance = |config: &BTreeSet<String>| {
+        let ours = introspection(schema, config);
+        ours.symmetric_difference(&theirs).count()
+    };
+    let mut config = symbols.clone();
+    let mut least = distance(&config);
+    let single = symbols
+        .iter()
+        .map(|symbol| BTreeSet::from([symbol.clone()]));
+    let single: Vec<_> = single.collect();
+    let pairs = single.iter().zip(1..).flat_map(|(first, next)| {
+        let others = single.iter().skip(next);
+        others.map(move |second| first | second)
+    });
+    let pairs: Vec<_> = pairs.collect();
+    // Adds or removes the symbols of each flip, and keeps what fits better.
+    let mut improve = |flips: &[BTreeSet<String>]| {
+        let before = least;
+        if before == 0 {
+            return false;
+        }
+        for flip in flips {
+            let other = &config ^ flip;
+            let distance = distance(&other);
             if distance < least {
-                (least, config, better) = (distance, other, true);
+                (least, config) = (distance, other);
             }
         }
-    }
+        least < before
+    };
+    while improve(&single) || improve(&pairs) {}
     // Keep only the last one of several symbols with the same effect.
-    for symbol in &symbols {
-        let mut other = config.clone();
-        if other.remove(symbol) && distance(schema, &other, &theirs) == least {
+    for symbol in &single {
+        let other = &config - symbol;
+        if distance(&other) == least {
             config = other;
         }
     }
@@ -60,12 +61,6 @@ pub(super) fn of(schema: &CheckedSchema, theirs: &Value) -> (BTreeSet<String>, S
         .collect();
     let difference = difference.join("\n");
     (config, difference)
-}
-
-fn distance(schema: &CheckedSchema, config: &BTreeSet<String>, theirs: &BTreeSet<String>) -> usize {
-    introspection(schema, config)
-        .symmetric_difference(theirs)
-        .count()
 }
 
 fn introspection(schema: &CheckedSchema, config: &BTreeSet<String>) -> BTreeSet<String> {
@@ -82,30 +77,7 @@ fn entries(introspection: &Value) -> BTreeSet<String> {
 
 /// Returns every symbol of a condition in the schema.
 fn symbols(schema: &CheckedSchema) -> BTreeSet<String> {
-    let mut conds: Vec<&Cond> = Vec::new();
-    for entity in schema.entities() {
-        let common = schema.common(*entity);
-        conds.extend(&common.cond);
-        conds.extend(common.features.iter().flat_map(|feature| &feature.cond));
-    }
-    for (_, ty) in schema.types() {
-        match &ty.kind {
-            TypeKind::Enum(enumeration) => {
-                conds.extend(enumeration.values.iter().flat_map(|value| &value.cond));
-            }
-            TypeKind::Object(object) => {
-                conds.extend(object.members.iter().flat_map(|member| &member.cond));
-                let branches = object.branches.iter().flat_map(|branches| &branches.list);
-                conds.extend(branches.flat_map(|branch| &branch.cond));
-                let features = object.members.iter().flat_map(|member| &member.features);
-                conds.extend(features.flat_map(|feature| &feature.cond));
-            }
-            TypeKind::Alternate(alternate) => {
-                conds.extend(alternate.branches.iter().flat_map(|branch| &branch.cond));
-            }
-            TypeKind::Builtin(_) | TypeKind::Array(_) => {}
-        }
-    }
+    let mut conds: Vec<&Cond> = schema.conditions().collect();
     let mut symbols = BTreeSet::new();
     while let Some(cond) = conds.pop() {
         match cond.kind() {

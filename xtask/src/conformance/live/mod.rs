@@ -21,7 +21,6 @@ use super::Table;
 use crate::tools::Failure;
 use monitor::{Answer, Monitor};
 use server::Server;
-pub(crate) use server::handlers;
 
 /// The greatest depth of generated arguments.
 const DEPTH: usize = 5;

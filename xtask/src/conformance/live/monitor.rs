@@ -7,16 +7,15 @@ use std::fmt;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::tools::Failure;
+use crate::process::{Running, qemu};
+use crate::tools::{Failure, text};
 
-/// The longest time for QEMU to start, and to answer.
+/// The longest time for QEMU to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server's answer to a request.
@@ -50,39 +49,23 @@ impl fmt::Display for Answer {
     }
 }
 
-/// A running QEMU. Dropping it ends it.
+/// A running QEMU.
 pub(super) struct Monitor {
     program: PathBuf,
-    child: Child,
     stream: BufReader<UnixStream>,
+    _running: Running,
     _folder: TempDir,
 }
 
 impl Monitor {
     pub(super) fn start(program: &Path) -> Result<Self, Failure> {
-        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let socket = folder.path().join("qmp.sock");
-        let mut child = Command::new(program)
-            .args(["-machine", "none", "-nodefaults", "-display", "none", "-S"])
-            .arg("-qmp")
-            .arg(format!("unix:{},server=on,wait=off", socket.display()))
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("{} cannot be run: {error}", program.display()))?;
-        let stream = match connect(&socket) {
-            Ok(stream) => BufReader::new(stream),
-            Err(why) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(why);
-            }
-        };
+        let folder = tempfile::tempdir().map_err(text)?;
+        let (running, stream) = qemu(program, &["-machine", "none"], folder.path())?;
+        stream.set_read_timeout(Some(PATIENCE)).map_err(text)?;
         let mut monitor = Self {
             program: program.to_owned(),
-            child,
-            stream,
+            stream: BufReader::new(stream),
+            _running: running,
             _folder: folder,
         };
         monitor.read()?;
@@ -95,10 +78,7 @@ impl Monitor {
     pub(super) fn ask(&mut self, command: &str, arguments: &str) -> Result<Answer, Failure> {
         let request = format!("{{\"execute\": \"{command}\", \"arguments\": {arguments}}}\n");
         let sent = self.stream.get_mut().write_all(request.as_bytes());
-        let answer = match sent {
-            Ok(()) => self.answer(),
-            Err(error) => Err(error.to_string()),
-        };
+        let answer = sent.map_err(text).and_then(|()| self.answer());
         if answer.is_err() {
             *self = Self::start(&self.program.clone())?;
             return Ok(Answer::Accepted);
@@ -128,36 +108,10 @@ impl Monitor {
 
     fn read(&mut self) -> Result<Value, Failure> {
         let mut line = String::new();
-        let count = self
-            .stream
-            .read_line(&mut line)
-            .map_err(|error| error.to_string())?;
+        let count = self.stream.read_line(&mut line).map_err(text)?;
         if count == 0 {
             return Err("QEMU has closed its monitor".to_owned());
         }
         serde_json::from_str(&line).map_err(|error| format!("QEMU says '{line}': {error}"))
-    }
-}
-
-impl Drop for Monitor {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn connect(socket: &Path) -> Result<UnixStream, Failure> {
-    let begin = Instant::now();
-    loop {
-        match UnixStream::connect(socket) {
-            Ok(stream) => {
-                let limited = stream.set_read_timeout(Some(PATIENCE));
-                return limited.map(|()| stream).map_err(|error| error.to_string());
-            }
-            Err(error) if begin.elapsed() > PATIENCE => {
-                return Err(format!("QEMU offers no monitor: {error}"));
-            }
-            Err(_) => thread::sleep(Duration::from_millis(50)),
-        }
     }
 }

@@ -3,8 +3,7 @@
 //! In: generated files and requests. Out: answers. The server is built and run
 //! as a program of its own.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 
 use proc_macro2::TokenStream;
 use qapi_gen::GeneratedFile;
@@ -12,8 +11,9 @@ use quote::quote;
 use syn::{Item, TraitItem};
 
 use super::monitor::Answer;
-use crate::conformance::scratch::Scratch;
-use crate::tools::Failure;
+use crate::conformance::compile::generated;
+use crate::process::Answerer;
+use crate::tools::{Failure, output, target};
 
 const NAME: &str = "qapi-server";
 
@@ -55,13 +55,8 @@ fn main() -> std::io::Result<()> {
 }
 "#;
 
-/// A running server. Dropping it ends it.
-pub(super) struct Server {
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-    _scratch: Scratch,
-}
+/// A running server.
+pub(super) struct Server(Answerer);
 
 impl Server {
     pub(super) fn build(mut files: Vec<GeneratedFile>) -> Result<Self, Failure> {
@@ -69,32 +64,15 @@ impl Server {
             let handlers = handlers(&file.text).map_err(|why| format!("{}: {why}", file.name))?;
             file.text.push_str(&handlers.to_string());
         }
-        let scratch = Scratch::new(NAME, "main.rs", PROGRAM, &files)?;
-        let said = scratch.cargo(&["build"], &[])?;
-        if !said.is_empty() {
-            return Err(format!("the generated server does not compile: {said}"));
-        }
-        let mut child = Command::new(scratch.program(NAME))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("the generated server cannot be run: {error}"))?;
-        match (child.stdin.take(), child.stdout.take()) {
-            (Some(input), Some(output)) => Ok(Self {
-                child,
-                input,
-                output: BufReader::new(output),
-                _scratch: scratch,
-            }),
-            _ => Err("the generated server has no standard input and output".to_owned()),
-        }
+        let target = target()?;
+        let scratch = generated(NAME, ("main.rs", PROGRAM), files)?;
+        output(&mut scratch.cargo("build", &target))?;
+        let program = target.join("debug").join(NAME);
+        Ok(Self(Answerer::start(&mut Command::new(program))?))
     }
 
     pub(super) fn ask(&mut self, command: &str, arguments: &str) -> Result<Answer, Failure> {
-        let broken = |error: std::io::Error| format!("the generated server has ended: {error}");
-        writeln!(self.input, "{command}\t{arguments}").map_err(broken)?;
-        let mut line = String::new();
-        self.output.read_line(&mut line).map_err(broken)?;
+        let line = self.0.ask(&format!("{command}\t{arguments}"))?;
         let words: Vec<String> = serde_json::from_str(&line)
             .map_err(|error| format!("the generated server answers '{line}': {error}"))?;
         let mut words = words.into_iter();
@@ -105,16 +83,9 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// Returns handlers for the commands of a generated module, each of which
 /// answers that it would execute its command.
-pub(crate) fn handlers(text: &str) -> Result<TokenStream, Failure> {
+fn handlers(text: &str) -> Result<TokenStream, Failure> {
     let file = syn::parse_file(text).map_err(|error| error.to_string())?;
     let commands = file.items.iter().find_map(|item| match item {
         Item::Trait(item) if item.ident == "Commands" => Some(&item.items),
