@@ -1,50 +1,50 @@
-//! Circles of imports, against the list of those that are permitted.
+//! Circles of imports, except those that are permitted.
 //!
-//! In: the graph of every package, `xtask/circles.txt`. Out: one finding for
-//! each circle that is not permitted, and for each entry that permits nothing.
+//! In: the graph of every package. Out: one finding for each circle that is not
+//! permitted, and for each exception that permits nothing.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::graph::{Graph, Place};
-use crate::tools::{Failure, read};
-
-/// One permitted arrow a line: `package: from -> to: reason`.
-const LIST: &str = "xtask/circles.txt";
 
 /// An arrow that may close a circle.
 #[derive(Debug)]
-struct Permitted {
-    line: usize,
-    package: String,
-    from: PathBuf,
-    to: PathBuf,
+pub(super) struct Permitted {
+    pub(super) package: &'static str,
+    pub(super) from: &'static str,
+    pub(super) to: &'static str,
 }
 
-/// Checks every package against the list.
-pub(super) fn check(graphs: &[(String, Graph)]) -> Result<Vec<String>, Failure> {
-    let list = read(LIST)?;
-    let mut findings = Vec::new();
-    for (package, graph) in graphs {
-        findings.extend(self::findings(package, graph, &list)?);
+/// Each with a comment that gives its reason. The fewer the better: a circle is
+/// a missing third module.
+const PERMITTED: &[Permitted] = &[];
+
+/// Checks every package.
+pub(super) fn check(graphs: &[(String, Graph)]) -> Vec<String> {
+    let findings = |(package, graph): &(String, Graph)| findings(package, graph, PERMITTED);
+    graphs.iter().flat_map(findings).collect()
+}
+
+/// Checks one package.
+pub(super) fn findings(package: &str, graph: &Graph, permitted: &[Permitted]) -> Vec<String> {
+    let permitted = permitted.iter().filter(|entry| entry.package == package);
+    let permitted: Vec<[&Path; 2]> = permitted
+        .map(|entry| [entry.from, entry.to].map(Path::new))
+        .collect();
+    let mut rest = graph.clone();
+    for [from, to] in &permitted {
+        rest.remove(from, to);
     }
-    for entry in parse(&list)? {
-        if !graphs.iter().any(|(package, _)| *package == entry.package) {
-            findings.push(format!("{LIST}:{}: there is no such package", entry.line));
+    let mut findings = Vec::new();
+    for [from, to] in permitted {
+        if !graph.has_arrow(from, to) || rest.way(to, from).is_none() {
+            let (from, to) = (from.display(), to.display());
+            findings.push(format!(
+                "{package}: {from} -> {to} closes no circle any more: delete the exception"
+            ));
         }
     }
-    Ok(findings)
-}
-
-/// Checks one package against the text of the list.
-pub(super) fn findings(package: &str, graph: &Graph, list: &str) -> Result<Vec<String>, Failure> {
-    let mut permitted = parse(list)?;
-    permitted.retain(|entry| entry.package == package);
-    let mut rest = graph.clone();
-    for entry in &permitted {
-        rest.remove(&entry.from, &entry.to);
-    }
-    let mut findings = superfluous(&permitted, graph, &rest);
     // Once reported, a circle's arrows are removed, so that the next circle
     // shares none of them.
     while let Some(circle) = rest.circle() {
@@ -63,49 +63,5 @@ pub(super) fn findings(package: &str, graph: &Graph, list: &str) -> Result<Vec<S
         }
         findings.push(finding);
     }
-    Ok(findings)
-}
-
-/// Returns a finding for each permitted arrow that closes no circle, given that
-/// `rest` is the graph without any permitted arrow.
-fn superfluous(permitted: &[Permitted], graph: &Graph, rest: &Graph) -> Vec<String> {
-    let mut findings = Vec::new();
-    for entry in permitted {
-        let (from, to) = (&entry.from, &entry.to);
-        let closes_a_circle = graph.has_arrow(from, to) && rest.way(to, from).is_some();
-        if !closes_a_circle {
-            findings.push(format!(
-                "{LIST}:{}: {} -> {} closes no circle any more: delete the line",
-                entry.line,
-                from.display(),
-                to.display()
-            ));
-        }
-    }
     findings
-}
-
-fn parse(text: &str) -> Result<Vec<Permitted>, Failure> {
-    let mut all = Vec::new();
-    for (text, line) in text.lines().zip(1..) {
-        if text.is_empty() || text.starts_with('#') {
-            continue;
-        }
-        let parts = || {
-            let (package, rest) = text.split_once(": ")?;
-            let (from, rest) = rest.split_once(" -> ")?;
-            let (to, reason) = rest.split_once(": ")?;
-            (!reason.trim().is_empty()).then_some((package, from, to))
-        };
-        let (package, from, to) = parts().ok_or_else(|| {
-            format!("{LIST}:{line}: not of the form `package: from -> to: reason`")
-        })?;
-        all.push(Permitted {
-            line,
-            package: package.to_owned(),
-            from: from.into(),
-            to: to.into(),
-        });
-    }
-    Ok(all)
 }

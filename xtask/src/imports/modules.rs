@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::visit::{self, Visit};
-use syn::{Attribute, Item, ItemMod, UseTree, Visibility};
+use syn::{Attribute, Ident, Item, ItemMod, UseTree, Visibility};
 
 use crate::tools::Failure;
 
@@ -78,6 +78,15 @@ impl Modules {
         self.read_file(root, &folder, None)
     }
 
+    /// Makes the files' paths relative to `folder`.
+    pub(super) fn make_relative(&mut self, folder: &Path) {
+        for module in &mut self.all {
+            if let Ok(path) = module.file.strip_prefix(folder) {
+                module.file = path.to_owned();
+            }
+        }
+    }
+
     /// Reads the file of one module. The files of its child modules are in
     /// `folder`.
     fn read_file(
@@ -112,20 +121,22 @@ impl Modules {
         let mut collector = Collector::default();
         let mut children = Vec::new();
         for item in items {
+            let (attributes, name) = head(item);
+            if is_test(attributes) {
+                continue;
+            }
+            if let Some(name) = name {
+                collector.bind(name.to_string(), Binding::Item);
+            }
             match item {
-                Item::Mod(module) if !is_test(&module.attrs) => children.push(module),
-                Item::Mod(_) => {}
-                item => {
-                    if let Some(name) = defined_name(item) {
-                        collector.bind(name, Binding::Item);
-                    }
-                    if let Item::Macro(item) = item
-                        && let Some(name) = &item.ident
-                    {
-                        self.macros.insert(name.to_string(), id);
-                    }
+                Item::Mod(module) => children.push(module),
+                Item::Macro(syn::ItemMacro {
+                    ident: Some(name), ..
+                }) => {
+                    self.macros.insert(name.to_string(), id);
                     collector.visit_item(item);
                 }
+                item => collector.visit_item(item),
             }
         }
         for module in children {
@@ -152,10 +163,7 @@ impl Modules {
         if let Some((_, items)) = &module.content {
             return self.read_items(items, file, &inner, Some(parent));
         }
-        let candidates = match path_attribute(&module.attrs) {
-            Some(path) => vec![file.parent().unwrap_or(file).join(path)],
-            None => vec![folder.join(format!("{name}.rs")), inner.join("mod.rs")],
-        };
+        let candidates = [folder.join(format!("{name}.rs")), inner.join("mod.rs")];
         let found = candidates.into_iter().find(|path| path.is_file());
         let found = found
             .ok_or_else(|| format!("{}: the file of module `{name}` is missing", file.display()))?;
@@ -185,7 +193,7 @@ impl Collector {
     }
 
     fn import(&mut self, prefix: &[String], tree: &UseTree, kind: MentionKind) {
-        let with = |name: &syn::Ident| {
+        let with = |name: &Ident| {
             let mut path = prefix.to_vec();
             // `use foo::{self}` imports `foo`.
             if prefix.is_empty() || name != "self" {
@@ -268,7 +276,7 @@ impl Collector {
 
 impl<'ast> Visit<'ast> for Collector {
     fn visit_item(&mut self, item: &'ast Item) {
-        if !is_test(attributes(item)) {
+        if !is_test(head(item).0) {
             visit::visit_item(self, item);
         }
     }
@@ -288,22 +296,13 @@ impl<'ast> Visit<'ast> for Collector {
         if path.leading_colon.is_none()
             && let Some(first) = path.segments.first()
         {
-            let names = path
-                .segments
-                .iter()
-                .map(|segment| segment.ident.to_string());
-            self.mention(names.collect(), first.ident.span(), MentionKind::Code);
+            self.mention(names(path), first.ident.span(), MentionKind::Code);
         }
         visit::visit_path(self, path);
     }
 
     fn visit_macro(&mut self, call: &'ast syn::Macro) {
-        let names = call
-            .path
-            .segments
-            .iter()
-            .map(|segment| segment.ident.to_string());
-        let path: Vec<String> = names.collect();
+        let path = names(&call.path);
         let is_quoting = path
             .last()
             .is_some_and(|name| QUOTING_MACROS.contains(&name.as_str()));
@@ -321,66 +320,39 @@ impl<'ast> Visit<'ast> for Collector {
     fn visit_attribute(&mut self, _: &'ast Attribute) {}
 }
 
+/// Returns whether an item is a test, or is compiled for tests only.
 fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
-        let text = attribute_text(attribute);
-        attribute.path().is_ident("test") || text == "test" || text.starts_with("all (test")
+        let condition = match attribute.meta.require_list() {
+            Ok(list) if list.path.is_ident("cfg") => list.tokens.to_string(),
+            _ => String::new(),
+        };
+        attribute.path().is_ident("test")
+            || condition == "test"
+            || condition.starts_with("all (test")
     })
 }
 
-/// The tokens of a `#[cfg(...)]`; empty for any other attribute.
-fn attribute_text(attribute: &Attribute) -> String {
-    match attribute.meta.require_list() {
-        Ok(list) if list.path.is_ident("cfg") => list.tokens.to_string(),
-        _ => String::new(),
-    }
+fn names(path: &syn::Path) -> Vec<String> {
+    let segments = path.segments.iter();
+    segments.map(|segment| segment.ident.to_string()).collect()
 }
 
-fn path_attribute(attributes: &[Attribute]) -> Option<String> {
-    let attribute = attributes.iter().find(|it| it.path().is_ident("path"))?;
-    let value = attribute.meta.require_name_value().ok()?;
-    match &value.value {
-        syn::Expr::Lit(literal) => match &literal.lit {
-            syn::Lit::Str(text) => Some(text.value()),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn attributes(item: &Item) -> &[Attribute] {
+/// Returns the attributes of an item, and the name that it defines.
+fn head(item: &Item) -> (&[Attribute], Option<&Ident>) {
     match item {
-        Item::Const(item) => &item.attrs,
-        Item::Enum(item) => &item.attrs,
-        Item::Fn(item) => &item.attrs,
-        Item::Impl(item) => &item.attrs,
-        Item::Macro(item) => &item.attrs,
-        Item::Mod(item) => &item.attrs,
-        Item::Static(item) => &item.attrs,
-        Item::Struct(item) => &item.attrs,
-        Item::Trait(item) => &item.attrs,
-        Item::Type(item) => &item.attrs,
-        Item::Union(item) => &item.attrs,
-        Item::Use(item) => &item.attrs,
-        _ => &[],
+        Item::Const(item) => (&item.attrs, Some(&item.ident)),
+        Item::Enum(item) => (&item.attrs, Some(&item.ident)),
+        Item::Fn(item) => (&item.attrs, Some(&item.sig.ident)),
+        Item::Impl(item) => (&item.attrs, None),
+        Item::Macro(item) => (&item.attrs, item.ident.as_ref()),
+        Item::Mod(item) => (&item.attrs, None),
+        Item::Static(item) => (&item.attrs, Some(&item.ident)),
+        Item::Struct(item) => (&item.attrs, Some(&item.ident)),
+        Item::Trait(item) => (&item.attrs, Some(&item.ident)),
+        Item::Type(item) => (&item.attrs, Some(&item.ident)),
+        Item::Union(item) => (&item.attrs, Some(&item.ident)),
+        Item::Use(item) => (&item.attrs, None),
+        _ => (&[], None),
     }
-}
-
-fn defined_name(item: &Item) -> Option<String> {
-    if is_test(attributes(item)) {
-        return None;
-    }
-    let name = match item {
-        Item::Const(item) => &item.ident,
-        Item::Enum(item) => &item.ident,
-        Item::Fn(item) => &item.sig.ident,
-        Item::Macro(item) => item.ident.as_ref()?,
-        Item::Static(item) => &item.ident,
-        Item::Struct(item) => &item.ident,
-        Item::Trait(item) => &item.ident,
-        Item::Type(item) => &item.ident,
-        Item::Union(item) => &item.ident,
-        _ => return None,
-    };
-    Some(name.to_string())
 }
