@@ -1,8 +1,8 @@
 //! The wording of comments.
 //!
-//! In: the Rust files that git tracks, without tests and goldens, and the
-//! exceptions in `xtask/prose.txt`. Out: each expression in a comment that the
-//! rules refuse, and each exception that excuses nothing.
+//! In: the Rust files that git tracks, without tests and goldens. Out: each
+//! expression in a comment that the rules refuse, and each exception that
+//! excuses nothing.
 
 mod comments;
 mod rules;
@@ -13,10 +13,11 @@ use std::fs;
 
 use self::comments::comments;
 use self::rules::{Refusal, refusals};
-use crate::tools::{Failure, read, tracked_files, workspace};
+use crate::tools::{Failure, tracked_files, workspace};
 
-/// One exception a line: `file: expression: reason`.
-const LIST: &str = "xtask/prose.txt";
+/// Expressions that a file may use although the rules refuse them: each with
+/// the path and a comment that gives the reason.
+const EXCEPTIONS: &[(&str, &str)] = &[];
 
 /// Folders whose comments are free: their text is data, or has only tests'
 /// readers.
@@ -30,14 +31,6 @@ struct Finding {
     refusal: Refusal,
 }
 
-/// An expression that one file may use.
-#[derive(Debug)]
-struct Exception {
-    line: usize,
-    path: String,
-    words: String,
-}
-
 /// Checks the comments of every file.
 pub(crate) fn check() -> Result<(), Failure> {
     let mut findings = Vec::new();
@@ -48,7 +41,7 @@ pub(crate) fn check() -> Result<(), Failure> {
             findings.extend(findings_of(&path, &source.unwrap_or_default()));
         }
     }
-    let complaints = complaints(findings, &read(LIST)?)?;
+    let complaints = complaints(findings, EXCEPTIONS);
     if complaints.is_empty() {
         return Ok(());
     }
@@ -71,40 +64,17 @@ fn findings_of(path: &str, source: &str) -> Vec<Finding> {
 
 /// Returns the findings that no exception excuses, and the exceptions that excuse
 /// nothing.
-fn complaints(mut findings: Vec<Finding>, list: &str) -> Result<Vec<String>, Failure> {
+fn complaints(mut findings: Vec<Finding>, exceptions: &[(&str, &str)]) -> Vec<String> {
     let mut complaints = Vec::new();
-    for exception in parse(list)? {
-        let excused =
-            |it: &Finding| it.path == exception.path && it.refusal.words == exception.words;
+    for (path, words) in exceptions {
+        let excused = |it: &Finding| it.path == *path && it.refusal.words == *words;
         if !findings.iter().any(excused) {
-            let Exception { line, words, .. } = &exception;
-            complaints.push(format!("{LIST}:{line}: `{words}` is not used any more"));
+            complaints.push(format!("{path}: `{words}` needs no exception any more"));
         }
         findings.retain(|finding| !excused(finding));
     }
     complaints.extend(findings.iter().map(Finding::text));
-    Ok(complaints)
-}
-
-fn parse(list: &str) -> Result<Vec<Exception>, Failure> {
-    let mut exceptions = Vec::new();
-    for (text, line) in list.lines().zip(1..) {
-        if text.is_empty() || text.starts_with('#') {
-            continue;
-        }
-        let parts: Vec<&str> = text.splitn(3, ": ").collect();
-        let [path, words, _reason] = parts.as_slice() else {
-            return Err(format!(
-                "{LIST}:{line}: not of the form `file: expression: reason`"
-            ));
-        };
-        exceptions.push(Exception {
-            line,
-            path: (*path).to_owned(),
-            words: (*words).to_owned(),
-        });
-    }
-    Ok(exceptions)
+    complaints
 }
 
 impl Finding {

@@ -3,6 +3,10 @@
 //! In: the text of a comment. Out: each expression that the rules refuse, with
 //! a better one.
 
+use std::sync::LazyLock;
+
+use regex_lite::{Regex, RegexBuilder};
+
 /// An expression that the rules refuse.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Refusal {
@@ -11,117 +15,62 @@ pub(super) struct Refusal {
     pub(super) advice: &'static str,
 }
 
-/// Openings of sentences that lack a subject.
-const OPENINGS: &[&str] = &[
-    "how it",
-    "of",
-    "that which",
-    "the same",
-    "those",
-    "what",
-    "whether it",
-    "who",
-    "whoever",
-    "whom",
-    "whose",
-];
-const OPENING_ADVICE: &str = "begin with a verb (of a function) or a noun with its article";
+const NEGATION_ADVICE: &str = "state it positively";
 
-/// Openings of comments that have no verb, if the comment is one short clause.
-const VERBLESS_OPENINGS: &[&str] = &[
-    "after", "because", "before", "behind", "not", "nothing", "until", "whether", "with", "without",
+/// Expressions with their advice. The last word of an expression that ends with
+/// `longer` is accepted.
+const RULES: &[(&str, &str)] = &[
+    (
+        r"^(how it|of|that which|the same|those|what|whether it|who|whoever|whom|whose)\b",
+        "begin with a verb (of a function) or a noun with its article",
+    ),
+    // A comment of one short clause has no verb after these.
+    (
+        r"^(after|because|before|behind|not|nothing|until|whether|with|without)\b[^,.:]{0,70}\.$",
+        "write a sentence with a subject and a verb",
+    ),
+    (r"\b(is|are|was|were) none\b", NEGATION_ADVICE),
+    (r"\b(is|are|was|were) no \(?[a-z-]+", NEGATION_ADVICE),
+    (r"\bstands?\b", "is"),
+    (r"\bbehind\b", "after, or with"),
+    (r"\b(tells?|told) of\b", "reports"),
+    (r"\bat hand\b", "current"),
+    (r"\banew\b", "again"),
+    (r"\bwhence\b", "from which"),
+    (r"\bwhoever\b", "any caller"),
+    (r"\blets? go\b", "releases"),
+    (r"\b(is|are) to [a-z-]+", "must, or will"),
+    (r"`(None|Some|false|true)`: ", "returns `...` if ..."),
 ];
-const VERBLESS_ADVICE: &str = "write a sentence with a subject and a verb";
-/// The length up to which a comment is one short clause.
-const CLAUSE_BYTES_MAX: usize = 72;
+/// A negation that reads well.
+const PLAIN_NEGATION: &str = " no longer";
 
-/// Expressions with their advice. A bar separates alternatives; a star is any
-/// word.
-const EXPRESSIONS: &[(&str, &str)] = &[
-    ("is|are|was|were none", "state it positively"),
-    ("is|are|was|were no *", "state it positively"),
-    ("stand|stands", "is"),
-    ("behind", "after, or with"),
-    ("tell|tells|told of", "reports"),
-    ("at hand", "current"),
-    ("anew", "again"),
-    ("whence", "from which"),
-    ("whoever", "any caller"),
-    ("let|lets go", "releases"),
-    ("is|are to *", "must, or will"),
-];
-/// Words after which `is no` reads well.
-const PLAIN_NEGATIONS: &[&str] = &["longer"];
-
-/// Values of which a doc has to say that they are returned.
-const TELEGRAMS: &[&str] = &["`None`: ", "`Some`: ", "`false`: ", "`true`: "];
-const TELEGRAM_ADVICE: &str = "returns `...` if ...";
+static COMPILED: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    let compile = |(rule, advice): &(&str, &'static str)| {
+        let regex = RegexBuilder::new(rule).case_insensitive(true).build();
+        #[expect(clippy::expect_used, reason = "the rules are constants")]
+        (regex.expect("a rule is a regular expression"), *advice)
+    };
+    RULES.iter().map(compile).collect()
+});
 
 /// Returns what the rules refuse in the text of one comment.
 pub(super) fn refusals(text: &str) -> Vec<Refusal> {
-    let words: Vec<String> = text.split_whitespace().map(bare).collect();
+    // The words of quoted code are not English; a value before a colon is part
+    // of a rule.
+    let words = text.split('`').enumerate().map(|(index, part)| {
+        let is_code = index % 2 == 1 && !["None", "Some", "false", "true"].contains(&part);
+        if is_code { "code" } else { part }
+    });
+    let prose = words.collect::<Vec<_>>().join("`");
     let mut refusals = Vec::new();
-    let mut refuse = |words: &str, advice| {
-        refusals.push(Refusal {
-            words: words.to_lowercase(),
-            advice,
-        });
-    };
-    for opening in OPENINGS {
-        if expression(opening, &words).is_some() {
-            refuse(opening, OPENING_ADVICE);
-        }
-    }
-    if let Some(first) = words.first()
-        && VERBLESS_OPENINGS.contains(&first.as_str())
-        && is_one_clause(text)
-    {
-        refuse(text, VERBLESS_ADVICE);
-    }
-    for (pattern, advice) in EXPRESSIONS {
-        for start in 0..words.len() {
-            if let Some(found) = expression(pattern, words.get(start..).unwrap_or_default()) {
-                refuse(&found, advice);
+    for (rule, advice) in COMPILED.iter() {
+        for found in rule.find_iter(&prose) {
+            let words = found.as_str().trim_end().to_lowercase();
+            if !words.ends_with(PLAIN_NEGATION) {
+                refusals.push(Refusal { words, advice });
             }
         }
     }
-    for telegram in TELEGRAMS {
-        if text.contains(telegram) {
-            refuse(telegram.trim_end(), TELEGRAM_ADVICE);
-        }
-    }
     refusals
-}
-
-/// Returns a word in lower case without the punctuation around it. A quotation
-/// of code stays as it is: its words are not English.
-fn bare(word: &str) -> String {
-    let is_outer = |sign: char| sign.is_ascii_punctuation() && sign != '`';
-    word.trim_matches(is_outer).to_lowercase()
-}
-
-/// Returns the words that match `pattern` at the beginning of `words`.
-fn expression(pattern: &str, words: &[String]) -> Option<String> {
-    let mut found = Vec::new();
-    let mut words = words.iter();
-    for wanted in pattern.split(' ') {
-        let word = words.next()?;
-        let is_word = word
-            .chars()
-            .all(|letter| letter.is_ascii_alphabetic() || letter == '-');
-        let fits = match wanted {
-            "*" => is_word && !word.is_empty() && !PLAIN_NEGATIONS.contains(&word.as_str()),
-            _ => wanted.split('|').any(|wanted| wanted == word),
-        };
-        if !fits {
-            return None;
-        }
-        found.push(word.as_str());
-    }
-    Some(found.join(" "))
-}
-
-fn is_one_clause(text: &str) -> bool {
-    let clause = text.strip_suffix('.');
-    clause.is_some_and(|clause| !clause.contains([',', '.', ':']) && text.len() <= CLAUSE_BYTES_MAX)
 }
