@@ -104,7 +104,12 @@ impl LayoutCache {
 impl StatsFile {
     /// Reads the object's values and writes them as a row. Writes nothing if the
     /// read fails.
-    #[inline]
+    #[allow(
+        clippy::inline_always,
+        reason = "entering the kernel clears the predictions of returns; without this function's \
+                  `ret` a sweep of 64 vCPUs takes a quarter less"
+    )]
+    #[inline(always)]
     pub(super) fn query(
         &self,
         qom_path: Option<&str>,
