@@ -40,7 +40,6 @@ mod cond;
 mod defs;
 pub mod diag;
 mod driver;
-mod json;
 mod load;
 mod output_dir;
 mod pragmas;

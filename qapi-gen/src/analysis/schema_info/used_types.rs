@@ -3,8 +3,6 @@
 //! In: types, in the order in which entries refer to them. Out: the name of each,
 //! and the types that still need an entry.
 
-use std::borrow::Cow;
-
 use crate::schema::{Builtin, Schema, TypeId, TypeKind};
 
 /// The types that entries referred to so far.
@@ -45,11 +43,11 @@ impl<'a> Used<'a> {
 
     /// Notes a reference to a type and returns the name of the type. All integer
     /// types have the same name.
-    pub(super) fn name(&mut self, id: TypeId) -> Cow<'a, str> {
+    pub(super) fn name(&mut self, id: TypeId) -> String {
         let element = match self.schema.ty(id).kind {
             TypeKind::Builtin(builtin) if is_integer(builtin) => {
                 self.add(self.int);
-                return "int".into();
+                return "int".to_owned();
             }
             TypeKind::Array(element) if self.is_integer(element) => {
                 self.add(self.int_list);
@@ -66,7 +64,7 @@ impl<'a> Used<'a> {
         };
         // The checks refuse arrays of arrays.
         self.add(element);
-        format!("[{}]", self.plain_name(element)).into()
+        format!("[{}]", self.plain_name(element))
     }
 
     /// Returns the next type that needs an entry.
@@ -77,20 +75,20 @@ impl<'a> Used<'a> {
     }
 
     /// Returns the name of a type that is not an array.
-    fn plain_name(&mut self, id: TypeId) -> Cow<'a, str> {
+    fn plain_name(&mut self, id: TypeId) -> String {
         let ty = self.schema.ty(id);
         if self.unmask || matches!(ty.kind, TypeKind::Builtin(_)) {
-            return ty.common.name.as_str().into();
+            return ty.common.name.to_string();
         }
         let Some(number) = self.numbers.get_mut(id.0 as usize) else {
-            return Cow::default();
+            return String::new();
         };
         let next = self.numbered;
         let number = *number.get_or_insert_with(|| {
             self.numbered += 1;
             next
         });
-        number.to_string().into()
+        number.to_string()
     }
 
     fn is_integer(&self, id: TypeId) -> bool {

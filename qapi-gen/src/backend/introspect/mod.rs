@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::analysis::schema_info::table;
-use crate::schema::{CheckedSchema, Cond};
+use crate::analysis::schema_info::{Choices, table};
+use crate::schema::CheckedSchema;
 
 mod info;
 
@@ -42,15 +42,18 @@ impl Introspection {
     /// Returns the array as JSON text: ASCII only, each element on its own line.
     #[must_use]
     pub fn json(&self, schema: &CheckedSchema) -> String {
-        let infos = table(schema, self.unmask, |_| true);
-        info::write(&infos, &|cond| self.includes(cond))
-    }
-
-    /// Returns whether an item with this condition is included.
-    fn includes(&self, cond: Option<&Cond>) -> bool {
-        match (&self.config, cond) {
-            (Some(defined), Some(cond)) => cond.holds(defined),
-            _ => true,
-        }
+        let infos = table(
+            schema,
+            &Choices {
+                unmask: self.unmask,
+                contains: &|_| true,
+                is_open: &|_| false,
+                presence: &|cond| match (&self.config, cond) {
+                    (Some(defined), Some(cond)) => cond.holds(defined).then_some(()),
+                    _ => Some(()),
+                },
+            },
+        );
+        info::json(&infos)
     }
 }

@@ -8,20 +8,18 @@ use std::fmt::{Display, Write as _};
 
 use super::attributes::cfg_lines;
 use super::file::Item;
+use crate::analysis::schema_info::{Features, Info, Meta, Typed, Value};
 use crate::backend::rust::cfg::Presence;
-use crate::backend::rust::plan::{
-    BranchTypePlan, EnumMemberPlan, FeaturePlan, InfoPlan, MemberPlan, MetaPlan,
-};
 
 /// Writes the static as the content of a file.
-pub(super) fn items(infos: &[InfoPlan]) -> impl Iterator<Item = Item> {
+pub(super) fn items(infos: &[Info<'_, Presence>]) -> impl Iterator<Item = Item> {
     let mut text = Text::default();
     text.items(infos);
     std::iter::once(Item::Text(text.out))
 }
 
 /// Writes the static as a module within another file.
-pub(super) fn inline(infos: &[InfoPlan]) -> String {
+pub(super) fn inline(infos: &[Info<'_, Presence>]) -> String {
     let mut text = Text::default();
     text.nested("mod schema_info {", "}", |text| text.items(infos));
     text.out
@@ -41,7 +39,7 @@ impl Text {
         let _ = writeln!(self.out, "{line}");
     }
 
-    fn items(&mut self, infos: &[InfoPlan]) {
+    fn items(&mut self, infos: &[Info<'_, Presence>]) {
         self.line(
             "#[allow(unused_imports, reason = \"not every schema has entries of every kind\")]",
         );
@@ -86,40 +84,41 @@ impl Text {
         });
     }
 
-    fn info(&mut self, plan: &InfoPlan) {
-        self.cfg(&plan.cfg);
+    fn info(&mut self, info: &Info<'_, Presence>) {
+        self.cfg(&info.cond);
         self.nested("SchemaInfo {", "},", |text| {
-            text.line(format_args!("name: \"{}\",", plan.name));
-            text.meta(&plan.meta);
-            text.line(format_args!("features: {},", Names(&plan.features)));
+            text.line(format_args!("name: \"{}\",", info.name));
+            text.meta(&info.meta);
+            text.line(format_args!("features: {},", Names(&info.features)));
         });
     }
 
-    fn meta(&mut self, plan: &MetaPlan) {
-        match plan {
-            MetaPlan::Builtin { json_type } => self.line(format_args!(
+    fn meta(&mut self, meta: &Meta<'_, Presence>) {
+        match meta {
+            Meta::Builtin { json_type } => self.line(format_args!(
                 "meta: Meta::Builtin {{ json_type: \"{json_type}\" }},"
             )),
-            MetaPlan::Enum { open, members } => self.nested("meta: Meta::Enum {", "},", |text| {
-                text.line(format_args!("open: {},", Maybe(open.as_deref())));
-                text.list("members: ", members, ",", Self::enum_member);
+            Meta::Enum { open, values } => self.nested("meta: Meta::Enum {", "},", |text| {
+                text.line(format_args!("open: {},", Maybe(*open)));
+                text.list("members: ", values, ",", Self::value);
             }),
-            MetaPlan::Array { element } => self.line(format_args!(
+            Meta::Array { element } => self.line(format_args!(
                 "meta: Meta::Array {{ element_type: \"{element}\" }},"
             )),
-            MetaPlan::Object {
-                members,
-                tag,
-                variants,
-            } => self.nested("meta: Meta::Object {", "},", |text| {
+            Meta::Object { members, union } => self.nested("meta: Meta::Object {", "},", |text| {
+                let union = union.as_ref();
+                let cases = union.map_or(&[][..], |union| &union.cases);
                 text.list("members: ", members, ",", Self::member);
-                text.line(format_args!("tag: {},", Maybe(tag.as_deref())));
-                text.list("variants: ", variants, ",", Self::variant);
+                text.line(format_args!(
+                    "tag: {},",
+                    Maybe(union.map(|union| union.tag))
+                ));
+                text.list("variants: ", cases, ",", Self::variant);
             }),
-            MetaPlan::Alternate { types } => self.nested("meta: Meta::Alternate {", "},", |text| {
-                text.list("members: ", types, ",", Self::branch_type);
+            Meta::Alternate { branches } => self.nested("meta: Meta::Alternate {", "},", |text| {
+                text.list("members: ", branches, ",", Self::branch);
             }),
-            MetaPlan::Command {
+            Meta::Command {
                 arg,
                 ret,
                 allow_oob,
@@ -128,77 +127,64 @@ impl Text {
                 text.line(format_args!("ret_type: \"{ret}\","));
                 text.line(format_args!("allow_oob: {allow_oob},"));
             }),
-            MetaPlan::Event { arg } => {
+            Meta::Event { arg } => {
                 self.line(format_args!("meta: Meta::Event {{ arg_type: \"{arg}\" }},"));
             }
         }
     }
 
-    fn branch_type(&mut self, plan: &BranchTypePlan) {
-        self.cfg(&plan.cfg);
-        self.line(format_args!("\"{}\",", plan.ty));
+    fn branch(&mut self, branch: &Typed<'_, Presence>) {
+        self.cfg(&branch.cond);
+        self.line(format_args!("\"{}\",", branch.ty));
     }
 
-    fn enum_member(&mut self, plan: &EnumMemberPlan) {
-        let EnumMemberPlan {
-            name,
-            cfg,
-            features,
-        } = plan;
-        self.cfg(cfg);
-        if features.is_empty() {
+    fn value(&mut self, value: &Value<'_, Presence>) {
+        self.cfg(&value.cond);
+        let (name, features) = (value.name, Names(&value.features));
+        if value.features.present.is_empty() {
             self.line(format_args!("EnumMember::Plain(\"{name}\"),"));
         } else {
-            let features = Names(features);
             self.line(format_args!(
                 "EnumMember::Featured(\"{name}\", {features}),"
             ));
         }
     }
 
-    fn member(&mut self, plan: &MemberPlan) {
-        let MemberPlan {
-            name,
-            ty,
-            optional,
-            cfg,
-            features,
-        } = plan;
-        self.cfg(cfg);
-        let kind = if *optional { "Optional" } else { "Required" };
-        let member = format!("Member::{kind}(\"{name}\", \"{ty}\")");
-        if features.is_empty() {
-            self.line(format_args!("{member},"));
+    fn member(&mut self, member: &Typed<'_, Presence>) {
+        self.cfg(&member.cond);
+        let (name, ty, features) = (member.name, &member.ty, Names(&member.features));
+        let kind = if member.optional {
+            "Optional"
         } else {
-            let features = Names(features);
-            self.line(format_args!("Member::Featured(&{member}, {features}),"));
+            "Required"
+        };
+        if member.features.present.is_empty() {
+            self.line(format_args!("Member::{kind}(\"{name}\", \"{ty}\"),"));
+        } else {
+            self.line(format_args!(
+                "Member::Featured(&Member::{kind}(\"{name}\", \"{ty}\"), {features}),"
+            ));
         }
     }
 
-    fn variant(&mut self, plan: &MemberPlan) {
-        let MemberPlan { name, ty, cfg, .. } = plan;
-        self.cfg(cfg);
-        self.line(format_args!("Variant(\"{name}\", \"{ty}\"),"));
+    fn variant(&mut self, case: &Typed<'_, Presence>) {
+        self.cfg(&case.cond);
+        self.line(format_args!("Variant(\"{}\", \"{}\"),", case.name, case.ty));
     }
 }
 
 /// A slice of features. A literal needs no escapes, because the names of
 /// features are plain ASCII.
-struct Names<'a>(&'a [FeaturePlan]);
+struct Names<'a>(&'a Features<'a, Presence>);
 
 impl Display for Names<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("&[")?;
-        for (index, feature) in self.0.iter().enumerate() {
+        for (index, (name, cfg)) in self.0.present.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
-            let cfg = cfg_lines(&feature.cfg);
+            let cfg = cfg_lines(cfg);
             let blank = if cfg.is_empty() { "" } else { " " };
-            write!(
-                f,
-                "{separator}{}{blank}\"{}\"",
-                cfg.trim_end(),
-                feature.name
-            )?;
+            write!(f, "{separator}{}{blank}\"{name}\"", cfg.trim_end())?;
         }
         f.write_str("]")
     }

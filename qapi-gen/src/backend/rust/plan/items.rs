@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
+use crate::analysis::schema_info::Info;
 use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::options::Layout;
 use crate::backend::rust::placeholder::Placeholder;
@@ -16,13 +17,13 @@ use crate::schema::ModuleId;
 use crate::source::Span;
 
 /// The plan of everything that concerns all modules.
-pub(crate) struct Plan {
+pub(crate) struct Plan<'s> {
     /// The modules that have items, in schema order.
     pub(crate) modules: Vec<ModuleOutline>,
     /// The features of definitions and members, by path.
     pub(crate) features: FeatureTable,
     /// The schema as data, or `None` if the caller does not want it.
-    pub(crate) introspection: Option<Vec<InfoPlan>>,
+    pub(crate) introspection: Option<Vec<Info<'s, Presence>>>,
     pub(crate) layout: Layout,
     /// `true` if items have the schema's documentation.
     pub(crate) docs: bool,
@@ -282,67 +283,6 @@ pub(crate) struct FeaturePlan {
 /// The presence and the features of everything that has features, by path.
 pub(crate) type FeatureTable = BTreeMap<String, (Presence, Vec<FeaturePlan>)>;
 
-/// An entry.
-pub(crate) struct InfoPlan {
-    pub(crate) name: String,
-    pub(crate) cfg: Presence,
-    pub(crate) meta: MetaPlan,
-    pub(crate) features: Vec<FeaturePlan>,
-}
-
-/// The kind of an entry, and its contents.
-pub(crate) enum MetaPlan {
-    Builtin {
-        json_type: &'static str,
-    },
-    Enum {
-        /// The name in the schema, if values can be registered at run time.
-        open: Option<String>,
-        members: Vec<EnumMemberPlan>,
-    },
-    Array {
-        element: String,
-    },
-    Object {
-        members: Vec<MemberPlan>,
-        tag: Option<String>,
-        variants: Vec<MemberPlan>,
-    },
-    Alternate {
-        types: Vec<BranchTypePlan>,
-    },
-    Command {
-        arg: String,
-        ret: String,
-        allow_oob: bool,
-    },
-    Event {
-        arg: String,
-    },
-}
-
-/// The type of an alternate's branch.
-pub(crate) struct BranchTypePlan {
-    pub(crate) ty: String,
-    pub(crate) cfg: Presence,
-}
-
-/// A value of an enumeration.
-pub(crate) struct EnumMemberPlan {
-    pub(crate) name: String,
-    pub(crate) cfg: Presence,
-    pub(crate) features: Vec<FeaturePlan>,
-}
-
-/// A member of an object, or the case of a union.
-pub(crate) struct MemberPlan {
-    pub(crate) name: String,
-    pub(crate) ty: String,
-    pub(crate) optional: bool,
-    pub(crate) cfg: Presence,
-    pub(crate) features: Vec<FeaturePlan>,
-}
-
 impl TypePlan {
     /// Returns the properties that all types have.
     pub(crate) fn head(&self) -> &Head {
@@ -355,7 +295,7 @@ impl TypePlan {
     }
 }
 
-impl Plan {
+impl Plan<'_> {
     /// Returns the modules that are generated.
     pub(crate) fn own_modules(&self) -> impl Iterator<Item = &ModuleOutline> {
         self.modules.iter().filter(|module| !module.external)

@@ -9,7 +9,6 @@ mod clashes;
 mod commands;
 mod feature_table;
 mod features;
-mod introspection;
 mod items;
 mod outline;
 mod planner;
@@ -17,9 +16,8 @@ mod types;
 
 pub(crate) use clashes::{report_module_clashes, report_root_clashes};
 pub(crate) use items::{
-    AlternateBranchPlan, AlternatePlan, Arguments, BranchPlan, BranchTypePlan, CommandOutline,
-    CommandPlan, EnumMemberPlan, EnumPlan, EventPlan, FeaturePlan, FeaturesPlan, FieldPlan,
-    Handler, Head, InfoPlan, MemberPlan, MetaPlan, ModuleOutline, ModulePlan, Plan, StructPlan,
-    TypePlan, UnionField, UnionPlan, ValuePlan,
+    AlternateBranchPlan, AlternatePlan, Arguments, BranchPlan, CommandOutline, CommandPlan,
+    EnumPlan, EventPlan, FeaturePlan, FeaturesPlan, FieldPlan, Handler, Head, ModuleOutline,
+    ModulePlan, Plan, StructPlan, TypePlan, UnionField, UnionPlan, ValuePlan,
 };
 pub(crate) use planner::{Choices, Planner};

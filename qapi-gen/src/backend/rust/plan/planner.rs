@@ -9,9 +9,10 @@ use proc_macro2::TokenStream;
 use super::feature_table;
 use super::items::{ModulePlan, Plan};
 use crate::analysis::option_names::OptionNames;
+use crate::analysis::schema_info::{self, Info};
 use crate::analysis::selection::Selection;
 use crate::analysis::type_graph::{Overrides, TypeGraph};
-use crate::backend::rust::cfg::CondResolver;
+use crate::backend::rust::cfg::{CondResolver, Presence};
 use crate::backend::rust::omission::Omissions;
 use crate::backend::rust::options::Options;
 use crate::backend::rust::paths::ModulePaths;
@@ -119,7 +120,7 @@ impl<'p, 's: 'p> Planner<'p, 's> {
 
     /// Plans everything that concerns all modules, and reports types that nest
     /// too deeply for rustc.
-    pub(crate) fn plan(&self, diagnostics: &mut Diagnostics) -> Plan {
+    pub(crate) fn plan(&self, diagnostics: &mut Diagnostics) -> Plan<'s> {
         recursion_limit::report(self.schema, diagnostics);
         let ids = || self.schema.modules().map(|(id, _)| id);
         Plan {
@@ -129,6 +130,20 @@ impl<'p, 's: 'p> Planner<'p, 's> {
             layout: self.options.layout,
             docs: self.options.docs,
         }
+    }
+
+    /// Plans the schema as data: the table of the selected part of the schema, with
+    /// types numbered over all modules, also those whose code is in another crate.
+    fn introspection(&self) -> Vec<Info<'s, Presence>> {
+        schema_info::table(
+            self.schema,
+            &schema_info::Choices {
+                unmask: false,
+                contains: &|entity| self.choices.selection.contains(entity),
+                is_open: &|id| self.graph.is_open(id),
+                presence: &|cond| self.conditions.presence(cond).unless_never(),
+            },
+        )
     }
 
     /// Plans a module. Returns `None` if its code is in another crate, or if
