@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use qapi_stats::stats::StatsTarget;
 
@@ -153,9 +154,9 @@ pub struct ServeArgs {
 /// How to reach a monitor.
 #[derive(Debug, Args)]
 pub struct ConnectionArgs {
-    /// The monitor: a socket's path, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT or
-    /// vsock:CID:PORT
-    #[arg(value_name = "ENDPOINT")]
+    /// The monitor: a socket's path, @NAME for an abstract socket, HOST:PORT or
+    /// tcp:HOST:PORT, tls:HOST:PORT or vsock:CID:PORT
+    #[arg(value_name = "ENDPOINT", value_parser = endpoint())]
     pub endpoint: Endpoint,
     /// The folder with ca-cert.pem, client-cert.pem and client-key.pem, for tls:
     #[arg(long, value_name = "DIR")]
@@ -325,6 +326,11 @@ pub enum HmpEndpoint {
     Unix(PathBuf),
     /// On the program's own terminal.
     Terminal,
+}
+
+/// Returns the parser of a monitor's address, which may be a path of any bytes.
+fn endpoint() -> impl TypedValueParser<Value = Endpoint> {
+    OsStringValueParser::new().try_map(|text| Endpoint::parse(&text))
 }
 
 fn hmp_endpoint(text: &str) -> Result<HmpEndpoint, String> {

@@ -214,7 +214,7 @@ fn message_says_what_the_server_is_when_it_is_not_a_monitor() {
     let nothing = vmstats(&["shell", "/nosuch/socket"], "");
     assert_eq!(
         stderr(&nothing),
-        "vmstats: cannot connect to /nosuch/socket: there is no such socket\n"
+        "vmstats: cannot connect to /nosuch/socket: there is no folder /nosuch\n"
     );
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("left.sock");

@@ -39,16 +39,7 @@ impl ClientError {
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect(_, error) if is_timeout(error) => f.write_str(NO_ANSWER),
-            Self::Connect(endpoint, error) => match (endpoint, error.kind()) {
-                (Endpoint::Unix(_), io::ErrorKind::NotFound) => {
-                    write!(f, "cannot connect to {endpoint}: there is no such socket")
-                }
-                (_, io::ErrorKind::ConnectionRefused) => {
-                    write!(f, "cannot connect to {endpoint}: nobody listens there")
-                }
-                _ => write!(f, "cannot connect to {endpoint}: {error}"),
-            },
+            Self::Connect(endpoint, error) => write!(f, "cannot connect to {endpoint}: {error}"),
             Self::Transport(error) if is_timeout(error) => f.write_str(NO_ANSWER),
             Self::Transport(error) if is_end(error) => {
                 f.write_str("the server closed the connection")
