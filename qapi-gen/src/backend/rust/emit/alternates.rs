@@ -5,7 +5,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::attributes::{attributes, docs};
+use super::attributes::attributes;
 use super::vacancy::{nothing, unused};
 use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::plan::{AlternateBranchPlan, AlternatePlan};
@@ -16,18 +16,20 @@ pub(super) fn alternate(plan: &AlternatePlan) -> TokenStream {
     let cfg = &plan.head.cfg;
     let attributes = attributes(&plan.head);
     let variants = plan.branches.iter().map(|branch| {
-        let AlternateBranchPlan {
-            ident,
-            ty,
-            cfg,
-            attributes,
-            ..
-        } = branch;
-        let docs = docs(branch.docs);
-        quote!(#docs #cfg #attributes #ident(#ty),)
+        let AlternateBranchPlan { head, ty, .. } = branch;
+        let (ident, attributes) = (&head.ident, self::attributes(head));
+        quote!(#attributes #ident(#ty),)
     });
-    let idents: Vec<_> = plan.branches.iter().map(|branch| &branch.ident).collect();
-    let cfgs: Vec<_> = plan.branches.iter().map(|branch| &branch.cfg).collect();
+    let idents: Vec<_> = plan
+        .branches
+        .iter()
+        .map(|branch| &branch.head.ident)
+        .collect();
+    let cfgs: Vec<_> = plan
+        .branches
+        .iter()
+        .map(|branch| &branch.head.cfg)
+        .collect();
     let vacant = Presence::none_of(cfgs.iter().copied());
     let no_out = unused("out", !vacant.is_never());
     let nothing = nothing(&vacant);

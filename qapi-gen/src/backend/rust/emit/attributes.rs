@@ -12,13 +12,7 @@ use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::placeholder::Placeholder;
 use crate::backend::rust::plan::Head;
 
-/// Returns the attribute with the placeholder of an item's documentation.
-pub(super) fn docs(docs: Option<Placeholder>) -> Option<TokenStream> {
-    let mark = docs?.literal();
-    Some(quote!(#[doc = #mark]))
-}
-
-/// Returns all attributes of a type: its documentation, its condition, its
+/// Returns all attributes of an item: its documentation, its condition, its
 /// deprecation, its derives, and the attributes that the caller adds.
 pub(super) fn attributes(head: &Head) -> TokenStream {
     let Head {
@@ -27,7 +21,8 @@ pub(super) fn attributes(head: &Head) -> TokenStream {
         attributes,
         ..
     } = head;
-    let docs = docs(head.docs);
+    let docs = head.docs.map(Placeholder::literal);
+    let docs = docs.map(|mark| quote!(#[doc = #mark]));
     let deprecated = deprecated(&head.features);
     quote!(#docs #cfg #deprecated #derives #attributes)
 }

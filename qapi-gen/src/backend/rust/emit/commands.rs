@@ -7,13 +7,13 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::attributes::docs;
-use super::features::{self, deprecated};
+use super::attributes::attributes;
+use super::features;
 use super::structs;
 use super::vacancy::unused;
 use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::placeholder::Placeholders;
-use crate::backend::rust::plan::{Arguments, CommandPlan, Handler, ModulePlan};
+use crate::backend::rust::plan::{Arguments, CommandPlan, Handler, Head, ModulePlan};
 
 pub(super) fn commands(plan: &ModulePlan, placeholders: &Placeholders<'_>) -> TokenStream {
     if plan.commands.is_empty() {
@@ -25,7 +25,7 @@ pub(super) fn commands(plan: &ModulePlan, placeholders: &Placeholders<'_>) -> To
         .map(|command| request(command, placeholders));
     let handlers = plan.commands.iter().map(handler);
     let arms = plan.commands.iter().map(arm);
-    let cfg = Presence::any(plan.commands.iter().map(|command| &command.cfg));
+    let cfg = Presence::any(plan.commands.iter().map(|command| &command.head.cfg));
     let can_be_empty = !cfg.is_always();
     let [no_server, no_reply] = ["server", "reply"].map(|name| unused(name, can_be_empty));
     let requests_summary = format!(" The requests of `{}`, as a client sends them.", plan.file);
@@ -74,26 +74,15 @@ pub(super) fn commands(plan: &ModulePlan, placeholders: &Placeholders<'_>) -> To
 
 /// Writes the struct that a client fills in.
 fn request(plan: &CommandPlan, placeholders: &Placeholders<'_>) -> TokenStream {
-    let ident = &plan.request;
-    let CommandPlan {
-        cfg,
-        derives,
-        attributes,
-        ..
-    } = plan;
+    let Head { ident, cfg, .. } = &plan.head;
+    let attributes = attributes(&plan.head);
     let body = body(ident, cfg, &plan.arguments, placeholders);
-    let docs = docs(plan.docs);
-    let deprecated = deprecated(&plan.features);
     let reply = plan
         .reply_in_request
         .clone()
         .unwrap_or(quote!(wire::command::Empty));
     let info = info(plan);
     quote! {
-        #docs
-        #cfg
-        #deprecated
-        #derives
         #attributes
         #body
 
@@ -109,7 +98,8 @@ fn request(plan: &CommandPlan, placeholders: &Placeholders<'_>) -> TokenStream {
 /// Writes the entry of a command in the table of all commands: its name, and
 /// the properties that differ from the defaults.
 fn info(plan: &CommandPlan) -> TokenStream {
-    let (wire_name, features) = (&plan.wire, features::names(&plan.features.list));
+    let Head { wire, features, .. } = &plan.head;
+    let features = features::names(&features.list);
     let flag = |is_set: bool, method: TokenStream| is_set.then(|| quote!(.#method()));
     let flags = [
         flag(plan.allow_oob, quote!(allow_oob)),
@@ -119,7 +109,7 @@ fn info(plan: &CommandPlan) -> TokenStream {
         (!features.is_empty()).then(|| quote!(.features(&[#features]))),
     ];
     let flags = flags.iter().flatten();
-    quote!(wire::command::CommandInfo::new(#wire_name) #(#flags)*)
+    quote!(wire::command::CommandInfo::new(#wire) #(#flags)*)
 }
 
 /// Writes the struct for the arguments of a request or the data of an event,
@@ -185,8 +175,11 @@ fn parameter(plan: &CommandPlan) -> Option<(TokenStream, TokenStream)> {
 
 /// Writes the method of the trait that executes a command.
 fn handler(plan: &CommandPlan) -> TokenStream {
-    let (method, cfg) = (&plan.method, &plan.cfg);
-    let summary = format!(" `{}`: see [`commands::{}`].", plan.wire, plan.request);
+    let Head {
+        ident, wire, cfg, ..
+    } = &plan.head;
+    let method = &plan.method;
+    let summary = format!(" `{wire}`: see [`commands::{ident}`].");
     let parameter = parameter(plan)
         .map(|(ty, _)| quote!(arguments: #ty))
         .into_iter();
@@ -213,9 +206,14 @@ fn handler(plan: &CommandPlan) -> TokenStream {
 
 /// Writes the arm of `execute` that calls the handler of a command.
 fn arm(plan: &CommandPlan) -> TokenStream {
-    let (method, wire_name, cfg) = (&plan.method, &plan.wire, &plan.cfg);
-    let admit =
-        features::special_tokens(&plan.features).map(|special| quote!(call.admit(#special)?;));
+    let Head {
+        wire,
+        cfg,
+        features,
+        ..
+    } = &plan.head;
+    let method = &plan.method;
+    let admit = features::special_tokens(features).map(|special| quote!(call.admit(#special)?;));
     let parameter = parameter(plan);
     let argument = parameter.iter().map(|(_, value)| value);
     // A command without arguments must reject arguments that a client sends.
@@ -230,5 +228,5 @@ fn arm(plan: &CommandPlan) -> TokenStream {
             wire::command::reply(&server.#method(#(#argument),*)?, reply)
         },
     };
-    quote!(#cfg #wire_name => { #admit #no_arguments #calling })
+    quote!(#cfg #wire => { #admit #no_arguments #calling })
 }

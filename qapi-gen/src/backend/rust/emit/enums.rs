@@ -6,11 +6,11 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::attributes::{attributes, docs};
-use super::features::{deprecated, special};
+use super::attributes::attributes;
+use super::features::special;
 use super::table::Table;
 use crate::backend::rust::placeholder::Placeholders;
-use crate::backend::rust::plan::{EnumPlan, Head, ValuePlan};
+use crate::backend::rust::plan::{EnumPlan, Head};
 use crate::backend::rust::ty::Prelude;
 
 pub(super) fn enumeration(
@@ -27,15 +27,8 @@ fn definition(plan: &EnumPlan, std: &Prelude) -> TokenStream {
     let ident = &plan.head.ident;
     let attributes = attributes(&plan.head);
     let values = plan.values.iter().map(|value| {
-        let ValuePlan {
-            ident,
-            cfg,
-            attributes,
-            ..
-        } = value;
-        let docs = docs(value.docs);
-        let deprecated = deprecated(&value.features);
-        quote!(#docs #cfg #deprecated #attributes #ident,)
+        let (ident, attributes) = (&value.ident, self::attributes(value));
+        quote!(#attributes #ident,)
     });
     let box_ = &std.box_;
     let unknown = plan.unknown.iter().map(|unknown| {
@@ -64,7 +57,7 @@ fn traits(plan: &EnumPlan, placeholders: &Placeholders<'_>) -> TokenStream {
         None => Table::new(format_args!("{ident} {{")),
     };
     for value in &plan.values {
-        let ValuePlan {
+        let Head {
             ident, wire, cfg, ..
         } = value;
         let special = special(&value.features).map(|special| format!(" as {special}"));

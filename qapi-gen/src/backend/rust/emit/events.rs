@@ -6,19 +6,19 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::attributes::docs;
+use super::attributes::attributes;
 use super::commands::body;
-use super::features::{self, deprecated};
+use super::features;
 use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::placeholder::Placeholders;
-use crate::backend::rust::plan::{Arguments, EventPlan, ModulePlan};
+use crate::backend::rust::plan::{Arguments, EventPlan, Head, ModulePlan};
 
 pub(super) fn events(plan: &ModulePlan, placeholders: &Placeholders<'_>) -> TokenStream {
     if plan.events.is_empty() {
         return quote!();
     }
     let summary = format!(" The events of `{}`.", plan.file);
-    let cfg = Presence::any(plan.events.iter().map(|event| &event.cfg));
+    let cfg = Presence::any(plan.events.iter().map(|event| &event.head.cfg));
     let events = plan
         .events
         .iter()
@@ -35,30 +35,24 @@ pub(super) fn events(plan: &ModulePlan, placeholders: &Placeholders<'_>) -> Toke
 }
 
 fn event(plan: &EventPlan, placeholders: &Placeholders<'_>) -> TokenStream {
-    let EventPlan {
+    let Head {
         ident,
+        wire,
         cfg,
-        derives,
-        attributes,
+        features,
         ..
-    } = plan;
-    let docs = docs(plan.docs);
-    let deprecated = deprecated(&plan.features);
+    } = &plan.head;
+    let attributes = attributes(&plan.head);
     let body = body(ident, cfg, &plan.data, placeholders);
-    let wire_name = &plan.wire;
-    let features = features::names(&plan.features.list);
+    let features = features::names(&features.list);
     let has_data = !matches!(plan.data, Arguments::None);
     quote! {
-        #docs
-        #cfg
-        #deprecated
-        #derives
         #attributes
         #body
 
         #cfg
         impl wire::command::Event for #ident {
-            const NAME: &'static str = #wire_name;
+            const NAME: &'static str = #wire;
             const HAS_DATA: bool = #has_data;
             const FEATURES: &'static [&'static str] = &[#features];
         }

@@ -14,7 +14,7 @@ use super::vacancy::unused;
 use crate::backend::rust::Layout;
 use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::placeholder::Placeholders;
-use crate::backend::rust::plan::{CommandOutline, ModuleOutline, ModulePlan, Plan};
+use crate::backend::rust::plan::{EntityOutline, ModuleOutline, ModulePlan, Plan};
 
 pub(super) fn root<'p>(
     plan: &'p Plan,
@@ -158,8 +158,8 @@ fn infos(module: &ModuleOutline) -> impl Iterator<Item = TokenStream> {
     })
 }
 
-fn info(module: &ModuleOutline, command: &CommandOutline) -> TokenStream {
-    let (path, request) = (&module.path, &command.request);
+fn info(module: &ModuleOutline, command: &EntityOutline) -> TokenStream {
+    let (path, request) = (&module.path, &command.ident);
     quote!(<#path::commands::#request as ::qapi_wire::command::Request>::INFO)
 }
 

@@ -6,8 +6,8 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
-use super::attributes::{attributes, docs};
-use super::features::{deprecated, special, special_tokens};
+use super::attributes::attributes;
+use super::features::{special, special_tokens};
 use super::table::Table;
 use crate::backend::rust::cfg::Presence;
 use crate::backend::rust::placeholder::Placeholders;
@@ -30,16 +30,9 @@ pub(super) fn structure(plan: &StructPlan, placeholders: &Placeholders<'_>) -> T
 
 /// Writes the definition of a field.
 pub(super) fn field(plan: &FieldPlan) -> TokenStream {
-    let FieldPlan {
-        ident,
-        ty,
-        cfg,
-        attributes,
-        ..
-    } = plan;
-    let docs = docs(plan.docs);
-    let deprecated = deprecated(&plan.features);
-    quote!(#docs #cfg #deprecated #attributes pub #ident: #ty,)
+    let FieldPlan { head, ty, .. } = plan;
+    let (ident, attributes) = (&head.ident, attributes(head));
+    quote!(#attributes pub #ident: #ty,)
 }
 
 /// Writes the macro call that implements the traits of an object type from the
@@ -52,11 +45,15 @@ pub(super) fn traits(
 ) -> TokenStream {
     let mut table = Table::new(format_args!("{ident} {{"));
     for field in fields {
-        let method = method(field.optional, &field.features);
-        let FieldPlan {
-            ident, wire, cfg, ..
-        } = field;
-        let special = special(&field.features).map(|special| format!(", {special}"));
+        let Head {
+            ident,
+            wire,
+            cfg,
+            features,
+            ..
+        } = &field.head;
+        let method = method(field.optional, features);
+        let special = special(features).map(|special| format!(", {special}"));
         let special = special.unwrap_or_default();
         table.entry(cfg, format_args!("{ident}: {method}(\"{wire}\"{special})"));
     }
@@ -86,13 +83,13 @@ pub(super) struct Access {
 impl Access {
     /// Returns the access to a field.
     pub(super) fn field(plan: &FieldPlan) -> Self {
-        let ident = &plan.ident;
-        Self::new(
-            &plan.wire,
-            plan.optional,
-            &plan.features,
-            &quote!(&self.#ident),
-        )
+        let Head {
+            ident,
+            wire,
+            features,
+            ..
+        } = &plan.head;
+        Self::new(wire, plan.optional, features, &quote!(&self.#ident))
     }
 
     /// Returns the access to a member whose value is the expression `value`, a

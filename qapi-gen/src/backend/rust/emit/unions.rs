@@ -7,8 +7,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote};
 
-use super::attributes::{attributes, docs};
-use super::features::deprecated;
+use super::attributes::attributes;
 use super::structs::{self, Access};
 use super::vacancy::{nothing, unused};
 use crate::backend::rust::cfg::Presence;
@@ -37,15 +36,9 @@ fn definition(plan: &UnionPlan) -> TokenStream {
     let (ident, branch_ident) = (&plan.head.ident, &plan.branch_ident);
     let fields = plan.fields.iter().map(|field| match field {
         UnionField::Plain(plan) => structs::field(plan),
-        UnionField::Tag {
-            ident,
-            docs,
-            features,
-            attributes,
-            ..
-        } => {
-            let (docs, deprecated) = (self::docs(*docs), deprecated(features));
-            quote!(#docs #deprecated #attributes pub #ident: #branch_ident,)
+        UnionField::Tag(head) => {
+            let (ident, attributes) = (&head.ident, self::attributes(head));
+            quote!(#attributes pub #ident: #branch_ident,)
         }
     });
     quote! {
@@ -69,15 +62,10 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
         ..
     } = &plan.head;
     let variants = plan.branches.iter().map(|branch| {
-        let BranchPlan {
-            ident,
-            cfg,
-            attributes,
-            ..
-        } = branch;
-        let (docs, deprecated) = (docs(branch.docs), deprecated(&branch.features));
-        let carried = branch.ty.iter();
-        quote!(#docs #cfg #deprecated #attributes #ident #((#carried))*,)
+        let BranchPlan { head, ty } = branch;
+        let (ident, attributes) = (&head.ident, self::attributes(head));
+        let carried = ty.iter();
+        quote!(#attributes #ident #((#carried))*,)
     });
     let nothing = nothing(&vacant(plan));
     let unknown = plan.unknown.iter().map(|unknown| {
@@ -92,7 +80,7 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
         }
     });
     let names = plan.branches.iter().map(|branch| {
-        let (ident, wire_name, cfg) = (&branch.ident, &branch.wire, &branch.cfg);
+        let (ident, wire_name, cfg) = (&branch.head.ident, &branch.head.wire, &branch.head.cfg);
         let carried = branch.ty.iter().map(|_| quote!((_)));
         quote!(#cfg Self::#ident #(#carried)* => #wire_name,)
     });
@@ -102,7 +90,7 @@ fn branch_definition(plan: &UnionPlan, std: &Prelude) -> TokenStream {
         .map(|unknown| quote!(Self::#unknown { tag, .. } => tag,));
     let tag_ty = &plan.tag_ty;
     let tags = plan.branches.iter().map(|branch| {
-        let (ident, cfg) = (&branch.ident, &branch.cfg);
+        let (ident, cfg) = (&branch.head.ident, &branch.head.cfg);
         let carried = branch.ty.iter().map(|_| quote!((_)));
         quote!(#cfg Self::#ident #(#carried)* => #tag_ty::#ident,)
     });
@@ -156,21 +144,18 @@ fn members(plan: &UnionPlan) -> TokenStream {
     for (field, held) in plan.fields.iter().zip(&held) {
         match field {
             UnionField::Plain(field) => {
-                let ident = &field.ident;
-                let (ty, cfg, access) = (&field.ty, &field.cfg, Access::field(field));
+                let Head { ident, cfg, .. } = &field.head;
+                let (ty, access) = (&field.ty, Access::field(field));
                 let (value, statement) = (access.decoded, access.encoded);
                 cfgs.push(cfg);
                 idents.push(ident);
                 decoded.push(quote!(#cfg let #held: #ty = #value;));
                 encoded.push(quote!(#cfg #statement));
             }
-            UnionField::Tag {
-                ident,
-                wire,
-                features,
-                ..
-            } => {
-                let access = Access::new(wire, false, features, &quote!(self.#ident.name()));
+            UnionField::Tag(head) => {
+                let ident = &head.ident;
+                let name = quote!(self.#ident.name());
+                let access = Access::new(&head.wire, false, &head.features, &name);
                 let value = access.decoded;
                 cfgs.push(&Presence::ALWAYS);
                 idents.push(ident);
@@ -206,10 +191,10 @@ fn members(plan: &UnionPlan) -> TokenStream {
 fn branch_codec(plan: &UnionPlan) -> TokenStream {
     let (branch_ident, tag_ty, cfg) = (&plan.branch_ident, &plan.tag_ty, &plan.head.cfg);
     let (carrying, plain): (Vec<_>, Vec<_>) = plan.branches.iter().partition(|b| b.ty.is_some());
-    let cfgs: Vec<_> = carrying.iter().map(|branch| &branch.cfg).collect();
-    let carrying: Vec<_> = carrying.iter().map(|branch| &branch.ident).collect();
-    let plain_cfgs: Vec<_> = plain.iter().map(|branch| &branch.cfg).collect();
-    let plain: Vec<_> = plain.iter().map(|branch| &branch.ident).collect();
+    let cfgs: Vec<_> = carrying.iter().map(|branch| &branch.head.cfg).collect();
+    let carrying: Vec<_> = carrying.iter().map(|branch| &branch.head.ident).collect();
+    let plain_cfgs: Vec<_> = plain.iter().map(|branch| &branch.head.cfg).collect();
+    let plain: Vec<_> = plain.iter().map(|branch| &branch.head.ident).collect();
     let unknown: Vec<_> = plan.unknown.iter().collect();
     // The argument is unused if no branch has members.
     let is_unused = carrying.is_empty() && unknown.is_empty();
@@ -260,6 +245,6 @@ fn branch_codec(plan: &UnionPlan) -> TokenStream {
 fn vacant(plan: &UnionPlan) -> Presence {
     match plan.unknown {
         Some(_) => Presence::Never,
-        None => Presence::none_of(plan.branches.iter().map(|branch| &branch.cfg)),
+        None => Presence::none_of(plan.branches.iter().map(|branch| &branch.head.cfg)),
     }
 }

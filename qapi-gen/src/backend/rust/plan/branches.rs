@@ -32,44 +32,35 @@ impl<'s> Planner<'_, 's> {
         let is_member = |name: &str| self.members(id, None).iter().any(|(it, _)| it.name == name);
         let mut plans = Vec::new();
         for value in &enumeration.values {
-            let cfg = self.conditions.presence(value.cond.as_ref());
-            if cfg.is_never() {
+            let Some(mut head) = self.value(id, value, doc) else {
                 continue;
-            }
-            let plan = |ty, cfg| BranchPlan {
-                ident: name::camel(&value.name),
-                wire: value.name.to_string(),
-                ty,
-                cfg,
-                docs: self.member_docs(doc, &value.name, &value.features),
-                features: self.features(&value.features, doc),
-                attributes: match self.additions.member(Entity::Type(id), &value.name) {
-                    added if added.is_empty() || is_member(&value.name) => TokenStream::new(),
-                    added => added,
-                },
             };
+            if !head.attributes.is_empty() && is_member(&value.name) {
+                head.attributes = TokenStream::new();
+            }
             let carries = |branch: &&Branch| branch.name == value.name && !self.is_empty(branch.ty);
             let branch = branches.list.iter().find(carries).and_then(|branch| {
                 // A branch whose condition equals that of its value needs no
                 // `#[cfg]` of its own.
                 let when = match branch.cond == value.cond {
                     true => Presence::ALWAYS,
-                    false => self
-                        .conditions
-                        .presence(branch.cond.as_ref())
-                        .unless_never()?,
+                    false => self.presence(branch.cond.as_ref())?,
                 };
                 Some((self.boxed_if_recursive(id, branch.ty, place), when))
             });
             let Some((ty, when)) = branch else {
-                plans.push(plan(None, cfg));
+                plans.push(BranchPlan { head, ty: None });
                 continue;
             };
-            plans.push(plan(Some(ty), cfg.and(&when)));
             let otherwise = when.not();
-            if !otherwise.is_never() {
-                plans.push(plan(None, cfg.and(&otherwise)));
-            }
+            let without = (!otherwise.is_never()).then(|| {
+                let mut head = head.clone();
+                head.cfg = head.cfg.and(&otherwise);
+                BranchPlan { head, ty: None }
+            });
+            head.cfg = head.cfg.and(&when);
+            plans.push(BranchPlan { head, ty: Some(ty) });
+            plans.extend(without);
         }
         plans
     }
@@ -84,20 +75,20 @@ impl<'s> Planner<'_, 's> {
     ) -> Option<AlternatePlan> {
         let branches = alternate.branches.iter().filter_map(|branch| {
             Some(AlternateBranchPlan {
-                ident: name::camel(&branch.name),
-                wire: branch.name.to_string(),
+                head: self.part(
+                    Entity::Type(id),
+                    name::camel(&branch.name),
+                    &branch.name,
+                    branch.cond.as_ref(),
+                    &[],
+                    common.doc.as_ref(),
+                )?,
                 ty: self.boxed_if_recursive(id, branch.ty, Place::Module(module)),
                 kind: Ident::new(self.json_kind(branch.ty), Span::call_site()),
-                cfg: self
-                    .conditions
-                    .presence(branch.cond.as_ref())
-                    .unless_never()?,
-                docs: self.member_docs(common.doc.as_ref(), &branch.name, &[]),
-                attributes: self.additions.member(Entity::Type(id), &branch.name),
             })
         });
         Some(AlternatePlan {
-            head: self.head(id, common, &[])?,
+            head: self.head(Entity::Type(id), self.graph.is_exact(id), &[])?,
             branches: branches.collect(),
         })
     }

@@ -4,12 +4,9 @@
 
 use std::fmt::{self, Display};
 
-use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
+use rustc_hash::FxHashMap as HashMap;
 
-use super::items::{
-    AlternatePlan, Arguments, EnumPlan, Head, ModulePlan, Plan, StructPlan, TypePlan, UnionField,
-    UnionPlan,
-};
+use super::items::{Head, ModulePlan, Plan, TypePlan};
 use crate::backend::rust::problem::RustProblem;
 use crate::diag::{Diagnostics, Site};
 use crate::source::Span;
@@ -54,78 +51,62 @@ pub(crate) fn report_module_clashes(module: &ModulePlan, diagnostics: &mut Diagn
         if let TypePlan::Union(union) = ty {
             items.add(&union.branch_ident, What::Branches(owner), diagnostics);
         }
-        parts(ty, diagnostics);
+        let mut names = Names::default();
+        let kind = match ty {
+            TypePlan::Enum(plan) => {
+                if let Some(unknown) = &plan.unknown {
+                    let what = What::Own("what stands for other values");
+                    names.add(unknown, what, diagnostics);
+                }
+                "value"
+            }
+            TypePlan::Struct(_) | TypePlan::Union(_) => "member",
+            TypePlan::Alternate(_) => "branch",
+        };
+        parts(names, kind, &ty.parts(), owner, diagnostics);
     }
     let mut requests = Names::default();
     let mut methods = Names::default();
     for command in &module.commands {
-        let owner = Owner::new("command", &command.wire, command.span);
-        requests.add(&command.request, What::Whole(owner), diagnostics);
+        let Head {
+            ident, wire, span, ..
+        } = &command.head;
+        let owner = Owner::new("command", wire, *span);
+        requests.add(ident, What::Whole(owner), diagnostics);
         methods.add(&command.method, What::Whole(owner), diagnostics);
-        arguments(&command.arguments, owner, diagnostics);
+        let members = command.arguments.parts();
+        parts(Names::default(), "member", &members, owner, diagnostics);
     }
     let mut events = Names::default();
     for event in &module.events {
-        let owner = Owner::new("event", &event.wire, event.span);
-        events.add(&event.ident, What::Whole(owner), diagnostics);
-        arguments(&event.data, owner, diagnostics);
+        let Head {
+            ident, wire, span, ..
+        } = &event.head;
+        let owner = Owner::new("event", wire, *span);
+        events.add(ident, What::Whole(owner), diagnostics);
+        parts(
+            Names::default(),
+            "member",
+            &event.data.parts(),
+            owner,
+            diagnostics,
+        );
     }
 }
 
-/// Reports every clash among inline arguments or data.
-fn arguments(arguments: &Arguments, owner: Owner<'_>, diagnostics: &mut Diagnostics) {
-    if let Arguments::Inline { fields, .. } = arguments {
-        let mut names = Names::of(fields.len());
-        for field in fields {
-            let what = What::Part("member", &field.wire, owner);
-            names.add(&field.ident, what, diagnostics);
-        }
-    }
-}
-
-/// Reports every clash among the members, values or branches of a type.
-fn parts(ty: &TypePlan, diagnostics: &mut Diagnostics) {
-    let mut names = Names::of(match ty {
-        TypePlan::Enum(plan) => plan.values.len() + 1,
-        TypePlan::Struct(plan) => plan.fields.len(),
-        TypePlan::Union(plan) => plan.fields.len(),
-        TypePlan::Alternate(plan) => plan.branches.len(),
-    });
-    let owner = Owner::of(ty);
-    match ty {
-        TypePlan::Enum(EnumPlan {
-            values, unknown, ..
-        }) => {
-            if let Some(unknown) = unknown {
-                let what = What::Own("what stands for other values");
-                names.add(unknown, what, diagnostics);
-            }
-            for value in values {
-                let what = What::Part("value", &value.wire, owner);
-                names.add(&value.ident, what, diagnostics);
-            }
-        }
-        TypePlan::Struct(StructPlan { fields, .. }) => {
-            for field in fields {
-                let what = What::Part("member", &field.wire, owner);
-                names.add(&field.ident, what, diagnostics);
-            }
-        }
-        TypePlan::Union(UnionPlan { fields, .. }) => {
-            for field in fields {
-                let (ident, wire) = match field {
-                    UnionField::Plain(field) => (&field.ident, &field.wire),
-                    UnionField::Tag { ident, wire, .. } => (ident, wire),
-                };
-                names.add(ident, What::Part("member", wire, owner), diagnostics);
-            }
-        }
-        TypePlan::Alternate(AlternatePlan { branches, .. }) => {
-            for branch in branches {
-                let what = What::Part("branch", &branch.wire, owner);
-                names.add(&branch.ident, what, diagnostics);
-            }
-        }
+/// Reports every clash among the members, values or branches of a definition.
+/// The names of items without a counterpart in the schema are in `names`.
+fn parts<'p>(
+    mut names: Names<'p>,
+    kind: &'static str,
+    parts: &[&'p Head],
+    owner: Owner<'p>,
+    diagnostics: &mut Diagnostics,
+) {
+    names.by_ident.reserve(parts.len());
+    for part in parts {
+        let what = What::Part(kind, &part.wire, owner);
+        names.add(&part.ident, what, diagnostics);
     }
 }
 
@@ -201,13 +182,6 @@ struct Names<'p> {
 }
 
 impl<'p> Names<'p> {
-    /// Creates a scope with room for `count` names.
-    fn of(count: usize) -> Self {
-        Self {
-            by_ident: HashMap::with_capacity_and_hasher(count, FxBuildHasher),
-        }
-    }
-
     /// Adds a name, and reports a clash with an earlier one.
     fn add(&mut self, ident: impl Display, what: What<'p>, diagnostics: &mut Diagnostics) {
         let ident = ident.to_string();

@@ -14,10 +14,6 @@ impl<'s> Planner<'_, 's> {
         let command = self.schema.command(id);
         let common = &command.common;
         let entity = Entity::Command(id);
-        let cfg = self
-            .conditions
-            .presence(common.cond.as_ref())
-            .unless_never()?;
         let handler = if !command.gen_code {
             Handler::Raw
         } else if self.options.direct_replies.contains(common.name.as_str()) {
@@ -36,14 +32,8 @@ impl<'s> Planner<'_, 's> {
             Arguments::Inline { .. } | Arguments::Named { .. } => &[],
         };
         Some(CommandPlan {
-            wire: common.name.to_string(),
-            span: common.span,
-            cfg,
-            docs: self.docs(common),
-            derives: self.derives(entity, exact, default),
-            attributes: self.additions.attributes(entity),
+            head: self.head(entity, exact, default)?,
             method: name::snake(&common.name),
-            request: name::camel(&common.name),
             arguments,
             reply: reply(Place::Module(module)),
             reply_in_request: reply(Place::Submodule(module)),
@@ -52,29 +42,17 @@ impl<'s> Planner<'_, 's> {
             allow_preconfig: command.allow_preconfig,
             success_response: command.success_response,
             coroutine: command.coroutine,
-            features: self.features(&common.features, common.doc.as_ref()),
         })
     }
 
     /// Plans an event. Returns `None` if the configuration leaves it out.
     pub(super) fn event(&self, id: EventId, module: ModuleId) -> Option<EventPlan> {
         let event = self.schema.event(id);
-        let common = &event.common;
         let entity = Entity::Event(id);
         let exact = event.arg.is_none_or(|arg| self.graph.is_exact(arg));
         Some(EventPlan {
-            wire: common.name.to_string(),
-            span: common.span,
-            cfg: self
-                .conditions
-                .presence(common.cond.as_ref())
-                .unless_never()?,
-            docs: self.docs(common),
-            derives: self.derives(entity, exact, &[]),
-            attributes: self.additions.attributes(entity),
-            ident: name::camel(&common.name),
-            data: self.arguments(event.arg, common, entity, module),
-            features: self.features(&common.features, common.doc.as_ref()),
+            head: self.head(entity, exact, &[])?,
+            data: self.arguments(event.arg, &event.common, entity, module),
         })
     }
 
@@ -94,7 +72,7 @@ impl<'s> Planner<'_, 's> {
             TypeKind::Object(object) if object.origin == ObjectOrigin::InlineArguments => {
                 let mut fields = self.fields(arg, common.doc.as_ref(), place);
                 for field in &mut fields {
-                    field.attributes = self.additions.member(entity, &field.wire);
+                    field.head.attributes = self.additions.member(entity, &field.head.wire);
                 }
                 Arguments::Inline { fields }
             }

@@ -14,10 +14,7 @@ impl<'s> Planner<'_, 's> {
         let plan = |feature: &Feature| {
             Some(FeaturePlan {
                 name: feature.name.to_string(),
-                cfg: self
-                    .conditions
-                    .presence(feature.cond.as_ref())
-                    .unless_never()?,
+                cfg: self.presence(feature.cond.as_ref())?,
             })
         };
         let plan = FeaturesPlan {

@@ -59,28 +59,22 @@ pub(crate) struct ModuleOutline {
     pub(crate) path: TokenStream,
     /// Whether the code is in another crate, so that it is not generated here.
     pub(crate) external: bool,
-    pub(crate) commands: Vec<CommandOutline>,
-    pub(crate) events: Vec<EventOutline>,
+    pub(crate) commands: Vec<EntityOutline>,
+    pub(crate) events: Vec<EntityOutline>,
 }
 
-/// The parts of a command that the root must know.
-pub(crate) struct CommandOutline {
-    pub(crate) wire: String,
-    pub(crate) cfg: Presence,
-    /// The name of the request in module `commands`.
-    pub(crate) request: Ident,
-}
-
-/// The parts of an event that the root must know.
-pub(crate) struct EventOutline {
+/// The parts of a command or an event that the root must know.
+pub(crate) struct EntityOutline {
     pub(crate) wire: String,
     pub(crate) span: Option<Span>,
     pub(crate) cfg: Presence,
-    /// The name of the event in module `events` and in the enum of all events.
+    /// The name of the struct in module `commands` or `events`, and of an event
+    /// in the enum of all events.
     pub(crate) ident: Ident,
 }
 
-/// The properties that all planned types have.
+/// The properties that definitions share with their members, values and branches.
+#[derive(Clone)]
 pub(crate) struct Head {
     pub(crate) ident: Ident,
     /// The name in the schema.
@@ -88,30 +82,21 @@ pub(crate) struct Head {
     pub(crate) cfg: Presence,
     pub(crate) docs: Option<Placeholder>,
     pub(crate) features: FeaturesPlan,
-    /// The attribute that derives traits.
+    /// The attribute that derives traits, or nothing for a part of a definition.
     pub(crate) derives: TokenStream,
     /// The attributes that the caller adds.
     pub(crate) attributes: TokenStream,
+    /// The place of a definition. Messages show no place of a part.
     pub(crate) span: Option<Span>,
 }
 
 /// An enumeration.
 pub(crate) struct EnumPlan {
     pub(crate) head: Head,
-    pub(crate) values: Vec<ValuePlan>,
+    pub(crate) values: Vec<Head>,
     /// The variant for values that the schema does not list, if the enumeration
     /// is open.
     pub(crate) unknown: Option<Ident>,
-}
-
-/// A value of an enumeration.
-pub(crate) struct ValuePlan {
-    pub(crate) ident: Ident,
-    pub(crate) wire: String,
-    pub(crate) cfg: Presence,
-    pub(crate) docs: Option<Placeholder>,
-    pub(crate) features: FeaturesPlan,
-    pub(crate) attributes: TokenStream,
 }
 
 /// A struct.
@@ -122,15 +107,10 @@ pub(crate) struct StructPlan {
 
 /// A member that becomes a field.
 pub(crate) struct FieldPlan {
-    pub(crate) ident: Ident,
-    pub(crate) wire: String,
+    pub(crate) head: Head,
     /// The type of the field, including its box and its option.
     pub(crate) ty: TokenStream,
     pub(crate) optional: bool,
-    pub(crate) cfg: Presence,
-    pub(crate) docs: Option<Placeholder>,
-    pub(crate) features: FeaturesPlan,
-    pub(crate) attributes: TokenStream,
 }
 
 /// A union: a struct whose discriminator is an enum that holds the branches.
@@ -151,28 +131,16 @@ pub(crate) struct UnionPlan {
 /// A field of a union's struct.
 pub(crate) enum UnionField {
     Plain(FieldPlan),
-    /// The discriminator. It has no presence, because the schema language does
-    /// not allow a condition on it.
-    Tag {
-        ident: Ident,
-        wire: String,
-        docs: Option<Placeholder>,
-        features: FeaturesPlan,
-        attributes: TokenStream,
-    },
+    /// The discriminator, on which the schema language allows no condition.
+    Tag(Head),
 }
 
 /// A value of a union's discriminator. A value that has a branch in some
 /// configurations only has two plans, of which each configuration has one.
 pub(crate) struct BranchPlan {
-    pub(crate) ident: Ident,
-    pub(crate) wire: String,
+    pub(crate) head: Head,
     /// The type of the branch, or `None` if the value has no branch.
     pub(crate) ty: Option<TokenStream>,
-    pub(crate) cfg: Presence,
-    pub(crate) docs: Option<Placeholder>,
-    pub(crate) features: FeaturesPlan,
-    pub(crate) attributes: TokenStream,
 }
 
 /// An alternate.
@@ -183,30 +151,18 @@ pub(crate) struct AlternatePlan {
 
 /// A branch of an alternate.
 pub(crate) struct AlternateBranchPlan {
-    pub(crate) ident: Ident,
-    pub(crate) wire: String,
+    pub(crate) head: Head,
     pub(crate) ty: TokenStream,
     /// The JSON type of the branch, as a variant of `qapi_wire::Kind`.
     pub(crate) kind: Ident,
-    pub(crate) cfg: Presence,
-    pub(crate) docs: Option<Placeholder>,
-    pub(crate) attributes: TokenStream,
 }
 
 /// A command.
 pub(crate) struct CommandPlan {
-    pub(crate) wire: String,
-    pub(crate) span: Option<Span>,
-    pub(crate) cfg: Presence,
-    pub(crate) docs: Option<Placeholder>,
-    /// The attribute that derives traits.
-    pub(crate) derives: TokenStream,
-    /// The attributes that the caller adds.
-    pub(crate) attributes: TokenStream,
+    /// The properties of the request, a struct in module `commands`.
+    pub(crate) head: Head,
     /// The name of the handler.
     pub(crate) method: Ident,
-    /// The name of the request in module `commands`.
-    pub(crate) request: Ident,
     pub(crate) arguments: Arguments,
     /// The type of the reply as seen from the module, or `None` for the empty
     /// object.
@@ -218,7 +174,6 @@ pub(crate) struct CommandPlan {
     pub(crate) allow_preconfig: bool,
     pub(crate) success_response: bool,
     pub(crate) coroutine: bool,
-    pub(crate) features: FeaturesPlan,
 }
 
 /// The way in which a handler takes arguments and returns a reply.
@@ -234,18 +189,9 @@ pub(crate) enum Handler {
 
 /// An event.
 pub(crate) struct EventPlan {
-    pub(crate) wire: String,
-    pub(crate) span: Option<Span>,
-    pub(crate) cfg: Presence,
-    pub(crate) docs: Option<Placeholder>,
-    /// The attribute that derives traits.
-    pub(crate) derives: TokenStream,
-    /// The attributes that the caller adds.
-    pub(crate) attributes: TokenStream,
-    /// The name of the event in module `events` and in the enum of all events.
-    pub(crate) ident: Ident,
+    /// The properties of the struct in module `events`.
+    pub(crate) head: Head,
     pub(crate) data: Arguments,
-    pub(crate) features: FeaturesPlan,
 }
 
 /// The arguments of a command, or the data of an event.
@@ -266,6 +212,7 @@ pub(crate) enum Arguments {
 }
 
 /// The features of a definition or of a member.
+#[derive(Clone)]
 pub(crate) struct FeaturesPlan {
     /// In schema order.
     pub(crate) list: Vec<FeaturePlan>,
@@ -293,6 +240,32 @@ impl TypePlan {
             Self::Alternate(plan) => &plan.head,
         }
     }
+
+    /// Returns the properties of the members, values or branches.
+    pub(super) fn parts(&self) -> Vec<&Head> {
+        match self {
+            Self::Enum(plan) => plan.values.iter().collect(),
+            Self::Struct(plan) => plan.fields.iter().map(|field| &field.head).collect(),
+            Self::Union(plan) => {
+                let heads = plan.fields.iter().map(|field| match field {
+                    UnionField::Plain(field) => &field.head,
+                    UnionField::Tag(head) => head,
+                });
+                heads.collect()
+            }
+            Self::Alternate(plan) => plan.branches.iter().map(|branch| &branch.head).collect(),
+        }
+    }
+}
+
+impl Arguments {
+    /// Returns the properties of the members that are listed in place.
+    pub(super) fn parts(&self) -> Vec<&Head> {
+        match self {
+            Self::Inline { fields } => fields.iter().map(|field| &field.head).collect(),
+            Self::None | Self::Named { .. } => Vec::new(),
+        }
+    }
 }
 
 impl Plan<'_> {
@@ -317,7 +290,7 @@ impl ModulePlan {
 impl CommandPlan {
     /// Returns the type of the request as seen from the module.
     pub(crate) fn request_path(&self) -> TokenStream {
-        let request = &self.request;
+        let request = &self.head.ident;
         quote!(commands::#request)
     }
 }

@@ -16,8 +16,8 @@ mod types;
 
 pub(crate) use clashes::{report_module_clashes, report_root_clashes};
 pub(crate) use items::{
-    AlternateBranchPlan, AlternatePlan, Arguments, BranchPlan, CommandOutline, CommandPlan,
+    AlternateBranchPlan, AlternatePlan, Arguments, BranchPlan, CommandPlan, EntityOutline,
     EnumPlan, EventPlan, FeaturePlan, FeaturesPlan, FieldPlan, Handler, Head, ModuleOutline,
-    ModulePlan, Plan, StructPlan, TypePlan, UnionField, UnionPlan, ValuePlan,
+    ModulePlan, Plan, StructPlan, TypePlan, UnionField, UnionPlan,
 };
 pub(crate) use planner::{Choices, Planner};

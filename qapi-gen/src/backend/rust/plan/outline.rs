@@ -4,7 +4,7 @@
 //! events. An outline costs little compared with the plan of the module, which
 //! is made later.
 
-use super::items::{CommandOutline, EventOutline, ModuleOutline};
+use super::items::{EntityOutline, ModuleOutline};
 use super::planner::Planner;
 use crate::backend::rust::name;
 use crate::schema::{Entity, ModuleId, ObjectOrigin, TypeId, TypeKind};
@@ -26,35 +26,20 @@ impl Planner<'_, '_> {
         for entity in self.wanted(id) {
             match entity {
                 Entity::Type(ty) => has_types = has_types || self.is_generated(ty),
-                Entity::Command(_) => outline.commands.extend(self.command_outline(entity)),
-                Entity::Event(_) => outline.events.extend(self.event_outline(entity)),
+                Entity::Command(_) => outline.commands.extend(self.entity_outline(entity)),
+                Entity::Event(_) => outline.events.extend(self.entity_outline(entity)),
             }
         }
         let is_empty = !has_types && outline.commands.is_empty() && outline.events.is_empty();
         (!is_empty).then_some(outline)
     }
 
-    fn command_outline(&self, entity: Entity) -> Option<CommandOutline> {
+    fn entity_outline(&self, entity: Entity) -> Option<EntityOutline> {
         let common = self.schema.common(entity);
-        Some(CommandOutline {
-            wire: common.name.to_string(),
-            cfg: self
-                .conditions
-                .presence(common.cond.as_ref())
-                .unless_never()?,
-            request: name::camel(&common.name),
-        })
-    }
-
-    fn event_outline(&self, entity: Entity) -> Option<EventOutline> {
-        let common = self.schema.common(entity);
-        Some(EventOutline {
+        Some(EntityOutline {
             wire: common.name.to_string(),
             span: common.span,
-            cfg: self
-                .conditions
-                .presence(common.cond.as_ref())
-                .unless_never()?,
+            cfg: self.presence(common.cond.as_ref())?,
             ident: name::camel(&common.name),
         })
     }

@@ -4,10 +4,10 @@
 //! concerns all modules, and of each module. The other files of this folder add
 //! a method for each kind of definition.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 
 use super::feature_table;
-use super::items::{ModulePlan, Plan};
+use super::items::{Head, ModulePlan, Plan};
 use crate::analysis::option_names::OptionNames;
 use crate::analysis::schema_info::{self, Info};
 use crate::analysis::selection::Selection;
@@ -22,7 +22,7 @@ use crate::backend::rust::ty::{Replacements, TypeNames};
 use crate::backend::rust::user_attributes::UserAttributes;
 use crate::backend::rust::{name, recursion_limit};
 use crate::diag::Diagnostics;
-use crate::schema::{CheckedSchema, Common, Doc, Entity, Feature, ModuleId};
+use crate::schema::{CheckedSchema, Cond, Doc, Entity, Feature, ModuleId};
 
 /// The caller's choices, resolved against the schema.
 pub(crate) struct Choices {
@@ -141,7 +141,7 @@ impl<'p, 's: 'p> Planner<'p, 's> {
                 unmask: false,
                 contains: &|entity| self.choices.selection.contains(entity),
                 is_open: &|id| self.graph.is_open(id),
-                presence: &|cond| self.conditions.presence(cond).unless_never(),
+                presence: &|cond| self.presence(cond),
             },
         )
     }
@@ -191,35 +191,67 @@ impl<'p, 's: 'p> Planner<'p, 's> {
 }
 
 impl<'s> Planner<'_, 's> {
+    /// Returns the presence of an item, or `None` if the configuration leaves it
+    /// out.
+    pub(super) fn presence(&self, cond: Option<&Cond>) -> Option<Presence> {
+        self.conditions.presence(cond).unless_never()
+    }
+
+    /// Plans the properties of a definition, which derives the traits in
+    /// `further` too. Returns `None` if the configuration leaves it out.
+    pub(super) fn head(&self, entity: Entity, exact: bool, further: &[&str]) -> Option<Head> {
+        let common = self.schema.common(entity);
+        Some(Head {
+            ident: name::camel(&common.name),
+            wire: common.name.to_string(),
+            cfg: self.presence(common.cond.as_ref())?,
+            docs: self.keep_docs(Docs {
+                block: common.doc.as_ref(),
+                wire_name: &common.name,
+                is_member: false,
+                features: self.present(&common.features),
+            }),
+            features: self.features(&common.features, common.doc.as_ref()),
+            derives: self.derives(entity, exact, further),
+            attributes: self.additions.attributes(entity),
+            span: common.span,
+        })
+    }
+
+    /// Plans the properties of a member, value or branch of a definition. Returns
+    /// `None` if the configuration leaves it out.
+    pub(super) fn part(
+        &self,
+        entity: Entity,
+        ident: Ident,
+        wire_name: &'s str,
+        cond: Option<&Cond>,
+        features: &'s [Feature],
+        block: Option<&'s Doc>,
+    ) -> Option<Head> {
+        Some(Head {
+            ident,
+            wire: wire_name.to_owned(),
+            cfg: self.presence(cond)?,
+            docs: self.keep_docs(Docs {
+                block,
+                wire_name,
+                is_member: true,
+                features: self.present(features),
+            }),
+            features: self.features(features, block),
+            derives: TokenStream::new(),
+            attributes: self.additions.member(entity, wire_name),
+            span: None,
+        })
+    }
+
     /// Returns the attribute that derives the default traits of a definition,
     /// the traits in `further`, and those that the caller adds.
-    pub(super) fn derives(&self, entity: Entity, exact: bool, further: &[&str]) -> TokenStream {
+    fn derives(&self, entity: Entity, exact: bool, further: &[&str]) -> TokenStream {
         let exact: &[&str] = if exact { &["Eq", "Hash"] } else { &[] };
         let anyway = [&["Clone", "Debug", "PartialEq"], exact, further].concat();
         self.additions.derives(entity, &anyway)
-    }
-
-    pub(super) fn docs(&self, common: &'s Common) -> Option<Placeholder> {
-        self.keep_docs(Docs {
-            block: common.doc.as_ref(),
-            wire_name: &common.name,
-            is_member: false,
-            features: self.present(&common.features),
-        })
-    }
-
-    pub(super) fn member_docs(
-        &self,
-        block: Option<&'s Doc>,
-        wire_name: &'s str,
-        features: &'s [Feature],
-    ) -> Option<Placeholder> {
-        self.keep_docs(Docs {
-            block,
-            wire_name,
-            is_member: true,
-            features: self.present(features),
-        })
     }
 
     /// Returns the features that exist in some configuration.

@@ -7,14 +7,12 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
-use super::items::{
-    EnumPlan, FieldPlan, Head, StructPlan, TypePlan, UnionField, UnionPlan, ValuePlan,
-};
+use super::items::{EnumPlan, FieldPlan, Head, StructPlan, TypePlan, UnionField, UnionPlan};
 use super::planner::Planner;
 use crate::backend::rust::name;
 use crate::backend::rust::paths::Place;
 use crate::schema::{
-    Common, Doc, Entity, Enum, Member, ModuleId, Object, ObjectOrigin, TypeId, TypeKind,
+    Doc, Entity, Enum, EnumValue, Member, ModuleId, Object, ObjectOrigin, TypeId, TypeKind,
 };
 
 impl<'s> Planner<'_, 's> {
@@ -27,37 +25,13 @@ impl<'s> Planner<'_, 's> {
         match &ty.kind {
             TypeKind::Builtin(_) | TypeKind::Array(_) => None,
             TypeKind::Enum(enumeration) => self
-                .enumeration(id, &ty.common, enumeration)
+                .enumeration(id, ty.common.doc.as_ref(), enumeration)
                 .map(TypePlan::Enum),
-            TypeKind::Object(object) => self.object(id, &ty.common, object, module),
+            TypeKind::Object(object) => self.object(id, object, module),
             TypeKind::Alternate(alternate) => self
                 .alternate(id, &ty.common, alternate, module)
                 .map(TypePlan::Alternate),
         }
-    }
-
-    /// Plans the properties that all types have. Returns `None` if the
-    /// configuration leaves the type out.
-    pub(super) fn head(
-        &self,
-        id: TypeId,
-        common: &'s Common,
-        further_derives: &[&str],
-    ) -> Option<Head> {
-        let entity = Entity::Type(id);
-        Some(Head {
-            ident: name::camel(&common.name),
-            wire: common.name.to_string(),
-            cfg: self
-                .conditions
-                .presence(common.cond.as_ref())
-                .unless_never()?,
-            docs: self.docs(common),
-            features: self.features(&common.features, common.doc.as_ref()),
-            derives: self.derives(entity, self.graph.is_exact(id), further_derives),
-            attributes: self.additions.attributes(entity),
-            span: common.span,
-        })
     }
 
     /// Returns the name of the variant for values that the schema does not list,
@@ -87,42 +61,46 @@ impl<'s> Planner<'_, 's> {
     fn enumeration(
         &self,
         id: TypeId,
-        common: &'s Common,
+        doc: Option<&'s Doc>,
         enumeration: &'s Enum,
     ) -> Option<EnumPlan> {
-        let doc = common.doc.as_ref();
         let mut values = Vec::with_capacity(enumeration.values.len());
-        values.extend(enumeration.values.iter().filter_map(|value| {
-            Some(ValuePlan {
-                ident: name::camel(&value.name),
-                wire: value.name.to_string(),
-                cfg: self
-                    .conditions
-                    .presence(value.cond.as_ref())
-                    .unless_never()?,
-                docs: self.member_docs(doc, &value.name, &value.features),
-                features: self.features(&value.features, doc),
-                attributes: self.additions.member(Entity::Type(id), &value.name),
-            })
-        }));
+        values.extend(
+            enumeration
+                .values
+                .iter()
+                .filter_map(|value| self.value(id, value, doc)),
+        );
         let unknown = self.unknown_variant(id);
         let copy = unknown.is_none().then_some("Copy");
         let derives: Vec<&str> = ["PartialOrd", "Ord"].into_iter().chain(copy).collect();
         Some(EnumPlan {
-            head: self.head(id, common, &derives)?,
+            head: self.head(Entity::Type(id), self.graph.is_exact(id), &derives)?,
             values,
             unknown,
         })
     }
 
-    /// Plans a struct or a union.
-    fn object(
+    /// Plans the properties of a value of an enumeration, which is the variant of
+    /// a type: the enumeration itself, or a union.
+    pub(super) fn value(
         &self,
         id: TypeId,
-        common: &'s Common,
-        object: &'s Object,
-        module: ModuleId,
-    ) -> Option<TypePlan> {
+        value: &'s EnumValue,
+        doc: Option<&'s Doc>,
+    ) -> Option<Head> {
+        self.part(
+            Entity::Type(id),
+            name::camel(&value.name),
+            &value.name,
+            value.cond.as_ref(),
+            &value.features,
+            doc,
+        )
+    }
+
+    /// Plans a struct or a union.
+    fn object(&self, id: TypeId, object: &'s Object, module: ModuleId) -> Option<TypePlan> {
         let place = Place::Module(module);
         let Some(branches) = &object.branches else {
             let fields = self.fields(id, None, place);
@@ -130,23 +108,17 @@ impl<'s> Planner<'_, 's> {
                 true => &["Default"],
                 false => &[],
             };
-            let head = self.head(id, common, default)?;
+            let head = self.head(Entity::Type(id), self.graph.is_exact(id), default)?;
             return Some(TypePlan::Struct(StructPlan { head, fields }));
         };
         let field = |(member, doc): (&'s Member, Option<&'s Doc>)| {
             Some(if member.name == branches.tag {
-                UnionField::Tag {
-                    ident: name::snake(&member.name),
-                    wire: member.name.to_string(),
-                    docs: self.member_docs(doc, &member.name, &member.features),
-                    features: self.features(&member.features, doc),
-                    attributes: self.additions.member(Entity::Type(id), &member.name),
-                }
+                UnionField::Tag(self.member(id, member, doc)?)
             } else {
                 UnionField::Plain(self.field(id, member, doc, place)?)
             })
         };
-        let head = self.head(id, common, &[])?;
+        let head = self.head(Entity::Type(id), self.graph.is_exact(id), &[])?;
         Some(TypePlan::Union(UnionPlan {
             branch_ident: format_ident!("{}Branch", head.ident),
             head,
@@ -197,22 +169,26 @@ impl<'s> Planner<'_, 's> {
     ) -> Option<FieldPlan> {
         let ty = self.boxed_if_recursive(holder, member.ty, place);
         Some(FieldPlan {
-            ident: name::snake(&member.name),
-            wire: member.name.to_string(),
+            head: self.member(holder, member, doc)?,
             ty: if member.optional {
                 self.names.option(ty)
             } else {
                 ty
             },
             optional: member.optional,
-            cfg: self
-                .conditions
-                .presence(member.cond.as_ref())
-                .unless_never()?,
-            docs: self.member_docs(doc, &member.name, &member.features),
-            features: self.features(&member.features, doc),
-            attributes: self.additions.member(Entity::Type(holder), &member.name),
         })
+    }
+
+    /// Plans the properties of a member of an object type.
+    fn member(&self, holder: TypeId, member: &'s Member, doc: Option<&'s Doc>) -> Option<Head> {
+        self.part(
+            Entity::Type(holder),
+            name::snake(&member.name),
+            &member.name,
+            member.cond.as_ref(),
+            &member.features,
+            doc,
+        )
     }
 
     /// Returns the Rust type of a member, in a box if the type of the member
