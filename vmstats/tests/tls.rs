@@ -152,7 +152,7 @@ fn qemu(folder: &Path, version: &str) -> Option<(Running, u16)> {
     match child {
         Ok(child) => Some((Running(child), port)),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            println!("skipped: QEMU is not installed");
+            skip::because("QEMU is not installed");
             None
         }
         Err(error) => panic!("QEMU does not start: {error}"),
