@@ -164,14 +164,14 @@ fn conflicting_options_are_errors() {
     check(
         &["--cfg-predicate", "CONFIG_Y=1 +"],
         1,
-        "is no cfg predicate",
+        "is not a valid cfg predicate",
     );
     check(&["--cfg-feature", "CONFIG_Y"], 2, "expected NAME=...");
     check(&["--cfg", "--config", "CONFIG_Y"], 2, "cannot be used with");
     check(
         &["--include-folder", "other=nowhere"],
         2,
-        "nowhere is no folder",
+        "nowhere is not a folder",
     );
     check(
         &["--config", "config_y"],

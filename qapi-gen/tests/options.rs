@@ -418,23 +418,23 @@ fn option_is_an_error_when_its_text_is_not_rust() {
             let names = CfgNames::default().predicate("CONFIG_EVENTS", "most(a)");
             options.conditions = Conditions::Cfg(names);
         },
-        "cfg: 'most(a)' is no cfg predicate: expected 'all', 'any' or 'not'",
+        "cfg: 'most(a)' is not a valid cfg predicate: expected 'all', 'any' or 'not'",
     );
     begins(
         |options| options.derives.push(addition(None, "a b")),
-        "derive: 'a b' is no path: ",
+        "derive: 'a b' is not a valid path: ",
     );
     begins(
         |options| options.attributes.push(addition(None, "inline")),
-        "attribute: 'inline' is no attribute: ",
+        "attribute: 'inline' is not a valid attribute: ",
     );
     begins(
         |options| options.attributes.push(addition(None, "")),
-        "attribute: '' is no attribute: expected `#[...]`",
+        "attribute: '' is not a valid attribute: expected `#[...]`",
     );
     begins(
         |options| drop(options.replaced.insert("Part".to_owned(), "{".to_owned())),
-        "replace: '{' is no type: ",
+        "replace: '{' is not a valid type: ",
     );
 }
 

@@ -38,7 +38,7 @@ impl OptionProblem {
                 text,
                 what,
                 reason,
-            } => format!("{option}: '{text}' is no {what}: {reason}"),
+            } => format!("{option}: '{text}' is not a valid {what}: {reason}"),
             Self::OptionIdle { option, name, why } => {
                 format!("{option}: nothing is done to '{name}': {why}")
             }

@@ -62,7 +62,7 @@ fn pair(argument: &str) -> Result<(String, String), String> {
         .split_once('=')
         .ok_or("a name and what it stands for, with '=' between them")?;
     if !Path::new(folder).is_dir() {
-        return Err(format!("{folder} is no folder"));
+        return Err(format!("{folder} is not a folder"));
     }
     Ok((name.to_owned(), folder.to_owned()))
 }
