@@ -23,7 +23,7 @@ use qapi_stats::wire::command::{Call, CommandInfo, CommandSet, Empty, Event};
 use qapi_stats::wire::{DecodeMembers, EncodeMembers, Error, Members, ObjectWriter, Writer};
 use rustix::thread::Gid;
 use stats_runtime::qmp::Limits;
-use stats_runtime::server::{Listener, Options, Server};
+use stats_runtime::server::{Listener, Options, Server, UnixAccess};
 use stats_runtime::{Monitor, NoHost, Registry};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -96,7 +96,7 @@ fn only_those_are_let_in_who_are_named() {
     let gid = rustix::process::getgid().as_raw();
     let case = |name: &str, uids: &[u32], gids: &[u32]| {
         let path = folder.path().join(name);
-        let listener = Listener::unix_with_mode(&path, 0o666).unwrap();
+        let listener = Listener::unix_with(&path, UnixAccess::mode(0o666)).unwrap();
         let listener = listener.allow_uids(uids).allow_gids(gids);
         let _server = serve(listener, Options::new());
         read_line(&mut connect(&path)).starts_with("{\"QMP\"")
@@ -116,7 +116,7 @@ fn only_those_are_let_in_who_are_named() {
 fn supplementary_groups_admit_a_client() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("qmp.sock");
-    let listener = Listener::unix_with_mode(&path, 0o666).unwrap();
+    let listener = Listener::unix_with(&path, UnixAccess::mode(0o666)).unwrap();
     let _server = serve(listener.allow_gids(&[4_999]), Options::new());
     // The groups of one thread: those of the process stay as they are.
     let greeting_with = |groups: Vec<u32>| {

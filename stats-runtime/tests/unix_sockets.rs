@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-use stats_runtime::server::{Listener, bind_private};
+use stats_runtime::server::{Listener, UnixAccess, bind_private};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -34,11 +34,38 @@ fn mode_is_exact_when_it_names_rights_of_others() {
     // The mask lets the owner of the other tests' files have them.
     let before = rustix::process::umask(Mode::from_raw_mode(0o077));
     for wanted in [0o660, 0o606, 0o666, 0o777] {
-        let listener = Listener::unix_with_mode(&path, wanted).unwrap();
+        let listener = Listener::unix_with(&path, UnixAccess::mode(wanted)).unwrap();
         assert_eq!(mode(&path), wanted);
         drop(listener);
     }
     assert_eq!(rustix::process::umask(before), Mode::from_raw_mode(0o077));
+}
+
+#[test]
+fn socket_belongs_to_the_named_group() {
+    const GROUP: u32 = 4_999;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qmp.sock");
+    let listener = Listener::unix_with(&path, UnixAccess::mode(0o660).group(GROUP));
+    if rustix::process::geteuid().is_root() {
+        let _listener = listener.unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().gid(), GROUP);
+        assert_eq!(mode(&path), 0o660);
+    } else {
+        let error = listener.unwrap_err().to_string();
+        assert!(error.contains("be a member of it"), "{error}");
+        assert!(!path.exists());
+    }
+}
+
+#[test]
+fn path_that_is_too_long_is_an_error_with_the_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x".repeat(108));
+    let error = bind_private(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("107"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 /// Somebody who may write to the folder puts a symbolic link in the place of
@@ -67,7 +94,7 @@ fn mode_of_another_file_stays_when_a_link_takes_the_sockets_place() {
         });
         for _ in 0..2000 {
             // The attacker may be faster.
-            let _ = Listener::unix_with_mode(&path, 0o666);
+            let _ = Listener::unix_with(&path, UnixAccess::mode(0o666));
             let _ = std::fs::remove_file(&path);
             changed += usize::from(mode(&victim) != 0o600);
             make_private(&victim);

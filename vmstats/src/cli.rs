@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use nix::unistd::{Group, User};
 use qapi_stats::stats::StatsTarget;
 
 use crate::deadline::TIMEOUT_MAX;
@@ -87,18 +88,29 @@ pub struct ServerArgs {
         value_name = "unix:PATH|tcp:ADDRESS:PORT|tls:ADDRESS:PORT|vsock:CID:PORT|fd:NAME"
     )]
     pub listen: Vec<Listen>,
-    /// The folder with ca-cert.pem, server-cert.pem and server-key.pem, for tls:
+    /// The folder with ca-cert.pem, server-cert.pem and server-key.pem, for tls:;
+    /// clients whose certificate is in its ca-crl.pem, if there is one, are refused
     #[arg(long, value_name = "DIR")]
     pub tls: Option<PathBuf>,
     /// The mode of the Unix sockets' files
     #[arg(long, value_name = "OCTAL", default_value = "600", value_parser = mode)]
     pub mode: u32,
-    /// Serve only processes of this user on Unix sockets; may be given several times
-    #[arg(long, value_name = "UID")]
+    /// Serve only processes of this user, a name or a number, on Unix sockets;
+    /// may be given several times
+    #[arg(long, value_name = "USER", value_parser = user)]
     pub allow_uid: Vec<u32>,
-    /// Serve only processes of this group, besides those of --allow-uid
-    #[arg(long, value_name = "GID")]
+    /// Serve only processes of this group, a name or a number, besides those of
+    /// --allow-uid; a process's supplementary groups count
+    #[arg(long, value_name = "GROUP", value_parser = group)]
     pub allow_gid: Vec<u32>,
+    /// The group of the Unix sockets' files, a name or a number, such as kvm with
+    /// --mode 660 [default: that of the process]
+    #[arg(long, value_name = "GROUP", value_parser = group)]
+    pub group: Option<u32>,
+    /// Serve only clients whose certificate has this subject, such as
+    /// `O=Example,CN=monitoring`, on tls:; may be given several times
+    #[arg(long, value_name = "SUBJECT", requires = "tls")]
+    pub tls_allow: Vec<String>,
     /// Let clients stop, continue, power down and quit the VM, not only observe it
     #[arg(long)]
     pub control: bool,
@@ -338,6 +350,28 @@ fn hmp_endpoint(text: &str) -> Result<HmpEndpoint, String> {
         _ if text == "-" => Ok(HmpEndpoint::Terminal),
         Some(path) if !path.is_empty() => Ok(HmpEndpoint::Unix(path.into())),
         _ => Err("expected unix:PATH, or - for this terminal".to_owned()),
+    }
+}
+
+fn user(text: &str) -> Result<u32, String> {
+    if let Ok(uid) = text.parse() {
+        return Ok(uid);
+    }
+    match User::from_name(text) {
+        Ok(Some(user)) => Ok(user.uid.as_raw()),
+        Ok(None) => Err("no user has this name".to_owned()),
+        Err(error) => Err(format!("cannot look the user up: {error}")),
+    }
+}
+
+fn group(text: &str) -> Result<u32, String> {
+    if let Ok(gid) = text.parse() {
+        return Ok(gid);
+    }
+    match Group::from_name(text) {
+        Ok(Some(group)) => Ok(group.gid.as_raw()),
+        Ok(None) => Err("no group has this name".to_owned()),
+        Err(error) => Err(format!("cannot look the group up: {error}")),
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use stats_runtime::server::Listener;
+use stats_runtime::server::{Listener, UnixAccess};
 
 use crate::failure::Failure;
 use crate::tls;
@@ -64,16 +64,21 @@ impl FromStr for Listen {
     }
 }
 
-/// The rules of who may connect to a Unix socket.
+/// The rules of who may connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admission {
-    /// The mode of the socket's file.
+    /// The mode of a Unix socket's file.
     pub mode: u32,
-    /// The users whose processes are served. If there are neither users nor
-    /// groups, every process is served.
+    /// The group of a Unix socket's file, or `None` for that of the process.
+    pub group: Option<u32>,
+    /// The users whose processes are served on Unix sockets. If there are neither
+    /// users nor groups, every process is served.
     pub uids: Vec<u32>,
-    /// The groups whose processes are served.
+    /// The groups whose processes are served on Unix sockets.
     pub gids: Vec<u32>,
+    /// The subjects of certificates that are served over TLS. If this list is
+    /// empty, every client with a valid certificate is served.
+    pub subjects: Vec<String>,
 }
 
 impl Default for Admission {
@@ -81,8 +86,10 @@ impl Default for Admission {
     fn default() -> Self {
         Self {
             mode: 0o600,
+            group: None,
             uids: Vec::new(),
             gids: Vec::new(),
+            subjects: Vec::new(),
         }
     }
 }
@@ -94,7 +101,11 @@ impl Admission {
     ///
     /// Returns the kernel's error, for example that somebody listens at `path`.
     pub fn unix(&self, path: &Path) -> io::Result<Listener> {
-        let listener = Listener::unix_with_mode(path, self.mode)?;
+        let mut access = UnixAccess::mode(self.mode);
+        if let Some(group) = self.group {
+            access = access.group(group);
+        }
+        let listener = Listener::unix_with(path, access)?;
         Ok(listener.allow_uids(&self.uids).allow_gids(&self.gids))
     }
 }
@@ -126,7 +137,9 @@ pub fn bind(
             Listen::Tls(address) => {
                 let folder = credentials
                     .ok_or_else(|| Failure::usage("TLS needs certificates: see --tls"))?;
-                tls::server(folder).and_then(|tls| Listener::tls(*address, tls))
+                tls::server(folder, &admission.subjects)
+                    .map_err(io::Error::other)
+                    .and_then(|tls| Listener::tls(*address, tls))
             }
             Listen::Vsock { cid, port } => Listener::vsock(*cid, *port),
             Listen::Inherited(name) => {

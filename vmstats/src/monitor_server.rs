@@ -114,8 +114,10 @@ impl MonitorServer {
 fn admission(arguments: &ServerArgs) -> Admission {
     Admission {
         mode: arguments.mode,
+        group: arguments.group,
         uids: arguments.allow_uid.clone(),
         gids: arguments.allow_gid.clone(),
+        subjects: arguments.tls_allow.clone(),
     }
 }
 

@@ -14,25 +14,25 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
-use stats_runtime::server::Tls;
+use stats_runtime::server::{Tls, TlsBuilder, TlsError};
 
 use crate::deadline::remaining;
 use crate::lock::Lock;
 
 // The names of the files are those of QEMU's `tls-creds-x509`.
 const AUTHORITIES: &str = "ca-cert.pem";
-const SERVER: [&str; 2] = ["server-cert.pem", "server-key.pem"];
 const CLIENT: [&str; 2] = ["client-cert.pem", "client-key.pem"];
 
-/// Loads a server's certificates from a folder with `ca-cert.pem`,
-/// `server-cert.pem` and `server-key.pem`.
+/// Loads a server's credentials from a folder; see [`TlsBuilder::from_folder`].
+/// Admits clients with these subjects, or every client if the list is empty.
 ///
 /// # Errors
 ///
 /// Returns an error that names the file which is missing or cannot be used.
-pub fn server(folder: &Path) -> io::Result<Tls> {
-    let [certificate, key] = SERVER.map(|name| folder.join(name));
-    Tls::from_files(&certificate, &key, &folder.join(AUTHORITIES)).map_err(io::Error::other)
+pub fn server(folder: &Path, subjects: &[String]) -> Result<Tls, TlsError> {
+    TlsBuilder::from_folder(folder)?
+        .admit_subjects(subjects)
+        .build()
 }
 
 /// Loads a client's certificates from a folder with `ca-cert.pem`,

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Gid, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::thread::UnshareFlags;
@@ -27,6 +27,9 @@ const STALE_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The length of the queue of connections that wait to be accepted.
 const BACKLOG: i32 = 128;
+
+/// The longest path of a socket: `sun_path` of unix(7) less its final NUL byte.
+const PATH_BYTES_MAX: usize = 107;
 
 /// How long a start waits for another start at the same path.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
@@ -54,17 +57,53 @@ const LOCK_INTERVAL: Duration = Duration::from_millis(5);
 /// byte, and otherwise the kernel's error, for example that the path is too
 /// long.
 pub fn bind_private(path: &Path) -> io::Result<UnixListener> {
-    bind_with_mode(path, Mode::RUSR | Mode::WUSR)
+    bind(path, UnixAccess::default())
 }
 
-/// Binds a Unix socket whose file has `mode`. If `mode` gives rights to anybody
-/// but the owner, the umask takes none of them away: a caller that names rights
-/// of others means them.
+/// The mode and the group of a Unix socket's file: the users who may write to the
+/// file can connect.
+#[derive(Clone, Copy, Debug)]
+pub struct UnixAccess {
+    mode: Mode,
+    group: Option<Gid>,
+}
+
+impl Default for UnixAccess {
+    /// Returns mode 0600 and the group of the process.
+    fn default() -> Self {
+        Self::mode(0o600)
+    }
+}
+
+impl UnixAccess {
+    /// Returns `mode`, for example 0o660, and the group of the process. If `mode`
+    /// gives rights to anybody but the owner, the umask takes none of them away: a
+    /// caller that names rights of others means them.
+    #[must_use]
+    pub fn mode(mode: u32) -> Self {
+        Self {
+            mode: Mode::from_raw_mode(mode),
+            group: None,
+        }
+    }
+
+    /// Sets the group. Without privileges, the process must be a member.
+    #[must_use]
+    pub fn group(self, gid: u32) -> Self {
+        Self {
+            group: Some(Gid::from_raw(gid)),
+            ..self
+        }
+    }
+}
+
+/// Binds a Unix socket whose file has this mode and group.
 ///
 /// # Errors
 ///
 /// See [`bind_private`].
-pub(crate) fn bind_with_mode(path: &Path, mode: Mode) -> io::Result<UnixListener> {
+pub(crate) fn bind(path: &Path, access: UnixAccess) -> io::Result<UnixListener> {
+    let UnixAccess { mode, group } = access;
     let address = address(path)?;
     let flags = SocketFlags::CLOEXEC;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
@@ -82,8 +121,39 @@ pub(crate) fn bind_with_mode(path: &Path, mode: Mode) -> io::Result<UnixListener
     } else {
         bind_without_umask(&socket, &address, path, mode)?;
     }
+    // Before listen(): until then nobody can connect, so the mode's rights of the
+    // group are never those of another group.
+    if let Some(group) = group {
+        let file = SocketFile::at(path);
+        give_to_group(path, group)?;
+        file.keep();
+    }
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(UnixListener::from(socket))
+}
+
+/// Changes the group of the socket's file at `path`, which has just been bound.
+fn give_to_group(path: &Path, group: Gid) -> io::Result<()> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, Mode::empty())?;
+    let stat = rustix::fs::fstat(&file)?;
+    // Somebody who may write to the folder may have put another file in the
+    // socket's place. Change only a file that is as ours must be.
+    let is_ours = FileType::from_raw_mode(stat.st_mode) == FileType::Socket
+        && stat.st_uid == rustix::process::geteuid().as_raw()
+        && stat.st_nlink == 1;
+    if !is_ours {
+        let what = "another file has taken the place of the socket";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
+    }
+    rustix::fs::chownat(&file, "", None, Some(group), AtFlags::EMPTY_PATH).map_err(|errno| {
+        let what = format!(
+            "the socket cannot be given to group {}: {}; without privileges, be a member of it",
+            group.as_raw(),
+            io::Error::from(errno),
+        );
+        io::Error::new(io::Error::from(errno).kind(), what)
+    })
 }
 
 /// Returns the address of a socket that has a file at `path`.
@@ -98,7 +168,17 @@ fn address(path: &Path) -> io::Result<SocketAddrUnix> {
     if path.as_os_str().as_bytes().contains(&0) {
         return invalid("the path of the socket contains a NUL byte");
     }
-    Ok(SocketAddrUnix::new(path)?)
+    SocketAddrUnix::new(path).map_err(|errno| match errno {
+        Errno::NAMETOOLONG => {
+            let what = format!(
+                "the path of the socket has {} bytes, and at most {PATH_BYTES_MAX} are possible: \
+                 take a shorter path, or a relative one from a folder closer by",
+                path.as_os_str().len(),
+            );
+            io::Error::new(io::ErrorKind::InvalidInput, what)
+        }
+        errno => errno.into(),
+    })
 }
 
 /// Binds with exactly the mode that the socket has.
@@ -268,6 +348,11 @@ impl SocketFile {
             path: path.to_owned(),
             identity: identity(path),
         }
+    }
+
+    /// Leaves the file in its place.
+    fn keep(mut self) {
+        self.identity = None;
     }
 }
 

@@ -9,12 +9,11 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, sockopt};
 
 use super::stream::Stream;
-use crate::net::unix::{self, SocketFile};
+use crate::net::unix::{self, SocketFile, UnixAccess};
 use crate::sys;
 
 /// A socket that listens for clients.
@@ -40,17 +39,16 @@ impl Listener {
     /// Returns the kernel's error, for example if the path is too long, in use
     /// or in a folder that cannot be written.
     pub fn unix(path: &Path) -> io::Result<Self> {
-        Self::unix_with_mode(path, 0o600)
+        Self::unix_with(path, UnixAccess::default())
     }
 
-    /// Binds a Unix socket whose file has `mode`, for example 0o660: the users
-    /// who may write to the file can connect.
+    /// Binds a Unix socket whose file has this mode and group.
     ///
     /// # Errors
     ///
-    /// As for [`unix`](Self::unix).
-    pub fn unix_with_mode(path: &Path, mode: u32) -> io::Result<Self> {
-        let socket = unix::bind_with_mode(path, Mode::from_raw_mode(mode))?;
+    /// As for [`unix`](Self::unix), and if the file cannot be given to the group.
+    pub fn unix_with(path: &Path, access: UnixAccess) -> io::Result<Self> {
+        let socket = unix::bind(path, access)?;
         let file = SocketFile::at(path);
         Self::new(socket.into(), Some(file))
     }

@@ -33,10 +33,10 @@ use std::sync::Arc;
 pub use listener::Listener;
 pub use options::Options;
 #[cfg(feature = "tls")]
-pub use tls::{Tls, TlsError};
+pub use tls::{Tls, TlsBuilder, TlsError};
 pub use unix_server::UnixServer;
 
-pub use crate::net::unix::bind_private;
+pub use crate::net::unix::{UnixAccess, bind_private};
 
 use crate::monitor::Monitor;
 
