@@ -13,6 +13,7 @@ use qapi_stats::stats::StatsTarget;
 use crate::deadline::TIMEOUT_MAX;
 use crate::endpoint::Endpoint;
 use crate::listen::Listen;
+use crate::selector::{NamePatterns, VcpuSelector};
 use crate::uuid::Uuid;
 
 /// Statistics of virtual machines, without a shell on the host.
@@ -34,9 +35,9 @@ pub enum Command {
     Demo(DemoArgs),
     /// Serve recorded statistics files as if they were live
     Serve(ServeArgs),
-    /// Ask a monitor for statistics
+    /// Ask monitors for statistics
     Query(QueryArgs),
-    /// Ask a monitor what its statistics mean
+    /// Ask monitors what their statistics mean
     Schemas(SchemasArgs),
     /// Talk to a monitor in QMP or as a human monitor, by hand or from a script
     Shell(ShellArgs),
@@ -163,13 +164,9 @@ pub struct ServeArgs {
     pub name: Option<String>,
 }
 
-/// How to reach a monitor.
+/// How monitors are reached.
 #[derive(Debug, Args)]
-pub struct ConnectionArgs {
-    /// The monitor: a socket's path, @NAME for an abstract socket, HOST:PORT or
-    /// tcp:HOST:PORT, tls:HOST:PORT or vsock:CID:PORT
-    #[arg(value_name = "ENDPOINT", value_parser = endpoint())]
-    pub endpoint: Endpoint,
+pub struct ReachArgs {
     /// The folder with ca-cert.pem, client-cert.pem and client-key.pem, for tls:
     #[arg(long, value_name = "DIR")]
     pub tls: Option<PathBuf>,
@@ -178,44 +175,105 @@ pub struct ConnectionArgs {
     pub timeout: Duration,
 }
 
+/// One monitor, and how to reach it.
+#[derive(Debug, Args)]
+pub struct ConnectionArgs {
+    /// The monitor: a socket's path, @NAME for an abstract socket, HOST:PORT or
+    /// tcp:HOST:PORT, tls:HOST:PORT or vsock:CID:PORT
+    #[arg(value_name = "ENDPOINT", value_parser = endpoint())]
+    pub endpoint: Endpoint,
+    /// How the monitor is reached.
+    #[command(flatten)]
+    pub reach: ReachArgs,
+}
+
 impl ConnectionArgs {
     /// Returns the endpoint with the credentials for TLS.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
         let endpoint = self.endpoint.clone();
-        endpoint.with_credentials(self.tls.as_deref())
+        endpoint.with_credentials(self.reach.tls.as_deref())
     }
 }
 
-/// Ask a monitor for statistics.
+/// Several monitors, and how to reach them.
+#[derive(Debug, Args)]
+pub struct MonitorsArgs {
+    /// The monitors: a socket's path, @NAME for an abstract socket, HOST:PORT or
+    /// tcp:HOST:PORT, tls:HOST:PORT or vsock:CID:PORT; several are asked at once
+    #[arg(value_name = "ENDPOINT", required = true, value_parser = endpoint())]
+    pub endpoints: Vec<Endpoint>,
+    /// How the monitors are reached.
+    #[command(flatten)]
+    pub reach: ReachArgs,
+}
+
+impl MonitorsArgs {
+    /// Returns the endpoints with the credentials for TLS.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        let endpoints = self.endpoints.iter().cloned();
+        let credentials = self.reach.tls.as_deref();
+        endpoints
+            .map(|endpoint| endpoint.with_credentials(credentials))
+            .collect()
+    }
+
+    /// Returns whether there is a single monitor.
+    #[must_use]
+    pub fn is_one(&self) -> bool {
+        self.endpoints.len() == 1
+    }
+}
+
+/// Ask monitors for statistics.
+///
+/// Without other options, prints everything that is not 0. Each vCPU has a column,
+/// or all of them are summed if the columns do not fit. A percentile (p50, p99) is
+/// the bucket of the histogram in which it lies. The exit status is 1 if a monitor
+/// fails or if a part of the selection matches nothing.
 #[derive(Debug, Args)]
 pub struct QueryArgs {
-    /// The monitor.
+    /// The monitors.
     #[command(flatten)]
-    pub connection: ConnectionArgs,
+    pub monitors: MonitorsArgs,
     /// How to print the answer
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
-    /// The objects that the statistics are about
+    /// Ask only about objects of this kind
     #[arg(long)]
-    pub target: Target,
+    pub target: Option<Target>,
     /// Ask only this provider; may be given several times
     #[arg(long = "provider", value_name = "P")]
     pub providers: Vec<String>,
-    /// Ask only for statistics with these names
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
-    pub names: Option<Vec<String>>,
-    /// Ask only about the vCPU at this QOM path; may be given several times
-    #[arg(long = "vcpu", value_name = "PATH")]
-    pub vcpus: Vec<String>,
+    /// Ask only for statistics with these names, globs such as 'halt_*' or regular
+    /// expressions such as '/poll|wait/'; a table then shows the buckets of
+    /// histograms
+    #[arg(long, value_name = "A,B")]
+    pub names: Vec<NamePatterns>,
+    /// Ask only about these vCPUs: numbers such as 0,2-3, or QOM paths; may be given
+    /// several times
+    #[arg(
+        long = "vcpu",
+        value_name = "N",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
+    pub vcpus: Vec<VcpuSelector>,
+    /// Show statistics that are 0 too, in a table
+    #[arg(long)]
+    pub zeros: bool,
+    /// Show the buckets of histograms, the lowest first, in a table
+    #[arg(long)]
+    pub buckets: bool,
 }
 
-/// Ask a monitor what its statistics mean.
+/// Ask monitors what their statistics mean.
 #[derive(Debug, Args)]
 pub struct SchemasArgs {
-    /// The monitor.
+    /// The monitors.
     #[command(flatten)]
-    pub connection: ConnectionArgs,
+    pub monitors: MonitorsArgs,
     /// How to print the answer
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -275,10 +333,17 @@ pub struct DecodeArgs {
 /// How an answer is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// In columns, for people.
+    /// In columns, for people
     Table,
-    /// Exactly as the monitor returns it.
+    /// Exactly as the monitor returns it: the highest bucket of a histogram comes
+    /// first. Of several monitors, or without --target, each reply is a line
+    /// {"endpoint": E, "target": T, "return": REPLY}
     Json,
+    /// One line of JSON for each object and statistic, with its unit; the lowest
+    /// bucket of a histogram comes first
+    Jsonl,
+    /// The fields of jsonl as CSV with a heading; the buckets are JSON in one field
+    Csv,
 }
 
 /// A target of the schema.

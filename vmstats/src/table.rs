@@ -1,95 +1,22 @@
-//! Statistics as tables for people.
+//! Tables for people.
 //!
-//! In: typed results and schemas. Out: text in columns. This file asks no
-//! monitor.
+//! In: cells. Out: lines of text in columns. This file knows no statistics.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
-use qapi_stats::stats::{
-    Stats, StatsProvider, StatsResult, StatsSchema, StatsSchemaValue, StatsTarget, StatsValue,
-};
+use rustix::termios::tcgetwinsize;
 
 use crate::printable::printable;
 
 const HEADING: Style = AnsiColor::Cyan.on_default().bold();
 
-/// The schemas of the statistics of a target, by provider and name.
-pub type Meanings<'a> = HashMap<(&'a StatsProvider, &'a str), &'a StatsSchemaValue>;
+/// The number of columns of a file or a pipe.
+const WIDTH_DEFAULT: usize = 80;
 
-/// Collects the schemas of the statistics of a target.
-#[must_use]
-pub fn meanings<'a>(schemas: &'a [StatsSchema], target: &StatsTarget) -> Meanings<'a> {
-    schemas
-        .iter()
-        .filter(|schema| schema.target == *target)
-        .flat_map(|schema| {
-            schema
-                .stats
-                .iter()
-                .map(|stat| ((&schema.provider, stat.name.as_str()), stat))
-        })
-        .collect()
-}
-
-/// Prints results, each object under a heading.
-///
-/// # Errors
-///
-/// Returns the error of writing.
-pub fn results(
-    results: &[StatsResult],
-    schemas: &[StatsSchema],
-    target: &StatsTarget,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let meanings = meanings(schemas, target);
-    for result in results {
-        let object = result.qom_path.as_deref().unwrap_or_default();
-        heading(out, &format!("{} {target} {object}", result.provider))?;
-        let mut table = columns(&["NAME", "VALUE", "UNIT"]);
-        right_align(&mut table, 1);
-        for stat in &result.stats {
-            let meaning = meanings
-                .get(&(&result.provider, stat.name.as_str()))
-                .copied();
-            for row in rows(stat, meaning) {
-                table.add_row(row.iter().map(|cell| printable(cell)));
-            }
-        }
-        print(out, &table)?;
-    }
-    if results.is_empty() {
-        writeln!(out, "nothing: no provider has any of these")?;
-    }
-    Ok(())
-}
-
-/// Prints schemas, each target under a heading.
-///
-/// # Errors
-///
-/// Returns the error of writing.
-pub fn schemas(schemas: &[StatsSchema], out: &mut dyn Write) -> io::Result<()> {
-    for schema in schemas {
-        heading(out, &format!("{} {}", schema.provider, schema.target))?;
-        let mut table = columns(&["NAME", "TYPE", "UNIT", "BUCKET SIZE"]);
-        right_align(&mut table, 3);
-        for stat in &schema.stats {
-            let width = stat
-                .bucket_size
-                .map(|width| width.to_string())
-                .unwrap_or_default();
-            let (type_, unit) = (stat.type_.to_string(), stat.quantity().to_string());
-            let row = [stat.name.clone(), type_, unit, width];
-            table.add_row(row.iter().map(|cell| printable(cell)));
-        }
-        print(out, &table)?;
-    }
-    Ok(())
-}
+/// The number of blanks between two columns.
+const GAP: u16 = 2;
 
 /// Prints a heading, coloured if the output is a terminal.
 ///
@@ -100,16 +27,46 @@ pub fn heading(out: &mut dyn Write, text: &str) -> io::Result<()> {
     writeln!(out, "{HEADING}{}{HEADING:#}", printable(text.trim_end()))
 }
 
-/// Prints a table and an empty line. Removes blanks at the ends of lines.
+/// Prints a table, the names of its columns coloured if the output is a terminal.
+/// Removes blanks at the ends of lines.
 ///
 /// # Errors
 ///
 /// Returns the error of writing.
 pub fn print(out: &mut dyn Write, table: &Table) -> io::Result<()> {
-    for line in table.lines() {
-        writeln!(out, "{}", line.trim_end())?;
+    for (index, line) in table.lines().enumerate() {
+        let line = line.trim_end();
+        if index == 0 {
+            writeln!(out, "{HEADING}{line}{HEADING:#}")?;
+        } else {
+            writeln!(out, "{line}")?;
+        }
     }
-    writeln!(out)
+    Ok(())
+}
+
+/// Returns the number of columns of the terminal: what the environment says in
+/// `COLUMNS`, or what the terminal on standard output says, or 80.
+#[must_use]
+pub fn width() -> usize {
+    let from_environment = std::env::var("COLUMNS").ok();
+    let from_environment = from_environment.and_then(|columns| columns.parse().ok());
+    let from_terminal = || {
+        tcgetwinsize(io::stdout())
+            .ok()
+            .map(|size| size.ws_col.into())
+    };
+    from_environment
+        .or_else(from_terminal)
+        .filter(|width| *width > 0)
+        .unwrap_or(WIDTH_DEFAULT)
+}
+
+/// Returns the number of columns that a table takes.
+#[must_use]
+pub fn width_of(table: &Table) -> usize {
+    let widths = table.lines().map(|line| line.trim_end().chars().count());
+    widths.max().unwrap_or(0)
 }
 
 /// Makes a table without lines between its columns.
@@ -118,7 +75,10 @@ pub fn columns(names: &[&str]) -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
-        .set_header(names.iter().copied());
+        .set_header(names.iter().map(|name| printable(name)));
+    for column in table.column_iter_mut() {
+        column.set_padding((0, GAP));
+    }
     table
 }
 
@@ -126,59 +86,5 @@ pub fn columns(names: &[&str]) -> Table {
 pub fn right_align(table: &mut Table, column: usize) {
     if let Some(column) = table.column_mut(column) {
         column.set_cell_alignment(CellAlignment::Right);
-    }
-}
-
-/// Returns the rows for a statistic. A histogram has a row for the sum, and one
-/// for each bucket that is not empty.
-fn rows(stat: &Stats, meaning: Option<&StatsSchemaValue>) -> Vec<[String; 3]> {
-    let unit = meaning
-        .map(|meaning| meaning.quantity().to_string())
-        .unwrap_or_default();
-    match (&stat.value, meaning) {
-        (StatsValue::List(_), Some(meaning)) if meaning.is_histogram() => {
-            let counts = stat.value.lowest_first();
-            let total = stat.value.total().to_string();
-            let mut rows = vec![[stat.name.clone(), total, "samples".to_owned()]];
-            rows.extend(
-                counts
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, count)| **count != 0)
-                    .map(|(index, count)| {
-                        let range = bucket(meaning, index, counts.len());
-                        [
-                            format!("  {range} {unit}"),
-                            count.to_string(),
-                            String::new(),
-                        ]
-                    }),
-            );
-            rows
-        }
-        (StatsValue::List(_), _) => {
-            let values: Vec<String> = stat
-                .value
-                .lowest_first()
-                .iter()
-                .map(u64::to_string)
-                .collect();
-            vec![[stat.name.clone(), values.join(" "), unit]]
-        }
-        (StatsValue::Scalar(value), _) => vec![[stat.name.clone(), value.to_string(), unit]],
-        (StatsValue::Boolean(value), _) => {
-            let text = if *value { "yes" } else { "no" };
-            vec![[stat.name.clone(), text.to_owned(), String::new()]]
-        }
-    }
-}
-
-fn bucket(meaning: &StatsSchemaValue, index: usize, count: usize) -> String {
-    match meaning.bucket_bounds(index, count) {
-        Some(bounds) => match bounds.upper {
-            Some(upper) => format!("{}..{upper}", bounds.lower),
-            None => format!("{}..", bounds.lower),
-        },
-        None => format!("[{index}]"),
     }
 }

@@ -108,7 +108,8 @@ impl Watch {
         if moved.is_empty() {
             return writeln!(out, "nothing moved\n");
         }
-        table::print(out, &moved)
+        table::print(out, &moved)?;
+        writeln!(out)
     }
 
     /// Prints the statistics that are not 0, for a VM whose statistics do not
@@ -130,7 +131,8 @@ impl Watch {
                 unit,
             ]);
         }
-        table::print(out, &values)
+        table::print(out, &values)?;
+        writeln!(out)
     }
 
     /// Returns whether a statistic counts up, and its unit.

@@ -48,7 +48,7 @@ const CLOSED: &str = "The server closed the connection.";
 pub fn run(arguments: &ShellArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let (endpoint, timeout) = (
         arguments.connection.endpoint(),
-        arguments.connection.timeout,
+        arguments.connection.reach.timeout,
     );
     let language = if arguments.hmp {
         Language::Hmp

@@ -1,0 +1,317 @@
+//! The statistics that a monitor answers with, as far as a selection wants them.
+//!
+//! In: a client and a selection. Out: replies as the monitor sent them, and
+//! objects with their values. This file prints nothing.
+
+use std::collections::HashMap;
+
+use qapi_stats::machine::commands::{QueryCpusFast, QueryKvm};
+use qapi_stats::stats::commands::{QueryStats, QueryStatsSchemas};
+use qapi_stats::stats::{
+    StatsFilter, StatsFilterBranch, StatsProvider, StatsSchema, StatsSchemaValue, StatsTarget,
+    StatsVCPUFilter, StatsValue,
+};
+use qapi_stats::wire::message::Return;
+use qapi_stats::wire::{Context, Node, from_node, to_json};
+
+use super::selection::{Plan, Selection, TargetPlan};
+use crate::client::{Client, ClientError};
+use crate::failure::Failure;
+use crate::nearest;
+use crate::selector::VcpuSelector;
+
+/// The answer of one monitor.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The schemas of all statistics.
+    pub(super) schemas: Vec<StatsSchema>,
+    /// The replies to `query-stats`, as they came.
+    pub(super) replies: Vec<(StatsTarget, Return)>,
+    /// The objects in the replies.
+    pub(super) objects: Vec<Object>,
+    /// Parts of the selection that nothing matches.
+    pub(super) problems: Vec<String>,
+}
+
+/// The statistics of one object from one provider.
+#[derive(Debug)]
+pub(super) struct Object {
+    /// The provider.
+    pub(super) provider: StatsProvider,
+    /// The kind of object.
+    pub(super) target: StatsTarget,
+    /// The QOM path, unless the object is the only one of its kind.
+    pub(super) qom_path: Option<String>,
+    /// The number of a vCPU, if the monitor tells it.
+    pub(super) number: Option<i64>,
+    /// The statistics by name.
+    pub(super) stats: Vec<(String, Value)>,
+}
+
+/// The value of a statistic.
+#[derive(Debug)]
+pub(super) enum Value {
+    /// A value of a kind that the schema of `query-stats` has.
+    Known(StatsValue),
+    /// Any other value, as JSON: of a newer monitor, or of a wrong one.
+    Other(String),
+}
+
+/// A vCPU of the machine.
+struct Vcpu {
+    number: i64,
+    qom_path: String,
+}
+
+/// Asks a monitor for the statistics of a selection.
+///
+/// # Errors
+///
+/// Returns an error if the monitor does not answer, or if the selection selects
+/// nothing of it.
+pub(super) fn ask(client: &mut Client, selection: &Selection) -> Result<Answer, Failure> {
+    let schemas = all_schemas(client)?;
+    let Plan {
+        targets,
+        mut problems,
+    } = selection.plan(&schemas);
+    if targets.is_empty() {
+        return Err(nothing(client, &schemas, problems));
+    }
+    let has_vcpus = targets.iter().any(|plan| plan.target == StatsTarget::Vcpu);
+    let vcpus = if has_vcpus {
+        vcpus(client)?
+    } else {
+        Vec::new()
+    };
+    let paths = chosen_paths(&selection.vcpus, &vcpus, &mut problems);
+    let mut replies = Vec::new();
+    let mut objects = Vec::new();
+    for TargetPlan { target, providers } in targets {
+        let branch = match &target {
+            StatsTarget::Vcpu => {
+                let vcpus = paths.clone();
+                // An empty list would be answered with nothing.
+                if vcpus.as_ref().is_some_and(Vec::is_empty) {
+                    continue;
+                }
+                StatsFilterBranch::Vcpu(StatsVCPUFilter { vcpus })
+            }
+            StatsTarget::Vm => StatsFilterBranch::Vm,
+            StatsTarget::Cryptodev => StatsFilterBranch::Cryptodev,
+            StatsTarget::Unknown(name) => StatsFilterBranch::Unknown {
+                tag: name.clone(),
+                members: qapi_stats::wire::Dict::new(),
+            },
+        };
+        let reply = client.execute_raw(&QueryStats(StatsFilter {
+            target: branch,
+            providers,
+        }))?;
+        objects.extend(decode(&reply, &target, &vcpus)?);
+        replies.push((target, reply));
+    }
+    for path in paths.iter().flatten() {
+        let is_answered = |object: &Object| object.qom_path.as_deref() == Some(path);
+        if !objects.iter().any(is_answered) && !problems.iter().any(|text| text.contains(path)) {
+            problems.push(format!("the vCPU '{path}' has none of these statistics"));
+        }
+    }
+    if objects.is_empty() {
+        return Err(nothing(client, &schemas, problems));
+    }
+    Ok(Answer {
+        schemas,
+        replies,
+        objects,
+        problems,
+    })
+}
+
+/// Asks a monitor for the schemas of all statistics.
+pub(super) fn all_schemas(client: &mut Client) -> Result<Vec<StatsSchema>, ClientError> {
+    client.execute(&QueryStatsSchemas { provider: None })
+}
+
+/// Returns the failure of a selection that selects nothing, with the reason why
+/// there may be nothing at all.
+pub(super) fn nothing(
+    client: &mut Client,
+    schemas: &[StatsSchema],
+    problems: Vec<String>,
+) -> Failure {
+    let has_kvm = schemas
+        .iter()
+        .any(|schema| schema.provider == StatsProvider::Kvm);
+    let reason = if has_kvm { None } else { absent_kvm(client) };
+    let mut sentences = problems;
+    if sentences.is_empty() {
+        sentences.push(if schemas.is_empty() {
+            "this monitor has no statistics".to_owned()
+        } else {
+            "this monitor has statistics of this kind, but no object that they are about".to_owned()
+        });
+    }
+    sentences.extend(reason.map(str::to_owned));
+    Failure::other(sentences.join("; "))
+}
+
+/// Returns why a monitor without the provider `kvm` has none, if it tells.
+fn absent_kvm(client: &mut Client) -> Option<&'static str> {
+    let info = client.execute(&QueryKvm {}).ok()?;
+    Some(if info.enabled {
+        "the guest runs on KVM, but the host's kernel has no statistics for it (Linux 5.14 and \
+         later have)"
+    } else {
+        "the guest runs without KVM, whose statistics these would be (QEMU: -accel kvm)"
+    })
+}
+
+/// Returns the vCPUs with their numbers. For a monitor without `query-cpus-fast`,
+/// the numbers are the places in its reply, in which the vCPU added last comes
+/// first.
+fn vcpus(client: &mut Client) -> Result<Vec<Vcpu>, Failure> {
+    match client.execute(&QueryCpusFast {}) {
+        Ok(vcpus) => Ok(vcpus
+            .into_iter()
+            .map(|vcpu| Vcpu {
+                number: vcpu.cpu_index,
+                qom_path: vcpu.qom_path,
+            })
+            .collect()),
+        Err(ClientError::Refused(_)) => {
+            let all = StatsFilterBranch::Vcpu(StatsVCPUFilter { vcpus: None });
+            let reply = client.execute_raw(&QueryStats(StatsFilter {
+                target: all,
+                providers: None,
+            }))?;
+            let mut paths: Vec<String> = Vec::new();
+            for object in decode(&reply, &StatsTarget::Vcpu, &[])? {
+                paths.extend(object.qom_path.filter(|path| !paths.contains(path)));
+            }
+            let paths = paths.into_iter().rev();
+            Ok((0..)
+                .zip(paths)
+                .map(|(number, qom_path)| Vcpu { number, qom_path })
+                .collect())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Returns the QOM paths of the chosen vCPUs; `None` if all are wanted.
+fn chosen_paths(
+    selectors: &[VcpuSelector],
+    vcpus: &[Vcpu],
+    problems: &mut Vec<String>,
+) -> Option<Vec<String>> {
+    if selectors.is_empty() {
+        return None;
+    }
+    let mut chosen: Vec<String> = Vec::new();
+    for selector in selectors {
+        let is_chosen = |vcpu: &&Vcpu| match selector {
+            VcpuSelector::Numbers(numbers) => numbers.contains(&vcpu.number),
+            VcpuSelector::Path(path) => vcpu.qom_path == *path,
+        };
+        let found: Vec<&Vcpu> = vcpus.iter().filter(is_chosen).collect();
+        let missing = match selector {
+            VcpuSelector::Numbers(numbers) => {
+                let missing = (*numbers.end() - *numbers.start() + 1)
+                    .saturating_sub(i64::try_from(found.len()).unwrap_or(i64::MAX));
+                (missing > 0).then(|| no_such_number(numbers, vcpus))
+            }
+            VcpuSelector::Path(path) if found.is_empty() => {
+                let paths: Vec<&str> = vcpus.iter().map(|vcpu| vcpu.qom_path.as_str()).collect();
+                Some(format!(
+                    "no vCPU '{path}' ({})",
+                    nearest::hint(path, &paths)
+                ))
+            }
+            VcpuSelector::Path(_) => None,
+        };
+        problems.extend(missing);
+        for vcpu in found {
+            if !chosen.contains(&vcpu.qom_path) {
+                chosen.push(vcpu.qom_path.clone());
+            }
+        }
+    }
+    Some(chosen)
+}
+
+fn no_such_number(numbers: &std::ops::RangeInclusive<i64>, vcpus: &[Vcpu]) -> String {
+    let (first, last) = (numbers.start(), numbers.end());
+    let wanted = if first == last {
+        format!("no vCPU {first}")
+    } else {
+        format!("not all of the vCPUs {first} to {last} exist")
+    };
+    let existing = vcpus.iter().map(|vcpu| vcpu.number);
+    match (existing.clone().min(), existing.max()) {
+        (Some(only), Some(last)) if only == last => format!("{wanted} (there is only {only})"),
+        (Some(first), Some(last)) => format!("{wanted} (there are {first} to {last})"),
+        _ => format!("{wanted} (there are none)"),
+    }
+}
+
+/// Decodes a reply value by value, so that one value of a kind that this program
+/// does not know leaves the others readable.
+fn decode(reply: &Return, target: &StatsTarget, vcpus: &[Vcpu]) -> Result<Vec<Object>, Failure> {
+    let numbers: HashMap<&str, i64> = vcpus
+        .iter()
+        .map(|vcpu| (vcpu.qom_path.as_str(), vcpu.number))
+        .collect();
+    let results = reply.value().elements();
+    let results = results.ok_or_else(|| malformed("is no list"))?;
+    results
+        .map(|result| {
+            let text = |name| result.get(name).and_then(Node::as_str);
+            let provider = text("provider").ok_or_else(|| malformed("has no 'provider'"))?;
+            let Ok(provider) = provider.parse();
+            let qom_path = text("qom-path").map(str::to_owned);
+            let stats = result.get("stats").and_then(Node::elements);
+            let stats = stats.ok_or_else(|| malformed("has no list 'stats'"))?;
+            let number = qom_path.as_deref().and_then(|path| numbers.get(path));
+            Ok(Object {
+                provider,
+                target: target.clone(),
+                number: number.copied(),
+                qom_path,
+                stats: stats.map(stat).collect::<Result<_, _>>()?,
+            })
+        })
+        .collect()
+}
+
+fn stat(stat: Node<'_>) -> Result<(String, Value), Failure> {
+    let name = stat.get("name").and_then(Node::as_str);
+    let name = name.ok_or_else(|| malformed("has a statistic without a 'name'"))?;
+    let value = stat
+        .get("value")
+        .ok_or_else(|| malformed("has a statistic without a 'value'"))?;
+    let value = match from_node(value, &Context::tolerant()) {
+        Ok(known) => Value::Known(known),
+        Err(_) => Value::Other(to_json(&value)),
+    };
+    Ok((name.to_owned(), value))
+}
+
+fn malformed(what: &str) -> Failure {
+    Failure::other(format!("not a QMP server: the reply to query-stats {what}"))
+}
+
+/// The schemas of the statistics of a kind of object, by provider and name.
+pub(super) type Meanings<'a> =
+    HashMap<(&'a StatsTarget, &'a StatsProvider, &'a str), &'a StatsSchemaValue>;
+
+/// Collects the schemas of all statistics.
+#[must_use]
+pub(super) fn meanings<'a>(schemas: &'a [StatsSchema]) -> Meanings<'a> {
+    let of_schema = |schema: &'a StatsSchema| {
+        let (target, provider) = (&schema.target, &schema.provider);
+        let stats = schema.stats.iter();
+        stats.map(move |stat| ((target, provider, stat.name.as_str()), stat))
+    };
+    schemas.iter().flat_map(of_schema).collect()
+}

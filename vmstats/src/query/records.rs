@@ -1,0 +1,205 @@
+//! Statistics and schemas as lines for programs.
+//!
+//! In: objects and schemas. Out: one line of JSON or CSV for each object and
+//! statistic, with units, and with the lowest bucket of a histogram first. The
+//! shape of a line does not depend on the values of others.
+
+use std::io::{self, Write};
+
+use qapi_stats::stats::{StatsSchema, StatsSchemaValue, StatsValue};
+use qapi_stats::wire::{Encode, Writer, to_json};
+
+use super::answer::{Answer, Meanings, Object, Value, meanings};
+
+/// The form of the lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// JSON, one object a line.
+    Jsonl,
+    /// CSV as in RFC 4180, but with line feeds.
+    Csv,
+}
+
+/// A writer of lines, which writes the heading of a CSV once.
+#[derive(Debug)]
+pub(super) struct Records {
+    form: Form,
+    has_heading: bool,
+}
+
+/// A field of a line: its name and its value as JSON; `None` if it is absent.
+type Field = (&'static str, Option<String>);
+
+impl Records {
+    /// Makes a writer of lines.
+    #[must_use]
+    pub(super) fn new(form: Form) -> Self {
+        Self {
+            form,
+            has_heading: false,
+        }
+    }
+
+    /// Writes the statistics of an answer, sorted by object and name.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of writing.
+    pub(super) fn values(
+        &mut self,
+        from: &str,
+        answer: &Answer,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let meanings = meanings(&answer.schemas);
+        let mut objects: Vec<&Object> = answer.objects.iter().collect();
+        objects.sort_by_key(|object| {
+            let provider = object.provider.clone();
+            let path = object.qom_path.clone();
+            (object.target.clone(), provider, object.number, path)
+        });
+        for object in objects {
+            let mut stats: Vec<&(String, Value)> = object.stats.iter().collect();
+            stats.sort_by_key(|(name, _)| name);
+            for (name, value) in stats {
+                self.line(&value_fields(from, object, name, value, &meanings), out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes schemas, each statistic with an explanation if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of writing.
+    pub(super) fn schemas(
+        &mut self,
+        from: &str,
+        schemas: &[&StatsSchema],
+        explain: impl Fn(&StatsSchema, &str) -> Option<String>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        for schema in schemas {
+            for stat in &schema.stats {
+                let unit = stat.quantity().to_string();
+                let fields = [
+                    ("endpoint", json(from)),
+                    ("provider", json(schema.provider.name())),
+                    ("target", json(schema.target.name())),
+                    ("name", json(&stat.name)),
+                    ("type", json(stat.type_.name())),
+                    ("unit", json(&unit).filter(|_| !unit.is_empty())),
+                    ("bucket-size", stat.bucket_size.as_ref().and_then(json)),
+                    (
+                        "meaning",
+                        explain(schema, &stat.name).as_ref().and_then(json),
+                    ),
+                ];
+                self.line(&fields, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, fields: &[Field], out: &mut dyn Write) -> io::Result<()> {
+        match self.form {
+            Form::Jsonl => {
+                let present = fields.iter().filter_map(|(name, value)| {
+                    Some(format!("{}: {}", to_json(*name), value.as_ref()?))
+                });
+                let members: Vec<String> = present.collect();
+                writeln!(out, "{{{}}}", members.join(", "))
+            }
+            Form::Csv => {
+                let mut writer = csv::Writer::from_writer(&mut *out);
+                if !self.has_heading {
+                    writer.write_record(fields.iter().map(|(name, _)| name))?;
+                    self.has_heading = true;
+                }
+                writer.write_record(fields.iter().map(|(_, value)| csv_field(value.as_deref())))?;
+                writer.flush()
+            }
+        }
+    }
+}
+
+fn json<T: Encode + ?Sized>(value: &T) -> Option<String> {
+    Some(to_json(value))
+}
+
+/// Returns a value as a field of a CSV: a string without its quotation marks.
+fn csv_field(json: Option<&str>) -> String {
+    let text = json.unwrap_or_default();
+    let context = qapi_stats::wire::Context::tolerant();
+    match qapi_stats::wire::from_json::<String>(text.as_bytes(), &context) {
+        Ok(string) => string,
+        Err(_) => text.to_owned(),
+    }
+}
+
+fn value_fields(
+    from: &str,
+    object: &Object,
+    name: &str,
+    value: &Value,
+    meanings: &Meanings<'_>,
+) -> [Field; 10] {
+    let meaning = meanings
+        .get(&(&object.target, &object.provider, name))
+        .copied();
+    let is_histogram = meaning.is_some_and(StatsSchemaValue::is_histogram);
+    let unit = meaning.map(|meaning| meaning.quantity().to_string());
+    let unit = unit.filter(|unit| !unit.is_empty());
+    let (value, buckets) = match value {
+        Value::Known(value) => match meaning.filter(|_| is_histogram) {
+            Some(meaning) => (None, Some(buckets(value, meaning))),
+            None => (Some(scalar(value)), None),
+        },
+        Value::Other(json) => (Some(json.clone()), None),
+    };
+    [
+        ("endpoint", json(from)),
+        ("provider", json(object.provider.name())),
+        ("target", json(object.target.name())),
+        ("qom-path", object.qom_path.as_ref().and_then(json)),
+        ("vcpu", object.number.as_ref().and_then(json)),
+        ("name", json(name)),
+        (
+            "type",
+            meaning.and_then(|meaning| json(meaning.type_.name())),
+        ),
+        ("unit", unit.as_ref().and_then(json)),
+        ("value", value),
+        ("buckets", buckets),
+    ]
+}
+
+/// Returns a value as JSON; a list outside of histograms has its lowest element
+/// first, as their buckets have.
+fn scalar(value: &StatsValue) -> String {
+    match value {
+        StatsValue::List(_) => to_json(&value.lowest_first()),
+        value => to_json(value),
+    }
+}
+
+/// Returns the buckets of a histogram, the lowest first. A bucket counts from
+/// `lower` on and below `upper`; the last one has no upper bound.
+fn buckets(value: &StatsValue, meaning: &StatsSchemaValue) -> String {
+    let counts = value.lowest_first();
+    let mut text = Vec::new();
+    let mut writer = Writer::new(&mut text);
+    let mut array = writer.array();
+    for (index, count) in counts.iter().enumerate() {
+        let mut object = array.element().object();
+        if let Some(bounds) = meaning.bucket_bounds(index, counts.len()) {
+            object.required("lower", &bounds.lower);
+            object.optional("upper", &bounds.upper);
+        }
+        object.required("count", count);
+        object.end();
+    }
+    array.end();
+    String::from_utf8_lossy(&text).into_owned()
+}

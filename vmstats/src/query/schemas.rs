@@ -1,0 +1,114 @@
+//! `vmstats schemas`: the statistics that monitors have.
+//!
+//! In: arguments. Out: the schemas of each monitor, as JSON, as lines for programs
+//! or as a table.
+
+use std::io::{self, Write};
+
+use qapi_stats::stats::StatsSchema;
+use qapi_stats::stats::commands::QueryStatsSchemas;
+use qapi_stats::wire::message::Return;
+use qapi_stats::wire::to_json;
+
+use super::answer::{all_schemas, nothing};
+use super::monitors::ask_each;
+use super::records::{Form, Records};
+use super::selection::provider;
+use super::{endpoint_heading, print_wrapped};
+use crate::cli::{Format, SchemasArgs};
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::nearest::hint;
+use crate::printable::printable;
+use crate::table;
+
+/// The schemas of one monitor.
+struct Answer {
+    schemas: Vec<StatsSchema>,
+    /// The reply as it came.
+    reply: Return,
+}
+
+/// Runs `vmstats schemas`.
+///
+/// # Errors
+///
+/// Returns an error if a monitor does not answer, or has no statistics of the
+/// chosen provider.
+pub fn schemas(arguments: &SchemasArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    let is_one = arguments.monitors.is_one();
+    let mut records = Records::new(match arguments.format {
+        Format::Csv => Form::Csv,
+        _ => Form::Jsonl,
+    });
+    let mut is_first = true;
+    ask_each(
+        &arguments.monitors,
+        |client| ask(client, arguments),
+        |endpoint, answer| {
+            let Answer { schemas, reply } = answer;
+            match arguments.format {
+                Format::Json if is_one => writeln!(out, "{}", to_json(&reply.value()))?,
+                Format::Json => print_wrapped(Some(endpoint), None, &reply, out)?,
+                Format::Jsonl | Format::Csv => {
+                    let schemas: Vec<&StatsSchema> = schemas.iter().collect();
+                    records.schemas(&endpoint.to_string(), &schemas, |_, _| None, out)?;
+                }
+                Format::Table => {
+                    if !is_one {
+                        endpoint_heading(endpoint, is_first, out)?;
+                    }
+                    print_table(&schemas, out)?;
+                }
+            }
+            is_first = false;
+            Ok(())
+        },
+    )
+}
+
+fn ask(client: &mut Client, arguments: &SchemasArgs) -> Result<Answer, Failure> {
+    let wanted = arguments.provider.as_deref().map(provider);
+    let all = all_schemas(client)?;
+    let mut problems = Vec::new();
+    if let Some(wanted) = &wanted {
+        let existing: Vec<&str> = all.iter().map(|schema| schema.provider.name()).collect();
+        if !existing.contains(&wanted.name()) {
+            let hint = hint(wanted.name(), &existing);
+            problems.push(format!("no provider '{wanted}' ({hint})"));
+        }
+    }
+    if all.is_empty() || !problems.is_empty() {
+        return Err(nothing(client, &all, problems));
+    }
+    let is_wanted =
+        |schema: &StatsSchema| wanted.as_ref().is_none_or(|name| schema.provider == *name);
+    let schemas = all.into_iter().filter(is_wanted).collect();
+    let reply = client.execute_raw(&QueryStatsSchemas { provider: wanted })?;
+    Ok(Answer { schemas, reply })
+}
+
+/// Prints schemas, each target under a heading, sorted by name.
+fn print_table(schemas: &[StatsSchema], out: &mut dyn Write) -> io::Result<()> {
+    for (index, schema) in schemas.iter().enumerate() {
+        if index > 0 {
+            writeln!(out)?;
+        }
+        let title = format!("{} {}", schema.provider, schema.target);
+        let mut table = table::columns(&[&title, "TYPE", "UNIT", "BUCKET SIZE"]);
+        table::right_align(&mut table, 3);
+        let mut stats: Vec<_> = schema.stats.iter().collect();
+        stats.sort_by_key(|stat| &stat.name);
+        for stat in stats {
+            let width = stat
+                .bucket_size
+                .map(|width| width.to_string())
+                .unwrap_or_default();
+            let (type_, unit) = (stat.type_.to_string(), stat.quantity().to_string());
+            let row = [stat.name.clone(), type_, unit, width];
+            table.add_row(row.iter().map(|cell| printable(cell)));
+        }
+        table::print(out, &table)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,226 @@
+//! The statistics that the arguments select among those that a monitor has.
+//!
+//! In: arguments and schemas. Out: a request for each target, and sentences about
+//! the arguments that nothing matches. This file asks no monitor.
+
+use std::collections::BTreeSet;
+
+use qapi_stats::stats::{StatsProvider, StatsRequest, StatsSchema, StatsTarget};
+
+use crate::cli::QueryArgs;
+use crate::nearest::{hint, listed};
+use crate::selector::{NamePattern, VcpuSelector};
+
+/// The choice that the arguments make.
+#[derive(Clone, Debug)]
+pub(super) struct Selection {
+    target: Option<StatsTarget>,
+    providers: Vec<StatsProvider>,
+    names: Vec<NamePattern>,
+    /// The chosen vCPUs; all of them if it is empty.
+    pub(super) vcpus: Vec<VcpuSelector>,
+}
+
+/// The requests that a selection needs.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// The targets that have statistics of the selection.
+    pub(super) targets: Vec<TargetPlan>,
+    /// Sentences about the parts of the selection that nothing matches.
+    pub(super) problems: Vec<String>,
+}
+
+/// The request for one target.
+#[derive(Debug)]
+pub(super) struct TargetPlan {
+    /// The target.
+    pub(super) target: StatsTarget,
+    /// The providers with their statistics; `None` asks for everything.
+    pub(super) providers: Option<Vec<StatsRequest>>,
+}
+
+impl Selection {
+    /// Makes the selection of a query's arguments. A choice of vCPUs implies their
+    /// target.
+    #[must_use]
+    pub(super) fn new(arguments: &QueryArgs) -> Self {
+        let vcpus = arguments.vcpus.clone();
+        let target = arguments.target.map(StatsTarget::from);
+        let names = arguments.names.iter().flat_map(|names| names.0.clone());
+        Self {
+            target: target.or((!vcpus.is_empty()).then_some(StatsTarget::Vcpu)),
+            providers: arguments
+                .providers
+                .iter()
+                .map(|name| provider(name))
+                .collect(),
+            names: names.collect(),
+            vcpus,
+        }
+    }
+
+    /// Returns the chosen target.
+    #[must_use]
+    pub(super) fn target(&self) -> Option<&StatsTarget> {
+        self.target.as_ref()
+    }
+
+    /// Returns whether the selection has the name itself rather than a pattern.
+    #[must_use]
+    pub(super) fn names_literally(&self, name: &str) -> bool {
+        let mut names = self.names.iter();
+        names.any(|pattern| pattern.is_literal() && pattern.matches(name))
+    }
+
+    /// Returns whether the selection has names or patterns.
+    #[must_use]
+    pub(super) fn has_names(&self) -> bool {
+        !self.names.is_empty()
+    }
+
+    /// Chooses among the statistics of a monitor.
+    #[must_use]
+    pub(super) fn plan(&self, schemas: &[StatsSchema]) -> Plan {
+        let problems = [
+            self.missing_target(schemas),
+            self.missing_providers(schemas),
+            self.missing_names(schemas),
+        ];
+        let plans = targets(schemas)
+            .into_iter()
+            .filter_map(|target| self.plan_target(target, schemas));
+        Plan {
+            targets: plans.collect(),
+            problems: problems.concat(),
+        }
+    }
+
+    fn plan_target(&self, target: &StatsTarget, schemas: &[StatsSchema]) -> Option<TargetPlan> {
+        let mut requests: Vec<StatsRequest> = Vec::new();
+        for schema in schemas.iter().filter(|schema| schema.target == *target) {
+            if !self.has_schema(schema) {
+                continue;
+            }
+            let names = schema.stats.iter().map(|stat| stat.name.clone());
+            let names: Vec<String> = names.filter(|name| self.has_name(name)).collect();
+            // A provider that is asked twice answers twice.
+            let is_asked = requests
+                .iter()
+                .any(|request| request.provider == schema.provider);
+            if !names.is_empty() && !is_asked {
+                requests.push(StatsRequest {
+                    provider: schema.provider.clone(),
+                    names: self.has_names().then_some(names),
+                });
+            }
+        }
+        let is_filtered = self.has_names() || !self.providers.is_empty();
+        (!requests.is_empty()).then(|| TargetPlan {
+            target: target.clone(),
+            providers: is_filtered.then_some(requests),
+        })
+    }
+
+    /// Returns whether a schema is of the chosen target and of a chosen provider.
+    fn has_schema(&self, schema: &StatsSchema) -> bool {
+        self.target
+            .as_ref()
+            .is_none_or(|target| schema.target == *target)
+            && (self.providers.is_empty() || self.providers.contains(&schema.provider))
+    }
+
+    fn has_name(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|pattern| pattern.matches(name))
+    }
+
+    fn missing_target(&self, schemas: &[StatsSchema]) -> Vec<String> {
+        let existing = targets(schemas);
+        let missing = self.target.iter().filter(|target| {
+            // `nothing` has the sentence for a monitor without any statistics.
+            !existing.is_empty() && !existing.contains(target)
+        });
+        let names: Vec<&str> = existing.iter().map(|target| target.name()).collect();
+        missing
+            .map(|target| {
+                let existing = listed(&names, "and");
+                format!("no statistics of target '{target}' (there are those of {existing})")
+            })
+            .collect()
+    }
+
+    fn missing_providers(&self, schemas: &[StatsSchema]) -> Vec<String> {
+        let existing: BTreeSet<&str> = schemas
+            .iter()
+            .map(|schema| schema.provider.name())
+            .collect();
+        let existing: Vec<&str> = existing.into_iter().collect();
+        let mut problems = Vec::new();
+        for provider in &self.providers {
+            let of_provider = schemas.iter().filter(|schema| schema.provider == *provider);
+            let has: Vec<&str> = of_provider.map(|schema| schema.target.name()).collect();
+            if has.is_empty() {
+                let hint = hint(provider.name(), &existing);
+                problems.push(format!("no provider '{provider}' ({hint})"));
+            } else if let Some(target) = &self.target
+                && !has.contains(&target.name())
+            {
+                let has = listed(&has, "and");
+                problems.push(format!(
+                    "provider '{provider}' has no statistics of target '{target}' (it has those \
+                     of {has})"
+                ));
+            }
+        }
+        problems
+    }
+
+    fn missing_names(&self, schemas: &[StatsSchema]) -> Vec<String> {
+        let chosen = |chosen: bool| {
+            let schemas = schemas
+                .iter()
+                .filter(move |schema| self.has_schema(schema) == chosen);
+            schemas.flat_map(|schema| schema.stats.iter().map(move |stat| (schema, &stat.name)))
+        };
+        let names: Vec<&str> = chosen(true).map(|(_, name)| name.as_str()).collect();
+        // Without statistics, the missing target or provider is the problem.
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let missing = self
+            .names
+            .iter()
+            .filter(|pattern| !names.iter().any(|name| pattern.matches(name)));
+        missing
+            .map(|pattern| {
+                let text = pattern.text();
+                if let Some((schema, _)) = chosen(false).find(|(_, name)| pattern.matches(name)) {
+                    let StatsSchema {
+                        provider, target, ..
+                    } = schema;
+                    return format!(
+                        "'{text}' is a statistic of provider '{provider}' and target '{target}'"
+                    );
+                }
+                if pattern.is_literal() {
+                    format!("no statistic '{text}' ({})", hint(text, &names))
+                } else {
+                    let count = names.len();
+                    format!("no statistic matches '{text}' (there are {count})")
+                }
+            })
+            .collect()
+    }
+}
+
+/// Returns the provider with a name.
+#[must_use]
+pub(super) fn provider(name: &str) -> StatsProvider {
+    let Ok(provider) = name.trim().parse();
+    provider
+}
+
+/// Returns the targets of the schemas, each once: the VM, its vCPUs, the others.
+#[must_use]
+pub(super) fn targets(schemas: &[StatsSchema]) -> BTreeSet<&StatsTarget> {
+    schemas.iter().map(|schema| &schema.target).collect()
+}
