@@ -1,5 +1,6 @@
 //! Clients that others wrote, asking our monitor: qemu.qmp's library and its
-//! shell, and the registry's crate `qapi`.
+//! shell, and the registry's crate `qapi`. And our client, asking a QEMU that other
+//! clients leave.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,10 +16,16 @@ use std::io::{BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
-use program::Server;
+use program::{Qemu, RawClient, Server};
 use qapi_client::qmp;
+use qapi_stats::stats::commands::QueryStats;
+use qapi_stats::stats::{StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest};
 use serde_json::Value;
+use vmstats::client::Client;
+use vmstats::endpoint::Endpoint;
 
 /// A Python that has qemu.qmp: that of the variable `QEMU_QMP_PYTHON`, or the
 /// system's. `None`, with the reason printed, if there is none.
@@ -208,4 +215,40 @@ fn crate_qapi_reads_every_answer() {
         refusal.to_string().contains("expects a CPU number"),
         "{refusal}"
     );
+}
+
+/// QEMU 7.2 hands replies that a client has not read to the next client.
+#[test]
+fn every_query_gets_its_own_answer_while_clients_leave_a_qemu() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(qemu) = Qemu::start(folder.path(), &[]) else {
+        return;
+    };
+    let endpoint = Endpoint::Unix(qemu.socket.clone().into());
+    let request = QueryStats(StatsFilter {
+        target: StatsFilterBranch::Vm,
+        providers: Some(vec![StatsRequest {
+            provider: StatsProvider::Kvm,
+            names: Some(vec!["pages_4k".to_owned()]),
+        }]),
+    });
+    for turn in 0..200 {
+        let mut leaving = RawClient::connect(&qemu.socket);
+        let answer = thread::scope(|scope| {
+            let answer = scope.spawn(|| {
+                let mut client = Client::connect(&endpoint, Duration::from_secs(20))?;
+                client.execute(&request)
+            });
+            // The query waits in the queue of the socket by then.
+            thread::sleep(Duration::from_millis(2));
+            leaving.send(&"{'execute': 'stop'}{'execute': 'cont'}".repeat(64));
+            thread::sleep(Duration::from_micros(turn % 40 * 100));
+            drop(leaving);
+            answer.join().unwrap()
+        });
+        let results = answer.unwrap_or_else(|error| panic!("query {turn}: {error}"));
+        let names = results.iter().flat_map(|result| &result.stats);
+        let names: Vec<&str> = names.map(|stat| stat.name.as_str()).collect();
+        assert_eq!(names, ["pages_4k"], "query {turn}");
+    }
 }

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use qapi_stats::wire::Value;
 use qapi_stats::wire::message::EventMessage;
 
 use super::error::ClientError;
-use super::receiver::{Received, Receiver, Reply};
+use super::ids::RequestIds;
+use super::receiver::{Received, Receiver};
+use super::reply::Reply;
 use crate::lock::Lock;
 use crate::stream::Stream;
 
@@ -43,9 +44,11 @@ pub(super) struct Background {
 #[derive(Debug, Default)]
 struct Shared {
     /// The id of the request whose reply a caller waits for.
-    awaited: Option<Value>,
+    awaited: Option<String>,
     /// The reply, until the caller takes it.
     reply: Option<Reply>,
+    /// A reply without an id that came since the request was sent.
+    unaddressed: Option<Reply>,
     /// Whether a caller waits for the end of the connection or has caused it. The
     /// end is not worth a notice then.
     expects_end: bool,
@@ -59,12 +62,14 @@ impl Background {
     pub(super) fn start(
         receiver: Receiver,
         stream: Stream,
+        ids: RequestIds,
         notify: Notify,
     ) -> Result<Self, ClientError> {
         let shared = Arc::new(Lock::default());
         let reader = Reader {
             receiver,
             stream,
+            ids,
             shared: Arc::clone(&shared),
             notify,
             has_told_of_reply: false,
@@ -80,7 +85,7 @@ impl Background {
     /// reply.
     pub(super) fn exchange(
         &self,
-        id: Value,
+        id: String,
         deadline: Instant,
         send: impl FnOnce() -> io::Result<()>,
     ) -> Result<Reply, ClientError> {
@@ -89,6 +94,7 @@ impl Background {
         // once; a reply whose id is not awaited is dropped.
         shared.awaited = Some(id);
         shared.reply = None;
+        shared.unaddressed = None;
         drop(shared);
         let sent = send();
         let mut shared = self.shared.lock();
@@ -102,7 +108,11 @@ impl Background {
         match shared.reply.take() {
             Some(reply) => Ok(reply),
             None if shared.has_ended => Err(shared.end.take().unwrap_or_else(ClientError::end)),
-            None => Err(ClientError::timeout()),
+            None => {
+                let unaddressed = shared.unaddressed.take();
+                let unaddressed = unaddressed.as_ref().map(ClientError::unaddressed);
+                Err(unaddressed.unwrap_or_else(ClientError::timeout))
+            }
         }
     }
 
@@ -128,6 +138,8 @@ impl Background {
 struct Reader {
     receiver: Receiver,
     stream: Stream,
+    /// The client's ids, by which late replies are told from others' replies.
+    ids: RequestIds,
     shared: Arc<Lock<Shared>>,
     notify: Notify,
     has_told_of_reply: bool,
@@ -164,8 +176,12 @@ impl Reader {
             self.shared.notify();
             return;
         }
+        let is_late = reply.id().is_some_and(|id| self.ids.has_made(id));
+        if reply.id().is_none() && shared.awaited.is_some() {
+            shared.unaddressed = Some(reply);
+        }
         drop(shared);
-        if !reply.has_own_id() && !self.has_told_of_reply {
+        if !is_late && !self.has_told_of_reply {
             self.has_told_of_reply = true;
             (self.notify)(Notice::UnexpectedReply);
         }

@@ -4,8 +4,10 @@
 
 use std::{fmt, io};
 
+use qapi_stats::control::VersionInfo;
 use qapi_stats::wire::{Error, ErrorClass};
 
+use super::reply::Reply;
 use crate::endpoint::Endpoint;
 
 /// The reason why a request got no reply, sorted by who is responsible.
@@ -13,21 +15,45 @@ use crate::endpoint::Endpoint;
 pub enum ClientError {
     /// The connection could not be made.
     Connect(Endpoint, io::Error),
+    /// The server accepted or queued the connection, and sent nothing.
+    NoGreeting(String),
     /// The connection broke, or nothing came in time.
     Transport(io::Error),
     /// The peer does not speak the protocol.
     Protocol(String),
     /// The server refused the command.
     Refused(Error),
+    /// The server, of this version, has no commands for statistics.
+    NoStatistics(VersionInfo),
 }
-
-const NO_ANSWER: &str =
-    "no answer in time (QEMU serves one client per socket: is another connected?)";
 
 impl ClientError {
     /// Returns the error for a connection that the peer has ended.
     pub(super) fn end() -> Self {
         Self::Transport(io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// Returns the error for a request whose reply has not come in time, while the
+    /// server sent this reply without an id. Another client's request may be the
+    /// cause of such a reply.
+    pub(super) fn unaddressed(reply: &Reply) -> Self {
+        Self::Protocol(match reply {
+            Reply::Return(_) => "its replies lack the requests' ids".to_owned(),
+            Reply::Error(reply) => {
+                format!(
+                    "its only reply is an error without an id: {}",
+                    reply.error()
+                )
+            }
+        })
+    }
+
+    pub(super) fn is_timeout(&self) -> bool {
+        matches!(self, Self::Transport(error) if is_timeout(error))
+    }
+
+    pub(super) fn is_end(&self) -> bool {
+        matches!(self, Self::Transport(error) if is_end(error))
     }
 
     /// Returns the error for a reply that has not come in time.
@@ -40,16 +66,28 @@ impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect(endpoint, error) => write!(f, "cannot connect to {endpoint}: {error}"),
-            Self::Transport(error) if is_timeout(error) => f.write_str(NO_ANSWER),
+            Self::Transport(error) if is_timeout(error) => {
+                f.write_str("no answer in time (--timeout is the number of seconds)")
+            }
             Self::Transport(error) if is_end(error) => {
                 f.write_str("the server closed the connection")
             }
             Self::Transport(error) => write!(f, "the connection broke: {error}"),
+            Self::NoGreeting(what) => f.write_str(what),
             Self::Protocol(what) => write!(f, "not a QMP server: {what}"),
             Self::Refused(error) => match error.class() {
                 ErrorClass::GenericError => write!(f, "the server refuses: {error}"),
                 class => write!(f, "the server refuses: {error} ({})", class.name()),
             },
+            Self::NoStatistics(version) => {
+                let triple = &version.qemu;
+                let (major, minor, micro) = (triple.major, triple.minor, triple.micro);
+                write!(
+                    f,
+                    "the server has no statistics: query-stats came with QEMU 7.1, and this is \
+                     {major}.{minor}.{micro}"
+                )
+            }
         }
     }
 }
@@ -59,7 +97,7 @@ impl std::error::Error for ClientError {
         match self {
             Self::Connect(_, error) | Self::Transport(error) => Some(error),
             Self::Refused(error) => Some(error),
-            Self::Protocol(_) => None,
+            Self::NoGreeting(_) | Self::Protocol(_) | Self::NoStatistics(_) => None,
         }
     }
 }

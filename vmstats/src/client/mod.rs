@@ -6,25 +6,32 @@
 
 mod background;
 mod error;
+mod ids;
+mod opening;
 mod receiver;
+mod reply;
+mod silence;
+mod telnet;
 
 use std::time::Duration;
 
 use qapi_stats::control::commands::QmpCapabilities;
 use qapi_stats::control::{QMPCapability, VersionInfo};
+use qapi_stats::stats::commands::{QueryStats, QueryStatsSchemas};
 use qapi_stats::wire::command::Request;
 use qapi_stats::wire::message::{Return, write_request};
-use qapi_stats::wire::{Context, Dict, Value, from_node, to_vec};
+use qapi_stats::wire::{Context, Dict, Error, ErrorClass, Value, from_node, to_vec};
 
 use crate::deadline;
 use crate::endpoint::Endpoint;
 use crate::stream::Stream;
 use background::Background;
-use receiver::{REQUEST_ID_PREFIX, Receiver};
+use ids::RequestIds;
+use receiver::Receiver;
 
 pub use background::{Notice, Notify};
 pub use error::ClientError;
-pub use receiver::Reply;
+pub use reply::Reply;
 
 /// A connection on which capabilities have been negotiated.
 #[derive(Debug)]
@@ -34,8 +41,7 @@ pub struct Client {
     /// How long a reply may take, whatever else the server sends meanwhile.
     timeout: Duration,
     version: VersionInfo,
-    /// The number of requests that have been sent.
-    requests: u64,
+    ids: RequestIds,
 }
 
 /// The way in which messages are read.
@@ -87,7 +93,7 @@ impl Client {
             reading: Reading::OnDemand(receiver),
             timeout,
             version,
-            requests: 0,
+            ids: RequestIds::new(),
         };
         client.execute(&QmpCapabilities { enable })?;
         Ok(client)
@@ -104,7 +110,8 @@ impl Client {
     pub fn read_in_background(&mut self, notify: Notify) -> Result<(), ClientError> {
         if let Reading::OnDemand(receiver) = &mut self.reading {
             let stream = self.stream.try_clone().map_err(ClientError::Transport)?;
-            let background = Background::start(std::mem::take(receiver), stream, notify)?;
+            let background =
+                Background::start(std::mem::take(receiver), stream, self.ids.clone(), notify)?;
             self.reading = Reading::InBackground(background);
         }
         Ok(())
@@ -136,42 +143,42 @@ impl Client {
     /// Returns a [`ClientError`] if the server refuses the command or no reply
     /// comes in time.
     pub fn execute_raw<R: Request>(&mut self, request: &R) -> Result<Return, ClientError> {
-        let id = self.next_id();
+        let id = self.ids.next();
         let mut line = Vec::new();
-        write_request(&mut line, Some(&id), request);
+        write_request(&mut line, Some(&Value::from(id.as_str())), request);
         match self.exchange(&line, id)? {
             Reply::Return(reply) => Ok(reply),
-            Reply::Error(reply) => Err(ClientError::Refused(reply.into_error())),
+            Reply::Error(reply) => Err(self.refusal(R::INFO.name, reply.into_error())),
         }
     }
 
-    /// Sends a request that has the members `body`, and an id of the client's if
-    /// `body` has none. A reply that says that the command failed is a success
-    /// here.
+    /// Returns the error for a command that the server has refused.
+    fn refusal(&self, command: &str, error: Error) -> ClientError {
+        let is_unknown = *error.class() == ErrorClass::CommandNotFound;
+        if is_unknown && [QueryStats::INFO.name, QueryStatsSchemas::INFO.name].contains(&command) {
+            ClientError::NoStatistics(self.version.clone())
+        } else {
+            ClientError::Refused(error)
+        }
+    }
+
+    /// Sends a request that has the members `body`, and an id of the client's
+    /// instead of any in `body`. A reply that says that the command failed is a
+    /// success here.
     ///
     /// # Errors
     ///
     /// Returns a [`ClientError`] if no reply comes in time.
     pub fn request(&mut self, mut body: Dict) -> Result<Reply, ClientError> {
-        let id = match body.get("id") {
-            Some(id) => id.clone(),
-            None => {
-                let id = self.next_id();
-                body.push("id", id.clone());
-                id
-            }
-        };
+        let id = self.ids.next();
+        body.take("id");
+        body.push("id", Value::from(id.as_str()));
         let mut line = to_vec(&Value::Object(body));
         line.push(b'\n');
         self.exchange(&line, id)
     }
 
-    fn next_id(&mut self) -> Value {
-        self.requests += 1;
-        Value::String(format!("{REQUEST_ID_PREFIX}{}", self.requests))
-    }
-
-    fn exchange(&mut self, line: &[u8], id: Value) -> Result<Reply, ClientError> {
+    fn exchange(&mut self, line: &[u8], id: String) -> Result<Reply, ClientError> {
         let deadline = deadline::after(self.timeout);
         let stream = &mut self.stream;
         match &mut self.reading {

@@ -4,65 +4,36 @@
 //! keeps no message.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use qapi_stats::control::VersionInfo;
-use qapi_stats::wire::message::{ErrorReply, EventMessage, Message, Messages, Return};
-use qapi_stats::wire::{Context, Node, Value, from_node};
+use qapi_stats::wire::message::{EventMessage, Greeting, InvalidMessage, Message, Messages};
+use qapi_stats::wire::{Context, from_node};
 
 use super::error::ClientError;
+use super::reply::Reply;
+use super::telnet::Telnet;
+use super::{opening, silence};
 use crate::stream::Stream;
-
-/// The beginning of the ids that the client gives its requests.
-pub(super) const REQUEST_ID_PREFIX: &str = "vmstats-";
 
 /// The number of bytes that are read at a time.
 const READ_BYTES: usize = 64 << 10;
 
-/// The number of bytes in which the greeting must have ended.
-const GREETING_BYTES_MAX: usize = 1 << 20;
+/// The number of bytes in which the greeting must have ended. Replies that another
+/// client has not read may come before it.
+const GREETING_BYTES_MAX: usize = 8 << 20;
 
-/// The number of bytes that are shown of a server that does not greet.
-const OPENING_BYTES: usize = 60;
+/// How long the greeting is waited for after bytes that are not messages. A server
+/// of QMP sends it with the bytes that another client has not read.
+const GARBAGE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The beginning of a greeting.
+const GREETING: &[u8] = b"{\"QMP\"";
 
 /// A message after the greeting.
 pub(super) enum Received {
     Event(EventMessage),
     Reply(Reply),
-}
-
-/// The reply to a request.
-#[derive(Debug)]
-pub enum Reply {
-    /// The command succeeded.
-    Return(Return),
-    /// The command failed, or the request was not understood.
-    Error(ErrorReply),
-}
-
-impl Reply {
-    /// Returns the id of the request.
-    #[must_use]
-    pub fn id(&self) -> Option<Node<'_>> {
-        match self {
-            Self::Return(reply) => reply.id(),
-            Self::Error(reply) => reply.id(),
-        }
-    }
-
-    /// Returns whether this is the reply to the request with this id. A reply
-    /// without an id is for the current request, because a server sends such a
-    /// reply if it cannot read the request.
-    pub(super) fn answers(&self, id: &Value) -> bool {
-        self.id().is_none_or(|own| own.to_value() == *id)
-    }
-
-    /// Returns whether the reply has the id of a request of the client's. If
-    /// nobody waits for such a reply, it is late.
-    pub(super) fn has_own_id(&self) -> bool {
-        let id = self.id().and_then(Node::as_str);
-        id.is_some_and(|id| id.starts_with(REQUEST_ID_PREFIX))
-    }
 }
 
 /// The part of a connection that has been read and not been handed out.
@@ -74,39 +45,56 @@ pub(super) struct Receiver {
 
 impl Receiver {
     /// Waits for the greeting, and returns the server's version and the
-    /// capabilities that it offers.
+    /// capabilities that it offers. Everything before the greeting is skipped.
     pub(super) fn greeting(
         &mut self,
         stream: &mut Stream,
         deadline: Instant,
     ) -> Result<(VersionInfo, Vec<String>), ClientError> {
-        let mut opening = Vec::new();
-        self.first_message(&mut opening, stream, deadline)
-            .and_then(read_greeting)
-            .map_err(|error| describe_greeting_error(error, &opening))
+        let mut opening = Opening::default();
+        self.find_greeting(&mut opening, stream, deadline)
+            .map_err(|error| opening.explain(error, stream))
+            .and_then(|greeting| read_greeting(&greeting))
     }
 
-    /// Waits for the first message, and copies the first bytes of the server to
-    /// `opening`.
-    fn first_message(
+    fn find_greeting(
         &mut self,
-        opening: &mut Vec<u8>,
+        opening: &mut Opening,
         stream: &mut Stream,
-        deadline: Instant,
-    ) -> Result<Message, ClientError> {
-        let mut received_bytes = 0;
+        mut deadline: Instant,
+    ) -> Result<Greeting, ClientError> {
+        let mut telnet = Telnet::default();
         loop {
-            if let Some(message) = self.messages.next_message() {
-                return message.map_err(|error| ClientError::Protocol(error.to_string()));
+            while let Some(message) = self.messages.next_message() {
+                match message {
+                    Ok(Message::Greeting(greeting)) => return Ok(greeting),
+                    Ok(_) => opening.messages += 1,
+                    Err(_) if opening.is_recognized() => return Err(ClientError::end()),
+                    Err(error) => {
+                        if opening.garbage.is_none() {
+                            deadline = deadline.min(Instant::now() + GARBAGE_TIMEOUT);
+                        }
+                        opening.garbage = Some(error);
+                    }
+                }
             }
-            if received_bytes > GREETING_BYTES_MAX {
+            // The rest of a message can end within a string, which hides the
+            // beginning of the next message from the parser.
+            if opening.garbage.is_some()
+                && let Some(rest) = opening.take_greeting()
+            {
+                self.messages = Messages::default();
+                self.messages.receive(rest);
+                continue;
+            }
+            if opening.bytes.len() > GREETING_BYTES_MAX {
                 let what = format!("no greeting in the first {GREETING_BYTES_MAX} bytes");
                 return Err(ClientError::Protocol(what));
             }
-            let bytes = self.read(stream, Some(deadline))?;
-            received_bytes += bytes.len();
-            let room = OPENING_BYTES.saturating_sub(opening.len());
-            opening.extend(bytes.iter().take(room));
+            let mut bytes = self.read(stream, Some(deadline))?.to_vec();
+            telnet.strip(&mut bytes);
+            self.messages.receive(&bytes);
+            opening.bytes.extend(bytes);
         }
     }
 
@@ -119,7 +107,9 @@ impl Receiver {
         loop {
             match self.messages.next_message() {
                 None => {
-                    self.read(stream, deadline)?;
+                    let count = self.read(stream, deadline)?.len();
+                    let bytes = self.buffer.get(..count).unwrap_or_default();
+                    self.messages.receive(bytes);
                 }
                 Some(Ok(Message::Event(event))) => return Ok(Received::Event(event)),
                 Some(Ok(Message::Return(reply))) => {
@@ -140,14 +130,20 @@ impl Receiver {
     /// message.
     pub(super) fn reply_to(
         &mut self,
-        id: &Value,
+        id: &str,
         stream: &mut Stream,
         deadline: Instant,
     ) -> Result<Reply, ClientError> {
+        let mut unaddressed = None;
         loop {
-            match self.next(stream, Some(deadline))? {
-                Received::Reply(reply) if reply.answers(id) => return Ok(reply),
-                Received::Reply(_) | Received::Event(_) => {}
+            match self.next(stream, Some(deadline)) {
+                Ok(Received::Reply(reply)) if reply.answers(id) => return Ok(reply),
+                Ok(Received::Reply(reply)) if reply.id().is_none() => unaddressed = Some(reply),
+                Ok(Received::Reply(_) | Received::Event(_)) => {}
+                Err(error) if error.is_timeout() => {
+                    return Err(unaddressed.as_ref().map_or(error, ClientError::unaddressed));
+                }
+                Err(error) => return Err(error),
             }
         }
     }
@@ -167,39 +163,80 @@ impl Receiver {
                 Err(error) => return Err(ClientError::Transport(error)),
             }
         };
-        let bytes = self.buffer.get(..count).unwrap_or_default();
-        self.messages.receive(bytes);
-        Ok(bytes)
+        Ok(self.buffer.get(..count).unwrap_or_default())
     }
 }
 
-fn read_greeting(message: Message) -> Result<(VersionInfo, Vec<String>), ClientError> {
-    let Message::Greeting(greeting) = message else {
-        let what = "the first message is not a greeting".to_owned();
-        return Err(ClientError::Protocol(what));
-    };
+/// The bytes and the messages before the greeting.
+#[derive(Debug, Default)]
+struct Opening {
+    bytes: Vec<u8>,
+    /// The number of bytes in which no greeting begins, or has been taken.
+    searched: usize,
+    /// The number of messages, which are those that another client has not read.
+    messages: usize,
+    /// The error of the last bytes that are not a message.
+    garbage: Option<InvalidMessage>,
+}
+
+impl Opening {
+    fn is_recognized(&self) -> bool {
+        opening::recognize(&self.bytes).is_some()
+    }
+
+    /// Returns the bytes from the beginning of a greeting on, once for each
+    /// beginning.
+    fn take_greeting(&mut self) -> Option<&[u8]> {
+        let unsearched = self.bytes.get(self.searched..)?;
+        let mut windows = unsearched.windows(GREETING.len());
+        let Some(at) = windows.position(|window| window == GREETING) else {
+            let tail = GREETING.len() - 1;
+            self.searched += unsearched.len().saturating_sub(tail);
+            return None;
+        };
+        let begin = self.searched + at;
+        self.searched = begin + 1;
+        self.bytes.get(begin..)
+    }
+
+    /// Adds to an error what the server has done instead of greeting.
+    fn explain(&self, error: ClientError, stream: &Stream) -> ClientError {
+        if let Some(what) = opening::recognize(&self.bytes) {
+            return ClientError::Protocol(what);
+        }
+        if let Some(garbage) = &self.garbage {
+            let begin = opening::describe(&self.bytes);
+            return ClientError::Protocol(format!("{garbage}; {begin}"));
+        }
+        match error {
+            ClientError::Protocol(what) => {
+                let begin = opening::describe(&self.bytes);
+                ClientError::Protocol(format!("{what}; {begin}"))
+            }
+            ClientError::Transport(_) if self.messages > 0 => ClientError::Protocol(
+                "it sends replies but no greeting, like a guest agent; a QMP socket is made \
+                 with QEMU's option -qmp"
+                    .to_owned(),
+            ),
+            error if error.is_timeout() && self.bytes.is_empty() => {
+                ClientError::NoGreeting(silence::explain(stream))
+            }
+            error if error.is_end() && self.bytes.is_empty() => ClientError::NoGreeting(
+                "the server closed the connection without a greeting: it does not admit this \
+                 user, or serves as many clients as it may"
+                    .to_owned(),
+            ),
+            ClientError::Transport(_) if !self.bytes.is_empty() => {
+                let begin = opening::describe(&self.bytes);
+                ClientError::Protocol(format!("the greeting is not complete; {begin}"))
+            }
+            error => error,
+        }
+    }
+}
+
+fn read_greeting(greeting: &Greeting) -> Result<(VersionInfo, Vec<String>), ClientError> {
     let version = from_node(greeting.version(), &Context::tolerant())
         .map_err(|error| ClientError::Protocol(format!("the greeting: {error}")))?;
     Ok((version, greeting.capabilities().to_vec()))
-}
-
-/// Adds to an error at the greeting what the server has sent instead.
-fn describe_greeting_error(error: ClientError, opening: &[u8]) -> ClientError {
-    let opening = String::from_utf8_lossy(opening);
-    let line = opening.trim_start().lines().next().unwrap_or_default();
-    match error {
-        ClientError::Protocol(_) if is_hmp(line) => ClientError::Protocol(format!(
-            "it is a human monitor ({line:?}); a monitor made with -qmp is wanted"
-        )),
-        ClientError::Protocol(what) => {
-            ClientError::Protocol(format!("{what}; it begins with {line:?}"))
-        }
-        other => other,
-    }
-}
-
-/// Returns whether a human monitor begins with this line: `QEMU 7.2.22 monitor -
-/// type 'help' ...`.
-fn is_hmp(line: &str) -> bool {
-    line.starts_with("QEMU ") && line.contains(" monitor")
 }

@@ -172,8 +172,8 @@ fn first_that(path: &Path, has_property: impl Fn(&Metadata) -> bool) -> Option<P
     found.map(Path::to_owned)
 }
 
-/// Returns the names of a folder's sockets, for a sentence; `None` if there are
-/// none.
+/// Returns the names of a folder's sockets, for a sentence; `None` if the folder
+/// has only other files.
 fn sockets_in(folder: &Path) -> Option<String> {
     let entries = std::fs::read_dir(folder).ok()?.take(ENTRIES_MAX).flatten();
     let sockets = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_socket()));

@@ -147,12 +147,12 @@ impl Dialog {
             Err(what) => return Ok(Outcome::Wrong(printable(&what).into_owned())),
         };
         let is_quit = body.get("execute").and_then(Value::as_str) == Some("quit");
-        let has_id = body.get("id").is_some();
+        let id = body.get("id").cloned();
         let reply = self.client.request(body)?;
         let text = match &reply {
             _ if is_json => self.style.show(&ReplyText {
                 reply: &reply,
-                has_id,
+                id: id.as_ref(),
             }),
             Reply::Return(reply) => self.style.show(&reply.value()),
             Reply::Error(reply) => refusal(reply.error()),
@@ -259,8 +259,8 @@ fn refusal(error: &Error) -> String {
 /// A reply as the message that it came in.
 struct ReplyText<'a> {
     reply: &'a Reply,
-    /// Whether the user chose the id. The client's own id is not shown.
-    has_id: bool,
+    /// The id that the user chose. The client sent its own, which is not shown.
+    id: Option<&'a Value>,
 }
 
 impl Encode for ReplyText<'_> {
@@ -275,8 +275,8 @@ impl Encode for ReplyText<'_> {
                 error.end();
             }
         }
-        if let Some(id) = self.reply.id().filter(|_| self.has_id) {
-            message.required("id", &id);
+        if let Some(id) = self.id {
+            message.required("id", id);
         }
         message.end();
     }
