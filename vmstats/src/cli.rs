@@ -39,6 +39,8 @@ pub enum Command {
     Query(QueryArgs),
     /// Ask monitors what their statistics mean
     Schemas(SchemasArgs),
+    /// Explain what statistics of KVM mean, without a monitor
+    Explain(ExplainArgs),
     /// Talk to a monitor in QMP or as a human monitor, by hand or from a script
     Shell(ShellArgs),
     /// Decode a copy of a KVM binary statistics file
@@ -280,6 +282,17 @@ pub struct SchemasArgs {
     /// Ask only about this provider
     #[arg(long, value_name = "P")]
     pub provider: Option<String>,
+}
+
+/// Explain what statistics of KVM mean, without a monitor.
+///
+/// Prints a line for each statistic, with the file of Linux that counts it. Without
+/// names, explains all that this build knows.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Names, globs such as 'halt_*' or regular expressions such as '/poll|wait/'
+    #[arg(value_name = "NAME")]
+    pub names: Vec<NamePatterns>,
 }
 
 /// Talk to a monitor in QMP or as a human monitor, by hand or from a script.

@@ -10,6 +10,7 @@ pub mod deadline;
 pub mod decode;
 pub mod demo;
 pub mod endpoint;
+pub mod explain;
 pub mod failure;
 pub mod host;
 pub mod listen;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use vmstats::cli::{Cli, Command};
 use vmstats::failure::Failure;
-use vmstats::{decode, demo, query, serve, shell};
+use vmstats::{decode, demo, explain, query, serve, shell};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments, &mut out),
         Command::Query(arguments) => query::query(arguments, &mut out),
         Command::Schemas(arguments) => query::schemas(arguments, &mut out),
+        Command::Explain(arguments) => explain::run(arguments, &mut out),
         Command::Shell(arguments) => shell::run(arguments, &mut out),
         Command::Decode(arguments) => decode::run(arguments, &mut out),
     };

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use rustix::termios::tcgetwinsize;
 
 use crate::printable::printable;
@@ -80,6 +80,20 @@ pub fn columns(names: &[&str]) -> Table {
         column.set_padding((0, GAP));
     }
     table
+}
+
+/// Breaks the texts of the last column at the width of the terminal. In a file or a
+/// pipe they remain whole, so that each line has the name in its first column.
+pub fn wrap_last_column(table: &mut Table) {
+    let Ok(size) = tcgetwinsize(io::stdout()) else {
+        return;
+    };
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(size.ws_col);
+    let last = table.column_count().saturating_sub(1);
+    for column in table.column_iter_mut().take(last) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
+    }
 }
 
 /// Aligns a column of numbers to the right.

@@ -453,6 +453,66 @@ fn guest_without_kvm_says_so() {
     }
 }
 
+/// Returns the names of the statistics of a monitor that this build does not
+/// explain.
+fn unexplained(endpoint: &str) -> Vec<String> {
+    let output = vmstats(&["schemas", endpoint, "--format", "jsonl"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stdout(&output);
+    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    let lines: Vec<Value> = lines.collect();
+    assert!(!lines.is_empty());
+    let unknown = lines.iter().filter(|line| line["meaning"].is_null());
+    unknown.map(|line| line["name"].to_string()).collect()
+}
+
+#[test]
+fn every_statistic_of_this_kernel_and_of_the_recording_is_explained() {
+    let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/recorded");
+    let server = Server::start(&["serve", "--replay", recorded]);
+    assert_eq!(unexplained(&server.socket), Vec::<String>::new());
+    server.interrupt();
+    if let Some(server) = Server::demo(&[]) {
+        assert_eq!(unexplained(&server.socket), Vec::<String>::new());
+        server.interrupt();
+    }
+}
+
+#[test]
+fn schemas_tell_meanings_and_what_is_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = vm(folder.path(), 1);
+    let output = vmstats(&["schemas", &server.socket]);
+    let text = stdout(&output);
+    let line = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap();
+    assert!(line("exits ").contains("Exits from the guest"), "{text}");
+    assert!(line("never ").ends_with("unknown to this build"), "{text}");
+    assert!(
+        line("sizes ").contains("linear-histogram of 512  B"),
+        "{text}"
+    );
+    server.interrupt();
+}
+
+#[test]
+fn explain_needs_no_monitor_and_names_the_nearest() {
+    let output = vmstats(&["explain", "halt_wait_*", "pages_4k"]);
+    let text = stdout(&output);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(text.lines().count(), 3, "{text}");
+    assert!(
+        text.contains("halt_wait_ns (vcpu): Time during") && text.contains("[Linux: virt/kvm/"),
+        "{text}"
+    );
+    let output = vmstats(&["explain", "halt_waits_ns"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("(did you mean 'halt_wait_ns'"),
+        "{}",
+        stderr(&output)
+    );
+}
+
 #[test]
 fn real_qemu_is_queried_by_number_and_pattern() {
     let folder = tempfile::tempdir().unwrap();

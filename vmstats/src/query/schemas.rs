@@ -5,8 +5,8 @@
 
 use std::io::{self, Write};
 
-use qapi_stats::stats::StatsSchema;
 use qapi_stats::stats::commands::QueryStatsSchemas;
+use qapi_stats::stats::{StatsProvider, StatsSchema};
 use qapi_stats::wire::message::Return;
 use qapi_stats::wire::to_json;
 
@@ -17,6 +17,7 @@ use super::selection::provider;
 use super::{endpoint_heading, print_wrapped};
 use crate::cli::{Format, SchemasArgs};
 use crate::client::Client;
+use crate::explain::meaning;
 use crate::failure::Failure;
 use crate::nearest::hint;
 use crate::printable::printable;
@@ -52,7 +53,7 @@ pub fn schemas(arguments: &SchemasArgs, out: &mut dyn Write) -> Result<(), Failu
                 Format::Json => print_wrapped(Some(endpoint), None, &reply, out)?,
                 Format::Jsonl | Format::Csv => {
                     let schemas: Vec<&StatsSchema> = schemas.iter().collect();
-                    records.schemas(&endpoint.to_string(), &schemas, |_, _| None, out)?;
+                    records.schemas(&endpoint.to_string(), &schemas, explain, out)?;
                 }
                 Format::Table => {
                     if !is_one {
@@ -95,20 +96,28 @@ fn print_table(schemas: &[StatsSchema], out: &mut dyn Write) -> io::Result<()> {
             writeln!(out)?;
         }
         let title = format!("{} {}", schema.provider, schema.target);
-        let mut table = table::columns(&[&title, "TYPE", "UNIT", "BUCKET SIZE"]);
-        table::right_align(&mut table, 3);
+        let mut table = table::columns(&[&title, "TYPE", "UNIT", "MEANING"]);
         let mut stats: Vec<_> = schema.stats.iter().collect();
         stats.sort_by_key(|stat| &stat.name);
         for stat in stats {
-            let width = stat
-                .bucket_size
-                .map(|width| width.to_string())
-                .unwrap_or_default();
-            let (type_, unit) = (stat.type_.to_string(), stat.quantity().to_string());
-            let row = [stat.name.clone(), type_, unit, width];
+            let unit = stat.quantity().to_string();
+            let type_ = match stat.bucket_size {
+                Some(width) => format!("{} of {width}", stat.type_),
+                None => stat.type_.to_string(),
+            };
+            let meaning = explain(schema, &stat.name);
+            let meaning = meaning.unwrap_or_else(|| "unknown to this build".to_owned());
+            let row = [stat.name.clone(), type_, unit, meaning];
             table.add_row(row.iter().map(|cell| printable(cell)));
         }
+        table::wrap_last_column(&mut table);
         table::print(out, &table)?;
     }
     Ok(())
+}
+
+/// Returns the meaning of a statistic of KVM.
+fn explain(schema: &StatsSchema, name: &str) -> Option<String> {
+    let is_kvm = schema.provider == StatsProvider::Kvm;
+    meaning(schema.target.name(), name).filter(|_| is_kvm)
 }
