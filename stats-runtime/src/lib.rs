@@ -53,6 +53,8 @@
 //! - `hmp`: [`hmp`], the human monitor.
 //! - `server`: [`server`], listening sockets and their threads. `tls`, `vsock`
 //!   and `activation` (systemd's sockets) add further kinds of sockets.
+//! - `tracing`: the server logs who connected, was refused and left, and why, as
+//!   events of `tracing` with target `stats_runtime::server`.
 
 mod events;
 #[cfg(feature = "hmp")]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use nix::unistd::{Group, User};
 use qapi_stats::stats::StatsTarget;
 
@@ -23,6 +23,13 @@ use crate::uuid::Uuid;
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
+    /// Log more on the standard error stream: once connections, twice requests
+    ///
+    /// Warnings, such as clients that are refused and why, are always logged. The
+    /// variable RUST_LOG sets levels by target instead, as the crate
+    /// tracing-subscriber describes it.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
     /// The command to run.
     #[command(subcommand)]
     pub command: Command,

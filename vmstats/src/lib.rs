@@ -15,6 +15,7 @@ pub mod failure;
 pub mod host;
 pub mod listen;
 mod lock;
+pub mod log;
 pub mod measure;
 pub mod monitor_server;
 pub mod nearest;

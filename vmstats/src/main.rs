@@ -7,10 +7,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use vmstats::cli::{Cli, Command};
 use vmstats::failure::Failure;
-use vmstats::{decode, demo, explain, query, serve, shell};
+use vmstats::{decode, demo, explain, log, query, serve, shell};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    log::start(cli.verbose);
     // Removes colours unless the output is a terminal.
     let mut out = anstream::stdout().lock();
     let outcome = match &cli.command {

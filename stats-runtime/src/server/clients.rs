@@ -124,6 +124,8 @@ struct State {
 /// The contents of a slot that was closed.
 #[derive(Debug)]
 pub(super) struct Closed {
+    /// `false` if the slot was closed before.
+    pub(super) is_first: bool,
     pub(super) connection: Option<Box<Connection>>,
     pub(super) deadline: Option<Instant>,
 }
@@ -251,9 +253,9 @@ impl Slot {
     /// drops it at the end of its step.
     pub(super) fn close(&self) -> Closed {
         let mut state = self.state.lock();
-        state.is_closed = true;
         state.results.clear();
         Closed {
+            is_first: !std::mem::replace(&mut state.is_closed, true),
             connection: state.connection.take(),
             deadline: state.deadline.take(),
         }

@@ -4,6 +4,7 @@
 //! may connect. A listener that other machines can reach asks its clients for
 //! certificates.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,6 +13,7 @@ use std::path::Path;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, sockopt};
 
+use super::peer::Peer;
 use super::stream::Stream;
 use crate::net::unix::{self, SocketFile, UnixAccess};
 use crate::sys;
@@ -192,22 +194,32 @@ impl Listener {
         }
     }
 
-    /// Returns the stream of a client, or `None` if the client may not connect.
-    pub(super) fn admit(&self, client: OwnedFd) -> Option<Stream> {
-        if !self.allows(&client) {
-            return None;
+    /// Checks that a client may connect.
+    pub(super) fn admit(&self, client: &OwnedFd) -> Result<(), Refusal> {
+        if self.allows(client) {
+            Ok(())
+        } else {
+            Err(Refusal::NotListed)
         }
-        if self.family != AddressFamily::UNIX {
-            // Each reply is written whole, so delaying it to fill a packet
-            // gains nothing. The option fails on vsock, which has no delay.
-            let _ = sockopt::set_tcp_nodelay(&client, true);
-        }
+    }
+
+    /// Returns the stream of a client that may connect.
+    pub(super) fn stream(&self, client: OwnedFd) -> io::Result<Stream> {
         let stream = Stream::new(client, self.family);
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
-            return Some(stream.with_tls(tls.channel().ok()?));
+            let channel = tls.channel().map_err(io::Error::other)?;
+            return Ok(stream.with_tls(channel));
         }
-        Some(stream)
+        Ok(stream)
+    }
+
+    /// Returns what the log says of a client.
+    pub(super) fn peer<'a>(&self, client: &'a OwnedFd) -> Peer<'a> {
+        Peer {
+            socket: client,
+            family: self.family,
+        }
     }
 
     fn allows(&self, client: &OwnedFd) -> bool {
@@ -227,6 +239,32 @@ impl Listener {
         !self.gids.is_empty()
             && sys::peer_groups(client.as_fd())
                 .is_ok_and(|groups| groups.iter().any(|group| self.gids.contains(group)))
+    }
+}
+
+/// The reason why a client may not connect.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// Neither the client's user nor any of its groups is listed.
+    NotListed,
+    /// As many clients as possible are connected.
+    TooMany { connections_max: usize },
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotListed => f.write_str(
+                "neither its user nor any of its groups is admitted (allow_uids, \
+                             allow_gids)",
+            ),
+            Self::TooMany { connections_max } => {
+                write!(
+                    f,
+                    "{connections_max} clients are connected, the maximum (connections_max)"
+                )
+            }
+        }
     }
 }
 

@@ -19,7 +19,9 @@ mod budget;
 mod clients;
 mod connection;
 mod listener;
+mod log;
 mod options;
+mod peer;
 mod reactor;
 mod stream;
 #[cfg(feature = "tls")]

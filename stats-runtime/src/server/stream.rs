@@ -6,7 +6,9 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::net::{AddressFamily, RecvFlags, SendFlags};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, sockopt};
+
+use super::peer::Peer;
 
 /// The transport of a connection, which never blocks: a socket, or in tests a
 /// simulation of one.
@@ -49,11 +51,24 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) fn new(socket: OwnedFd, family: AddressFamily) -> Self {
+        if family != AddressFamily::UNIX {
+            // Each reply is written whole, so delaying it to fill a packet
+            // gains nothing. The option fails on vsock, which has no delay.
+            let _ = sockopt::set_tcp_nodelay(&socket, true);
+        }
         Self {
             socket,
             family,
             #[cfg(feature = "tls")]
             tls: None,
+        }
+    }
+
+    /// Returns the client's process or address.
+    pub(super) fn peer(&self) -> Peer<'_> {
+        Peer {
+            socket: &self.socket,
+            family: self.family,
         }
     }
 

@@ -5,6 +5,7 @@
 //! socket, the next command to execute, and what to wait for. A connection
 //! never blocks, and knows neither threads nor listeners.
 
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -126,19 +127,53 @@ pub(super) enum End {
     /// The session is over.
     Over,
     /// The client has kept the server waiting.
-    Late,
+    Late(Lateness),
     /// The client has left while its command is executed.
     HungUp,
     /// The client speaks HTTP.
     Http,
     /// The socket or the TLS channel has failed.
-    Broken,
+    Broken(io::Error),
+    /// The clients together hold too much, and this one holds the most.
+    Evicted,
+    /// The server stops.
+    Stopped,
+    /// The step panicked.
+    Panicked,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Over => "the session is over",
+            Self::Late(Lateness::Negotiating) => "no capabilities were negotiated in time",
+            Self::Late(Lateness::Reading) => "the client has not read its output in time",
+            Self::Late(Lateness::Idle) => "the client was idle for too long",
+            Self::HungUp => "the client left while its command was executed",
+            Self::Http => "the client's first byte is a letter, as in HTTP, and not JSON",
+            Self::Broken(error) => return write!(f, "the connection failed: {error}"),
+            Self::Evicted => "the clients hold too many bytes, and this one the most",
+            Self::Stopped => "the server stops",
+            Self::Panicked => "the server panicked, which is a bug of stats-runtime",
+        })
+    }
 }
 
 impl From<io::Error> for End {
-    fn from(_: io::Error) -> Self {
-        Self::Broken
+    fn from(error: io::Error) -> Self {
+        Self::Broken(error)
     }
+}
+
+/// The way in which a client keeps the server waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Lateness {
+    /// The client does not negotiate capabilities.
+    Negotiating,
+    /// The client does not read its output.
+    Reading,
+    /// The client neither sends nor is sent anything.
+    Idle,
 }
 
 impl<T: Transport> Connection<T> {
@@ -225,8 +260,8 @@ impl<T: Transport> Connection<T> {
             }
         }
         let step = stepped?;
-        if self.is_late(Instant::now(), options) {
-            return Err(End::Late);
+        if let Some(lateness) = self.lateness(Instant::now(), options) {
+            return Err(End::Late(lateness));
         }
         self.interest = Interest {
             read: self.wants_input(),
@@ -322,7 +357,7 @@ impl<T: Transport> Connection<T> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<bool, End> {
         let was_established = self.stream.is_established();
         match self.stream.read(buffer) {
-            Ok(0) if !was_established => Err(End::Broken),
+            Ok(0) if !was_established => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
             Ok(0) => {
                 self.has_input_ended = true;
                 self.session.end_of_input();
@@ -377,7 +412,7 @@ impl<T: Transport> Connection<T> {
                     self.is_blocked = false;
                     break;
                 }
-                Ok(0) => return Err(End::Broken),
+                Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
                 Ok(count) => {
                     self.session.sent(count);
                     self.progressed = Instant::now();
@@ -403,10 +438,11 @@ impl<T: Transport> Connection<T> {
         may_read_ahead && !self.has_input_ended && self.session.wants_input()
     }
 
-    /// Returns whether the client has kept the server waiting for too long.
-    pub(super) fn is_late(&self, now: Instant, options: &Options) -> bool {
-        self.client_deadline(options)
-            .is_some_and(|deadline| deadline <= now)
+    /// Returns how the client has kept the server waiting for too long, or `None`
+    /// if it has not.
+    pub(super) fn lateness(&self, now: Instant, options: &Options) -> Option<Lateness> {
+        let (deadline, lateness) = self.client_deadline(options)?;
+        (deadline <= now).then_some(lateness)
     }
 
     /// Returns when to step the connection although nothing happens.
@@ -414,21 +450,30 @@ impl<T: Transport> Connection<T> {
         let parked = self.parked_since;
         let parked = parked.and_then(|since| since.checked_add(options.busy_timeout));
         let deadlines = [
-            self.client_deadline(options),
+            self.client_deadline(options).map(|(deadline, _)| deadline),
             self.events.next_deadline(),
             parked,
         ];
         deadlines.into_iter().flatten().min()
     }
 
-    /// Returns when the client is late.
-    fn client_deadline(&self, options: &Options) -> Option<Instant> {
-        let late = |since: Instant, timeout: Option<Duration>| since.checked_add(timeout?);
-        let idles = !self.session.is_executing();
+    /// Returns when the client is late, and in which way.
+    fn client_deadline(&self, options: &Options) -> Option<(Instant, Lateness)> {
+        let late = |since: Instant, timeout: Option<Duration>, lateness| {
+            Some((since.checked_add(timeout?)?, lateness))
+        };
+        let active = self.received.max(self.progressed);
         let deadlines = [
-            late(self.began, options.negotiation_timeout).filter(|_| self.session.is_negotiating()),
-            late(self.progressed, options.write_timeout).filter(|_| self.is_blocked),
-            late(self.received.max(self.progressed), options.idle_timeout).filter(|_| idles),
+            late(
+                self.began,
+                options.negotiation_timeout,
+                Lateness::Negotiating,
+            )
+            .filter(|_| self.session.is_negotiating()),
+            late(self.progressed, options.write_timeout, Lateness::Reading)
+                .filter(|_| self.is_blocked),
+            late(active, options.idle_timeout, Lateness::Idle)
+                .filter(|_| !self.session.is_executing()),
         ];
         deadlines.into_iter().flatten().min()
     }

@@ -4,6 +4,7 @@
 //! slots. The connection of a client that may not connect, or that exceeds the
 //! maximum, is closed at once.
 
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,8 +12,9 @@ use std::time::{Duration, Instant};
 use rustix::event::epoll::{self, EventData, EventFlags};
 
 use super::super::clients::PutBack;
-use super::super::connection::{Connection, Interest};
-use super::super::listener::Listener;
+use super::super::connection::{Connection, End, Interest};
+use super::super::listener::{Listener, Refusal};
+use super::super::log;
 use super::super::stream::Stream;
 use super::{FIRST_LISTENER, Reactor};
 
@@ -40,15 +42,16 @@ impl Reactor {
         for _ in 0..ACCEPT_MAX {
             match listener.accept() {
                 Ok(None) => break,
-                Ok(Some(client)) => {
-                    if let Some(stream) = listener.admit(client)
-                        && self.connections() < self.options.connections_max
-                    {
-                        self.add_client(stream);
-                    }
-                }
+                Ok(Some(client)) => match self.admit(&listener, &client) {
+                    Ok(()) => match listener.stream(client) {
+                        Ok(stream) => self.add_client(stream),
+                        Err(error) => log::cannot_accept(&error),
+                    },
+                    Err(refusal) => log::refused(&listener.peer(&client), &refusal),
+                },
                 // No descriptor or memory is left. That may pass.
-                Err(_) => {
+                Err(error) => {
+                    log::cannot_accept(&error);
                     let mut clients = self.clients.lock();
                     let retry = Instant::now().checked_add(ACCEPT_PAUSE);
                     clients.move_deadline(token, None, retry);
@@ -57,6 +60,14 @@ impl Reactor {
             }
         }
         self.listen(token);
+    }
+
+    fn admit(&self, listener: &Listener, client: &OwnedFd) -> Result<(), Refusal> {
+        let connections_max = self.options.connections_max;
+        if self.connections() >= connections_max {
+            return Err(Refusal::TooMany { connections_max });
+        }
+        listener.admit(client)
     }
 
     pub(super) fn listen(&self, token: u64) {
@@ -72,6 +83,7 @@ impl Reactor {
         let slot = self.clients.lock().add();
         let token = slot.token();
         self.budget.open(token);
+        log::connected(token, &stream.peer());
         let waker = Arc::clone(&self.waker);
         let events = self.monitor.subscribe(move || waker.wake(token));
         // The greeting has the version that the VMM's `Host` returns. That is
@@ -85,11 +97,12 @@ impl Reactor {
             ))
         }));
         let Ok(mut connection) = connection else {
-            return self.close(&slot, None);
+            return self.close(&slot, None, &End::Panicked);
         };
         let (data, flags) = (EventData::new_u64(token), EventFlags::ONESHOT);
-        if epoll::add(&self.epoll, &connection, data, flags).is_err() {
-            return self.close(&slot, Some(connection));
+        if let Err(error) = epoll::add(&self.epoll, &connection, data, flags) {
+            let end = End::Broken(error.into());
+            return self.close(&slot, Some(connection), &end);
         }
         let arm = |connection: &Connection| {
             let (read, write) = (true, true);
@@ -100,7 +113,7 @@ impl Reactor {
                 PutBack::Waits => return,
                 // An event was emitted meanwhile. The first step delivers it.
                 PutBack::Again(taken, _) => connection = taken,
-                PutBack::Closed(taken) => return self.close(&slot, Some(taken)),
+                PutBack::Closed(taken) => return self.close(&slot, Some(taken), &End::Stopped),
             }
         }
     }

@@ -11,7 +11,8 @@ use qapi_stats::wire::Writer;
 use qapi_stats::wire::command::{Call, CommandSet};
 
 use super::super::clients::Slot;
-use super::super::connection::{Buffers, CommandResult, Connection, Ready};
+use super::super::connection::{Buffers, CommandResult, Connection, End, Ready};
+use super::super::log;
 use super::Reactor;
 use crate::qmp::{Command, begin_reply};
 
@@ -48,7 +49,7 @@ impl Reactor {
         buffers: &mut Buffers,
     ) -> Option<CommandResult> {
         if !self.charge(slot, &connection, true) {
-            self.close(slot, Some(connection));
+            self.close(slot, Some(connection), &End::Evicted);
             return None;
         }
         let reply_bytes_max = connection.reply_bytes_max();
@@ -57,7 +58,7 @@ impl Reactor {
         let result = match slot.put_back_for_command(connection, is_watched, arm) {
             Ok(()) => Some(self.run(slot, command, reply_bytes_max, buffers)),
             Err(connection) => {
-                self.close(slot, Some(connection));
+                self.close(slot, Some(connection), &End::Stopped);
                 None
             }
         };
@@ -73,6 +74,7 @@ impl Reactor {
         reply_bytes_max: usize,
         buffers: &mut Buffers,
     ) -> CommandResult {
+        log::executing(slot.token(), command.info.name);
         let context = self.monitor.context();
         let call = Call {
             name: command.info.name,

@@ -29,8 +29,9 @@ mod threads;
 use self::thread_count::Threads;
 use super::budget::{Budget, Charge};
 use super::clients::{ClientTable, PutBack, Slot};
-use super::connection::{Buffers, Connection, Interest, Ready, Step};
+use super::connection::{Buffers, Connection, End, Interest, Ready, Step};
 use super::listener::Listener;
+use super::log;
 use super::options::Options;
 use super::waker::Waker;
 use crate::lock::Lock;
@@ -165,11 +166,10 @@ impl Reactor {
                 // The table's entry is gone: the next `put_back` must make a
                 // new one even if the deadline is the same.
                 slot.set_deadline(None);
-                let is_late = |connection: &Connection| connection.is_late(now, &self.options);
-                if slot.with(is_late) == Some(true) {
-                    self.close(&slot, None);
-                } else {
-                    self.wake(token);
+                let lateness = |connection: &Connection| connection.lateness(now, &self.options);
+                match slot.with(lateness).flatten() {
+                    Some(lateness) => self.close(&slot, None, &End::Late(lateness)),
+                    None => self.wake(token),
                 }
             }
         }
@@ -207,11 +207,13 @@ impl Reactor {
             // Panics of handlers and providers are error replies by now. One
             // that unwinds to here is a bug of this crate: it costs the client
             // its connection, and the server nothing.
-            let Ok(Ok(step)) = catch_unwind(step) else {
-                return self.close(slot, Some(connection));
+            let step = match catch_unwind(step) {
+                Ok(Ok(step)) => step,
+                Ok(Err(end)) => return self.close(slot, Some(connection), &end),
+                Err(_) => return self.close(slot, Some(connection), &End::Panicked),
             };
             if self.has_ended() {
-                return self.close(slot, Some(connection));
+                return self.close(slot, Some(connection), &End::Stopped);
             }
             let next = match step {
                 Step::Execute(command) => {
@@ -239,7 +241,7 @@ impl Reactor {
         connection: Box<Connection>,
     ) -> Option<(Box<Connection>, Ready)> {
         if !self.charge(slot, &connection, false) {
-            self.close(slot, Some(connection));
+            self.close(slot, Some(connection), &End::Evicted);
             return None;
         }
         self.set_deadline(slot, connection.deadline(&self.options));
@@ -250,7 +252,7 @@ impl Reactor {
             PutBack::Waits => None,
             PutBack::Again(connection, ready) => Some((connection, ready)),
             PutBack::Closed(connection) => {
-                self.close(slot, Some(connection));
+                self.close(slot, Some(connection), &End::Stopped);
                 None
             }
         }
@@ -270,7 +272,7 @@ impl Reactor {
             Charge::Granted { evict } => {
                 for token in evict {
                     if let Some(other) = self.client(token) {
-                        self.close(&other, None);
+                        self.close(&other, None, &End::Evicted);
                     }
                 }
                 true
@@ -344,8 +346,13 @@ impl Reactor {
 
     /// Ends a connection: closes the socket and forgets the client. If another
     /// thread has the connection, that thread drops it at the end of its step.
-    fn close(&self, slot: &Slot, connection: Option<Box<Connection>>) {
+    ///
+    /// Logs `end` unless the slot is closed already: the first reason counts.
+    fn close(&self, slot: &Slot, connection: Option<Box<Connection>>, end: &End) {
         let closed = slot.close();
+        if closed.is_first {
+            log::ended(slot.token(), end);
+        }
         self.clients.lock().remove(slot.token(), closed.deadline);
         self.budget.close(slot.token());
         self.threads.forget(slot.token());

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
-use super::super::connection::{Buffers, Connection};
+use super::super::connection::{Buffers, Connection, End};
 use super::thread_count::{IDLE_THREADS_MIN, State, join_finished};
 use super::{Reactor, TIMER, WAKER};
 
@@ -168,7 +168,7 @@ impl Reactor {
         self.has_ended.store(true, Ordering::Release);
         let slots = self.clients.lock().slots();
         for slot in slots {
-            self.close(&slot, None);
+            self.close(&slot, None, &End::Stopped);
         }
         self.join();
     }
