@@ -179,9 +179,10 @@ pub struct ReachArgs {
     /// The folder with ca-cert.pem, client-cert.pem and client-key.pem, for tls:
     #[arg(long, value_name = "DIR")]
     pub tls: Option<PathBuf>,
-    /// How many seconds to wait for the connection, and later for each reply
-    #[arg(long, value_name = "S", default_value = "10", value_parser = seconds, allow_negative_numbers = true)]
-    pub timeout: Duration,
+    /// How many seconds to wait for the connection, and later for each reply; also
+    /// for a server that does not listen yet [default: 10, and not for such a server]
+    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
+    pub timeout: Option<Duration>,
 }
 
 /// One monitor, and how to reach it.

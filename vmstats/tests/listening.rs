@@ -6,6 +6,8 @@ mod program;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use program::{RawClient, Server, stderr, stdout, vmstats};
 
@@ -101,4 +103,36 @@ fn server_keeps_the_limits_that_it_is_given() {
             break;
         }
     }
+}
+
+#[test]
+fn server_is_waited_for_when_a_timeout_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("late.sock");
+    let socket = socket.to_str().unwrap();
+    let asks = |timeout: &'static [&'static str]| {
+        let socket = socket.to_owned();
+        thread::spawn(move || {
+            let begin = Instant::now();
+            let query = ["query", &socket, "--target", "vm"];
+            let output = vmstats(&[&query, timeout].concat(), "");
+            (output, begin.elapsed())
+        })
+    };
+    // Without one, a path that is wrong is an error at once.
+    let (output, elapsed) = asks(&[]).join().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
+    // With one, the user is told, and the error comes in time.
+    let (output, elapsed) = asks(&["--timeout", "1"]).join().unwrap();
+    assert!(elapsed >= Duration::from_secs(1) && elapsed < Duration::from_secs(8));
+    assert!(stderr(&output).contains("there is no such socket; waiting for it"));
+    let waiting = asks(&["--timeout", "60"]);
+    thread::sleep(Duration::from_millis(500));
+    let _server = Server::recording(folder.path(), &["--qmp", socket]);
+    let (output, _) = waiting.join().unwrap();
+    assert!(stdout(&output).contains("pages"), "{}", stderr(&output));
+    // Nothing that could appear.
+    let output = vmstats(&["query", "/nosuch/socket", "--timeout", "60"], "");
+    assert!(stderr(&output).contains("there is no folder /nosuch"));
 }

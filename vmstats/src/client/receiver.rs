@@ -184,6 +184,10 @@ impl Opening {
         opening::recognize(&self.bytes).is_some()
     }
 
+    fn is_blank(&self) -> bool {
+        self.bytes.iter().all(u8::is_ascii_whitespace)
+    }
+
     /// Returns the bytes from the beginning of a greeting on, once for each
     /// beginning.
     fn take_greeting(&mut self) -> Option<&[u8]> {
@@ -218,15 +222,15 @@ impl Opening {
                  with QEMU's option -qmp"
                     .to_owned(),
             ),
-            error if error.is_timeout() && self.bytes.is_empty() => {
+            error if error.is_timeout() && self.is_blank() => {
                 ClientError::NoGreeting(silence::explain(stream))
             }
-            error if error.is_end() && self.bytes.is_empty() => ClientError::NoGreeting(
+            error if error.is_end() && self.is_blank() => ClientError::NoGreeting(
                 "the server closed the connection without a greeting: it does not admit this \
                  user, or serves as many clients as it may"
                     .to_owned(),
             ),
-            ClientError::Transport(_) if !self.bytes.is_empty() => {
+            ClientError::Transport(_) if !self.is_blank() => {
                 let begin = opening::describe(&self.bytes);
                 ClientError::Protocol(format!("the greeting is not complete; {begin}"))
             }

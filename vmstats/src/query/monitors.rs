@@ -11,6 +11,7 @@ use std::thread;
 
 use crate::cli::MonitorsArgs;
 use crate::client::Client;
+use crate::connection;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 
@@ -31,7 +32,7 @@ pub(super) fn ask_each<T: Send>(
 ) -> Result<(), Failure> {
     let endpoints = monitors.endpoints();
     let ask_one = |endpoint: &Endpoint| {
-        let mut client = Client::connect(endpoint, monitors.reach.timeout)?;
+        let mut client = connection::connect(endpoint, &monitors.reach)?;
         ask(&mut client)
     };
     if let [endpoint] = endpoints.as_slice() {

@@ -21,6 +21,7 @@ use anstyle::{AnsiColor, Style as Colour};
 
 use crate::cli::ShellArgs;
 use crate::client::{Client, ClientError, Notice, Notify};
+use crate::connection;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::printable::printable;
@@ -46,10 +47,8 @@ const CLOSED: &str = "The server closed the connection.";
 /// Returns an error if the connection fails; and, where the input is not a
 /// terminal, for the first line that fails.
 pub fn run(arguments: &ShellArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let (endpoint, timeout) = (
-        arguments.connection.endpoint(),
-        arguments.connection.reach.timeout,
-    );
+    let endpoint = arguments.connection.endpoint();
+    let mut client = connection::connect_out_of_band(&endpoint, &arguments.connection.reach)?;
     let language = if arguments.hmp {
         Language::Hmp
     } else {
@@ -57,7 +56,7 @@ pub fn run(arguments: &ShellArgs, out: &mut dyn Write) -> Result<(), Failure> {
     };
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         let history = (!arguments.no_history).then(|| history_path(language));
-        let (mut dialog, mut editor) = begin(&endpoint, timeout, language, history.flatten(), out)?;
+        let (mut dialog, mut editor) = begin(client, language, history.flatten(), out)?;
         return converse(&mut dialog, || editor.read(), out);
     }
     let style = if arguments.pretty {
@@ -65,7 +64,6 @@ pub fn run(arguments: &ShellArgs, out: &mut dyn Write) -> Result<(), Failure> {
     } else {
         Style::Compact
     };
-    let mut client = Client::connect_out_of_band(&endpoint, timeout)?;
     client.read_in_background(Box::new(print_to_stderr))?;
     run_script(
         Dialog::new(client, style, language),
@@ -177,7 +175,8 @@ pub fn run_own_hmp(
     let endpoint = Endpoint::Unix(socket.to_owned());
     let history = history_path(Language::Hmp);
     let modes = rustix::termios::tcgetattr(io::stdin());
-    let (mut dialog, mut editor) = begin(&endpoint, OWN_TIMEOUT, Language::Hmp, history, out)?;
+    let client = Client::connect_out_of_band(&endpoint, OWN_TIMEOUT)?;
+    let (mut dialog, mut editor) = begin(client, Language::Hmp, history, out)?;
     // Wait for keys on another thread, because nothing can wake a thread that
     // waits for keys. That thread ends with the program.
     let (want_sender, want_receiver) = mpsc::channel();
@@ -209,10 +208,9 @@ pub fn run_own_hmp(
     outcome
 }
 
-/// Connects, and introduces the server at the terminal.
+/// Introduces the server at the terminal.
 fn begin(
-    endpoint: &Endpoint,
-    timeout: Duration,
+    mut client: Client,
     language: Language,
     history: Option<PathBuf>,
     out: &mut dyn Write,
@@ -223,7 +221,6 @@ fn begin(
         Language::Qmp => ("(qmp) ", "help explains"),
         Language::Hmp => ("(qemu) ", "help lists commands"),
     };
-    let mut client = Client::connect_out_of_band(endpoint, timeout)?;
     let version = client.version().clone();
     let mut editor = LineEditor::new(prompt, history)?;
     client.read_in_background(print_above(editor.printer()?, style))?;
