@@ -263,12 +263,7 @@ pub struct QueryArgs {
     pub names: Vec<NamePatterns>,
     /// Ask only about these vCPUs: numbers such as 0,2-3, or QOM paths; may be given
     /// several times
-    #[arg(
-        long = "vcpu",
-        value_name = "N",
-        value_delimiter = ',',
-        allow_hyphen_values = true
-    )]
+    #[arg(long = "vcpu", value_name = "N", value_delimiter = ',')]
     pub vcpus: Vec<VcpuSelector>,
     /// Show statistics that are 0 too, in a table
     #[arg(long)]

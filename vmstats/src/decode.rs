@@ -53,15 +53,15 @@ pub fn run(arguments: &DecodeArgs, out: &mut dyn Write) -> Result<(), Failure> {
     // Only print what the kernel's own test of statistics files would complain
     // about, because kernels have written such files nevertheless.
     let warnings = warnings(&bytes).unwrap_or_default();
+    // A closed stream is no reason to fail: the statistics are the output.
+    let warn = |text: &dyn std::fmt::Display| {
+        let _ = writeln!(io::stderr(), "vmstats: warning: {text}");
+    };
     for warning in warnings.iter().take(WARNINGS_MAX) {
-        let line = format!("{name}: {warning}");
-        eprintln!("vmstats: warning: {}", printable(&line));
+        warn(&printable(&format!("{name}: {warning}")));
     }
-    if warnings.len() > WARNINGS_MAX {
-        eprintln!(
-            "vmstats: warning: and {} more like these",
-            warnings.len() - WARNINGS_MAX
-        );
+    if let more @ 1.. = warnings.len().saturating_sub(WARNINGS_MAX) {
+        warn(&format_args!("and {more} more like these"));
     }
     let registry = registry(image, target.into(), arguments.qom_path.clone());
     let target = match target {

@@ -2,6 +2,7 @@
 //!
 //! In: the command line. Out: an exit status.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -26,7 +27,8 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) | Err(Failure::OutputClosed) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("vmstats: {failure}");
+            // Nobody is left to be told if the stream has been closed.
+            let _ = writeln!(io::stderr(), "vmstats: {failure}");
             ExitCode::from(failure.exit_status())
         }
     }

@@ -90,11 +90,12 @@ impl Watch {
             let (target, _, name) = key;
             let (is_cumulative, unit) = self.meaning(key);
             // A counter that is smaller than before has been reset, so the
-            // difference is not a rate.
+            // difference is not a rate. Any other value may become smaller.
             let rate = match value.checked_sub(before) {
                 Some(difference) if is_cumulative => per_second(difference, seconds),
                 Some(_) => String::new(),
-                None => "reset".to_owned(),
+                None if is_cumulative => "reset".to_owned(),
+                None => String::new(),
             };
             moved.add_row([
                 target.to_string(),
@@ -158,4 +159,51 @@ impl Watch {
 #[expect(clippy::cast_precision_loss, reason = "a rate is rounded anyway")]
 fn per_second(difference: u64, seconds: f64) -> String {
     format!("{:.0}", difference as f64 / seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use qapi_stats::stats::StatsSchemaValue;
+
+    use super::*;
+
+    fn snapshot(taken: Instant, value: u64) -> Snapshot {
+        let key = |name: &str| (StatsTarget::Vm, StatsProvider::Kvm, name.to_owned());
+        let values = ["counter", "gauge"].map(|name| (key(name), value));
+        Snapshot {
+            taken,
+            values: values.into(),
+        }
+    }
+
+    #[test]
+    fn only_a_counter_is_reset_when_it_becomes_smaller() {
+        let stat = |name: &str, type_| StatsSchemaValue {
+            name: name.to_owned(),
+            type_,
+            unit: None,
+            base: None,
+            exponent: 0,
+            bucket_size: None,
+        };
+        let schema = StatsSchema {
+            provider: StatsProvider::Kvm,
+            target: StatsTarget::Vm,
+            stats: vec![
+                stat("counter", StatsType::Cumulative),
+                stat("gauge", StatsType::Instant),
+            ],
+        };
+        let begin = Instant::now();
+        let mut watch = Watch::new(vec![schema], snapshot(begin, 5));
+        let mut out = Vec::new();
+        let next = snapshot(begin + Duration::from_secs(1), 3);
+        watch.advance(next, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let line = |name: &str| text.lines().find(|line| line.contains(name)).unwrap();
+        assert!(line("counter").contains("reset"), "{text}");
+        assert!(!line("gauge").contains("reset"), "{text}");
+    }
 }

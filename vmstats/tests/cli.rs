@@ -335,6 +335,32 @@ fn query_ends_when_the_timeout_passes() {
 }
 
 #[test]
+fn failure_has_its_exit_status_when_nobody_reads_the_error() {
+    let folder = recording();
+    let odd = ImageBuilder::new("kvm-1").stat(ImageStat::new("none", 0, 0, []));
+    let odd = odd.stat(ImageStat::new("pages", 1, 0, [7])).build();
+    let copy = folder.path().join("odd.bin");
+    std::fs::write(&copy, odd).unwrap();
+    for (arguments, expected) in [
+        (["decode", "/nosuch/image"], 1),
+        (["decode", copy.to_str().unwrap()], 0),
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_vmstats"))
+            .args(arguments)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stderr.take());
+        assert_eq!(
+            child.wait().unwrap().code(),
+            Some(expected),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
 fn exit_status_is_2_when_the_arguments_are_wrong() {
     let rows: &[&[&str]] = &[
         &[],

@@ -295,7 +295,7 @@ fn selection_is_an_error_when_a_part_of_it_selects_nothing() {
         ),
         (
             &["--names", "x*y"],
-            "no statistic matches 'x*y' (there are 8)",
+            "no statistic matches 'x*y' (`vmstats schemas` lists the 8 that there are)",
         ),
         (
             &["--names", "pages_4k", "--target", "vcpu"],
@@ -511,6 +511,19 @@ fn explain_needs_no_monitor_and_names_the_nearest() {
         "{}",
         stderr(&output)
     );
+}
+
+#[test]
+fn real_qemu_without_kvm_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(qemu) = Qemu::on("tcg", folder.path(), &[]) else {
+        return;
+    };
+    for arguments in [&["--provider", "kvm"][..], &[], &["--format", "json"]] {
+        let (out, error) = failing_query(&[&[qemu.socket.as_str()], arguments].concat());
+        assert_eq!(out, "");
+        assert!(error.contains("the guest runs without KVM"), "{error}");
+    }
 }
 
 #[test]

@@ -205,7 +205,10 @@ impl Selection {
                     format!("no statistic '{text}' ({})", hint(text, &names))
                 } else {
                     let count = names.len();
-                    format!("no statistic matches '{text}' (there are {count})")
+                    format!(
+                        "no statistic matches '{text}' (`vmstats schemas` lists the {count} that there \
+                         are)"
+                    )
                 }
             })
             .collect()

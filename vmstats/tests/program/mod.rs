@@ -173,13 +173,28 @@ pub(crate) struct Qemu {
 impl Qemu {
     /// `None`, with the reason printed, where there is no QEMU or no KVM.
     pub(crate) fn start(folder: &Path, options: &[&str]) -> Option<Self> {
-        if !kvm_opens() {
-            return None;
+        if kvm_opens() {
+            Self::on("kvm", folder, options)
+        } else {
+            None
         }
+    }
+
+    /// A QEMU on an accelerator; `None`, with the reason printed, where there is no
+    /// QEMU.
+    pub(crate) fn on(accelerator: &str, folder: &Path, options: &[&str]) -> Option<Self> {
         let socket: PathBuf = folder.join("qemu.sock");
         let qmp = format!("unix:{},server=on,wait=off", socket.display());
         let child = Command::new("qemu-system-x86_64")
-            .args(["-accel", "kvm", "-smp", "2", "-m", "32", "-nodefaults"])
+            .args([
+                "-accel",
+                accelerator,
+                "-smp",
+                "2",
+                "-m",
+                "32",
+                "-nodefaults",
+            ])
             .args(["-display", "none", "-name", "tried", "-qmp", &qmp])
             .args(options)
             .stdin(Stdio::null())
