@@ -53,7 +53,7 @@ pub fn run(arguments: &DecodeArgs, out: &mut dyn Write) -> Result<(), Failure> {
     // Only print what the kernel's own test of statistics files would complain
     // about, because kernels have written such files nevertheless.
     let warnings = warnings(&bytes).unwrap_or_default();
-    // A closed stream is no reason to fail: the statistics are the output.
+    // Ignore a closed stream, because the statistics are the output.
     let warn = |text: &dyn std::fmt::Display| {
         let _ = writeln!(io::stderr(), "vmstats: warning: {text}");
     };
