@@ -13,7 +13,7 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
 use stats_runtime::server::{Tls, TlsBuilder, TlsError};
 
 use crate::deadline::remaining;
@@ -142,7 +142,7 @@ impl TlsStream {
         processed.map_err(|error| {
             // Tells the server the reason, if it still reads.
             let _ = self.flush();
-            io::Error::new(io::ErrorKind::InvalidData, error)
+            io::Error::new(io::ErrorKind::InvalidData, explain(&error))
         })?;
         Ok(true)
     }
@@ -192,4 +192,23 @@ impl TlsStream {
             polled => Ok(polled.map(drop)?),
         }
     }
+}
+
+/// Returns an error of TLS in words for an operator.
+fn explain(error: &rustls::Error) -> String {
+    let advice = match error {
+        rustls::Error::InvalidMessage(_) => {
+            return "the server does not speak TLS; without TLS it is tcp:HOST:PORT".to_owned();
+        }
+        rustls::Error::AlertReceived(_) => "is client-cert.pem one that the server admits?",
+        // An authority of the same name signs with another key.
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => "it is not issued by an authority in ca-cert.pem",
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "write the host as the certificate names it",
+        _ => return error.to_string(),
+    };
+    format!("{error}; {advice}")
 }

@@ -12,19 +12,21 @@
 mod program;
 
 use std::ffi::OsString;
-use std::io::{BufReader, Write as _};
+use std::io::{BufReader, ErrorKind, Write as _};
+use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use program::{Qemu, RawClient, Server};
 use qapi_client::qmp;
+use qapi_stats::run_state::commands::QueryStatus;
 use qapi_stats::stats::commands::QueryStats;
 use qapi_stats::stats::{StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest};
 use serde_json::Value;
-use vmstats::client::Client;
+use vmstats::client::{Client, ClientError};
 use vmstats::endpoint::Endpoint;
 
 /// A Python that has qemu.qmp: that of the variable `QEMU_QMP_PYTHON`, or the
@@ -250,5 +252,57 @@ fn every_query_gets_its_own_answer_while_clients_leave_a_qemu() {
         let names = results.iter().flat_map(|result| &result.stats);
         let names: Vec<&str> = names.map(|stat| stat.name.as_str()).collect();
         assert_eq!(names, ["pages_4k"], "query {turn}");
+    }
+}
+
+#[test]
+fn qemu_is_reached_at_every_kind_of_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = folder.path().join("x".repeat(100));
+    std::fs::create_dir(&long).unwrap();
+    // QEMU does not tell which ports it chose, so choose free ones.
+    let listeners = [(), ()].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let [telnet, tcp] = listeners.map(|listener| listener.local_addr().unwrap().port());
+    let name = format!("vmstats-test-{}", std::process::id());
+    let chardev = format!("socket,id=a,path={name},abstract=on,server=on,wait=off");
+    let telnet_monitor = format!("telnet:127.0.0.1:{telnet},server=on,wait=off");
+    let tcp_monitor = format!("tcp::{tcp},server=on,wait=off");
+    let child = Command::new("qemu-system-x86_64")
+        .args(["-machine", "none", "-nodefaults", "-display", "none"])
+        .args(["-chardev", &chardev, "-mon", "chardev=a,mode=control"])
+        .args(["-qmp", &telnet_monitor, "-qmp", &tcp_monitor])
+        .args(["-qmp", "unix:q.sock,server=on,wait=off"])
+        .current_dir(&long)
+        .stdin(Stdio::null())
+        .spawn();
+    let _qemu = match child {
+        Ok(child) => program::Running(child),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return skip::because("QEMU is not installed");
+        }
+        Err(error) => panic!("QEMU does not start: {error}"),
+    };
+    for address in [
+        format!("{}/q.sock", long.display()),
+        format!("unix:{}/q.sock,server=on,wait=off", long.display()),
+        format!("@{name}"),
+        format!("unix:{name},abstract=on,server=on"),
+        format!("telnet:127.0.0.1:{telnet}"),
+        format!("tcp:127.0.0.1:{telnet}"),
+        format!("tcp::{tcp},server=on,wait=off"),
+        format!("localhost:{tcp}"),
+    ] {
+        let endpoint: Endpoint = address.parse().unwrap();
+        let begin = Instant::now();
+        let mut client = loop {
+            match Client::connect(&endpoint, Duration::from_secs(10)) {
+                Ok(client) => break client,
+                Err(ClientError::Connect(..)) if begin.elapsed() < Duration::from_secs(20) => {
+                    thread::sleep(Duration::from_millis(20));
+                }
+                Err(error) => panic!("{address}: {error}"),
+            }
+        };
+        client.execute(&QueryStatus {}).unwrap();
     }
 }

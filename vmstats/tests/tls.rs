@@ -104,14 +104,35 @@ fn client_is_answered_when_its_certificate_is_known() {
 
     for (folder, why) in [
         (None, "--tls"),
-        (Some(theirs.as_path()), "alert"),
-        (Some(stranger.as_path()), "invalid peer certificate"),
+        (Some(theirs.as_path()), "is client-cert.pem one"),
+        (
+            Some(stranger.as_path()),
+            "not issued by an authority in ca-cert.pem",
+        ),
         (Some(scratch.path()), "ca-cert.pem"),
     ] {
         let refused: ClientError =
             Client::connect(&endpoint(address, folder), TIMEOUT).unwrap_err();
         assert!(refused.to_string().contains(why), "{refused}");
     }
+    let other_name: Endpoint = format!("tls:127.0.0.1:{}", address.port()).parse().unwrap();
+    let other_name = other_name.with_credentials(Some(&ours));
+    let refused = Client::connect(&other_name, TIMEOUT).unwrap_err();
+    let why = "write the host as the certificate names it";
+    assert!(refused.to_string().contains(why), "{refused}");
+    let without_tls = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = endpoint(without_tls.local_addr().unwrap(), Some(&ours));
+    thread::spawn(move || {
+        let (mut stream, _) = without_tls.accept().unwrap();
+        stream.write_all(b"{\"QMP\": {}}\r\n").unwrap();
+        // Stay until the client leaves.
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let refused = Client::connect(&at, TIMEOUT).unwrap_err();
+    assert!(
+        refused.to_string().contains("does not speak TLS"),
+        "{refused}"
+    );
     let plain: Endpoint = format!("tcp:localhost:{}", address.port()).parse().unwrap();
     assert!(Client::connect(&plain, Duration::from_millis(300)).is_err());
 }
