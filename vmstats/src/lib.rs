@@ -29,6 +29,7 @@ pub mod shell;
 pub mod shutdown;
 pub mod stream;
 pub mod table;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 pub mod tls;
 pub mod uuid;
 pub mod watch;

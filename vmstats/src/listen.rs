@@ -112,7 +112,7 @@ impl Admission {
 
 /// Binds sockets at all addresses. Call it before the program has other threads,
 /// because it removes inherited sockets from the environment. `credentials` is
-/// the folder with the certificates of [`tls::server`].
+/// the folder with the certificates of [`tls::listen`].
 ///
 /// # Errors
 ///
@@ -135,11 +135,9 @@ pub fn bind(
             Listen::Unix(path) => admission.unix(path),
             Listen::Tcp(address) => Listener::tcp(*address),
             Listen::Tls(address) => {
-                let folder = credentials
-                    .ok_or_else(|| Failure::usage("TLS needs certificates: see --tls"))?;
-                tls::server(folder, &admission.subjects)
-                    .map_err(io::Error::other)
-                    .and_then(|tls| Listener::tls(*address, tls))
+                let folder =
+                    tls::folder(credentials).map_err(|error| Failure::usage(error.to_string()))?;
+                tls::listen(*address, folder, &admission.subjects)
             }
             Listen::Vsock { cid, port } => Listener::vsock(*cid, *port),
             Listen::Inherited(name) => {
@@ -191,9 +189,14 @@ mod tests {
         let admission = Admission::default();
         let bind = |text: &str| bind(&[text.parse().unwrap()], None, &admission);
         assert_eq!(bind("tcp:127.0.0.1:0").unwrap().len(), 1);
+        let tls_needs = if cfg!(feature = "tls") {
+            "--tls"
+        } else {
+            "without TLS"
+        };
         for (text, why) in [
             ("tcp:192.0.2.1:0", "TLS"),
-            ("tls:127.0.0.1:0", "--tls"),
+            ("tls:127.0.0.1:0", tls_needs),
             ("fd:nobody", "no inherited socket is called 'nobody'"),
         ] {
             let error = bind(text).unwrap_err().to_string();

@@ -5,7 +5,7 @@
 //! TLS.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
-use stats_runtime::server::{Tls, TlsBuilder, TlsError};
+use stats_runtime::server::{Listener, TlsBuilder};
 
 use crate::deadline::remaining;
 use crate::lock::Lock;
@@ -23,16 +23,31 @@ use crate::lock::Lock;
 const AUTHORITIES: &str = "ca-cert.pem";
 const CLIENT: [&str; 2] = ["client-cert.pem", "client-key.pem"];
 
-/// Loads a server's credentials from a folder; see [`TlsBuilder::from_folder`].
-/// Admits clients with these subjects, or every client if the list is empty.
+/// Returns the folder of certificates that was given.
 ///
 /// # Errors
 ///
-/// Returns an error that names the file which is missing or cannot be used.
-pub fn server(folder: &Path, subjects: &[String]) -> Result<Tls, TlsError> {
-    TlsBuilder::from_folder(folder)?
-        .admit_subjects(subjects)
-        .build()
+/// Returns [`InvalidInput`](io::ErrorKind::InvalidInput) without a folder.
+pub fn folder(credentials: Option<&Path>) -> io::Result<&Path> {
+    credentials.ok_or_else(|| {
+        let why = "TLS needs certificates: see --tls";
+        io::Error::new(io::ErrorKind::InvalidInput, why)
+    })
+}
+
+/// Listens at a TCP port with the server's credentials in `folder`; see
+/// [`TlsBuilder::from_folder`]. Admits clients with these subjects, or every client
+/// with a valid certificate if the list is empty.
+///
+/// # Errors
+///
+/// Returns the kernel's error, or an error that names the file which is missing or
+/// cannot be used.
+pub fn listen(address: SocketAddr, folder: &Path, subjects: &[String]) -> io::Result<Listener> {
+    let credentials = TlsBuilder::from_folder(folder)
+        .and_then(|builder| builder.admit_subjects(subjects).build())
+        .map_err(io::Error::other)?;
+    Listener::tls(address, credentials)
 }
 
 /// Loads a client's certificates from a folder with `ca-cert.pem`,

@@ -44,18 +44,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ];
         cargo(&arguments.concat(), &[])?;
     }
-    cargo(
-        &[
-            "clippy",
-            "-p",
-            "qapi-gen",
-            "--no-default-features",
-            "--",
-            "-D",
-            "warnings",
-        ],
-        &[],
-    )?;
+    for package in ["qapi-gen", "vmstats"] {
+        let arguments = ["clippy", "-p", package, "--no-default-features"];
+        cargo(&[&arguments[..], &["--", "-D", "warnings"]].concat(), &[])?;
+    }
     let documentation = ["doc", "--workspace", "--no-deps", "--all-features"];
     cargo(&documentation, &[("RUSTDOCFLAGS", "-D warnings")])?;
     links::check()

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use vsock::VsockStream;
 
 use crate::stream::Stream;
-use crate::tls::TlsStream;
+use crate::tls::{self, TlsStream};
 
 pub use address::{Endpoint, HostPort};
 
@@ -25,7 +25,8 @@ impl Endpoint {
     /// # Errors
     ///
     /// Returns [`TimedOut`](io::ErrorKind::TimedOut) if the deadline passes,
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if TLS has no certificate,
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if TLS has no certificate
+    /// or this build has no TLS,
     /// and otherwise an error with the kernel's kind. Its text says what to do.
     pub fn connect(&self, deadline: Instant) -> io::Result<Stream> {
         match self {
@@ -51,10 +52,7 @@ impl Endpoint {
                 address,
                 credentials,
             } => {
-                let folder = credentials.as_deref().ok_or_else(|| {
-                    let why = "TLS needs a certificate: see --tls";
-                    io::Error::new(io::ErrorKind::InvalidInput, why)
-                })?;
+                let folder = tls::folder(credentials.as_deref())?;
                 let stream = tcp::connect(address, deadline)?;
                 TlsStream::new(stream, &address.host, folder).map(Stream::Tls)
             }
