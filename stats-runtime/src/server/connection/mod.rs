@@ -34,7 +34,6 @@ pub(super) struct Connection<T = Stream> {
     parked: Option<Command>,
     /// The time since which no thread has been free for the next command.
     parked_since: Option<Instant>,
-    interest: Interest,
     began: Instant,
     /// The time when the client last sent something.
     received: Instant,
@@ -195,7 +194,6 @@ impl<T: Transport> Connection<T> {
             is_blocked: false,
             parked: None,
             parked_since: None,
-            interest: Interest::default(),
             began: now,
             received: now,
             progressed: now,
@@ -207,9 +205,12 @@ impl<T: Transport> Connection<T> {
         self.session.held_bytes() + self.stream.held_bytes()
     }
 
-    /// Returns the socket events to wait for after the last step.
+    /// Returns the socket events to wait for.
     pub(super) fn interest(&self) -> Interest {
-        self.interest
+        Interest {
+            read: self.wants_input(),
+            write: self.is_blocked,
+        }
     }
 
     /// Returns whether the client may send out-of-band commands, so that the
@@ -263,10 +264,6 @@ impl<T: Transport> Connection<T> {
         if let Some(lateness) = self.lateness(Instant::now(), options) {
             return Err(End::Late(lateness));
         }
-        self.interest = Interest {
-            read: self.wants_input(),
-            write: self.is_blocked,
-        };
         Ok(step)
     }
 
@@ -287,13 +284,16 @@ impl<T: Transport> Connection<T> {
         // more: `is_blocked` then makes the connection wait for that.
         let mut may_send = true;
         loop {
-            if self.stream.is_established() {
-                self.events.deliver(&mut self.session);
-                if let Some(command) = self.next_command(monitor) {
-                    // Replies to earlier requests must not wait for this one.
-                    self.send(&mut may_send)?;
-                    return Ok(Step::Execute(command));
-                }
+            // Deliver events also while the handshake lasts. The session discards
+            // them, but those that were due at the connection's deadline would
+            // otherwise stay due, and the timer would fire again at once.
+            self.events.deliver(&mut self.session);
+            if self.stream.is_established()
+                && let Some(command) = self.next_command(monitor)
+            {
+                // Replies to earlier requests must not wait for this one.
+                self.send(&mut may_send)?;
+                return Ok(Step::Execute(command));
             }
             let mut has_changed = self.send(&mut may_send)?;
             if self.session.is_over() && !self.is_blocked {
@@ -433,9 +433,14 @@ impl<T: Transport> Connection<T> {
 
     /// Returns whether to read from the socket. While a command is executed,
     /// only a client that may send out-of-band commands has something to say.
+    /// While a command is parked, every step returns that command before it
+    /// reads, so the kernel would report the same input again and again.
     fn wants_input(&self) -> bool {
         let may_read_ahead = !self.session.is_executing() || self.session.is_oob();
-        may_read_ahead && !self.has_input_ended && self.session.wants_input()
+        may_read_ahead
+            && self.parked.is_none()
+            && !self.has_input_ended
+            && self.session.wants_input()
     }
 
     /// Returns how the client has kept the server waiting for too long, or `None`

@@ -37,12 +37,27 @@ struct World {
     room_bytes: usize,
     received: Vec<u8>,
     emitted: usize,
+    is_established: bool,
 }
 
 #[derive(Clone)]
 struct Socket(Arc<Lock<World>>);
 
 impl World {
+    fn new(monitor: &Monitor, requests: &[&'static str]) -> Self {
+        Self {
+            monitor: monitor.clone(),
+            acts: VecDeque::new(),
+            requests: requests.iter().copied().collect(),
+            to_server: VecDeque::new(),
+            to_client: VecDeque::new(),
+            room_bytes: 64 << 10,
+            received: Vec::new(),
+            emitted: 0,
+            is_established: true,
+        }
+    }
+
     fn act(&mut self) {
         match self.acts.pop_front().unwrap_or(Act::Nothing) {
             Act::Nothing => {}
@@ -82,7 +97,7 @@ impl Transport for Socket {
     }
 
     fn is_established(&self) -> bool {
-        true
+        self.0.lock().is_established
     }
 
     fn has_input(&self) -> bool {
@@ -148,20 +163,12 @@ fn execute(monitor: &Monitor, command: Command) -> CommandResult {
 /// is left to do; returns what the client has received and the events emitted.
 fn converse(acts: &[Act], requests: usize, room_bytes: usize) -> (String, usize) {
     let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    let mut to_send = vec!["{'execute': 'query-commands'} }"; requests];
+    to_send.insert(0, "{'execute': 'qmp_capabilities'}");
     let world = Arc::new(Lock::new(World {
-        monitor: monitor.clone(),
         acts: acts.iter().copied().collect(),
-        requests: std::iter::once("{'execute': 'qmp_capabilities'}")
-            .chain(std::iter::repeat_n(
-                "{'execute': 'query-commands'} }",
-                requests,
-            ))
-            .collect(),
-        to_server: VecDeque::new(),
-        to_client: VecDeque::new(),
         room_bytes,
-        received: Vec::new(),
-        emitted: 0,
+        ..World::new(&monitor, &to_send)
     }));
     let is_woken = Arc::new(AtomicBool::new(false));
     let wake = Arc::clone(&is_woken);
@@ -236,4 +243,63 @@ proptest! {
         prop_assert_eq!(count("JSON parse error"), requests);
         prop_assert_eq!(count("\"RESUME\""), emitted);
     }
+}
+
+/// A connection of a client that has sent all of `requests`, and its monitor.
+fn connected(requests: &[&'static str], is_established: bool) -> (Connection<Socket>, Monitor) {
+    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    let mut world = World {
+        is_established,
+        ..World::new(&monitor, requests)
+    };
+    world.acts.push_back(Act::SendAll);
+    world.act();
+    let events = monitor.subscribe(|| {});
+    let socket = Socket(Arc::new(Lock::new(world)));
+    let connection = Connection::new(socket, &monitor, events, &Options::new());
+    (connection, monitor)
+}
+
+fn step(connection: &mut Connection<Socket>, monitor: &Monitor) -> Step {
+    let ready = Ready {
+        to_read: true,
+        hung_up: false,
+    };
+    let buffers = &mut Buffers::new();
+    let step = connection.step(ready, Vec::new(), monitor, &Options::new(), buffers);
+    step.unwrap()
+}
+
+/// The kernel reports bytes that nobody reads again and again.
+#[test]
+fn connection_waits_for_no_input_while_its_command_is_parked() {
+    let (mut connection, monitor) = connected(
+        &[
+            "{'execute': 'qmp_capabilities', 'arguments': {'enable': ['oob']}}",
+            "{'execute': 'query-name'}",
+        ],
+        true,
+    );
+    for round in 0..2 {
+        let Step::Execute(command) = step(&mut connection, &monitor) else {
+            panic!("round {round} returned no command");
+        };
+        assert!(!connection.park(command, &Options::new()));
+        assert!(!connection.interest().read, "round {round}");
+    }
+}
+
+/// The timer reports a deadline that has passed again and again.
+#[test]
+fn connection_has_no_deadline_in_the_past_while_its_channel_is_not_established() {
+    let (mut connection, monitor) = connected(&[], false);
+    let interval = Duration::from_millis(10);
+    monitor.limit_event("RESUME", crate::EventLimit::new(interval));
+    for _ in 0..2 {
+        monitor.emit(&Resume {});
+    }
+    std::thread::sleep(interval);
+    assert!(matches!(step(&mut connection, &monitor), Step::Wait));
+    let deadline = connection.deadline(&Options::new()).unwrap();
+    assert!(deadline > Instant::now() + interval);
 }
