@@ -287,3 +287,22 @@ fn commands_in_a_web_request_are_not_executed() {
     stream.read_to_string(&mut answer).unwrap();
     assert_eq!(answer.matches("return").count(), 2);
 }
+
+#[test]
+fn client_that_does_not_read_is_late_although_its_command_hangs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qmp.sock");
+    let (registry, release, begun) = blocking_registry();
+    let options = Options::new().write_timeout(Some(Duration::from_millis(200)));
+    let server = serve(&path, registry, options);
+    let mut client = Client::negotiated(&path);
+    let schema = "{'execute': 'query-qmp-schema'}";
+    // Longer than the socket's buffers, shorter than what a session buffers.
+    let replies = (768 << 10) / client.ask(schema).len();
+    client.send(&format!("{}{QUERY}", schema.repeat(replies)));
+    wait_until("the provider is asked", || {
+        begun.load(Ordering::Relaxed) == 1
+    });
+    wait_until("the client is forgotten", || server.connections() == 0);
+    drop(release);
+}

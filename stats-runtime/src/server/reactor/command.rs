@@ -52,6 +52,9 @@ impl Reactor {
             self.close(slot, Some(connection), &End::Evicted);
             return None;
         }
+        // The client may have to read, or an event may be due, long before the
+        // command returns.
+        self.set_deadline(slot, connection.deadline(&self.options));
         let reply_bytes_max = connection.reply_bytes_max();
         let is_watched = connection.is_oob() || connection.interest().write;
         let arm = |connection: &Connection| self.arm_to_wake(slot.token(), connection);
