@@ -122,7 +122,11 @@ impl Reactor {
             let flags = EventFlags::IN | EventFlags::ONESHOT;
             epoll::add(&reactor.epoll, listener, EventData::new_u64(token), flags)?;
         }
-        reactor.start_threads()?;
+        if let Err(error) = reactor.start_threads() {
+            // The first threads may serve clients already.
+            reactor.stop();
+            return Err(error);
+        }
         Ok(reactor)
     }
 
