@@ -163,6 +163,39 @@ fn one_too_many_is_turned_away() {
 }
 
 #[test]
+fn server_keeps_to_its_connections_when_several_listeners_accept_at_once() {
+    const LISTENERS: usize = 4;
+    let folder = tempfile::tempdir().unwrap();
+    let paths: [_; LISTENERS] = std::array::from_fn(|n| folder.path().join(n.to_string()));
+    let listeners = paths.iter().map(|path| Listener::unix(path).unwrap());
+    let options = Options::new().connections_max(1);
+    let server = Server::start(monitor(), listeners, options).unwrap();
+    for round in 0..300 {
+        let start = std::sync::Barrier::new(LISTENERS);
+        let connect = |path: &Path| {
+            start.wait();
+            UnixStream::connect(path).unwrap()
+        };
+        let clients = thread::scope(|scope| {
+            let connect = &connect;
+            let clients = paths
+                .each_ref()
+                .map(|path| scope.spawn(move || connect(path)));
+            clients.map(|client| client.join().unwrap())
+        });
+        let greeted = clients.into_iter().filter_map(|mut client| {
+            // The greeting, or the end or a reset of the connection.
+            let count = client.read(&mut [0]).unwrap_or(0);
+            (count == 1).then_some(client)
+        });
+        let greeted: Vec<UnixStream> = greeted.collect();
+        assert_eq!(greeted.len(), 1, "round {round}");
+        drop(greeted);
+        wait_until("the client is forgotten", || server.connections() == 0);
+    }
+}
+
+#[test]
 fn who_keeps_the_server_waiting_is_given_up() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("qmp.sock");

@@ -36,8 +36,11 @@ impl ClientTable {
         self.slots.len()
     }
 
-    /// Adds an empty slot.
-    pub(super) fn add(&mut self) -> Arc<Slot> {
+    /// Adds an empty slot, unless there are `clients_max`.
+    pub(super) fn add(&mut self, clients_max: usize) -> Option<Arc<Slot>> {
+        if self.slots.len() >= clients_max {
+            return None;
+        }
         let token = self.next_token;
         self.next_token += 1;
         let slot = Arc::new(Slot {
@@ -45,7 +48,7 @@ impl ClientTable {
             state: Lock::default(),
         });
         self.slots.insert(token, Arc::clone(&slot));
-        slot
+        Some(slot)
     }
 
     pub(super) fn get(&self, token: u64) -> Option<Arc<Slot>> {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::epoll::{self, EventData, EventFlags};
 
-use super::super::clients::PutBack;
+use super::super::clients::{PutBack, Slot};
 use super::super::connection::{Connection, End, Interest};
 use super::super::listener::{Listener, Refusal};
 use super::super::log;
@@ -42,13 +42,7 @@ impl Reactor {
         for _ in 0..ACCEPT_MAX {
             match listener.accept() {
                 Ok(None) => break,
-                Ok(Some(client)) => match self.admit(&listener, &client) {
-                    Ok(()) => match listener.stream(client) {
-                        Ok(stream) => self.add_client(stream),
-                        Err(error) => log::cannot_accept(&error),
-                    },
-                    Err(refusal) => log::refused(&listener.peer(&client), &refusal),
-                },
+                Ok(Some(client)) => self.admit(&listener, client),
                 // No descriptor or memory is left. That may pass.
                 Err(error) => {
                     log::cannot_accept(&error);
@@ -62,12 +56,23 @@ impl Reactor {
         self.listen(token);
     }
 
-    fn admit(&self, listener: &Listener, client: &OwnedFd) -> Result<(), Refusal> {
-        let connections_max = self.options.connections_max;
-        if self.connections() >= connections_max {
-            return Err(Refusal::TooMany { connections_max });
+    /// Adds a client, or closes its socket if the client may not connect.
+    fn admit(&self, listener: &Listener, client: OwnedFd) {
+        if let Err(refusal) = listener.admit(&client) {
+            return log::refused(&listener.peer(&client), &refusal);
         }
-        listener.admit(client)
+        let stream = match listener.stream(client) {
+            Ok(stream) => stream,
+            Err(error) => return log::cannot_accept(&error),
+        };
+        let connections_max = self.options.connections_max;
+        // Count and add under one lock, because several threads may accept
+        // clients of several listeners.
+        let slot = self.clients.lock().add(connections_max);
+        match slot {
+            Some(slot) => self.add_client(&slot, stream),
+            None => log::refused(&stream.peer(), &Refusal::TooMany { connections_max }),
+        }
     }
 
     pub(super) fn listen(&self, token: u64) {
@@ -77,10 +82,9 @@ impl Reactor {
         }
     }
 
-    /// Gives a client a slot, and arms its descriptor. The kernel reports it at
-    /// once, because its socket takes output, and any thread greets it.
-    fn add_client(&self, stream: Stream) {
-        let slot = self.clients.lock().add();
+    /// Puts a client into its slot, and arms its descriptor. The kernel reports
+    /// it at once, because its socket takes output, and any thread greets it.
+    fn add_client(&self, slot: &Slot, stream: Stream) {
         let token = slot.token();
         self.budget.open(token);
         log::connected(token, &stream.peer());
@@ -97,12 +101,12 @@ impl Reactor {
             ))
         }));
         let Ok(mut connection) = connection else {
-            return self.close(&slot, None, &End::Panicked);
+            return self.close(slot, None, &End::Panicked);
         };
         let (data, flags) = (EventData::new_u64(token), EventFlags::ONESHOT);
         if let Err(error) = epoll::add(&self.epoll, &connection, data, flags) {
             let end = End::Broken(error.into());
-            return self.close(&slot, Some(connection), &end);
+            return self.close(slot, Some(connection), &end);
         }
         let arm = |connection: &Connection| {
             let (read, write) = (true, true);
@@ -113,7 +117,7 @@ impl Reactor {
                 PutBack::Waits => return,
                 // An event was emitted meanwhile. The first step delivers it.
                 PutBack::Again(taken, _) => connection = taken,
-                PutBack::Closed(taken) => return self.close(&slot, Some(taken), &End::Stopped),
+                PutBack::Closed(taken) => return self.close(slot, Some(taken), &End::Stopped),
             }
         }
     }
