@@ -30,14 +30,26 @@ struct Accounts {
     by_client: BTreeMap<u64, Account>,
 }
 
-/// One client's bytes beyond [`FREE_BYTES`].
+/// The bytes that a client makes the server hold between two steps.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Held {
+    /// The bytes of the session and the transport.
+    pub(super) bytes: usize,
+    /// The part of `bytes` that belongs to commands. A command that is being
+    /// executed keeps this memory although its client leaves.
+    pub(super) executing_bytes: usize,
+}
+
+/// One client's bytes.
 #[derive(Debug, Default)]
 struct Account {
+    /// The bytes that the client holds beyond [`FREE_BYTES`].
     session_bytes: usize,
+    /// See [`Held::executing_bytes`].
+    executing_bytes: usize,
     /// The bytes of replies that commands are writing.
     reply_bytes: usize,
-    /// The number of the client's commands that are being executed. Evicting a
-    /// client does not free the memory that its commands use.
+    /// The number of the client's commands that are being executed.
     commands: usize,
     is_closed: bool,
 }
@@ -66,17 +78,19 @@ impl Budget {
         accounts.by_client.insert(client, Account::default());
     }
 
-    /// Sets what a client's session holds, and counts a command if the client
-    /// is about to have one executed. Removes the accounts of the clients to
-    /// evict: the caller must close them.
-    pub(super) fn charge(&self, client: u64, held_bytes: usize, begins_command: bool) -> Charge {
+    /// Sets what a client holds, and counts a command if the client is about to
+    /// have one executed. Closes the accounts of the clients to evict: the
+    /// caller must close their connections.
+    pub(super) fn charge(&self, client: u64, held: Held, begins_command: bool) -> Charge {
         let mut accounts = self.accounts.lock();
-        let session_bytes = held_bytes.saturating_sub(FREE_BYTES);
-        let is_open = accounts.update(client, |account| account.session_bytes = session_bytes);
-        if is_open.is_none() {
+        if !accounts.is_open(client) {
             // Another thread has just evicted the client.
             return Charge::Refused;
         }
+        accounts.update(client, |account| {
+            account.session_bytes = held.bytes.saturating_sub(FREE_BYTES);
+            account.executing_bytes = held.executing_bytes;
+        });
         let Some(evict) = accounts.make_room(self.bytes_max, client) else {
             return Charge::Refused;
         };
@@ -87,9 +101,13 @@ impl Budget {
     }
 
     /// Sets how many bytes a command of the client may write of its reply. A
-    /// refused command keeps what it was granted before.
+    /// refused command keeps what it was granted before. Refuses if the client
+    /// has left, because nobody reads the reply.
     pub(super) fn charge_reply(&self, client: u64, reply_bytes: usize) -> Charge {
         let mut accounts = self.accounts.lock();
+        if !accounts.is_open(client) {
+            return Charge::Refused;
+        }
         let set = |account: &mut Account, bytes| std::mem::replace(&mut account.reply_bytes, bytes);
         let before = accounts.update(client, |account| set(account, reply_bytes));
         match accounts.make_room(self.bytes_max, client) {
@@ -116,21 +134,29 @@ impl Budget {
     }
 
     /// Closes the account of a client that has gone. As long as a command of
-    /// the client is executed, the command keeps its memory, and so the account
-    /// stays.
+    /// the client is executed, the account stays with the command's memory.
     pub(super) fn close(&self, client: u64) {
-        let mut accounts = self.accounts.lock();
-        let is_gone = accounts.update(client, |account| {
-            account.is_closed = true;
-            account.commands == 0
-        });
-        if is_gone == Some(true) {
-            accounts.remove(client);
-        }
+        self.accounts.lock().close(client);
     }
 }
 
 impl Accounts {
+    fn is_open(&self, client: u64) -> bool {
+        let account = self.by_client.get(&client);
+        account.is_some_and(|account| !account.is_closed)
+    }
+
+    fn close(&mut self, client: u64) {
+        let is_gone = self.update(client, |account| {
+            account.is_closed = true;
+            account.session_bytes -= account.freed_session_bytes();
+            account.commands == 0
+        });
+        if is_gone == Some(true) {
+            self.remove(client);
+        }
+    }
+
     /// Changes an account, and the sum with it. Returns `None` if the client
     /// has no account.
     fn update<T>(&mut self, client: u64, change: impl FnOnce(&mut Account) -> T) -> Option<T> {
@@ -147,8 +173,8 @@ impl Accounts {
         }
     }
 
-    /// Removes the accounts of the clients that hold the most until the sum is
-    /// at most `bytes_max`. Returns the clients to evict, or `None` if `client`
+    /// Closes the accounts whose end frees the most until the sum is at most
+    /// `bytes_max`. Returns the clients to evict, or `None` if `client`
     /// itself is among them or if evicting all would not suffice.
     ///
     /// In the latter cases no other client is evicted in vain: the accounts stay
@@ -172,19 +198,19 @@ impl Accounts {
             return None;
         }
         for other in &evict {
-            self.remove(*other);
+            self.close(*other);
         }
         Some(evict)
     }
 
     /// Returns the clients whose eviction frees memory, and how much, beginning
-    /// with the client that holds the most.
+    /// with the client that frees the most.
     fn evictable(&self) -> Vec<(usize, u64)> {
         let mut evictable: Vec<_> = self
             .by_client
             .iter()
-            .filter(|(_, account)| account.commands == 0 && account.bytes() > 0)
-            .map(|(client, account)| (account.bytes(), *client))
+            .map(|(client, account)| (account.freed_session_bytes(), *client))
+            .filter(|(bytes_freed, _)| *bytes_freed > 0)
             .collect();
         evictable.sort_unstable_by(|one, other| other.cmp(one));
         evictable
@@ -194,6 +220,15 @@ impl Accounts {
 impl Account {
     fn bytes(&self) -> usize {
         self.session_bytes + self.reply_bytes
+    }
+
+    /// Returns how many bytes the end of the session frees.
+    fn freed_session_bytes(&self) -> usize {
+        if self.commands == 0 {
+            self.session_bytes
+        } else {
+            self.session_bytes.saturating_sub(self.executing_bytes)
+        }
     }
 }
 
@@ -209,9 +244,18 @@ mod tests {
         budget
     }
 
+    /// What a client without commands holds.
+    fn idle(bytes: usize) -> Held {
+        let executing_bytes = 0;
+        Held {
+            bytes,
+            executing_bytes,
+        }
+    }
+
     /// Charges a client and returns the clients to evict.
     fn evicted_by(budget: &Budget, client: u64, held_bytes: usize) -> Option<Vec<u64>> {
-        match budget.charge(client, held_bytes, false) {
+        match budget.charge(client, idle(held_bytes), false) {
             Charge::Granted { evict } => Some(evict),
             Charge::Refused => None,
         }
@@ -240,7 +284,11 @@ mod tests {
     #[test]
     fn budget_counts_commands_of_clients_that_have_left() {
         let budget = budget(2 * MIB, 2);
-        let charge = budget.charge(0, 2 * MIB, true);
+        let held = Held {
+            bytes: 2 * MIB,
+            executing_bytes: 2 * MIB,
+        };
+        let charge = budget.charge(0, held, true);
         assert!(matches!(charge, Charge::Granted { evict } if evict.is_empty()));
         budget.close(0);
         assert_eq!(evicted_by(&budget, 1, MIB), None);
@@ -250,9 +298,46 @@ mod tests {
     }
 
     #[test]
+    fn budget_frees_what_no_command_of_a_client_that_has_left_uses() {
+        let budget = budget(4 * MIB, 2);
+        let held = Held {
+            bytes: 3 * MIB,
+            executing_bytes: MIB,
+        };
+        assert!(matches!(
+            budget.charge(0, held, true),
+            Charge::Granted { .. }
+        ));
+        budget.close(0);
+        assert_eq!(evicted_by(&budget, 1, 3 * MIB), Some(vec![]));
+        assert_eq!(evicted_by(&budget, 1, 4 * MIB), None);
+    }
+
+    #[test]
+    fn budget_evicts_a_client_that_holds_much_beside_its_command() {
+        let budget = budget(4 * MIB, 2);
+        assert_eq!(evicted_by(&budget, 1, MIB), Some(vec![]));
+        let held = |bytes| Held {
+            bytes,
+            executing_bytes: MIB / 2,
+        };
+        assert!(matches!(
+            budget.charge(0, held(MIB), true),
+            Charge::Granted { .. }
+        ));
+        assert!(matches!(
+            budget.charge(0, held(4 * MIB), false),
+            Charge::Refused
+        ));
+        budget.close(0);
+        assert_eq!(evicted_by(&budget, 1, 3 * MIB), Some(vec![]));
+    }
+
+    #[test]
     fn budget_stops_a_reply_that_does_not_fit() {
         let budget = budget(2 * MIB, 2);
-        assert!(matches!(budget.charge(0, 0, true), Charge::Granted { .. }));
+        let charge = budget.charge(0, Held::default(), true);
+        assert!(matches!(charge, Charge::Granted { .. }));
         let is_granted =
             |client, bytes| matches!(budget.charge_reply(client, bytes), Charge::Granted { .. });
         assert!(is_granted(0, 2 * MIB));
@@ -266,7 +351,8 @@ mod tests {
     fn budget_evicts_an_idle_client_for_a_reply() {
         let budget = budget(2 * MIB, 2);
         assert_eq!(evicted_by(&budget, 0, MIB), Some(vec![]));
-        assert!(matches!(budget.charge(1, 0, true), Charge::Granted { .. }));
+        let charge = budget.charge(1, Held::default(), true);
+        assert!(matches!(charge, Charge::Granted { .. }));
         let charge = budget.charge_reply(1, 2 * MIB);
         assert!(matches!(charge, Charge::Granted { evict } if evict == [0]));
     }

@@ -176,10 +176,18 @@ impl Session {
             Ok(request) => request.held_bytes(),
             Err(malformed) => malformed.held_bytes(),
         });
-        let running = self.running.iter();
-        let running = running.map(|running| running.request.executing_bytes());
-        let requests_bytes: usize = queued.chain(running).sum();
+        let queued_bytes: usize = queued.sum();
+        let requests_bytes = queued_bytes + self.executing_bytes();
         self.reader.held_bytes() + self.output.capacity() + requests_bytes
+    }
+
+    /// Returns how many of these bytes belong to commands that have been handed
+    /// out and not finished.
+    pub(crate) fn executing_bytes(&self) -> usize {
+        let running = self.running.iter();
+        running
+            .map(|running| running.request.executing_bytes())
+            .sum()
     }
 
     /// Gives back memory before the session waits: an empty output keeps no

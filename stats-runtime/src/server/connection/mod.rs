@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use qapi_stats::wire::Error;
 
+use super::budget::Held;
 use super::options::Options;
 use super::stream::{Stream, Transport};
 use crate::events::Subscription;
@@ -200,9 +201,12 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Returns the number of bytes that the client makes the server hold.
-    pub(super) fn held_bytes(&self) -> usize {
-        self.session.held_bytes() + self.stream.held_bytes()
+    /// Returns what the client makes the server hold.
+    pub(super) fn held(&self) -> Held {
+        Held {
+            bytes: self.session.held_bytes() + self.stream.held_bytes(),
+            executing_bytes: self.session.executing_bytes(),
+        }
     }
 
     /// Returns the socket events to wait for.

@@ -265,8 +265,8 @@ impl Reactor {
     /// Charges a client with what it holds, and evicts others that hold more if
     /// that is too much. Returns `false` if the client itself must go.
     fn charge(&self, slot: &Slot, connection: &Connection, begins_command: bool) -> bool {
-        let held_bytes = connection.held_bytes();
-        self.evict_for(self.budget.charge(slot.token(), held_bytes, begins_command))
+        let held = connection.held();
+        self.evict_for(self.budget.charge(slot.token(), held, begins_command))
     }
 
     /// Evicts the clients that a charge names. Returns whether it was granted.
