@@ -103,14 +103,17 @@ fn negotiate(path: &Path, is_oob: bool) -> UnixStream {
     stream
 }
 
-/// Has clients send requests as long as the server reads; returns the peak.
-fn attack(clients: usize, is_oob: bool, requests_each: usize) -> usize {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("qmp.sock");
+/// Serves a provider that calls `write`, and blocks until the sender is dropped.
+fn serve(
+    path: &Path,
+    options: Options,
+    write: impl Fn(&mut dyn StatsSink) + Send + Sync + 'static,
+) -> (Server, mpsc::Sender<()>) {
     let registry = Registry::new();
-    let (release, receiver) = mpsc::channel::<()>();
+    let (release, receiver) = mpsc::channel();
     let receiver = Mutex::new(receiver);
-    let query = move |_: &StatsQuery<'_>, _: &mut dyn StatsSink| {
+    let query = move |_: &StatsQuery<'_>, sink: &mut dyn StatsSink| {
+        write(sink);
         let _ = receiver.lock().unwrap().recv();
         Ok(())
     };
@@ -118,12 +121,20 @@ fn attack(clients: usize, is_oob: bool, requests_each: usize) -> usize {
         .add_stats_callbacks(StatsProvider::Kvm, query, |_| Ok(()))
         .unwrap();
     let monitor = Monitor::new(Arc::new(registry), Arc::new(NoHost));
+    let options = options.held_bytes_max(HELD_BYTES_MAX);
+    let server = Server::start(monitor, [Listener::unix(path).unwrap()], options).unwrap();
+    (server, release)
+}
+
+/// Has clients send requests as long as the server reads; returns the peak.
+fn attack(clients: usize, is_oob: bool, requests_each: usize) -> usize {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qmp.sock");
     let options = Options::new()
         .connections_max(clients)
         .threads_max(THREADS_MAX)
-        .held_bytes_max(HELD_BYTES_MAX)
         .busy_timeout(Duration::from_secs(60));
-    let mut server = Server::start(monitor, [Listener::unix(&path).unwrap()], options).unwrap();
+    let (mut server, release) = serve(&path, options, |_| ());
 
     let request = request();
     let start = LIVE_BYTES.load(Ordering::Relaxed);
@@ -147,6 +158,39 @@ fn attack(clients: usize, is_oob: bool, requests_each: usize) -> usize {
     });
     server.stop();
     println!("resident: {} KiB", resident_kib());
+    peak
+}
+
+/// Has clients ask for replies of about 9 MiB, whose provider blocks before it
+/// ends; returns the peak.
+fn ask_for_long_replies(clients: usize) -> usize {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qmp.sock");
+    let written = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&written);
+    let (mut server, release) = serve(&path, Options::new(), move |sink| {
+        sink.result(None);
+        let name = "x".repeat(1000);
+        (0..9 * 1024).for_each(|number| sink.scalar(&name, number));
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    let start = LIVE_BYTES.load(Ordering::Relaxed);
+    PEAK_BYTES.store(start, Ordering::Relaxed);
+    let streams: Vec<UnixStream> = (0..clients)
+        .map(|number| {
+            let mut stream = negotiate(&path, false);
+            let request = b"{'execute': 'query-stats', 'arguments': {'target': 'vm'}}";
+            stream.write_all(request).unwrap();
+            wait_until("the reply is written", || {
+                written.load(Ordering::Relaxed) > number
+            });
+            stream
+        })
+        .collect();
+    let peak = PEAK_BYTES.load(Ordering::Relaxed) - start;
+    drop(release);
+    drop(streams);
+    server.stop();
     peak
 }
 
@@ -182,4 +226,9 @@ fn memory_stays_within_the_budget_whatever_clients_send() {
         );
         assert!(peak <= bound, "{clients} clients: {peak} of {bound}");
     }
+    let peak = ask_for_long_replies(8);
+    // While a reply gets more memory, both its old and its new block may exist.
+    let bound = HELD_BYTES_MAX + 8 * (CLIENT_BYTES + 2 * THREAD_BYTES) + 9 * MIB;
+    println!("long replies: {} KiB of {} KiB", peak >> 10, bound >> 10);
+    assert!(peak <= bound, "{peak} of {bound}");
 }

@@ -40,6 +40,9 @@ pub fn to_vec<T: Encode + ?Sized>(value: &T) -> Vec<u8> {
     bytes
 }
 
+/// The bytes by which a single text may exceed a raised limit at no cost.
+const EXCESS_BYTES: usize = 64 << 10;
+
 /// Writes JSON values to the end of a buffer.
 ///
 /// A writer with a limit writes nothing more once the buffer has reached the
@@ -83,6 +86,10 @@ impl<'a> Writer<'a> {
     /// Asks `raise_limit` for a higher limit whenever the buffer has reached
     /// the limit: so that memory is granted as it is used. The function gets
     /// the length of the buffer, and returns that length or less to refuse.
+    ///
+    /// The buffer then gets memory for the new limit and 64 KiB more, because
+    /// the last text may exceed the limit, and a vector that grows by itself
+    /// may take twice what it needs.
     #[must_use]
     pub fn with_raised_limit(mut self, raise_limit: &'a dyn Fn(usize) -> usize) -> Self {
         self.raise_limit = Some(raise_limit);
@@ -123,6 +130,10 @@ impl<'a> Writer<'a> {
             && !self.overflowed
         {
             self.bytes_max = raise_limit(self.bytes.len());
+            let room_bytes = self.bytes_max.saturating_sub(self.bytes.len());
+            if room_bytes > 0 {
+                self.bytes.reserve_exact(room_bytes + EXCESS_BYTES);
+            }
         }
         let has_room = self.bytes.len() < self.bytes_max;
         if !has_room {
