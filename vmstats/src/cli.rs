@@ -21,7 +21,7 @@ use crate::uuid::Uuid;
 /// vmstats asks a monitor (ours, or a QEMU's) over QMP for the descriptions and
 /// the values of its statistics. `vmstats demo` shows it at work on this machine.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, arg_required_else_help = true)]
+#[command(version = env!("VMSTATS_VERSION"), propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
     /// Log more on the standard error stream: once connections, twice requests
     ///

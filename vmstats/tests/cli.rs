@@ -483,3 +483,19 @@ fn held_demo_answers_with_the_kernels_statistics() {
     assert_eq!(number(&after[0], "exits"), 0);
     server.interrupt();
 }
+
+#[test]
+fn version_names_the_commit_when_git_knows_the_sources() {
+    let git = Command::new("git")
+        .args(["rev-parse", "--short=12", "HEAD"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output();
+    let version = env!("CARGO_PKG_VERSION");
+    let expected = match git {
+        Ok(git) if git.status.success() => {
+            format!("vmstats {version} ({})", stdout(&git).trim_end())
+        }
+        _ => format!("vmstats {version}"),
+    };
+    assert_eq!(stdout(&vmstats(&["--version"])).trim_end(), expected);
+}
