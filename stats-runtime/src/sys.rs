@@ -5,7 +5,7 @@
 //! nor protocols.
 #![allow(
     unsafe_code,
-    reason = "KVM_GET_STATS_FD and SO_PEERGROUPS have no safe wrapper, and words are filled as \
+    reason = "KVM_GET_STATS_FD, SO_PEERCRED and SO_PEERGROUPS have no safe wrapper, and words are filled as \
               bytes"
 )]
 
@@ -14,7 +14,7 @@ pub use kvm::stats_fd;
 #[cfg(feature = "kvm")]
 pub(crate) use kvm::{bytes_of, vcpu_stats_fd, vm_stats_fd};
 #[cfg(feature = "server")]
-pub(crate) use server::peer_groups;
+pub(crate) use server::{peer_credentials, peer_groups};
 
 #[cfg(feature = "kvm")]
 mod kvm {
@@ -105,6 +105,39 @@ mod kvm {
 mod server {
     use std::os::fd::{AsRawFd, BorrowedFd};
     use std::{io, ptr};
+
+    /// Returns the process, user and group that the peer of a Unix socket had
+    /// when it connected (`SO_PEERCRED`).
+    ///
+    /// The process ID is 0 if this process cannot see the peer's PID namespace.
+    /// The type of `rustix` has no value for that.
+    ///
+    /// # Errors
+    ///
+    /// Returns the kernel's error.
+    pub(crate) fn peer_credentials(socket: BorrowedFd<'_>) -> io::Result<libc::ucred> {
+        let mut peer = libc::ucred {
+            pid: 0,
+            uid: libc::uid_t::MAX,
+            gid: libc::gid_t::MAX,
+        };
+        let mut length = libc::socklen_t::try_from(size_of_val(&peer)).map_err(io::Error::other)?;
+        // SAFETY: `peer` is valid for `length` bytes, every bit pattern of which is
+        // a `ucred`, and `length` is valid for the call.
+        let returned = unsafe {
+            libc::getsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_PEERCRED,
+                ptr::from_mut(&mut peer).cast(),
+                &raw mut length,
+            )
+        };
+        if returned != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(peer)
+    }
 
     /// Returns the supplementary groups that the peer of a Unix socket had when it
     /// connected (`SO_PEERGROUPS`, Linux 4.13).

@@ -162,6 +162,45 @@ fn one_too_many_is_turned_away() {
     assert!(ask(&mut first, "{'execute': 'query-name'}").starts_with("{\"return\""));
 }
 
+/// A VMM in a jail has a PID namespace of its own, and its clients' process IDs
+/// are 0 to it.
+#[test]
+fn client_of_a_foreign_pid_namespace_is_known_by_its_user() {
+    const NAME: &str = "client_of_a_foreign_pid_namespace_is_known_by_its_user";
+    if let Some(path) = std::env::var_os("SERVE_AT") {
+        let listener = Listener::unix(Path::new(&path)).unwrap();
+        let _server = serve(listener.allow_uids(&[0]), Options::new());
+        let _ = std::io::stdin().read(&mut [0]);
+        return;
+    }
+    let unshare = || {
+        let mut unshare = std::process::Command::new("unshare");
+        unshare.args(["--user", "--map-root-user", "--pid", "--fork"]);
+        unshare
+    };
+    if !unshare()
+        .arg("true")
+        .status()
+        .is_ok_and(|status| status.success())
+    {
+        println!("skipped: this machine does not permit namespaces of users");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qmp.sock");
+    let mut server = unshare()
+        .arg(std::env::current_exe().unwrap())
+        .args([NAME, "--exact"])
+        .env("SERVE_AT", &path)
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until("the server listens", || UnixStream::connect(&path).is_ok());
+    converse(&mut connect(&path));
+    drop(server.stdin.take());
+    assert!(server.wait().unwrap().success());
+}
+
 #[test]
 fn server_keeps_to_its_connections_when_several_listeners_accept_at_once() {
     const LISTENERS: usize = 4;

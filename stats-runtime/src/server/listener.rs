@@ -227,9 +227,9 @@ impl Listener {
             return true;
         }
         self.family == AddressFamily::UNIX
-            && sockopt::socket_peercred(client).is_ok_and(|peer| {
-                self.uids.contains(&peer.uid.as_raw())
-                    || self.gids.contains(&peer.gid.as_raw())
+            && sys::peer_credentials(client.as_fd()).is_ok_and(|peer| {
+                self.uids.contains(&peer.uid)
+                    || self.gids.contains(&peer.gid)
                     || self.allows_group_of(client)
             })
     }

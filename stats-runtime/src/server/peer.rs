@@ -5,9 +5,11 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::net::{AddressFamily, sockopt};
+use rustix::net::AddressFamily;
+
+use crate::sys;
 
 /// The process or the address at the other end of a socket.
 pub(super) struct Peer<'a> {
@@ -18,14 +20,8 @@ pub(super) struct Peer<'a> {
 impl fmt::Display for Peer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.family == AddressFamily::UNIX {
-            return match sockopt::socket_peercred(self.socket) {
-                Ok(peer) => write!(
-                    f,
-                    "pid {}, uid {}, gid {}",
-                    peer.pid.as_raw_nonzero(),
-                    peer.uid.as_raw(),
-                    peer.gid.as_raw()
-                ),
+            return match sys::peer_credentials(self.socket.as_fd()) {
+                Ok(peer) => write!(f, "pid {}, uid {}, gid {}", peer.pid, peer.uid, peer.gid),
                 Err(_) => f.write_str("an unknown process"),
             };
         }
