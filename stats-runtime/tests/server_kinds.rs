@@ -23,7 +23,7 @@ use qapi_stats::wire::command::{Call, CommandInfo, CommandSet, Empty, Event};
 use qapi_stats::wire::{DecodeMembers, EncodeMembers, Error, Members, ObjectWriter, Writer};
 use rustix::thread::Gid;
 use stats_runtime::qmp::Limits;
-use stats_runtime::server::{Listener, Options, Server, UnixAccess};
+use stats_runtime::server::{Inherited, Listener, Options, Server, UnixAccess};
 use stats_runtime::{Monitor, NoHost, Registry};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -138,6 +138,29 @@ fn supplementary_groups_admit_a_client() {
         let greeting = greeting_with(groups).unwrap();
         assert!(greeting.starts_with("{\"QMP\""), "{greeting}");
     }
+}
+
+#[test]
+fn connected_socket_is_served_until_the_client_leaves() {
+    let mut server = Server::start(monitor(), [], Options::new().connections_max(1)).unwrap();
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    // As in a child that inherited it: a duplicate must not keep the connection.
+    let _duplicate = theirs.try_clone().unwrap();
+    server.add_client(theirs.into()).unwrap();
+    converse(&mut ours);
+    let (_too_many, theirs) = UnixStream::pair().unwrap();
+    assert!(server.add_client(theirs.into()).is_err());
+    ours.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(ours.read_to_end(&mut Vec::new()).unwrap(), 0);
+    wait_until("the client has left", || server.connections() == 0);
+
+    let unconnected = UnixListener::bind(tempfile::tempdir().unwrap().path().join("s")).unwrap();
+    assert!(server.add_client(unconnected.into()).is_err());
+    let (datagrams, _other) = std::os::unix::net::UnixDatagram::pair().unwrap();
+    assert!(server.add_client(datagrams.into()).is_err());
+    server.stop();
+    let (_ours, theirs) = UnixStream::pair().unwrap();
+    assert!(server.add_client(theirs.into()).is_err());
 }
 
 #[test]
@@ -541,8 +564,10 @@ fn a_socket_of_the_service_manager() {
 
     const FOR_THE_CHILD: &str = "STATS_RUNTIME_TEST_ACTIVATED";
     if std::env::var_os(FOR_THE_CHILD).is_some() {
-        let listeners = Listener::inherited().unwrap();
-        let [(name, listener)]: [_; 1] = listeners.try_into().unwrap();
+        let inherited = Listener::inherited().unwrap();
+        let [(name, Inherited::Listener(listener))]: [_; 1] = inherited.try_into().unwrap() else {
+            panic!("the socket does not listen");
+        };
         assert_eq!(name, "monitor");
         assert!(Listener::inherited().unwrap().is_empty());
         let server = serve(listener, Options::new());

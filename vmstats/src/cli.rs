@@ -12,7 +12,7 @@ use qapi_stats::stats::StatsTarget;
 
 use crate::deadline::TIMEOUT_MAX;
 use crate::endpoint::Endpoint;
-use crate::listen::Listen;
+use crate::listen::{Connect, Listen};
 use crate::selector::{NamePatterns, VcpuSelector};
 use crate::uuid::Uuid;
 
@@ -78,7 +78,7 @@ pub struct DemoArgs {
     /// The UUID of the VM [default: none, which clients see as zeros]
     #[arg(long, value_name = "UUID")]
     pub uuid: Option<Uuid>,
-    /// Serve until SIGINT or SIGTERM; the first line printed is the socket's path
+    /// Serve until SIGINT, SIGTERM or SIGHUP; the first line printed is the socket's path
     #[arg(long)]
     pub hold: bool,
     /// Run only the first K vCPUs [default: all]
@@ -98,6 +98,10 @@ pub struct ServerArgs {
         value_name = "unix:PATH|tcp:ADDRESS:PORT|tls:ADDRESS:PORT|vsock:CID:PORT|fd:NAME"
     )]
     pub listen: Vec<Listen>,
+    /// Connect to a program that waits for the monitor at this address, and serve
+    /// it; may be given several times
+    #[arg(long, value_name = "unix:PATH|tcp:ADDRESS:PORT")]
+    pub connect: Vec<Connect>,
     /// The folder with ca-cert.pem, server-cert.pem and server-key.pem, for tls:;
     /// clients whose certificate is in its ca-crl.pem, if there is one, are refused
     #[arg(long, value_name = "DIR")]
@@ -159,7 +163,7 @@ pub struct LimitArgs {
 ///
 /// DIR holds vm.bin, vcpu0.bin, vcpu1.bin and so on: copies of statistics files,
 /// read from offset 0. The first line printed is the socket's path. Serves until
-/// SIGINT or SIGTERM.
+/// SIGINT, SIGTERM or SIGHUP.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
     /// The folder with the recorded files

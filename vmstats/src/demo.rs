@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::host::Vm;
 use crate::monitor_server::{self, MonitorServer};
 use crate::printable::printable;
-use crate::shutdown::{ShutdownSignal, ShutdownTrigger};
+use crate::shutdown::{PendingSignals, ShutdownSignal, ShutdownTrigger};
 use crate::watch::{Snapshot, Watch};
 use crate::{replay, shell, table};
 
@@ -36,15 +36,16 @@ const SECONDS_DEFAULT: u64 = 5;
 /// Returns an error if KVM is there but the guest does not boot, if the monitor
 /// cannot be served, or if the monitor does not answer.
 pub fn run(arguments: &DemoArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let listeners = monitor_server::bind(&arguments.server)?;
-    let shutdown = ShutdownSignal::install()?;
+    let signals = PendingSignals::install()?;
+    let sockets = monitor_server::bind(&arguments.server)?;
+    let shutdown = signals.start()?;
     let machine = Machine::start(arguments)?;
     let registry = monitor_server::kvm_registry(machine.provider())?;
     let vm = machine
         .vm(shutdown.trigger())
         .with_name(Some(arguments.name.clone()))
         .with_uuid(arguments.uuid.clone());
-    let server = MonitorServer::start(&arguments.server, registry, vm, listeners)?;
+    let server = MonitorServer::start(&arguments.server, registry, vm, sockets)?;
     let seconds = match (arguments.seconds, arguments.hold) {
         (Some(seconds), _) => seconds,
         (None, true) => 0,

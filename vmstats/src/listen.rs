@@ -2,12 +2,16 @@
 //!
 //! In: the values of `--listen`. Out: bound sockets. This file serves no client.
 
+use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use stats_runtime::server::{Listener, UnixAccess};
+use rustix::process::{PidfdFlags, PidfdGetfdFlags};
+use stats_runtime::server::{Inherited, Listener, UnixAccess};
 
 use crate::failure::Failure;
 use crate::tls;
@@ -28,8 +32,25 @@ pub enum Listen {
         /// The port.
         port: u32,
     },
-    /// A socket on which the service manager listens, by its name.
+    /// A socket of the service manager by its name, or an inherited descriptor by
+    /// its number. The socket listens or is connected.
     Inherited(String),
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(address) => write!(f, "tcp:{address}"),
+            Self::Tls(address) => write!(f, "tls:{address}"),
+            Self::Vsock {
+                cid: u32::MAX,
+                port,
+            } => write!(f, "vsock:any:{port}"),
+            Self::Vsock { cid, port } => write!(f, "vsock:{cid}:{port}"),
+            Self::Inherited(name) => write!(f, "fd:{name}"),
+        }
+    }
 }
 
 impl FromStr for Listen {
@@ -38,7 +59,7 @@ impl FromStr for Listen {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = || {
             "expected unix:PATH, tcp:ADDRESS:PORT, tls:ADDRESS:PORT, vsock:CID:PORT (with CID \
-             any for any) or fd:NAME"
+             any for any), fd:NAME or fd:NUMBER"
                 .to_owned()
         };
         let (kind, rest) = text.split_once(':').ok_or_else(wrong)?;
@@ -110,6 +131,15 @@ impl Admission {
     }
 }
 
+/// The sockets at which a monitor is served.
+#[derive(Debug, Default)]
+pub struct Sockets {
+    /// The sockets that listen.
+    pub listeners: Vec<Listener>,
+    /// The sockets that are connected to a client already.
+    pub clients: Vec<OwnedFd>,
+}
+
 /// Binds sockets at all addresses. Call it before the program has other threads,
 /// because it removes inherited sockets from the environment. `credentials` is
 /// the folder with the certificates of [`tls::listen`].
@@ -122,7 +152,7 @@ pub fn bind(
     addresses: &[Listen],
     credentials: Option<&Path>,
     admission: &Admission,
-) -> Result<Vec<Listener>, Failure> {
+) -> Result<Sockets, Failure> {
     let is_inherited = |address: &Listen| matches!(address, Listen::Inherited(_));
     let mut inherited = if addresses.iter().any(is_inherited) {
         let cannot = |error| Failure::other(format!("cannot take the inherited sockets: {error}"));
@@ -130,7 +160,8 @@ pub fn bind(
     } else {
         Vec::new()
     };
-    let mut bind = |address: &Listen| {
+    let mut sockets = Sockets::default();
+    for address in addresses {
         let bound = match address {
             Listen::Unix(path) => admission.unix(path),
             Listen::Tcp(address) => Listener::tcp(*address),
@@ -140,17 +171,103 @@ pub fn bind(
                 tls::listen(*address, folder, &admission.subjects)
             }
             Listen::Vsock { cid, port } => Listener::vsock(*cid, *port),
-            Listen::Inherited(name) => {
-                let index = inherited.iter().position(|(other, _)| other == name);
-                let index = index.ok_or_else(|| {
-                    Failure::usage(format!("no inherited socket is called '{name}'"))
-                })?;
-                return Ok(inherited.swap_remove(index).1);
-            }
+            Listen::Inherited(name) => match take_inherited(&mut inherited, name)? {
+                Inherited::Listener(listener) => Ok(listener),
+                Inherited::Client(socket) => {
+                    sockets.clients.push(socket);
+                    continue;
+                }
+            },
         };
-        bound.map_err(|error| Failure::other(format!("cannot listen on {address:?}: {error}")))
+        let listener = bound
+            .map_err(|error| Failure::other(format!("cannot listen on {address}: {error}")))?;
+        sockets.listeners.push(listener);
+    }
+    Ok(sockets)
+}
+
+/// Removes the socket called `name` from those of the service manager, or else
+/// duplicates the descriptor with that number.
+fn take_inherited(
+    inherited: &mut Vec<(String, Inherited)>,
+    name: &str,
+) -> Result<Inherited, Failure> {
+    if let Some(index) = inherited.iter().position(|(other, _)| other == name) {
+        return Ok(inherited.swap_remove(index).1);
+    }
+    let number: i32 = name.parse().map_err(|_| {
+        Failure::usage(format!(
+            "no inherited socket is called '{name}' (LISTEN_FDNAMES), and it is not the number \
+             of a descriptor"
+        ))
+    })?;
+    // A duplicate, because to own a descriptor by its number is unsafe: another
+    // part of the program could own it. The server shuts the connection down when
+    // the client has left, so the original does not keep the connection open.
+    let this = rustix::process::getpid();
+    rustix::process::pidfd_open(this, PidfdFlags::empty())
+        .and_then(|this| rustix::process::pidfd_getfd(this, number, PidfdGetfdFlags::empty()))
+        .map_err(io::Error::from)
+        .and_then(Inherited::new)
+        .map_err(|error| {
+            Failure::other(format!(
+                "cannot take descriptor {number} (fd:{number}): {error}"
+            ))
+        })
+}
+
+/// Connects to the programs that wait for the monitor at these addresses.
+///
+/// # Errors
+///
+/// Returns an error if nobody listens at an address.
+pub fn connect(addresses: &[Connect]) -> Result<Vec<OwnedFd>, Failure> {
+    let connect = |address: &Connect| {
+        match address {
+            Connect::Unix(path) => UnixStream::connect(path).map(OwnedFd::from),
+            Connect::Tcp(address) => TcpStream::connect(address).map(OwnedFd::from),
+        }
+        .map_err(|error| Failure::other(format!("cannot connect to {address}: {error}")))
     };
-    addresses.iter().map(&mut bind).collect()
+    addresses.iter().map(connect).collect()
+}
+
+/// An address at which another program waits for the monitor to connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Connect {
+    /// A Unix socket.
+    Unix(PathBuf),
+    /// A TCP port of the loopback.
+    Tcp(SocketAddr),
+}
+
+impl FromStr for Connect {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            Some(("unix", path)) if !path.is_empty() => Ok(Self::Unix(path.into())),
+            Some(("tcp", address)) => match address.parse::<SocketAddr>() {
+                Ok(address) if address.ip().is_loopback() => Ok(Self::Tcp(address)),
+                Ok(_) => Err(
+                    "the connection is not encrypted: only addresses of this machine \
+                              are possible"
+                        .to_owned(),
+                ),
+                Err(_) => Err("expected tcp:ADDRESS:PORT, such as tcp:127.0.0.1:4444".to_owned()),
+            },
+            _ => Err("expected unix:PATH or tcp:ADDRESS:PORT".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(address) => write!(f, "tcp:{address}"),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -188,7 +305,7 @@ mod tests {
     fn bind_says_why_when_it_fails() {
         let admission = Admission::default();
         let bind = |text: &str| bind(&[text.parse().unwrap()], None, &admission);
-        assert_eq!(bind("tcp:127.0.0.1:0").unwrap().len(), 1);
+        assert_eq!(bind("tcp:127.0.0.1:0").unwrap().listeners.len(), 1);
         let tls_needs = if cfg!(feature = "tls") {
             "--tls"
         } else {
@@ -198,6 +315,7 @@ mod tests {
             ("tcp:192.0.2.1:0", "TLS"),
             ("tls:127.0.0.1:0", tls_needs),
             ("fd:nobody", "no inherited socket is called 'nobody'"),
+            ("fd:99999", "cannot take descriptor 99999"),
         ] {
             let error = bind(text).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::cli::{HmpEndpoint, LimitArgs, ServerArgs};
 use crate::failure::Failure;
 use crate::host::Vm;
-use crate::listen::{self, Admission};
+use crate::listen::{self, Admission, Sockets};
 
 /// A monitor that is being served. Dropping it stops the server and removes its
 /// sockets.
@@ -39,7 +39,7 @@ pub struct MonitorServer {
 /// # Errors
 ///
 /// Returns an error if an address cannot be bound.
-pub fn bind(arguments: &ServerArgs) -> Result<Vec<Listener>, Failure> {
+pub fn bind(arguments: &ServerArgs) -> Result<Sockets, Failure> {
     let credentials = arguments.tls.as_deref();
     listen::bind(&arguments.listen, credentials, &admission(arguments))
 }
@@ -58,7 +58,8 @@ pub fn kvm_registry(provider: Arc<KvmProvider>) -> Result<Registry, Failure> {
 }
 
 impl MonitorServer {
-    /// Serves a monitor at `--qmp` and at `listeners`. Without `--qmp` the
+    /// Serves a monitor at `--qmp`, on `sockets`, and to the programs of
+    /// `--connect`. Without `--qmp` the
     /// monitor's socket is in a new folder that only the user can enter. With
     /// `--hmp unix:PATH` the human monitor is served at that path.
     ///
@@ -70,7 +71,7 @@ impl MonitorServer {
         arguments: &ServerArgs,
         registry: Registry,
         vm: Vm,
-        listeners: Vec<Listener>,
+        sockets: Sockets,
     ) -> Result<Self, Failure> {
         let (path, folder) = socket_path(arguments.qmp.as_deref())?;
         let monitor =
@@ -78,10 +79,19 @@ impl MonitorServer {
         let first = admission(arguments)
             .unix(&path)
             .map_err(|error| cannot_listen(&path, &error))?;
+        let Sockets {
+            listeners,
+            mut clients,
+        } = sockets;
+        clients.extend(listen::connect(&arguments.connect)?);
         let addresses = listeners.iter().filter_map(Listener::tcp_address).collect();
         let listeners = std::iter::once(first).chain(listeners);
         let server = Server::start(monitor.clone(), listeners, options(&arguments.limits))
             .map_err(|error| Failure::other(format!("cannot serve: {error}")))?;
+        for client in clients {
+            let added = server.add_client(client);
+            added.map_err(|error| Failure::other(format!("cannot serve a client: {error}")))?;
+        }
         let hmp = match &arguments.hmp {
             Some(HmpEndpoint::Unix(path)) => Some(
                 LineServer::start(path, monitor).map_err(|error| cannot_listen(path, &error))?,

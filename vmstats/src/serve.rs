@@ -8,7 +8,7 @@ use crate::cli::{HmpEndpoint, ServeArgs};
 use crate::failure::Failure;
 use crate::host::Vm;
 use crate::monitor_server::{self, MonitorServer};
-use crate::shutdown::ShutdownSignal;
+use crate::shutdown::PendingSignals;
 use crate::{replay, shell};
 
 /// Runs `vmstats serve`.
@@ -18,12 +18,13 @@ use crate::{replay, shell};
 /// Returns an error if a file is not a statistics file, or if the monitor cannot
 /// be served.
 pub fn run(arguments: &ServeArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let listeners = monitor_server::bind(&arguments.server)?;
+    let signals = PendingSignals::install()?;
+    let sockets = monitor_server::bind(&arguments.server)?;
+    let shutdown = signals.start()?;
     let replay = replay::open(&arguments.replay)?;
-    let shutdown = ShutdownSignal::install()?;
     let registry = monitor_server::kvm_registry(replay.provider.into())?;
     let vm = Vm::recorded(replay.qom_paths, shutdown.trigger()).with_name(arguments.name.clone());
-    let server = MonitorServer::start(&arguments.server, registry, vm, listeners)?;
+    let server = MonitorServer::start(&arguments.server, registry, vm, sockets)?;
     writeln!(out, "{}", server.path().display())?;
     for address in server.addresses() {
         writeln!(out, "{address}")?;

@@ -1,16 +1,64 @@
 //! The end of a program that serves.
 //!
-//! In: SIGINT, SIGTERM, or a client's request. Out: a signal that the program
+//! In: SIGINT, SIGTERM, SIGHUP, or a client's request. Out: a signal that the program
 //! waits for.
 
+use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::failure::Failure;
+
+/// The signals that end the program, once they no longer kill it.
+///
+/// A signal that comes while the program starts is kept until
+/// [`start`](Self::start), so that the program removes the sockets that it has
+/// bound by then.
+#[derive(Debug)]
+pub struct PendingSignals(Signals);
+
+impl PendingSignals {
+    /// Handles SIGINT, SIGTERM and SIGHUP from now on. Has no thread yet, because
+    /// inherited sockets must be taken before the program has threads.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the signals' handler cannot be installed.
+    pub fn install() -> Result<Self, Failure> {
+        Signals::new([SIGINT, SIGTERM, SIGHUP])
+            .map(Self)
+            .map_err(cannot_listen)
+    }
+
+    /// Starts the thread that waits for the signals.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the thread cannot be started.
+    pub fn start(self) -> Result<ShutdownSignal, Failure> {
+        let (sender, receiver) = mpsc::channel();
+        let trigger = ShutdownTrigger(sender);
+        let for_signals = trigger.clone();
+        let mut signals = self.0;
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                for _ in signals.forever() {
+                    for_signals.shut_down();
+                }
+            })
+            .map_err(cannot_listen)?;
+        Ok(ShutdownSignal { trigger, receiver })
+    }
+}
+
+fn cannot_listen(error: io::Error) -> Failure {
+    Failure::other(format!("cannot listen for signals: {error}"))
+}
 
 /// The signal that the program has to end.
 #[derive(Debug)]
@@ -32,28 +80,6 @@ impl ShutdownTrigger {
 }
 
 impl ShutdownSignal {
-    /// Handles SIGINT and SIGTERM from now on. They no longer kill the program.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the signals' handler cannot be installed.
-    pub fn install() -> Result<Self, Failure> {
-        let (sender, receiver) = mpsc::channel();
-        let trigger = ShutdownTrigger(sender);
-        let cannot = |error| Failure::other(format!("cannot listen for signals: {error}"));
-        let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(cannot)?;
-        let for_signals = trigger.clone();
-        thread::Builder::new()
-            .name("signals".to_owned())
-            .spawn(move || {
-                for _ in signals.forever() {
-                    for_signals.shut_down();
-                }
-            })
-            .map_err(cannot)?;
-        Ok(Self { trigger, receiver })
-    }
-
     /// Returns a handle that makes the program end.
     #[must_use]
     pub fn trigger(&self) -> ShutdownTrigger {

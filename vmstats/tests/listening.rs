@@ -4,12 +4,15 @@
 
 mod program;
 
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use program::{RawClient, Server, stderr, stdout, vmstats};
+use program::{RawClient, Running, Server, stderr, stdout, vmstats, write_recording};
 
 fn query(endpoint: &str) -> std::process::Output {
     vmstats(&["query", endpoint, "--target", "vm", "--timeout", "5"], "")
@@ -74,6 +77,73 @@ fn tcp_port_is_printed_and_vsock_answers() {
     let nobody = query("vsock:1:7");
     assert_eq!(nobody.status.code(), Some(1));
     assert!(stderr(&nobody).contains("vsock:1:7"), "{}", stderr(&nobody));
+}
+
+/// Starts `serve` with one end of a socket pair as descriptor 3, and returns the
+/// other end.
+fn serve_connected(folder: &Path, listen: &str, names: Option<&str>) -> (Running, RawClient) {
+    write_recording(folder);
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let mut command = Command::new("sh");
+    let set_up = match names {
+        Some(_) => "LISTEN_PID=$$ exec \"$0\" \"$@\" 3<&0 </dev/null",
+        None => "exec \"$0\" \"$@\" 3<&0 </dev/null",
+    };
+    command
+        .args(["-c", set_up, env!("CARGO_BIN_EXE_vmstats"), "serve"])
+        .args(["--replay", folder.to_str().unwrap(), "--listen", listen])
+        .stdin(OwnedFd::from(theirs))
+        .stdout(Stdio::null());
+    if let Some(names) = names {
+        command.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", names);
+    }
+    let program = Running(command.spawn().unwrap());
+    drop(command);
+    (program, RawClient::over(ours))
+}
+
+#[test]
+fn connected_descriptor_is_served_by_name_and_number() {
+    for (listen, names) in [("fd:mon", Some("mon")), ("fd:3", None), ("fd:0", Some(""))] {
+        let folder = tempfile::tempdir().unwrap();
+        let (_program, mut client) = serve_connected(folder.path(), listen, names);
+        let name = client.ask("{'execute': 'query-name'}");
+        assert!(name["return"].is_object(), "{listen}: {name}");
+        // An error that ends the session also ends the connection, though the
+        // program has inherited the descriptor.
+        client.shut_down_writing();
+        assert_eq!(client.read(), None, "{listen}");
+    }
+}
+
+#[test]
+fn server_connects_to_a_program_that_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("waits.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let address = format!("unix:{}", path.display());
+    let _server = Server::recording(folder.path(), &["--connect", &address]);
+    let mut client = RawClient::over(listener.accept().unwrap().0);
+    assert!(client.ask("{'execute': 'query-name'}")["return"].is_object());
+
+    let replay = folder.path().to_str().unwrap();
+    for (address, status, why) in [
+        ("unix:/nowhere", 1, "cannot connect to unix:/nowhere"),
+        ("tcp:192.0.2.1:4444", 2, "not encrypted"),
+        ("tls:127.0.0.1:4444", 2, "expected unix:PATH"),
+    ] {
+        let output = vmstats(&["serve", "--replay", replay, "--connect", address], "");
+        assert_eq!(output.status.code(), Some(status), "{address}");
+        assert!(stderr(&output).contains(why), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn server_removes_its_socket_at_each_signal_that_ends_it() {
+    for signal in ["INT", "TERM", "HUP"] {
+        let folder = tempfile::tempdir().unwrap();
+        Server::recording(folder.path(), &[]).end(signal);
+    }
 }
 
 #[test]

@@ -110,7 +110,7 @@ impl Listener {
         Ok(listener)
     }
 
-    /// Takes over the sockets that the service manager listens on for this
+    /// Takes over the sockets that the service manager has opened for this
     /// process (`LISTEN_FDS`, see sd_listen_fds(3)). Each comes with its name:
     /// that of `FileDescriptorName=`, or else `0`, `1` and so on.
     ///
@@ -120,22 +120,23 @@ impl Listener {
     /// # Errors
     ///
     /// Returns an error if a socket is not a stream socket of a known kind, or
-    /// if it is a TCP socket that other machines can reach.
+    /// if it listens on TCP where other machines can reach it.
     #[cfg(feature = "activation")]
-    pub fn inherited() -> io::Result<Vec<(String, Self)>> {
+    pub fn inherited() -> io::Result<Vec<(String, Inherited)>> {
         let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
-        let mut names = names.split(':').filter(|name| !name.is_empty());
+        let mut names = names.split(':');
         let mut sockets = listenfd::ListenFd::from_env();
-        let mut listeners = Vec::new();
+        let mut inherited = Vec::new();
         for index in 0..sockets.len() {
             let name = names
                 .next()
+                .filter(|name| !name.is_empty())
                 .map_or_else(|| index.to_string(), str::to_owned);
             if let Some(socket) = take_stream(&mut sockets, index)? {
-                listeners.push((name, Self::from_socket(socket)?));
+                inherited.push((name, Inherited::new(socket)?));
             }
         }
-        Ok(listeners)
+        Ok(inherited)
     }
 
     fn new(socket: OwnedFd, file: Option<SocketFile>) -> io::Result<Self> {
@@ -239,6 +240,31 @@ impl Listener {
         !self.gids.is_empty()
             && sys::peer_groups(client.as_fd())
                 .is_ok_and(|groups| groups.iter().any(|group| self.gids.contains(group)))
+    }
+}
+
+/// A socket that another program opened for this one.
+#[derive(Debug)]
+pub enum Inherited {
+    /// A socket that listens.
+    Listener(Listener),
+    /// A connected socket, for [`Server::add_client`](super::Server::add_client).
+    Client(OwnedFd),
+}
+
+impl Inherited {
+    /// Finds out which kind of socket this is.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if `socket` is not a socket, or as
+    /// [`Listener::from_socket`] does.
+    pub fn new(socket: OwnedFd) -> io::Result<Self> {
+        if sockopt::socket_acceptconn(&socket)? {
+            Listener::from_socket(socket).map(Self::Listener)
+        } else {
+            Ok(Self::Client(socket))
+        }
     }
 }
 

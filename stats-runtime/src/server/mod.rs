@@ -30,9 +30,10 @@ mod unix_server;
 mod waker;
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-pub use listener::Listener;
+pub use listener::{Inherited, Listener};
 pub use options::Options;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsBuilder, TlsError};
@@ -40,6 +41,7 @@ pub use unix_server::UnixServer;
 
 pub use crate::net::unix::{UnixAccess, bind_private};
 
+use self::stream::Stream;
 use crate::monitor::Monitor;
 
 /// A running server. Dropping it stops it.
@@ -63,6 +65,26 @@ impl Server {
         let listeners = listeners.into_iter().collect();
         let reactor = Some(reactor::Reactor::start(monitor, listeners, options)?);
         Ok(Self { reactor })
+    }
+
+    /// Serves a client on a socket that is connected already: one end of a socket
+    /// pair, an inherited descriptor, or a connection that the VMM made. Nothing is
+    /// asked of the client: the maker of the connection has admitted it. Call it
+    /// again for each connection; the server closes the socket when the client has
+    /// left.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the socket is not a connected stream socket, if its peer
+    /// is another machine, or if as many clients as possible are connected.
+    pub fn add_client(&self, socket: OwnedFd) -> io::Result<()> {
+        let stream = Stream::from_connected(socket)?;
+        match &self.reactor {
+            Some(reactor) => reactor
+                .add_connected(stream)
+                .map_err(|refusal| io::Error::other(refusal.to_string())),
+            None => Err(io::Error::other("the server has been stopped")),
+        }
     }
 
     /// Returns the number of connected clients.

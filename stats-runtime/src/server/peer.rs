@@ -1,4 +1,4 @@
-//! Who is at the other end of a socket.
+//! The process or address at the other end of a socket.
 //!
 //! In: a connected socket. Out: text for the log, read from the kernel when it is
 //! printed.

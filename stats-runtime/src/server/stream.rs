@@ -4,9 +4,11 @@
 //! ready. Hides TLS except for the handshake: who may speak when.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, sockopt};
+use rustix::io::FdFlags;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketType, sockopt};
 
 use super::peer::Peer;
 
@@ -64,6 +66,27 @@ impl Stream {
         }
     }
 
+    /// Takes over a connected stream socket, whose peer must be on this machine.
+    pub(super) fn from_connected(socket: OwnedFd) -> io::Result<Self> {
+        let invalid = |what: String| io::Error::new(io::ErrorKind::InvalidInput, what);
+        if sockopt::socket_type(&socket)? != SocketType::STREAM {
+            return Err(invalid("the socket is not a stream socket".to_owned()));
+        }
+        // An error of the kernel says that the socket is not connected.
+        let peer = rustix::net::getpeername(&socket)?;
+        if let Some(Ok(address)) = peer.map(SocketAddr::try_from)
+            && !address.ip().to_canonical().is_loopback()
+        {
+            return Err(invalid(format!(
+                "{address} is another machine, and the connection is not encrypted"
+            )));
+        }
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        rustix::io::fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
+        let family = sockopt::socket_domain(&socket)?;
+        Ok(Self::new(socket, family))
+    }
+
     /// Returns the client's process or address.
     pub(super) fn peer(&self) -> Peer<'_> {
         Peer {
@@ -74,9 +97,17 @@ impl Stream {
 
     /// Puts a TLS channel on the socket.
     #[cfg(feature = "tls")]
-    pub(super) fn with_tls(self, channel: super::tls::Channel) -> Self {
-        let tls = Some(Box::new(channel));
-        Self { tls, ..self }
+    pub(super) fn with_tls(mut self, channel: super::tls::Channel) -> Self {
+        self.tls = Some(Box::new(channel));
+        self
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        // A duplicate of the descriptor, such as one that a child inherited, must
+        // not keep the connection open. Ignore the error of a peer that has left.
+        let _ = rustix::net::shutdown(&self.socket, Shutdown::Both);
     }
 }
 

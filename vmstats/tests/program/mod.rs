@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
@@ -93,9 +94,14 @@ impl Server {
     }
 
     /// Asks it to end as a terminal would, and waits until it has.
-    pub(crate) fn interrupt(mut self) {
+    pub(crate) fn interrupt(self) {
+        self.end("INT");
+    }
+
+    /// Sends it a signal, and waits until it has ended and removed its socket.
+    pub(crate) fn end(mut self, signal: &str) {
         let pid = self.program.0.id().to_string();
-        let kill = Command::new("kill").args(["-INT", &pid]).status();
+        let kill = Command::new("kill").args(["-s", signal, &pid]).status();
         assert!(kill.unwrap().success());
         assert!(self.program.0.wait().unwrap().success());
         assert!(!Path::new(&self.socket).exists());
@@ -126,7 +132,11 @@ pub(crate) struct RawClient(BufReader<UnixStream>);
 impl RawClient {
     /// Connects, reads the greeting and negotiates.
     pub(crate) fn connect(socket: &str) -> Self {
-        let stream = UnixStream::connect(socket).unwrap();
+        Self::over(UnixStream::connect(socket).unwrap())
+    }
+
+    /// Reads the greeting and negotiates.
+    pub(crate) fn over(stream: UnixStream) -> Self {
         let limit = Some(Duration::from_secs(20));
         stream.set_read_timeout(limit).unwrap();
         let mut client = Self(BufReader::new(stream));
@@ -140,6 +150,10 @@ impl RawClient {
         let mut line = String::new();
         self.0.read_line(&mut line).unwrap();
         (!line.is_empty()).then(|| serde_json::from_str(&line).unwrap())
+    }
+
+    pub(crate) fn shut_down_writing(&self) {
+        self.0.get_ref().shutdown(Shutdown::Write).unwrap();
     }
 
     pub(crate) fn send(&mut self, request: &str) {

@@ -61,18 +61,27 @@ impl Reactor {
         if let Err(refusal) = listener.admit(&client) {
             return log::refused(&listener.peer(&client), &refusal);
         }
-        let stream = match listener.stream(client) {
-            Ok(stream) => stream,
-            Err(error) => return log::cannot_accept(&error),
-        };
+        match listener.stream(client) {
+            // Ignore the refusal: it is in the log.
+            Ok(stream) => drop(self.add_connected(stream)),
+            Err(error) => log::cannot_accept(&error),
+        }
+    }
+
+    /// Adds a client that may connect, unless as many clients as possible are
+    /// connected.
+    pub(in crate::server) fn add_connected(&self, stream: Stream) -> Result<(), Refusal> {
         let connections_max = self.options.connections_max;
         // Count and add under one lock, because several threads may accept
         // clients of several listeners.
         let slot = self.clients.lock().add(connections_max);
-        match slot {
-            Some(slot) => self.add_client(&slot, stream),
-            None => log::refused(&stream.peer(), &Refusal::TooMany { connections_max }),
-        }
+        let Some(slot) = slot else {
+            let refusal = Refusal::TooMany { connections_max };
+            log::refused(&stream.peer(), &refusal);
+            return Err(refusal);
+        };
+        self.add_client(&slot, stream);
+        Ok(())
     }
 
     pub(super) fn listen(&self, token: u64) {
