@@ -61,10 +61,13 @@ impl Authority {
 
 fn serve(folder: &Path) -> (Server, SocketAddr) {
     let address = "tls:127.0.0.1:0".parse().unwrap();
-    let listeners = listen::bind(&[address], Some(folder), &Admission::default()).unwrap();
-    let address = listeners.iter().find_map(|listener| listener.tcp_address());
+    let sockets = listen::bind(&[address], Some(folder), &Admission::default()).unwrap();
+    let address = sockets
+        .listeners
+        .iter()
+        .find_map(|listener| listener.tcp_address());
     let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
-    let server = Server::start(monitor, listeners, Options::new()).unwrap();
+    let server = Server::start(monitor, sockets.listeners, Options::new()).unwrap();
     (server, address.unwrap())
 }
 

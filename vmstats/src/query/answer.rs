@@ -31,6 +31,9 @@ pub(super) struct Answer {
     pub(super) objects: Vec<Object>,
     /// Parts of the selection that nothing matches.
     pub(super) problems: Vec<String>,
+    /// The reason why the monitor has nothing to tell, although nothing was
+    /// selected.
+    pub(super) emptiness: Option<String>,
 }
 
 /// The statistics of one object from one provider.
@@ -75,8 +78,15 @@ pub(super) fn ask(client: &mut Client, selection: &Selection) -> Result<Answer, 
         targets,
         mut problems,
     } = selection.plan(&schemas);
+    let mut targets = targets;
     if targets.is_empty() {
-        return Err(nothing(client, &schemas, problems));
+        if !problems.is_empty() || !selection.is_everything() {
+            return Err(nothing(client, &schemas, problems));
+        }
+        targets.push(TargetPlan {
+            target: selection.target().cloned().unwrap_or(StatsTarget::Vm),
+            providers: None,
+        });
     }
     let has_vcpus = targets.iter().any(|plan| plan.target == StatsTarget::Vcpu);
     let vcpus = if has_vcpus {
@@ -117,14 +127,17 @@ pub(super) fn ask(client: &mut Client, selection: &Selection) -> Result<Answer, 
             problems.push(format!("the vCPU '{path}' has none of these statistics"));
         }
     }
-    if objects.is_empty() {
-        return Err(nothing(client, &schemas, problems));
-    }
+    let emptiness = match objects.as_slice() {
+        [] if selection.is_everything() => Some(emptiness(client, &schemas)),
+        [] => return Err(nothing(client, &schemas, problems)),
+        _ => None,
+    };
     Ok(Answer {
         schemas,
         replies,
         objects,
         problems,
+        emptiness,
     })
 }
 
@@ -133,38 +146,46 @@ pub(super) fn all_schemas(client: &mut Client) -> Result<Vec<StatsSchema>, Clien
     client.execute(&QueryStatsSchemas { provider: None })
 }
 
-/// Returns the failure of a selection that selects nothing, with the reason why
-/// there may be nothing at all.
+/// Returns the failure of a selection that selects nothing.
 pub(super) fn nothing(
     client: &mut Client,
     schemas: &[StatsSchema],
     problems: Vec<String>,
 ) -> Failure {
-    let has_kvm = schemas
-        .iter()
-        .any(|schema| schema.provider == StatsProvider::Kvm);
-    let reason = if has_kvm { None } else { absent_kvm(client) };
-    let mut sentences = problems;
-    if sentences.is_empty() {
-        sentences.push(if schemas.is_empty() {
-            "this monitor has no statistics".to_owned()
-        } else {
-            "this monitor has statistics of this kind, but no object that they are about".to_owned()
-        });
+    if problems.is_empty() {
+        return Failure::other(emptiness(client, schemas));
     }
-    sentences.extend(reason.map(str::to_owned));
-    Failure::other(sentences.join("; "))
+    let sentences = problems.into_iter().chain(absent_kvm(client, schemas));
+    Failure::other(sentences.collect::<Vec<_>>().join("; "))
+}
+
+/// Returns the reason why a monitor has nothing to tell.
+pub(super) fn emptiness(client: &mut Client, schemas: &[StatsSchema]) -> String {
+    let what = if schemas.is_empty() {
+        "this monitor has no statistics"
+    } else {
+        "this monitor has statistics of this kind, but no object that they are about"
+    };
+    match absent_kvm(client, schemas) {
+        Some(reason) => format!("{what}; {reason}"),
+        None => what.to_owned(),
+    }
 }
 
 /// Returns why a monitor without the provider `kvm` has none, if it tells.
-fn absent_kvm(client: &mut Client) -> Option<&'static str> {
+fn absent_kvm(client: &mut Client, schemas: &[StatsSchema]) -> Option<String> {
+    let mut providers = schemas.iter().map(|schema| &schema.provider);
+    if providers.any(|provider| *provider == StatsProvider::Kvm) {
+        return None;
+    }
     let info = client.execute(&QueryKvm {}).ok()?;
-    Some(if info.enabled {
+    let reason = if info.enabled {
         "the guest runs on KVM, but the host's kernel has no statistics for it (Linux 5.14 and \
          later have)"
     } else {
         "the guest runs without KVM, whose statistics these would be (QEMU: -accel kvm)"
-    })
+    };
+    Some(reason.to_owned())
 }
 
 /// Returns the vCPUs with their numbers. For a monitor without `query-cpus-fast`,

@@ -76,11 +76,15 @@ impl Printer<'_> {
         match self.arguments.format {
             Format::Json => self.print_json(endpoint, answer, out)?,
             Format::Jsonl | Format::Csv => {
+                tell_emptiness(endpoint, answer.emptiness.as_deref());
                 self.records.values(&endpoint.to_string(), answer, out)?;
             }
             Format::Table => {
                 if !self.arguments.monitors.is_one() {
                     endpoint_heading(endpoint, self.is_first, out)?;
+                }
+                if let Some(reason) = &answer.emptiness {
+                    writeln!(out, "nothing: {reason}")?;
                 }
                 let detail = Detail {
                     zeros: self.arguments.zeros,
@@ -136,6 +140,15 @@ fn print_wrapped(
     object.end();
     line.push(b'\n');
     out.write_all(&line)
+}
+
+/// Says on the standard error stream why a monitor has nothing to tell.
+fn tell_emptiness(endpoint: &Endpoint, reason: Option<&str>) {
+    if let Some(reason) = reason {
+        let mut stderr = io::stderr().lock();
+        // Ignore the error: the answer is complete without this line.
+        let _ = writeln!(stderr, "vmstats: {endpoint}: nothing: {reason}");
+    }
 }
 
 /// Prints the heading of a monitor's tables.

@@ -10,11 +10,11 @@ use qapi_stats::stats::{StatsProvider, StatsSchema};
 use qapi_stats::wire::message::Return;
 use qapi_stats::wire::to_json;
 
-use super::answer::{all_schemas, nothing};
+use super::answer::{all_schemas, emptiness, nothing};
 use super::monitors::ask_each;
 use super::records::{Form, Records};
 use super::selection::provider;
-use super::{endpoint_heading, print_wrapped};
+use super::{endpoint_heading, print_wrapped, tell_emptiness};
 use crate::cli::{Format, SchemasArgs};
 use crate::client::Client;
 use crate::explain::meaning;
@@ -28,6 +28,8 @@ struct Answer {
     schemas: Vec<StatsSchema>,
     /// The reply as it came.
     reply: Return,
+    /// The reason why there are no schemas.
+    emptiness: Option<String>,
 }
 
 /// Runs `vmstats schemas`.
@@ -47,17 +49,25 @@ pub fn schemas(arguments: &SchemasArgs, out: &mut dyn Write) -> Result<(), Failu
         &arguments.monitors,
         |client| ask(client, arguments),
         |endpoint, answer| {
-            let Answer { schemas, reply } = answer;
+            let Answer {
+                schemas,
+                reply,
+                emptiness,
+            } = answer;
             match arguments.format {
                 Format::Json if is_one => writeln!(out, "{}", to_json(&reply.value()))?,
                 Format::Json => print_wrapped(Some(endpoint), None, &reply, out)?,
                 Format::Jsonl | Format::Csv => {
+                    tell_emptiness(endpoint, emptiness.as_deref());
                     let schemas: Vec<&StatsSchema> = schemas.iter().collect();
                     records.schemas(&endpoint.to_string(), &schemas, explain, out)?;
                 }
                 Format::Table => {
                     if !is_one {
                         endpoint_heading(endpoint, is_first, out)?;
+                    }
+                    if let Some(reason) = &emptiness {
+                        writeln!(out, "nothing: {reason}")?;
                     }
                     print_table(&schemas, out)?;
                 }
@@ -79,14 +89,19 @@ fn ask(client: &mut Client, arguments: &SchemasArgs) -> Result<Answer, Failure> 
             problems.push(format!("no provider '{wanted}' ({hint})"));
         }
     }
-    if all.is_empty() || !problems.is_empty() {
+    if !problems.is_empty() {
         return Err(nothing(client, &all, problems));
     }
+    let emptiness = all.is_empty().then(|| emptiness(client, &all));
     let is_wanted =
         |schema: &StatsSchema| wanted.as_ref().is_none_or(|name| schema.provider == *name);
     let schemas = all.into_iter().filter(is_wanted).collect();
     let reply = client.execute_raw(&QueryStatsSchemas { provider: wanted })?;
-    Ok(Answer { schemas, reply })
+    Ok(Answer {
+        schemas,
+        reply,
+        emptiness,
+    })
 }
 
 /// Prints schemas, each target under a heading, sorted by name.

@@ -59,6 +59,12 @@ impl Selection {
         }
     }
 
+    /// Returns whether the arguments narrow nothing but the target.
+    #[must_use]
+    pub(super) fn is_everything(&self) -> bool {
+        self.providers.is_empty() && self.names.is_empty() && self.vcpus.is_empty()
+    }
+
     /// Returns the chosen target.
     #[must_use]
     pub(super) fn target(&self) -> Option<&StatsTarget> {
