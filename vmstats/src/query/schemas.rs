@@ -28,7 +28,7 @@ struct Answer {
     schemas: Vec<StatsSchema>,
     /// The reply as it came.
     reply: Return,
-    /// The reason why there are no schemas.
+    /// The reason why the list of schemas is empty.
     emptiness: Option<String>,
 }
 
