@@ -206,7 +206,7 @@ fn client_of_a_foreign_pid_namespace_is_known_by_its_user() {
         .status()
         .is_ok_and(|status| status.success())
     {
-        println!("skipped: this machine does not permit namespaces of users");
+        skip::because("this machine does not permit namespaces of users");
         return;
     }
     let folder = tempfile::tempdir().unwrap();
