@@ -2,8 +2,9 @@
 
 use clap::Args;
 
+use crate::progress::step;
 use crate::tools::{Failure, cargo};
-use crate::{imports, links, prose, tidy};
+use crate::{documentation, imports, links, prose, tidy};
 
 /// Check formatting, lints, documentation, links, imports, comments and tidiness
 #[derive(Debug, Args)]
@@ -14,6 +15,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    step("imports, wording of comments, tidiness");
     let findings = [imports::check(), prose::check(), tidy::check()];
     let findings: Vec<Failure> = findings.into_iter().filter_map(Result::err).collect();
     if !findings.is_empty() {
@@ -48,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let arguments = ["clippy", "-p", package, "--no-default-features"];
         cargo(&[&arguments[..], &["--", "-D", "warnings"]].concat(), &[])?;
     }
-    let documentation = ["doc", "--workspace", "--no-deps", "--all-features"];
-    cargo(&documentation, &[("RUSTDOCFLAGS", "-D warnings")])?;
+    documentation::build(&[("RUSTDOCFLAGS", "-D warnings")])?;
+    step("crates that stats-runtime links");
     links::check()
 }

@@ -4,9 +4,12 @@ mod bench;
 mod bless;
 mod check;
 mod conformance;
+mod dist;
+mod documentation;
 mod imports;
 mod links;
 mod process;
+mod progress;
 mod prose;
 mod scratch;
 mod tidy;
@@ -40,6 +43,8 @@ enum Command {
     Conformance(conformance::Arguments),
     /// Compare the runtime's and the compiler's times with other programs'
     Bench(bench::Arguments),
+    Doc(documentation::Arguments),
+    Dist(dist::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +54,8 @@ fn main() -> ExitCode {
         Command::Graph { packages, files } => imports::print(&packages, files),
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Doc(arguments) => documentation::run(&arguments),
+        Command::Dist(arguments) => dist::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,6 +9,8 @@ use std::process::Command;
 
 use serde::Deserialize;
 
+use crate::progress::step;
+
 /// The reason why a chore failed, for people.
 pub(crate) type Failure = String;
 
@@ -30,8 +32,7 @@ fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
 /// Runs cargo with these arguments and environment variables.
 pub(crate) fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), Failure> {
     let line = format!("cargo {}", arguments.join(" "));
-    // Standard output is for the result of the chore.
-    eprintln!("$ {line}");
+    step(format_args!("$ {line}"));
     match command(arguments, variables).status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("`{line}` failed: {status}")),
@@ -48,6 +49,10 @@ pub(crate) fn cargo_output(arguments: &[&str]) -> Result<String, Failure> {
 #[derive(Deserialize)]
 pub(crate) struct Package {
     pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) description: Option<String>,
+    pub(crate) license: Option<String>,
+    pub(crate) repository: Option<String>,
     pub(crate) manifest_path: PathBuf,
     pub(crate) targets: Vec<Target>,
 }

@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use super::turns::quartiles;
+use crate::progress::step;
 
 /// The rows so far.
 pub(super) struct Report {
@@ -30,6 +31,7 @@ impl Report {
     }
 
     pub(super) fn heading(&self, text: &str) {
+        step(text);
         if !self.is_json {
             println!("\n{text}");
         }

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use qapi_gen::Rules;
 
+use crate::progress::step;
 use crate::tools::{Failure, text};
 use our_compiler::OurCompiler;
 use qemu_generator::{QemuGenerator, Verdict};
@@ -68,20 +69,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     println!("QEMU {version}, rules {rules:?}\n");
     let tests = source.join("tests/qapi-schema");
     let mut table = Table::new(arguments.show);
+    step("the tree's own tests");
     corpus(&tests, rules, &mut table)?;
     let schemas: Vec<&str> = REAL_SCHEMAS
         .into_iter()
         .filter(|schema| source.join(schema).exists())
         .collect();
     for schema in &schemas {
+        step(schema);
         let compiler = OurCompiler::check(&source, schema, rules);
         let verdict = QemuGenerator::start(&source, &source)?.ask(schema)?;
         REAL.compare(schema, &compiler, &verdict, &mut table);
         if !arguments.no_compile {
+            step(format_args!("{schema} as Rust"));
             compile::compile(&source, schema, &mut table)?;
         }
     }
     if let Some(qemu) = &arguments.live {
+        step(format_args!("malformed arguments for {}", qemu.display()));
         let choices = live::Choices {
             qemu,
             rounds: arguments.rounds,
@@ -211,6 +216,9 @@ fn mutations(
     let mut seeds = Seeds::new(source, schemas, arguments.seed)?;
     let mut generator = QemuGenerator::start(source, folder.path())?;
     for number in 0..arguments.mutations {
+        if number % 100 == 0 {
+            step(format_args!("mutation {number} of {}", arguments.mutations));
+        }
         let name = format!("mutation-{number}.json");
         let path = folder.path().join(&name);
         let schema = seeds.next();

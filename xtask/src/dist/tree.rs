@@ -1,0 +1,86 @@
+//! The installed files, below a folder in the place of `/`.
+//!
+//! In: the program. Out: a tree of files. This file knows no format of packages.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use super::licences;
+use super::release::Release;
+use crate::progress::step;
+use crate::tools::{Failure, cargo, output, text, workspace};
+
+/// Documents of the workspace that an operator reads.
+const DOCUMENTS: [&str; 5] = [
+    "docs/vmstats.md",
+    "docs/qmp.md",
+    "CHANGELOG.md",
+    "LICENSE-APACHE",
+    "LICENSE-BSD-3-Clause",
+];
+
+pub(super) fn stage(
+    root: &Path,
+    program: &Path,
+    release: &Release,
+    features: &str,
+) -> Result<(), Failure> {
+    let programs = root.join("usr/bin");
+    let share = root.join("usr/share");
+    let documents = share.join("doc/vmstats");
+    for folder in [&programs, &documents] {
+        fs::create_dir_all(folder).map_err(text)?;
+    }
+    fs::copy(program, programs.join("vmstats"))
+        .map_err(|error| format!("{}: {error}", program.display()))?;
+    cargo(
+        &[
+            "run",
+            "--quiet",
+            "-p",
+            "manual",
+            "--",
+            &share.display().to_string(),
+        ],
+        &[],
+    )?;
+    for document in DOCUMENTS {
+        let name = Path::new(document).file_name().unwrap_or_default();
+        fs::copy(workspace().join(document), documents.join(name))
+            .map_err(|error| format!("{document}: {error}"))?;
+    }
+    step("licences of linked packages");
+    let linked = licences::of_linked_packages(&release.target, features)?;
+    fs::write(documents.join("THIRD-PARTY-LICENSES"), linked).map_err(text)?;
+    // Debian's rules ask for compressed man pages and changelogs.
+    let pages = fs::read_dir(share.join("man/man1")).map_err(text)?;
+    let mut gzip = Command::new("gzip");
+    gzip.arg("-9n").arg(documents.join("CHANGELOG.md"));
+    for page in pages {
+        gzip.arg(page.map_err(text)?.path());
+    }
+    output(&mut gzip)?;
+    set_modes(root)
+}
+
+/// Makes files readable for everybody, whatever the umask of this process is.
+fn set_modes(folder: &Path) -> Result<(), Failure> {
+    set_mode(folder, 0o755)?;
+    for entry in fs::read_dir(folder).map_err(text)? {
+        let path = entry.map_err(text)?.path();
+        if path.is_dir() {
+            set_modes(&path)?;
+        } else if path.parent().is_some_and(|parent| parent.ends_with("bin")) {
+            set_mode(&path, 0o755)?;
+        } else {
+            set_mode(&path, 0o644)?;
+        }
+    }
+    Ok(())
+}
+
+fn set_mode(path: &Path, mode: u32) -> Result<(), Failure> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(text)
+}
