@@ -1,8 +1,8 @@
 //! A human monitor on a byte stream: the state for one client.
 //!
-//! In: typed bytes, split anywhere. Out: a greeting, prompts, and the answer to
-//! each line. This file does no I/O, echoes no input, and buffers at most one
-//! line and its answer.
+//! In: typed bytes, split anywhere. Out: a greeting, prompts, the echo of each key
+//! and the answer to each line. This file does no I/O, and buffers at most one line,
+//! its answer and [`ECHO_BYTES_MAX`] of echo.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -15,14 +15,25 @@ use crate::monitor::Monitor;
 /// line editor. A longer line is refused, whereas QEMU executes its beginning.
 pub const LINE_BYTES_MAX: usize = 4095;
 
+/// The bytes of echo that are buffered until the caller sends them. The echo of one
+/// key is up to four times as long as the line, and beyond this number.
+const ECHO_BYTES_MAX: usize = 64 << 10;
+
+/// Moves the cursor of a terminal to the left (ECMA-48, CUB).
+const CURSOR_LEFT: &[u8] = b"\x1b[D";
+
+/// Erases a terminal's line from the cursor on (ECMA-48, EL).
+const ERASE_TO_END: &[u8] = b"\x1b[K";
+
 const PROMPT: &[u8] = b"(qemu) ";
 
 /// The human monitor's state for one client.
 ///
-/// Unlike QEMU's monitor it does not echo input, because a terminal in its usual
-/// mode does so itself and a program expects answers only. Backspace deletes a
-/// character and Ctrl-U deletes the line. Keys that send escape sequences are
-/// ignored.
+/// It echoes input as QEMU's monitor does, because programs skip the first line of
+/// what comes as the echo of their command: after each key the whole line is drawn
+/// again. Backspace deletes a character. Unlike in QEMU's monitor, other control
+/// characters and keys that send escape sequences are ignored, so the cursor is
+/// always at the line's end.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -36,11 +47,15 @@ const PROMPT: &[u8] = b"(qemu) ";
 /// lines.sent(greeting);
 /// assert_eq!(lines.receive(b"nosuch\ninfo stats vm\n"), 7, "one line at a time");
 /// lines.run(&monitor);
-/// assert_eq!(lines.output(), b"unknown command: 'nosuch'\r\n(qemu) ");
+/// let answer = str::from_utf8(lines.output())?;
+/// assert!(answer.ends_with("nosuch\x1b[K\r\nunknown command: 'nosuch'\r\n(qemu) "));
+/// # Ok::<(), std::str::Utf8Error>(())
 /// ```
 #[derive(Debug)]
 pub struct LineMonitor {
     line: Vec<u8>,
+    /// The length of the line as it was last drawn.
+    drawn_bytes: usize,
     state: State,
     keys: Keys,
     output: Vec<u8>,
@@ -69,8 +84,6 @@ enum State {
 enum Keys {
     /// The next byte is text or begins a key.
     Text,
-    /// The last byte was CR. A LF after it ends the same line.
-    Return,
     /// The last byte was ESC.
     Escape,
     /// The last bytes began a control sequence (ECMA-48, CSI).
@@ -89,6 +102,7 @@ impl LineMonitor {
         output.extend(PROMPT);
         Self {
             line: Vec::new(),
+            drawn_bytes: 0,
             state: State::Typing,
             keys: Keys::Text,
             output,
@@ -97,8 +111,8 @@ impl LineMonitor {
         }
     }
 
-    /// Reads bytes from the client up to the end of the first line, and returns
-    /// the number of bytes that were read.
+    /// Reads bytes from the client, at most up to the end of the first line, and
+    /// returns the number of bytes that were read. The output is then their echo.
     ///
     /// Returns 0 while a line waits to be executed or output waits to be sent,
     /// so that no more than one line and its answer are buffered.
@@ -109,6 +123,7 @@ impl LineMonitor {
         }
         for (byte, count) in bytes.iter().zip(0_usize..) {
             match self.state {
+                _ if self.output.len() >= ECHO_BYTES_MAX => return count,
                 State::Typing | State::Skipping => self.read_byte(*byte),
                 State::Complete | State::TooLong => return count,
                 // Discard the input, because no line will be executed.
@@ -185,38 +200,30 @@ impl LineMonitor {
 
     /// Reads one byte of the current line.
     fn read_byte(&mut self, byte: u8) {
-        const CTRL_U: u8 = 0x15;
         const BACKSPACE: u8 = 0x08;
         const DELETE: u8 = 0x7f;
         const ESCAPE: u8 = 0x1b;
         let keys = std::mem::replace(&mut self.keys, Keys::Text);
         match (keys, byte) {
-            (Keys::Return, b'\n') => {}
+            // As in QEMU, CR and LF each end a line. The end of a line also ends a
+            // sequence.
+            (_, b'\r' | b'\n') => self.end_line(),
             (Keys::Escape, b'[' | b'O') => self.keys = Keys::Sequence,
-            (Keys::Escape, b'\r' | b'\n') | (Keys::Text | Keys::Return, b'\r' | b'\n') => {
-                self.end_line(byte);
-            }
             // A parameter or intermediate byte continues the sequence; any other
             // byte ends it (ECMA-48, 5.4).
-            (Keys::Sequence, b'\r' | b'\n') => self.end_line(byte),
             (Keys::Sequence, 0x20..=0x3f) => self.keys = Keys::Sequence,
             (Keys::Sequence | Keys::Escape, _) => {}
-            (_, ESCAPE) => self.keys = Keys::Escape,
-            (_, CTRL_U) => {
-                self.line.clear();
-                self.state = State::Typing;
-            }
-            (_, BACKSPACE | DELETE) => self.erase(),
-            (_, b'\t') => self.append(b' '),
-            (_, 0..0x20) => {}
-            (_, text) => self.append(text),
+            (Keys::Text, ESCAPE) => self.keys = Keys::Escape,
+            (Keys::Text, BACKSPACE | DELETE) => self.erase(),
+            (Keys::Text, b'\t') => self.append(b' '),
+            (Keys::Text, 0..0x20) => {}
+            (Keys::Text, text) => self.append(text),
         }
     }
 
-    fn end_line(&mut self, byte: u8) {
-        if byte == b'\r' {
-            self.keys = Keys::Return;
-        }
+    fn end_line(&mut self) {
+        self.output.extend(b"\r\n");
+        self.drawn_bytes = 0;
         self.state = match self.state {
             State::Skipping => State::TooLong,
             _ => State::Complete,
@@ -233,6 +240,15 @@ impl LineMonitor {
             return;
         }
         self.line.push(byte);
+        self.draw();
+    }
+
+    /// Draws the line over the one that was drawn last.
+    fn draw(&mut self) {
+        self.output.extend(CURSOR_LEFT.repeat(self.drawn_bytes));
+        self.output.extend_from_slice(&self.line);
+        self.output.extend(ERASE_TO_END);
+        self.drawn_bytes = self.line.len();
     }
 
     /// Deletes the last character with all of its bytes.
@@ -241,7 +257,7 @@ impl LineMonitor {
         const CONTINUATION: u8 = 0x80;
         while let Some(byte) = self.line.pop() {
             if byte & CONTINUATION_MASK != CONTINUATION {
-                return;
+                return self.draw();
             }
         }
     }
