@@ -327,6 +327,10 @@ pub struct ShellArgs {
     /// Print JSON over several lines, as at a terminal
     #[arg(long)]
     pub pretty: bool,
+    /// Execute commands that end, stop or reset the machine, such as quit, without
+    /// asking; a script needs it for them
+    #[arg(long)]
+    pub yes: bool,
     /// Neither read nor write a history
     #[arg(long)]
     pub no_history: bool,

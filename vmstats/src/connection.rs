@@ -14,7 +14,7 @@ use crate::endpoint::Endpoint;
 use crate::printable::printable;
 
 /// The timeout without `--timeout`.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The time between two tries to connect to a server that is starting.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);

@@ -351,7 +351,11 @@ impl Typist {
     }
 
     fn enter(&mut self, keys: &str) {
-        self.terminal.write_all(keys.as_bytes()).unwrap();
+        self.enter_bytes(keys.as_bytes());
+    }
+
+    fn enter_bytes(&mut self, keys: &[u8]) {
+        self.terminal.write_all(keys).unwrap();
     }
 
     /// Whether it ends by itself, and well.
@@ -446,6 +450,128 @@ fn terminal_has_completion_history_and_events() {
     typist.enter("\u{4}");
     assert!(typist.ends());
     assert!(!home.path().join("vmstats/hmp-history").exists());
+}
+
+#[test]
+fn lines_that_come_together_are_all_executed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = recording(folder.path());
+    let mut typist = Typist::start(&["shell", "--no-history", &server.socket], folder.path());
+    typist.expect("(qmp) ");
+    typist.enter("query-name\rquery-version\rquery-uuid\r");
+    for part in ["recorded", "major", "UUID"] {
+        typist.expect(part);
+    }
+    typist.expect("(qmp) ");
+    // A bracketed paste, whose second line is a request over two lines.
+    typist.enter("\u{1b}[200~query-name\n{\"execute\":\n\"query-uuid\"}\n\u{1b}[201~");
+    typist.enter("\r");
+    for part in ["recorded", "UUID"] {
+        typist.expect(part);
+    }
+    typist.expect("(qmp) ");
+    typist.enter_bytes(b"x \xe9\r");
+    typist.expect("a key is not UTF-8");
+    typist.expect("(qmp) ");
+    typist.enter("query-name\r");
+    typist.expect("recorded");
+    typist.expect("(qmp) ");
+    typist.enter("\u{4}");
+    assert!(typist.ends());
+}
+
+#[test]
+fn script_needs_yes_when_a_line_changes_the_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = recording(folder.path());
+    for (options, line) in [
+        (&[][..], "stop"),
+        (&[], "{\"execute\": \"quit\"}"),
+        (&[], "human-monitor-command command-line=system_reset"),
+        (&["--hmp"], "q"),
+    ] {
+        let output = shell(&server.socket, options, &format!("{line}\n"));
+        assert_eq!(output.status.code(), Some(1), "{line}");
+        let error = stderr(&output);
+        assert!(error.contains("and --yes was not given"), "{error}");
+    }
+    // The monitor only observes, and says so once the line is sent.
+    let output = shell(&server.socket, &["--yes"], "stop\n");
+    assert!(
+        stderr(&output).contains("the server refuses"),
+        "{}",
+        stderr(&output)
+    );
+    server.interrupt();
+}
+
+#[test]
+fn script_may_begin_with_a_byte_order_mark_and_have_bad_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = recording(folder.path());
+    let run = |options: &[&str], script: &[u8]| {
+        let path = folder.path().join("script");
+        std::fs::write(&path, script).unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_vmstats"));
+        command.args(["shell", &server.socket]).args(options);
+        command.stdin(std::fs::File::open(&path).unwrap());
+        command.output().unwrap()
+    };
+    let output = run(&[], b"\xef\xbb\xbfquery-name\n");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let output = run(&["--keep-going"], b"x \xe9\nquery-name\n");
+    assert_eq!(output.status.code(), Some(1));
+    let error = stderr(&output);
+    assert!(
+        error.starts_with("vmstats: line 1: byte 3 of the line is not UTF-8\n"),
+        "{error}"
+    );
+    assert!(stdout(&output).contains("recorded"));
+}
+
+#[test]
+fn human_monitors_own_socket_is_spoken_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (ours, theirs) = (path("ours.sock"), path("theirs.sock"));
+    let offer = format!("unix:{ours}");
+    let _server = Server::recording(folder.path(), &["--hmp", &offer]);
+    let monitor = format!("unix:{theirs},server=on,wait=off");
+    let qemu = Qemu::start(folder.path(), &["-S", "-monitor", &monitor]);
+    let sockets = [Some(&ours), qemu.as_ref().map(|_| &theirs)];
+    for socket in sockets.into_iter().flatten() {
+        let script = "info status\n\nnosuch\ninfo version\n";
+        let output = shell(socket, &["--hmp"], script);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let text = stdout(&output);
+        let [status, unknown, _version] = text.lines().collect::<Vec<_>>()[..] else {
+            panic!("not one line for each: {text}");
+        };
+        assert!(status.starts_with("VM status: paused"), "{text}");
+        assert_eq!(unknown, "unknown command: 'nosuch'");
+
+        let mut typist = Typist::start(&["shell", "--hmp", "--no-history", socket], folder.path());
+        typist.expect("Tab completes");
+        typist.expect("(qemu) ");
+        typist.enter("info stat\t\t");
+        typist.expect("status");
+        typist.enter("\u{15}info status\r");
+        typist.expect("VM status: paused");
+        typist.expect("(qemu) ");
+        typist.enter("\u{4}");
+        assert!(typist.ends());
+    }
+    // Without --hmp, the error says what to write.
+    let refused = shell(&ours, &[], "info status\n");
+    assert!(
+        stderr(&refused).contains("shell --hmp"),
+        "{}",
+        stderr(&refused)
+    );
+    if let Some(_qemu) = &qemu {
+        let output = shell(&theirs, &["--hmp", "--yes"], "quit\n");
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
 }
 
 #[test]
@@ -619,7 +745,7 @@ fn shell_talks_to_a_real_qemu() {
     }
     let output = shell(
         &qemu.socket,
-        &[],
+        &["--yes"],
         "stop\nquery-status\nhelp query-stats\n\
          blockdev-add driver=null-co node-name=null0 size=4096 read-only=on\n",
     );
@@ -661,6 +787,14 @@ fn shell_talks_to_a_real_qemu() {
     typist.enter("object-add qom-type=memory-backend-ram po\t");
     typist.expect("policy=");
     typist.enter("\u{15}quit\r");
+    typist.expect("'quit' ends the virtual machine. Really? (y/n)");
+    typist.expect("(qmp) ");
+    typist.enter("n\r");
+    typist.expect("Not done.");
+    typist.enter("quit\r");
+    typist.expect("Really?");
+    typist.expect("(qmp) ");
+    typist.enter("y\r");
     typist.expect("SHUTDOWN");
     assert!(typist.ends());
 }

@@ -21,6 +21,8 @@ pub enum ClientError {
     Transport(io::Error),
     /// The peer does not speak the protocol.
     Protocol(String),
+    /// The server is a human monitor.
+    HumanMonitor,
     /// The server refused the command.
     Refused(Error),
     /// The server, of this version, has no commands for statistics.
@@ -29,7 +31,7 @@ pub enum ClientError {
 
 impl ClientError {
     /// Returns the error for a connection that the peer has ended.
-    pub(super) fn end() -> Self {
+    pub(crate) fn end() -> Self {
         Self::Transport(io::ErrorKind::UnexpectedEof.into())
     }
 
@@ -75,6 +77,10 @@ impl fmt::Display for ClientError {
             Self::Transport(error) => write!(f, "the connection broke: {error}"),
             Self::NoGreeting(what) => f.write_str(what),
             Self::Protocol(what) => write!(f, "not a QMP server: {what}"),
+            Self::HumanMonitor => f.write_str(
+                "not a QMP server: it is a human monitor; vmstats shell --hmp talks to it, and \
+                 everything else needs a QMP socket (QEMU's option -qmp)",
+            ),
             Self::Refused(error) => match error.class() {
                 ErrorClass::GenericError => write!(f, "the server refuses: {error}"),
                 class => write!(f, "the server refuses: {error} ({})", class.name()),
@@ -97,7 +103,10 @@ impl std::error::Error for ClientError {
         match self {
             Self::Connect(_, error) | Self::Transport(error) => Some(error),
             Self::Refused(error) => Some(error),
-            Self::NoGreeting(_) | Self::Protocol(_) | Self::NoStatistics(_) => None,
+            Self::NoGreeting(_)
+            | Self::Protocol(_)
+            | Self::HumanMonitor
+            | Self::NoStatistics(_) => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! In: the first bytes of a server. Out: the name of its protocol, and what to do.
 
+use super::error::ClientError;
 use crate::printable::printable;
 
 /// The number of bytes that are shown of an unknown server.
@@ -23,20 +24,16 @@ const KNOWN: [(&[u8], &str); 8] = [
     ),
 ];
 
-/// Returns what the server is, if its first bytes are known.
-pub(super) fn recognize(opening: &[u8]) -> Option<String> {
+/// Returns the error of a server whose first bytes are known.
+pub(super) fn recognize(opening: &[u8]) -> Option<ClientError> {
     let opening = opening.trim_ascii_start();
     let line = first_line(opening);
     // A human monitor begins with `QEMU 7.2.22 monitor - type 'help' ...`.
     if line.starts_with("QEMU ") && line.contains(" monitor") {
-        return Some(
-            "it is a human monitor; vmstats shell --hmp talks to it, and everything else \
-             needs a QMP socket (QEMU's option -qmp)"
-                .to_owned(),
-        );
+        return Some(ClientError::HumanMonitor);
     }
     let (_, what) = KNOWN.iter().find(|(first, _)| opening.starts_with(first))?;
-    Some(format!("it is {what}"))
+    Some(ClientError::Protocol(format!("it is {what}")))
 }
 
 /// Returns what an unknown server has sent.

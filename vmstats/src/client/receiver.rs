@@ -205,8 +205,8 @@ impl Opening {
 
     /// Adds to an error what the server has done instead of greeting.
     fn explain(&self, error: ClientError, stream: &Stream) -> ClientError {
-        if let Some(what) = opening::recognize(&self.bytes) {
-            return ClientError::Protocol(what);
+        if let Some(known) = opening::recognize(&self.bytes) {
+            return known;
         }
         if let Some(garbage) = &self.garbage {
             let begin = opening::describe(&self.bytes);

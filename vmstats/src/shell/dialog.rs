@@ -7,10 +7,14 @@ use std::fmt::Write;
 
 use qapi_stats::introspect::commands::QueryQmpSchema;
 use qapi_stats::misc::commands::HumanMonitorCommand;
+use qapi_stats::wire::command::Request;
 use qapi_stats::wire::message::{EventMessage, Timestamp};
 use qapi_stats::wire::{Document, Encode, Error, ErrorClass, Node, Value, Writer, to_json};
 
 use super::completion::HmpWords;
+use super::editor::Words;
+use super::human::HumanMonitor;
+use super::impact;
 use super::index::Index;
 use super::pretty::pretty;
 use super::request::{self, Line};
@@ -65,60 +69,71 @@ pub(super) enum Outcome {
     Exit,
 }
 
-/// The language of a conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Language {
-    /// QMP, as commands with arguments or as JSON.
-    Qmp,
-    /// The human monitor's.
-    Hmp,
+/// The server of a conversation, and with it the language of the lines.
+#[derive(Debug)]
+pub(super) enum Server {
+    /// QMP: lines are commands with arguments, or JSON.
+    Qmp(Box<Client>),
+    /// A human monitor.
+    Human(HumanMonitor),
 }
 
 /// A conversation.
 #[derive(Debug)]
 pub(super) struct Dialog {
-    client: Client,
+    server: Server,
     style: Style,
-    language: Language,
-    /// The vCPU that the line `cpu N` chose. The server does not keep the choice,
-    /// because each line of the human monitor is a command of its own.
-    cpu_index: Option<i64>,
 }
 
 impl Dialog {
     /// Begins a conversation.
-    pub(super) fn new(client: Client, style: Style, language: Language) -> Self {
-        Self {
-            client,
-            style,
-            language,
-            cpu_index: None,
-        }
+    pub(super) fn new(server: Server, style: Style) -> Self {
+        Self { server, style }
     }
 
     /// Returns whether the server has ended the connection.
     pub(super) fn has_ended(&self) -> bool {
-        self.client.has_ended()
+        match &self.server {
+            Server::Qmp(client) => client.has_ended(),
+            Server::Human(monitor) => monitor.has_ended(),
+        }
     }
 
-    /// Asks the server which commands it has.
+    /// Asks the server which words can be completed.
     ///
     /// # Errors
     ///
     /// Returns the client's error.
-    pub(super) fn index(&mut self) -> Result<Index, ClientError> {
-        self.client.execute(&QueryQmpSchema {}).map(Index::new)
+    pub(super) fn words(&mut self) -> Result<Words, ClientError> {
+        Ok(match &mut self.server {
+            Server::Qmp(client) => Words::Qmp(index(client)?),
+            Server::Human(monitor) => {
+                let help = monitor.run("help")?;
+                let help_info = monitor.run("help info")?;
+                Words::Hmp(HmpWords::new(&help, &help_info))
+            }
+        })
     }
 
-    /// Asks the server which words its human monitor has.
-    ///
-    /// # Errors
-    ///
-    /// Returns the client's error.
-    pub(super) fn hmp_words(&mut self) -> Result<HmpWords, ClientError> {
-        let help = self.run_hmp("help")?;
-        let help_info = self.run_hmp("help info")?;
-        Ok(HmpWords::new(&help, &help_info))
+    /// Returns what a line does to the machine, if the user must confirm it.
+    pub(super) fn impact(&self, line: &str) -> Option<&'static str> {
+        if let Server::Human(_) = self.server {
+            return impact::of_hmp_line(line);
+        }
+        let Ok(Line::Request { body, .. }) = request::parse(line) else {
+            return None;
+        };
+        let command = body.get("execute").or_else(|| body.get("exec-oob"));
+        let command = command.and_then(Value::as_str)?;
+        let arguments = body.get("arguments").and_then(Value::as_object);
+        let hmp_line = arguments
+            .and_then(|arguments| arguments.get("command-line"))
+            .and_then(Value::as_str)
+            .filter(|_| command == HumanMonitorCommand::INFO.name);
+        match hmp_line {
+            Some(line) => impact::of_hmp_line(line),
+            None => impact::of_command(command),
+        }
     }
 
     /// Executes a line.
@@ -128,98 +143,88 @@ impl Dialog {
     /// Returns the client's error if the connection has ended or the server does
     /// not speak QMP. The conversation is over then.
     pub(super) fn enter(&mut self, line: &str) -> Result<Outcome, ClientError> {
-        let outcome = match self.language {
-            Language::Qmp => self.enter_qmp(line),
-            Language::Hmp => self.enter_hmp(line),
+        let outcome = match &mut self.server {
+            Server::Qmp(client) => enter_qmp(client, self.style, line),
+            Server::Human(monitor) => enter_hmp(monitor, line),
         };
         match outcome {
             Err(ClientError::Refused(error)) => Ok(Outcome::Wrong(refusal(&error))),
             outcome => outcome,
         }
     }
+}
 
-    fn enter_qmp(&mut self, line: &str) -> Result<Outcome, ClientError> {
-        let (body, is_json) = match request::parse(line) {
-            Ok(Line::Request { body, is_json }) => (body, is_json),
-            Ok(Line::Nothing) => return Ok(Outcome::Text(String::new())),
-            Ok(Line::Exit) => return Ok(Outcome::Exit),
-            Ok(Line::Help(topic)) => return self.help(topic.as_deref()),
-            Err(what) => return Ok(Outcome::Wrong(printable(&what).into_owned())),
-        };
-        let is_quit = body.get("execute").and_then(Value::as_str) == Some("quit");
-        let id = body.get("id").cloned();
-        let reply = self.client.request(body)?;
-        let text = match &reply {
-            _ if is_json => self.style.show(&ReplyText {
-                reply: &reply,
-                id: id.as_ref(),
-            }),
-            Reply::Return(reply) => self.style.show(&reply.value()),
-            Reply::Error(reply) => refusal(reply.error()),
-        };
-        match reply {
-            Reply::Error(_) => return Ok(Outcome::Wrong(text)),
-            Reply::Return(_) if is_quit => self.client.wait_for_end(),
-            Reply::Return(_) => {}
-        }
-        Ok(Outcome::Text(text))
+/// Executes a line of QMP.
+fn enter_qmp(client: &mut Client, style: Style, line: &str) -> Result<Outcome, ClientError> {
+    let (body, is_json) = match request::parse(line) {
+        Ok(Line::Request { body, is_json }) => (body, is_json),
+        Ok(Line::Nothing) => return Ok(Outcome::Text(String::new())),
+        Ok(Line::Exit) => return Ok(Outcome::Exit),
+        Ok(Line::Help(topic)) => return help(client, topic.as_deref()),
+        Err(what) => return Ok(Outcome::Wrong(printable(&what).into_owned())),
+    };
+    let is_quit = body.get("execute").and_then(Value::as_str) == Some("quit");
+    let id = body.get("id").cloned();
+    let reply = client.request(body)?;
+    let text = match &reply {
+        _ if is_json => style.show(&ReplyText {
+            reply: &reply,
+            id: id.as_ref(),
+        }),
+        Reply::Return(reply) => style.show(&reply.value()),
+        Reply::Error(reply) => refusal(reply.error()),
+    };
+    match reply {
+        Reply::Error(_) => return Ok(Outcome::Wrong(text)),
+        Reply::Return(_) if is_quit => client.wait_for_end(),
+        Reply::Return(_) => {}
     }
+    Ok(Outcome::Text(text))
+}
 
-    fn enter_hmp(&mut self, line: &str) -> Result<Outcome, ClientError> {
-        let mut words = line.split_whitespace();
-        let (command, argument) = (words.next(), words.next());
-        if command.is_none() {
-            return Ok(Outcome::Text(String::new()));
-        }
-        let text = match self.run_hmp(line) {
-            // A server that quits often does not send the reply any more.
-            Err(ClientError::Transport(_)) if matches!(command, Some("q" | "quit")) => {
-                return Ok(Outcome::Exit);
-            }
-            text => text?,
-        };
-        if matches!(command, Some("q" | "quit")) && text.is_empty() {
-            self.client.wait_for_end();
-        }
-        // An empty text means that the server has this vCPU, so remember its
-        // index.
-        if let (Some("cpu"), Some(Ok(index)), true) =
-            (command, argument.map(str::parse), text.is_empty())
-        {
-            self.cpu_index = Some(index);
-        }
-        let lines: Vec<String> = text.split_terminator('\n').map(printable_line).collect();
-        Ok(Outcome::Text(lines.join("\n")))
+/// Executes a line of the human monitor.
+fn enter_hmp(monitor: &mut HumanMonitor, line: &str) -> Result<Outcome, ClientError> {
+    let Some(command) = line.split_whitespace().next() else {
+        return Ok(Outcome::Text(String::new()));
+    };
+    let is_quit = matches!(command, "q" | "quit");
+    let text = match monitor.run(line) {
+        // A server that quits often does not send the reply any more.
+        Err(ClientError::Transport(_)) if is_quit => return Ok(Outcome::Exit),
+        text => text?,
+    };
+    if is_quit && text.is_empty() {
+        monitor.wait_for_end();
     }
+    let lines: Vec<String> = text.split_terminator('\n').map(printable_line).collect();
+    Ok(Outcome::Text(lines.join("\n")))
+}
 
-    fn run_hmp(&mut self, line: &str) -> Result<String, ClientError> {
-        self.client.execute(&HumanMonitorCommand {
-            command_line: line.to_owned(),
-            cpu_index: self.cpu_index,
-        })
-    }
+/// Asks the server which commands it has.
+fn index(client: &mut Client) -> Result<Index, ClientError> {
+    client.execute(&QueryQmpSchema {}).map(Index::new)
+}
 
-    fn help(&mut self, topic: Option<&str>) -> Result<Outcome, ClientError> {
-        let index = self.index()?;
-        let Some(command) = topic else {
-            return Ok(Outcome::Text(help_text(HELP.to_owned(), index.commands())));
-        };
-        if !index.has_command(command) {
-            let command = printable(command);
-            return Ok(Outcome::Wrong(format!(
-                "the server has no command {command}"
-            )));
-        }
-        let members = index.members(command, &[], &|_| None);
-        let lines = members.iter().map(|member| {
-            let optional = if member.is_optional { ", optional" } else { "" };
-            format!("{}: {}{optional}", member.name, index.describe(member))
-        });
-        Ok(Outcome::Text(help_text(
-            printable(command).into_owned(),
-            lines,
-        )))
+fn help(client: &mut Client, topic: Option<&str>) -> Result<Outcome, ClientError> {
+    let index = index(client)?;
+    let Some(command) = topic else {
+        return Ok(Outcome::Text(help_text(HELP.to_owned(), index.commands())));
+    };
+    if !index.has_command(command) {
+        let command = printable(command);
+        return Ok(Outcome::Wrong(format!(
+            "the server has no command {command}"
+        )));
     }
+    let members = index.members(command, &[], &|_| None);
+    let lines = members.iter().map(|member| {
+        let optional = if member.is_optional { ", optional" } else { "" };
+        format!("{}: {}{optional}", member.name, index.describe(member))
+    });
+    Ok(Outcome::Text(help_text(
+        printable(command).into_owned(),
+        lines,
+    )))
 }
 
 const HELP: &str = "\

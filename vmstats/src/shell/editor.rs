@@ -3,6 +3,7 @@
 //! In: keys. Out: lines; and a function with which other threads print above the
 //! line that is being edited. This file does not know what lines mean.
 
+use std::collections::VecDeque;
 use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -44,6 +45,8 @@ pub(super) enum Words {
 pub(super) enum Typed {
     /// A line.
     Line(String),
+    /// A key that is not UTF-8. The line so far is discarded.
+    NotUtf8,
     /// Ctrl-C, which discards the line.
     Interrupt,
     /// Ctrl-D on an empty line.
@@ -56,6 +59,8 @@ pub(super) struct LineEditor {
     prompt: &'static str,
     history: Option<PathBuf>,
     edited: EditedLine,
+    /// The other lines of a text that was pasted.
+    pasted: VecDeque<String>,
 }
 
 /// The line that is being edited; `None` while no line is.
@@ -92,6 +97,7 @@ impl LineEditor {
             prompt,
             history,
             edited,
+            pasted: VecDeque::new(),
         })
     }
 
@@ -138,16 +144,25 @@ impl LineEditor {
     ///
     /// Returns an error if the terminal cannot be used.
     pub(super) fn read(&mut self) -> Result<Typed, Failure> {
+        if let Some(line) = self.pasted.pop_front() {
+            return Ok(Typed::Line(line));
+        }
         *self.edited.lock() = Some(String::new());
         let read = self.editor.readline(self.prompt);
         *self.edited.lock() = None;
         match read {
-            Ok(line) => {
-                self.remember(&line);
-                Ok(Typed::Line(line))
+            Ok(text) => {
+                self.pasted.extend(lines(&text));
+                for line in self.pasted.clone() {
+                    self.remember(&line);
+                }
+                Ok(Typed::Line(self.pasted.pop_front().unwrap_or_default()))
             }
             Err(ReadlineError::Interrupted) => Ok(Typed::Interrupt),
             Err(ReadlineError::Eof) => Ok(Typed::End),
+            Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                Ok(Typed::NotUtf8)
+            }
             Err(error) => Err(cannot_edit(error)),
         }
     }
@@ -161,6 +176,22 @@ impl LineEditor {
             let _ = self.editor.append_history(path);
         }
     }
+}
+
+/// Splits a text into lines. Lines that are parts of one request in JSON stay
+/// together.
+fn lines(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        match lines.last_mut() {
+            Some(last) if last.trim_start().starts_with('{') && is_unfinished(last.trim()) => {
+                last.push('\n');
+                last.push_str(line);
+            }
+            _ => lines.push(line.to_owned()),
+        }
+    }
+    lines
 }
 
 fn cannot_edit(error: ReadlineError) -> Failure {

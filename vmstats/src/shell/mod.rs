@@ -6,6 +6,8 @@
 mod completion;
 mod dialog;
 mod editor;
+mod human;
+mod impact;
 mod index;
 mod pretty;
 mod request;
@@ -26,8 +28,9 @@ use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::printable::printable;
 use crate::shutdown::ShutdownSignal;
-use dialog::{Dialog, Language, Outcome, Style};
-use editor::{LineEditor, Typed, Words};
+use dialog::{Dialog, Outcome, Server, Style};
+use editor::{LineEditor, Typed};
+use human::{HumanMonitor, HumanSocket};
 
 const FAILED: Colour = AnsiColor::Red.on_default();
 const QUIET: Colour = Colour::new().dimmed();
@@ -48,26 +51,32 @@ const CLOSED: &str = "The server closed the connection.";
 /// terminal, for the first line that fails.
 pub fn run(arguments: &ShellArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let endpoint = arguments.connection.endpoint();
-    let mut client = connection::connect_out_of_band(&endpoint, &arguments.connection.reach)?;
-    let language = if arguments.hmp {
-        Language::Hmp
-    } else {
-        Language::Qmp
+    let reach = &arguments.connection.reach;
+    let server = match connection::connect_out_of_band(&endpoint, reach) {
+        Ok(client) if arguments.hmp => Server::Human(HumanMonitor::over_qmp(client)),
+        Ok(client) => Server::Qmp(Box::new(client)),
+        Err(ClientError::HumanMonitor) if arguments.hmp => Server::Human(HumanMonitor::OnSocket(
+            HumanSocket::connect(&endpoint, reach.timeout.unwrap_or(connection::TIMEOUT))?,
+        )),
+        Err(error) => return Err(error.into()),
     };
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
-        let history = (!arguments.no_history).then(|| history_path(language));
-        let (mut dialog, mut editor) = begin(client, language, history.flatten(), out)?;
-        return converse(&mut dialog, || editor.read(), out);
+        let history = (!arguments.no_history).then(|| history_path(&server));
+        let (mut dialog, mut editor) = begin(server, history.flatten(), out)?;
+        return converse(&mut dialog, arguments.yes, || editor.read(), out);
     }
     let style = if arguments.pretty {
         Style::Pretty { is_coloured: false }
     } else {
         Style::Compact
     };
-    client.read_in_background(Box::new(print_to_stderr))?;
+    let mut server = server;
+    if let Server::Qmp(client) | Server::Human(HumanMonitor::OverQmp { client, .. }) = &mut server {
+        client.read_in_background(Box::new(print_to_stderr))?;
+    }
     run_script(
-        Dialog::new(client, style, language),
-        arguments.keep_going,
+        Dialog::new(server, style),
+        arguments,
         io::stdin().lock(),
         out,
     )
@@ -84,10 +93,13 @@ fn print_to_stderr(notice: Notice) {
     };
 }
 
+/// The bytes that some editors put in front of a text (U+FEFF in UTF-8).
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Executes the lines of a script until one fails.
 fn run_script(
     mut dialog: Dialog,
-    keeps_going: bool,
+    arguments: &ShellArgs,
     mut input: impl BufRead,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
@@ -97,14 +109,33 @@ fn run_script(
         let line =
             read_line(&mut input).map_err(|error| wrong(&format!("cannot read: {error}")))?;
         let Some(line) = line else { break };
-        match dialog.enter(&line) {
+        let line = match line.strip_prefix(BYTE_ORDER_MARK) {
+            Some(text) if number == 1 => text,
+            _ => &line,
+        };
+        let outcome = match str::from_utf8(line) {
+            Ok(line) => match dialog.impact(line).filter(|_| !arguments.yes) {
+                Some(impact) => Ok(Outcome::Wrong(format!(
+                    "'{}' {impact}, and --yes was not given",
+                    printable(line.trim())
+                ))),
+                None => dialog.enter(line),
+            },
+            Err(error) => {
+                let at = error.valid_up_to() + 1;
+                Ok(Outcome::Wrong(format!(
+                    "byte {at} of the line is not UTF-8"
+                )))
+            }
+        };
+        match outcome {
             Ok(Outcome::Text(text)) => {
                 if !text.is_empty() {
                     writeln!(out, "{text}")?;
                     out.flush()?;
                 }
             }
-            Ok(Outcome::Wrong(what)) if keeps_going => {
+            Ok(Outcome::Wrong(what)) if arguments.keep_going => {
                 failures += 1;
                 // Printing fails if nobody reads the error stream.
                 let _ = writeln!(io::stderr(), "vmstats: {}", wrong(&what));
@@ -123,7 +154,7 @@ fn run_script(
 
 /// Reads a line without its end, at most [`LINE_BYTES_MAX`]; `None` at the end
 /// of the input.
-fn read_line(input: &mut impl BufRead) -> io::Result<Option<String>> {
+fn read_line(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     let limit = LINE_BYTES_MAX as u64 + 1;
     if input.take(limit).read_until(b'\n', &mut line)? == 0 {
@@ -136,16 +167,13 @@ fn read_line(input: &mut impl BufRead) -> io::Result<Option<String>> {
     if line.ends_with(b"\n") {
         line.pop();
     }
-    match String::from_utf8(line) {
-        Ok(line) => Ok(Some(line)),
-        Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
-    }
+    Ok(Some(line))
 }
 
-fn history_path(language: Language) -> Option<PathBuf> {
-    editor::history_path(match language {
-        Language::Qmp => "qmp-history",
-        Language::Hmp => "hmp-history",
+fn history_path(server: &Server) -> Option<PathBuf> {
+    editor::history_path(match server {
+        Server::Qmp(_) => "qmp-history",
+        Server::Human(_) => "hmp-history",
     })
 }
 
@@ -173,10 +201,11 @@ pub fn run_own_hmp(
         ));
     }
     let endpoint = Endpoint::Unix(socket.to_owned());
-    let history = history_path(Language::Hmp);
     let modes = rustix::termios::tcgetattr(io::stdin());
     let client = Client::connect_out_of_band(&endpoint, OWN_TIMEOUT)?;
-    let (mut dialog, mut editor) = begin(client, Language::Hmp, history, out)?;
+    let server = Server::Human(HumanMonitor::over_qmp(client));
+    let history = history_path(&server);
+    let (mut dialog, mut editor) = begin(server, history, out)?;
     // Wait for keys on another thread, because nothing can wake a thread that
     // waits for keys. That thread ends with the program.
     let (want_sender, want_receiver) = mpsc::channel();
@@ -200,7 +229,7 @@ pub fn run_own_hmp(
             }
         }
     };
-    let outcome = converse(&mut dialog, next, out);
+    let outcome = converse(&mut dialog, false, next, out);
     if let Ok(modes) = modes {
         use rustix::termios::OptionalActions;
         let _ = rustix::termios::tcsetattr(io::stdin(), OptionalActions::Now, &modes);
@@ -210,36 +239,29 @@ pub fn run_own_hmp(
 
 /// Introduces the server at the terminal.
 fn begin(
-    mut client: Client,
-    language: Language,
+    mut server: Server,
     history: Option<PathBuf>,
     out: &mut dyn Write,
 ) -> Result<(Dialog, LineEditor), Failure> {
     let is_coloured = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
     let style = Style::Pretty { is_coloured };
-    let (prompt, help) = match language {
-        Language::Qmp => ("(qmp) ", "help explains"),
-        Language::Hmp => ("(qemu) ", "help lists commands"),
+    let (prompt, help) = match &server {
+        Server::Qmp(_) => ("(qmp) ", "help explains"),
+        Server::Human(_) => ("(qemu) ", "help lists commands"),
     };
-    let version = client.version().clone();
     let mut editor = LineEditor::new(prompt, history)?;
-    client.read_in_background(print_above(editor.printer()?, style))?;
-    let mut dialog = Dialog::new(client, style, language);
-    let triple = &version.qemu;
-    let (major, minor, micro) = (triple.major, triple.minor, triple.micro);
-    let package = match printable(version.package.trim()) {
-        package if package.is_empty() => String::new(),
-        package => format!(" ({package})"),
+    let introduction = match &mut server {
+        Server::Qmp(client) | Server::Human(HumanMonitor::OverQmp { client, .. }) => {
+            client.read_in_background(print_above(editor.printer()?, style))?;
+            version(client)
+        }
+        Server::Human(HumanMonitor::OnSocket(socket)) => {
+            printable(socket.greeting().trim()).into_owned()
+        }
     };
-    writeln!(
-        out,
-        "Monitor version {major}.{minor}.{micro}{package}; Tab completes, {help}, Ctrl-D leaves."
-    )?;
-    let words = match language {
-        Language::Qmp => dialog.index().map(Words::Qmp),
-        Language::Hmp => dialog.hmp_words().map(Words::Hmp),
-    };
-    match words {
+    writeln!(out, "{introduction}; Tab completes, {help}, Ctrl-D leaves.")?;
+    let mut dialog = Dialog::new(server, style);
+    match dialog.words() {
         Ok(words) => editor.complete_with(words),
         Err(ClientError::Refused(error)) => writeln!(
             out,
@@ -252,6 +274,17 @@ fn begin(
     Ok((dialog, editor))
 }
 
+/// Returns the server's version, for people.
+fn version(client: &Client) -> String {
+    let version = client.version();
+    let triple = &version.qemu;
+    let (major, minor, micro) = (triple.major, triple.minor, triple.micro);
+    match printable(version.package.trim()) {
+        package if package.is_empty() => format!("Monitor version {major}.{minor}.{micro}"),
+        package => format!("Monitor version {major}.{minor}.{micro} ({package})"),
+    }
+}
+
 /// Returns a function that prints notices above the line that is being edited.
 fn print_above(mut print: impl FnMut(String) + Send + 'static, style: Style) -> Notify {
     Box::new(move |notice| match notice {
@@ -261,26 +294,47 @@ fn print_above(mut print: impl FnMut(String) + Send + 'static, style: Style) -> 
     })
 }
 
-/// Executes lines until the user or the server ends the conversation.
+/// Executes lines until the user or the server ends the conversation. Asks before
+/// a command that ends, stops or resets the machine, unless `is_confirmed`.
 fn converse(
     dialog: &mut Dialog,
+    is_confirmed: bool,
     mut next: impl FnMut() -> Result<Typed, Failure>,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
+    // The line that waits for the user's consent.
+    let mut asked: Option<String> = None;
     while !dialog.has_ended() {
-        let line = match next()? {
-            Typed::Line(line) => line,
-            Typed::Interrupt => {
-                writeln!(out, "{QUIET}Ctrl-D leaves{QUIET:#}")?;
-                out.flush()?;
-                continue;
-            }
-            Typed::End => return Ok(()),
-        };
+        let typed = next()?;
         if dialog.has_ended() {
             break;
         }
-        match dialog.enter(&line)? {
+        let outcome = match (asked.take(), typed) {
+            (_, Typed::End) => return Ok(()),
+            (Some(_), Typed::Interrupt | Typed::NotUtf8) => Outcome::Text("Not done.".to_owned()),
+            (None, Typed::Interrupt) => Outcome::Text(format!("{QUIET}Ctrl-D leaves{QUIET:#}")),
+            (None, Typed::NotUtf8) => Outcome::Wrong(
+                "a key is not UTF-8, so the line was discarded (the terminal's encoding is \
+                 another one)"
+                    .to_owned(),
+            ),
+            (Some(line), Typed::Line(answer)) => {
+                if is_yes(&answer) {
+                    dialog.enter(&line)?
+                } else {
+                    Outcome::Text("Not done.".to_owned())
+                }
+            }
+            (None, Typed::Line(line)) => match dialog.impact(&line).filter(|_| !is_confirmed) {
+                Some(impact) => {
+                    let question = format!("'{}' {impact}. Really? (y/n)", printable(line.trim()));
+                    asked = Some(line);
+                    Outcome::Text(question)
+                }
+                None => dialog.enter(&line)?,
+            },
+        };
+        match outcome {
             Outcome::Text(text) if text.is_empty() => {}
             Outcome::Text(text) => writeln!(out, "{text}")?,
             Outcome::Wrong(what) => writeln!(out, "{FAILED}{what}{FAILED:#}")?,
@@ -289,4 +343,9 @@ fn converse(
         out.flush()?;
     }
     Ok(())
+}
+
+/// Returns whether an answer is consent.
+fn is_yes(answer: &str) -> bool {
+    ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str())
 }
