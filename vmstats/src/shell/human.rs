@@ -37,7 +37,7 @@ pub(super) enum HumanMonitor {
 }
 
 impl HumanMonitor {
-    /// Returns the human monitor behind a QMP connection.
+    /// Returns the human monitor of a QMP server.
     pub(super) fn over_qmp(client: Client) -> Self {
         Self::OverQmp {
             client: Box::new(client),
