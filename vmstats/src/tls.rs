@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName};
 use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
 use stats_runtime::server::{Listener, TlsBuilder};
 
@@ -22,6 +23,7 @@ use crate::lock::Lock;
 // The names of the files are those of QEMU's `tls-creds-x509`.
 const AUTHORITIES: &str = "ca-cert.pem";
 const CLIENT: [&str; 2] = ["client-cert.pem", "client-key.pem"];
+const REVOCATIONS: &str = "ca-crl.pem";
 
 /// Returns the folder of certificates that was given.
 ///
@@ -51,7 +53,9 @@ pub fn listen(address: SocketAddr, folder: &Path, subjects: &[String]) -> io::Re
 }
 
 /// Loads a client's certificates from a folder with `ca-cert.pem`,
-/// `client-cert.pem` and `client-key.pem`.
+/// `client-cert.pem` and `client-key.pem`. A server whose certificate is in
+/// `ca-crl.pem`, if that file exists, is refused, and so is every server once the
+/// list has expired.
 fn client(folder: &Path) -> io::Result<Arc<ClientConfig>> {
     let wrong = |name: &str, error: &dyn std::fmt::Display| {
         let path = folder.join(name);
@@ -70,11 +74,30 @@ fn client(folder: &Path) -> io::Result<Arc<ClientConfig>> {
     let [certificate, key_name] = CLIENT;
     let key = PrivateKeyDer::from_pem_file(folder.join(key_name))
         .map_err(|error| wrong(key_name, &error))?;
+    let revocations = match CertificateRevocationListDer::pem_file_iter(folder.join(REVOCATIONS)) {
+        Ok(lists) => lists.collect(),
+        Err(pem::Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    };
+    let revocations: Vec<_> = revocations.map_err(|error| wrong(REVOCATIONS, &error))?;
+    if revocations.is_empty() && folder.join(REVOCATIONS).symlink_metadata().is_ok() {
+        return Err(wrong(REVOCATIONS, &"no revocation list in PEM is in it"));
+    }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .with_crls(revocations)
+            .allow_unknown_revocation_status()
+            .enforce_revocation_expiration()
+            .build()
+            .map_err(|error| match error {
+                VerifierBuilderError::InvalidCrl(_) => wrong(REVOCATIONS, &error),
+                _ => wrong(AUTHORITIES, &error),
+            })?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
-        .with_root_certificates(roots)
+        .with_webpki_verifier(verifier)
         .with_client_auth_cert(certificates(certificate)?, key)
         .map_err(|error| wrong(certificate, &error))?;
     Ok(Arc::new(config))
