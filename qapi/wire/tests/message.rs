@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use qapi_wire::command::{CommandInfo, Empty, Event, Request};
 use qapi_wire::compat::{Output, Policy};
 use qapi_wire::message::{
-    Message, Messages, Timestamp, write_event, write_oob_request, write_request,
+    Message, Messages, Outcome, RequestIds, Timestamp, write_event, write_oob_request,
+    write_request,
 };
-use qapi_wire::{Context, ErrorClass, Node, Value, from_json, to_json};
+use qapi_wire::{ErrorClass, Node, to_json};
 
 /// All messages of a stream as text, read in pieces of `size` bytes.
 fn read(stream: &str, size: usize) -> Vec<String> {
@@ -31,12 +32,15 @@ fn said(message: &Message) -> String {
             let (version, capabilities) = (greeting.version(), greeting.capabilities());
             format!("greeting {} {capabilities:?}", to_json(&version))
         }
-        Message::Return(reply) => {
-            format!("return {} {}", text(reply.id()), to_json(&reply.value()))
-        }
-        Message::Error(reply) => {
-            let error = reply.error();
-            format!("error {} {:?} {error}", text(reply.id()), error.class())
+        Message::Reply(reply) => {
+            let id = text(reply.id());
+            match reply.clone().open_any() {
+                Outcome::Return(reply) => format!("return {id} {}", to_json(&reply.value())),
+                Outcome::Error(reply) => {
+                    let error = reply.error();
+                    format!("error {id} {:?} {error}", error.class())
+                }
+            }
         }
         Message::Event(event) => {
             let (name, data, at) = (event.name(), event.data(), event.timestamp());
@@ -165,26 +169,59 @@ impl Event for Members {
 
 #[test]
 fn request_is_written_as_a_line() {
-    let written = |id: Option<&Value>, size| {
-        let mut out = b"before ".to_vec();
-        write_request(&mut out, id, &Members { size, old: None });
-        String::from_utf8(out).unwrap()
-    };
-    let id = from_json::<Value>(br#"{"a": ["\n"]}"#, &Context::strict()).unwrap();
+    let id = RequestIds::new().next_id();
+    let request = |size| Members { size, old: None };
+    let mut out = b"before ".to_vec();
+    write_request(&mut out, &id, &request(Some(1)));
+    write_request(&mut out, &id, &request(None));
+    write_oob_request(&mut out, &id, &request(None));
     assert_eq!(
-        written(Some(&id), Some(1)),
-        "before {\"execute\": \"resize\", \"arguments\": {\"size\": 1}, \
-         \"id\": {\"a\": [\"\\n\"]}}\n"
+        String::from_utf8(out).unwrap(),
+        format!(
+            "before {{\"execute\": \"resize\", \"arguments\": {{\"size\": 1}}, \"id\": \"{id}\"}}\n\
+             {{\"execute\": \"resize\", \"id\": \"{id}\"}}\n\
+             {{\"exec-oob\": \"resize\", \"id\": \"{id}\"}}\n"
+        )
     );
-    assert_eq!(written(None, None), "before {\"execute\": \"resize\"}\n");
-    assert!(written(Some(&Value::Null), None).ends_with(", \"id\": null}\n"));
-    let mut out = Vec::new();
-    let request = Members {
-        size: None,
-        old: None,
+}
+
+#[test]
+fn outcome_opens_with_the_id_of_its_request_only() {
+    let mut ids = RequestIds::new();
+    let (id, other) = (ids.next_id(), RequestIds::new().next_id());
+    let mut messages = Messages::default();
+    for foreign in [format!("\"{other}\""), "1".to_owned(), "null".to_owned()] {
+        messages.receive(format!("{{\"return\": 1, \"id\": {foreign}}}\r\n").as_bytes());
+    }
+    messages.receive(b"{\"return\": 1}\r\n");
+    messages.receive(format!("{{\"return\": 2, \"id\": \"{id}\"}}\r\n").as_bytes());
+    let mut next = || match messages.next_message() {
+        Some(Ok(Message::Reply(reply))) => reply.open(&id),
+        message => panic!("{message:?}"),
     };
-    write_oob_request(&mut out, Some(&1.into()), &request);
-    assert_eq!(out, b"{\"exec-oob\": \"resize\", \"id\": 1}\n");
+    for _ in 0..4 {
+        assert!(next().is_err());
+    }
+    let Ok(Outcome::Return(reply)) = next() else {
+        panic!("the reply to the request is refused");
+    };
+    assert_eq!(to_json(&reply.value()), "2");
+}
+
+#[test]
+fn greeting_is_found_after_what_another_client_has_not_read() {
+    let mut messages = Messages::default();
+    messages.receive(b"{\"return\": {}}\r\n{\"event\": \"STOP\"}\r\n");
+    assert!(messages.next_greeting().is_none());
+    messages.receive(b"{\"QMP\": {\"version\": {}}}\r\n");
+    assert!(messages.next_greeting().unwrap().is_ok());
+
+    let mut messages = Messages::default();
+    let refused = (0..100_000).find_map(|_| {
+        messages.receive(b"{\"return\": {}}\r\n");
+        messages.next_greeting()
+    });
+    assert!(refused.unwrap().is_err());
 }
 
 #[test]

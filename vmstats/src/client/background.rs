@@ -9,12 +9,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use qapi_stats::wire::message::EventMessage;
+use qapi_stats::wire::message::{EventMessage, Outcome, Reply, RequestId, RequestIds};
 
 use super::error::ClientError;
-use super::ids::RequestIds;
 use super::receiver::{Received, Receiver};
-use super::reply::Reply;
 use crate::lock::Lock;
 use crate::stream::Stream;
 
@@ -44,9 +42,9 @@ pub(super) struct Background {
 #[derive(Debug, Default)]
 struct Shared {
     /// The id of the request whose reply a caller waits for.
-    awaited: Option<String>,
+    awaited: Option<RequestId>,
     /// The reply, until the caller takes it.
-    reply: Option<Reply>,
+    reply: Option<Outcome>,
     /// A reply without an id that came since the request was sent.
     unaddressed: Option<Reply>,
     /// Whether a caller waits for the end of the connection or has caused it. The
@@ -85,10 +83,10 @@ impl Background {
     /// reply.
     pub(super) fn exchange(
         &self,
-        id: String,
+        id: RequestId,
         deadline: Instant,
         send: impl FnOnce() -> io::Result<()>,
-    ) -> Result<Reply, ClientError> {
+    ) -> Result<Outcome, ClientError> {
         let mut shared = self.shared.lock();
         // Set the id before the request is sent, because the reply may come at
         // once; a reply whose id is not awaited is dropped.
@@ -110,7 +108,7 @@ impl Background {
             None if shared.has_ended => Err(shared.end.take().unwrap_or_else(ClientError::end)),
             None => {
                 let unaddressed = shared.unaddressed.take();
-                let unaddressed = unaddressed.as_ref().map(ClientError::unaddressed);
+                let unaddressed = unaddressed.map(ClientError::unaddressed);
                 Err(unaddressed.unwrap_or_else(ClientError::timeout))
             }
         }
@@ -168,14 +166,20 @@ impl Reader {
     /// Hands a reply to the caller that waits for it, or drops the reply.
     fn deliver(&mut self, reply: Reply) {
         let mut shared = self.shared.lock();
-        let awaited = shared.awaited.as_ref();
-        if awaited.is_some_and(|id| reply.answers(id)) {
-            shared.awaited = None;
-            shared.reply = Some(reply);
-            drop(shared);
-            self.shared.notify();
-            return;
-        }
+        let reply = match shared.awaited.take() {
+            None => reply,
+            Some(id) => match reply.open(&id) {
+                Ok(outcome) => {
+                    shared.reply = Some(outcome);
+                    drop(shared);
+                    return self.shared.notify();
+                }
+                Err(foreign) => {
+                    shared.awaited = Some(id);
+                    foreign
+                }
+            },
+        };
         let is_late = reply.id().is_some_and(|id| self.ids.has_made(id));
         if reply.id().is_none() && shared.awaited.is_some() {
             shared.unaddressed = Some(reply);

@@ -5,9 +5,9 @@
 use std::{fmt, io};
 
 use qapi_stats::control::VersionInfo;
+use qapi_stats::wire::message::{Outcome, Reply};
 use qapi_stats::wire::{Error, ErrorClass};
 
-use super::reply::Reply;
 use crate::endpoint::Endpoint;
 
 /// The reason why a request got no reply, sorted by who is responsible.
@@ -38,10 +38,10 @@ impl ClientError {
     /// Returns the error for a request whose reply has not come in time, while the
     /// server sent this reply without an id. Another client's request may be the
     /// cause of such a reply.
-    pub(super) fn unaddressed(reply: &Reply) -> Self {
-        Self::Protocol(match reply {
-            Reply::Return(_) => "its replies lack the requests' ids".to_owned(),
-            Reply::Error(reply) => {
+    pub(super) fn unaddressed(reply: Reply) -> Self {
+        Self::Protocol(match reply.open_any() {
+            Outcome::Return(_) => "its replies lack the requests' ids".to_owned(),
+            Outcome::Error(reply) => {
                 format!(
                     "its only reply is an error without an id: {}",
                     reply.error()

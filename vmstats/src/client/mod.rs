@@ -6,10 +6,8 @@
 
 mod background;
 mod error;
-mod ids;
 mod opening;
 mod receiver;
-mod reply;
 mod silence;
 mod telnet;
 
@@ -19,19 +17,18 @@ use qapi_stats::control::commands::QmpCapabilities;
 use qapi_stats::control::{QMPCapability, VersionInfo};
 use qapi_stats::stats::commands::{QueryStats, QueryStatsSchemas};
 use qapi_stats::wire::command::Request;
-use qapi_stats::wire::message::{Return, write_request};
+use qapi_stats::wire::message::{RequestId, RequestIds, Return, write_request};
 use qapi_stats::wire::{Context, Dict, Error, ErrorClass, Value, from_node, to_vec};
 
 use crate::deadline;
 use crate::endpoint::Endpoint;
 use crate::stream::Stream;
 use background::Background;
-use ids::RequestIds;
 use receiver::Receiver;
 
 pub use background::{Notice, Notify};
 pub use error::ClientError;
-pub use reply::Reply;
+pub use qapi_stats::wire::message::Outcome as Reply;
 
 /// A connection on which capabilities have been negotiated.
 #[derive(Debug)]
@@ -143,9 +140,9 @@ impl Client {
     /// Returns a [`ClientError`] if the server refuses the command or no reply
     /// comes in time.
     pub fn execute_raw<R: Request>(&mut self, request: &R) -> Result<Return, ClientError> {
-        let id = self.ids.next();
+        let id = self.ids.next_id();
         let mut line = Vec::new();
-        write_request(&mut line, Some(&Value::from(id.as_str())), request);
+        write_request(&mut line, &id, request);
         match self.exchange(&line, id)? {
             Reply::Return(reply) => Ok(reply),
             Reply::Error(reply) => Err(self.refusal(R::INFO.name, reply.into_error())),
@@ -170,7 +167,7 @@ impl Client {
     ///
     /// Returns a [`ClientError`] if no reply comes in time.
     pub fn request(&mut self, mut body: Dict) -> Result<Reply, ClientError> {
-        let id = self.ids.next();
+        let id = self.ids.next_id();
         body.take("id");
         body.push("id", Value::from(id.as_str()));
         let mut line = to_vec(&Value::Object(body));
@@ -178,7 +175,7 @@ impl Client {
         self.exchange(&line, id)
     }
 
-    fn exchange(&mut self, line: &[u8], id: String) -> Result<Reply, ClientError> {
+    fn exchange(&mut self, line: &[u8], id: RequestId) -> Result<Reply, ClientError> {
         let deadline = deadline::after(self.timeout);
         let stream = &mut self.stream;
         match &mut self.reading {

@@ -7,11 +7,12 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use qapi_stats::control::VersionInfo;
-use qapi_stats::wire::message::{EventMessage, Greeting, InvalidMessage, Message, Messages};
+use qapi_stats::wire::message::{
+    EventMessage, Greeting, InvalidMessage, Message, Messages, Outcome, Reply, RequestId,
+};
 use qapi_stats::wire::{Context, from_node};
 
 use super::error::ClientError;
-use super::reply::Reply;
 use super::telnet::Telnet;
 use super::{opening, silence};
 use crate::stream::Stream;
@@ -112,12 +113,7 @@ impl Receiver {
                     self.messages.receive(bytes);
                 }
                 Some(Ok(Message::Event(event))) => return Ok(Received::Event(event)),
-                Some(Ok(Message::Return(reply))) => {
-                    return Ok(Received::Reply(Reply::Return(reply)));
-                }
-                Some(Ok(Message::Error(reply))) => {
-                    return Ok(Received::Reply(Reply::Error(reply)));
-                }
+                Some(Ok(Message::Reply(reply))) => return Ok(Received::Reply(reply)),
                 Some(Ok(Message::Greeting(_))) => {
                     return Err(ClientError::Protocol("a second greeting".to_owned()));
                 }
@@ -130,18 +126,21 @@ impl Receiver {
     /// message.
     pub(super) fn reply_to(
         &mut self,
-        id: &str,
+        id: &RequestId,
         stream: &mut Stream,
         deadline: Instant,
-    ) -> Result<Reply, ClientError> {
+    ) -> Result<Outcome, ClientError> {
         let mut unaddressed = None;
         loop {
             match self.next(stream, Some(deadline)) {
-                Ok(Received::Reply(reply)) if reply.answers(id) => return Ok(reply),
-                Ok(Received::Reply(reply)) if reply.id().is_none() => unaddressed = Some(reply),
-                Ok(Received::Reply(_) | Received::Event(_)) => {}
+                Ok(Received::Event(_)) => {}
+                Ok(Received::Reply(reply)) => match reply.open(id) {
+                    Ok(outcome) => return Ok(outcome),
+                    Err(foreign) if foreign.id().is_none() => unaddressed = Some(foreign),
+                    Err(_foreign) => {}
+                },
                 Err(error) if error.is_timeout() => {
-                    return Err(unaddressed.as_ref().map_or(error, ClientError::unaddressed));
+                    return Err(unaddressed.map_or(error, ClientError::unaddressed));
                 }
                 Err(error) => return Err(error),
             }

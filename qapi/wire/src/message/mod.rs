@@ -9,10 +9,14 @@
 //! `docs/interop/qmp-spec`) are ignored, and unknown classes of errors and names
 //! of events are kept, because the peer may be newer.
 
+mod id;
 mod read;
+mod reply;
 mod timestamp;
 mod write;
 
-pub use read::{ErrorReply, EventMessage, Greeting, InvalidMessage, Message, Messages, Return};
+pub use id::{RequestId, RequestIds};
+pub use read::{EventMessage, Greeting, InvalidMessage, Message, Messages};
+pub use reply::{ErrorReply, Outcome, Reply, Return};
 pub use timestamp::Timestamp;
 pub use write::{write_event, write_oob_request, write_request};

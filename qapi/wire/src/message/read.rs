@@ -1,10 +1,11 @@
 //! A server's messages, as a client reads them.
 //!
-//! In: bytes or a parsed message. Out: one of the four kinds of messages, which
+//! In: bytes or a parsed message. Out: one of the three kinds of messages, which
 //! keeps the document it was parsed into. Nothing here knows what was asked.
 
 use std::fmt;
 
+use super::reply::{ErrorReply, Outcome, Reply, Return};
 use super::timestamp::Timestamp;
 use crate::context::Context;
 use crate::decode::{Decode, DecodeMembers, Members, decode_object};
@@ -19,11 +20,8 @@ use crate::value::Kind;
 pub enum Message {
     /// The first message: the server introduces itself.
     Greeting(Greeting),
-    /// The reply to a command that succeeded.
-    Return(Return),
-    /// The reply to a command that failed, or to a message that is not a
-    /// request.
-    Error(ErrorReply),
+    /// The reply to a request.
+    Reply(Reply),
     /// A message that no request asked for: something happened.
     Event(EventMessage),
 }
@@ -48,56 +46,6 @@ impl Greeting {
     #[must_use]
     pub fn capabilities(&self) -> &[String] {
         &self.capabilities
-    }
-}
-
-/// The reply to a command that succeeded.
-#[derive(Clone, Debug)]
-pub struct Return {
-    message: Document,
-}
-
-impl Return {
-    /// Returns the request's id; `None` if the request had none.
-    #[must_use]
-    pub fn id(&self) -> Option<Node<'_>> {
-        self.message.root().get("id")
-    }
-
-    /// Returns the command's result, which [`from_node`](crate::from_node)
-    /// decodes.
-    #[must_use]
-    pub fn value(&self) -> Node<'_> {
-        let value = self.message.root().get("return");
-        value.unwrap_or(Node::empty_object())
-    }
-}
-
-/// The reply to a command that failed.
-#[derive(Clone, Debug)]
-pub struct ErrorReply {
-    message: Document,
-    error: Error,
-}
-
-impl ErrorReply {
-    /// Returns the request's id; `None` if the request had none, or could not
-    /// be read.
-    #[must_use]
-    pub fn id(&self) -> Option<Node<'_>> {
-        self.message.root().get("id")
-    }
-
-    /// Returns the error.
-    #[must_use]
-    pub fn error(&self) -> &Error {
-        &self.error
-    }
-
-    /// Returns the error without the message.
-    #[must_use]
-    pub fn into_error(self) -> Error {
-        self.error
     }
 }
 
@@ -229,7 +177,7 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// Fails if the document is not one of the four kinds of messages.
+    /// Fails if the document is not one of the three kinds of messages.
     pub fn decode(message: Document) -> Result<Self, InvalidMessage> {
         let context = Context::tolerant();
         let Ok(mut members) = Members::open(message.root(), ValuePath::root(&context)) else {
@@ -242,10 +190,12 @@ impl Message {
                 capabilities,
             }))
         } else if members.has("return") {
-            Ok(Self::Return(Return { message }))
+            let outcome = Outcome::Return(Return::new(message));
+            Ok(Self::Reply(Reply::new(outcome)))
         } else if members.has("error") {
             let ErrorMember(error) = members.required("error")?;
-            Ok(Self::Error(ErrorReply { message, error }))
+            let outcome = Outcome::Error(ErrorReply::new(message, error));
+            Ok(Self::Reply(Reply::new(outcome)))
         } else if members.has("event") {
             let _: String = members.required("event")?;
             let _: Option<AnyObject> = members.optional("data")?;
@@ -264,23 +214,53 @@ impl Message {
 /// The messages in a server's stream of bytes.
 ///
 /// ```
-/// use qapi_wire::message::{Message, Messages};
-/// use qapi_wire::{Context, from_node};
+/// use qapi_wire::command::{CommandInfo, Request};
+/// use qapi_wire::message::{Message, Messages, Outcome, RequestIds, write_request};
+/// use qapi_wire::{Context, EncodeMembers, ObjectWriter, from_node};
 ///
-/// let mut messages = Messages::default();
-/// messages.receive(b"{\"return\": [7], \"id\": \"a\"}\r\n{\"event\": \"ST");
-/// let Some(Ok(Message::Return(reply))) = messages.next_message() else {
-///     panic!()
+/// // What qapi-gen makes of { 'command': 'sizes', 'returns': ['int'] }
+/// struct Sizes;
+/// impl EncodeMembers for Sizes {
+///     fn encode_members(&self, _: &mut ObjectWriter<'_, '_>) {}
+/// }
+/// impl Request for Sizes {
+///     type Reply = Vec<i64>;
+///     const INFO: &'static CommandInfo = &CommandInfo::new("sizes");
+/// }
+///
+/// let (mut ids, mut messages) = (RequestIds::new(), Messages::default());
+/// // A reply that a client before this one has not read comes first.
+/// messages.receive(b"{\"return\": [], \"id\": 1}\r\n{\"QMP\": {\"version\": {}}}\r\n");
+/// let greeting = messages.next_greeting().unwrap()?;
+/// assert!(greeting.capabilities().is_empty());
+///
+/// let (id, mut line) = (ids.next_id(), Vec::new());
+/// write_request(&mut line, &id, &Sizes);
+/// // ... send the line, and receive, in any pieces:
+/// messages.receive(format!("{{\"return\": [7], \"id\": \"{id}\"}}\r\n").as_bytes());
+/// let sizes = loop {
+///     match messages.next_message().unwrap()? {
+///         Message::Reply(reply) => match reply.open(&id) {
+///             Ok(Outcome::Return(reply)) => break from_node(reply.value(), &Context::tolerant())?,
+///             Ok(Outcome::Error(reply)) => return Err(reply.into_error().into()),
+///             Err(_foreign) => {}
+///         },
+///         Message::Event(_) | Message::Greeting(_) => {}
+///     }
 /// };
-/// assert_eq!(reply.id().unwrap().as_str(), Some("a"));
-/// let value: Vec<u8> = from_node(reply.value(), &Context::tolerant()).unwrap();
-/// assert_eq!(value, [7]);
-/// assert!(messages.next_message().is_none());
+/// assert_eq!(sizes, [7]);
+/// # let _: Vec<i64> = sizes;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Messages {
     reader: MessageReader,
+    /// The number of messages that came before the greeting.
+    leftovers: usize,
 }
+
+/// The number of messages that may come before a greeting.
+const LEFTOVERS_MAX: usize = 64 << 10;
 
 impl Default for Messages {
     fn default() -> Self {
@@ -294,6 +274,7 @@ impl Messages {
     pub fn new(limits: Limits) -> Self {
         Self {
             reader: MessageReader::new(limits),
+            leftovers: 0,
         }
     }
 
@@ -307,6 +288,27 @@ impl Messages {
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         self.reader.held_bytes()
+    }
+
+    /// Returns the greeting; `None` if it is not complete. Skips the messages before
+    /// it, which are replies and events that another client has not read.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error for something that is not a message, and if
+    /// 65,536 messages come before the greeting.
+    pub fn next_greeting(&mut self) -> Option<Result<Greeting, InvalidMessage>> {
+        loop {
+            match self.next_message()? {
+                Ok(Message::Greeting(greeting)) => return Some(Ok(greeting)),
+                Ok(_) if self.leftovers < LEFTOVERS_MAX => self.leftovers += 1,
+                Ok(_) => {
+                    let desc = "too many messages come before the greeting";
+                    return Some(Err(InvalidMessage::new(desc)));
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
     }
 
     /// Returns the next message, or an error for something that is not a

@@ -2,18 +2,18 @@
 //!
 //! In: typed values. Out: one line for each. Nothing here knows a schema.
 
+use super::id::RequestId;
 use super::timestamp::Timestamp;
 use crate::command::{Event, Request};
 use crate::compat::Policy;
 use crate::encode::Writer;
-use crate::value::Value;
 
-/// Appends a request. The reply repeats its `id`, which may be any JSON. An empty
-/// object of arguments is left out.
+/// Appends a request. The reply repeats its `id`. An empty object of arguments is
+/// left out.
 ///
 /// ```
 /// use qapi_wire::command::{CommandInfo, Empty, Request};
-/// use qapi_wire::message::write_request;
+/// use qapi_wire::message::{RequestIds, write_request};
 /// use qapi_wire::{EncodeMembers, ObjectWriter};
 ///
 /// // What qapi-gen makes of
@@ -31,14 +31,13 @@ use crate::value::Value;
 ///     const INFO: &'static CommandInfo = &CommandInfo::new("balloon");
 /// }
 ///
-/// let mut line = Vec::new();
-/// write_request(&mut line, Some(&7.into()), &Balloon { value: 1024 });
-/// assert_eq!(
-///     line,
-///     b"{\"execute\": \"balloon\", \"arguments\": {\"value\": 1024}, \"id\": 7}\n"
-/// );
+/// let (id, mut line) = (RequestIds::new().next_id(), Vec::new());
+/// write_request(&mut line, &id, &Balloon { value: 1024 });
+/// let line = String::from_utf8(line).unwrap();
+/// let begin = "{\"execute\": \"balloon\", \"arguments\": {\"value\": 1024}, \"id\": ";
+/// assert_eq!(line, format!("{begin}\"{id}\"}}\n"));
 /// ```
-pub fn write_request<R: Request>(out: &mut Vec<u8>, id: Option<&Value>, request: &R) {
+pub fn write_request<R: Request>(out: &mut Vec<u8>, id: &RequestId, request: &R) {
     write_command(out, "execute", id, request);
 }
 
@@ -46,18 +45,16 @@ pub fn write_request<R: Request>(out: &mut Vec<u8>, id: Option<&Value>, request:
 /// commands before it. The command must
 /// [allow it](crate::command::CommandInfo::allow_oob), and the client must have
 /// enabled the server's capability `oob`.
-pub fn write_oob_request<R: Request>(out: &mut Vec<u8>, id: Option<&Value>, request: &R) {
+pub fn write_oob_request<R: Request>(out: &mut Vec<u8>, id: &RequestId, request: &R) {
     write_command(out, "exec-oob", id, request);
 }
 
-fn write_command<R: Request>(out: &mut Vec<u8>, how: &str, id: Option<&Value>, request: &R) {
+fn write_command<R: Request>(out: &mut Vec<u8>, how: &str, id: &RequestId, request: &R) {
     let mut writer = Writer::new(out);
     let mut line = writer.object();
     line.required(how, R::INFO.name);
     line.object_if_any("arguments", request);
-    if let Some(id) = id {
-        line.required("id", id);
-    }
+    line.required("id", id);
     line.end();
     writer.raw(b"\n");
 }
