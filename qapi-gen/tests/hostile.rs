@@ -216,15 +216,26 @@ fn documentation_takes_linear_time_when_it_nests_deeply() {
         let lines: String = lines.collect();
         format!("##\n# @E:\n#\n{lines}##\n{{ 'event': 'E' }}\n")
     };
-    // Half a second allows for a slow machine; quadratic time takes many.
+    // Compare two lengths instead of a time with a limit, because a loaded machine
+    // is slow at both.
+    let check = |what: &str, short: String, long: String| {
+        let growth = u32::try_from(long.len() / short.len()).unwrap();
+        let time = |text: &str| {
+            let turns = (0..2).map(|_| generated(text, &Options::default()).1);
+            turns.min().unwrap()
+        };
+        let (short, long) = (time(&short), time(&long));
+        // Quadratic time grows by the square of the text's growth, which is at
+        // least 4 times this limit.
+        let limit = short * growth * 4;
+        assert!(long < limit, "{what}: {short:?}, then {long:?}");
+    };
     for begin in ["- a", "1. a", "...", ".. note:: a", "a::\n#"] {
-        let (_, duration) = generated(&nested(2000, begin), &Options::default());
-        assert!(duration.as_secs() < 4, "{begin}: {duration:?}");
+        check(begin, nested(300, begin), nested(1200, begin));
     }
-    let ticks = format!(
-        "##\n# @E:\n#\n# ::\n#\n#   {}\n##\n{{ 'event': 'E' }}\n",
-        "`".repeat(1 << 18)
-    );
-    let (_, duration) = generated(&ticks, &Options::default());
-    assert!(duration.as_secs() < 4, "{duration:?}");
+    let ticks = |count| {
+        let ticks = "`".repeat(count);
+        format!("##\n# @E:\n#\n# ::\n#\n#   {ticks}\n##\n{{ 'event': 'E' }}\n")
+    };
+    check("ticks", ticks(1 << 14), ticks(1 << 18));
 }
