@@ -23,6 +23,11 @@ pub mod qemu_7_2 {
     include!(concat!(env!("OUT_DIR"), "/qemu-7-2/mod.rs"));
 }
 
+/// A schema whose documentation must not become doctests or warnings of rustdoc.
+pub mod documentation {
+    include!(concat!(env!("OUT_DIR"), "/documentation/mod.rs"));
+}
+
 /// A schema whose types, commands and events share names.
 pub mod same_names {
     include!(concat!(env!("OUT_DIR"), "/same-names/mod.rs"));

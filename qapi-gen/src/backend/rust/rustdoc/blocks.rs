@@ -5,7 +5,7 @@
 
 use super::directive::{Directive, split_body};
 use super::inline;
-use super::list::{List, indentation, marker_width};
+use super::list::{Item, List, indentation};
 
 /// The nesting limit of notes. Deeper notes are shown verbatim.
 const DEPTH_MAX: usize = 8;
@@ -56,24 +56,19 @@ impl Blocks<'_> {
     /// other first block.
     fn text(&mut self, mut tag: &str, lines: &[&str], place: Place) {
         let mut list = List::new(place.indent);
-        let mut is_first = true;
         let mut rest = lines;
         while let [line, below @ ..] = rest {
             let content = line.trim_start();
             if content.is_empty() {
-                list.interrupt();
-                self.separate();
                 rest = below;
-                continue;
-            }
-            if Directive::is_begun_by(content) {
+                self.separate();
+            } else if Directive::is_begun_by(content) {
                 // Call `split_body` only for directives, because it may read all
                 // lines below: calling it for each line of nested lists would
                 // take quadratic time.
                 let at = indentation(line);
                 let (mut body, after) = split_body(below, at);
                 let directive = Directive::new(content, &mut body);
-                list.interrupt();
                 let place = Place {
                     indent: list.indent(at),
                     ..place
@@ -84,77 +79,87 @@ impl Blocks<'_> {
                 self.separate();
                 rest = after;
             } else {
-                if is_first && marker_width(content).is_some() {
-                    self.label(std::mem::take(&mut tag), place);
-                }
-                rest = self.paragraph(std::mem::take(&mut tag), rest, &mut list, is_first);
+                rest = self.paragraph(std::mem::take(&mut tag), line, below, &mut list);
             }
-            is_first = false;
         }
     }
 
-    /// Writes the paragraph at the beginning of `lines`, and the literal block
-    /// that it announces. Returns the lines that follow.
+    /// Writes a paragraph, and the literal block that it announces. Returns the
+    /// lines that follow.
     fn paragraph<'l, 't>(
         &mut self,
-        tag: &str,
-        lines: &'l [&'t str],
+        mut tag: &str,
+        first: &str,
+        below: &'l [&'t str],
         list: &mut List,
-        is_first: bool,
     ) -> &'l [&'t str] {
-        let ends = |line: &&str| {
-            let content = line.trim_start();
-            content.is_empty() || Directive::is_begun_by(content) || marker_width(content).is_some()
-        };
-        let further = lines.iter().skip(1).position(ends);
-        let (lines, rest) = lines.split_at(further.map_or(lines.len(), |further| further + 1));
-        let length = lines.iter().map(|line| line.len() + 1).sum();
-        let mut text = String::with_capacity(length);
-        for line in lines {
-            text.extend([line.trim_start(), "\n"]);
+        let at = indentation(first);
+        let mut indent = list.indent(at);
+        let item = Item::new(first.trim());
+        if let Some(item) = &item {
+            let place = Place { indent, depth: 0 };
+            self.label(std::mem::take(&mut tag), place);
+            list.open(at, indent + item.width());
+        } else {
+            // Without the blank line, Markdown would add the text to the last item.
+            self.separate();
         }
-        text.pop();
+        let mut text = item
+            .as_ref()
+            .map_or(first.trim(), |item| item.text)
+            .to_owned();
+        let ends = |line: &&str| {
+            let content = line.trim();
+            content.is_empty()
+                || Directive::is_begun_by(content)
+                || !list.contains(indentation(line))
+                || Item::new(content).is_some_and(|item| !item.is_numbered)
+        };
+        let length = below.iter().position(ends).unwrap_or(below.len());
+        let (lines, rest) = below.split_at(length);
+        for line in lines {
+            text.extend(["\n", line.trim()]);
+        }
         // A literal block is indented more than its announcement.
-        let column = lines.iter().map(|line| indentation(line)).min();
+        let column = lines
+            .iter()
+            .map(|line| indentation(line))
+            .fold(at, usize::min);
         let (literal, after) = match (rest, text.strip_suffix("::")) {
-            (["", below @ ..], Some(announcement)) => {
-                let (literal, after) = split_body(below, column.unwrap_or(0));
-                if !literal.is_empty() {
-                    let is_apart = announcement.ends_with(char::is_whitespace);
-                    let length = announcement.trim_end().len();
-                    text.truncate(length);
-                    if length > 0 && !is_apart {
-                        text.push(':');
-                    }
-                }
-                (literal, after)
-            }
+            (["", below @ ..], Some(_)) => split_body(below, column),
             _ => ([].as_slice(), rest),
         };
-        let mut markdown = String::with_capacity(length);
+        if !literal.is_empty() {
+            text.truncate(text.len() - "::".len());
+            let length = text.trim_end().len();
+            if length > 0 && length == text.len() {
+                text.push(':');
+            }
+            text.truncate(text.trim_end().len());
+        }
+        let mut markdown = String::with_capacity(text.len());
         inline::markdown(&text, &mut markdown);
-        let mut indent = None;
-        for (number, (line, shown)) in lines.iter().zip(markdown.split('\n')).enumerate() {
-            let layout = list.lay_out(line, is_first && number == 0);
-            if layout.ends_list {
-                self.separate();
+        let mut shown = markdown
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty());
+        match (shown.next(), &item) {
+            (Some(shown), Some(item)) => {
+                self.line(indent, &format!("{} {shown}", item.marker));
+                indent += item.width();
             }
-            indent = Some(layout.indent);
-            if number == 0 && !tag.is_empty() {
-                let blank = if shown.is_empty() { "" } else { " " };
-                self.line(layout.indent, &format!("{tag}:{blank}{shown}"));
-            } else if !shown.is_empty() {
-                self.line(layout.indent, shown);
-            }
+            (Some(shown), None) if tag.is_empty() => self.line(indent, shown),
+            (Some(shown), None) => self.line(indent, &format!("{tag}: {shown}")),
+            // Drop the marker of an item that begins with a literal block, because
+            // in Markdown a block below an empty item is not part of the item.
+            (None, Some(_)) => list.close(),
+            (None, None) => self.label(tag, Place { indent, depth: 0 }),
         }
-        if literal.is_empty() {
-            return rest;
+        shown.for_each(|shown| self.line(indent, shown));
+        if !literal.is_empty() {
+            self.fence("text", literal, Place { indent, depth: 0 });
+            self.separate();
         }
-        list.interrupt();
-        let first = literal.first().map_or(0, |line| indentation(line));
-        let indent = list.indent(first).max(indent.unwrap_or(0));
-        self.fence("text", literal, Place { indent, depth: 0 });
-        self.separate();
         after
     }
 
@@ -197,11 +202,12 @@ impl Blocks<'_> {
 
     /// Writes a line with a label and a title for the block below.
     fn titled(&mut self, label: &str, title: &str, place: Place) {
-        let mut shown = label.to_owned();
-        if !label.is_empty() && !title.is_empty() {
-            shown.push_str(": ");
-        }
-        inline::markdown(title, &mut shown);
+        let separator = match label.is_empty() || title.is_empty() {
+            true => "",
+            false => ": ",
+        };
+        let mut shown = String::new();
+        inline::markdown(&[label, separator, title].concat(), &mut shown);
         self.label(&shown, place);
     }
 
@@ -282,7 +288,12 @@ mod tests {
             ("- one\n     two\n\n     three", "- one\n  two\n\n  three"),
             ("- one\n    - two\n      three", "- one\n  - two\n    three"),
             ("10. one\n    two\n11. three", "10. one\n    two\n11. three"),
-            ("in\n10. that is\n -1", "in\n10. that is\n-1"),
+            ("in\n10. that is\n -1", "in\n10\\. that is\n-1"),
+            ("-      one", "- one"),
+            ("-\t\tone", "- one"),
+            ("- -      one", "- \\-      one"),
+            ("- a\n  2. b\n\n       c", "- a\n  2\\. b\n\n  c"),
+            ("10. ::\n\n      code\n\nend", "```text\ncode\n```\n\nend"),
         ];
         for (text, expected) in rows {
             check("", text, expected);

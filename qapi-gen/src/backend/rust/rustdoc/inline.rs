@@ -1,7 +1,9 @@
 //! The markup within a paragraph.
 //!
-//! In: a paragraph. Out: as many lines of Markdown, in which only code spans,
-//! emphasis and links to the web are markup.
+//! In: a paragraph. Out: lines of Markdown, in which only code spans, emphasis and
+//! links to the web are markup, and none of which begins another block.
+
+use super::list::is_marker;
 
 /// Appends a paragraph for rustdoc.
 pub(super) fn markdown(text: &str, out: &mut String) {
@@ -21,6 +23,8 @@ const ROLE_BYTES_MAX: usize = 40;
 enum Shown {
     /// rustdoc, which reads Markdown.
     ByRustdoc,
+    /// rustdoc, within the text of a link, where a second link would end the first.
+    InLink,
     /// The compiler, which shows text verbatim.
     Verbatim,
 }
@@ -45,6 +49,7 @@ impl<'t, 'o> Spans<'t, 'o> {
     }
 
     fn write(mut self) {
+        self.begin_line();
         loop {
             self.plain();
             let Some(first) = self.rest.chars().next() else {
@@ -58,12 +63,39 @@ impl<'t, 'o> Spans<'t, 'o> {
                 _ => false,
             };
             if !is_markup {
-                if self.shown == Shown::ByRustdoc && self.would_be_markup(first) {
+                if self.shown != Shown::Verbatim && self.would_be_markup(first) {
                     self.out.push('\\');
                 }
                 self.out.push(first);
                 self.advance(self.rest.strip_prefix(first).unwrap_or_default());
+                if first == '\n' {
+                    self.begin_line();
+                }
             }
+        }
+    }
+
+    /// Escapes the marker at the beginning of a line that Markdown would take for
+    /// a heading, a list item, a rule, or the line below a heading.
+    fn begin_line(&mut self) {
+        if self.shown == Shown::Verbatim {
+            return;
+        }
+        let line = self.rest.split('\n').next().unwrap_or_default();
+        let word = line.split(char::is_whitespace).next().unwrap_or_default();
+        let is_rule = |c: char| matches!(c, '*' | '+' | '-' | '=' | '_') || c.is_whitespace();
+        let is_block = is_marker(word)
+            || line.starts_with('#')
+            || !line.is_empty() && line.chars().all(is_rule);
+        if is_block {
+            let digits = word.find(|c: char| !c.is_ascii_digit()).unwrap_or(0);
+            let (number, rest) = self.rest.split_at(digits);
+            self.out.extend([number, "\\"]);
+            self.advance(rest);
+            // Copy the character here, because `write` might escape it once more.
+            let mut rest = self.rest.chars();
+            self.out.extend(rest.next());
+            self.advance(rest.as_str());
         }
     }
 
@@ -137,21 +169,22 @@ impl<'t, 'o> Spans<'t, 'o> {
             let name = content.trim_start_matches(['~', '!']);
             return self.code(name, after_link.unwrap_or(rest));
         };
-        let link = (self.shown == Shown::ByRustdoc)
-            .then(|| address(target))
-            .flatten()
-            .filter(|(address, rest)| rest.is_empty() && !address.contains(['(', '\\']));
-        let mut shown = String::new();
-        Spans::new(title, self.shown, &mut shown).write();
+        let link = address(target)
+            .filter(|(address, rest)| rest.is_empty() && !address.contains(['(', '\\']))
+            .filter(|_| self.shown == Shown::ByRustdoc);
         match link {
-            Some((address, _)) => self.out.extend(["[", &shown, "](", address, ")"]),
-            None => self.out.push_str(&shown),
+            Some((address, _)) => {
+                // An exclamation mark would turn the link into an image.
+                if self.out.ends_with('!') {
+                    self.out.pop();
+                    self.out.push_str("\\!");
+                }
+                self.out.push('[');
+                Spans::new(title, Shown::InLink, self.out).write();
+                self.out.extend(["](", address, ")"]);
+            }
+            None => Spans::new(title, self.shown, self.out).write(),
         }
-        // Keep the number of lines, because the caller pairs each line of the
-        // schema with its line of Markdown.
-        let lines = |text: &str| text.matches('\n').count();
-        let lost = lines(content).saturating_sub(lines(&shown));
-        self.out.extend(std::iter::repeat_n('\n', lost));
         self.advance(after_link.unwrap_or(rest));
         true
     }
@@ -171,7 +204,7 @@ impl<'t, 'o> Spans<'t, 'o> {
     /// Converts a web address. rustdoc makes a link only if the address is in
     /// angle brackets.
     fn address(&mut self) -> bool {
-        if self.shown == Shown::Verbatim || !self.begins_word() {
+        if self.shown != Shown::ByRustdoc {
             return false;
         }
         let Some((address, rest)) = address(self.rest) else {
@@ -182,14 +215,21 @@ impl<'t, 'o> Spans<'t, 'o> {
         true
     }
 
-    /// Writes a code span, with delimiters that do not occur in it.
+    /// Writes a code span, with delimiters that do not occur in it. The span is on
+    /// one line, because Markdown looks for blocks at the beginning of each line
+    /// first, and a block would end the span.
     fn code(&mut self, code: &str, rest: &'t str) -> bool {
         if code.trim().is_empty() {
             return false;
         }
+        let code = code.replace('\n', " ");
+        // Two adjoining delimiters would be one longer delimiter.
+        if self.shown != Shown::Verbatim && self.out.ends_with('`') {
+            self.out.push(' ');
+        }
         match code.contains('`') {
-            true => self.out.extend(["`` ", code, " ``"]),
-            false => self.out.extend(["`", code, "`"]),
+            true => self.out.extend(["`` ", &code, " ``"]),
+            false => self.out.extend(["`", &code, "`"]),
         }
         self.advance(rest);
         true
@@ -206,13 +246,6 @@ impl<'t, 'o> Spans<'t, 'o> {
             // rustdoc turns two hyphens into a dash.
             '-' if self.previous == Some('-') => true,
             '&' => is_word(next) || next == Some('#'),
-            '#' | '*' | '+' | '-' | '=' if matches!(self.previous, None | Some('\n')) => {
-                let line = self.rest.split('\n').next().unwrap_or_default();
-                // The line is a heading, a rule, the line below a heading, or
-                // an empty list item.
-                let is_rule = |c: char| matches!(c, '#' | '*' | '+' | '-' | '=' | '_' | ' ');
-                character == '#' || line.chars().all(is_rule)
-            }
             _ => false,
         }
     }
@@ -235,10 +268,7 @@ fn may_be_markup(byte: u8) -> bool {
             | b'_'
             | b'-'
             | b'&'
-            | b'#'
-            | b'*'
-            | b'+'
-            | b'='
+            | b'\n'
     )
 }
 
@@ -247,7 +277,9 @@ fn address(text: &str) -> Option<(&str, &str)> {
     let scheme = ["https://", "http://"]
         .into_iter()
         .find(|scheme| text.starts_with(scheme))?;
-    let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '`' | '"' | '\'' | ')');
+    let ends = |c: char| {
+        c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '`' | '"' | '\'' | ')')
+    };
     let (address, _) = text.split_at(text.find(ends).unwrap_or(text.len()));
     // The punctuation of a sentence is not part of the address.
     let address = address.trim_end_matches(['.', ',', ';', ':', '!', '?']);
@@ -263,7 +295,7 @@ mod tests {
         let rows = [
             ("see @bucket-size.", "see `bucket-size`."),
             ("``a <b>`` and <c>", r"`a <b>` and \<c\>"),
-            ("``two\nlines``", "`two\nlines`"),
+            ("``two\nlines``", "`two lines`"),
             ("``a`b``", "`` a`b ``"),
             ("me@example.org", "me@example.org"),
             ("an array [1]", r"an array \[1\]"),
@@ -275,7 +307,7 @@ mod tests {
                 "(see <https://example.org/a.html#b>).",
             ),
             ("`x <http://a.org>`_.", "[x](http://a.org)."),
-            ("`[x]\n<http://a.org>`__", "[\\[x\\]](http://a.org)\n"),
+            ("`[x]\n<http://a.org>`__", "[\\[x\\]](http://a.org)"),
             ("`x <y>`_", "x"),
             ("see `query-status`", "see `query-status`"),
             (":ref:`cpu-topology`, :event:`~A`", "`cpu-topology`, `A`"),
@@ -290,11 +322,9 @@ mod tests {
             ),
         ];
         for (line, expected) in rows {
-            let mut out = "word".to_owned();
-            markdown(line, &mut out);
-            let shown = out.strip_prefix("word").unwrap();
-            assert_eq!(shown.trim_end(), expected.trim_end());
-            assert_eq!(shown.matches('\n').count(), line.matches('\n').count());
+            let mut shown = String::new();
+            markdown(line, &mut shown);
+            assert_eq!(shown, expected);
         }
     }
 

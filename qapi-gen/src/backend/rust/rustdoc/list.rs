@@ -1,13 +1,13 @@
 //! Lists.
 //!
-//! In: the lines of a text, one after the other. Out: the indentation of each
-//! line in Markdown. The markers of list items are the only markup that matters
-//! here.
+//! In: the columns of the lines of a text, one after the other. Out: the
+//! indentation of each block in Markdown. The markers of list items are the only
+//! markup that matters here.
 
 /// The list items that are open at a line.
 ///
-/// In Markdown, the text of an item should be aligned with the first line of the
-/// item. Less indentation is bad style. Much more makes a block of code, which
+/// In Markdown, the text of an item must be aligned with the first line of the
+/// item. Less indentation ends the item. Much more makes a block of code, which
 /// rustdoc would run.
 pub(super) struct List {
     /// The indentation of text that belongs to no item.
@@ -15,16 +15,6 @@ pub(super) struct List {
     /// For each open item, the column of the item in the schema and the column
     /// of its text in Markdown.
     items: Vec<(usize, usize)>,
-    /// A flag that the previous line was text.
-    after_text: bool,
-}
-
-/// The position of a line in Markdown.
-pub(super) struct Layout {
-    /// The column of the line.
-    pub(super) indent: usize,
-    /// Whether the line needs a blank line before it, which ends a list.
-    pub(super) ends_list: bool,
 }
 
 impl List {
@@ -33,58 +23,74 @@ impl List {
         Self {
             base,
             items: Vec::new(),
-            after_text: false,
         }
-    }
-
-    /// Notes a blank line, or a block that is not text.
-    pub(super) fn interrupt(&mut self) {
-        self.after_text = false;
     }
 
     /// Returns the column in Markdown for a block at column `at` of the schema,
     /// and closes the items that end before it.
     pub(super) fn indent(&mut self, at: usize) -> usize {
-        while self.items.pop_if(|(begin, _)| at <= *begin).is_some() {}
+        while !self.contains(at) {
+            self.close();
+        }
         self.items.last().map_or(self.base, |(_, text)| *text)
     }
 
-    /// Returns the position of a line of text. `is_first` says whether the line
-    /// is the first of the text.
-    pub(super) fn lay_out(&mut self, line: &str, is_first: bool) -> Layout {
-        let content = line.trim();
-        let open = self.items.len();
-        let at = indentation(line);
-        let indent = self.indent(at);
-        let marker = marker_width(content)
-            .filter(|_| is_first || open > 0 || !self.after_text || !content.starts_with(digit));
-        let ends_list = marker.is_none() && self.items.len() < open && self.after_text;
-        if let Some(width) = marker {
-            self.items.push((at, indent + width));
-        }
-        self.after_text = true;
-        Layout { indent, ends_list }
+    /// Opens an item at column `at` of the schema, whose text is at column `text`
+    /// in Markdown.
+    pub(super) fn open(&mut self, at: usize, text: usize) {
+        self.items.push((at, text));
+    }
+
+    /// Closes the innermost open item.
+    pub(super) fn close(&mut self) {
+        self.items.pop();
+    }
+
+    /// Returns whether a line at column `at` of the schema belongs to the innermost
+    /// open item.
+    pub(super) fn contains(&self, at: usize) -> bool {
+        self.items.last().is_none_or(|(begin, _)| at > *begin)
+    }
+}
+
+/// The first line of a list item.
+pub(super) struct Item<'t> {
+    /// The hyphen, the number with its full stop, and so on.
+    pub(super) marker: &'t str,
+    /// The text after the marker.
+    pub(super) text: &'t str,
+    /// `true` if the marker is a number.
+    pub(super) is_numbered: bool,
+}
+
+impl<'t> Item<'t> {
+    /// Splits a line without blanks at its ends. Returns `None` if the line begins
+    /// no list item, or one without text.
+    pub(super) fn new(line: &'t str) -> Option<Self> {
+        let (marker, text) = line.split_once(char::is_whitespace)?;
+        is_marker(marker).then(|| Self {
+            marker,
+            text: text.trim_start(),
+            is_numbered: marker.len() > 1,
+        })
+    }
+
+    /// Returns the number of columns between the marker and the text in Markdown.
+    pub(super) fn width(&self) -> usize {
+        self.marker.len() + 1
+    }
+}
+
+/// Returns whether Markdown takes a word for the marker of a list item.
+pub(super) fn is_marker(word: &str) -> bool {
+    let number = word.trim_start_matches(|c: char| c.is_ascii_digit());
+    match word.len() - number.len() {
+        0 => matches!(number, "-" | "*" | "+"),
+        digits => digits <= 9 && matches!(number, "." | ")"),
     }
 }
 
 /// Returns the column at which a line begins.
 pub(super) fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
-}
-
-/// Returns the width of the marker of a list item, including its space, or `None`
-/// if the line is not a list item.
-pub(super) fn marker_width(line: &str) -> Option<usize> {
-    let number = line.trim_start_matches(digit);
-    let digits = line.len() - number.len();
-    let is_item = match digits {
-        0 => line.starts_with(['-', '*', '+']),
-        _ => digits <= 9 && number.starts_with(['.', ')']),
-    };
-    let width = digits + 2;
-    (is_item && line.get(width - 1..width) == Some(" ")).then_some(width)
-}
-
-fn digit(c: char) -> bool {
-    c.is_ascii_digit()
 }

@@ -5,6 +5,8 @@
 //! documented.
 
 mod blocks;
+#[cfg(test)]
+mod commonmark_tests;
 mod directive;
 mod inline;
 mod list;
