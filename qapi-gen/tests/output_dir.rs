@@ -339,6 +339,32 @@ fn temporary_files_are_removed_when_their_process_has_ended() {
     assert_eq!(bench.files(), expected);
 }
 
+/// As git does with `core.autocrlf`.
+#[test]
+fn checkout_with_crlf_is_neither_stale_nor_written_again() {
+    let bench = Bench::new("crlf");
+    assert_success(&bench.command(&[]).output().unwrap());
+    for file in fs::read_dir(bench.out()).unwrap() {
+        let path = file.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace('\n', "\r\n")).unwrap();
+    }
+    assert_success(&bench.command(&["--check"]).output().unwrap());
+    assert_success(&bench.command(&[]).output().unwrap());
+    let path = bench.out().join("mod.rs");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("\r\n"));
+    fs::write(&path, text.replacen("mod m1", "mod n1", 1)).unwrap();
+    assert!(
+        !bench
+            .command(&["--check"])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+}
+
 #[test]
 fn check_writes_nothing_when_the_folder_is_stale() {
     let bench = Bench::new("check");

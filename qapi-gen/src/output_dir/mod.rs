@@ -147,7 +147,7 @@ impl Difference<'_> {
 fn differences<'f>(folder: &Path, files: &'f [GeneratedFile]) -> io::Result<Vec<Difference<'f>>> {
     let mut differences = Vec::new();
     for file in files {
-        let old = read_regular(folder, &file.name)?;
+        let old = read_regular(folder, &file.name)?.map(with_unix_line_ends);
         if old.as_deref() != Some(file.text.as_bytes()) {
             differences.push(Difference {
                 name: Cow::Borrowed(&file.name),
@@ -179,6 +179,24 @@ fn differences<'f>(folder: &Path, files: &'f [GeneratedFile]) -> io::Result<Vec<
     left_over.sort_by(|one, other| one.name.cmp(&other.name));
     differences.append(&mut left_over);
     Ok(differences)
+}
+
+/// Replaces CR LF by LF. Git checks files out with CR LF where `core.autocrlf` says
+/// so, and a file that differs in nothing else is not stale. Generated text has no
+/// CR of its own.
+fn with_unix_line_ends(mut text: Vec<u8>) -> Vec<u8> {
+    let is_line_end = |pair: &[u8]| pair == b"\r\n";
+    if text.windows(2).any(is_line_end) {
+        let mut bytes = text.iter().copied().peekable();
+        let mut unix = Vec::with_capacity(text.len());
+        while let Some(byte) = bytes.next() {
+            if byte != b'\r' || bytes.peek() != Some(&b'\n') {
+                unix.push(byte);
+            }
+        }
+        text = unix;
+    }
+    text
 }
 
 /// Reads a file, if it exists.
