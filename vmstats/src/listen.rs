@@ -64,6 +64,10 @@ impl FromStr for Listen {
         };
         let (kind, rest) = text.split_once(':').ok_or_else(wrong)?;
         match kind {
+            "unix" if rest.starts_with('@') => Err(format!(
+                "an abstract socket has no mode, so every user could connect; for a file with this \
+                 name write unix:./{rest}"
+            )),
             "unix" if !rest.is_empty() => Ok(Self::Unix(rest.into())),
             "fd" if !rest.is_empty() => Ok(Self::Inherited(rest.to_owned())),
             "tcp" => rest.parse().map(Self::Tcp).map_err(|_| wrong()),
@@ -294,6 +298,8 @@ mod tests {
             ("tcp:127.0.0.1", None),
             ("vsock:5", None),
             ("unix:", None),
+            ("unix:@name", None),
+            ("unix:./@name", Some(Listen::Unix("./@name".into()))),
             ("fd:", None),
             ("/path", None),
         ] {

@@ -56,7 +56,7 @@ impl FromStr for NamePattern {
             .and_then(|text| text.strip_suffix('/'));
         let kind = if let Some(regex) = regex.filter(|regex| !regex.is_empty()) {
             let regex = regex_lite::Regex::new(regex)
-                .map_err(|error| format!("'{text}' is no regular expression: {error}"))?;
+                .map_err(|error| format!("'{text}' is not a regular expression: {error}"))?;
             Kind::Regex(regex)
         } else if text.starts_with('/') {
             return Err(format!(
@@ -64,7 +64,7 @@ impl FromStr for NamePattern {
             ));
         } else if text.contains(['*', '?', '[', ']']) {
             let glob = glob::Pattern::new(text)
-                .map_err(|error| format!("'{text}' is no glob: {}", error.msg))?;
+                .map_err(|error| format!("'{text}' is not a glob: {}", error.msg))?;
             Kind::Glob(glob)
         } else {
             Kind::Literal

@@ -224,13 +224,13 @@ impl fmt::Display for LayoutError {
             Self::NumDesc { value } => {
                 write!(
                     f,
-                    "header field num_desc is {value}, not within 1 and {NUM_DESC_MAX}"
+                    "header field num_desc is {value}, not between 1 and {NUM_DESC_MAX}"
                 )
             }
             Self::NameSize { value } => {
                 write!(
                     f,
-                    "header field name_size is {value}, not within 1 and {NAME_SIZE_MAX}"
+                    "header field name_size is {value}, not between 1 and {NAME_SIZE_MAX}"
                 )
             }
             Self::DescriptorsTruncated { expected, actual } => {
