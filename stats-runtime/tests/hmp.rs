@@ -151,6 +151,43 @@ fn check_line(state: &mut HmpState, monitor: &Monitor, line: &str, expected: &[&
 }
 
 #[test]
+fn info_stats_describes_each_statistic_of_one_name_by_its_own_entry() {
+    let twice = |type_| StatsSchemaValue {
+        name: "twice".to_owned(),
+        type_,
+        unit: None,
+        base: None,
+        exponent: 0,
+        bucket_size: None,
+    };
+    let registry = Registry::new();
+    registry
+        .add_stats_callbacks(
+            StatsProvider::Kvm,
+            |_, sink| {
+                sink.result(None);
+                sink.scalar("twice", 1);
+                sink.scalar("twice", 2);
+                Ok(())
+            },
+            move |sink| {
+                sink.schema(StatsTarget::Vm);
+                sink.stat(&twice(StatsType::Cumulative));
+                sink.stat(&twice(StatsType::Peak));
+                Ok(())
+            },
+        )
+        .unwrap();
+    let monitor = Monitor::new(Arc::new(registry), Arc::new(TwoVcpus::default()));
+    let expected = [
+        "provider: kvm",
+        "    twice (cumulative): 1",
+        "    twice (peak): 2",
+    ];
+    check_line(&mut HmpState::new(), &monitor, "info stats vm", &expected);
+}
+
+#[test]
 fn info_stats_prints_what_qemu_prints() {
     check(
         "info stats vcpu",

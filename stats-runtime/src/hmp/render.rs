@@ -3,7 +3,7 @@
 //! In: typed results and schemas. Out: text in the form of QEMU's `info stats`,
 //! with one difference: no value is shown as negative.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Write;
 
 use qapi_stats::stats::{StatsResult, StatsSchemaValue, StatsType, StatsValue};
@@ -18,12 +18,15 @@ pub(super) fn result(
     if shows_provider {
         line(text, format_args!("provider: {}", result.provider));
     }
-    let descriptions: HashMap<&str, &StatsSchemaValue> = schema
-        .iter()
-        .map(|description| (description.name.as_str(), description))
-        .collect();
+    // Statistics of one name are described in the order of their values.
+    let mut descriptions: HashMap<&str, VecDeque<&StatsSchemaValue>> = HashMap::new();
+    for description in schema {
+        let named = descriptions.entry(&description.name).or_default();
+        named.push_back(description);
+    }
     for stat in &result.stats {
-        let Some(description) = descriptions.get(stat.name.as_str()) else {
+        let named = descriptions.get_mut(stat.name.as_str());
+        let Some(description) = named.and_then(VecDeque::pop_front) else {
             line(
                 text,
                 format_args!("failed to find schema entry for {}", stat.name),
