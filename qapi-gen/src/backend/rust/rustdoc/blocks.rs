@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_a_list_item_stands_under_its_text() {
+    fn text_is_aligned_with_its_list_item() {
         let rows = [
             ("a\n    b", "a\nb"),
             ("- one\n  two\nthree", "- one\n  two\n\nthree"),
