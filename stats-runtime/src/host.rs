@@ -23,8 +23,10 @@ use qapi_stats::wire::Error;
 /// the machine.
 ///
 /// The monitor emits the events of the changes that clients make (STOP, RESUME,
-/// POWERDOWN, SHUTDOWN). The VMM reports all other changes with
-/// [`Monitor::emit`](crate::Monitor::emit).
+/// POWERDOWN, SHUTDOWN), unless the method returns [`Change::Told`]. The VMM
+/// reports all other changes with [`Monitor::emit`](crate::Monitor::emit): also
+/// RESET, after which the counters of a new virtual machine begin at zero, and
+/// GUEST_PANICKED.
 pub trait Host: Send + Sync {
     /// Returns the version for the greeting and for `query-version`.
     ///
@@ -113,51 +115,61 @@ pub trait Host: Send + Sync {
     /// # Errors
     ///
     /// Returns the error reply for the client if the VM has no power button.
-    fn system_powerdown(&self) -> Result<(), Error> {
+    fn system_powerdown(&self) -> Result<Change, Error> {
         Err(Error::generic("This machine has no power button"))
     }
 
-    /// Prepares the end of the program, which a client has asked for.
+    /// Permits or refuses the end of the program, which a client has asked for.
+    /// This method must not end the program: [`end`](Self::end) does, which the
+    /// monitor calls after the event SHUTDOWN has been emitted, so that every
+    /// client sees the event.
     ///
-    /// This method must not end the process. It returns a function that does:
-    /// the monitor calls that function after the event SHUTDOWN has been emitted,
-    /// so that every client sees the event. The function should return soon,
-    /// because the reply is sent only after it has returned.
+    /// # Errors
+    ///
+    /// Returns the error reply for the client if the program does not end.
+    fn quit(&self) -> Result<Change, Error> {
+        Err(Error::generic("This monitor cannot end the program"))
+    }
+
+    /// Ends the program. The monitor calls this method after
+    /// [`quit`](Self::quit) has succeeded and the event SHUTDOWN has been
+    /// emitted. The method should return soon, because the reply is sent only
+    /// after it has returned.
     ///
     /// ```
     /// use std::sync::mpsc::Sender;
     ///
     /// use qapi_stats::wire::Error;
-    /// use stats_runtime::host::{End, Host};
+    /// use stats_runtime::host::{Change, Host};
     ///
     /// struct MyVmm(Sender<()>);
     ///
     /// impl Host for MyVmm {
-    ///     fn quit(&self) -> Result<End<'_>, Error> {
-    ///         Ok(Box::new(|| self.0.send(()).unwrap_or_default()))
+    ///     fn quit(&self) -> Result<Change, Error> {
+    ///         Ok(Change::Made)
+    ///     }
+    ///
+    ///     fn end(&self) {
+    ///         self.0.send(()).unwrap_or_default();
     ///     }
     /// }
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// Returns the error reply for the client if the program does not end.
-    fn quit(&self) -> Result<End<'_>, Error> {
-        Err(Error::generic("This monitor cannot end the program"))
-    }
+    fn end(&self) {}
 }
 
-/// A function that ends the program.
-pub type End<'a> = Box<dyn FnOnce() + 'a>;
-
-/// The result of [`Host::stop`] and [`Host::cont`]. The monitor emits an event
-/// for [`Made`](Self::Made) only.
+/// The outcome of a [`Host`]'s method that changes the VM. The outcome decides
+/// who emits the change's event, so that clients see every event once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// The run state has changed.
+    /// The VM has changed, and the monitor emits the event.
     Made,
-    /// The VM was in the requested run state before.
-    None,
+    /// The VM has changed, and the VMM emits the event itself: it has called
+    /// [`Monitor::emit`](crate::Monitor::emit) already, or will. This suits a VMM
+    /// that emits the event in the place where the change is made, also for changes
+    /// that no client asked for.
+    Told,
+    /// The VM was in the requested state before. Clients get the reply alone.
+    Unchanged,
 }
 
 /// A vCPU as its monitor sees it.

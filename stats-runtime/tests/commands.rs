@@ -12,7 +12,7 @@ use qapi_stats::stats::StatsProvider;
 use qapi_stats::wire::command::{Call, CommandInfo, CommandSet};
 use qapi_stats::wire::compat::{Output, Policy};
 use qapi_stats::wire::{Error, Writer};
-use stats_runtime::host::{Change, End, Vcpu};
+use stats_runtime::host::{Change, Vcpu};
 use stats_runtime::qmp::Session;
 use stats_runtime::{Host, Monitor, NoHost, Registry};
 
@@ -71,16 +71,20 @@ impl Host for Mainframe {
 
     fn cont(&self) -> Result<Change, Error> {
         self.tell();
-        Ok(Change::None)
+        Ok(Change::Unchanged)
     }
 
-    fn system_powerdown(&self) -> Result<(), Error> {
+    fn system_powerdown(&self) -> Result<Change, Error> {
         self.tell();
-        Ok(())
+        Ok(Change::Made)
     }
 
-    fn quit(&self) -> Result<End<'_>, Error> {
-        Ok(Box::new(|| self.tell()))
+    fn quit(&self) -> Result<Change, Error> {
+        Ok(Change::Made)
+    }
+
+    fn end(&self) {
+        self.tell();
     }
 }
 

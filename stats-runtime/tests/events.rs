@@ -7,14 +7,15 @@
     reason = "tests"
 )]
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use qapi_stats::run_state::{self, GuestPanicAction, ShutdownCause};
 use qapi_stats::wire::command::Event;
 use qapi_stats::wire::{DecodeMembers, EncodeMembers, Error, Members, ObjectWriter};
-use stats_runtime::host::{Change, End};
+use stats_runtime::host::Change;
 use stats_runtime::qmp::{Limits, Session};
 use stats_runtime::{EventLimit, Host, Monitor, NoHost, Registry, Subscription};
 
@@ -181,18 +182,112 @@ fn limit_counts_each_value_when_it_names_a_member() {
 struct Teller(Mutex<Option<Monitor>>);
 
 impl Host for Teller {
-    fn quit(&self) -> Result<End<'_>, Error> {
+    fn quit(&self) -> Result<Change, Error> {
         if let Some(monitor) = &*self.0.lock().unwrap() {
             monitor.emit(&Moved { id: 1 });
             monitor.emit(&Moved { id: 2 });
         }
-        // Too late for `SHUTDOWN` to be behind it.
-        Ok(Box::new(|| {
-            if let Some(monitor) = &*self.0.lock().unwrap() {
-                monitor.emit(&Moved { id: 3 });
-            }
-        }))
+        Ok(Change::Made)
     }
+
+    // Emits after `SHUTDOWN`.
+    fn end(&self) {
+        if let Some(monitor) = &*self.0.lock().unwrap() {
+            monitor.emit(&Moved { id: 3 });
+        }
+    }
+}
+
+/// A VMM that emits the events of all changes itself, like one whose REST API
+/// makes the same changes as its monitor.
+#[derive(Default)]
+struct TellsItself {
+    monitor: Mutex<Option<Monitor>>,
+    has_ended: AtomicBool,
+}
+
+impl TellsItself {
+    fn emit<E: Event>(&self, event: &E) -> Result<Change, Error> {
+        let monitor = self.monitor.lock().unwrap().clone();
+        monitor.unwrap().emit(event);
+        Ok(Change::Told)
+    }
+}
+
+impl Host for TellsItself {
+    fn stop(&self) -> Result<Change, Error> {
+        self.emit(&run_state::events::Stop {})
+    }
+
+    fn cont(&self) -> Result<Change, Error> {
+        self.emit(&run_state::events::Resume {})
+    }
+
+    fn system_powerdown(&self) -> Result<Change, Error> {
+        self.emit(&run_state::events::Powerdown {})
+    }
+
+    fn quit(&self) -> Result<Change, Error> {
+        self.emit(&run_state::events::Shutdown {
+            guest: false,
+            reason: ShutdownCause::HostSignal,
+        })
+    }
+
+    fn end(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn event_comes_once_when_the_host_has_emitted_it() {
+    let host = Arc::new(TellsItself::default());
+    let monitor = Monitor::new(
+        Arc::new(Registry::new()),
+        Arc::clone(&host) as Arc<dyn Host>,
+    )
+    .with_control(true);
+    *host.monitor.lock().unwrap() = Some(monitor.clone());
+    let mut other = Client::new(&monitor, Limits::default());
+    let mut client = Client::new(&monitor, Limits::default());
+    client.send(
+        "{'execute': 'stop'} {'execute': 'cont'} {'execute': 'system_powerdown'} \
+         {'execute': 'quit'}",
+    );
+    assert_eq!(
+        other.read(),
+        [
+            "{\"event\": \"STOP\"}",
+            "{\"event\": \"RESUME\"}",
+            "{\"event\": \"POWERDOWN\"}",
+            "{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": false, \
+             \"reason\": \"host-signal\"}}",
+        ]
+    );
+    assert!(host.has_ended.load(Ordering::Relaxed));
+    host.monitor.lock().unwrap().take();
+}
+
+#[test]
+fn reset_and_panic_of_the_guest_are_events_of_the_schema() {
+    let monitor = monitor();
+    let mut client = Client::new(&monitor, Limits::default());
+    monitor.emit(&run_state::events::Reset {
+        guest: true,
+        reason: ShutdownCause::GuestReset,
+    });
+    monitor.emit(&run_state::events::GuestPanicked {
+        action: GuestPanicAction::Pause,
+        info: None,
+    });
+    assert_eq!(
+        client.read(),
+        [
+            "{\"event\": \"RESET\", \"data\": {\"guest\": true, \
+             \"reason\": \"guest-reset\"}}",
+            "{\"event\": \"GUEST_PANICKED\", \"data\": {\"action\": \"pause\"}}",
+        ]
+    );
 }
 
 #[test]
@@ -236,7 +331,7 @@ impl Switch {
         let before = std::mem::replace(&mut *self.0.lock().unwrap(), is_stopped);
         thread::yield_now();
         if before == is_stopped {
-            Change::None
+            Change::Unchanged
         } else {
             Change::Made
         }

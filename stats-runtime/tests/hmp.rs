@@ -25,7 +25,7 @@ struct TwoVcpus {
 impl TwoVcpus {
     fn change(&self, paused: bool) -> Change {
         if self.paused.swap(paused, Ordering::Relaxed) == paused {
-            Change::None
+            Change::Unchanged
         } else {
             Change::Made
         }
@@ -64,9 +64,9 @@ impl Host for TwoVcpus {
         Ok(self.change(false))
     }
 
-    fn system_powerdown(&self) -> Result<(), Error> {
+    fn system_powerdown(&self) -> Result<Change, Error> {
         match self.pressed.fetch_add(1, Ordering::Relaxed) {
-            0 => Ok(()),
+            0 => Ok(Change::Made),
             _ => Err(Error::generic("The button is stuck")),
         }
     }

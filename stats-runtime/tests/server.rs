@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use qapi_stats::stats::StatsProvider;
 use qapi_stats::wire::Error;
-use stats_runtime::host::End;
+use stats_runtime::host::Change;
 use stats_runtime::server::{UnixServer, bind_private};
 use stats_runtime::{Host, Monitor, NoHost, Registry, StatsQuery, StatsSink};
 
@@ -81,8 +81,12 @@ fn several_clients_are_served_at_once() {
 struct Quitter(mpsc::Sender<()>);
 
 impl Host for Quitter {
-    fn quit(&self) -> Result<End<'_>, Error> {
-        Ok(Box::new(|| self.0.send(()).unwrap()))
+    fn quit(&self) -> Result<Change, Error> {
+        Ok(Change::Made)
+    }
+
+    fn end(&self) {
+        self.0.send(()).unwrap();
     }
 }
 
@@ -180,7 +184,7 @@ fn a_panic_is_an_error_reply() {
     struct Panicking;
 
     impl Host for Panicking {
-        fn quit(&self) -> Result<End<'_>, Error> {
+        fn quit(&self) -> Result<Change, Error> {
             panic!("on purpose")
         }
     }

@@ -23,7 +23,7 @@ use qapi_stats::run_state::RunState;
 use qapi_stats::stats::{StatsProvider, StatsTarget};
 use qapi_wire::Error;
 use serde_json::Value;
-use stats_runtime::host::{Change, End, Vcpu};
+use stats_runtime::host::{Change, Vcpu};
 use stats_runtime::qmp::Session;
 use stats_runtime::{Host, Monitor, NoHost, Registry, Subscription};
 
@@ -42,7 +42,7 @@ struct Machine {
 impl Machine {
     fn change(&self, paused: bool) -> Change {
         if self.paused.swap(paused, Ordering::SeqCst) == paused {
-            Change::None
+            Change::Unchanged
         } else {
             Change::Made
         }
@@ -89,12 +89,12 @@ impl Host for Machine {
         Ok(self.change(false))
     }
 
-    fn system_powerdown(&self) -> Result<(), Error> {
-        Ok(())
+    fn system_powerdown(&self) -> Result<Change, Error> {
+        Ok(Change::Made)
     }
 
-    fn quit(&self) -> Result<End<'_>, Error> {
-        Ok(Box::new(|| {}))
+    fn quit(&self) -> Result<Change, Error> {
+        Ok(Change::Made)
     }
 }
 

@@ -10,7 +10,7 @@ use qapi_stats::machine::CpuInstanceProperties;
 use qapi_stats::run_state::RunState;
 use qapi_stats::wire::Error;
 use stats_runtime::Host;
-use stats_runtime::host::{Change, End, Vcpu};
+use stats_runtime::host::{Change, Vcpu};
 
 use crate::lock::Lock;
 use crate::shutdown::ShutdownTrigger;
@@ -89,7 +89,7 @@ impl Vm {
     ) -> Result<Change, Error> {
         let mut state = self.run_state.lock();
         if *state == wanted {
-            return Ok(Change::None);
+            return Ok(Change::Unchanged);
         }
         let Some(guest) = &self.guest else {
             return Err(Error::generic("Recorded statistics cannot be made to run"));
@@ -141,11 +141,15 @@ impl Host for Vm {
 
     /// Does nothing: the guest has no operating system that could react to the
     /// power button. A QEMU with such a guest goes on as well.
-    fn system_powerdown(&self) -> Result<(), Error> {
-        Ok(())
+    fn system_powerdown(&self) -> Result<Change, Error> {
+        Ok(Change::Made)
     }
 
-    fn quit(&self) -> Result<End<'_>, Error> {
-        Ok(Box::new(|| self.shutdown.shut_down()))
+    fn quit(&self) -> Result<Change, Error> {
+        Ok(Change::Made)
+    }
+
+    fn end(&self) {
+        self.shutdown.shut_down();
     }
 }

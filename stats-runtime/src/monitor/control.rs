@@ -34,12 +34,13 @@ impl qapi_stats::control::Commands for Monitor {
     }
 
     fn quit(&self) -> Result<(), Error> {
-        let end = self.host().quit()?;
-        self.emit(&Shutdown {
+        let change = self.host().quit()?;
+        let shutdown = Shutdown {
             guest: false,
             reason: ShutdownCause::HostQmpQuit,
-        });
-        end();
+        };
+        self.queue_for(change, &shutdown).wake();
+        self.host().end();
         Ok(())
     }
 }

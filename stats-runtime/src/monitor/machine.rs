@@ -43,8 +43,8 @@ impl qapi_stats::machine::Commands for Monitor {
     }
 
     fn system_powerdown(&self) -> Result<(), Error> {
-        self.host().system_powerdown()?;
-        self.emit(&Powerdown {});
+        let change = self.host().system_powerdown()?;
+        self.queue_for(change, &Powerdown {}).wake();
         Ok(())
     }
 }

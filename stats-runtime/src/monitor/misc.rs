@@ -48,7 +48,7 @@ impl qapi_stats::misc::Commands for Monitor {
 }
 
 impl Monitor {
-    /// Has the host change its run state, and emits `event` if it did.
+    /// Has the host change its run state, and emits `event` unless the host has.
     fn change_run_state<E: Event>(
         &self,
         change: impl FnOnce(&dyn Host) -> Result<Change, Error>,
@@ -56,10 +56,8 @@ impl Monitor {
     ) -> Result<(), Error> {
         let wakeups = {
             let _serialized = self.run_state_change.lock();
-            match change(self.host())? {
-                Change::Made => self.queue(event),
-                Change::None => return Ok(()),
-            }
+            let change = change(self.host())?;
+            self.queue_for(change, event)
         };
         // Wake after the lock is released: a subscriber's function may be slow.
         wakeups.wake();

@@ -25,7 +25,7 @@ use qapi_stats::wire::{Context, Error, SpecialFeatures, Value, Writer, to_json};
 
 use self::access::{Access, built_in};
 use crate::events::{EventLimit, Events, PendingWakeups, Subscription};
-use crate::host::Host;
+use crate::host::{Change, Host};
 use crate::lock::Lock;
 use crate::provider::ProviderError;
 use crate::registry::Registry;
@@ -198,6 +198,15 @@ impl Monitor {
         let member = |member: &str| member_json(event, member);
         self.events
             .emit(E::NAME, line.into(), &member, Instant::now())
+    }
+
+    /// Queues the event of a change that a client asked for, if the monitor is the
+    /// one to emit it, and returns the subscribers that the caller must wake.
+    fn queue_for<E: Event>(&self, change: Change, event: &E) -> PendingWakeups {
+        match change {
+            Change::Made => self.queue(event),
+            Change::Told | Change::Unchanged => PendingWakeups::default(),
+        }
     }
 
     /// Limits how often the event called `name` goes out to the clients of this

@@ -15,7 +15,7 @@ use qapi_stats::run_state::RunState;
 use qapi_stats::stats::{StatsProvider, StatsTarget};
 use qapi_wire::Error;
 use qapi_wire::command::{Call, CommandSet};
-use stats_runtime::host::{Change, End, Vcpu};
+use stats_runtime::host::{Change, Vcpu};
 use stats_runtime::qmp::{Command, Limits, Session};
 use stats_runtime::{Host, Monitor, NoHost, Registry, Subscription};
 
@@ -81,7 +81,7 @@ struct Machine(AtomicBool);
 impl Machine {
     fn change(&self, paused: bool) -> Change {
         if self.0.swap(paused, Ordering::Relaxed) == paused {
-            Change::None
+            Change::Unchanged
         } else {
             Change::Made
         }
@@ -111,8 +111,8 @@ impl Host for Machine {
         Ok(self.change(false))
     }
 
-    fn quit(&self) -> Result<End<'_>, Error> {
-        Ok(Box::new(|| {}))
+    fn quit(&self) -> Result<Change, Error> {
+        Ok(Change::Made)
     }
 }
 

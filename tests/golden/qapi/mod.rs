@@ -245,6 +245,10 @@ pub enum Event {
     Stop(run_state::events::Stop),
     /// `RESUME`.
     Resume(run_state::events::Resume),
+    /// `RESET`.
+    Reset(run_state::events::Reset),
+    /// `GUEST_PANICKED`.
+    GuestPanicked(run_state::events::GuestPanicked),
     /// An event that the schema does not list.
     Unlisted {
         /// Its name.
@@ -277,6 +281,10 @@ impl Event {
                 "RESUME" => {
                     Self::Resume(::qapi_wire::command::event_data(data, context)?)
                 }
+                "RESET" => Self::Reset(::qapi_wire::command::event_data(data, context)?),
+                "GUEST_PANICKED" => {
+                    Self::GuestPanicked(::qapi_wire::command::event_data(data, context)?)
+                }
                 _ => {
                     Self::Unlisted {
                         name: name.into(),
@@ -294,6 +302,8 @@ impl Event {
             Self::Powerdown(_) => "POWERDOWN",
             Self::Stop(_) => "STOP",
             Self::Resume(_) => "RESUME",
+            Self::Reset(_) => "RESET",
+            Self::GuestPanicked(_) => "GUEST_PANICKED",
             Self::Unlisted { name, .. } => name,
         }
     }

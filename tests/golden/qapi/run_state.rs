@@ -146,6 +146,255 @@ wire::object!(StatusInfo {
     status: required("status"),
 });
 
+/// The reaction to a panic of the guest's operating system.
+///
+/// Since: 2.1
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum GuestPanicAction {
+    /// The machine is stopped.
+    Pause,
+    /// The machine is shut down.  (since 2.8)
+    Poweroff,
+    /// The machine continues.  (since 5.0)
+    Run,
+    /// A value that the schema does not list: of a newer peer, or
+    /// registered at run time.
+    Unknown(Box<str>),
+}
+
+wire::open_enumeration!("GuestPanicAction", Unknown, GuestPanicAction {
+    Pause: "pause",
+    Poweroff: "poweroff",
+    Run: "run",
+});
+
+/// The interfaces by which a guest describes its panic.
+///
+/// Since: 2.9
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum GuestPanicInformationType {
+    /// The crash registers of Hyper-V.
+    HyperV,
+    /// The state of an s390 processor.  (since 2.12)
+    S390,
+    /// The report of an Intel TDX guest.  (since 10.1)
+    Tdx,
+    /// A value that the schema does not list: of a newer peer, or
+    /// registered at run time.
+    Unknown(Box<str>),
+}
+
+wire::open_enumeration!("GuestPanicInformationType", Unknown, GuestPanicInformationType {
+    HyperV: "hyper-v",
+    S390: "s390",
+    Tdx: "tdx",
+});
+
+/// A guest's description of its panic.
+///
+/// Since: 2.9
+#[derive(Clone, Debug, PartialEq)]
+pub struct GuestPanicInformation {
+    /// The interface that the guest used.
+    pub type_: GuestPanicInformationBranch,
+}
+
+/// The branches of [`GuestPanicInformation`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum GuestPanicInformationBranch {
+    /// The crash registers of Hyper-V.
+    HyperV(GuestPanicInformationHyperV),
+    /// The state of an s390 processor.  (since 2.12)
+    S390(GuestPanicInformationS390),
+    /// The report of an Intel TDX guest.  (since 10.1)
+    Tdx(GuestPanicInformationTdx),
+    /// A value that the schema does not list.
+    Unknown {
+        /// The discriminator.
+        tag: Box<str>,
+        /// The members besides the base's.
+        members: wire::Dict,
+    },
+}
+
+impl GuestPanicInformationBranch {
+    /// The name on the wire.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::HyperV(_) => "hyper-v",
+            Self::S390(_) => "s390",
+            Self::Tdx(_) => "tdx",
+            Self::Unknown { tag, .. } => tag,
+        }
+    }
+    /// The discriminator.
+    #[must_use]
+    pub fn tag(&self) -> GuestPanicInformationType {
+        match self {
+            Self::HyperV(_) => GuestPanicInformationType::HyperV,
+            Self::S390(_) => GuestPanicInformationType::S390,
+            Self::Tdx(_) => GuestPanicInformationType::Tdx,
+            Self::Unknown { tag, .. } => GuestPanicInformationType::Unknown(tag.clone()),
+        }
+    }
+}
+
+impl wire::DecodeMembers for GuestPanicInformation {
+    fn decode_members(members: &mut wire::Members<'_>) -> wire::Result<Self> {
+        let member_0: GuestPanicInformationType = members.required("type")?;
+        let member_0 = GuestPanicInformationBranch::decode_branch(member_0, members)?;
+        Ok(Self { type_: member_0 })
+    }
+}
+
+impl wire::EncodeMembers for GuestPanicInformation {
+    fn encode_members(&self, out: &mut wire::ObjectWriter<'_, '_>) {
+        out.required(wire::name!("type"), self.type_.name());
+        self.type_.encode_branch(out);
+    }
+}
+
+impl GuestPanicInformationBranch {
+    fn decode_branch(
+        tag: GuestPanicInformationType,
+        members: &mut wire::Members<'_>,
+    ) -> wire::Result<Self> {
+        Ok(
+            match tag {
+                GuestPanicInformationType::HyperV => {
+                    Self::HyperV(wire::DecodeMembers::decode_members(members)?)
+                }
+                GuestPanicInformationType::S390 => {
+                    Self::S390(wire::DecodeMembers::decode_members(members)?)
+                }
+                GuestPanicInformationType::Tdx => {
+                    Self::Tdx(wire::DecodeMembers::decode_members(members)?)
+                }
+                GuestPanicInformationType::Unknown(tag) => {
+                    Self::Unknown {
+                        tag,
+                        members: members.rest(),
+                    }
+                }
+            },
+        )
+    }
+    fn encode_branch(&self, out: &mut wire::ObjectWriter<'_, '_>) {
+        match self {
+            Self::HyperV(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
+            Self::S390(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
+            Self::Tdx(branch) => {
+                wire::EncodeMembers::encode_members(branch, out);
+            }
+            Self::Unknown { members, .. } => {
+                wire::EncodeMembers::encode_members(members, out);
+            }
+        }
+    }
+}
+
+wire::object!(GuestPanicInformation);
+
+/// The values of Hyper-V's crash registers, whose meaning the guest's
+/// operating system defines.
+///
+/// Since: 2.9
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct GuestPanicInformationHyperV {
+    /// The first value.
+    pub arg1: u64,
+    /// The second value.
+    pub arg2: u64,
+    /// The third value.
+    pub arg3: u64,
+    /// The fourth value.
+    pub arg4: u64,
+    /// The fifth value.
+    pub arg5: u64,
+}
+
+wire::object!(GuestPanicInformationHyperV {
+    arg1: required("arg1"),
+    arg2: required("arg2"),
+    arg3: required("arg3"),
+    arg4: required("arg4"),
+    arg5: required("arg5"),
+});
+
+/// The cause of the crash of an s390 guest.
+///
+/// Since: 2.12
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum S390CrashReason {
+    /// The cause is not known.
+    Unknown,
+    /// The processor waits with interruptions disabled.
+    DisabledWait,
+    /// An external interruption raises itself again.
+    ExtintLoop,
+    /// A program interruption raises itself again.
+    PgmintLoop,
+    /// An operation exception raises itself again.
+    OpintLoop,
+    /// A value that the schema does not list: of a newer peer, or
+    /// registered at run time.
+    UnknownValue(Box<str>),
+}
+
+wire::open_enumeration!("S390CrashReason", UnknownValue, S390CrashReason {
+    Unknown: "unknown",
+    DisabledWait: "disabled-wait",
+    ExtintLoop: "extint-loop",
+    PgmintLoop: "pgmint-loop",
+    OpintLoop: "opint-loop",
+});
+
+/// The state of the s390 processor that crashed.
+///
+/// Since: 2.12
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct GuestPanicInformationS390 {
+    /// The number of the processor.
+    pub core: u32,
+    /// The mask in the program status word.
+    pub psw_mask: u64,
+    /// The address in the program status word.
+    pub psw_addr: u64,
+    /// The cause of the crash.
+    pub reason: S390CrashReason,
+}
+
+wire::object!(GuestPanicInformationS390 {
+    core: required("core"),
+    psw_mask: required("psw-mask"),
+    psw_addr: required("psw-addr"),
+    reason: required("reason"),
+});
+
+/// The report of an Intel TDX guest about its fatal error.
+///
+/// Since: 10.1
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct GuestPanicInformationTdx {
+    /// The guest's number for the error.
+    pub error_code: u32,
+    /// The guest's words for the error.
+    pub message: String,
+    /// The guest-physical address of a page that says more.
+    pub gpa: Option<u64>,
+}
+
+wire::object!(GuestPanicInformationTdx {
+    error_code: required("error-code"),
+    message: required("message"),
+    gpa: optional("gpa"),
+});
+
 /// The requests of `run-state.json`, as a client sends them.
 pub mod commands {
     use ::qapi_wire as wire;
@@ -250,6 +499,45 @@ pub mod events {
     impl wire::command::Event for Resume {
         const NAME: &'static str = "RESUME";
         const HAS_DATA: bool = false;
+        const FEATURES: &'static [&'static str] = &[];
+    }
+    /// Sent when the virtual machine is reset.  Cumulative statistics may
+    /// begin again at zero.
+    ///
+    /// Since: 0.12
+    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+    pub struct Reset {
+        /// Whether the guest requested the reset.
+        pub guest: bool,
+        /// The cause of the reset.  (since 4.0)
+        pub reason: super::ShutdownCause,
+    }
+    wire::object!(Reset {
+        guest: required("guest"),
+        reason: required("reason"),
+    });
+    impl wire::command::Event for Reset {
+        const NAME: &'static str = "RESET";
+        const HAS_DATA: bool = true;
+        const FEATURES: &'static [&'static str] = &[];
+    }
+    /// Sent when the guest's operating system reports that it panicked.
+    ///
+    /// Since: 1.5
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct GuestPanicked {
+        /// The reaction to the panic.
+        pub action: super::GuestPanicAction,
+        /// The guest's description of the panic.  (since 2.9)
+        pub info: Option<super::GuestPanicInformation>,
+    }
+    wire::object!(GuestPanicked {
+        action: required("action"),
+        info: optional("info"),
+    });
+    impl wire::command::Event for GuestPanicked {
+        const NAME: &'static str = "GUEST_PANICKED";
+        const HAS_DATA: bool = true;
         const FEATURES: &'static [&'static str] = &[];
     }
 }

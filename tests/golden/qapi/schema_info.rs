@@ -171,16 +171,17 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "query-stats",
-        meta: Meta::Command {
-            arg_type: "15",
-            ret_type: "[16]",
-            allow_oob: false,
-        },
+        name: "RESET",
+        meta: Meta::Event { arg_type: "15" },
         features: &[],
     },
     SchemaInfo {
-        name: "query-stats-schemas",
+        name: "GUEST_PANICKED",
+        meta: Meta::Event { arg_type: "16" },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "query-stats",
         meta: Meta::Command {
             arg_type: "17",
             ret_type: "[18]",
@@ -189,10 +190,19 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
+        name: "query-stats-schemas",
+        meta: Meta::Command {
+            arg_type: "19",
+            ret_type: "[20]",
+            allow_oob: false,
+        },
+        features: &[],
+    },
+    SchemaInfo {
         name: "0",
         meta: Meta::Object {
             members: &[
-                Member::Optional("enable", "[19]"),
+                Member::Optional("enable", "[21]"),
             ],
             tag: None,
             variants: &[],
@@ -212,7 +222,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         name: "2",
         meta: Meta::Object {
             members: &[
-                Member::Required("qemu", "20"),
+                Member::Required("qemu", "22"),
                 Member::Required("package", "str"),
             ],
             tag: None,
@@ -246,18 +256,18 @@ pub static SCHEMA: &[SchemaInfo] = &[
         meta: Meta::Object {
             members: &[
                 Member::Required("name", "str"),
-                Member::Required("meta-type", "21"),
+                Member::Required("meta-type", "23"),
                 Member::Optional("features", "[str]"),
             ],
             tag: Some("meta-type"),
             variants: &[
-                Variant("builtin", "22"),
-                Variant("enum", "23"),
-                Variant("array", "24"),
-                Variant("object", "25"),
-                Variant("alternate", "26"),
-                Variant("command", "27"),
-                Variant("event", "28"),
+                Variant("builtin", "24"),
+                Variant("enum", "25"),
+                Variant("array", "26"),
+                Variant("object", "27"),
+                Variant("alternate", "28"),
+                Variant("command", "29"),
+                Variant("event", "30"),
             ],
         },
         features: &[],
@@ -274,12 +284,12 @@ pub static SCHEMA: &[SchemaInfo] = &[
                 Member::Required("cpu-index", "int"),
                 Member::Required("qom-path", "str"),
                 Member::Required("thread-id", "int"),
-                Member::Optional("props", "29"),
-                Member::Required("target", "30"),
+                Member::Optional("props", "31"),
+                Member::Required("target", "32"),
             ],
             tag: Some("target"),
             variants: &[
-                Variant("s390x", "31"),
+                Variant("s390x", "33"),
                 Variant("aarch64", "1"),
                 Variant("alpha", "1"),
                 Variant("arm", "1"),
@@ -416,7 +426,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
             members: &[
                 Member::Required("running", "bool"),
                 Member::Featured(&Member::Optional("singlestep", "bool"), &["deprecated"]),
-                Member::Required("status", "32"),
+                Member::Required("status", "34"),
             ],
             tag: None,
             variants: &[],
@@ -428,7 +438,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         meta: Meta::Object {
             members: &[
                 Member::Required("guest", "bool"),
-                Member::Required("reason", "33"),
+                Member::Required("reason", "35"),
             ],
             tag: None,
             variants: &[],
@@ -439,30 +449,20 @@ pub static SCHEMA: &[SchemaInfo] = &[
         name: "15",
         meta: Meta::Object {
             members: &[
-                Member::Required("target", "34"),
-                Member::Optional("providers", "[35]"),
+                Member::Required("guest", "bool"),
+                Member::Required("reason", "35"),
             ],
-            tag: Some("target"),
-            variants: &[
-                Variant("vcpu", "36"),
-                Variant("vm", "1"),
-                Variant("cryptodev", "1"),
-            ],
+            tag: None,
+            variants: &[],
         },
-        features: &[],
-    },
-    SchemaInfo {
-        name: "[16]",
-        meta: Meta::Array { element_type: "16" },
         features: &[],
     },
     SchemaInfo {
         name: "16",
         meta: Meta::Object {
             members: &[
-                Member::Required("provider", "37"),
-                Member::Optional("qom-path", "str"),
-                Member::Required("stats", "[38]"),
+                Member::Required("action", "36"),
+                Member::Optional("info", "37"),
             ],
             tag: None,
             variants: &[],
@@ -473,10 +473,15 @@ pub static SCHEMA: &[SchemaInfo] = &[
         name: "17",
         meta: Meta::Object {
             members: &[
-                Member::Optional("provider", "37"),
+                Member::Required("target", "38"),
+                Member::Optional("providers", "[39]"),
             ],
-            tag: None,
-            variants: &[],
+            tag: Some("target"),
+            variants: &[
+                Variant("vcpu", "40"),
+                Variant("vm", "1"),
+                Variant("cryptodev", "1"),
+            ],
         },
         features: &[],
     },
@@ -489,9 +494,9 @@ pub static SCHEMA: &[SchemaInfo] = &[
         name: "18",
         meta: Meta::Object {
             members: &[
-                Member::Required("provider", "37"),
-                Member::Required("target", "34"),
-                Member::Required("stats", "[39]"),
+                Member::Required("provider", "41"),
+                Member::Optional("qom-path", "str"),
+                Member::Required("stats", "[42]"),
             ],
             tag: None,
             variants: &[],
@@ -499,12 +504,41 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "[19]",
-        meta: Meta::Array { element_type: "19" },
+        name: "19",
+        meta: Meta::Object {
+            members: &[
+                Member::Optional("provider", "41"),
+            ],
+            tag: None,
+            variants: &[],
+        },
         features: &[],
     },
     SchemaInfo {
-        name: "19",
+        name: "[20]",
+        meta: Meta::Array { element_type: "20" },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "20",
+        meta: Meta::Object {
+            members: &[
+                Member::Required("provider", "41"),
+                Member::Required("target", "38"),
+                Member::Required("stats", "[43]"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "[21]",
+        meta: Meta::Array { element_type: "21" },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "21",
         meta: Meta::Enum {
             open: None,
             members: &[
@@ -514,7 +548,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "20",
+        name: "22",
         meta: Meta::Object {
             members: &[
                 Member::Required("major", "int"),
@@ -527,7 +561,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "21",
+        name: "23",
         meta: Meta::Enum {
             open: Some("SchemaMetaType"),
             members: &[
@@ -548,33 +582,10 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "22",
-        meta: Meta::Object {
-            members: &[
-                Member::Required("json-type", "40"),
-            ],
-            tag: None,
-            variants: &[],
-        },
-        features: &[],
-    },
-    SchemaInfo {
-        name: "23",
-        meta: Meta::Object {
-            members: &[
-                Member::Required("members", "[41]"),
-                Member::Featured(&Member::Required("values", "[str]"), &["deprecated"]),
-            ],
-            tag: None,
-            variants: &[],
-        },
-        features: &[],
-    },
-    SchemaInfo {
         name: "24",
         meta: Meta::Object {
             members: &[
-                Member::Required("element-type", "str"),
+                Member::Required("json-type", "44"),
             ],
             tag: None,
             variants: &[],
@@ -585,9 +596,8 @@ pub static SCHEMA: &[SchemaInfo] = &[
         name: "25",
         meta: Meta::Object {
             members: &[
-                Member::Required("members", "[42]"),
-                Member::Optional("tag", "str"),
-                Member::Optional("variants", "[43]"),
+                Member::Required("members", "[45]"),
+                Member::Featured(&Member::Required("values", "[str]"), &["deprecated"]),
             ],
             tag: None,
             variants: &[],
@@ -598,7 +608,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         name: "26",
         meta: Meta::Object {
             members: &[
-                Member::Required("members", "[44]"),
+                Member::Required("element-type", "str"),
             ],
             tag: None,
             variants: &[],
@@ -607,6 +617,30 @@ pub static SCHEMA: &[SchemaInfo] = &[
     },
     SchemaInfo {
         name: "27",
+        meta: Meta::Object {
+            members: &[
+                Member::Required("members", "[46]"),
+                Member::Optional("tag", "str"),
+                Member::Optional("variants", "[47]"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "28",
+        meta: Meta::Object {
+            members: &[
+                Member::Required("members", "[48]"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "29",
         meta: Meta::Object {
             members: &[
                 Member::Required("arg-type", "str"),
@@ -619,7 +653,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "28",
+        name: "30",
         meta: Meta::Object {
             members: &[
                 Member::Required("arg-type", "str"),
@@ -635,7 +669,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "29",
+        name: "31",
         meta: Meta::Object {
             members: &[
                 Member::Optional("node-id", "int"),
@@ -654,7 +688,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "30",
+        name: "32",
         meta: Meta::Enum {
             open: Some("SysEmuTarget"),
             members: &[
@@ -692,12 +726,12 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "31",
+        name: "33",
         meta: Meta::Object {
             members: &[
-                Member::Required("cpu-state", "45"),
+                Member::Required("cpu-state", "49"),
                 Member::Optional("dedicated", "bool"),
-                Member::Optional("entitlement", "46"),
+                Member::Optional("entitlement", "50"),
             ],
             tag: None,
             variants: &[],
@@ -710,7 +744,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "32",
+        name: "34",
         meta: Meta::Enum {
             open: Some("RunState"),
             members: &[
@@ -735,7 +769,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "33",
+        name: "35",
         meta: Meta::Enum {
             open: Some("ShutdownCause"),
             members: &[
@@ -755,7 +789,34 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "34",
+        name: "36",
+        meta: Meta::Enum {
+            open: Some("GuestPanicAction"),
+            members: &[
+                EnumMember::Plain("pause"),
+                EnumMember::Plain("poweroff"),
+                EnumMember::Plain("run"),
+            ],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "37",
+        meta: Meta::Object {
+            members: &[
+                Member::Required("type", "51"),
+            ],
+            tag: Some("type"),
+            variants: &[
+                Variant("hyper-v", "52"),
+                Variant("s390", "53"),
+                Variant("tdx", "54"),
+            ],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "38",
         meta: Meta::Enum {
             open: Some("StatsTarget"),
             members: &[
@@ -763,62 +824,6 @@ pub static SCHEMA: &[SchemaInfo] = &[
                 EnumMember::Plain("vcpu"),
                 EnumMember::Plain("cryptodev"),
             ],
-        },
-        features: &[],
-    },
-    SchemaInfo {
-        name: "[35]",
-        meta: Meta::Array { element_type: "35" },
-        features: &[],
-    },
-    SchemaInfo {
-        name: "35",
-        meta: Meta::Object {
-            members: &[
-                Member::Required("provider", "37"),
-                Member::Optional("names", "[str]"),
-            ],
-            tag: None,
-            variants: &[],
-        },
-        features: &[],
-    },
-    SchemaInfo {
-        name: "36",
-        meta: Meta::Object {
-            members: &[
-                Member::Optional("vcpus", "[str]"),
-            ],
-            tag: None,
-            variants: &[],
-        },
-        features: &[],
-    },
-    SchemaInfo {
-        name: "37",
-        meta: Meta::Enum {
-            open: Some("StatsProvider"),
-            members: &[
-                EnumMember::Plain("kvm"),
-                EnumMember::Plain("cryptodev"),
-            ],
-        },
-        features: &[],
-    },
-    SchemaInfo {
-        name: "[38]",
-        meta: Meta::Array { element_type: "38" },
-        features: &[],
-    },
-    SchemaInfo {
-        name: "38",
-        meta: Meta::Object {
-            members: &[
-                Member::Required("name", "str"),
-                Member::Required("value", "47"),
-            ],
-            tag: None,
-            variants: &[],
         },
         features: &[],
     },
@@ -831,9 +836,65 @@ pub static SCHEMA: &[SchemaInfo] = &[
         name: "39",
         meta: Meta::Object {
             members: &[
+                Member::Required("provider", "41"),
+                Member::Optional("names", "[str]"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "40",
+        meta: Meta::Object {
+            members: &[
+                Member::Optional("vcpus", "[str]"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "41",
+        meta: Meta::Enum {
+            open: Some("StatsProvider"),
+            members: &[
+                EnumMember::Plain("kvm"),
+                EnumMember::Plain("cryptodev"),
+            ],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "[42]",
+        meta: Meta::Array { element_type: "42" },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "42",
+        meta: Meta::Object {
+            members: &[
                 Member::Required("name", "str"),
-                Member::Required("type", "48"),
-                Member::Optional("unit", "49"),
+                Member::Required("value", "55"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "[43]",
+        meta: Meta::Array { element_type: "43" },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "43",
+        meta: Meta::Object {
+            members: &[
+                Member::Required("name", "str"),
+                Member::Required("type", "56"),
+                Member::Optional("unit", "57"),
                 Member::Optional("base", "int"),
                 Member::Required("exponent", "int"),
                 Member::Optional("bucket-size", "int"),
@@ -844,7 +905,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "40",
+        name: "44",
         meta: Meta::Enum {
             open: Some("JSONType"),
             members: &[
@@ -861,12 +922,12 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "[41]",
-        meta: Meta::Array { element_type: "41" },
+        name: "[45]",
+        meta: Meta::Array { element_type: "45" },
         features: &[],
     },
     SchemaInfo {
-        name: "41",
+        name: "45",
         meta: Meta::Object {
             members: &[
                 Member::Required("name", "str"),
@@ -878,12 +939,12 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "[42]",
-        meta: Meta::Array { element_type: "42" },
+        name: "[46]",
+        meta: Meta::Array { element_type: "46" },
         features: &[],
     },
     SchemaInfo {
-        name: "42",
+        name: "46",
         meta: Meta::Object {
             members: &[
                 Member::Required("name", "str"),
@@ -897,12 +958,12 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "[43]",
-        meta: Meta::Array { element_type: "43" },
+        name: "[47]",
+        meta: Meta::Array { element_type: "47" },
         features: &[],
     },
     SchemaInfo {
-        name: "43",
+        name: "47",
         meta: Meta::Object {
             members: &[
                 Member::Required("case", "str"),
@@ -914,12 +975,12 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "[44]",
-        meta: Meta::Array { element_type: "44" },
+        name: "[48]",
+        meta: Meta::Array { element_type: "48" },
         features: &[],
     },
     SchemaInfo {
-        name: "44",
+        name: "48",
         meta: Meta::Object {
             members: &[
                 Member::Required("type", "str"),
@@ -930,7 +991,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "45",
+        name: "49",
         meta: Meta::Enum {
             open: Some("S390CpuState"),
             members: &[
@@ -944,7 +1005,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "46",
+        name: "50",
         meta: Meta::Enum {
             open: Some("S390CpuEntitlement"),
             members: &[
@@ -957,7 +1018,61 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "47",
+        name: "51",
+        meta: Meta::Enum {
+            open: Some("GuestPanicInformationType"),
+            members: &[
+                EnumMember::Plain("hyper-v"),
+                EnumMember::Plain("s390"),
+                EnumMember::Plain("tdx"),
+            ],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "52",
+        meta: Meta::Object {
+            members: &[
+                Member::Required("arg1", "int"),
+                Member::Required("arg2", "int"),
+                Member::Required("arg3", "int"),
+                Member::Required("arg4", "int"),
+                Member::Required("arg5", "int"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "53",
+        meta: Meta::Object {
+            members: &[
+                Member::Required("core", "int"),
+                Member::Required("psw-mask", "int"),
+                Member::Required("psw-addr", "int"),
+                Member::Required("reason", "58"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "54",
+        meta: Meta::Object {
+            members: &[
+                Member::Required("error-code", "int"),
+                Member::Required("message", "str"),
+                Member::Optional("gpa", "int"),
+            ],
+            tag: None,
+            variants: &[],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "55",
         meta: Meta::Alternate {
             members: &[
                 "int",
@@ -968,7 +1083,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "48",
+        name: "56",
         meta: Meta::Enum {
             open: Some("StatsType"),
             members: &[
@@ -982,7 +1097,7 @@ pub static SCHEMA: &[SchemaInfo] = &[
         features: &[],
     },
     SchemaInfo {
-        name: "49",
+        name: "57",
         meta: Meta::Enum {
             open: Some("StatsUnit"),
             members: &[
@@ -990,6 +1105,20 @@ pub static SCHEMA: &[SchemaInfo] = &[
                 EnumMember::Plain("seconds"),
                 EnumMember::Plain("cycles"),
                 EnumMember::Plain("boolean"),
+            ],
+        },
+        features: &[],
+    },
+    SchemaInfo {
+        name: "58",
+        meta: Meta::Enum {
+            open: Some("S390CrashReason"),
+            members: &[
+                EnumMember::Plain("unknown"),
+                EnumMember::Plain("disabled-wait"),
+                EnumMember::Plain("extint-loop"),
+                EnumMember::Plain("pgmint-loop"),
+                EnumMember::Plain("opint-loop"),
             ],
         },
         features: &[],
