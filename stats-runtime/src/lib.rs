@@ -50,23 +50,29 @@
 //! # Features
 //!
 //! - `kvm`: [`kvm`], the statistics of KVM's virtual machines and vCPUs.
+//! - `qmp`: [`Monitor`], [`Host`] and [`qmp`], the protocol without a socket.
 //! - `hmp`: [`hmp`], the human monitor.
 //! - `server`: [`server`], listening sockets and their threads. `tls`, `vsock`
 //!   and `activation` (systemd's sockets) add further kinds of sockets.
+//! - `serde`: serde's traits for everything that a query returns.
 //! - `tracing`: the server logs who connected, was refused and left, and why, as
 //!   events of `tracing` with target `stats_runtime::server`.
 
+#[cfg(feature = "qmp")]
 mod events;
 #[cfg(feature = "hmp")]
 pub mod hmp;
+#[cfg(feature = "qmp")]
 pub mod host;
 #[cfg(feature = "kvm")]
 pub mod kvm;
 mod lock;
+#[cfg(feature = "qmp")]
 mod monitor;
 #[cfg(feature = "server")]
 mod net;
 mod provider;
+#[cfg(feature = "qmp")]
 pub mod qmp;
 mod registry;
 #[cfg(feature = "server")]
@@ -75,8 +81,11 @@ pub mod sink;
 #[cfg(any(feature = "kvm", feature = "server"))]
 mod sys;
 
+#[cfg(feature = "qmp")]
 pub use events::{EventLimit, Subscription};
+#[cfg(feature = "qmp")]
 pub use host::{Host, NoHost};
+#[cfg(feature = "qmp")]
 pub use monitor::Monitor;
 pub use provider::{Provider, ProviderError, StatsQuery};
 pub use registry::{AlreadyRegistered, Registry};

@@ -14,6 +14,7 @@ use std::time::Duration;
 pub(crate) struct Lock<T>(Mutex<T>);
 
 impl<T> Lock<T> {
+    #[cfg(feature = "qmp")]
     pub(crate) const fn new(value: T) -> Self {
         Self(Mutex::new(value))
     }

@@ -7,9 +7,11 @@ use crate::tools::{Failure, cargo};
 pub(crate) fn run() -> Result<(), Failure> {
     imports::bless()?;
     let update = [("UPDATE_GOLDEN", "1")];
+    cargo(&["test", "-p", "qapi-stats", "--test", "generated"], &update)?;
     cargo(&["test", "-p", "tests", "--test", "golden"], &update)?;
     println!(
-        "The goldens are rewritten: review them with `git diff tests/golden ARCHITECTURE.md`."
+        "The goldens are rewritten: review them with \
+         `git diff qapi/src/generated tests/golden ARCHITECTURE.md`."
     );
     Ok(())
 }

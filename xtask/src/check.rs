@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         &[],
     )?;
     // Lint every selection of features that a VMM may make.
-    for features in ["", "kvm", "hmp", "server"] {
+    for features in ["", "kvm", "qmp", "hmp", "server"] {
         let arguments = ["clippy", "-p", "stats-runtime", "--no-default-features"];
         let arguments = [
             &arguments[..],
@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ];
         cargo(&arguments.concat(), &[])?;
     }
-    for package in ["qapi-gen", "vmstats"] {
+    for package in ["qapi-gen", "qapi-stats", "qapi-wire", "vmstats"] {
         let arguments = ["clippy", "-p", package, "--no-default-features"];
         cargo(&[&arguments[..], &["--", "-D", "warnings"]].concat(), &[])?;
     }

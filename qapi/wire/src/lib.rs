@@ -14,7 +14,7 @@
 //! - [`message`]: reading a server's messages, and writing requests and events.
 //! - [`command`]: the traits of commands and events.
 //! - [`introspect`]: a schema as data, for `query-qmp-schema`.
-//! - [`mod@serde`]: the bridge to serde's two traits.
+//! - `serde`, with the feature of that name: the bridge to serde's two traits.
 //!
 //! A message takes one way: [`json::MessageReader`] finds and parses it, a
 //! [`Document`] owns it, and [`Decode`] reads the document once into the type that
@@ -51,6 +51,7 @@ pub mod message;
 mod open_values;
 mod path;
 mod scalar;
+#[cfg(feature = "serde")]
 pub mod serde;
 mod value;
 

@@ -325,7 +325,7 @@ macro_rules! open_enumeration {
 }
 
 /// Implements serde's traits for a type that has [`Decode`](crate::Decode) and
-/// [`Encode`](crate::Encode).
+/// [`Encode`](crate::Encode), if feature `serde` is on.
 ///
 /// `impl_serde!(Point)` expands to
 ///
@@ -341,6 +341,7 @@ macro_rules! open_enumeration {
 ///     }
 /// }
 /// ```
+#[cfg(feature = "serde")]
 #[macro_export]
 macro_rules! impl_serde {
     ($type:ident) => {
@@ -361,4 +362,11 @@ macro_rules! impl_serde {
             }
         }
     };
+}
+
+/// Expands to nothing, because feature `serde` is off.
+#[cfg(not(feature = "serde"))]
+#[macro_export]
+macro_rules! impl_serde {
+    ($type:ident) => {};
 }

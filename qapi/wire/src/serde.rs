@@ -6,6 +6,7 @@
 //! and write the same JSON. The [compatibility policy](crate::compat) does not
 //! apply: it is for messages only.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use ::serde::de::{self, MapAccess, SeqAccess, Visitor};
@@ -15,7 +16,7 @@ use crate::context::Context;
 use crate::decode::{Decode, from_value};
 use crate::encode::{Encode, to_json};
 use crate::json;
-use crate::value::{Dict, UniqueMembers, Value};
+use crate::value::{Dict, Value};
 
 pub use ::serde::de::{Deserialize, Deserializer};
 pub use ::serde::ser::{Serialize, Serializer};
@@ -124,12 +125,14 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut unique = UniqueMembers::default();
+        let mut dict = Dict::default();
+        let mut names = HashSet::new();
         while let Some((name, value)) = members.next_entry::<String, Value>()? {
-            if !unique.add(name, value) {
+            if !names.insert(name.clone()) {
                 return Err(de::Error::custom("duplicate key"));
             }
+            dict.push(name, value);
         }
-        Ok(Value::Object(unique.into()))
+        Ok(Value::Object(dict))
     }
 }

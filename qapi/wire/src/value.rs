@@ -3,7 +3,6 @@
 //! In: values of a document or of a caller. Out: the same values; an object
 //! keeps the order of its members. Nothing here knows a schema.
 
-use std::collections::HashSet;
 
 /// A JSON value.
 ///
@@ -161,40 +160,5 @@ impl IntoIterator for Dict {
 
     fn into_iter(self) -> Self::IntoIter {
         self.members.into_iter()
-    }
-}
-
-/// An object under construction that refuses a name which comes twice, in time
-/// proportional to the number of members.
-#[derive(Debug, Default)]
-pub(crate) struct UniqueMembers {
-    dict: Dict,
-    /// The names, once there are too many to compare with each.
-    names: Option<HashSet<String>>,
-}
-
-impl UniqueMembers {
-    const LINEAR_MAX: usize = 16;
-
-    /// Adds a member. Returns `false`, and adds nothing, if the object has a
-    /// member of that name.
-    pub(crate) fn add(&mut self, name: String, value: Value) -> bool {
-        let is_new = if self.dict.len() < Self::LINEAR_MAX {
-            self.dict.get(&name).is_none()
-        } else {
-            let dict = &self.dict;
-            let names = || dict.iter().map(|(name, _)| name.to_owned()).collect();
-            self.names.get_or_insert_with(names).insert(name.clone())
-        };
-        if is_new {
-            self.dict.push(name, value);
-        }
-        is_new
-    }
-}
-
-impl From<UniqueMembers> for Dict {
-    fn from(members: UniqueMembers) -> Self {
-        members.dict
     }
 }

@@ -1,6 +1,6 @@
 //! The wording of comments.
 //!
-//! In: the Rust files that git tracks, without tests and goldens. Out: each
+//! In: the Rust files that git tracks, without tests and generated code. Out: each
 //! expression in a comment that the rules refuse, and each exception that
 //! excuses nothing.
 
@@ -21,7 +21,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[];
 
 /// Folders whose comments are free: their text is data, or has only tests'
 /// readers.
-const FREE_FOLDERS: &[&str] = &["benches", "cases", "fuzz", "golden", "tests"];
+const FREE_FOLDERS: &[&str] = &["benches", "cases", "fuzz", "generated", "golden", "tests"];
 
 /// A refused expression and its place.
 #[derive(Debug)]
