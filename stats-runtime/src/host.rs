@@ -4,10 +4,14 @@
 //! In: calls of the monitor. Out: the VMM's answers. This file knows no command
 //! and no wire.
 
+use std::sync::Arc;
+
 use qapi_stats::control::{VersionInfo, VersionTriple};
 use qapi_stats::machine::{CpuInstanceProperties, KvmInfo, SysEmuTarget};
 use qapi_stats::run_state::RunState;
 use qapi_stats::wire::Error;
+
+use crate::lock::Lock;
 
 /// A virtual machine as its monitor sees it. The default methods suit a VMM
 /// that tells nothing and permits no change.
@@ -226,3 +230,121 @@ impl Vcpu {
 pub struct NoHost;
 
 impl Host for NoHost {}
+
+/// A host that is data: the VM's owner sets the values, and the monitor reads
+/// them from any thread. This suits a VMM whose state belongs to one thread, which
+/// therefore cannot answer as a [`Host`] itself.
+///
+/// A clone is another handle to the same values. By default the values are those
+/// of [`NoHost`].
+///
+/// ```
+/// use qapi_stats::run_state::{RunState, events::Stop};
+/// use stats_runtime::host::HostState;
+/// use stats_runtime::{Monitor, Registry};
+///
+/// let state = HostState::new().with_name("web-1");
+/// # use std::sync::Arc;
+/// let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(state.clone()));
+/// // In the VMM's function that pauses the VM, for whatever reason:
+/// state.set_run_state(RunState::Paused);
+/// monitor.emit(&Stop {});
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct HostState(Arc<Lock<State>>);
+
+#[derive(Debug)]
+struct State {
+    version: VersionInfo,
+    name: Option<String>,
+    uuid: Option<String>,
+    machine_type: String,
+    run_state: RunState,
+    vcpus: Vec<Vcpu>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            version: NoHost.version(),
+            name: NoHost.name(),
+            uuid: NoHost.uuid(),
+            machine_type: NoHost.machine_type(),
+            run_state: NoHost.run_state(),
+            vcpus: NoHost.vcpus(),
+        }
+    }
+}
+
+impl HostState {
+    /// Creates a host with the values of [`NoHost`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the value of [`Host::version`].
+    #[must_use]
+    pub fn with_version(self, version: VersionInfo) -> Self {
+        self.0.lock().version = version;
+        self
+    }
+
+    /// Sets the value of [`Host::name`].
+    #[must_use]
+    pub fn with_name(self, name: impl Into<String>) -> Self {
+        self.0.lock().name = Some(name.into());
+        self
+    }
+
+    /// Sets the value of [`Host::uuid`].
+    #[must_use]
+    pub fn with_uuid(self, uuid: impl Into<String>) -> Self {
+        self.0.lock().uuid = Some(uuid.into());
+        self
+    }
+
+    /// Sets the value of [`Host::machine_type`].
+    #[must_use]
+    pub fn with_machine_type(self, machine_type: impl Into<String>) -> Self {
+        self.0.lock().machine_type = machine_type.into();
+        self
+    }
+
+    /// Sets the value of [`Host::run_state`]. The caller emits the event of the
+    /// change.
+    pub fn set_run_state(&self, run_state: RunState) {
+        self.0.lock().run_state = run_state;
+    }
+
+    /// Sets the value of [`Host::vcpus`].
+    pub fn set_vcpus(&self, vcpus: Vec<Vcpu>) {
+        self.0.lock().vcpus = vcpus;
+    }
+}
+
+impl Host for HostState {
+    fn version(&self) -> VersionInfo {
+        self.0.lock().version.clone()
+    }
+
+    fn name(&self) -> Option<String> {
+        self.0.lock().name.clone()
+    }
+
+    fn uuid(&self) -> Option<String> {
+        self.0.lock().uuid.clone()
+    }
+
+    fn machine_type(&self) -> String {
+        self.0.lock().machine_type.clone()
+    }
+
+    fn run_state(&self) -> RunState {
+        self.0.lock().run_state.clone()
+    }
+
+    fn vcpus(&self) -> Vec<Vcpu> {
+        self.0.lock().vcpus.clone()
+    }
+}

@@ -12,7 +12,7 @@ use qapi_stats::stats::StatsProvider;
 use qapi_stats::wire::command::{Call, CommandInfo, CommandSet};
 use qapi_stats::wire::compat::{Output, Policy};
 use qapi_stats::wire::{Error, Writer};
-use stats_runtime::host::{Change, Vcpu};
+use stats_runtime::host::{Change, HostState, Vcpu};
 use stats_runtime::qmp::Session;
 use stats_runtime::{Host, Monitor, NoHost, Registry};
 
@@ -362,5 +362,24 @@ fn read_only_monitor_executes_own_commands_only_when_they_are_declared() {
             assert_eq!(found == "{\"return\": {}}", is_executed, "{found}");
             assert_eq!(found.contains("read-only"), !is_executed, "{found}");
         }
+    }
+}
+
+#[test]
+fn monitor_answers_what_was_set_when_the_host_is_data() {
+    let uuid = "7f8b1a52-7d0c-4a04-9f0e-6a1f5b0d2c11";
+    let state = HostState::new().with_name("web-1").with_uuid(uuid);
+    let monitor = monitor(Arc::new(state.clone())).with_control(true);
+    state.set_run_state(RunState::Paused);
+    state.set_vcpus(vec![Vcpu::new(0, "/machine/vcpu[0]")]);
+    for (command, expected) in [
+        ("query-name", "{\"return\": {\"name\": \"web-1\"}}"),
+        ("query-uuid", uuid),
+        ("query-status", "\"status\": \"paused\""),
+        ("query-cpus-fast", "\"qom-path\": \"/machine/vcpu[0]\""),
+        ("stop", "This monitor cannot stop the machine"),
+    ] {
+        let answers = answers(&monitor, &format!("{{'execute': '{command}'}}"));
+        assert!(answers[0].contains(expected), "{answers:?}");
     }
 }

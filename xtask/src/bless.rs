@@ -7,7 +7,10 @@ use crate::tools::{Failure, cargo};
 pub(crate) fn run() -> Result<(), Failure> {
     imports::bless()?;
     let update = [("UPDATE_GOLDEN", "1")];
-    cargo(&["test", "-p", "qapi-stats", "--test", "generated"], &update)?;
+    cargo(
+        &["test", "-p", "qapi-stats", "--test", "generated"],
+        &update,
+    )?;
     cargo(&["test", "-p", "tests", "--test", "golden"], &update)?;
     println!(
         "The goldens are rewritten: review them with \

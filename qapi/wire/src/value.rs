@@ -3,7 +3,6 @@
 //! In: values of a document or of a caller. Out: the same values; an object
 //! keeps the order of its members. Nothing here knows a schema.
 
-
 /// A JSON value.
 ///
 /// Numbers have the three ranges that QEMU distinguishes: integers that fit
