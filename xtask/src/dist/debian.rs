@@ -33,7 +33,7 @@ pub(super) fn package(
     step(format_args!("Debian package {name}"));
     fs::write(
         root.join("usr/share/doc/vmstats/copyright"),
-        copyright(release)?,
+        copyright()?,
     )
     .map_err(text)?;
     let control = root.join("DEBIAN");
@@ -44,14 +44,13 @@ pub(super) fn package(
         "Package: vmstats\n\
          Version: {}\n\
          Architecture: {architecture}\n\
-         Maintainer: The vmstats authors <vmstats@example.invalid>\n\
+         Maintainer: The vmstats authors\n\
          Installed-Size: {size}\n\
          Section: admin\n\
          Priority: optional\n\
-         Homepage: {}\n\
          Description: statistics of virtual machines from the command line\n \
          {}.\n",
-        release.version, release.homepage, release.description
+        release.version, release.description
     );
     fs::write(control.join("control"), fields).map_err(text)?;
     let mut build = Command::new("dpkg-deb");
@@ -63,7 +62,7 @@ pub(super) fn package(
 }
 
 /// Returns the file `copyright` in Debian's form.
-fn copyright(release: &Release) -> Result<String, Failure> {
+fn copyright() -> Result<String, Failure> {
     let licence = read("LICENSE-BSD-3-Clause")?;
     let mut indented = String::new();
     for line in licence.lines() {
@@ -73,7 +72,6 @@ fn copyright(release: &Release) -> Result<String, Failure> {
     Ok(format!(
         "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\
          Upstream-Name: vmstats\n\
-         Source: {}\n\
          Comment: THIRD-PARTY-LICENSES has the licences of the packages that the\n \
          program contains.\n\
          \n\
@@ -85,8 +83,7 @@ fn copyright(release: &Release) -> Result<String, Failure> {
          The text is in /usr/share/common-licenses/Apache-2.0.\n\
          \n\
          License: BSD-3-Clause\n\
-         {indented}",
-        release.homepage
+         {indented}"
     ))
 }
 

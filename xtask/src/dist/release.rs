@@ -11,7 +11,6 @@ use crate::tools::{Failure, output, packages, workspace};
 pub(super) struct Release {
     pub(super) version: String,
     pub(super) description: String,
-    pub(super) homepage: String,
     pub(super) target: String,
     /// The time of all files, in seconds since 1970.
     pub(super) time_s: String,
@@ -37,7 +36,6 @@ impl Release {
         Ok(Self {
             version: package.version,
             description: package.description.unwrap_or_default(),
-            homepage: package.repository.unwrap_or_default(),
             target: target.to_owned(),
             time_s,
         })
