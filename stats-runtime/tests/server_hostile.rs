@@ -197,7 +197,7 @@ fn server_answers_although_as_many_providers_hang_as_there_are_threads() {
     let path = folder.path().join("qmp.sock");
     let (registry, release, begun) = blocking_registry();
     let options = Options::new()
-        .threads_max(THREADS)
+        .threads(THREADS)
         .busy_timeout(Duration::from_millis(200));
     let server = serve(&path, registry, options);
     // More than there are threads, and all leave at once.

@@ -333,6 +333,7 @@ fn one_that_holds_too_much_again_and_again_goes_alone() {
     let path = folder.path().join("qmp.sock");
     let options = Options::new()
         .limits(Limits::default())
+        .connections_max(30)
         .held_bytes_max(1 << 20);
     let server = serve(Listener::unix(&path).unwrap(), options);
     let mut idle: Vec<UnixStream> = (0..20).map(|_| connect(&path)).collect();
@@ -391,7 +392,8 @@ fn events_reach_those_who_only_listen() {
     let path = folder.path().join("qmp.sock");
     let monitor = monitor();
     let listener = Listener::unix(&path).unwrap();
-    let _server = Server::start(monitor.clone(), [listener], Options::new()).unwrap();
+    let options = Options::new().connections_max(50);
+    let _server = Server::start(monitor.clone(), [listener], options).unwrap();
     let mut clients: Vec<UnixStream> = (0..50).map(|_| connect(&path)).collect();
     for client in &mut clients {
         converse(client);
@@ -453,6 +455,8 @@ fn a_provider_that_hangs_holds_up_only_who_asked() {
     let monitor = Monitor::new(Arc::new(registry), Arc::new(NoHost)).with_control(true);
     let options = Options::new()
         .limits(Limits::default())
+        .connections_max(30)
+        .threads(22)
         .stop_timeout(Duration::from_millis(100));
     let listener = Listener::unix(&path).unwrap();
     let mut server = Server::start(monitor, [listener], options).unwrap();

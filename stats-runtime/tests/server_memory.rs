@@ -132,7 +132,7 @@ fn attack(clients: usize, is_oob: bool, requests_each: usize) -> usize {
     let path = folder.path().join("qmp.sock");
     let options = Options::new()
         .connections_max(clients)
-        .threads_max(THREADS_MAX)
+        .threads(THREADS_MAX)
         .busy_timeout(Duration::from_secs(60));
     let (mut server, release) = serve(&path, options, |_| ());
 
@@ -168,7 +168,7 @@ fn ask_for_long_replies(clients: usize) -> usize {
     let path = folder.path().join("qmp.sock");
     let written = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&written);
-    let (mut server, release) = serve(&path, Options::new(), move |sink| {
+    let (mut server, release) = serve(&path, Options::new().threads(10), move |sink| {
         sink.result(None);
         let name = "x".repeat(1000);
         (0..9 * 1024).for_each(|number| sink.scalar(&name, number));

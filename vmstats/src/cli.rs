@@ -142,15 +142,15 @@ const LIMITS: &str = "Limits of the server";
 /// Limits of what the clients of a server may use.
 #[derive(Clone, Debug, Default, Args)]
 pub struct LimitArgs {
-    /// The number of connections at once; further ones are closed [default: 64]
+    /// The number of connections at once; further ones are closed [default: 16]
     #[arg(long, help_heading = LIMITS, value_name = "N", value_parser = connections)]
     pub connections_max: Option<usize>,
     /// The number of threads, at least 2; each command that runs takes one
-    /// [default: 32]
+    /// [default: 4]
     #[arg(long, help_heading = LIMITS, value_name = "N", value_parser = threads)]
-    pub threads_max: Option<usize>,
+    pub threads: Option<usize>,
     /// The memory that all clients together may make the server hold, such as 64M;
-    /// beyond, the clients that hold the most are disconnected [default: 32M]
+    /// beyond, the clients that hold the most are disconnected [default: 16M]
     #[arg(long, help_heading = LIMITS, value_name = "BYTES", value_parser = held_bytes)]
     pub held_bytes_max: Option<usize>,
     /// The length of a client's message, such as 4M; a longer one is an error

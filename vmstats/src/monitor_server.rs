@@ -141,8 +141,8 @@ fn options(arguments: &LimitArgs) -> Options {
     if let Some(number) = arguments.connections_max {
         options = options.connections_max(number);
     }
-    if let Some(number) = arguments.threads_max {
-        options = options.threads_max(number);
+    if let Some(number) = arguments.threads {
+        options = options.threads(number);
     }
     if let Some(bytes) = arguments.held_bytes_max {
         options = options.held_bytes_max(bytes);

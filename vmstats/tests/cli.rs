@@ -378,7 +378,7 @@ fn exit_status_is_2_when_the_arguments_are_wrong() {
         &["query", "x", "--target", "vm", "--timeout", "1e19"],
         &["shell", "x", "--timeout", "1e19"],
         &["demo", "--connections-max", "0"],
-        &["demo", "--threads-max", "1"],
+        &["demo", "--threads", "1"],
         &["demo", "--held-bytes-max", "1K"],
         &["serve", "--replay", "x", "--message-bytes-max", "1G"],
         &["decode", "x", "--target", "vm", "--qom-path", "/x"],

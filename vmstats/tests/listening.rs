@@ -151,7 +151,7 @@ fn server_keeps_the_limits_that_it_is_given() {
     let folder = tempfile::tempdir().unwrap();
     let options = [
         ["--connections-max", "1"],
-        ["--threads-max", "2"],
+        ["--threads", "2"],
         ["--held-bytes-max", "8M"],
         ["--message-bytes-max", "4K"],
     ];

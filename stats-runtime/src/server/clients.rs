@@ -216,6 +216,21 @@ impl Slot {
         connection
     }
 
+    /// Leaves the result of a command for the next step, and has the connection
+    /// stepped soon, like [`wake`](Self::wake). Discards the result if the slot is
+    /// closed.
+    pub(super) fn leave_result(&self, result: CommandResult, arm: impl FnOnce(&Connection)) {
+        let mut state = self.state.lock();
+        if state.is_closed {
+            return;
+        }
+        state.results.push(result);
+        match &state.connection {
+            Some(connection) => arm(connection),
+            None => state.again = Some(state.again.unwrap_or_default()),
+        }
+    }
+
     pub(super) fn take_results(&self) -> Vec<CommandResult> {
         std::mem::take(&mut self.state.lock().results)
     }

@@ -8,13 +8,14 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, sockopt};
 
 use super::peer::Peer;
-use super::stream::Stream;
+use super::stream::{Stream, set_nodelay};
 use crate::net::unix::{self, SocketFile, UnixAccess};
 use crate::sys;
 
@@ -52,7 +53,7 @@ impl Listener {
     pub fn unix_with(path: &Path, access: UnixAccess) -> io::Result<Self> {
         let socket = unix::bind(path, access)?;
         let file = SocketFile::at(path);
-        Self::new(socket.into(), Some(file))
+        Self::new(socket.into(), AddressFamily::UNIX, Some(file))
     }
 
     /// Binds a TCP port on an address of this machine's loopback. Every user of
@@ -64,7 +65,7 @@ impl Listener {
     /// [`tls`](Self::tls) is made; or the kernel's error.
     pub fn tcp(address: SocketAddr) -> io::Result<Self> {
         refuse_remote(address)?;
-        Self::new(TcpListener::bind(address)?.into(), None)
+        Self::new(TcpListener::bind(address)?.into(), family_of(address), None)
     }
 
     /// Binds a TCP port on any address, for clients that have a certificate.
@@ -74,7 +75,8 @@ impl Listener {
     /// Returns the kernel's error.
     #[cfg(feature = "tls")]
     pub fn tls(address: SocketAddr, tls: super::tls::Tls) -> io::Result<Self> {
-        let mut listener = Self::new(TcpListener::bind(address)?.into(), None)?;
+        let socket = TcpListener::bind(address)?;
+        let mut listener = Self::new(socket.into(), family_of(address), None)?;
         listener.tls = Some(tls);
         Ok(listener)
     }
@@ -89,7 +91,20 @@ impl Listener {
     #[cfg(feature = "vsock")]
     pub fn vsock(cid: u32, port: u32) -> io::Result<Self> {
         let socket = vsock::VsockListener::bind_with_cid_port(cid, port)?;
-        Self::new(socket.into(), None)
+        Self::new(socket.into(), AddressFamily::VSOCK, None)
+    }
+
+    /// Takes over a Unix socket that listens already, and makes it nonblocking.
+    /// The socket's file, if it has one, stays.
+    ///
+    /// The only system call is `ioctl(FIONBIO)`, which makes this the way for a VMM
+    /// whose sockets another program has bound.
+    ///
+    /// # Errors
+    ///
+    /// Returns the kernel's error.
+    pub fn from_unix_listener(socket: UnixListener) -> io::Result<Self> {
+        Self::new(socket.into(), AddressFamily::UNIX, None)
     }
 
     /// Takes over a stream socket that listens already, and makes it
@@ -103,7 +118,8 @@ impl Listener {
         if !sockopt::socket_acceptconn(&socket)? {
             return Err(invalid("the socket does not listen"));
         }
-        let listener = Self::new(socket, None)?;
+        let family = sockopt::socket_domain(&socket)?;
+        let listener = Self::new(socket, family, None)?;
         if let Some(address) = listener.tcp_address() {
             refuse_remote(address)?;
         }
@@ -139,9 +155,9 @@ impl Listener {
         Ok(inherited)
     }
 
-    fn new(socket: OwnedFd, file: Option<SocketFile>) -> io::Result<Self> {
+    fn new(socket: OwnedFd, family: AddressFamily, file: Option<SocketFile>) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&socket, true)?;
-        let family = sockopt::socket_domain(&socket)?;
+        set_nodelay(&socket, family);
         Ok(Self {
             socket,
             family,
@@ -275,6 +291,14 @@ pub(super) enum Refusal {
     NotListed,
     /// As many clients as possible are connected.
     TooMany { connections_max: usize },
+    /// The server ends.
+    Ending,
+}
+
+impl From<Refusal> for io::Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::other(refusal.to_string())
+    }
 }
 
 impl fmt::Display for Refusal {
@@ -290,6 +314,7 @@ impl fmt::Display for Refusal {
                     "{connections_max} clients are connected, the maximum (connections_max)"
                 )
             }
+            Self::Ending => f.write_str("the server ends"),
         }
     }
 }
@@ -297,6 +322,13 @@ impl fmt::Display for Refusal {
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+fn family_of(address: SocketAddr) -> AddressFamily {
+    match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
     }
 }
 

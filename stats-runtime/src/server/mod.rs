@@ -22,8 +22,11 @@ mod listener;
 mod log;
 mod options;
 mod peer;
+mod pending;
+mod polled;
 mod reactor;
 mod stream;
+mod threads;
 #[cfg(feature = "tls")]
 mod tls;
 mod unix_server;
@@ -31,10 +34,13 @@ mod waker;
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 pub use listener::{Inherited, Listener};
 pub use options::Options;
+pub use pending::Pending;
+pub use polled::Polled;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsBuilder, TlsError};
 pub use unix_server::UnixServer;
@@ -44,10 +50,19 @@ pub use crate::net::unix::{UnixAccess, bind_private};
 use self::stream::Stream;
 use crate::monitor::Monitor;
 
-/// A running server. Dropping it stops it.
+/// The time for which a server that is dropped waits for clients that do not read
+/// their answers.
+const DROP_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// A server with threads of its own, all of which are made at the start.
+///
+/// Dropping the server ends it without holding the VMM's end up: commands that do
+/// not return keep their thread, and clients that do not read their answers are
+/// disconnected after a tenth of a second. [`stop`](Self::stop) waits for both.
 #[derive(Debug)]
 pub struct Server {
-    reactor: Option<Arc<reactor::Reactor>>,
+    threads: Option<threads::Threads>,
+    stop_timeout: Duration,
 }
 
 impl Server {
@@ -56,15 +71,19 @@ impl Server {
     /// # Errors
     ///
     /// Returns the kernel's error if a descriptor cannot be created or a thread
-    /// cannot be started.
+    /// cannot be started, and the error of [`Options::on_thread_start`].
     pub fn start(
         monitor: Monitor,
         listeners: impl IntoIterator<Item = Listener>,
         options: Options,
     ) -> io::Result<Self> {
         let listeners = listeners.into_iter().collect();
-        let reactor = Some(reactor::Reactor::start(monitor, listeners, options)?);
-        Ok(Self { reactor })
+        let stop_timeout = options.stop_timeout;
+        let threads = Some(threads::Threads::start(monitor, listeners, options)?);
+        Ok(Self {
+            threads,
+            stop_timeout,
+        })
     }
 
     /// Serves a client on a socket that is connected already: one end of a socket
@@ -78,11 +97,24 @@ impl Server {
     /// Returns an error if the socket is not a connected stream socket, if its peer
     /// is another machine, or if as many clients as possible are connected.
     pub fn add_client(&self, socket: OwnedFd) -> io::Result<()> {
-        let stream = Stream::from_connected(socket)?;
-        match &self.reactor {
-            Some(reactor) => reactor
-                .add_connected(stream)
-                .map_err(|refusal| io::Error::other(refusal.to_string())),
+        self.add(Stream::from_connected(socket)?)
+    }
+
+    /// Serves a client on a connected Unix socket, like
+    /// [`add_client`](Self::add_client), but asks the kernel nothing about the
+    /// socket. If another process has a duplicate of the descriptor, the client sees
+    /// the end of the connection only when that is closed as well.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if as many clients as possible are connected.
+    pub fn add_unix_client(&self, socket: UnixStream) -> io::Result<()> {
+        self.add(Stream::from_unix(socket))
+    }
+
+    fn add(&self, stream: Stream) -> io::Result<()> {
+        match &self.threads {
+            Some(threads) => threads.reactor().add_connected(stream),
             None => Err(io::Error::other("the server has been stopped")),
         }
     }
@@ -90,9 +122,8 @@ impl Server {
     /// Returns the number of connected clients.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.reactor
-            .as_deref()
-            .map_or(0, reactor::Reactor::connections)
+        let threads = self.threads.as_ref();
+        threads.map_or(0, |threads| threads.reactor().connections())
     }
 
     /// Stops the server. Accepts no further client, and closes each connection
@@ -100,14 +131,16 @@ impl Server {
     /// [`Options::stop_timeout`] for clients that do not read their answers and
     /// for commands that do not return.
     pub fn stop(&mut self) {
-        if let Some(reactor) = self.reactor.take() {
-            reactor.stop();
+        if let Some(mut threads) = self.threads.take() {
+            threads.stop(self.stop_timeout);
         }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.stop();
+        if let Some(mut threads) = self.threads.take() {
+            threads.stop(self.stop_timeout.min(DROP_TIMEOUT));
+        }
     }
 }

@@ -3,6 +3,9 @@
 //! In: the VMM's choices. Out: the numbers that the server keeps to. The
 //! defaults suit a monitor inside a VMM, whose memory is the guest's.
 
+use std::fmt;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use qapi_stats::wire::json;
@@ -20,17 +23,31 @@ use crate::qmp::Limits;
 ///     .connections_max(16)
 ///     .idle_timeout(Some(Duration::from_secs(600)));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     pub(super) limits: Limits,
     pub(super) connections_max: usize,
-    pub(super) threads_max: usize,
     pub(super) held_bytes_max: usize,
     pub(super) negotiation_timeout: Option<Duration>,
     pub(super) write_timeout: Option<Duration>,
     pub(super) idle_timeout: Option<Duration>,
     pub(super) busy_timeout: Duration,
     pub(super) stop_timeout: Duration,
+    pub(super) threads: usize,
+    pub(super) thread_stack_bytes: Option<usize>,
+    on_thread_start: Option<ThreadHook>,
+}
+
+/// A function that each thread of a server calls first.
+type ThreadHook = Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("connections_max", &self.connections_max)
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The default of [`Options::limits`].
@@ -49,14 +66,16 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             limits: default_limits(),
-            connections_max: 64,
-            threads_max: 32,
-            held_bytes_max: 32 << 20,
+            connections_max: 16,
+            held_bytes_max: 16 << 20,
             negotiation_timeout: Some(Duration::from_secs(60)),
             write_timeout: Some(Duration::from_secs(30)),
             idle_timeout: None,
             busy_timeout: Duration::from_secs(10),
             stop_timeout: Duration::from_secs(1),
+            threads: 4,
+            thread_stack_bytes: None,
+            on_thread_start: None,
         }
     }
 }
@@ -92,7 +111,7 @@ impl Options {
     }
 
     /// Sets the number of connections that may be open at the same time. The
-    /// server closes the connections of further clients at once. By default 64.
+    /// server closes the connections of further clients at once. By default 16.
     #[must_use]
     pub fn connections_max(self, connections_max: usize) -> Self {
         Self {
@@ -101,15 +120,45 @@ impl Options {
         }
     }
 
-    /// Sets the number of threads that may run at the same time, at least two.
-    /// One thread is kept for what does not block; each of the others executes
-    /// one command at a time. By default 32.
+    /// Sets the number of threads of a [`Server`](super::Server), at least two. All
+    /// are made when the server starts. One is kept for what does not block; each
+    /// of the others executes one command at a time. By default four.
     #[must_use]
-    pub fn threads_max(self, threads_max: usize) -> Self {
+    pub fn threads(self, threads: usize) -> Self {
         Self {
-            threads_max: threads_max.max(2),
+            threads: threads.max(2),
             ..self
         }
+    }
+
+    /// Sets the size of the stack of each thread in bytes. By default that of the
+    /// standard library, 2 MiB of address space.
+    #[must_use]
+    pub fn thread_stack_bytes(self, bytes: usize) -> Self {
+        Self {
+            thread_stack_bytes: Some(bytes),
+            ..self
+        }
+    }
+
+    /// Has each thread of a [`Server`](super::Server) call `hook` first, for example
+    /// to apply a filter of system calls, to join a control group or to set its
+    /// affinity. If a call fails, [`Server::start`](super::Server::start) returns
+    /// its error.
+    #[must_use]
+    pub fn on_thread_start(
+        self,
+        hook: impl Fn() -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            on_thread_start: Some(Arc::new(hook)),
+            ..self
+        }
+    }
+
+    /// Prepares the calling thread, which the server has made.
+    pub(super) fn begin_thread(&self) -> io::Result<()> {
+        self.on_thread_start.as_ref().map_or(Ok(()), |hook| hook())
     }
 
     /// Sets the number of bytes that all clients together may make the server
@@ -117,7 +166,7 @@ impl Options {
     /// executed, and of replies that are written or unread. Beyond this number
     /// the server closes the connections of the clients that hold the most; a
     /// client that holds no more than its 16 KiB is never closed for it. By
-    /// default 32 MiB.
+    /// default 16 MiB.
     ///
     /// Beside these bytes a thread uses its stack, a buffer of 64 KiB, and while
     /// it reads a message a small multiple of the message's length, which

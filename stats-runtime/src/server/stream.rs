@@ -6,6 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 
 use rustix::io::FdFlags;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketType, sockopt};
@@ -47,20 +48,19 @@ pub(super) trait Transport {
 pub(super) struct Stream {
     socket: OwnedFd,
     family: AddressFamily,
+    /// `true` if others may have duplicates of the descriptor.
+    is_shared: bool,
     #[cfg(feature = "tls")]
     tls: Option<Box<super::tls::Channel>>,
 }
 
 impl Stream {
+    /// Makes the stream of a socket that has just been accepted.
     pub(super) fn new(socket: OwnedFd, family: AddressFamily) -> Self {
-        if family != AddressFamily::UNIX {
-            // Each reply is written whole, so delaying it to fill a packet
-            // gains nothing. The option fails on vsock, which has no delay.
-            let _ = sockopt::set_tcp_nodelay(&socket, true);
-        }
         Self {
             socket,
             family,
+            is_shared: false,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -84,7 +84,16 @@ impl Stream {
         rustix::io::ioctl_fionbio(&socket, true)?;
         rustix::io::fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
         let family = sockopt::socket_domain(&socket)?;
-        Ok(Self::new(socket, family))
+        set_nodelay(&socket, family);
+        let mut stream = Self::new(socket, family);
+        stream.is_shared = true;
+        Ok(stream)
+    }
+
+    /// Takes over a connected Unix socket, and asks the kernel nothing: reads and
+    /// writes do not block whatever the mode of the socket.
+    pub(super) fn from_unix(socket: UnixStream) -> Self {
+        Self::new(socket.into(), AddressFamily::UNIX)
     }
 
     /// Returns the client's process or address.
@@ -107,7 +116,18 @@ impl Drop for Stream {
     fn drop(&mut self) {
         // A duplicate of the descriptor, such as one that a child inherited, must
         // not keep the connection open. Ignore the error of a peer that has left.
-        let _ = rustix::net::shutdown(&self.socket, Shutdown::Both);
+        if self.is_shared {
+            let _ = rustix::net::shutdown(&self.socket, Shutdown::Both);
+        }
+    }
+}
+
+/// Has a TCP socket send at once, and the sockets that it accepts as well: each
+/// reply is written whole, so delaying it to fill a packet gains nothing.
+pub(super) fn set_nodelay(socket: &OwnedFd, family: AddressFamily) {
+    if family != AddressFamily::UNIX {
+        // The option fails on vsock, which has no delay.
+        let _ = sockopt::set_tcp_nodelay(socket, true);
     }
 }
 

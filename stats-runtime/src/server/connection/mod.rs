@@ -26,6 +26,9 @@ pub(super) struct Connection<T = Stream> {
     session: Session,
     events: Subscription,
     has_input_ended: bool,
+    /// The bytes that may still be read before the input counts as ended, because
+    /// the server ends.
+    last_bytes: Option<usize>,
     /// `true` until the client has sent its first bytes, by which an HTTP request
     /// is recognized.
     expects_opening: bool,
@@ -50,6 +53,9 @@ pub(super) struct Ready {
     pub(super) to_read: bool,
     /// Both directions of the socket are shut down.
     pub(super) hung_up: bool,
+    /// The server ends: the connection reads what the client has sent, and then
+    /// takes the input for ended.
+    pub(super) must_end: bool,
 }
 
 impl Ready {
@@ -58,6 +64,7 @@ impl Ready {
         Self {
             to_read: self.to_read || other.to_read,
             hung_up: self.hung_up || other.hung_up,
+            must_end: self.must_end || other.must_end,
         }
     }
 }
@@ -95,6 +102,11 @@ impl Buffers {
         self.reply = Vec::new();
     }
 }
+
+/// The bytes that a client may have sent before the server ended, and that are
+/// read afterwards. More than a socket's buffer has by default, so that only a
+/// client which goes on sending is cut short.
+const LAST_BYTES_MAX: usize = 4 << 20;
 
 /// The outcome of a command.
 #[derive(Debug)]
@@ -192,6 +204,7 @@ impl<T: Transport> Connection<T> {
             session,
             events,
             has_input_ended: false,
+            last_bytes: None,
             is_blocked: false,
             parked: None,
             parked_since: None,
@@ -243,6 +256,9 @@ impl<T: Transport> Connection<T> {
             let session = &mut self.session;
             let reply = &mut result.reply;
             self.events.finish(session, ticket, result.outcome, reply);
+        }
+        if ready.must_end {
+            self.last_bytes.get_or_insert(LAST_BYTES_MAX);
         }
         let stepped = if ready.hung_up && self.session.is_executing() {
             Err(End::HungUp)
@@ -312,7 +328,8 @@ impl<T: Transport> Connection<T> {
             }
             // The kernel does not know of bytes that the TLS channel has
             // received, so they must not wait for its next event.
-            let has_unread = may_read || self.stream.has_input();
+            let may_read_again = self.last_bytes.is_some() || self.stream.has_input();
+            let has_unread = may_read || may_read_again;
             if !has_changed && has_unread && self.wants_input() {
                 has_changed = self.read(buffer)?;
                 may_read = false;
@@ -329,6 +346,12 @@ impl<T: Transport> Connection<T> {
             Some(command) => Some(command),
             None => self.session.next(monitor),
         }
+    }
+
+    /// Keeps the command that the last step returned for the next step, because
+    /// other clients come first.
+    pub(super) fn hold_back(&mut self, command: Command) {
+        self.parked = Some(command);
     }
 
     /// Records that the command that the last step returned is executed.
@@ -349,7 +372,7 @@ impl<T: Transport> Connection<T> {
         let Command { ticket, info, .. } = command;
         let error = Error::generic(format!(
             "The command {} was not executed: all {} threads wait for commands that do not return",
-            info.name, options.threads_max
+            info.name, options.threads
         ));
         let session = &mut self.session;
         self.events
@@ -360,7 +383,7 @@ impl<T: Transport> Connection<T> {
     /// Reads once. Returns whether that changed anything.
     fn read(&mut self, buffer: &mut [u8]) -> Result<bool, End> {
         let was_established = self.stream.is_established();
-        match self.stream.read(buffer) {
+        match self.receive(buffer) {
             Ok(0) if !was_established => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
             Ok(0) => {
                 self.has_input_ended = true;
@@ -377,6 +400,25 @@ impl<T: Transport> Connection<T> {
             // A handshake may have ended, or have something to send.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(!was_established),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads from the socket. Returns 0 at the end, which comes early if the server
+    /// ends.
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = match self.last_bytes {
+            Some(0) => Ok(0),
+            _ => self.stream.read(buffer),
+        };
+        let Some(last_bytes) = &mut self.last_bytes else {
+            return count;
+        };
+        match count {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            count => {
+                *last_bytes = last_bytes.saturating_sub(*count.as_ref().unwrap_or(&0));
+                count
+            }
         }
     }
 

@@ -264,6 +264,7 @@ fn step(connection: &mut Connection<Socket>, monitor: &Monitor) -> Step {
     let ready = Ready {
         to_read: true,
         hung_up: false,
+        must_end: false,
     };
     let buffers = &mut Buffers::new();
     let step = connection.step(ready, Vec::new(), monitor, &Options::new(), buffers);

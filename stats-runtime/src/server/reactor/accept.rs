@@ -4,9 +4,11 @@
 //! slots. The connection of a client that may not connect, or that exceeds the
 //! maximum, is closed at once.
 
+use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll::{self, EventData, EventFlags};
@@ -70,18 +72,29 @@ impl Reactor {
 
     /// Adds a client that may connect, unless as many clients as possible are
     /// connected.
-    pub(in crate::server) fn add_connected(&self, stream: Stream) -> Result<(), Refusal> {
+    pub(in crate::server) fn add_connected(&self, stream: Stream) -> io::Result<()> {
+        match self.add_slot() {
+            Ok(slot) => {
+                self.add_client(&slot, stream);
+                Ok(())
+            }
+            Err(refusal) => {
+                log::refused(&stream.peer(), &refusal);
+                Err(refusal.into())
+            }
+        }
+    }
+
+    fn add_slot(&self) -> Result<Arc<Slot>, Refusal> {
         let connections_max = self.options.connections_max;
         // Count and add under one lock, because several threads may accept
         // clients of several listeners.
-        let slot = self.clients.lock().add(connections_max);
-        let Some(slot) = slot else {
-            let refusal = Refusal::TooMany { connections_max };
-            log::refused(&stream.peer(), &refusal);
-            return Err(refusal);
-        };
-        self.add_client(&slot, stream);
-        Ok(())
+        let mut clients = self.clients.lock();
+        if self.is_ending.load(Ordering::Acquire) {
+            return Err(Refusal::Ending);
+        }
+        let slot = clients.add(connections_max);
+        slot.ok_or(Refusal::TooMany { connections_max })
     }
 
     pub(super) fn listen(&self, token: u64) {

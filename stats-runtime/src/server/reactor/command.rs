@@ -7,36 +7,105 @@
 
 use std::sync::Arc;
 
-use qapi_stats::wire::Writer;
 use qapi_stats::wire::command::{Call, CommandSet};
+use qapi_stats::wire::{Error, Writer};
 
 use super::super::clients::Slot;
 use super::super::connection::{Buffers, CommandResult, Connection, End, Ready};
 use super::super::log;
-use super::Reactor;
+use super::{Driver, HandedOver, Reactor};
+use crate::monitor::Monitor;
 use crate::qmp::{Command, begin_reply};
 
 impl Reactor {
-    /// Executes a command, or parks it in its connection if no thread is free.
-    /// Returns the connection if the caller must step it again.
+    /// Executes a command, hands it over, or parks it in its connection if as many
+    /// commands as possible run. Returns the connection if the caller must step it
+    /// again.
     pub(super) fn execute(
         self: &Arc<Self>,
-        slot: &Slot,
+        slot: &Arc<Slot>,
         mut connection: Box<Connection>,
         command: Command,
-        buffers: &mut Buffers,
+        driver: &mut Driver,
     ) -> Option<(Box<Connection>, Ready)> {
-        if !self.begin_command(slot.token()) {
+        if driver.hands_over(command.info.name) && self.monitor.allows(command.info.name) {
+            self.hand_over(slot, connection, command, driver);
+            return None;
+        }
+        if !self.capacity.begin(slot.token()) {
             if connection.park(command, &self.options) {
                 return Some((connection, Ready::default()));
             }
             return self.wait_in_slot(slot, connection);
         }
         connection.begin_command();
+        let buffers = &mut driver.buffers;
         let result = self.run_in_place_of(slot, connection, command, buffers);
-        self.end_command();
+        for client in self.capacity.end() {
+            self.wake(client);
+        }
         let connection = slot.finish_command(result?)?;
         Some((connection, Ready::default()))
+    }
+
+    /// Leaves a command to the VMM, which finishes it later.
+    fn hand_over(
+        &self,
+        slot: &Arc<Slot>,
+        mut connection: Box<Connection>,
+        command: Command,
+        driver: &mut Driver,
+    ) {
+        connection.begin_command();
+        if !self.charge(slot, &connection, true) {
+            return self.close(slot, Some(connection), &End::Evicted);
+        }
+        self.set_deadline(slot, connection.deadline(&self.options));
+        log::executing(slot.token(), command.info.name);
+        let reply_bytes_max = connection.reply_bytes_max();
+        let arm = |connection: &Connection| {
+            self.arm(slot.token(), connection, connection.interest());
+        };
+        match slot.put_back_for_command(connection, true, arm) {
+            Ok(()) => {
+                driver.handed.push(HandedOver {
+                    slot: Arc::clone(slot),
+                    command,
+                    reply_bytes_max,
+                });
+            }
+            Err(connection) => {
+                self.budget.end_command(slot.token());
+                self.close(slot, Some(connection), &End::Stopped);
+            }
+        }
+    }
+
+    /// Takes the result of a command that was handed over. Any thread may call
+    /// this.
+    pub(in crate::server) fn finish(&self, slot: &Slot, result: CommandResult) {
+        self.budget.end_command(slot.token());
+        slot.leave_result(result, |connection| {
+            self.arm_to_wake(slot.token(), connection);
+        });
+    }
+
+    /// Writes the reply of a command that was handed over.
+    pub(in crate::server) fn write_reply(
+        &self,
+        slot: &Slot,
+        reply_bytes_max: usize,
+        write: impl FnOnce(&mut Writer<'_>) -> Result<(), Error>,
+    ) -> (Vec<u8>, Result<(), Error>) {
+        let mut reply = Vec::new();
+        let grants = |bytes| self.evict_for(self.budget.charge_reply(slot.token(), bytes));
+        let policy = self.monitor.context().policy();
+        let outcome = begin_reply(&mut reply, reply_bytes_max, &grants, policy, write);
+        (reply, outcome)
+    }
+
+    pub(in crate::server) fn monitor(&self) -> &Monitor {
+        &self.monitor
     }
 
     /// Puts the connection into its slot and runs the command. Returns `None`

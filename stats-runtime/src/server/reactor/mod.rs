@@ -1,7 +1,8 @@
-//! The threads that serve all clients of a server.
+//! The core of every server: the clients of listeners, a step at a time.
 //!
 //! In: listeners, and the kernel's news of what is ready. Out: steps of
-//! connections, each in whichever thread is free. It knows no protocol.
+//! connections, in the thread that calls. It knows neither a protocol nor the
+//! threads that drive it.
 //!
 //! A descriptor is armed for one event at a time. The thread that gets the
 //! event takes the connection out of its slot, steps it without holding a lock,
@@ -9,12 +10,13 @@
 //! slot, where other threads deliver events, read out-of-band commands, and
 //! notice that the client has left.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use rustix::event::Timespec;
@@ -22,19 +24,22 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags};
 
 mod accept;
+mod capacity;
 mod command;
-mod thread_count;
-mod threads;
+mod driver;
+mod end;
 
-use self::thread_count::Threads;
+pub(super) use self::driver::{Driver, HandedOver};
+
+use self::capacity::Capacity;
 use super::budget::{Budget, Charge};
 use super::clients::{ClientTable, PutBack, Slot};
-use super::connection::{Buffers, Connection, End, Interest, Ready, Step};
+use super::connection::{Connection, End, Interest, Ready, Step};
 use super::listener::Listener;
 use super::log;
 use super::options::Options;
 use super::waker::Waker;
-use crate::lock::Lock;
+use crate::lock::{Lock, Signal};
 use crate::monitor::Monitor;
 
 /// The token of the waker's descriptor.
@@ -54,13 +59,10 @@ const ALARM_MAX: Timespec = Timespec {
 /// the client is executed. See [`Slot::put_back_for_command`].
 const UNWATCHED_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// The commands of one client that a thread executes before it looks at what
-/// other clients want.
-///
-/// Up to this number the thread tries to read after each reply. A client in a
-/// tight loop is then served without `epoll_ctl`, `epoll_wait` and a change of
-/// threads. Other clients pay a `recv` that finds nothing.
-const COMMANDS_MAX: usize = 16;
+/// The commands of one client after each of which the socket is read at once. A
+/// client in a tight loop is then served without `epoll_ctl`, `epoll_wait` and a
+/// change of threads. Other clients pay a `recv` that finds nothing.
+const EAGER_READS_MAX: usize = 16;
 
 pub(super) struct Reactor {
     monitor: Monitor,
@@ -72,12 +74,21 @@ pub(super) struct Reactor {
     listeners: Lock<Vec<Arc<Listener>>>,
     listeners_end: u64,
     clients: Lock<ClientTable>,
-    threads: Threads,
+    /// Signalled when the last client has gone.
+    emptied: Signal,
+    capacity: Capacity,
     budget: Budget,
     /// The time when slow commands were last looked for.
     watched: Lock<Instant>,
+    /// The clients to step although the kernel has no news of their descriptors.
+    turns: Lock<VecDeque<(u64, Ready)>>,
+    /// Set with the clients locked: no client is added afterwards.
+    is_ending: AtomicBool,
     has_ended: AtomicBool,
 }
+
+/// A descriptor's news, from [`Reactor::wait`].
+pub(super) type News = epoll::Event;
 
 impl fmt::Debug for Reactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,29 +99,36 @@ impl fmt::Debug for Reactor {
 }
 
 impl Reactor {
-    pub(super) fn start(
+    /// Makes the core of a server that executes at most `commands_max` commands
+    /// at the same time. The caller drives it with [`wait`](Self::wait) and
+    /// [`handle`](Self::handle).
+    pub(super) fn new(
         monitor: Monitor,
         listeners: Vec<Listener>,
         options: Options,
+        commands_max: usize,
     ) -> io::Result<Arc<Self>> {
         let listeners: Vec<_> = listeners.into_iter().map(Arc::new).collect();
         let count = u64::try_from(listeners.len()).unwrap_or(u64::MAX);
         let listeners_end = FIRST_LISTENER.saturating_add(count);
         let timerfd = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
-        let reactor = Arc::new(Self {
+        let reactor = Self {
             monitor,
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             waker: Arc::new(Waker::new()?),
             timer: rustix::time::timerfd_create(TimerfdClockId::Monotonic, timerfd)?,
             clients: Lock::new(ClientTable::new(listeners_end)),
+            emptied: Signal::default(),
             listeners: Lock::new(listeners.clone()),
             listeners_end,
-            threads: Threads::new(options.threads_max),
+            capacity: Capacity::new(commands_max),
             budget: Budget::new(options.held_bytes_max),
             watched: Lock::new(Instant::now()),
             options,
+            turns: Lock::default(),
+            is_ending: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
-        });
+        };
         for (token, fd) in [
             (WAKER, reactor.waker.as_fd()),
             (TIMER, reactor.timer.as_fd()),
@@ -122,12 +140,34 @@ impl Reactor {
             let flags = EventFlags::IN | EventFlags::ONESHOT;
             epoll::add(&reactor.epoll, listener, EventData::new_u64(token), flags)?;
         }
-        if let Err(error) = reactor.start_threads() {
-            // The first threads may serve clients already.
-            reactor.stop();
-            return Err(error);
+        Ok(Arc::new(reactor))
+    }
+
+    /// Waits for news, for as long as `timeout` says. Returns how many
+    /// descriptors have news; 0 at the end of the time.
+    pub(super) fn wait<const COUNT: usize>(
+        &self,
+        news: &mut [News; COUNT],
+        timeout: &Timespec,
+    ) -> rustix::io::Result<usize> {
+        epoll::wait(&self.epoll, news, Some(timeout))
+    }
+
+    /// Deals with the news of one descriptor.
+    pub(super) fn handle(self: &Arc<Self>, news: News, driver: &mut Driver) {
+        match news.data.u64() {
+            WAKER => {
+                self.wake_subscribers();
+                self.step_next(driver);
+            }
+            TIMER => self.run_expired_timers(),
+            token if self.is_listener(token) => self.accept(token),
+            token => self.serve(token, news.flags, driver),
         }
-        Ok(reactor)
+    }
+
+    pub(super) fn options(&self) -> &Options {
+        &self.options
     }
 
     /// Returns the number of connected clients.
@@ -137,10 +177,6 @@ impl Reactor {
 
     fn client(&self, token: u64) -> Option<Arc<Slot>> {
         self.clients.lock().get(token)
-    }
-
-    fn has_ended(&self) -> bool {
-        self.has_ended.load(Ordering::Acquire)
     }
 
     /// Wakes the clients that have events.
@@ -181,31 +217,34 @@ impl Reactor {
     }
 
     /// Serves a client whose descriptor has news.
-    fn serve(self: &Arc<Self>, token: u64, flags: EventFlags, buffers: &mut Buffers) {
+    fn serve(self: &Arc<Self>, token: u64, flags: EventFlags, driver: &mut Driver) {
         let Some(slot) = self.client(token) else {
             return;
         };
         let ready = Ready {
             to_read: flags != EventFlags::OUT,
             hung_up: flags.intersects(EventFlags::HUP | EventFlags::ERR),
+            must_end: false,
         };
         if let Some(connection) = slot.take(ready) {
-            self.step(&slot, connection, ready, buffers);
+            self.step(&slot, connection, ready, driver);
         }
     }
 
-    /// Steps a connection, and executes its commands, until it waits.
+    /// Steps a connection, and executes its commands, until it waits or has had
+    /// its turn.
     fn step(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
         mut connection: Box<Connection>,
         mut ready: Ready,
-        buffers: &mut Buffers,
+        driver: &mut Driver,
     ) {
         let mut commands = 0;
         loop {
             let results = slot.take_results();
             let step = AssertUnwindSafe(|| {
+                let buffers = &mut driver.buffers;
                 connection.step(ready, results, &self.monitor, &self.options, buffers)
             });
             // Panics of handlers and providers are error replies by now. One
@@ -220,12 +259,16 @@ impl Reactor {
                 return self.close(slot, Some(connection), &End::Stopped);
             }
             let next = match step {
+                Step::Execute(command) if commands == driver.commands_max => {
+                    connection.hold_back(command);
+                    self.wait_for_turn(slot, connection)
+                }
                 Step::Execute(command) => {
                     commands += 1;
-                    let next = self.execute(slot, connection, command, buffers);
+                    let next = self.execute(slot, connection, command, driver);
                     // A client in a tight loop may have sent its next request
                     // already.
-                    let to_read = commands < COMMANDS_MAX;
+                    let to_read = commands < EAGER_READS_MAX;
                     next.map(|(taken, why)| (taken, Ready { to_read, ..why }))
                 }
                 Step::Wait => self.wait_in_slot(slot, connection),
@@ -244,14 +287,61 @@ impl Reactor {
         slot: &Slot,
         connection: Box<Connection>,
     ) -> Option<(Box<Connection>, Ready)> {
+        let arm = |connection: &Connection| {
+            self.arm(slot.token(), connection, connection.interest());
+        };
+        self.put_back(slot, connection, arm)
+    }
+
+    /// Puts a connection back into its slot, to go on when others have had their
+    /// turn.
+    fn wait_for_turn(
+        &self,
+        slot: &Slot,
+        connection: Box<Connection>,
+    ) -> Option<(Box<Connection>, Ready)> {
+        // Queue the turn rather than arm the descriptor for output: a socket that
+        // takes no output until the client reads must not keep commands waiting.
+        self.queue_turns([(slot.token(), Ready::default())]);
+        self.wait_in_slot(slot, connection)
+    }
+
+    fn queue_turns(&self, turns: impl IntoIterator<Item = (u64, Ready)>) {
+        self.turns.lock().extend(turns);
+        self.waker.signal();
+    }
+
+    /// Steps the client that has waited the longest for its turn. Wakes another
+    /// thread for the next one first, because the command of this one may take
+    /// long.
+    fn step_next(self: &Arc<Self>, driver: &mut Driver) {
+        let turn = {
+            let mut turns = self.turns.lock();
+            let turn = turns.pop_front();
+            if !turns.is_empty() {
+                self.waker.signal();
+            }
+            turn
+        };
+        if let Some((token, ready)) = turn
+            && let Some(slot) = self.client(token)
+            && let Some(connection) = slot.take(ready)
+        {
+            self.step(&slot, connection, ready, driver);
+        }
+    }
+
+    fn put_back(
+        &self,
+        slot: &Slot,
+        connection: Box<Connection>,
+        arm: impl FnOnce(&Connection),
+    ) -> Option<(Box<Connection>, Ready)> {
         if !self.charge(slot, &connection, false) {
             self.close(slot, Some(connection), &End::Evicted);
             return None;
         }
         self.set_deadline(slot, connection.deadline(&self.options));
-        let arm = |connection: &Connection| {
-            self.arm(slot.token(), connection, connection.interest());
-        };
         match slot.put_back(connection, arm) {
             PutBack::Waits => None,
             PutBack::Again(connection, ready) => Some((connection, ready)),
@@ -328,7 +418,7 @@ impl Reactor {
 
     /// Watches the descriptors of clients whose command takes long. Does nothing
     /// if that was done less than [`UNWATCHED_TIME_MAX`] ago.
-    fn watch_slow_commands(&self) {
+    pub(super) fn watch_slow_commands(&self) {
         let now = Instant::now();
         {
             let mut watched = self.watched.lock();
@@ -357,12 +447,24 @@ impl Reactor {
         if closed.is_first {
             log::ended(slot.token(), end);
         }
-        self.clients.lock().remove(slot.token(), closed.deadline);
         self.budget.close(slot.token());
-        self.threads.forget(slot.token());
+        self.capacity.forget(slot.token());
         // Dropped with nothing locked, because dropping a subscription takes
         // the lock of the events.
         drop((closed.connection, connection));
+        // Last, because a caller that waits for the end of all clients may drop
+        // what their connections use.
+        let mut clients = self.clients.lock();
+        clients.remove(slot.token(), closed.deadline);
+        if clients.len() == 0 {
+            self.emptied.notify_all();
+        }
+    }
+}
+
+impl AsFd for Reactor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
     }
 }
 

@@ -7,6 +7,7 @@ use std::thread;
 
 use qapi_stats::stats::StatsProvider;
 
+use super::super::threads::Threads;
 use super::*;
 use crate::{NoHost, Registry};
 
@@ -36,8 +37,9 @@ fn reactor_forgets_parked_clients_that_have_left() {
         .unwrap();
     let monitor = Monitor::new(Arc::new(registry), Arc::new(NoHost));
     let listener = Listener::unix(&path).unwrap();
-    let options = Options::new().threads_max(2);
-    let reactor = Reactor::start(monitor, vec![listener], options).unwrap();
+    let options = Options::new().threads(2);
+    let mut threads = Threads::start(monitor, vec![listener], options).unwrap();
+    let reactor = Arc::clone(threads.reactor());
     let clients: Vec<UnixStream> = (0..10)
         .map(|_| {
             let mut stream = UnixStream::connect(&path).unwrap();
@@ -49,11 +51,11 @@ fn reactor_forgets_parked_clients_that_have_left() {
             stream
         })
         .collect();
-    let parked = || reactor.threads.state.lock().parked.len();
+    let parked = || reactor.capacity.parked();
     wait_until("all clients but one are parked", || parked() == 9);
     drop(clients);
     wait_until("the clients are forgotten", || reactor.connections() == 0);
     wait_until("no client is parked", || parked() == 0);
     drop(release);
-    reactor.stop();
+    threads.stop(PATIENCE);
 }

@@ -1,0 +1,146 @@
+//! Commands that the VMM executes itself.
+//!
+//! In: a command that a server without threads has handed over. Out: its
+//! outcome, for the client that asked. Any thread may finish a command.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use qapi_stats::wire::command::{Call, CommandInfo, Empty};
+use qapi_stats::wire::{Context, DecodeMembers, Encode, Error, Writer};
+
+use super::clients::Slot;
+use super::connection::CommandResult;
+use super::reactor::{HandedOver, Reactor};
+use crate::host::Change;
+use crate::qmp::{Arguments, Command, Ticket};
+
+/// A command that the VMM executes instead of the server, because only one loop
+/// of the VMM may change the machine. See
+/// [`Polled::hand_over`](super::Polled::hand_over).
+///
+/// The client waits until the command is [finished](Self::finish); other clients
+/// do not. Dropping the value answers the command with an error.
+#[must_use = "dropping the command answers it with an error"]
+pub struct Pending {
+    reactor: Weak<Reactor>,
+    slot: Arc<Slot>,
+    info: &'static CommandInfo,
+    arguments: Arguments,
+    ticket: Ticket,
+    reply_bytes_max: usize,
+    is_finished: bool,
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending")
+            .field("name", &self.name())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pending {
+    pub(super) fn new(reactor: Weak<Reactor>, handed: HandedOver) -> Self {
+        let HandedOver {
+            slot,
+            command,
+            reply_bytes_max,
+        } = handed;
+        let Command {
+            ticket,
+            info,
+            arguments,
+            ..
+        } = command;
+        Self {
+            reactor,
+            slot,
+            info,
+            arguments,
+            ticket,
+            reply_bytes_max,
+            is_finished: false,
+        }
+    }
+
+    /// Returns the command's name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.info.name
+    }
+
+    /// Decodes the arguments, for example into a struct of the generated module
+    /// `commands`.
+    ///
+    /// # Errors
+    ///
+    /// Returns QEMU's error for the first argument that does not fit. Finish the
+    /// command with it.
+    pub fn arguments<T: DecodeMembers>(&self) -> Result<T, Error> {
+        let decode = |context: &Context<'_>| {
+            Call {
+                name: self.info.name,
+                arguments: self.arguments.root(),
+                context,
+            }
+            .arguments()
+        };
+        match self.reactor.upgrade() {
+            Some(reactor) => decode(&reactor.monitor().context()),
+            None => decode(&Context::strict()),
+        }
+    }
+
+    /// Finishes a command that returns nothing. For `stop`, `cont`,
+    /// `system_powerdown` and `quit` with [`Change::Made`] the server emits the
+    /// change's event, which every client gets before the reply; emit the events
+    /// of other commands before this call.
+    pub fn finish(self, outcome: Result<Change, Error>) {
+        if let (Ok(change), Some(reactor)) = (&outcome, self.reactor.upgrade()) {
+            reactor.monitor().emit_change(self.info.name, *change);
+        }
+        self.finish_with(outcome.map(|_| Empty {}));
+    }
+
+    /// Finishes a command with the value that it returns.
+    pub fn finish_with(mut self, outcome: Result<impl Encode, Error>) {
+        self.answer(outcome.map(|value| {
+            move |out: &mut Writer<'_>| {
+                value.encode(out);
+                Ok(())
+            }
+        }));
+    }
+
+    fn answer(
+        &mut self,
+        outcome: Result<impl FnOnce(&mut Writer<'_>) -> Result<(), Error>, Error>,
+    ) {
+        self.is_finished = true;
+        // Without the server the client has gone.
+        let Some(reactor) = self.reactor.upgrade() else {
+            return;
+        };
+        let (reply, outcome) = match outcome {
+            Ok(write) => reactor.write_reply(&self.slot, self.reply_bytes_max, write),
+            Err(error) => (Vec::new(), Err(error)),
+        };
+        let result = CommandResult {
+            ticket: self.ticket,
+            outcome,
+            reply,
+        };
+        reactor.finish(&self.slot, result);
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            let desc = format!("The command {} was not executed by the VMM", self.name());
+            let outcome = Err::<fn(&mut Writer<'_>) -> _, _>(Error::generic(desc));
+            self.answer(outcome);
+        }
+    }
+}
