@@ -1,59 +1,62 @@
-//! A monitor in rust-vmm's event-manager: a subscriber for each client.
-use event_manager::{EventManager, EventOps, EventSet, Events, MutEventSubscriber, SubscriberOps};
-use stats_runtime::qmp::{Limits, Session};
-use stats_runtime::{Monitor, NoHost, Subscription, server::bind_private};
-use std::time::{Duration, Instant};
-use std::{io, io::Read, io::Write, os::unix::net::UnixStream, sync::Arc};
-use vmm_sys_util::{eventfd::EventFd, timerfd::TimerFd};
+//! A monitor in the loop of rust-vmm's event-manager.
 
-pub(crate) struct Client(UnixStream, EventFd, TimerFd, Subscription, Session, Monitor);
-impl Client {
-    pub(crate) fn new(stream: UnixStream, monitor: Monitor) -> io::Result<Self> {
-        stream.set_nonblocking(true)?;
-        let (news, late) = (EventFd::new(0)?, TimerFd::new()?);
-        let wake = news.try_clone()?;
-        let events = monitor.subscribe(move || drop(wake.write(1)));
-        let session = Session::new(&monitor.host().version(), Limits::default());
-        Ok(Self(stream, news, late, events, session, monitor))
-    }
-    fn step(&mut self, ready: Events) -> io::Result<EventSet> {
-        let (Self(stream, news, late, events, session, monitor), mut buffer) = (self, [0; 4096]);
-        let is_writable = ready.event_set().contains(EventSet::OUT);
-        match ready.data() {
-            1 => drop(news.read()?),
-            2 => drop(late.wait()?),
-            _ if is_writable => session.sent(stream.write(session.output())?),
-            _ => match stream.read(&mut buffer)? {
-                0 => session.end_of_input(),
-                count => session.receive(buffer.get(..count).unwrap_or_default()),
-            },
-        }
-        events.run(session, monitor, &monitor.context());
-        if let Some(at) = events.next_deadline() {
-            late.reset(at - Instant::now() + Duration::from_nanos(1), None)?;
-        }
-        let read = session.output().is_empty();
-        Ok(if read { EventSet::IN } else { EventSet::OUT })
-    }
+use std::sync::Arc;
+use std::time::Duration;
+
+use event_manager::{EventManager, EventOps, EventSet, Events, MutEventSubscriber, SubscriberOps};
+use stats_runtime::host::Change;
+use stats_runtime::server::{Listener, Options, Polled};
+use stats_runtime::{Monitor, NoHost};
+
+/// The monitor, with the part of the VMM that its clients may change.
+pub(crate) struct Qmp {
+    pub(crate) server: Polled,
+    pub(crate) is_paused: bool,
+    pub(crate) has_ended: bool,
 }
-impl MutEventSubscriber for Client {
+
+impl MutEventSubscriber for Qmp {
     fn init(&mut self, ops: &mut EventOps) {
-        let _ = ops.add(Events::with_data(&self.1, 1, EventSet::IN));
-        let _ = ops.add(Events::with_data(&self.2, 2, EventSet::IN));
-        let _ = ops.add(Events::with_data(&self.0, 0, EventSet::OUT));
+        if let Err(error) = ops.add(Events::new(&self.server, EventSet::IN)) {
+            eprintln!("the monitor serves nobody: {error}");
+        }
     }
-    fn process(&mut self, ready: Events, ops: &mut EventOps) {
-        let _ = match (self.step(ready), self.4.is_over()) {
-            (Ok(event), false) => ops.modify(Events::with_data(&self.0, 0, event)),
-            _ => ops.remove(Events::empty(&self.0)), // the VMM drops the rest
+
+    fn process(&mut self, _: Events, _: &mut EventOps) {
+        let Ok(commands) = self.server.turn() else {
+            self.has_ended = true;
+            return;
         };
+        for command in commands {
+            match command.name() {
+                "stop" => self.is_paused = true,
+                "cont" => self.is_paused = false,
+                _ => self.has_ended = true,
+            }
+            command.finish(Ok(Change::Made));
+        }
     }
 }
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let monitor = Monitor::new(Arc::default(), Arc::new(NoHost));
-    let (stream, _) = bind_private("qmp.sock".as_ref())?.accept()?;
+
+/// Runs the VMM until a client ends it.
+pub(crate) fn run(qmp: Qmp) -> Result<(), Box<dyn std::error::Error>> {
     let mut manager = EventManager::new()?;
-    manager.add_subscriber(Client::new(stream, monitor)?);
-    while manager.run().is_ok() {}
-    Ok(())
+    let id = manager.add_subscriber(qmp);
+    while !manager.subscriber_mut(id)?.has_ended {
+        manager.run()?;
+    }
+    let qmp = manager.remove_subscriber(id)?;
+    Ok(qmp.server.drain(Duration::from_secs(1))?)
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let path = std::env::args().nth(1).ok_or("where to listen?")?;
+    let monitor = Monitor::new(Arc::default(), Arc::new(NoHost)).with_control(true);
+    let listener = Listener::unix(path.as_ref())?;
+    let server = Polled::new(monitor, [listener], Options::new())?;
+    run(Qmp {
+        server: server.hand_over(["stop", "cont", "quit"]),
+        is_paused: false,
+        has_ended: false,
+    })
 }

@@ -1,59 +1,50 @@
-//! A monitor in tokio: a task for each client, which executes its commands.
+//! A monitor in a task of tokio, which alone may change the machine.
 
-use std::future::pending;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use stats_runtime::qmp::{Limits, Session};
-use stats_runtime::server::bind_private;
-use stats_runtime::{Monitor, NoHost, Registry};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Notify;
+use stats_runtime::host::Change;
+use stats_runtime::server::{Listener, Options, Polled};
+use stats_runtime::{Monitor, NoHost};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
-/// Serves one client.
-pub(crate) async fn serve(mut stream: UnixStream, monitor: Monitor) -> io::Result<()> {
-    let news = Arc::new(Notify::new());
-    let wake = Arc::clone(&news);
-    let events = monitor.subscribe(move || wake.notify_one());
-    let mut session = Session::new(&monitor.host().version(), Limits::default());
-    let mut buffer = [0; 4096];
-    loop {
-        events.run(&mut session, &monitor, &monitor.context());
-        let bytes = session.output().len();
-        stream.write_all(session.output()).await?;
-        session.sent(bytes);
-        if session.is_over() {
-            return Ok(());
-        }
-        if bytes > 0 {
-            continue; // there is room for the answers to what waits
-        }
-        let deadline = events.next_deadline();
-        let late = async {
-            match deadline {
-                Some(at) => tokio::time::sleep_until(at.into()).await,
-                None => pending().await,
+/// The VMM's state, which the task owns.
+#[derive(Default)]
+pub(crate) struct Vmm {
+    is_paused: bool,
+    has_ended: bool,
+}
+
+/// Serves the monitor until a client ends the VMM.
+pub(crate) async fn run(mut vmm: Vmm, server: Polled) -> io::Result<()> {
+    #[allow(deprecated, reason = "its successor needs `unsafe`")]
+    let mut server = AsyncFd::with_interest(server, Interest::READABLE)?;
+    while !vmm.has_ended {
+        let mut ready = server.readable_mut().await?;
+        for command in ready.get_inner_mut().turn()? {
+            match command.name() {
+                "stop" => vmm.is_paused = true,
+                "cont" => vmm.is_paused = false,
+                _ => vmm.has_ended = true,
             }
-        };
-        tokio::select! {
-            count = stream.read(&mut buffer) => match count? {
-                0 => session.end_of_input(),
-                count => session.receive(buffer.get(..count).unwrap_or_default()),
-            },
-            () = news.notified() => {}
-            () = late => {}
+            command.finish(Ok(Change::Made));
         }
+        // Wait for news only if no work is left, because tokio reports news once.
+        if ready.get_inner().is_idle() {
+            ready.clear_ready();
+        }
+        tokio::task::yield_now().await; // let other tasks run before the next turn
     }
+    server.into_inner().drain(Duration::from_secs(1))
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::args().nth(1).ok_or("where to listen?")?;
-    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
-    let listener = bind_private(path.as_ref())?;
-    listener.set_nonblocking(true)?;
-    let listener = UnixListener::from_std(listener)?;
-    let (client, _) = listener.accept().await?;
-    Ok(serve(client, monitor).await?)
+    let monitor = Monitor::new(Arc::default(), Arc::new(NoHost)).with_control(true);
+    let listener = Listener::unix(path.as_ref())?;
+    let server = Polled::new(monitor, [listener], Options::new())?;
+    Ok(run(Vmm::default(), server.hand_over(["stop", "cont", "quit"])).await?)
 }

@@ -1,4 +1,4 @@
-//! The examples, each with a client that asks, is told of events and leaves.
+//! The examples, each with clients that ask, are told of events, leave, and end the VMM.
 
 #![cfg(feature = "server")]
 #![allow(
@@ -8,21 +8,21 @@
     reason = "tests, and examples that have a main of their own"
 )]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use event_manager::{EventManager, SubscriberOps};
 use qapi_stats::wire::command::{Empty, Event};
 use qapi_stats::wire::{DecodeMembers, EncodeMembers, Error, Members, ObjectWriter};
+use stats_runtime::server::{Options, Polled};
 use stats_runtime::{EventLimit, Monitor, NoHost, Registry};
 
+#[path = "../examples/epoll.rs"]
+mod epoll_example;
 #[path = "../examples/event_manager.rs"]
 mod event_manager_example;
-#[path = "../examples/thread.rs"]
-mod thread_example;
 #[path = "../examples/tokio.rs"]
 mod tokio_example;
 
@@ -48,108 +48,106 @@ impl Event for Watchdog {
 /// Requests at once: their replies are longer than `Limits` lets wait.
 const PIPELINED: usize = 500;
 
-/// Serves a client with `serve`, in a thread, and talks to it.
-fn check(serve: impl FnOnce(UnixStream, Monitor) + Send + 'static) {
-    let interval = Duration::from_millis(100);
-    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
-    monitor.limit_event("WATCHDOG", EventLimit::new(interval));
+const NEGOTIATE: &str = "{'execute': 'qmp_capabilities'}";
+
+fn connect(server: &Polled) -> BufReader<UnixStream> {
     let (client, served) = UnixStream::pair().unwrap();
-    let server = {
-        let monitor = monitor.clone();
-        thread::spawn(move || serve(served, monitor))
-    };
-    client
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
-    let mut lines = BufReader::new(client);
-    let mut read = || {
-        let mut line = String::new();
-        lines.read_line(&mut line).unwrap();
-        (line, lines.get_ref().try_clone().unwrap())
-    };
-    let (greeting, mut writer) = read();
-    assert!(greeting.starts_with("{\"QMP\""), "{greeting}");
-    writer
-        .write_all(b"{'execute': 'qmp_capabilities'} {'execute': 'query-name'}")
-        .unwrap();
+    let patience = Some(Duration::from_secs(10));
+    client.set_read_timeout(patience).unwrap();
+    server.add_unix_client(served).unwrap();
+    BufReader::new(client)
+}
+
+fn send(client: &BufReader<UnixStream>, requests: &str) {
+    let mut stream = client.get_ref();
+    stream.write_all(requests.as_bytes()).unwrap();
+}
+
+fn read(client: &mut BufReader<UnixStream>) -> String {
+    let mut line = String::new();
+    client.read_line(&mut line).unwrap();
+    line
+}
+
+/// Runs a VMM with a monitor in a thread, and talks to it until it has ended.
+fn check(run: impl FnOnce(Polled) + Send + 'static) {
+    let interval = Duration::from_millis(100);
+    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost)).with_control(true);
+    monitor.limit_event("WATCHDOG", EventLimit::new(interval));
+    let server = Polled::new(monitor.clone(), [], Options::new()).unwrap();
+    let [mut client, mut other, leaving, deaf] = [(); 4].map(|()| connect(&server));
+    let vmm = thread::spawn(|| run(server.hand_over(["stop", "cont", "quit"])));
+
+    assert!(read(&mut client).starts_with("{\"QMP\""));
+    send(&client, &format!("{NEGOTIATE} {{'execute': 'query-name'}}"));
     for _ in 0..2 {
-        assert_eq!(read().0, "{\"return\": {}}\r\n");
+        assert_eq!(read(&mut client), "{\"return\": {}}\r\n");
     }
+    // A client that has left, and one that never reads, hold nothing up.
+    drop(leaving);
+    let pipelined = "{'execute': 'query-qmp-schema'}".repeat(PIPELINED);
+    send(&deaf, &format!("{NEGOTIATE}{pipelined}"));
     // The second is held back, and nobody but the deadline wakes for it.
     let begin = Instant::now();
     for _ in 0..2 {
         monitor.emit(&Watchdog);
     }
     for _ in 0..2 {
-        let (event, _) = read();
+        let event = read(&mut client);
         assert!(event.ends_with("\"event\": \"WATCHDOG\"}\r\n"), "{event}");
     }
     assert!(begin.elapsed() >= interval);
     // More answers than wait for a client at once.
-    let pipelined = "{'execute': 'query-qmp-schema'}".repeat(PIPELINED);
-    let mut other = writer.try_clone().unwrap();
-    let sender = thread::spawn(move || other.write_all(pipelined.as_bytes()).unwrap());
+    let writer = client.get_ref().try_clone().unwrap();
+    let sender = thread::spawn(move || (&writer).write_all(pipelined.as_bytes()).unwrap());
     for _ in 0..PIPELINED {
-        assert!(read().0.starts_with("{\"return\": [{"));
+        assert!(read(&mut client).starts_with("{\"return\": [{"));
     }
     sender.join().unwrap();
-    // What was sent before the end is answered.
-    writer.write_all(b"{'execute': 'query-name'}").unwrap();
-    writer.shutdown(std::net::Shutdown::Write).unwrap();
-    assert_eq!(read().0, "{\"return\": {}}\r\n");
-    let mut rest = Vec::new();
-    lines.read_to_end(&mut rest).unwrap();
-    assert!(rest.is_empty());
-    server.join().unwrap();
+
+    read(&mut other);
+    send(&other, NEGOTIATE);
+    read(&mut other);
+    for (command, event) in [("stop", "STOP"), ("cont", "RESUME"), ("quit", "SHUTDOWN")] {
+        send(&client, &format!("{{'execute': '{command}'}}"));
+        for client in [&mut client, &mut other] {
+            let line = read(client);
+            assert!(line.contains(&format!("\"event\": \"{event}\"")), "{line}");
+        }
+        assert_eq!(read(&mut client), "{\"return\": {}}\r\n");
+    }
+    for mut client in [client, other] {
+        assert_eq!(read(&mut client), "", "the VMM has ended");
+    }
+    drop(deaf);
+    vmm.join().unwrap();
 }
 
 #[test]
-fn in_plain_threads() {
-    check(|stream, monitor| thread_example::serve(&stream, &monitor).unwrap());
+fn in_plain_epoll() {
+    check(|server| epoll_example::run(epoll_example::Vmm::default(), server).unwrap());
 }
 
 #[test]
 fn in_tokio() {
-    check(|stream, monitor| {
+    check(|server| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(async {
-            stream.set_nonblocking(true).unwrap();
-            let stream = tokio::net::UnixStream::from_std(stream).unwrap();
-            tokio_example::serve(stream, monitor).await.unwrap();
-        });
+        let vmm = tokio_example::Vmm::default();
+        runtime.block_on(tokio_example::run(vmm, server)).unwrap();
     });
 }
 
 #[test]
 fn in_the_event_manager() {
-    check(|stream, monitor| {
-        let mut manager = EventManager::new().unwrap();
-        let client = event_manager_example::Client::new(stream, monitor).unwrap();
-        manager.add_subscriber(client);
-        // Until there has been nothing for a while: the client has left.
-        while manager.run_with_timeout(500).unwrap() > 0 {}
+    check(|server| {
+        let qmp = event_manager_example::Qmp {
+            server,
+            is_paused: false,
+            has_ended: false,
+        };
+        event_manager_example::run(qmp).unwrap();
     });
-}
-
-/// The VMM's loop goes on.
-#[test]
-fn a_client_that_does_not_read_does_not_hold_the_event_manager_up() {
-    let (client, served) = UnixStream::pair().unwrap();
-    let (done, is_done) = std::sync::mpsc::channel();
-    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
-    thread::spawn(move || {
-        let mut manager = EventManager::new().unwrap();
-        let client = event_manager_example::Client::new(served, monitor).unwrap();
-        manager.add_subscriber(client);
-        while manager.run_with_timeout(100).unwrap() > 0 {}
-        done.send(()).unwrap();
-    });
-    let requests = "{'execute': 'query-qmp-schema'}".repeat(PIPELINED);
-    (&client)
-        .write_all(format!("{{'execute': 'qmp_capabilities'}}{requests}").as_bytes())
-        .unwrap();
-    is_done.recv_timeout(Duration::from_secs(10)).unwrap();
 }

@@ -31,11 +31,7 @@ pub(super) fn package(
     let name = format!("vmstats_{}_{architecture}.deb", release.version);
     let path = dist.join(&name);
     step(format_args!("Debian package {name}"));
-    fs::write(
-        root.join("usr/share/doc/vmstats/copyright"),
-        copyright()?,
-    )
-    .map_err(text)?;
+    fs::write(root.join("usr/share/doc/vmstats/copyright"), copyright()?).map_err(text)?;
     let control = root.join("DEBIAN");
     fs::create_dir_all(&control).map_err(text)?;
     let size = size(&root.join("usr"))?.div_ceil(1024);
