@@ -118,7 +118,7 @@ impl Pending {
         outcome: Result<impl FnOnce(&mut Writer<'_>) -> Result<(), Error>, Error>,
     ) {
         self.is_finished = true;
-        // Without the server the client has gone.
+        // A server that has ended has disconnected the client.
         let Some(reactor) = self.reactor.upgrade() else {
             return;
         };

@@ -29,8 +29,8 @@ const COMMANDS_MAX: usize = 16;
 ///
 /// Add its descriptor to the loop (`epoll`, event-manager, tokio's `AsyncFd`), for
 /// reading and level-triggered, and call `turn` whenever the descriptor is
-/// readable. All clients and all timeouts of [`Options`] are behind this one
-/// descriptor. Whatever is left over keeps it readable.
+/// readable. This one descriptor covers all clients and all timeouts of
+/// [`Options`]. Whatever is left over keeps it readable.
 ///
 /// ```
 /// use std::time::Duration;
@@ -94,7 +94,7 @@ impl Polled {
         self
     }
 
-    /// Does what there is to do, up to a bound: accepts clients, reads, executes
+    /// Does the work that is due, up to a bound: accepts clients, reads, executes
     /// commands, sends, and disconnects clients that are late. Returns the commands
     /// that the VMM has to execute.
     ///
