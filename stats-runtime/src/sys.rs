@@ -5,8 +5,8 @@
 //! nor protocols.
 #![allow(
     unsafe_code,
-    reason = "KVM_GET_STATS_FD, SO_PEERCRED and SO_PEERGROUPS have no safe wrapper, and words are filled as \
-              bytes"
+    reason = "KVM_GET_STATS_FD, SO_PEERCRED, SO_PEERGROUPS and masks of signals have no safe wrapper, \
+              and words are filled as bytes"
 )]
 
 #[cfg(feature = "kvm")]
@@ -15,6 +15,8 @@ pub use kvm::stats_fd;
 pub(crate) use kvm::{bytes_of, vcpu_stats_fd, vm_stats_fd};
 #[cfg(feature = "server")]
 pub(crate) use server::{peer_credentials, peer_groups};
+#[cfg(feature = "server")]
+pub(crate) use signals::with_signals_blocked;
 
 #[cfg(feature = "kvm")]
 mod kvm {
@@ -174,6 +176,81 @@ mod server {
                 return Err(error);
             }
             groups.resize(number, 0);
+        }
+    }
+}
+
+#[cfg(feature = "server")]
+mod signals {
+    use std::ffi::c_int;
+    use std::mem::MaybeUninit;
+
+    use rustix::process::Signal;
+
+    /// `sigset_t`, which has 128 bytes with glibc and with musl.
+    #[repr(C, align(8))]
+    struct SignalSet([u8; 128]);
+
+    unsafe extern "C" {
+        fn pthread_sigmask(how: c_int, set: *const SignalSet, old: *mut SignalSet) -> c_int;
+        fn sigdelset(set: *mut SignalSet, signal: c_int) -> c_int;
+        fn sigfillset(set: *mut SignalSet) -> c_int;
+    }
+
+    const SIG_SETMASK: c_int = if cfg!(any(
+        target_arch = "mips",
+        target_arch = "mips64",
+        target_arch = "mips32r6",
+        target_arch = "mips64r6"
+    )) {
+        3
+    } else {
+        2
+    };
+
+    /// The signals that the kernel sends to a thread for what the thread itself
+    /// did. A thread that blocks them ends the process without its handlers.
+    const OWN_SIGNALS: [Signal; 7] = [
+        Signal::ABORT,
+        Signal::BUS,
+        Signal::FPE,
+        Signal::ILL,
+        Signal::SEGV,
+        Signal::SYS,
+        Signal::TRAP,
+    ];
+
+    /// Calls `call` while the calling thread blocks all signals but those for
+    /// what a thread itself did. Threads that `call` makes inherit that.
+    pub(crate) fn with_signals_blocked<T>(call: impl FnOnce() -> T) -> T {
+        let mut set = MaybeUninit::<SignalSet>::uninit();
+        // SAFETY: sigfillset writes a whole set to the pointer, which is valid, and
+        // then sigdelset changes that set. Neither fails for these signals.
+        let set = unsafe {
+            sigfillset(set.as_mut_ptr());
+            for signal in OWN_SIGNALS {
+                sigdelset(set.as_mut_ptr(), signal.as_raw());
+            }
+            set.assume_init()
+        };
+        let mut before = MaybeUninit::<SignalSet>::uninit();
+        // SAFETY: both pointers are valid for the call, which writes a whole set to
+        // the second one unless it fails. It fails only if the first argument is
+        // not one of its constants.
+        let status = unsafe { pthread_sigmask(SIG_SETMASK, &raw const set, before.as_mut_ptr()) };
+        assert_eq!(status, 0, "SIG_SETMASK is a constant of pthread_sigmask");
+        // SAFETY: the call above has succeeded.
+        let _restore = Restore(unsafe { before.assume_init() });
+        call()
+    }
+
+    /// The mask to restore, also after a panic.
+    struct Restore(SignalSet);
+
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            // SAFETY: the set is valid, and the old mask is not asked for.
+            unsafe { pthread_sigmask(SIG_SETMASK, &raw const self.0, std::ptr::null_mut()) };
         }
     }
 }

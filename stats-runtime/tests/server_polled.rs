@@ -3,6 +3,7 @@
 #![cfg(feature = "server")]
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "tests"
@@ -13,7 +14,7 @@ use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -563,4 +564,72 @@ fn event_of_another_thread_wakes_the_loop() {
         !outer.waits(Duration::from_millis(50)),
         "nothing is left to do"
     );
+}
+
+#[test]
+fn server_counts_its_clients_and_tells_of_those_that_it_loses() {
+    let (monitor, _) = monitor();
+    let registry = Arc::clone(monitor.registry());
+    let lost = Arc::new(Mutex::new(Vec::new()));
+    let list = Arc::clone(&lost);
+    let options = Options::new()
+        .connections_max(2)
+        .idle_timeout(Some(Duration::from_millis(100)))
+        .on_client_lost(move |client| {
+            let text = client.to_string();
+            list.lock().unwrap().push((client.is_refused(), text));
+        });
+    let mut server = Polled::new(monitor, [], options).unwrap();
+    let name = StatsProvider::Unknown("server".into());
+    registry
+        .register(name, Arc::new(server.statistics()))
+        .unwrap();
+    let outer = Outer::new(&server);
+    let [mut client, idle, _refused] = [(); 3].map(|()| {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let _ = server.add_unix_client(theirs);
+        Client::new(ours)
+    });
+    client.send("{'execute': 'qmp_capabilities'}{'execute': 'query-name'}");
+    outer.turns(&mut server);
+    (0..3).for_each(|_| drop(client.read()));
+    let query = "{'execute': 'query-stats', 'arguments': {'target': 'vm', \
+                 'providers': [{'provider': 'server'}]}}";
+    while server.connections() > 1 {
+        client.send("{'execute': 'query-name'}");
+        outer.waits(Duration::from_millis(20));
+        outer.turns(&mut server);
+        client.read();
+    }
+    client.send(query);
+    outer.turns(&mut server);
+    let reply = client.read();
+    let value = |name: &str| {
+        let start = format!("{{\"name\": \"{name}\", \"value\": ");
+        let (_, rest) = reply.split_once(&start).expect(name);
+        let (number, _) = rest.split_once('}').unwrap();
+        number.parse::<u64>().unwrap()
+    };
+    assert_eq!(value("clients"), 1);
+    assert_eq!(value("accepted-clients"), 2);
+    assert_eq!(value("refused-clients-too-many"), 1);
+    assert_eq!(value("refused-clients-not-listed"), 0);
+    assert_eq!(value("late-clients"), 1);
+    assert_eq!(value("evicted-clients"), 0);
+    assert!(value("commands") >= 2);
+    assert!(value("received-bytes") > 50 && value("sent-bytes") > 100);
+    client.send("{'execute': 'query-stats-schemas', 'arguments': {'provider': 'server'}}");
+    outer.turns(&mut server);
+    let schema = client.read();
+    for name in reply.split("\"name\": ").skip(1) {
+        let (name, _) = name.split_once(',').unwrap();
+        assert!(schema.contains(name), "{name} has no description");
+    }
+    drop(idle);
+    let lost = lost.lock().unwrap();
+    let [(true, refused), (false, late)] = lost.as_slice() else {
+        panic!("{lost:?}");
+    };
+    assert!(refused.contains("pid ") && refused.contains("2 clients are connected"));
+    assert!(late.contains("idle for too long"), "{late}");
 }

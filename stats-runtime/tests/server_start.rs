@@ -1,16 +1,21 @@
-//! A server that cannot start. The test runs in a process of its own, because
-//! it limits the address space of the whole process.
+//! The threads of a server, and a server that cannot start. The tests have a
+//! process of their own, whose threads and address space they look at and limit.
 
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use qapi_stats::stats::StatsProvider;
 use rustix::process::{Resource, Rlimit};
 use stats_runtime::server::{Listener, Options, Server};
-use stats_runtime::{Monitor, NoHost, Registry};
+use stats_runtime::{Monitor, NoHost, Registry, StatsQuery, StatsSink};
 
 /// The size of every thread's stack, which only takes address space.
 const STACK_BYTES: u64 = 1 << 30;
@@ -59,4 +64,136 @@ fn address_space_bytes() -> u64 {
         .and_then(|line| line.split_whitespace().nth(1))
         .unwrap();
     kib.parse::<u64>().unwrap() << 10
+}
+
+/// Returns the value of a line of each thread of a server, from its
+/// `/proc/.../status`.
+fn threads_of_servers(field: &str) -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    tasks
+        .filter_map(|task| {
+            let status = task.unwrap().path().join("status");
+            let status = std::fs::read_to_string(status).ok()?;
+            let line = |name: &str| {
+                let mut lines = status.lines();
+                lines.find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()))
+            };
+            (line("Name:")? == "qmp-server").then(|| line(field))?
+        })
+        .collect()
+}
+
+/// The mask that has only `signals`.
+fn mask(signals: &[u32]) -> u64 {
+    signals.iter().map(|signal| 1 << (signal - 1)).sum()
+}
+
+// One test, because it looks at the threads of the process.
+#[test]
+fn threads_are_made_at_the_start_and_after_the_vmms_wishes() {
+    let monitor = || Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    let masks = || std::fs::read_to_string("/proc/thread-self/status").unwrap();
+    let blocked = |status: &str| {
+        let line = status.lines().find(|line| line.starts_with("SigBlk:"));
+        line.unwrap().to_owned()
+    };
+    let before = blocked(&masks());
+
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&calls);
+    let options = Options::new()
+        .threads(3)
+        .thread_stack_bytes(256 << 10)
+        .on_thread_start(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        });
+    let server = Server::start(monitor(), [], options).unwrap();
+    assert_eq!(
+        calls.load(Ordering::Relaxed),
+        3,
+        "`start` waits for the hooks"
+    );
+    let masks_of_server = threads_of_servers("SigBlk:");
+    assert_eq!(masks_of_server.len(), 3);
+    for blocked in masks_of_server {
+        let blocked = u64::from_str_radix(&blocked, 16).unwrap();
+        // SIGHUP, SIGINT, SIGTERM, SIGCHLD, SIGWINCH.
+        let wanted = mask(&[1, 2, 15, 17, 28]);
+        assert_eq!(blocked & wanted, wanted, "{blocked:x}");
+        // SIGILL, SIGBUS, SIGFPE, SIGSEGV, SIGSYS.
+        assert_eq!(blocked & mask(&[4, 7, 8, 11, 31]), 0, "{blocked:x}");
+    }
+    assert_eq!(blocked(&masks()), before, "the VMM's thread keeps its mask");
+    drop(server);
+    assert_eq!(threads_of_servers("Name:").len(), 0);
+
+    let count = Arc::clone(&calls);
+    let options = Options::new().on_thread_start(move || {
+        let number = count.fetch_add(1, Ordering::Relaxed);
+        let fails = number == 5;
+        if fails {
+            Err(io::Error::other("no such group"))
+        } else {
+            Ok(())
+        }
+    });
+    let error = Server::start(monitor(), [], options).unwrap_err();
+    assert_eq!(error.to_string(), "no such group");
+    let options = Options::new().on_thread_start(|| panic!("on purpose"));
+    let error = Server::start(monitor(), [], options).unwrap_err();
+    assert!(error.to_string().contains("on_thread_start"), "{error}");
+    assert_eq!(threads_of_servers("Name:").len(), 0);
+
+    drop_does_not_wait_for_a_command_that_hangs();
+}
+
+fn drop_does_not_wait_for_a_command_that_hangs() {
+    let registry = Registry::new();
+    let (release, receiver) = mpsc::channel::<()>();
+    let (asked, is_asked) = mpsc::channel();
+    let receiver = Mutex::new((receiver, asked));
+    let query = move |_: &StatsQuery<'_>, _: &mut dyn StatsSink| {
+        let guard = receiver.lock().unwrap();
+        guard.1.send(()).unwrap();
+        let _ = guard.0.recv();
+        Ok(())
+    };
+    registry
+        .add_stats_callbacks(StatsProvider::Kvm, query, |_| Ok(()))
+        .unwrap();
+    let monitor = Monitor::new(Arc::new(registry), Arc::new(NoHost));
+    let server = Server::start(monitor, [], Options::new()).unwrap();
+    let (mut client, theirs) = UnixStream::pair().unwrap();
+    server.add_unix_client(theirs).unwrap();
+    client
+        .write_all(
+            b"{'execute': 'qmp_capabilities'}\
+              {'execute': 'query-stats', 'arguments': {'target': 'vm'}}",
+        )
+        .unwrap();
+    is_asked.recv().unwrap();
+    let begin = Instant::now();
+    drop(server);
+    assert!(
+        begin.elapsed() < Duration::from_millis(900),
+        "{:?}",
+        begin.elapsed()
+    );
+    assert_eq!(
+        threads_of_servers("Name:").len(),
+        1,
+        "the others have ended"
+    );
+    let mut rest = String::new();
+    client.read_to_string(&mut rest).unwrap();
+    assert_eq!(
+        rest.lines().count(),
+        2,
+        "the client is disconnected: {rest}"
+    );
+    drop(release);
+    while !threads_of_servers("Name:").is_empty() {
+        thread::sleep(Duration::from_millis(1));
+    }
 }

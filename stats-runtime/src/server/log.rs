@@ -47,19 +47,9 @@ pub(super) fn executing(client: u64, command: &str) {
 /// Logs the end of a connection. An end that neither the client nor the VMM
 /// wanted is a warning.
 pub(super) fn ended(client: u64, end: &End) {
-    match end {
-        // The client left and did not read everything.
-        End::Broken(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
-            ) =>
-        {
-            log!(info, client, "disconnected: {end}");
-        }
-        End::Over | End::HungUp | End::Stopped => log!(info, client, "disconnected: {end}"),
-        End::Late(_) | End::Http | End::Broken(_) | End::Evicted | End::Panicked => {
-            log!(warn, client, "disconnected: {end}");
-        }
+    if end.is_loss() {
+        log!(warn, client, "disconnected: {end}");
+        return;
     }
+    log!(info, client, "disconnected: {end}");
 }

@@ -20,11 +20,14 @@ mod clients;
 mod connection;
 mod listener;
 mod log;
+mod lost_client;
 mod options;
 mod peer;
 mod pending;
 mod polled;
 mod reactor;
+mod report;
+mod statistics;
 mod stream;
 mod threads;
 #[cfg(feature = "tls")]
@@ -38,9 +41,11 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 pub use listener::{Inherited, Listener};
+pub use lost_client::LostClient;
 pub use options::Options;
 pub use pending::Pending;
 pub use polled::Polled;
+pub use statistics::ServerStatistics;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsBuilder, TlsError};
 pub use unix_server::UnixServer;
@@ -54,7 +59,10 @@ use crate::monitor::Monitor;
 /// their answers.
 const DROP_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// A server with threads of its own, all of which are made at the start.
+/// A server with threads of its own, all of which are made at the start. Their name
+/// is `qmp-server`. They block all signals but those for what a thread itself does,
+/// such as SIGSEGV and SIGSYS, and inherit the filter of system calls of the thread
+/// that starts the server.
 ///
 /// Dropping the server ends it without holding the VMM's end up: commands that do
 /// not return keep their thread, and clients that do not read their answers are
@@ -63,6 +71,7 @@ const DROP_TIMEOUT: Duration = Duration::from_millis(100);
 pub struct Server {
     threads: Option<threads::Threads>,
     stop_timeout: Duration,
+    statistics: ServerStatistics,
 }
 
 impl Server {
@@ -79,9 +88,10 @@ impl Server {
     ) -> io::Result<Self> {
         let listeners = listeners.into_iter().collect();
         let stop_timeout = options.stop_timeout;
-        let threads = Some(threads::Threads::start(monitor, listeners, options)?);
+        let threads = threads::Threads::start(monitor, listeners, options)?;
         Ok(Self {
-            threads,
+            statistics: ServerStatistics::new(threads.reactor().counters()),
+            threads: Some(threads),
             stop_timeout,
         })
     }
@@ -124,6 +134,12 @@ impl Server {
     pub fn connections(&self) -> usize {
         let threads = self.threads.as_ref();
         threads.map_or(0, |threads| threads.reactor().connections())
+    }
+
+    /// Returns the provider of the server's statistics of itself.
+    #[must_use]
+    pub fn statistics(&self) -> ServerStatistics {
+        self.statistics.clone()
     }
 
     /// Stops the server. Accepts no further client, and closes each connection

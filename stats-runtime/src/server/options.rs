@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use qapi_stats::wire::json;
 
+use super::lost_client::{LossHook, LostClient};
 use crate::qmp::Limits;
 
 /// The number of clients that a server takes, what they may make the server
@@ -36,6 +37,7 @@ pub struct Options {
     pub(super) threads: usize,
     pub(super) thread_stack_bytes: Option<usize>,
     on_thread_start: Option<ThreadHook>,
+    pub(super) on_client_lost: Option<LossHook>,
 }
 
 /// A function that each thread of a server calls first.
@@ -76,6 +78,7 @@ impl Default for Options {
             threads: 4,
             thread_stack_bytes: None,
             on_thread_start: None,
+            on_client_lost: None,
         }
     }
 }
@@ -152,6 +155,18 @@ impl Options {
     ) -> Self {
         Self {
             on_thread_start: Some(Arc::new(hook)),
+            ..self
+        }
+    }
+
+    /// Has the server call `hook` for each client that it refuses, or disconnects
+    /// although neither the client nor the VMM wanted that. `hook` is called in a
+    /// thread of the server, or in [`Polled::turn`](super::Polled::turn), with no
+    /// lock held; it should return soon.
+    #[must_use]
+    pub fn on_client_lost(self, hook: impl Fn(&LostClient<'_>) + Send + Sync + 'static) -> Self {
+        Self {
+            on_client_lost: Some(Arc::new(hook)),
             ..self
         }
     }

@@ -12,6 +12,7 @@ use rustix::net::AddressFamily;
 use crate::sys;
 
 /// The process or the address at the other end of a socket.
+#[derive(Debug)]
 pub(super) struct Peer<'a> {
     pub(super) socket: &'a OwnedFd,
     pub(super) family: AddressFamily,

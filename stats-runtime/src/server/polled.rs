@@ -15,7 +15,7 @@ use rustix::io::Errno;
 
 use super::reactor::{Driver, Reactor};
 use super::stream::Stream;
-use super::{Listener, Options, Pending};
+use super::{Listener, Options, Pending, ServerStatistics};
 use crate::monitor::Monitor;
 
 /// The descriptors whose news one turn deals with.
@@ -163,6 +163,12 @@ impl Polled {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.reactor.connections()
+    }
+
+    /// Returns the provider of the server's statistics of itself.
+    #[must_use]
+    pub fn statistics(&self) -> ServerStatistics {
+        ServerStatistics::new(self.reactor.counters())
     }
 
     /// Begins the end: accepts no further client, and ends each connection once

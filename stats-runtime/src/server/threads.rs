@@ -18,6 +18,7 @@ use super::options::Options;
 use super::reactor::{Driver, Reactor};
 use crate::lock::{Lock, Signal};
 use crate::monitor::Monitor;
+use crate::sys;
 
 /// The time after which a thread with nothing to do gives memory back.
 const IDLE_TIME: Timespec = Timespec {
@@ -63,7 +64,8 @@ impl Threads {
             alive: Arc::default(),
             handles: Vec::new(),
         };
-        let started = threads.spawn(count);
+        // The VMM's handlers of signals run in the VMM's threads only.
+        let started = sys::with_signals_blocked(|| threads.spawn(count));
         if started.is_err() {
             // The first threads may serve clients already.
             threads.stop(Duration::ZERO);

@@ -39,11 +39,20 @@ pub(super) struct Connection<T = Stream> {
     /// The time since which no thread has been free for the next command.
     parked_since: Option<Instant>,
     began: Instant,
+    /// The bytes that were moved since [`take_traffic`](Self::take_traffic).
+    traffic: Traffic,
     /// The time when the client last sent something.
     received: Instant,
     /// The time when the client last read something, or when its output began
     /// to wait.
     progressed: Instant,
+}
+
+/// Numbers of bytes that went over the socket.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Traffic {
+    pub(super) received: u64,
+    pub(super) sent: u64,
 }
 
 /// The reason for a step.
@@ -171,6 +180,21 @@ impl fmt::Display for End {
     }
 }
 
+impl End {
+    /// Returns whether neither the client nor the VMM wanted the end.
+    pub(super) fn is_loss(&self) -> bool {
+        match self {
+            Self::Over | Self::HungUp | Self::Stopped => false,
+            // The client left and did not read everything.
+            Self::Broken(error) => !matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+            ),
+            Self::Late(_) | Self::Http | Self::Evicted | Self::Panicked => true,
+        }
+    }
+}
+
 impl From<io::Error> for End {
     fn from(error: io::Error) -> Self {
         Self::Broken(error)
@@ -209,9 +233,15 @@ impl<T: Transport> Connection<T> {
             parked: None,
             parked_since: None,
             began: now,
+            traffic: Traffic::default(),
             received: now,
             progressed: now,
         }
+    }
+
+    /// Returns how many bytes were moved since the last call.
+    pub(super) fn take_traffic(&mut self) -> Traffic {
+        std::mem::take(&mut self.traffic)
     }
 
     /// Returns what the client makes the server hold.
@@ -392,6 +422,7 @@ impl<T: Transport> Connection<T> {
             }
             Ok(count) => {
                 self.received = Instant::now();
+                self.traffic.received += as_u64(count);
                 let bytes = buffer.get(..count).unwrap_or_default();
                 self.refuse_http(bytes)?;
                 self.session.receive(bytes);
@@ -461,6 +492,7 @@ impl<T: Transport> Connection<T> {
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
                 Ok(count) => {
                     self.session.sent(count);
+                    self.traffic.sent += as_u64(count);
                     self.progressed = Instant::now();
                     has_sent = true;
                 }
@@ -528,6 +560,10 @@ impl<T: Transport> Connection<T> {
         ];
         deadlines.into_iter().flatten().min()
     }
+}
+
+fn as_u64(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 impl AsFd for Connection {

@@ -16,7 +16,6 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use super::super::clients::{PutBack, Slot};
 use super::super::connection::{Connection, End, Interest};
 use super::super::listener::{Listener, Refusal};
-use super::super::log;
 use super::super::stream::Stream;
 use super::{FIRST_LISTENER, Reactor};
 
@@ -47,7 +46,7 @@ impl Reactor {
                 Ok(Some(client)) => self.admit(&listener, client),
                 // No descriptor or memory is left. That may pass.
                 Err(error) => {
-                    log::cannot_accept(&error);
+                    self.report.cannot_accept(&error);
                     let mut clients = self.clients.lock();
                     let retry = Instant::now().checked_add(ACCEPT_PAUSE);
                     clients.move_deadline(token, None, retry);
@@ -61,12 +60,12 @@ impl Reactor {
     /// Adds a client, or closes its socket if the client may not connect.
     fn admit(&self, listener: &Listener, client: OwnedFd) {
         if let Err(refusal) = listener.admit(&client) {
-            return log::refused(&listener.peer(&client), &refusal);
+            return self.report.refused(&listener.peer(&client), &refusal);
         }
         match listener.stream(client) {
             // Ignore the refusal: it is in the log.
             Ok(stream) => drop(self.add_connected(stream)),
-            Err(error) => log::cannot_accept(&error),
+            Err(error) => self.report.cannot_accept(&error),
         }
     }
 
@@ -79,7 +78,7 @@ impl Reactor {
                 Ok(())
             }
             Err(refusal) => {
-                log::refused(&stream.peer(), &refusal);
+                self.report.refused(&stream.peer(), &refusal);
                 Err(refusal.into())
             }
         }
@@ -109,7 +108,7 @@ impl Reactor {
     fn add_client(&self, slot: &Slot, stream: Stream) {
         let token = slot.token();
         self.budget.open(token);
-        log::connected(token, &stream.peer());
+        self.report.connected(token, &stream.peer());
         let waker = Arc::clone(&self.waker);
         let events = self.monitor.subscribe(move || waker.wake(token));
         // The greeting has the version that the VMM's `Host` returns. That is

@@ -12,7 +12,6 @@ use qapi_stats::wire::{Error, Writer};
 
 use super::super::clients::Slot;
 use super::super::connection::{Buffers, CommandResult, Connection, End, Ready};
-use super::super::log;
 use super::{Driver, HandedOver, Reactor};
 use crate::monitor::Monitor;
 use crate::qmp::{Command, begin_reply};
@@ -61,7 +60,7 @@ impl Reactor {
             return self.close(slot, Some(connection), &End::Evicted);
         }
         self.set_deadline(slot, connection.deadline(&self.options));
-        log::executing(slot.token(), command.info.name);
+        self.report.executing(slot.token(), command.info.name);
         let reply_bytes_max = connection.reply_bytes_max();
         let arm = |connection: &Connection| {
             self.arm(slot.token(), connection, connection.interest());
@@ -146,7 +145,7 @@ impl Reactor {
         reply_bytes_max: usize,
         buffers: &mut Buffers,
     ) -> CommandResult {
-        log::executing(slot.token(), command.info.name);
+        self.report.executing(slot.token(), command.info.name);
         let context = self.monitor.context();
         let call = Call {
             name: command.info.name,

@@ -36,8 +36,8 @@ use super::budget::{Budget, Charge};
 use super::clients::{ClientTable, PutBack, Slot};
 use super::connection::{Connection, End, Interest, Ready, Step};
 use super::listener::Listener;
-use super::log;
 use super::options::Options;
+use super::report::{Counters, Report};
 use super::waker::Waker;
 use crate::lock::{Lock, Signal};
 use crate::monitor::Monitor;
@@ -78,6 +78,7 @@ pub(super) struct Reactor {
     emptied: Signal,
     capacity: Capacity,
     budget: Budget,
+    report: Report,
     /// The time when slow commands were last looked for.
     watched: Lock<Instant>,
     /// The clients to step although the kernel has no news of their descriptors.
@@ -123,6 +124,7 @@ impl Reactor {
             listeners_end,
             capacity: Capacity::new(commands_max),
             budget: Budget::new(options.held_bytes_max),
+            report: Report::new(options.on_client_lost.clone()),
             watched: Lock::new(Instant::now()),
             options,
             turns: Lock::default(),
@@ -164,6 +166,10 @@ impl Reactor {
             token if self.is_listener(token) => self.accept(token),
             token => self.serve(token, news.flags, driver),
         }
+    }
+
+    pub(super) fn counters(&self) -> &Arc<Counters> {
+        self.report.counters()
     }
 
     pub(super) fn options(&self) -> &Options {
@@ -250,7 +256,9 @@ impl Reactor {
             // Panics of handlers and providers are error replies by now. One
             // that unwinds to here is a bug of this crate: it costs the client
             // its connection, and the server nothing.
-            let step = match catch_unwind(step) {
+            let step = catch_unwind(step);
+            self.report.moved(connection.take_traffic());
+            let step = match step {
                 Ok(Ok(step)) => step,
                 Ok(Err(end)) => return self.close(slot, Some(connection), &end),
                 Err(_) => return self.close(slot, Some(connection), &End::Panicked),
@@ -445,7 +453,7 @@ impl Reactor {
     fn close(&self, slot: &Slot, connection: Option<Box<Connection>>, end: &End) {
         let closed = slot.close();
         if closed.is_first {
-            log::ended(slot.token(), end);
+            self.report.ended(slot.token(), end);
         }
         self.budget.close(slot.token());
         self.capacity.forget(slot.token());
