@@ -71,10 +71,10 @@ fn json_of_one_row(bencher: Bencher<'_, '_>) {
 }
 
 fn monitor() -> Monitor {
-    let registry = Arc::new(Registry::new());
+    let registry = Registry::new();
     let provider = Arc::new(provider(1).unwrap());
     registry.register(StatsProvider::Kvm, provider).unwrap();
-    Monitor::new(registry, Arc::new(NoHost))
+    Monitor::new(registry, NoHost)
 }
 
 fn session(monitor: &Monitor) -> Session {

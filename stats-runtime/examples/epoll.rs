@@ -1,13 +1,12 @@
 //! A monitor in a VMM's own epoll loop, which alone may change the machine.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
 use stats_runtime::host::Change;
 use stats_runtime::server::{Listener, Options, Polled};
-use stats_runtime::{Monitor, NoHost};
+use stats_runtime::{Monitor, NoHost, Registry};
 
 /// The VMM's state, which the loop owns.
 #[derive(Default)]
@@ -46,7 +45,7 @@ pub(crate) fn run(mut vmm: Vmm, mut server: Polled) -> io::Result<()> {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::args().nth(1).ok_or("where to listen?")?;
-    let monitor = Monitor::new(Arc::default(), Arc::new(NoHost)).with_control(true);
+    let monitor = Monitor::new(Registry::default(), NoHost).with_control(true);
     let listener = Listener::unix(path.as_ref())?;
     let server = Polled::new(monitor, [listener], Options::new())?;
     Ok(run(

@@ -1,12 +1,11 @@
 //! A monitor in the loop of rust-vmm's event-manager.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use event_manager::{EventManager, EventOps, EventSet, Events, MutEventSubscriber, SubscriberOps};
 use stats_runtime::host::Change;
 use stats_runtime::server::{Listener, Options, Polled};
-use stats_runtime::{Monitor, NoHost};
+use stats_runtime::{Monitor, NoHost, Registry};
 
 /// The monitor, with the part of the VMM that its clients may change.
 pub(crate) struct Qmp {
@@ -51,7 +50,7 @@ pub(crate) fn run(qmp: Qmp) -> Result<(), Box<dyn std::error::Error>> {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::args().nth(1).ok_or("where to listen?")?;
-    let monitor = Monitor::new(Arc::default(), Arc::new(NoHost)).with_control(true);
+    let monitor = Monitor::new(Registry::default(), NoHost).with_control(true);
     let listener = Listener::unix(path.as_ref())?;
     let server = Polled::new(monitor, [listener], Options::new())?;
     run(Qmp {

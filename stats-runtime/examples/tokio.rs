@@ -1,12 +1,11 @@
 //! A monitor in a task of tokio, which alone may change the machine.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use stats_runtime::host::Change;
 use stats_runtime::server::{Listener, Options, Polled};
-use stats_runtime::{Monitor, NoHost};
+use stats_runtime::{Monitor, NoHost, Registry};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -43,7 +42,7 @@ pub(crate) async fn run(mut vmm: Vmm, server: Polled) -> io::Result<()> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::args().nth(1).ok_or("where to listen?")?;
-    let monitor = Monitor::new(Arc::default(), Arc::new(NoHost)).with_control(true);
+    let monitor = Monitor::new(Registry::default(), NoHost).with_control(true);
     let listener = Listener::unix(path.as_ref())?;
     let server = Polled::new(monitor, [listener], Options::new())?;
     Ok(run(Vmm::default(), server.hand_over(["stop", "cont", "quit"])).await?)

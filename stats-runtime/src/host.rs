@@ -73,18 +73,18 @@ pub trait Host: Send + Sync {
     /// Returns the architecture of the VM's processor. The default is the
     /// architecture that this program was compiled for.
     fn target(&self) -> SysEmuTarget {
-        let target = match std::env::consts::ARCH {
+        SysEmuTarget::from(match std::env::consts::ARCH {
             "x86" => "i386",
             "powerpc64" => "ppc64",
             other => other,
-        };
-        let Ok(target) = target.parse();
-        target
+        })
     }
 
-    /// Returns the vCPUs in the order of their indexes.
-    fn vcpus(&self) -> Vec<Vcpu> {
-        Vec::new()
+    /// Returns the vCPUs in the order of their indexes. If this is `None`, the
+    /// monitor lists the vCPUs whose statistics a provider has, numbered from 0 in
+    /// the order in which they were added.
+    fn vcpus(&self) -> Option<Vec<Vcpu>> {
+        None
     }
 
     /// Returns the type of the object `/machine`, for clients that read the tree
@@ -159,6 +159,61 @@ pub trait Host: Send + Sync {
     /// }
     /// ```
     fn end(&self) {}
+}
+
+/// An `Arc` of a host is that host, so that the VMM can keep another handle.
+impl<H: Host + ?Sized> Host for Arc<H> {
+    fn version(&self) -> VersionInfo {
+        (**self).version()
+    }
+
+    fn name(&self) -> Option<String> {
+        (**self).name()
+    }
+
+    fn uuid(&self) -> Option<String> {
+        (**self).uuid()
+    }
+
+    fn run_state(&self) -> RunState {
+        (**self).run_state()
+    }
+
+    fn kvm(&self) -> Option<KvmInfo> {
+        (**self).kvm()
+    }
+
+    fn target(&self) -> SysEmuTarget {
+        (**self).target()
+    }
+
+    fn vcpus(&self) -> Option<Vec<Vcpu>> {
+        (**self).vcpus()
+    }
+
+    fn machine_type(&self) -> String {
+        (**self).machine_type()
+    }
+
+    fn stop(&self) -> Result<Change, Error> {
+        (**self).stop()
+    }
+
+    fn cont(&self) -> Result<Change, Error> {
+        (**self).cont()
+    }
+
+    fn system_powerdown(&self) -> Result<Change, Error> {
+        (**self).system_powerdown()
+    }
+
+    fn quit(&self) -> Result<Change, Error> {
+        (**self).quit()
+    }
+
+    fn end(&self) {
+        (**self).end();
+    }
 }
 
 /// The outcome of a [`Host`]'s method that changes the VM. The outcome decides
@@ -244,8 +299,7 @@ impl Host for NoHost {}
 /// use stats_runtime::{Monitor, Registry};
 ///
 /// let state = HostState::new().with_name("web-1");
-/// # use std::sync::Arc;
-/// let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(state.clone()));
+/// let monitor = Monitor::new(Registry::new(), state.clone());
 /// // In the VMM's function that pauses the VM, for whatever reason:
 /// state.set_run_state(RunState::Paused);
 /// monitor.emit(&Stop {});
@@ -260,7 +314,7 @@ struct State {
     uuid: Option<String>,
     machine_type: String,
     run_state: RunState,
-    vcpus: Vec<Vcpu>,
+    vcpus: Option<Vec<Vcpu>>,
 }
 
 impl Default for State {
@@ -319,7 +373,7 @@ impl HostState {
 
     /// Sets the value of [`Host::vcpus`].
     pub fn set_vcpus(&self, vcpus: Vec<Vcpu>) {
-        self.0.lock().vcpus = vcpus;
+        self.0.lock().vcpus = Some(vcpus);
     }
 }
 
@@ -344,7 +398,7 @@ impl Host for HostState {
         self.0.lock().run_state.clone()
     }
 
-    fn vcpus(&self) -> Vec<Vcpu> {
+    fn vcpus(&self) -> Option<Vec<Vcpu>> {
         self.0.lock().vcpus.clone()
     }
 }

@@ -10,14 +10,12 @@
 //! # Example
 //!
 //! ```
-//! use std::sync::Arc;
-//!
-//! use qapi_stats::stats::{StatsProvider, StatsTarget};
+//! use qapi_stats::stats::StatsTarget;
 //! use stats_runtime::{Monitor, NoHost, Registry, qmp::Session};
 //!
-//! let registry = Arc::new(Registry::new());
+//! let registry = Registry::new();
 //! registry.add_stats_callbacks(
-//!     StatsProvider::Unknown("xyz".into()),
+//!     "xyz",
 //!     |query, sink| {
 //!         if *query.target() == StatsTarget::Vm {
 //!             sink.result(None);
@@ -31,7 +29,7 @@
 //!     },
 //! )?;
 //!
-//! let monitor = Monitor::new(registry, Arc::new(NoHost));
+//! let monitor = Monitor::new(registry, NoHost);
 //! let mut session = Session::new(&monitor.host().version(), Default::default());
 //! session.sent(session.output().len()); // the greeting
 //! session.receive(
@@ -87,6 +85,6 @@ pub use events::{EventLimit, Subscription};
 pub use host::{Host, NoHost};
 #[cfg(feature = "qmp")]
 pub use monitor::Monitor;
-pub use provider::{Provider, ProviderError, StatsQuery};
-pub use registry::{AlreadyRegistered, Registry};
+pub use provider::{Provider, ProviderError, ProviderErrorClass, StatsQuery};
+pub use registry::{DuplicateStatistic, RegisterError, Registration, Registry};
 pub use sink::{SchemaSink, StatsSink};

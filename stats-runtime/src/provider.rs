@@ -3,7 +3,10 @@
 //! In: a [`StatsQuery`]. Out: calls on a [`StatsSink`]. A provider knows neither
 //! the wire nor the client; the registry knows the provider's name.
 
+use std::error::Error;
 use std::fmt;
+use std::io;
+use std::sync::Arc;
 
 use qapi_stats::stats::StatsTarget;
 
@@ -20,16 +23,23 @@ pub(crate) use crate::sink::{SchemaSink, StatsSink};
 ///   a target that it does not know, which is not an error. It may write more
 ///   than the query wants, because the registry drops the other names and vCPUs;
 ///   asking [`StatsQuery::wants_name`] first saves work.
+/// - A statistic that has no value yet, such as a latency before the first
+///   operation, is left out of the result. Clients would take a
+///   value such as `u64::MAX` for a measurement.
 /// - If a method returns `Err`, the whole request fails with that description,
-///   and nothing that was written before reaches the client.
+///   and nothing that was written before reaches the client. A provider that is
+///   registered to be [skipped](crate::Registration::skip_when_failing) is left
+///   out of the answer instead.
 /// - If a method panics, the request fails with an error that names the
 ///   provider.
+/// - No two statistics of the providers that answer every request have the same
+///   name: libvirt refuses the schemas of a VM otherwise.
 /// - Clients see results, and the statistics of a result, in the order in which
 ///   they are written. QEMU's own providers write the newest first.
 /// - A call that blocks delays only the client that asked. A provider that is
-///   registered [with a deadline](crate::Registry::register_with_deadline)
-///   delays the client no longer than the deadline; its methods are called from
-///   a thread of its own, one call at a time.
+///   registered with a [deadline](crate::Registration::deadline) delays the client
+///   no longer than the deadline; its methods are called from a thread of its own,
+///   one call at a time.
 pub trait Provider: Send + Sync {
     /// Writes the current values of the statistics that `query` wants.
     ///
@@ -44,7 +54,39 @@ pub trait Provider: Send + Sync {
     ///
     /// Returns a description for the client if the schema cannot be read.
     fn schemas(&self, sink: &mut dyn SchemaSink) -> Result<(), ProviderError>;
+
+    /// Returns the QOM paths of the vCPUs that this provider knows, in the order of
+    /// the vCPUs' indexes. A monitor lists them if its host lists none.
+    fn vcpu_paths(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
+
+/// Implements [`Provider`] for a pointer to a provider.
+macro_rules! provider_behind_pointer {
+    ($pointer:ident) => {
+        impl<P: Provider + ?Sized> Provider for $pointer<P> {
+            fn query(
+                &self,
+                query: &StatsQuery<'_>,
+                sink: &mut dyn StatsSink,
+            ) -> Result<(), ProviderError> {
+                (**self).query(query, sink)
+            }
+
+            fn schemas(&self, sink: &mut dyn SchemaSink) -> Result<(), ProviderError> {
+                (**self).schemas(sink)
+            }
+
+            fn vcpu_paths(&self) -> Vec<String> {
+                (**self).vcpu_paths()
+            }
+        }
+    };
+}
+
+provider_behind_pointer!(Arc);
+provider_behind_pointer!(Box);
 
 /// The query for one provider: a target, names of statistics, and vCPUs.
 #[derive(Clone, Copy, Debug)]
@@ -126,17 +168,88 @@ fn contains(sorted: &[String], name: &str) -> bool {
         .is_ok()
 }
 
-/// The reason why a provider could not answer, in words for the client.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The reason why a provider could not answer: words for the client, a class for
+/// the VMM, and the error that caused it.
+///
+/// Two errors are equal if their words and classes are.
+#[derive(Clone, Debug)]
 pub struct ProviderError {
+    class: ProviderErrorClass,
     desc: String,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// The kind of a [`ProviderError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProviderErrorClass {
+    /// The values cannot be read now, for example during a migration. A later
+    /// request may succeed.
+    NotNow,
+    /// The object has gone, for example because its device was unplugged. No later
+    /// request will succeed.
+    Gone,
+    /// Reading the values has failed.
+    Failed,
 }
 
 impl ProviderError {
-    /// Creates an error with a description.
+    /// Creates an error of class [`Failed`](ProviderErrorClass::Failed) with a
+    /// description.
     #[must_use]
     pub fn new(desc: impl Into<String>) -> Self {
-        Self { desc: desc.into() }
+        Self {
+            class: ProviderErrorClass::Failed,
+            desc: desc.into(),
+            source: None,
+        }
+    }
+
+    /// Creates an error of class [`NotNow`](ProviderErrorClass::NotNow).
+    #[must_use]
+    pub fn not_now(desc: impl Into<String>) -> Self {
+        Self {
+            class: ProviderErrorClass::NotNow,
+            ..Self::new(desc)
+        }
+    }
+
+    /// Creates an error of class [`Gone`](ProviderErrorClass::Gone).
+    #[must_use]
+    pub fn gone(desc: impl Into<String>) -> Self {
+        Self {
+            class: ProviderErrorClass::Gone,
+            ..Self::new(desc)
+        }
+    }
+
+    /// Sets the error that caused this one, which [`Error::source`] returns.
+    #[must_use]
+    pub fn with_source(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            source: Some(source.into().into()),
+            ..self
+        }
+    }
+
+    /// Returns the class of the error.
+    #[must_use]
+    pub fn class(&self) -> ProviderErrorClass {
+        self.class
+    }
+}
+
+impl PartialEq for ProviderError {
+    fn eq(&self, other: &Self) -> bool {
+        (self.class, &self.desc) == (other.class, &other.desc)
+    }
+}
+
+impl Eq for ProviderError {}
+
+impl From<io::Error> for ProviderError {
+    fn from(error: io::Error) -> Self {
+        Self::new(error.to_string()).with_source(error)
     }
 }
 
@@ -146,4 +259,9 @@ impl fmt::Display for ProviderError {
     }
 }
 
-impl std::error::Error for ProviderError {}
+impl Error for ProviderError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let source = self.source.as_deref()?;
+        Some(source)
+    }
+}

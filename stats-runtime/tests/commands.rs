@@ -53,7 +53,7 @@ impl Host for Mainframe {
         })
     }
 
-    fn vcpus(&self) -> Vec<Vcpu> {
+    fn vcpus(&self) -> Option<Vec<Vcpu>> {
         let book = CpuInstanceProperties {
             book_id: Some(2),
             ..CpuInstanceProperties::default()
@@ -61,7 +61,7 @@ impl Host for Mainframe {
         let named = |number| format!("/machine/books/cpu[{number}]");
         let mut first = Vcpu::new(0, named(0)).on_thread(Some(77)).at(book);
         first.qom_type = Some("z17-s390x-cpu".to_owned());
-        vec![first, Vcpu::new(7, named(7))]
+        Some(vec![first, Vcpu::new(7, named(7))])
     }
 
     fn stop(&self) -> Result<Change, Error> {
@@ -88,8 +88,8 @@ impl Host for Mainframe {
     }
 }
 
-fn monitor(host: Arc<dyn Host>) -> Monitor {
-    Monitor::new(Arc::new(Registry::new()), host)
+fn monitor(host: impl Host + 'static) -> Monitor {
+    Monitor::new(Registry::new(), host)
 }
 
 /// What is answered to a request, events before it included.
@@ -111,7 +111,7 @@ fn check(monitor: &Monitor, request: &str, expected: &str) {
 
 #[test]
 fn monitor_answers_as_a_bare_vm_when_the_host_has_only_defaults() {
-    let monitor = monitor(Arc::new(NoHost)).with_control(true);
+    let monitor = monitor(NoHost).with_control(true);
     let rows = [
         ("query-cpus-fast", "[]"),
         (
@@ -141,7 +141,7 @@ fn query_kvm_says_yes_when_a_kvm_provider_is_registered() {
     registry
         .add_stats_callbacks(StatsProvider::Kvm, |_, _| Ok(()), |_| Ok(()))
         .unwrap();
-    let monitor = Monitor::new(Arc::new(registry), Arc::new(NoHost));
+    let monitor = Monitor::new(registry, NoHost);
     let expected = r#"{"return": {"enabled": true, "present": true}}"#;
     check(&monitor, "{'execute': 'query-kvm'}", expected);
 }
@@ -314,7 +314,7 @@ fn query_status_omits_singlestep_when_deprecated_members_are_hidden() {
         deprecated_output: Output::Hide,
         ..Policy::ACCEPT
     };
-    let monitor = monitor(Arc::new(NoHost)).with_policy(policy);
+    let monitor = monitor(NoHost).with_policy(policy);
     let expected = r#"{"return": {"running": true, "status": "running"}}"#;
     check(&monitor, "{'execute': 'query-status'}", expected);
 }
@@ -345,7 +345,7 @@ impl CommandSet for Fan {
 
 #[test]
 fn read_only_monitor_executes_own_commands_only_when_they_are_declared() {
-    let undeclared = monitor(Arc::new(NoHost)).with_extension(&[], Arc::new(Fan));
+    let undeclared = monitor(NoHost).with_extension(&[], Arc::new(Fan));
     let declared = undeclared.clone().with_read_only_commands(&["query-fan"]);
     let control = undeclared.clone().with_control(true);
     let rows = [

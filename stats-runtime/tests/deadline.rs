@@ -16,7 +16,9 @@ use qapi_stats::stats::{
     StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsTarget, StatsVCPUFilter,
     StatsValue,
 };
-use stats_runtime::{Provider, ProviderError, Registry, SchemaSink, StatsQuery, StatsSink};
+use stats_runtime::{
+    Provider, ProviderError, Registration, Registry, SchemaSink, StatsQuery, StatsSink,
+};
 
 const TIME_MAX: Duration = Duration::from_millis(200);
 
@@ -70,12 +72,12 @@ fn all(target: StatsFilterBranch) -> StatsFilter {
     }
 }
 
-fn registry() -> (Arc<Registry>, Arc<Gated>) {
-    let registry = Arc::new(Registry::new());
+fn registry() -> (Registry, Arc<Gated>) {
+    let registry = Registry::new();
     let provider = Arc::new(Gated::default());
-    let gated = Arc::clone(&provider) as Arc<dyn Provider>;
+    let within = Registration::new().deadline(TIME_MAX);
     registry
-        .register_with_deadline(StatsProvider::Unknown("slow".into()), gated, TIME_MAX)
+        .register_with("slow", Arc::clone(&provider), within)
         .unwrap();
     (registry, provider)
 }
@@ -144,7 +146,7 @@ fn query_names_the_provider_when_it_is_late() {
     assert_eq!(registry.query(&vm).unwrap()[0].stats.len(), 3);
 
     // Its thread goes with it.
-    assert!(registry.remove(&StatsProvider::Unknown("slow".into())));
+    assert!(registry.remove("slow"));
     let begin = Instant::now();
     while worker_threads() > 0 {
         assert!(begin.elapsed() < Duration::from_secs(5));
@@ -171,9 +173,9 @@ fn check_panics_and_floods() {
     }
 
     let registry = Registry::new();
-    let time_max = Duration::from_secs(60);
+    let within = Registration::new().deadline(Duration::from_secs(60));
     registry
-        .register_with_deadline(StatsProvider::Kvm, Arc::new(Broken), time_max)
+        .register_with(StatsProvider::Kvm, Broken, within)
         .unwrap();
     let error = registry.query(&all(StatsFilterBranch::Vm)).unwrap_err();
     assert_eq!(error.to_string(), "Provider 'kvm' gave too much");

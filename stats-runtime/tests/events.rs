@@ -99,7 +99,7 @@ impl Client {
 }
 
 fn monitor() -> Monitor {
-    Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost))
+    Monitor::new(Registry::new(), NoHost)
 }
 
 fn line(name: &str, id: u64) -> String {
@@ -242,11 +242,7 @@ impl Host for TellsItself {
 #[test]
 fn event_comes_once_when_the_host_has_emitted_it() {
     let host = Arc::new(TellsItself::default());
-    let monitor = Monitor::new(
-        Arc::new(Registry::new()),
-        Arc::clone(&host) as Arc<dyn Host>,
-    )
-    .with_control(true);
+    let monitor = Monitor::new(Registry::new(), Arc::clone(&host)).with_control(true);
     *host.monitor.lock().unwrap() = Some(monitor.clone());
     let mut other = Client::new(&monitor, Limits::default());
     let mut client = Client::new(&monitor, Limits::default());
@@ -293,11 +289,7 @@ fn reset_and_panic_of_the_guest_are_events_of_the_schema() {
 #[test]
 fn event_precedes_the_reply_when_a_handler_emits_it() {
     let host = Arc::new(Teller::default());
-    let monitor = Monitor::new(
-        Arc::new(Registry::new()),
-        Arc::clone(&host) as Arc<dyn Host>,
-    )
-    .with_control(true);
+    let monitor = Monitor::new(Registry::new(), Arc::clone(&host)).with_control(true);
     *host.0.lock().unwrap() = Some(monitor.clone());
     let mut other = Client::new(&monitor, Limits::default());
     let mut client = Client::new(&monitor, Limits::default());
@@ -352,7 +344,7 @@ impl Host for Switch {
 /// who follows the events knows the state.
 #[test]
 fn events_come_in_the_order_of_the_changes_when_clients_race() {
-    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(Switch::default()));
+    let monitor = Monitor::new(Registry::new(), Arc::new(Switch::default()));
     let mut other = Client::new(&monitor, Limits::default());
     let clients = [(); 4].map(|()| {
         let in_control = monitor.clone().with_control(true);

@@ -10,7 +10,6 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -72,7 +71,7 @@ fn read(client: &mut BufReader<UnixStream>) -> String {
 /// Runs a VMM with a monitor in a thread, and talks to it until it has ended.
 fn check(run: impl FnOnce(Polled) + Send + 'static) {
     let interval = Duration::from_millis(100);
-    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost)).with_control(true);
+    let monitor = Monitor::new(Registry::new(), NoHost).with_control(true);
     monitor.limit_event("WATCHDOG", EventLimit::new(interval));
     let server = Polled::new(monitor.clone(), [], Options::new()).unwrap();
     let [mut client, mut other, leaving, deaf] = [(); 4].map(|()| connect(&server));

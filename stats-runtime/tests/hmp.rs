@@ -71,13 +71,12 @@ impl Host for TwoVcpus {
         }
     }
 
-    fn vcpus(&self) -> Vec<Vcpu> {
-        (0..2)
-            .map(|index| {
-                let vcpu = Vcpu::new(index, format!("/vcpu/{index}"));
-                vcpu.on_thread(u32::try_from(index).ok().map(|index| 70 + index))
-            })
-            .collect()
+    fn vcpus(&self) -> Option<Vec<Vcpu>> {
+        let vcpu = |index| {
+            let vcpu = Vcpu::new(index, format!("/vcpu/{index}"));
+            vcpu.on_thread(u32::try_from(index).ok().map(|index| 70 + index))
+        };
+        Some((0..2).map(vcpu).collect())
     }
 }
 
@@ -132,7 +131,7 @@ fn registry() -> Registry {
 }
 
 fn monitor() -> Monitor {
-    Monitor::new(Arc::new(registry()), Arc::new(TwoVcpus::default()))
+    Monitor::new(registry(), TwoVcpus::default())
 }
 
 /// What a monitor with control answers to one line.
@@ -140,7 +139,7 @@ fn check(line: &str, cpu_index: Option<i64>, expected: &[&str]) {
     let monitor = monitor().with_control(true);
     let mut state = HmpState::new();
     if let Some(index) = cpu_index {
-        state.select(monitor.host(), index).unwrap();
+        state.select(&monitor, index).unwrap();
     }
     check_line(&mut state, &monitor, line, expected);
 }
@@ -178,7 +177,7 @@ fn info_stats_describes_each_statistic_of_one_name_by_its_own_entry() {
             },
         )
         .unwrap();
-    let monitor = Monitor::new(Arc::new(registry), Arc::new(TwoVcpus::default()));
+    let monitor = Monitor::new(registry, TwoVcpus::default());
     let expected = [
         "provider: kvm",
         "    twice (cumulative): 1",
@@ -254,7 +253,7 @@ fn execute_reports_what_is_wrong_with_a_line() {
         None,
         &["unknown command: 'info nosuch'"],
     );
-    let error = HmpState::new().select(monitor().host(), 2).unwrap_err();
+    let error = HmpState::new().select(&monitor(), 2).unwrap_err();
     assert_eq!(error.desc(), "Parameter 'cpu-index' expects a CPU number");
 }
 
@@ -448,7 +447,7 @@ impl CommandSet for OwnStop {
 fn lines_execute_the_vmms_command_when_it_replaces_ours() {
     let own = Arc::new(OwnStop(AtomicU32::new(0)));
     let monitor = monitor()
-        .with_extension(&[], Arc::clone(&own) as Arc<_>)
+        .with_extension(&[], Arc::clone(&own))
         .with_control(true);
     let mut state = HmpState::new();
     for (line, expected) in [

@@ -19,9 +19,9 @@ use stats_runtime::{Monitor, NoHost, Registry};
 struct TwoVcpus;
 
 impl Host for TwoVcpus {
-    fn vcpus(&self) -> Vec<Vcpu> {
+    fn vcpus(&self) -> Option<Vec<Vcpu>> {
         let vcpu = |index| Vcpu::new(index, format!("/vcpu/{index}"));
-        (0..2).map(vcpu).collect()
+        Some((0..2).map(vcpu).collect())
     }
 }
 
@@ -54,7 +54,7 @@ fn monitor() -> Monitor {
             },
         )
         .unwrap();
-    Monitor::new(Arc::new(registry), Arc::new(TwoVcpus))
+    Monitor::new(registry, Arc::new(TwoVcpus))
 }
 
 /// What a client sees that sends these pieces, then ends its input.
@@ -264,7 +264,7 @@ fn line_server_stops_in_time_when_a_provider_hangs() {
         .unwrap();
     let host = Arc::new(NoHost);
     let kept = Arc::downgrade(&host);
-    let monitor = Monitor::new(Arc::new(registry), host);
+    let monitor = Monitor::new(registry, host);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hmp.sock");
     let mut server = stats_runtime::hmp::LineServer::start(&path, monitor).unwrap();
@@ -296,7 +296,7 @@ fn line_monitor_answers_with_an_error_when_a_command_panics() {
         }
     }
 
-    let monitor = Monitor::new(Arc::default(), Arc::new(Panicking));
+    let monitor = Monitor::new(Registry::default(), Arc::new(Panicking));
     let mut lines = LineMonitor::new(&NoHost.version());
     for (line, expected) in [
         ("info uuid\n", "Error: The command panicked\r\n(qemu) "),

@@ -178,6 +178,6 @@ fn statistics_outlive_the_vm() {
     drop((vcpu, vm, kvm));
     assert_eq!(ask(&provider, StatsTarget::Vm).0.len(), 1);
     assert_eq!(ask(&provider, StatsTarget::Vcpu).0.len(), 1);
-    assert!(provider.remove_vcpu("/vcpu0"));
+    assert!(provider.remove_vcpu("/vcpu0").is_some());
     assert_eq!(ask(&provider, StatsTarget::Vcpu).0.len(), 0);
 }

@@ -41,11 +41,11 @@ fn name(index: usize) -> StatsProvider {
 }
 
 /// A registry with so many VMs.
-fn registry(vms: usize, path: &tempfile::TempPath) -> Arc<Registry> {
-    let registry = Arc::new(Registry::new());
+fn registry(vms: usize, path: &tempfile::TempPath) -> Registry {
+    let registry = Registry::new();
     let first = KvmProvider::new();
     for index in 0..vms {
-        let provider = first.sibling();
+        let provider = first.for_another_vm();
         provider
             .set_vm_fd(File::open(path).unwrap().into())
             .unwrap();
@@ -105,7 +105,7 @@ fn ten_times_as_many_vms_cost_ten_times_as_much() {
     assert!(one < much / 5, "{one:?} {much:?}");
 
     // The same over a session: the first results are those registered last.
-    let monitor = Monitor::new(all, Arc::new(NoHost));
+    let monitor = Monitor::new(all, NoHost);
     let mut session = stats_runtime::qmp::Session::new(
         &monitor.host().version(),
         stats_runtime::qmp::Limits::default(),

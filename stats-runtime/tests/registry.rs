@@ -76,8 +76,8 @@ fn provider_with_a_new_name_is_queried_filtered_and_listed() {
     assert_eq!(listed, [xyz(), StatsProvider::Kvm]);
     assert_eq!(registry.schemas(Some(&xyz())).unwrap().len(), 1);
 
-    assert!(registry.remove(&xyz()));
-    assert!(!registry.remove(&xyz()));
+    assert!(registry.remove(xyz()));
+    assert!(!registry.remove(xyz()));
     assert_eq!(
         providers(registry.query(&vm()).unwrap()),
         [StatsProvider::Kvm]
@@ -251,7 +251,7 @@ fn provider_removes_itself_while_it_runs() {
             xyz(),
             move |_, sink| {
                 if let Some(registry) = inner.upgrade() {
-                    assert!(registry.remove(&xyz()));
+                    assert!(registry.remove(xyz()));
                     registry
                         .register(StatsProvider::Kvm, Arc::new(Constant(7)))
                         .unwrap();
@@ -306,7 +306,7 @@ fn provider_is_dropped_after_the_query_when_it_is_removed_meanwhile() {
     thread::scope(|scope| {
         let query = scope.spawn(|| registry.query(&vm()).unwrap());
         entered.wait();
-        assert!(registry.remove(&xyz()));
+        assert!(registry.remove(xyz()));
         assert!(registry.query(&vm()).unwrap().is_empty());
         assert!(!dropped.load(Ordering::SeqCst));
         removed.wait();
@@ -333,7 +333,7 @@ fn registry_answers_queries_while_providers_come_and_go() {
         let queries = [(); 3].map(|()| scope.spawn(query));
         while !queries.iter().all(thread::ScopedJoinHandle::is_finished) {
             registry.register(xyz(), Arc::new(Constant(2))).unwrap();
-            assert!(registry.remove(&xyz()));
+            assert!(registry.remove(xyz()));
         }
     });
 }

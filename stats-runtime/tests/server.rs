@@ -26,7 +26,7 @@ use stats_runtime::{Host, Monitor, NoHost, Registry, StatsQuery, StatsSink};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn start(path: &Path) -> UnixServer {
-    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    let monitor = Monitor::new(Registry::new(), NoHost);
     UnixServer::start(path, monitor).unwrap()
 }
 
@@ -96,8 +96,7 @@ fn what_was_sent_before_the_end_is_answered() {
     for round in 0..200 {
         let path = folder.path().join(format!("{round}.sock"));
         let (sender, receiver) = mpsc::channel();
-        let monitor =
-            Monitor::new(Arc::new(Registry::new()), Arc::new(Quitter(sender))).with_control(true);
+        let monitor = Monitor::new(Registry::new(), Arc::new(Quitter(sender))).with_control(true);
         let mut server = UnixServer::start(&path, monitor).unwrap();
         let mut other = UnixStream::connect(&path).unwrap();
         read_line(&other);
@@ -200,7 +199,7 @@ fn a_panic_is_an_error_reply() {
     registry
         .add_stats_callbacks(StatsProvider::Kvm, query, |_| panic!("on purpose"))
         .unwrap();
-    let monitor = Monitor::new(Arc::new(registry), Arc::new(Panicking)).with_control(true);
+    let monitor = Monitor::new(registry, Arc::new(Panicking)).with_control(true);
     let _server = UnixServer::start(&path, monitor).unwrap();
     let client = UnixStream::connect(&path).unwrap();
     read_line(&client);

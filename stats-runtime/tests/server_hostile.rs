@@ -81,7 +81,7 @@ impl Drop for Load {
 }
 
 fn serve(path: &Path, registry: Registry, options: Options) -> Server {
-    let monitor = Monitor::new(Arc::new(registry), Arc::new(NoHost));
+    let monitor = Monitor::new(registry, NoHost);
     Server::start(monitor, [Listener::unix(path).unwrap()], options).unwrap()
 }
 
@@ -258,7 +258,7 @@ fn client_that_leaves_during_its_command_gives_back_its_place() {
 fn commands_in_a_web_request_are_not_executed() {
     let listener = Listener::tcp("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.tcp_address().unwrap();
-    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    let monitor = Monitor::new(Registry::new(), NoHost);
     let _server = Server::start(monitor, [listener], Options::new()).unwrap();
     let commands = "{'execute': 'qmp_capabilities'}{'execute': 'query-name'}";
     for head in [

@@ -29,7 +29,7 @@ use stats_runtime::{Monitor, NoHost, Registry};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn monitor() -> Monitor {
-    Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost))
+    Monitor::new(Registry::new(), NoHost)
 }
 
 fn serve(listener: Listener, options: Options) -> Server {
@@ -452,7 +452,7 @@ fn a_provider_that_hangs_holds_up_only_who_asked() {
             |_| Ok(()),
         )
         .unwrap();
-    let monitor = Monitor::new(Arc::new(registry), Arc::new(NoHost)).with_control(true);
+    let monitor = Monitor::new(registry, NoHost).with_control(true);
     let options = Options::new()
         .limits(Limits::default())
         .connections_max(30)

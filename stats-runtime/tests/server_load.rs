@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use qapi_stats::stats::{StatsProvider, StatsTarget};
+use qapi_stats::stats::StatsTarget;
 use stats_runtime::server::{Listener, Options, Server};
 use stats_runtime::{Monitor, NoHost, Registry};
 
@@ -91,7 +91,7 @@ fn serve(path: &Path) -> Server {
     let registry = Registry::new();
     registry
         .add_stats_callbacks(
-            StatsProvider::Unknown("test".into()),
+            "test",
             |query, sink| {
                 if *query.target() == StatsTarget::Vm {
                     sink.result(None);
@@ -102,7 +102,7 @@ fn serve(path: &Path) -> Server {
             |_| Ok(()),
         )
         .unwrap();
-    let monitor = Monitor::new(Arc::new(registry), Arc::new(NoHost));
+    let monitor = Monitor::new(registry, NoHost);
     let listener = Listener::unix(path).unwrap();
     // Those who are not attackers have to stay below, too.
     let options = Options::new().connections_max(CLIENTS + 100);

@@ -53,7 +53,7 @@ impl Log {
 }
 
 fn start(listener: Listener, options: Options) -> Server {
-    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    let monitor = Monitor::new(Registry::new(), NoHost);
     Server::start(monitor, [listener], options).unwrap()
 }
 

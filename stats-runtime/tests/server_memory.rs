@@ -120,7 +120,7 @@ fn serve(
     registry
         .add_stats_callbacks(StatsProvider::Kvm, query, |_| Ok(()))
         .unwrap();
-    let monitor = Monitor::new(Arc::new(registry), Arc::new(NoHost));
+    let monitor = Monitor::new(registry, NoHost);
     let options = options.held_bytes_max(HELD_BYTES_MAX);
     let server = Server::start(monitor, [Listener::unix(path).unwrap()], options).unwrap();
     (server, release)

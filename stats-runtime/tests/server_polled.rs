@@ -94,7 +94,7 @@ fn monitor() -> (Monitor, Arc<AtomicUsize>) {
             |_| Ok(()),
         )
         .unwrap();
-    let monitor = Monitor::new(Arc::new(registry), Arc::new(NoHost)).with_control(true);
+    let monitor = Monitor::new(registry, NoHost).with_control(true);
     (monitor, queries)
 }
 
@@ -569,7 +569,7 @@ fn event_of_another_thread_wakes_the_loop() {
 #[test]
 fn server_counts_its_clients_and_tells_of_those_that_it_loses() {
     let (monitor, _) = monitor();
-    let registry = Arc::clone(monitor.registry());
+    let registry = monitor.registry().clone();
     let lost = Arc::new(Mutex::new(Vec::new()));
     let list = Arc::clone(&lost);
     let options = Options::new()

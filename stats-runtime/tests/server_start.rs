@@ -39,7 +39,7 @@ fn start_without_room_for_the_second_thread() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("qmp.sock");
     let listener = Listener::unix(&path).unwrap();
-    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    let monitor = Monitor::new(Registry::new(), NoHost);
     let room = Rlimit {
         current: Some(address_space_bytes() + STACK_BYTES * 3 / 2),
         ..rustix::process::getrlimit(Resource::As)
@@ -91,7 +91,7 @@ fn mask(signals: &[u32]) -> u64 {
 // One test, because it looks at the threads of the process.
 #[test]
 fn threads_are_made_at_the_start_and_after_the_vmms_wishes() {
-    let monitor = || Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    let monitor = || Monitor::new(Registry::new(), NoHost);
     let masks = || std::fs::read_to_string("/proc/thread-self/status").unwrap();
     let blocked = |status: &str| {
         let line = status.lines().find(|line| line.starts_with("SigBlk:"));
@@ -162,7 +162,7 @@ fn drop_does_not_wait_for_a_command_that_hangs() {
     registry
         .add_stats_callbacks(StatsProvider::Kvm, query, |_| Ok(()))
         .unwrap();
-    let monitor = Monitor::new(Arc::new(registry), Arc::new(NoHost));
+    let monitor = Monitor::new(registry, NoHost);
     let server = Server::start(monitor, [], Options::new()).unwrap();
     let (mut client, theirs) = UnixStream::pair().unwrap();
     server.add_unix_client(theirs).unwrap();

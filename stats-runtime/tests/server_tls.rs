@@ -96,7 +96,7 @@ fn credentials(certificate: &str, key: &str, clients: &Authority) -> TlsBuilder 
 fn serve(tls: Tls) -> (Server, SocketAddr) {
     let listener = Listener::tls("127.0.0.1:0".parse().unwrap(), tls).unwrap();
     let address = listener.tcp_address().unwrap();
-    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    let monitor = Monitor::new(Registry::new(), NoHost);
     let server = Server::start(monitor, [listener], Options::new()).unwrap();
     (server, address)
 }
@@ -159,7 +159,7 @@ fn clients_show_a_certificate() {
     let listener = Listener::tls("0.0.0.0:0".parse().unwrap(), tls).unwrap();
     let port = listener.tcp_address().unwrap().port();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
-    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    let monitor = Monitor::new(Registry::new(), NoHost);
     let options = Options::new().negotiation_timeout(Some(Duration::from_millis(500)));
     let mut server = Server::start(monitor, [listener], options).unwrap();
 
@@ -438,7 +438,7 @@ fn a_client_that_says_no_more_is_sent_everything() {
     // Those who come to it inherit this.
     rustix::net::sockopt::set_socket_send_buffer_size(&listener, SEND_BUFFER_BYTES).unwrap();
     let address = listener.tcp_address().unwrap();
-    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    let monitor = Monitor::new(Registry::new(), NoHost);
     let options = Options::new().held_bytes_max(256 << 20);
     let _server = Server::start(monitor, [listener], options).unwrap();
     let mut clients: Vec<_> = (0..REPLIES_MAX)

@@ -3,10 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::sync::Arc;
-
 use proptest::prelude::*;
-use qapi_stats::stats::StatsProvider;
 use qapi_stats::stats::StatsTarget;
 use qapi_stats::wire::command::{Call, CommandInfo, CommandSet, Event};
 use qapi_stats::wire::{DecodeMembers, EncodeMembers, Error, Members, ObjectWriter, Writer, json};
@@ -17,7 +14,7 @@ fn monitor() -> Monitor {
     let registry = Registry::new();
     registry
         .add_stats_callbacks(
-            StatsProvider::Unknown("xyz".into()),
+            "xyz",
             |query, sink| {
                 match query.target() {
                     StatsTarget::Vm => {
@@ -43,7 +40,7 @@ fn monitor() -> Monitor {
             |_| Ok(()),
         )
         .unwrap();
-    Monitor::new(Arc::new(registry), Arc::new(NoHost))
+    Monitor::new(registry, NoHost)
 }
 
 fn session() -> Session {

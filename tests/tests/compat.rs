@@ -12,7 +12,6 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::{env, process};
 
 use qapi_gen::{FsLoader, Options, generate};
@@ -470,7 +469,7 @@ fn session_follows_the_policy_of_its_context() {
 #[test]
 fn monitor_passes_its_policy_to_its_sessions() {
     let policy = policy("unstable-input=crash,deprecated-output=hide");
-    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    let monitor = Monitor::new(Registry::new(), NoHost);
     assert_eq!(monitor.context().policy(), Policy::ACCEPT);
     assert_eq!(monitor.with_policy(policy).context().policy(), policy);
 }

@@ -66,7 +66,7 @@ impl Host for Machine {
         }
     }
 
-    fn vcpus(&self) -> Vec<Vcpu> {
+    fn vcpus(&self) -> Option<Vec<Vcpu>> {
         let vcpu = |(index, qom_path): (u32, &str)| {
             let place = CpuInstanceProperties {
                 socket_id: Some(0),
@@ -78,7 +78,7 @@ impl Host for Machine {
                 .on_thread(Some(1000 + index))
                 .at(place)
         };
-        (0..).zip(VCPUS).map(vcpu).collect()
+        Some((0..).zip(VCPUS).map(vcpu).collect())
     }
 
     fn stop(&self) -> Result<Change, Error> {
@@ -113,7 +113,7 @@ fn monitor() -> Monitor {
             |_| Ok(()),
         )
         .unwrap();
-    Monitor::new(Arc::new(registry), Arc::<Machine>::default()).with_control(true)
+    Monitor::new(registry, Arc::<Machine>::default()).with_control(true)
 }
 
 /// A client of a machine of its own.

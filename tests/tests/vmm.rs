@@ -56,11 +56,11 @@ impl balloon::Commands for Machine {
     }
 }
 
-fn registry() -> Arc<Registry> {
+fn registry() -> Registry {
     let registry = Registry::new();
     registry
         .add_stats_callbacks(
-            StatsProvider::Unknown("balloon".into()),
+            "balloon",
             |query, sink| {
                 if *query.target() == StatsTarget::Vm {
                     sink.result(None);
@@ -71,13 +71,13 @@ fn registry() -> Arc<Registry> {
             |_| Ok(()),
         )
         .unwrap();
-    Arc::new(registry)
+    registry
 }
 
 /// The VMM's monitor: everything there is to write for both in one session.
 fn monitor() -> Monitor {
     let own = OwnDispatcher(Machine::default());
-    Monitor::new(registry(), Arc::new(NoHost))
+    Monitor::new(registry(), NoHost)
         .with_extension(SCHEMA, Arc::new(own))
         .with_control(true)
 }
@@ -225,7 +225,7 @@ fn server_serves_the_vmms_schema_and_ours() {
 #[test]
 fn monitor_introspects_only_its_schema_when_not_extended() {
     let schema = tests_folder().join("../qapi/schema/qapi-schema.json");
-    let monitor = Monitor::new(registry(), Arc::new(NoHost)).with_control(true);
+    let monitor = Monitor::new(registry(), NoHost).with_control(true);
     let reply = returned(&monitor, "{'execute': 'query-qmp-schema'}");
     assert_eq!(reply, introspected(&schema, &FsLoader));
 }

@@ -127,8 +127,8 @@ impl Host for Vm {
         self.run_state.lock().clone()
     }
 
-    fn vcpus(&self) -> Vec<Vcpu> {
-        self.vcpus.clone()
+    fn vcpus(&self) -> Option<Vec<Vcpu>> {
+        Some(self.vcpus.clone())
     }
 
     fn stop(&self) -> Result<Change, Error> {

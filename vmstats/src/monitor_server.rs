@@ -74,8 +74,7 @@ impl MonitorServer {
         sockets: Sockets,
     ) -> Result<Self, Failure> {
         let (path, folder) = socket_path(arguments.qmp.as_deref())?;
-        let monitor =
-            Monitor::new(Arc::new(registry), Arc::new(vm)).with_control(arguments.control);
+        let monitor = Monitor::new(registry, Arc::new(vm)).with_control(arguments.control);
         let first = admission(arguments)
             .unix(&path)
             .map_err(|error| cannot_listen(&path, &error))?;

@@ -126,7 +126,7 @@ fn serve(folder: &Path) -> (Server, SocketAddr) {
         .listeners
         .iter()
         .find_map(|listener| listener.tcp_address());
-    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    let monitor = Monitor::new(Registry::new(), NoHost);
     let server = Server::start(monitor, sockets.listeners, Options::new()).unwrap();
     (server, address.unwrap())
 }

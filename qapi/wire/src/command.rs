@@ -3,6 +3,8 @@
 //! In: constants and implementations that generated code has. Out: the traits
 //! that a session, a dispatcher and a client use. No schema, no socket.
 
+use std::sync::Arc;
+
 use crate::context::Context;
 use crate::decode::{Decode, DecodeMembers, Members, decode_object};
 use crate::document::Node;
@@ -104,6 +106,22 @@ pub trait CommandSet {
     /// Fails with the error to send to the client. The caller must then remove
     /// whatever was written to `reply`.
     fn execute(&self, call: Call<'_>, reply: &mut Writer<'_>) -> Result<()>;
+}
+
+/// An `Arc` of a set of commands is that set, so that the program can keep another
+/// handle.
+impl<C: CommandSet + ?Sized> CommandSet for Arc<C> {
+    fn commands(&self) -> Vec<&'static CommandInfo> {
+        (**self).commands()
+    }
+
+    fn command(&self, name: &str) -> Option<&'static CommandInfo> {
+        (**self).command(name)
+    }
+
+    fn execute(&self, call: Call<'_>, reply: &mut Writer<'_>) -> Result<()> {
+        (**self).execute(call, reply)
+    }
 }
 
 /// A command to execute.

@@ -272,7 +272,10 @@ macro_rules! enumeration {
 ///     }
 ///     pub fn index(&self) -> Option<usize> { /* the position in ALL */ }
 /// }
-/// impl FromStr for Color { /* never fails: else Self::Unknown(name.into()) */ }
+/// impl From<&str> for Color { /* else Self::Unknown(name.into()) */ }
+/// impl From<String> for Color { /* the same */ }
+/// impl From<&Color> for Color { /* a clone */ }
+/// impl FromStr for Color { /* never fails */ }
 /// impl Decode for Color { /* decode_open_enumeration(value, at, "Color", ..) */ }
 /// // and Display, Encode and serde's traits, which write the name
 /// ```
@@ -302,12 +305,30 @@ macro_rules! open_enumeration {
             }
         }
 
+        impl ::core::convert::From<&str> for $type {
+            fn from(name: &str) -> Self {
+                let listed = $crate::find_by_name(Self::NAMES, Self::ALL, name);
+                listed.unwrap_or_else(|| Self::$unknown(name.into()))
+            }
+        }
+
+        impl ::core::convert::From<::std::string::String> for $type {
+            fn from(name: ::std::string::String) -> Self {
+                Self::from(name.as_str())
+            }
+        }
+
+        impl ::core::convert::From<&$type> for $type {
+            fn from(value: &$type) -> Self {
+                value.clone()
+            }
+        }
+
         impl ::core::str::FromStr for $type {
             type Err = ::core::convert::Infallible;
 
             fn from_str(name: &str) -> ::core::result::Result<Self, Self::Err> {
-                let listed = $crate::find_by_name(Self::NAMES, Self::ALL, name);
-                Ok(listed.unwrap_or_else(|| Self::$unknown(name.into())))
+                Ok(Self::from(name))
             }
         }
 

@@ -41,7 +41,7 @@ const PROMPT: &[u8] = b"(qemu) ";
 /// use stats_runtime::hmp::LineMonitor;
 /// use stats_runtime::{Monitor, NoHost, Registry};
 ///
-/// let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+/// let monitor = Monitor::new(Registry::new(), NoHost);
 /// let mut lines = LineMonitor::new(&monitor.host().version());
 /// let greeting = lines.output().len();
 /// lines.sent(greeting);

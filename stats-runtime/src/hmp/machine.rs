@@ -53,7 +53,7 @@ pub(super) fn run_qmp_command(
 pub(super) fn cpu(state: &mut HmpState, monitor: &Monitor, mut arguments: Arguments<'_>) -> Answer {
     let index = arguments.integer()?;
     arguments.end()?;
-    Ok(match state.select(monitor.host(), index.into()) {
+    Ok(match state.select(monitor, index.into()) {
         Ok(()) => String::new(),
         Err(_) => "invalid CPU index\r\n".to_owned(),
     })
@@ -64,7 +64,7 @@ pub(super) fn info_cpus(
     monitor: &Monitor,
     arguments: Arguments<'_>,
 ) -> Answer {
-    let selected = state.vcpu(monitor.host());
+    let selected = state.vcpu(monitor);
     let line = |index, thread_id| {
         let is_selected = selected
             .as_ref()

@@ -1,11 +1,12 @@
 //! The state of the human monitor between two lines of one client.
 //!
-//! In: the host's vCPUs. Out: the vCPU that lines are about. This file knows no
+//! In: the machine's vCPUs. Out: the vCPU that lines are about. This file knows no
 //! command.
 
 use qapi_stats::wire::Error;
 
-use crate::host::{Host, Vcpu};
+use crate::host::Vcpu;
+use crate::monitor::Monitor;
 
 /// The state that is kept from one line of a client to the next.
 #[derive(Clone, Debug, Default)]
@@ -25,10 +26,10 @@ impl HmpState {
     ///
     /// # Errors
     ///
-    /// Fails if the host has no vCPU of that index. The selection then stays as
+    /// Fails if the machine has no vCPU of that index. The selection then stays as
     /// it was.
-    pub fn select(&mut self, host: &dyn Host, cpu_index: i64) -> Result<(), Error> {
-        let mut vcpus = host.vcpus().into_iter();
+    pub fn select(&mut self, monitor: &Monitor, cpu_index: i64) -> Result<(), Error> {
+        let mut vcpus = monitor.vcpus().into_iter();
         if !vcpus.any(|vcpu| i64::try_from(vcpu.index) == Ok(cpu_index)) {
             return Err(Error::generic("Parameter 'cpu-index' expects a CPU number"));
         }
@@ -37,9 +38,9 @@ impl HmpState {
     }
 
     /// Returns the vCPU that lines are about: the selected one, or the first if
-    /// the selected one has gone. Returns `None` if the host has no vCPU.
-    pub(super) fn vcpu(&self, host: &dyn Host) -> Option<Vcpu> {
-        let mut vcpus = host.vcpus();
+    /// the selected one has gone. Returns `None` if the machine has no vCPU.
+    pub(super) fn vcpu(&self, monitor: &Monitor) -> Option<Vcpu> {
+        let mut vcpus = monitor.vcpus();
         let chosen = vcpus
             .iter()
             .position(|vcpu| i64::try_from(vcpu.index).ok() == self.cpu_index);

@@ -6,7 +6,7 @@
 use qapi_stats::stats::{
     StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsVCPUFilter,
 };
-use qapi_stats::wire::Error;
+use qapi_stats::wire::{Dict, Error, OpenValues as _};
 
 use super::args::{Arguments, Usage};
 use super::render;
@@ -24,7 +24,7 @@ pub(super) fn info_stats(
     let names = arguments.optional_string()?;
     let provider = arguments.optional_string()?;
     arguments.end()?;
-    let cpu = state.vcpu(monitor.host()).map(|vcpu| vcpu.qom_path);
+    let cpu = state.vcpu(monitor).map(|vcpu| vcpu.qom_path);
     let (target, names) = (target.as_str(), names.as_deref());
     Ok(report(
         monitor.registry(),
@@ -42,7 +42,7 @@ fn report(
     provider: Option<String>,
     cpu: Option<&str>,
 ) -> String {
-    let Some(target) = branch(target, cpu) else {
+    let Some(target) = branch(registry, target, cpu) else {
         return format!("invalid stats target {target}\r\n");
     };
     let provider = match provider.map(|name| known_provider(registry, &name).ok_or(name)) {
@@ -55,13 +55,17 @@ fn report(
 
 /// Returns the filter for a target, or `None` if the name of the target is
 /// unknown. Of the vCPUs, the filter wants only the one that the line is about.
-fn branch(target: &str, cpu: Option<&str>) -> Option<StatsFilterBranch> {
+fn branch(registry: &Registry, target: &str, cpu: Option<&str>) -> Option<StatsFilterBranch> {
     match target {
         "vm" => Some(StatsFilterBranch::Vm),
         "vcpu" => Some(StatsFilterBranch::Vcpu(StatsVCPUFilter {
             vcpus: Some(cpu.into_iter().map(str::to_owned).collect()),
         })),
         "cryptodev" => Some(StatsFilterBranch::Cryptodev),
+        _ if registry.is_registered("StatsTarget", target) => Some(StatsFilterBranch::Unknown {
+            tag: target.into(),
+            members: Dict::new(),
+        }),
         _ => None,
     }
 }

@@ -26,7 +26,7 @@ pub use format::{NAME_SIZE_MAX, NUM_DESC_MAX, VALUES_MAX};
 pub use image::{IMAGE_SIZE_MAX, Image, record};
 pub use image_builder::{ImageBuilder, ImageStat};
 pub use layout::{Header, Layout};
-pub use provider::{KvmProvider, Recording};
+pub use provider::{KvmProvider, ParkedVcpu, Recording};
 pub use rlimit::raise_nofile_limit;
 pub use selftest::{Warning, warnings};
 pub use vm_stats_files::Files;

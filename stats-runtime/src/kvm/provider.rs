@@ -21,10 +21,19 @@ use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink
 
 /// A provider of KVM's statistics of one VM.
 ///
+/// A clone is another handle to the same files: register one, and keep one to add
+/// and remove vCPUs.
+///
 /// The provider keeps statistics fds open and needs nothing else: the fds of the
-/// VM and of its vCPUs may be closed, or belong to another process. A statistics
-/// fd keeps its VM alive in the kernel, so drop the provider when the VM's owner
-/// exits. A recorded file can take the place of a statistics fd.
+/// VM and of its vCPUs may be closed, or belong to another process. A recorded file
+/// can take the place of a statistics fd.
+///
+/// On Linux 6.5 and later a statistics fd keeps its VM alive in the kernel:
+/// [`clear`](Self::clear) the provider when the VM ends, or its memory stays. On
+/// earlier kernels, unless they have "KVM: Grab a reference to KVM for VM and vCPU
+/// stats file descriptors", a statistics fd that outlives its VM makes the kernel
+/// read freed memory: clear the provider **before** the last fd of the VM and of its
+/// vCPUs is closed, and do not pass the files to another process.
 ///
 /// vCPUs may be added and removed from any thread while queries run. A query
 /// answers for the vCPUs that existed when it began. Once
@@ -34,14 +43,34 @@ use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink
 ///
 /// A query costs one `pread` for each object, and no allocation once the buffers
 /// have grown.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct KvmProvider {
-    /// The files to read. A query clones the `Arc` and releases the lock, so that
-    /// it reads a snapshot; the price is a copy of the list when a vCPU comes or
-    /// goes during a query.
-    files: Lock<Arc<VmStatsFiles>>,
+    /// The files to read. A query clones the inner `Arc` and releases the lock, so
+    /// that it reads a snapshot; the price is a copy of the list when a vCPU comes
+    /// or goes during a query.
+    files: Arc<Lock<Arc<VmStatsFiles>>>,
     /// The compiled layouts and buffers, which siblings share.
     cache: Arc<LayoutCache>,
+}
+
+/// A vCPU that was removed from its provider, with its open statistics file. A VMM
+/// that keeps the vCPU of an unplugged processor for its return, because KVM has no
+/// ioctl to destroy one, keeps this value beside it. Dropping the value closes the
+/// file.
+pub struct ParkedVcpu(Arc<Vcpu>);
+
+impl ParkedVcpu {
+    /// Returns the vCPU's QOM path.
+    #[must_use]
+    pub fn qom_path(&self) -> &str {
+        &self.0.qom_path
+    }
+}
+
+impl fmt::Debug for ParkedVcpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ParkedVcpu").field(&self.qom_path()).finish()
+    }
 }
 
 /// Copies of statistics files, for [`Image::read`](super::Image::read) or for
@@ -88,13 +117,34 @@ impl KvmProvider {
         Ok(provider)
     }
 
+    /// Creates a provider for statistics fds that are open already: of a restored
+    /// VM, or received from another process.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`set_vm_fd`](Self::set_vm_fd) and
+    /// [`add_vcpu_fd`](Self::add_vcpu_fd) do.
+    pub fn from_fds<P: Into<Box<str>>>(
+        vm: Option<OwnedFd>,
+        vcpus: impl IntoIterator<Item = (P, OwnedFd)>,
+    ) -> Result<Self, Error> {
+        let provider = Self::new();
+        if let Some(vm) = vm {
+            provider.set_vm_fd(vm)?;
+        }
+        for (qom_path, stats) in vcpus {
+            provider.add_vcpu_fd(qom_path, stats)?;
+        }
+        Ok(provider)
+    }
+
     /// Creates an empty provider for another VM of this process, which shares the
     /// compiled layouts and the buffers of this one. They are most of a provider's
     /// memory.
     #[must_use]
-    pub fn sibling(&self) -> Self {
+    pub fn for_another_vm(&self) -> Self {
         Self {
-            files: Lock::default(),
+            files: Arc::default(),
             cache: Arc::clone(&self.cache),
         }
     }
@@ -136,32 +186,54 @@ impl KvmProvider {
     /// header or descriptors cannot be read. Nothing has changed then.
     pub fn add_vcpu_fd(&self, qom_path: impl Into<Box<str>>, stats: OwnedFd) -> Result<(), Error> {
         let file = self.cache.open(stats)?;
-        let vcpu = Vcpu {
+        self.insert(Arc::new(Vcpu {
             qom_path: qom_path.into(),
             file,
-        };
+        }))
+    }
+
+    /// Adds a vCPU that was [removed](Self::remove_vcpu), without an ioctl: a
+    /// sandbox may forbid it by now, and it would wait for a running vCPU. The
+    /// counters continue where they were.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::DuplicateVcpu`] if another vCPU has this path now.
+    pub fn add_parked_vcpu(&self, parked: ParkedVcpu) -> Result<(), Error> {
+        self.insert(parked.0)
+    }
+
+    fn insert(&self, vcpu: Arc<Vcpu>) -> Result<(), Error> {
         self.change(|files| {
             if files.position(&vcpu.qom_path).is_some() {
-                return Err(Error::DuplicateVcpu {
-                    qom_path: vcpu.qom_path.into(),
-                });
+                let qom_path = vcpu.qom_path.to_string();
+                return Err(Error::DuplicateVcpu { qom_path });
             }
             files.add_vcpu(vcpu);
             Ok(())
         })
     }
 
-    /// Removes the vCPU at `qom_path`. Returns `false` if the path is unknown. No
-    /// query that begins later reads the vCPU; its fd is closed once the queries
-    /// that began earlier have ended. Clients keep seeing the vCPU's schema.
-    pub fn remove_vcpu(&self, qom_path: &str) -> bool {
-        if self.snapshot().position(qom_path).is_none() {
-            return false;
-        }
+    /// Removes the vCPU at `qom_path`. Returns `None` if the path is unknown. No
+    /// query that begins later reads the vCPU; once the returned value is dropped,
+    /// its fd is closed when the queries that began earlier have ended. Clients keep
+    /// seeing the vCPU's schema.
+    pub fn remove_vcpu(&self, qom_path: &str) -> Option<ParkedVcpu> {
+        // Look first, so that an unknown path copies no list.
+        self.snapshot().position(qom_path)?;
         let removed = self.change(|files| Ok(files.remove_vcpu(qom_path)));
-        // Close the fd after the lock is released, because closing the last fd of
+        removed.ok().flatten().map(ParkedVcpu)
+    }
+
+    /// Removes the VM and all vCPUs, and forgets their schema: the VM has ended, or
+    /// is replaced by a new one at a reboot. The provider stays registered, and the
+    /// new VM is added in the usual way. Its counters begin at zero: emit the event
+    /// RESET, from which clients learn that.
+    pub fn clear(&self) {
+        let before = self.change(|files| Ok(std::mem::take(files)));
+        // Close the fds after the lock is released, because closing the last fd of
         // a VM makes the kernel destroy the VM, which takes long.
-        removed.is_ok_and(|removed| removed.is_some())
+        drop(before);
     }
 
     /// Copies the current contents of the statistics files. `vmstats serve` can
@@ -212,6 +284,15 @@ impl Provider for KvmProvider {
                 _ => Ok(()),
             })?;
         Ok(())
+    }
+
+    fn vcpu_paths(&self) -> Vec<String> {
+        let files = self.snapshot();
+        files
+            .vcpus
+            .iter()
+            .map(|vcpu| vcpu.qom_path.to_string())
+            .collect()
     }
 
     fn schemas(&self, sink: &mut dyn SchemaSink) -> Result<(), ProviderError> {

@@ -89,8 +89,8 @@ impl VmStatsFiles {
     }
 
     /// Adds a vCPU, whose path must be unique.
-    pub(super) fn add_vcpu(&mut self, vcpu: Vcpu) {
-        self.vcpus.push(Arc::new(vcpu));
+    pub(super) fn add_vcpu(&mut self, vcpu: Arc<Vcpu>) {
+        self.vcpus.push(vcpu);
         self.vcpu_layouts.clear();
         self.find_shapes();
     }

@@ -12,7 +12,7 @@ use super::Monitor;
 impl qapi_stats::introspect::Commands for Monitor {
     fn query_qmp_schema(&self, reply: &mut Writer<'_>) -> Result<(), Error> {
         Introspection::new(self.schema())
-            .with_open_values(self.registry().as_ref())
+            .with_open_values(self.registry())
             .restricted_to(&ExecutableCommands(self))
             .encode(reply);
         Ok(())

@@ -21,7 +21,7 @@ impl qapi_stats::machine::Commands for Monitor {
     fn query_cpus_fast(&self) -> Result<Vec<CpuInfoFast>, Error> {
         let target = self.host().target();
         let state = self.host().run_state();
-        let vcpus = self.host().vcpus().into_iter();
+        let vcpus = self.vcpus().into_iter();
         Ok(vcpus.map(|vcpu| describe(vcpu, &target, &state)).collect())
     }
 

@@ -32,7 +32,7 @@ impl qapi_stats::misc::Commands for Monitor {
     fn human_monitor_command(&self, arguments: HumanMonitorCommand) -> Result<String, Error> {
         let mut state = crate::hmp::HmpState::new();
         if let Some(index) = arguments.cpu_index {
-            state.select(self.host(), index)?;
+            state.select(self, index)?;
         }
         Ok(state.execute(self, &arguments.command_line))
     }

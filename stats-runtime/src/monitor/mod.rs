@@ -25,7 +25,7 @@ use qapi_stats::wire::{Context, Error, SpecialFeatures, Value, Writer, to_json};
 
 use self::access::{Access, built_in};
 use crate::events::{EventLimit, Events, PendingWakeups, Subscription};
-use crate::host::{Change, Host};
+use crate::host::{Change, Host, Vcpu};
 use crate::lock::Lock;
 use crate::provider::ProviderError;
 use crate::registry::Registry;
@@ -37,7 +37,7 @@ use crate::registry::Registry;
 /// the control and the extension belong to the handle.
 #[derive(Clone)]
 pub struct Monitor {
-    registry: Arc<Registry>,
+    registry: Registry,
     host: Arc<dyn Host>,
     policy: Policy,
     control: bool,
@@ -69,10 +69,10 @@ impl std::fmt::Debug for Monitor {
 impl Monitor {
     /// Creates a monitor of `host` that serves the statistics of `registry`.
     /// The monitor is read-only until it gets [control](Self::with_control).
-    pub fn new(registry: Arc<Registry>, host: Arc<dyn Host>) -> Self {
+    pub fn new(registry: Registry, host: impl Host + 'static) -> Self {
         Self {
             registry,
-            host,
+            host: Arc::new(host),
             policy: Policy::ACCEPT,
             control: false,
             extension: None,
@@ -138,8 +138,9 @@ impl Monitor {
     pub fn with_extension(
         self,
         schema: &'static [SchemaInfo],
-        commands: Arc<dyn CommandSet + Send + Sync>,
+        commands: impl CommandSet + Send + Sync + 'static,
     ) -> Self {
+        let commands = Arc::new(commands);
         let extension = Some(Extension { schema, commands });
         Self { extension, ..self }
     }
@@ -155,7 +156,7 @@ impl Monitor {
 
     /// Returns the registry.
     #[must_use]
-    pub fn registry(&self) -> &Arc<Registry> {
+    pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
@@ -165,12 +166,25 @@ impl Monitor {
         self.host.as_ref()
     }
 
+    /// Returns the vCPUs that the host lists, or else those whose statistics a
+    /// provider has.
+    pub(crate) fn vcpus(&self) -> Vec<Vcpu> {
+        let of_providers = || {
+            let paths = self.registry.vcpu_paths();
+            (0..)
+                .zip(paths)
+                .map(|(index, path)| Vcpu::new(index, path))
+                .collect()
+        };
+        self.host.vcpus().unwrap_or_else(of_providers)
+    }
+
     /// Returns the context in which requests to this monitor are decoded:
     /// strictly, by the monitor's policy, and with the registered providers as
     /// further values of `StatsProvider`.
     #[must_use]
     pub fn context(&self) -> Context<'_> {
-        Context::strict_with(self.registry.as_ref()).with_policy(self.policy)
+        Context::strict_with(&self.registry).with_policy(self.policy)
     }
 
     /// Emits an event to every client that has negotiated.

@@ -14,11 +14,11 @@ use qapi_stats::qom::commands::{QomGet, QomList};
 use qapi_stats::wire::{Error, ErrorClass, Value};
 
 use super::Monitor;
-use crate::host::{Host, Vcpu};
+use crate::host::Vcpu;
 
 impl qapi_stats::qom::Commands for Monitor {
     fn qom_list(&self, arguments: QomList) -> Result<Vec<ObjectPropertyInfo>, Error> {
-        let root = tree(self.host());
+        let root = tree(self);
         let path = arguments.path;
         let (_, object) = match resolve(&root, &path).as_slice() {
             [] => return Err(not_found(&path)),
@@ -29,7 +29,7 @@ impl qapi_stats::qom::Commands for Monitor {
     }
 
     fn qom_get(&self, arguments: QomGet) -> Result<Value, Error> {
-        let root = tree(self.host());
+        let root = tree(self);
         let found = resolve(&root, &arguments.path);
         // Report an ambiguous path as not found, because QEMU does so for this
         // command; `qom-list` has an error of its own. The test
@@ -98,13 +98,14 @@ impl Object {
     }
 }
 
-/// Returns the tree of a host's objects.
-fn tree(host: &dyn Host) -> Object {
+/// Returns the tree of the machine's objects.
+fn tree(monitor: &Monitor) -> Object {
+    let host = monitor.host();
     let mut root = Object::new("container");
     let machine = Object::new(host.machine_type());
     root.children.insert("machine".to_owned(), machine);
     let default_type = format!("{}-cpu", host.target());
-    for vcpu in host.vcpus() {
+    for vcpu in monitor.vcpus() {
         let mut object = &mut root;
         for element in elements(&vcpu.qom_path) {
             let children = &mut object.children;

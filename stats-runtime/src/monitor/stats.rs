@@ -3,8 +3,8 @@
 //! In: decoded arguments. Out: replies, which the registry writes as JSON into
 //! the output. This file knows no host.
 
-use qapi_stats::stats::StatsFilter;
 use qapi_stats::stats::commands::QueryStatsSchemas;
+use qapi_stats::stats::{StatsFilter, StatsFilterBranch};
 use qapi_stats::wire::{Error, Writer};
 
 use super::Monitor;
@@ -12,6 +12,13 @@ use crate::sink::{JsonResults, JsonSchemas};
 
 impl qapi_stats::stats::Commands for Monitor {
     fn query_stats(&self, filter: StatsFilter, reply: &mut Writer<'_>) -> Result<(), Error> {
+        // A target that a provider has declared takes no member of its own.
+        if let StatsFilterBranch::Unknown { members, .. } = &filter.target
+            && let Some((name, _)) = members.iter().next()
+        {
+            let desc = format!("Parameter '{name}' is unexpected");
+            return Err(Error::generic(desc));
+        }
         let mut results = JsonResults::new(reply);
         self.registry().query_into(&filter, &mut results)?;
         results.finish();

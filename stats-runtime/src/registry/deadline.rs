@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use qapi_stats::stats::{StatsProvider, StatsTarget};
 
+use super::misuse::{TOO_MUCH, misuse};
 use super::recording::{Recording, SchemaRecording};
 use crate::lock::{Lock, Signal};
 use crate::provider::{Provider, ProviderError, StatsQuery};
@@ -139,9 +140,7 @@ impl DeadlineProvider {
             Some(Err(WorkerError::Panicked)) => {
                 Err(ProviderError::new(format!("Provider '{name}' panicked")))
             }
-            Some(Err(WorkerError::TooMuch)) => Err(ProviderError::new(format!(
-                "Provider '{name}' gave too much"
-            ))),
+            Some(Err(WorkerError::TooMuch)) => Err(misuse(name, TOO_MUCH)),
         }
     }
 
@@ -188,6 +187,12 @@ impl Provider for DeadlineProvider {
             recording.replay(sink);
         }
         Ok(())
+    }
+
+    // Call the provider on the caller's thread, because a list of paths needs no
+    // reading of values that could block.
+    fn vcpu_paths(&self) -> Vec<String> {
+        self.worker.provider.vcpu_paths()
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct ProviderRequest<'s> {
     pub(super) index: usize,
     /// The sorted names of the wanted statistics; `None` means all.
     pub(super) names: Option<&'s [String]>,
+    /// `true` if the client named the provider, and `false` if it asked all of them.
+    pub(super) is_named: bool,
 }
 
 impl PreparedFilter {
@@ -85,7 +87,11 @@ impl PreparedFilter {
         };
         (0..count).rev().filter_map(|index| {
             let Some(requests) = &self.requests else {
-                return Some(ProviderRequest { index, names: None });
+                return Some(ProviderRequest {
+                    index,
+                    names: None,
+                    is_named: false,
+                });
             };
             let request = requests.get(index)?;
             let names = request.names.as_deref();
@@ -96,7 +102,11 @@ impl PreparedFilter {
             // `Unknown`.
             let wanted = request.provider.name();
             let index = providers.iter().position(|name| name.name() == wanted)?;
-            Some(ProviderRequest { index, names })
+            Some(ProviderRequest {
+                index,
+                names,
+                is_named: true,
+            })
         })
     }
 }

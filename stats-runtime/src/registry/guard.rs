@@ -130,17 +130,20 @@ impl StatsSink for Guard<'_> {
     }
 }
 
-/// A sink that passes on schemas and detects a statistic without a target.
-pub(super) struct SchemaGuard<'a> {
+/// A sink that passes on schemas, shows the name of each statistic to a function,
+/// and detects a statistic without a target.
+pub(super) struct SchemaGuard<'a, F> {
     sink: &'a mut dyn SchemasSink,
+    see: F,
     has_schema: bool,
     misused: bool,
 }
 
-impl<'a> SchemaGuard<'a> {
-    pub(super) fn new(sink: &'a mut dyn SchemasSink) -> Self {
+impl<'a, F: FnMut(&str)> SchemaGuard<'a, F> {
+    pub(super) fn new(sink: &'a mut dyn SchemasSink, see: F) -> Self {
         Self {
             sink,
+            see,
             has_schema: false,
             misused: false,
         }
@@ -152,7 +155,7 @@ impl<'a> SchemaGuard<'a> {
     }
 }
 
-impl SchemaSink for SchemaGuard<'_> {
+impl<F: FnMut(&str)> SchemaSink for SchemaGuard<'_, F> {
     fn schema(&mut self, target: StatsTarget) {
         self.has_schema = true;
         self.sink.schema(target);
@@ -160,6 +163,7 @@ impl SchemaSink for SchemaGuard<'_> {
 
     fn stat(&mut self, stat: &StatsSchemaValue) {
         if self.has_schema {
+            (self.see)(&stat.name);
             self.sink.stat(stat);
         } else {
             self.misused = true;

@@ -3,12 +3,15 @@
 //! In: named providers, and clients' filters. Out: the providers' statistics in
 //! a sink, filtered, checked and in QEMU's order. This module knows no wire.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use qapi_stats::stats::{StatsFilter, StatsProvider, StatsResult, StatsSchema};
+use qapi_stats::stats::{
+    StatsFilter, StatsProvider, StatsResult, StatsSchema, StatsSchemaValue, StatsTarget,
+};
 use qapi_stats::wire::OpenValues;
 
 use crate::lock::Lock;
@@ -18,29 +21,72 @@ use crate::sink::{ResultsSink, SchemasSink, TypedResults, TypedSchemas};
 mod deadline;
 mod filter;
 mod guard;
+mod misuse;
+mod recorded;
 mod recording;
+mod registration;
 
 use deadline::DeadlineProvider;
 use filter::PreparedFilter;
 use guard::{Guard, SchemaGuard};
+use misuse::misuse;
+use recorded::{CachedProvider, CompleteProvider};
+use registration::is_valid_name;
+
+pub use registration::{DuplicateStatistic, RegisterError, Registration};
 
 /// The providers of a program, in the order of registration.
 ///
-/// All methods may be called from any thread at any time. A query asks the
-/// providers that were registered when the query began, and holds no lock while
-/// they run, so that providers can be registered and removed meanwhile.
-#[derive(Debug, Default)]
+/// A clone is another handle to the same providers. All methods may be called from
+/// any thread at any time. A query asks the providers that were registered when the
+/// query began, and holds no lock while they run, so that providers can be
+/// registered and removed meanwhile.
+#[derive(Clone, Debug, Default)]
 pub struct Registry {
-    // Readers clone the Arc and release the lock, so each query sees a
-    // snapshot. Writers use Arc::make_mut, which edits in place if no snapshot is
-    // alive and copies the list otherwise.
-    providers: Lock<Arc<Registered>>,
+    shared: Arc<Shared>,
 }
 
+#[derive(Debug, Default)]
+struct Shared {
+    // Readers clone the inner Arc and release the lock, so each query sees a
+    // snapshot. Writers use Arc::make_mut, which edits in place if no snapshot is
+    // alive and copies the list otherwise.
+    registered: Lock<Arc<Registered>>,
+    reported: Lock<Reported>,
+}
+
+/// The duplicates that have been reported, and the function that they are reported
+/// to.
+#[derive(Default)]
+struct Reported {
+    duplicates: BTreeSet<DuplicateStatistic>,
+    report: Option<Report>,
+}
+
+type Report = Arc<dyn Fn(&DuplicateStatistic) + Send + Sync>;
+
+impl fmt::Debug for Reported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.duplicates.fmt(f)
+    }
+}
+
+/// The names and the providers, in columns, because a filter needs the names alone.
 #[derive(Clone, Default)]
 struct Registered {
     names: Vec<StatsProvider>,
-    providers: Vec<Arc<dyn Provider>>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    provider: Arc<dyn Provider>,
+    only_when_named: bool,
+    /// The number of requests in which the provider failed and was skipped; `None`
+    /// if its failure is the request's.
+    skipped: Option<Arc<AtomicU64>>,
+    /// The targets that the provider described when it was registered.
+    targets: Vec<StatsTarget>,
 }
 
 impl fmt::Debug for Registered {
@@ -49,20 +95,6 @@ impl fmt::Debug for Registered {
     }
 }
 
-/// The error that a provider's name is registered already.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AlreadyRegistered {
-    name: StatsProvider,
-}
-
-impl fmt::Display for AlreadyRegistered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a provider called '{}' is registered already", self.name)
-    }
-}
-
-impl std::error::Error for AlreadyRegistered {}
-
 impl Registry {
     /// Creates a registry without providers.
     #[must_use]
@@ -70,53 +102,74 @@ impl Registry {
         Self::default()
     }
 
-    /// Registers a provider under a name, which need not be in the schema. From
-    /// now on clients can query the provider, filter by its name and list it.
+    fn snapshot(&self) -> Arc<Registered> {
+        self.shared.registered.snapshot()
+    }
+
+    /// Registers a provider that answers every request. From now on clients can
+    /// query the provider, filter by its name and list it.
+    ///
+    /// A provider of a VMM's own, beside KVM's, better answers
+    /// [only when it is named](Registration::only_when_named).
     ///
     /// # Errors
     ///
-    /// Fails if the name is registered already: clients would get two schemas for
-    /// one provider, which they take for an error.
+    /// Fails as [`register_with`](Self::register_with) does.
     pub fn register(
         &self,
-        name: StatsProvider,
-        provider: Arc<dyn Provider>,
-    ) -> Result<(), AlreadyRegistered> {
-        let name = canonical(name);
-        let mut current = self.providers.lock();
+        name: impl Into<StatsProvider>,
+        provider: impl Provider + 'static,
+    ) -> Result<(), RegisterError> {
+        self.register_with(name, provider, Registration::new())
+    }
+
+    /// Registers a provider under a name, which need not be in the schema.
+    ///
+    /// The provider is asked for its schema once during this call. The targets that
+    /// the provider describes then can be queried, also those that the schema of
+    /// QEMU does not list.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a provider of this name is registered, or if the name cannot be a
+    /// value of a QAPI enumeration. A [duplicate](Self::on_duplicate) statistic is
+    /// reported and accepted, because a newer kernel may bring the name.
+    pub fn register_with(
+        &self,
+        name: impl Into<StatsProvider>,
+        provider: impl Provider + 'static,
+        registration: Registration,
+    ) -> Result<(), RegisterError> {
+        let name = canonical(name.into());
+        if !is_valid_name(name.name()) {
+            return Err(RegisterError::InvalidName { name });
+        }
+        if self.snapshot().names.contains(&name) {
+            return Err(RegisterError::AlreadyRegistered { name });
+        }
+        let provider = wrapped(&name, Arc::new(provider), registration);
+        // Call the provider before the lock is taken: it may use the registry.
+        let described = Description::of(&name, provider.as_ref());
+        let entry = Entry {
+            provider,
+            only_when_named: registration.only_when_named,
+            skipped: registration.skip_when_failing.then(Arc::default),
+            targets: described.targets,
+        };
+        let mut current = self.shared.registered.lock();
+        // Look again, because another thread may have registered the name meanwhile.
         if current.names.contains(&name) {
-            return Err(AlreadyRegistered { name });
+            drop(current);
+            return Err(RegisterError::AlreadyRegistered { name });
         }
         let next = Arc::make_mut(&mut current);
         next.names.push(name);
-        next.providers.push(provider);
+        next.entries.push(entry);
+        drop(current);
+        if !registration.only_when_named && !described.statistics.is_empty() {
+            self.report(self.duplicates());
+        }
         Ok(())
-    }
-
-    /// Registers a provider that must answer each request within `time_max`. If
-    /// the provider is late, the request fails with an error that names the
-    /// provider, and the late answer is discarded.
-    ///
-    /// The provider runs on a thread of its own, which starts with the first
-    /// request and serves one request at a time; further requests wait until
-    /// their own time has passed. A provider that never returns costs that thread
-    /// and nothing more.
-    ///
-    /// The answer is recorded value by value. A provider that writes
-    /// [rows](crate::StatsSink::row) therefore loses what rows save.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the name is registered already.
-    pub fn register_with_deadline(
-        &self,
-        name: StatsProvider,
-        provider: Arc<dyn Provider>,
-        time_max: Duration,
-    ) -> Result<(), AlreadyRegistered> {
-        let name = canonical(name);
-        let provider = DeadlineProvider::new(name.clone(), provider, time_max);
-        self.register(name, Arc::new(provider))
     }
 
     /// Registers a provider that consists of two functions. Each has the contract
@@ -124,13 +177,13 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// Fails if the name is registered already.
+    /// Fails as [`register_with`](Self::register_with) does.
     pub fn add_stats_callbacks<Q, S>(
         &self,
-        name: StatsProvider,
+        name: impl Into<StatsProvider>,
         query: Q,
         schemas: S,
-    ) -> Result<(), AlreadyRegistered>
+    ) -> Result<(), RegisterError>
     where
         Q: Fn(&StatsQuery<'_>, &mut dyn StatsSink) -> Result<(), ProviderError>
             + Send
@@ -138,7 +191,7 @@ impl Registry {
             + 'static,
         S: Fn(&mut dyn SchemaSink) -> Result<(), ProviderError> + Send + Sync + 'static,
     {
-        self.register(name, Arc::new(Callbacks { query, schemas }))
+        self.register(name, Callbacks { query, schemas })
     }
 
     /// Removes the provider called `name`. Returns false if the name
@@ -147,16 +200,16 @@ impl Registry {
     /// Queries that begin later do not see the provider. A query that has begun
     /// may still call the provider after this function returns, and the last such
     /// query drops the provider.
-    pub fn remove(&self, name: &StatsProvider) -> bool {
-        let name = canonical(name.clone());
+    pub fn remove(&self, name: impl Into<StatsProvider>) -> bool {
+        let name = canonical(name.into());
         let removed = {
-            let mut current = self.providers.lock();
+            let mut current = self.shared.registered.lock();
             let Some(index) = current.names.iter().position(|other| *other == name) else {
                 return false;
             };
             let next = Arc::make_mut(&mut current);
             next.names.remove(index);
-            next.providers.remove(index)
+            next.entries.remove(index)
         };
         // Drop the provider after the lock is released, because its destructor may
         // use the registry.
@@ -167,7 +220,76 @@ impl Registry {
     /// Returns the registered names in the order of registration.
     #[must_use]
     pub fn names(&self) -> Vec<StatsProvider> {
-        self.providers.snapshot().names.clone()
+        self.snapshot().names.clone()
+    }
+
+    /// Returns the number of requests in which a provider failed and was skipped,
+    /// or `None` if no provider of this name is
+    /// [skipped when it fails](Registration::skip_when_failing).
+    #[must_use]
+    pub fn skipped(&self, name: impl Into<StatsProvider>) -> Option<u64> {
+        let name = canonical(name.into());
+        let registered = self.snapshot();
+        let (_, entry) = registered.iter().find(|(other, _)| **other == name)?;
+        let skipped = entry.skipped.as_ref()?;
+        Some(skipped.load(Ordering::Relaxed))
+    }
+
+    /// Returns the statistics that two of the providers describe that answer every
+    /// request. libvirt refuses all schemas of a VM that has one. A VMM's test calls
+    /// this once the providers describe all that they have.
+    #[must_use]
+    pub fn duplicates(&self) -> Vec<DuplicateStatistic> {
+        let registered = self.snapshot();
+        let mut names = StatisticNames::default();
+        for (name, entry) in registered.iter() {
+            if !entry.only_when_named {
+                for statistic in Description::of(name, entry.provider.as_ref()).statistics {
+                    names.add(name, &statistic);
+                }
+            }
+        }
+        names.duplicates
+    }
+
+    /// Sets the function that receives each [duplicate](Self::duplicates) once: when
+    /// the second provider is registered, or when a client asks for the schemas of all
+    /// providers and both describe the statistic by then. The function is called with
+    /// no lock held. By default duplicates are events of `tracing`, if that feature is
+    /// on.
+    pub fn on_duplicate(&self, report: impl Fn(&DuplicateStatistic) + Send + Sync + 'static) {
+        self.shared.reported.lock().report = Some(Arc::new(report));
+    }
+
+    /// Reports the duplicates that have not been reported.
+    fn report(&self, duplicates: Vec<DuplicateStatistic>) {
+        for duplicate in duplicates {
+            let mut reported = self.shared.reported.lock();
+            if !reported.duplicates.insert(duplicate.clone()) {
+                continue;
+            }
+            let report = reported.report.clone();
+            drop(reported);
+            match report {
+                Some(report) => report(&duplicate),
+                None => {
+                    #[cfg(feature = "tracing")]
+                    tracing::warn!(target: "stats_runtime::registry", "{duplicate}");
+                }
+            }
+        }
+    }
+
+    /// Returns the QOM paths of the vCPUs of the first provider that knows any, in
+    /// the order of the vCPUs' indexes.
+    #[must_use]
+    pub fn vcpu_paths(&self) -> Vec<String> {
+        let registered = self.snapshot();
+        let mut paths = registered.iter().map(|(_, entry)| {
+            let paths = || entry.provider.vcpu_paths();
+            catch_unwind(AssertUnwindSafe(paths)).unwrap_or_default()
+        });
+        paths.find(|paths| !paths.is_empty()).unwrap_or_default()
     }
 
     /// Returns the typed results of a query, in the order of the wire.
@@ -194,15 +316,18 @@ impl Registry {
         sink: &mut dyn ResultsSink,
     ) -> Result<(), ProviderError> {
         let filter = PreparedFilter::new(filter);
-        let registered = self.providers.snapshot();
+        let registered = self.snapshot();
         for request in filter.provider_requests(&registered.names) {
-            let Some((name, provider)) = registered.get(request.index) else {
+            let Some((name, entry)) = registered.get(request.index) else {
                 continue;
             };
+            if entry.only_when_named && !request.is_named {
+                continue;
+            }
             let query = StatsQuery::new(filter.target(), request.names, filter.vcpus());
             sink.provider(name);
             let mut guard = Guard::new(&query, sink);
-            contained(name, || provider.query(&query, &mut guard))?;
+            entry.outcome(contained(name, || entry.provider.query(&query, &mut guard)))?;
             if guard.is_misused() {
                 return Err(misuse(name, "a statistic of no object"));
             }
@@ -238,52 +363,167 @@ impl Registry {
         only: Option<&StatsProvider>,
         sink: &mut dyn SchemasSink,
     ) -> Result<(), ProviderError> {
-        let registered = self.providers.snapshot();
+        let registered = self.snapshot();
         let only = only.cloned().map(canonical);
-        for (name, provider) in registered.names.iter().zip(&registered.providers).rev() {
-            if only.as_ref().is_none_or(|only| only == name) {
+        let mut names = StatisticNames::default();
+        for (name, entry) in registered.iter().rev() {
+            let is_wanted = match &only {
+                Some(only) => only == name,
+                None => !entry.only_when_named,
+            };
+            if is_wanted {
                 sink.provider(name);
-                let mut guard = SchemaGuard::new(sink);
-                contained(name, || provider.schemas(&mut guard))?;
+                let mut guard = SchemaGuard::new(sink, |statistic| names.add(name, statistic));
+                entry.outcome(contained(name, || entry.provider.schemas(&mut guard)))?;
                 if guard.is_misused() {
                     return Err(misuse(name, "the meaning of a statistic of no target"));
                 }
             }
         }
+        self.report(names.duplicates);
         Ok(())
     }
 }
 
-/// The registered names are values of `StatsProvider`, also those that the
-/// schema does not list. The decoder and introspection ask for them.
+/// The registered names are values of `StatsProvider`, and the targets of the
+/// registered providers values of `StatsTarget`, also those that the schema does
+/// not list. The decoder and introspection ask for them.
 impl OpenValues for Registry {
     fn is_registered(&self, enum_name: &str, value: &str) -> bool {
-        let registered = self.providers.snapshot();
-        enum_name == ENUM && registered.names.iter().any(|name| name.name() == value)
+        let registered = self.snapshot();
+        match enum_name {
+            "StatsProvider" => registered.names.iter().any(|name| name.name() == value),
+            "StatsTarget" => registered.targets().any(|target| target.name() == value),
+            _ => false,
+        }
     }
 
     fn registered(&self, enum_name: &str) -> Vec<String> {
-        if enum_name != ENUM {
-            return Vec::new();
+        let registered = self.snapshot();
+        match enum_name {
+            "StatsProvider" => registered.names.iter().map(ToString::to_string).collect(),
+            "StatsTarget" => {
+                let mut targets: Vec<_> = registered.targets().map(ToString::to_string).collect();
+                targets.sort_unstable();
+                targets.dedup();
+                targets
+            }
+            _ => Vec::new(),
         }
-        let registered = self.providers.snapshot();
-        registered.names.iter().map(ToString::to_string).collect()
     }
 }
 
-/// The enumeration's name in the schema.
-const ENUM: &str = "StatsProvider";
-
 impl Registered {
-    fn get(&self, index: usize) -> Option<(&StatsProvider, &dyn Provider)> {
-        Some((self.names.get(index)?, self.providers.get(index)?.as_ref()))
+    fn get(&self, index: usize) -> Option<(&StatsProvider, &Entry)> {
+        Some((self.names.get(index)?, self.entries.get(index)?))
+    }
+
+    fn iter(&self) -> impl DoubleEndedIterator<Item = (&StatsProvider, &Entry)> {
+        self.names.iter().zip(&self.entries)
+    }
+
+    fn targets(&self) -> impl Iterator<Item = &StatsTarget> {
+        self.entries.iter().flat_map(|entry| &entry.targets)
+    }
+}
+
+impl Entry {
+    /// Returns the outcome of a call for the request: a failure of a provider that
+    /// may be skipped is counted, and no failure of the request.
+    fn outcome(&self, outcome: Result<(), ProviderError>) -> Result<(), ProviderError> {
+        match (&self.skipped, outcome) {
+            (Some(skipped), Err(_)) => {
+                skipped.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            (_, outcome) => outcome,
+        }
+    }
+}
+
+/// Returns the provider with what its registration adds.
+fn wrapped(
+    name: &StatsProvider,
+    provider: Arc<dyn Provider>,
+    registration: Registration,
+) -> Arc<dyn Provider> {
+    let mut provider = provider;
+    if let Some(time_max) = registration.time_max {
+        provider = Arc::new(DeadlineProvider::new(name.clone(), provider, time_max));
+    }
+    if let Some(age_max) = registration.age_max {
+        provider = Arc::new(CachedProvider::new(name.clone(), provider, age_max));
+    }
+    if registration.skip_when_failing {
+        let name = name.clone();
+        provider = Arc::new(CompleteProvider { name, provider });
+    }
+    provider
+}
+
+/// The names of the statistics of several providers, and those that come twice.
+#[derive(Debug, Default)]
+struct StatisticNames {
+    providers: HashMap<String, StatsProvider>,
+    duplicates: Vec<DuplicateStatistic>,
+}
+
+impl StatisticNames {
+    /// Adds a statistic of a provider. The providers may come in any order.
+    fn add(&mut self, provider: &StatsProvider, statistic: &str) {
+        let Some(other) = self.providers.get(statistic) else {
+            let statistic = statistic.to_owned();
+            self.providers.insert(statistic, provider.clone());
+            return;
+        };
+        if other != provider {
+            let [first, second] = if other <= provider {
+                [other, provider]
+            } else {
+                [provider, other]
+            };
+            self.duplicates.push(DuplicateStatistic {
+                statistic: statistic.to_owned(),
+                first: first.clone(),
+                second: second.clone(),
+            });
+        }
+    }
+}
+
+/// The names and targets that a provider describes.
+#[derive(Debug, Default)]
+struct Description {
+    statistics: BTreeSet<String>,
+    targets: Vec<StatsTarget>,
+}
+
+impl Description {
+    /// Asks a provider. A provider that fails describes nothing yet.
+    fn of(name: &StatsProvider, provider: &dyn Provider) -> Self {
+        let mut described = Self::default();
+        match contained(name, || provider.schemas(&mut described)) {
+            Ok(()) => described,
+            Err(_) => Self::default(),
+        }
+    }
+}
+
+impl SchemaSink for Description {
+    fn schema(&mut self, target: StatsTarget) {
+        if !self.targets.contains(&target) {
+            self.targets.push(target);
+        }
+    }
+
+    fn stat(&mut self, stat: &StatsSchemaValue) {
+        self.statistics.insert(stat.name.clone());
     }
 }
 
 /// Returns the same name, as the schema's variant if the schema lists it.
 fn canonical(name: StatsProvider) -> StatsProvider {
-    let Ok(canonical) = name.name().parse();
-    canonical
+    name.name().into()
 }
 
 struct Callbacks<Q, S> {
@@ -315,8 +555,4 @@ fn contained(
             "Provider '{provider}' panicked"
         )))
     })
-}
-
-fn misuse(provider: &StatsProvider, what: &str) -> ProviderError {
-    ProviderError::new(format!("Provider '{provider}' gave {what}"))
 }

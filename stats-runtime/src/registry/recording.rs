@@ -40,6 +40,11 @@ impl Recording {
         !self.overflowed
     }
 
+    /// Returns whether no call was made.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Repeats the recorded calls.
     pub(super) fn replay(&self, sink: &mut dyn StatsSink) {
         let text = |range: &Range<usize>| self.text.get(range.clone()).unwrap_or_default();

@@ -8,7 +8,7 @@
 //! use stats_runtime::server::{Listener, Options, Server};
 //! use stats_runtime::{Monitor, NoHost, Registry};
 //!
-//! let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+//! let monitor = Monitor::new(Registry::new(), NoHost);
 //! let listener = Listener::tcp("127.0.0.1:0".parse()?)?;
 //! let mut server = Server::start(monitor, [listener], Options::new().connections_max(8))?;
 //! server.stop();

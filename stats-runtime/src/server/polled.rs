@@ -38,7 +38,7 @@ const COMMANDS_MAX: usize = 16;
 /// # use std::sync::Arc;
 /// # use stats_runtime::{Monitor, NoHost, Registry, host::Change};
 ///
-/// # let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+/// # let monitor = Monitor::new(Registry::new(), NoHost);
 /// let listener = Listener::tcp("127.0.0.1:0".parse()?)?;
 /// let mut server = Polled::new(monitor, [listener], Options::new())?.hand_over(["stop"]);
 /// // Whenever the descriptor is readable:

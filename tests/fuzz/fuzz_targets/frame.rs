@@ -23,7 +23,7 @@ fn answers(monitor: &Monitor, pieces: impl Iterator<Item = Vec<u8>>) -> Vec<u8> 
 
 fuzz_target!(|input: (u8, Vec<u8>)| {
     let (cut, bytes) = input;
-    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    let monitor = Monitor::new(Registry::new(), NoHost);
     let whole = answers(&monitor, std::iter::once(bytes.clone()));
     let pieces = bytes.chunks(usize::from(cut).max(1)).map(<[u8]>::to_vec);
     assert_eq!(whole, answers(&monitor, pieces));

@@ -97,10 +97,9 @@ impl Host for Machine {
         }
     }
 
-    fn vcpus(&self) -> Vec<Vcpu> {
-        (0..2)
-            .map(|index| Vcpu::new(index, format!("/machine/unattached/device[{index}]")))
-            .collect()
+    fn vcpus(&self) -> Option<Vec<Vcpu>> {
+        let vcpu = |index| Vcpu::new(index, format!("/machine/unattached/device[{index}]"));
+        Some((0..2).map(vcpu).collect())
     }
 
     fn stop(&self) -> Result<Change, Error> {
@@ -134,7 +133,7 @@ fn monitor() -> Monitor {
         },
     );
     assert!(added.is_ok());
-    Monitor::new(Arc::new(registry), Arc::<Machine>::default()).with_control(true)
+    Monitor::new(registry, Arc::<Machine>::default()).with_control(true)
 }
 
 /// So low that they are met.

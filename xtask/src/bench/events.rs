@@ -34,7 +34,7 @@ pub(super) fn run(report: &mut Report) -> Result<(), Failure> {
     let folder = tempfile::tempdir().map_err(text)?;
     let path = folder.path().join("qmp");
     let listener = Listener::unix(&path).map_err(text)?;
-    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    let monitor = Monitor::new(Registry::new(), NoHost);
     let server = Server::start(monitor.clone(), [listener], Options::new()).map_err(text)?;
 
     let client = || Client::negotiated(UnixStream::connect(&path).map_err(text)?);

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use super::table::{EnumMember, Member, Meta, SchemaInfo, Variant};
+use super::table::{EnumMember, Member, Meta, SchemaInfo, Variant, find};
 use crate::command::CommandSet;
 use crate::compat::Policy;
 use crate::encode::{ArrayWriter, Encode, ObjectWriter, Writer};
@@ -83,6 +83,42 @@ impl<'a> Introspection<'a> {
         registered.retain(|value| members.iter().all(|member| member.name() != value));
         registered
     }
+
+    /// Returns the values of a union's tag that are registered and not in the
+    /// schema.
+    fn registered_tags(&self, members: &[Member], tag: &str) -> Vec<String> {
+        let tag = members.iter().find(|member| member.name() == tag);
+        match tag.and_then(|tag| find(self.schema, tag.ty())) {
+            Some(SchemaInfo {
+                meta: Meta::Enum { open, members },
+                ..
+            }) => self.registered(*open, members),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns the name of the object type without members, if there is one.
+    fn empty_type(&self) -> Option<&'static str> {
+        let is_empty = |info: &&SchemaInfo| {
+            matches!(
+                info.meta,
+                Meta::Object {
+                    members: [],
+                    tag: None,
+                    ..
+                }
+            )
+        };
+        self.schema.iter().find(is_empty).map(|info| info.name)
+    }
+}
+
+/// The registered values of an enumeration or of a union's tag.
+struct Registered<'a> {
+    values: &'a [String],
+    /// The object type without members, whose members come with a registered tag;
+    /// `None` if the schema has no such type.
+    empty_type: Option<&'static str>,
 }
 
 impl fmt::Debug for Introspection<'_> {
@@ -103,7 +139,16 @@ impl Encode for Introspection<'_> {
         for info in self.schema.iter().filter(told) {
             let registered = match info.meta {
                 Meta::Enum { open, members } => self.registered(open, members),
+                Meta::Object {
+                    members,
+                    tag: Some(tag),
+                    ..
+                } => self.registered_tags(members, tag),
                 _ => Vec::new(),
+            };
+            let registered = Registered {
+                values: &registered,
+                empty_type: self.empty_type(),
             };
             info.encode_with(&registered, infos.element());
         }
@@ -113,14 +158,18 @@ impl Encode for Introspection<'_> {
 
 impl Encode for SchemaInfo {
     fn encode(&self, out: &mut Writer<'_>) {
-        self.encode_with(&[], out);
+        let none = Registered {
+            values: &[],
+            empty_type: None,
+        };
+        self.encode_with(&none, out);
     }
 }
 
 impl SchemaInfo {
     /// Writes the entry. Registered values follow the other values of an
-    /// enumeration.
-    fn encode_with(&self, registered: &[String], out: &mut Writer<'_>) {
+    /// enumeration, and the other cases of a union.
+    fn encode_with(&self, registered: &Registered<'_>, out: &mut Writer<'_>) {
         let mut object = out.object();
         object.required("name", self.name);
         object.required("meta-type", self.meta.name());
@@ -131,10 +180,10 @@ impl SchemaInfo {
 }
 
 impl Meta {
-    fn encode_members(&self, registered: &[String], out: &mut ObjectWriter<'_, '_>) {
+    fn encode_members(&self, registered: &Registered<'_>, out: &mut ObjectWriter<'_, '_>) {
         match *self {
             Self::Builtin { json_type } => out.required("json-type", json_type),
-            Self::Enum { members, .. } => enumeration(members, registered, out),
+            Self::Enum { members, .. } => enumeration(members, registered.values, out),
             Self::Array { element_type } => out.required("element-type", element_type),
             Self::Object {
                 members,
@@ -146,7 +195,17 @@ impl Meta {
                 list("members", told, out);
                 if let Some(tag) = tag {
                     out.required("tag", tag);
-                    list("variants", variants, out);
+                    let mut list = out.name("variants").array();
+                    elements(variants, &mut list);
+                    if let Some(empty_type) = registered.empty_type {
+                        for case in registered.values {
+                            let mut object = list.element().object();
+                            object.required("case", case);
+                            object.required("type", empty_type);
+                            object.end();
+                        }
+                    }
+                    list.end();
                 }
             }
             Self::Alternate { members } => {

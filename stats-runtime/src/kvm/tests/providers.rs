@@ -90,8 +90,8 @@ fn unwanted_vcpus_are_not_read() {
 #[test]
 fn vcpus_go_and_come_back() {
     let provider = provider(&["/a", "/b", "/c"]);
-    assert!(provider.remove_vcpu("/b"));
-    assert!(!provider.remove_vcpu("/b"));
+    assert!(provider.remove_vcpu("/b").is_some());
+    assert!(provider.remove_vcpu("/b").is_none());
     assert_eq!(vcpus(&provider).paths(), ["/c", "/a"]);
     provider.add_vcpu_fd("/b", open(&one("exits", 9))).unwrap();
     assert_eq!(vcpus(&provider).paths(), ["/b", "/c", "/a"]);
@@ -186,7 +186,7 @@ fn files_are_not_read_when_no_statistic_is_wanted() {
     let names = owned(&["halts"]);
     let query = StatsQuery::new(&StatsTarget::Vcpu, Some(&names), None);
     assert!(provider.query(&query, &mut Kept::default()).is_err());
-    assert!(provider.remove_vcpu("/b"));
+    assert!(provider.remove_vcpu("/b").is_some());
     provider.add_vcpu_fd("/c", open(&one("exits", 7))).unwrap();
     assert_eq!(ask(&provider, &query), Kept::default());
 }
@@ -203,7 +203,7 @@ impl StatsSink for Meddler<'_> {
         self.seen.push(path.to_owned());
         // No lock is held: these would wait for ever. The query goes on with
         // the vCPUs that there were.
-        assert!(self.provider.remove_vcpu(path));
+        assert!(self.provider.remove_vcpu(path).is_some());
         let added = format!("{path}{path}");
         self.provider
             .add_vcpu_fd(added, open(&one("exits", 1)))
@@ -253,8 +253,33 @@ fn many_queries_while_vcpus_come_and_go() {
             provider
                 .add_vcpu_fd(path.as_str(), open(&one("exits", 1)))
                 .unwrap();
-            assert!(provider.remove_vcpu(&path));
+            assert!(provider.remove_vcpu(&path).is_some());
         }
         done.store(true, Ordering::Relaxed);
     });
+}
+
+#[test]
+fn vcpu_comes_back_without_its_fd_when_it_was_parked() {
+    let provider = provider(&["/a", "/b"]);
+    let handle = provider.clone();
+    let parked = handle.remove_vcpu("/a").unwrap();
+    assert_eq!(parked.qom_path(), "/a");
+    assert_eq!(provider.vcpu_paths(), ["/b"]);
+    provider.add_parked_vcpu(parked).unwrap();
+    assert_eq!(handle.vcpu_paths(), ["/b", "/a"]);
+    let parked = handle.remove_vcpu("/b").unwrap();
+    provider.add_vcpu_fd("/b", open(&one("exits", 9))).unwrap();
+    let error = provider.add_parked_vcpu(parked).unwrap_err();
+    assert!(matches!(error, Error::DuplicateVcpu { .. }));
+}
+
+#[test]
+fn provider_has_nothing_when_it_was_cleared_and_takes_a_new_vm() {
+    let provider = provider(&["/a", "/b"]);
+    provider.clear();
+    assert_eq!(schemas(&provider), []);
+    assert_eq!(vcpus(&provider).paths(), [""; 0]);
+    provider.add_vcpu_fd("/a", open(&one("exits", 0))).unwrap();
+    assert_eq!(vcpus(&provider).paths(), ["/a"]);
 }

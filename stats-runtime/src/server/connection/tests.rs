@@ -162,7 +162,7 @@ fn execute(monitor: &Monitor, command: Command) -> CommandResult {
 /// Steps a connection whenever the kernel would have it stepped, until nothing
 /// is left to do; returns what the client has received and the events emitted.
 fn converse(acts: &[Act], requests: usize, room_bytes: usize) -> (String, usize) {
-    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    let monitor = Monitor::new(Registry::new(), NoHost);
     let mut to_send = vec!["{'execute': 'query-commands'} }"; requests];
     to_send.insert(0, "{'execute': 'qmp_capabilities'}");
     let world = Arc::new(Lock::new(World {
@@ -247,7 +247,7 @@ proptest! {
 
 /// A connection of a client that has sent all of `requests`, and its monitor.
 fn connected(requests: &[&'static str], is_established: bool) -> (Connection<Socket>, Monitor) {
-    let monitor = Monitor::new(Arc::new(Registry::new()), Arc::new(NoHost));
+    let monitor = Monitor::new(Registry::new(), NoHost);
     let mut world = World {
         is_established,
         ..World::new(&monitor, requests)

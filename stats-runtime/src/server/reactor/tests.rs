@@ -35,7 +35,7 @@ fn reactor_forgets_parked_clients_that_have_left() {
     registry
         .add_stats_callbacks(StatsProvider::Kvm, query, |_| Ok(()))
         .unwrap();
-    let monitor = Monitor::new(Arc::new(registry), Arc::new(NoHost));
+    let monitor = Monitor::new(registry, NoHost);
     let listener = Listener::unix(&path).unwrap();
     let options = Options::new().threads(2);
     let mut threads = Threads::start(monitor, vec![listener], options).unwrap();

@@ -116,13 +116,13 @@ fn measure(
     folder: &Path,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let registry = Arc::new(Registry::new());
+    let registry = Registry::new();
     let provider = Arc::clone(vm.provider());
     let registered = registry.register(StatsProvider::Kvm, provider);
     registered.map_err(text)?;
     let path = folder.join(format!("ours-{vcpus}"));
     let listener = Listener::unix(&path).map_err(text)?;
-    let monitor = Monitor::new(registry, Arc::new(NoHost));
+    let monitor = Monitor::new(registry, NoHost);
     let server = Server::start(monitor, [listener], Options::new()).map_err(text)?;
     let mut ours = Client::negotiated(UnixStream::connect(&path).map_err(text)?)?;
     let mut qemu = start_qemu(vcpus, folder)?;
