@@ -56,6 +56,12 @@
 //! - `tracing`: the server logs who connected, was refused and left, and why, as
 //!   events of `tracing` with target `stats_runtime::server`.
 
+#[cfg(all(feature = "server", not(target_os = "linux")))]
+compile_error!(
+    "stats-runtime: feature `server` needs Linux, because servers wait with epoll and timerfd. \
+     For other systems, leave the default features out and drive `qmp::Session` instead."
+);
+
 #[cfg(feature = "qmp")]
 mod events;
 #[cfg(feature = "hmp")]
@@ -67,13 +73,13 @@ pub mod kvm;
 mod lock;
 #[cfg(feature = "qmp")]
 mod monitor;
-#[cfg(feature = "server")]
+#[cfg(all(feature = "server", target_os = "linux"))]
 mod net;
 mod provider;
 #[cfg(feature = "qmp")]
 pub mod qmp;
 mod registry;
-#[cfg(feature = "server")]
+#[cfg(all(feature = "server", target_os = "linux"))]
 pub mod server;
 pub mod sink;
 #[cfg(any(feature = "kvm", feature = "server"))]

@@ -20,14 +20,18 @@ use std::time::{Duration, Instant};
 use qapi_stats::stats::StatsProvider;
 use qapi_stats::wire::Error;
 use stats_runtime::host::Change;
-use stats_runtime::server::{UnixServer, bind_private};
+use stats_runtime::server::{Listener, Options, Server, bind_private};
 use stats_runtime::{Host, Monitor, NoHost, Registry, StatsQuery, StatsSink};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn start(path: &Path) -> UnixServer {
+fn start(path: &Path) -> Server {
     let monitor = Monitor::new(Registry::new(), NoHost);
-    UnixServer::start(path, monitor).unwrap()
+    serve(path, monitor)
+}
+
+fn serve(path: &Path, monitor: Monitor) -> Server {
+    Server::start(monitor, [Listener::unix(path).unwrap()], Options::new()).unwrap()
 }
 
 fn ask(stream: &UnixStream, request: &str) -> String {
@@ -96,8 +100,9 @@ fn what_was_sent_before_the_end_is_answered() {
     for round in 0..200 {
         let path = folder.path().join(format!("{round}.sock"));
         let (sender, receiver) = mpsc::channel();
-        let monitor = Monitor::new(Registry::new(), Arc::new(Quitter(sender))).with_control(true);
-        let mut server = UnixServer::start(&path, monitor).unwrap();
+        let monitor =
+            Monitor::new(Registry::new(), Quitter(sender)).with_control(true);
+        let mut server = serve(&path, monitor);
         let mut other = UnixStream::connect(&path).unwrap();
         read_line(&other);
         ask(&other, "{'execute': 'qmp_capabilities'}");
@@ -199,8 +204,8 @@ fn a_panic_is_an_error_reply() {
     registry
         .add_stats_callbacks(StatsProvider::Kvm, query, |_| panic!("on purpose"))
         .unwrap();
-    let monitor = Monitor::new(registry, Arc::new(Panicking)).with_control(true);
-    let _server = UnixServer::start(&path, monitor).unwrap();
+    let monitor = Monitor::new(registry, Panicking).with_control(true);
+    let _server = serve(&path, monitor);
     let client = UnixStream::connect(&path).unwrap();
     read_line(&client);
     ask(&client, "{'execute': 'qmp_capabilities'}");

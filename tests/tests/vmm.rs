@@ -19,7 +19,7 @@ use qapi_wire::command::{CommandInfo, CommandSet, Request};
 use qapi_wire::introspect::{Meta, find};
 use qapi_wire::{Context, Document, Error, Value, from_json, json, to_json};
 use stats_runtime::qmp::{Session, Timestamp};
-use stats_runtime::server::UnixServer;
+use stats_runtime::server::{Listener, Options, Server};
 use stats_runtime::{Monitor, NoHost, Registry};
 use tests::vmm::balloon::commands::Balloon;
 use tests::vmm::balloon::{self, BalloonInfo, BalloonScopeBranch, events::BalloonChange};
@@ -207,7 +207,8 @@ fn introspection_covers_both_schemas() {
 fn server_serves_the_vmms_schema_and_ours() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("qmp.sock");
-    let _server = UnixServer::start(&path, monitor()).unwrap();
+    let listener = Listener::unix(&path).unwrap();
+    let _server = Server::start(monitor(), [listener], Options::new()).unwrap();
     let mut client = UnixStream::connect(&path).unwrap();
     for command in ["qmp_capabilities", "query-balloon", "query-qmp-schema"] {
         write!(client, "{{'execute': '{command}'}}").unwrap();

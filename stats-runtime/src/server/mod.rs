@@ -32,7 +32,6 @@ mod stream;
 mod threads;
 #[cfg(feature = "tls")]
 mod tls;
-mod unix_server;
 mod waker;
 
 use std::io;
@@ -48,7 +47,6 @@ pub use polled::Polled;
 pub use statistics::ServerStatistics;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsBuilder, TlsError};
-pub use unix_server::UnixServer;
 
 pub use crate::net::unix::{UnixAccess, bind_private};
 
