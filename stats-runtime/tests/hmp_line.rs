@@ -177,8 +177,16 @@ proptest! {
 }
 
 #[cfg(feature = "server")]
+fn serve(path: &std::path::Path, monitor: Monitor) -> stats_runtime::server::Server {
+    use stats_runtime::server::{Listener, Options, Server};
+
+    let listener = Listener::unix(path).unwrap().human_monitor();
+    Server::start(monitor, [listener], Options::new()).unwrap()
+}
+
+#[cfg(feature = "server")]
 #[test]
-fn line_server_serves_several_clients_at_once() {
+fn server_of_the_human_monitor_serves_several_clients_at_once() {
     use std::io::{Read, Write};
     use std::net::Shutdown;
     use std::os::unix::net::UnixStream;
@@ -186,7 +194,7 @@ fn line_server_serves_several_clients_at_once() {
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hmp.sock");
-    let server = stats_runtime::hmp::LineServer::start(&path, monitor()).unwrap();
+    let server = serve(&path, monitor());
     let mut first = UnixStream::connect(&path).unwrap();
     let mut greeting = vec![0; GREETING.len()];
     first.read_exact(&mut greeting).unwrap();
@@ -227,7 +235,7 @@ fn line_server_serves_several_clients_at_once() {
     drop(server);
     assert!(!path.exists());
     // A socket that has taken its place since is not its own.
-    let replaced = stats_runtime::hmp::LineServer::start(&path, monitor()).unwrap();
+    let replaced = serve(&path, monitor());
     std::fs::remove_file(&path).unwrap();
     let _other = stats_runtime::server::bind_private(&path).unwrap();
     drop(replaced);
@@ -240,7 +248,7 @@ fn line_server_serves_several_clients_at_once() {
 /// The thread of the client that asked is left behind, and ends with the call.
 #[cfg(feature = "server")]
 #[test]
-fn line_server_stops_in_time_when_a_provider_hangs() {
+fn server_of_the_human_monitor_stops_in_time_when_a_provider_hangs() {
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
     use std::sync::{Mutex, mpsc};
@@ -267,7 +275,7 @@ fn line_server_stops_in_time_when_a_provider_hangs() {
     let monitor = Monitor::new(registry, host);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hmp.sock");
-    let mut server = stats_runtime::hmp::LineServer::start(&path, monitor).unwrap();
+    let mut server = serve(&path, monitor);
     let mut client = UnixStream::connect(&path).unwrap();
     client.write_all(b"info stats vm\n").unwrap();
     was_asked.recv().unwrap();

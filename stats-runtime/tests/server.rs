@@ -13,7 +13,7 @@ use std::net::Shutdown;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -100,8 +100,7 @@ fn what_was_sent_before_the_end_is_answered() {
     for round in 0..200 {
         let path = folder.path().join(format!("{round}.sock"));
         let (sender, receiver) = mpsc::channel();
-        let monitor =
-            Monitor::new(Registry::new(), Quitter(sender)).with_control(true);
+        let monitor = Monitor::new(Registry::new(), Quitter(sender)).with_control(true);
         let mut server = serve(&path, monitor);
         let mut other = UnixStream::connect(&path).unwrap();
         read_line(&other);

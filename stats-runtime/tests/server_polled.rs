@@ -147,11 +147,15 @@ struct Running {
 }
 
 impl Running {
-    fn start(mut server: Polled) -> Self {
+    fn start(server: Polled) -> Self {
+        let outer = Outer::new(&server);
+        Self::start_with(server, outer)
+    }
+
+    fn start_with(mut server: Polled, outer: Outer) -> Self {
         let has_ended = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&has_ended);
         let thread = thread::spawn(move || {
-            let outer = Outer::new(&server);
             let mut longest = Duration::ZERO;
             while !ends.load(Ordering::Relaxed) {
                 if outer.waits(Duration::from_millis(50)) {
@@ -632,4 +636,52 @@ fn server_counts_its_clients_and_tells_of_those_that_it_loses() {
     };
     assert!(refused.contains("pid ") && refused.contains("2 clients are connected"));
     assert!(late.contains("idle for too long"), "{late}");
+}
+
+#[cfg(feature = "hmp")]
+#[test]
+fn human_monitor_is_served_beside_qmp_and_bounded_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hmp.sock");
+    let listener = Listener::unix(&path).unwrap().human_monitor();
+    let (monitor, _) = monitor();
+    let server = Polled::new(monitor, [listener], Options::new()).unwrap();
+    let outer = Outer::new(&server);
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    server.add_unix_client(theirs).unwrap();
+    let mut qmp = Client::new(ours);
+    let mut human = Client::new(UnixStream::connect(&path).unwrap());
+    // Each key is echoed with the whole line, which is three gigabytes.
+    let mut typist = human.0.get_ref().try_clone().unwrap();
+    let typing = thread::spawn(move || {
+        typist.write_all(b"nosuch\ninfo sta").unwrap();
+        typist.write_all(b"tus\n").unwrap();
+        let keys = "x".repeat(4 << 10) + "\n";
+        while typist.write_all(keys.as_bytes()).is_ok() {}
+    });
+    let served = Running::start_with(server, outer);
+    assert!(human.read().contains("monitor - type 'help'"));
+    let mut answers = String::new();
+    while !answers.contains("VM status: running") {
+        answers += &human.read();
+    }
+    assert!(answers.contains("unknown command: 'nosuch'"), "{answers}");
+    let mut reader = human.0.get_ref().try_clone().unwrap();
+    let reading = thread::spawn(move || {
+        let mut buffer = [0; 64 << 10];
+        while reader.read(&mut buffer).is_ok_and(|count| count > 0) {}
+    });
+    assert!(qmp.read().starts_with("{\"QMP\""));
+    qmp.ask("{'execute': 'qmp_capabilities'}");
+    let begin = Instant::now();
+    let mut latency = Duration::ZERO;
+    while begin.elapsed() < Duration::from_millis(500) {
+        latency = latency.max(latency_of(&mut qmp, 1));
+    }
+    assert!(latency < Duration::from_secs(1), "{latency:?}");
+    human.0.get_ref().shutdown(Shutdown::Both).unwrap();
+    typing.join().unwrap();
+    reading.join().unwrap();
+    let longest = served.end();
+    assert!(longest < Duration::from_millis(500), "{longest:?}");
 }

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use qapi_stats::stats::StatsProvider;
-use stats_runtime::hmp::LineServer;
 use stats_runtime::kvm::KvmProvider;
 use stats_runtime::server::{Listener, Options, Server};
 use stats_runtime::{Monitor, Registry};
@@ -27,7 +26,6 @@ pub struct MonitorServer {
     // The servers are dropped before the folder, so that the folder is empty when
     // it is removed.
     _server: Server,
-    _hmp: Option<LineServer>,
     _folder: Option<TempDir>,
     path: PathBuf,
     addresses: Vec<SocketAddr>,
@@ -84,22 +82,23 @@ impl MonitorServer {
         } = sockets;
         clients.extend(listen::connect(&arguments.connect)?);
         let addresses = listeners.iter().filter_map(Listener::tcp_address).collect();
-        let listeners = std::iter::once(first).chain(listeners);
-        let server = Server::start(monitor.clone(), listeners, options(&arguments.limits))
+        let hmp = match &arguments.hmp {
+            Some(HmpEndpoint::Unix(path)) => {
+                let listener = Listener::unix(path);
+                let listener = listener.map_err(|error| cannot_listen(path, &error))?;
+                Some(listener.human_monitor())
+            }
+            Some(HmpEndpoint::Terminal) | None => None,
+        };
+        let listeners = std::iter::once(first).chain(listeners).chain(hmp);
+        let server = Server::start(monitor, listeners, options(&arguments.limits))
             .map_err(|error| Failure::other(format!("cannot serve: {error}")))?;
         for client in clients {
             let added = server.add_client(client);
             added.map_err(|error| Failure::other(format!("cannot serve a client: {error}")))?;
         }
-        let hmp = match &arguments.hmp {
-            Some(HmpEndpoint::Unix(path)) => Some(
-                LineServer::start(path, monitor).map_err(|error| cannot_listen(path, &error))?,
-            ),
-            Some(HmpEndpoint::Terminal) | None => None,
-        };
         Ok(Self {
             _server: server,
-            _hmp: hmp,
             _folder: folder,
             path,
             addresses,

@@ -192,6 +192,12 @@ impl LineMonitor {
         }
     }
 
+    /// Returns whether a line waits for [`run`](Self::run).
+    #[must_use]
+    pub fn has_line(&self) -> bool {
+        matches!(self.state, State::Complete | State::TooLong)
+    }
+
     /// Returns whether the conversation has ended and all output has been sent.
     #[must_use]
     pub fn is_over(&self) -> bool {

@@ -8,13 +8,9 @@ mod dispatch;
 mod line;
 mod machine;
 mod render;
-#[cfg(feature = "server")]
-mod socket;
 mod state;
 mod statistics;
 mod table;
 
 pub use line::{LINE_BYTES_MAX, LineMonitor};
-#[cfg(feature = "server")]
-pub use socket::LineServer;
 pub use state::HmpState;

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::connection::{CommandResult, Connection, Ready};
+use super::connection::{Connection, Ready};
+use super::conversation::TaskResult;
 use crate::lock::Lock;
 
 /// All clients of a server.
@@ -116,7 +117,7 @@ struct State {
     /// thread must step the connection again.
     again: Option<Ready>,
     /// The results of commands, for the next step.
-    results: Vec<CommandResult>,
+    results: Vec<TaskResult>,
     deadline: Option<Instant>,
     /// The time since which the connection waits here for a command, with its
     /// descriptor disarmed.
@@ -202,7 +203,7 @@ impl Slot {
     /// Leaves the result of a command for the next step, and takes the
     /// connection for that step. Returns `None` if another thread has the
     /// connection and will take the result, or if the slot is closed.
-    pub(super) fn finish_command(&self, result: CommandResult) -> Option<Box<Connection>> {
+    pub(super) fn finish_task(&self, result: TaskResult) -> Option<Box<Connection>> {
         let mut state = self.state.lock();
         if state.is_closed {
             return None;
@@ -219,7 +220,7 @@ impl Slot {
     /// Leaves the result of a command for the next step, and has the connection
     /// stepped soon, like [`wake`](Self::wake). Discards the result if the slot is
     /// closed.
-    pub(super) fn leave_result(&self, result: CommandResult, arm: impl FnOnce(&Connection)) {
+    pub(super) fn leave_result(&self, result: TaskResult, arm: impl FnOnce(&Connection)) {
         let mut state = self.state.lock();
         if state.is_closed {
             return;
@@ -231,7 +232,7 @@ impl Slot {
         }
     }
 
-    pub(super) fn take_results(&self) -> Vec<CommandResult> {
+    pub(super) fn take_results(&self) -> Vec<TaskResult> {
         std::mem::take(&mut self.state.lock().results)
     }
 

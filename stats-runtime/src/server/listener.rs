@@ -14,6 +14,7 @@ use std::path::Path;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, sockopt};
 
+use super::conversation::Protocol;
 use super::peer::Peer;
 use super::stream::{Stream, set_nodelay};
 use crate::net::unix::{self, SocketFile, UnixAccess};
@@ -28,6 +29,7 @@ pub struct Listener {
     family: AddressFamily,
     uids: Vec<u32>,
     gids: Vec<u32>,
+    protocol: Protocol,
     #[cfg(feature = "tls")]
     tls: Option<super::tls::Tls>,
 }
@@ -164,9 +166,18 @@ impl Listener {
             _file: file,
             uids: Vec::new(),
             gids: Vec::new(),
+            protocol: Protocol::Qmp,
             #[cfg(feature = "tls")]
             tls: None,
         })
+    }
+
+    /// Serves the human monitor to the clients of this listener, instead of QMP.
+    #[cfg(feature = "hmp")]
+    #[must_use]
+    pub fn human_monitor(mut self) -> Self {
+        self.protocol = Protocol::Human;
+        self
     }
 
     /// Admits only processes of these users, or of the groups of
@@ -196,6 +207,10 @@ impl Listener {
     pub fn tcp_address(&self) -> Option<SocketAddr> {
         let address = rustix::net::getsockname(&self.socket).ok()?;
         SocketAddr::try_from(address).ok()
+    }
+
+    pub(super) fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// Accepts the next client. Returns `None` if no client waits.

@@ -18,6 +18,7 @@
 mod budget;
 mod clients;
 mod connection;
+mod conversation;
 mod listener;
 mod log;
 mod lost_client;
@@ -50,6 +51,7 @@ pub use tls::{Tls, TlsBuilder, TlsError};
 
 pub use crate::net::unix::{UnixAccess, bind_private};
 
+use self::conversation::Protocol;
 use self::stream::Stream;
 use crate::monitor::Monitor;
 
@@ -122,7 +124,7 @@ impl Server {
 
     fn add(&self, stream: Stream) -> io::Result<()> {
         match &self.threads {
-            Some(threads) => threads.reactor().add_connected(stream),
+            Some(threads) => threads.reactor().add_connected(stream, Protocol::Qmp),
             None => Err(io::Error::other("the server has been stopped")),
         }
     }

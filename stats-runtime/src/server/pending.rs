@@ -10,7 +10,7 @@ use qapi_stats::wire::command::{Call, CommandInfo, Empty};
 use qapi_stats::wire::{Context, DecodeMembers, Encode, Error, Writer};
 
 use super::clients::Slot;
-use super::connection::CommandResult;
+use super::conversation::TaskResult;
 use super::reactor::{HandedOver, Reactor};
 use crate::host::Change;
 use crate::qmp::{Arguments, Command, Ticket};
@@ -126,7 +126,7 @@ impl Pending {
             Ok(write) => reactor.write_reply(&self.slot, self.reply_bytes_max, write),
             Err(error) => (Vec::new(), Err(error)),
         };
-        let result = CommandResult {
+        let result = TaskResult::Command {
             ticket: self.ticket,
             outcome,
             reply,

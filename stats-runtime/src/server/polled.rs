@@ -13,6 +13,7 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{Event, EventData, EventFlags};
 use rustix::io::Errno;
 
+use super::conversation::Protocol;
 use super::reactor::{Driver, Reactor};
 use super::stream::Stream;
 use super::{Listener, Options, Pending, ServerStatistics};
@@ -146,7 +147,8 @@ impl Polled {
     ///
     /// As for [`Server::add_client`](super::Server::add_client).
     pub fn add_client(&self, socket: OwnedFd) -> io::Result<()> {
-        self.reactor.add_connected(Stream::from_connected(socket)?)
+        let stream = Stream::from_connected(socket)?;
+        self.reactor.add_connected(stream, Protocol::Qmp)
     }
 
     /// Serves a client on a connected Unix socket, like
@@ -156,7 +158,8 @@ impl Polled {
     ///
     /// As for [`Server::add_unix_client`](super::Server::add_unix_client).
     pub fn add_unix_client(&self, socket: UnixStream) -> io::Result<()> {
-        self.reactor.add_connected(Stream::from_unix(socket))
+        let stream = Stream::from_unix(socket);
+        self.reactor.add_connected(stream, Protocol::Qmp)
     }
 
     /// Returns the number of connected clients.

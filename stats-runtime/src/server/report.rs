@@ -1,4 +1,4 @@
-//! What happens to the clients of a server, for everybody who wants to know.
+//! The news of a server: its clients, their commands and their ends.
 //!
 //! In: clients that come, ask, go or are refused. Out: the log, the server's own
 //! statistics, and calls of the VMM's function. It decides nothing.

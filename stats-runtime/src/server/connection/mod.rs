@@ -13,18 +13,17 @@ use std::time::{Duration, Instant};
 use qapi_stats::wire::Error;
 
 use super::budget::Held;
+use super::conversation::{Conversation, Task, TaskResult};
 use super::options::Options;
 use super::stream::{Stream, Transport};
-use crate::events::Subscription;
 use crate::monitor::Monitor;
-use crate::qmp::{Command, Session, Ticket};
+use crate::qmp::Command;
 
 /// A connected client.
 #[derive(Debug)]
 pub(super) struct Connection<T = Stream> {
     stream: T,
-    session: Session,
-    events: Subscription,
+    conversation: Conversation,
     has_input_ended: bool,
     /// The bytes that may still be read before the input counts as ended, because
     /// the server ends.
@@ -34,8 +33,8 @@ pub(super) struct Connection<T = Stream> {
     expects_opening: bool,
     /// `true` while output waits for the client to read.
     is_blocked: bool,
-    /// A command for which no thread is free.
-    parked: Option<Command>,
+    /// A task for which no thread is free.
+    parked: Option<Task>,
     /// The time since which no thread has been free for the next command.
     parked_since: Option<Instant>,
     began: Instant,
@@ -112,27 +111,24 @@ impl Buffers {
     }
 }
 
+/// The rounds of sending, executing and reading in one step, so that a client who
+/// types into the human monitor as fast as it reads the echo holds nobody up.
+const ROUNDS_MAX: usize = 64;
+
 /// The bytes that a client may have sent before the server ended, and that are
 /// read afterwards. More than a socket's buffer has by default, so that only a
 /// client which goes on sending is cut short.
 const LAST_BYTES_MAX: usize = 4 << 20;
 
-/// The outcome of a command.
-#[derive(Debug)]
-pub(super) struct CommandResult {
-    pub(super) ticket: Ticket,
-    pub(super) outcome: Result<(), Error>,
-    pub(super) reply: Vec<u8>,
-}
-
 /// The outcome of a step.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// The caller must execute a command. The connection may be stepped
-    /// meanwhile.
-    Execute(Command),
+    /// The caller must execute a task. The connection may be stepped meanwhile.
+    Execute(Task),
     /// The connection waits until its socket is ready or its deadline passes.
     Wait,
+    /// The connection could go on, but has had its turn.
+    Yield,
 }
 
 /// The socket events that a connection waits for.
@@ -213,20 +209,12 @@ pub(super) enum Lateness {
 }
 
 impl<T: Transport> Connection<T> {
-    pub(super) fn new(
-        stream: T,
-        monitor: &Monitor,
-        events: Subscription,
-        options: &Options,
-    ) -> Self {
+    pub(super) fn new(stream: T, conversation: Conversation) -> Self {
         let now = Instant::now();
-        let mut session = Session::new(&monitor.host().version(), options.limits);
-        session.set_policy(monitor.context().policy());
         Self {
             expects_opening: stream.is_tcp(),
             stream,
-            session,
-            events,
+            conversation,
             has_input_ended: false,
             last_bytes: None,
             is_blocked: false,
@@ -246,9 +234,10 @@ impl<T: Transport> Connection<T> {
 
     /// Returns what the client makes the server hold.
     pub(super) fn held(&self) -> Held {
+        let held = self.conversation.held();
         Held {
-            bytes: self.session.held_bytes() + self.stream.held_bytes(),
-            executing_bytes: self.session.executing_bytes(),
+            bytes: held.bytes + self.stream.held_bytes(),
+            ..held
         }
     }
 
@@ -263,12 +252,12 @@ impl<T: Transport> Connection<T> {
     /// Returns whether the client may send out-of-band commands, so that the
     /// socket must be read while a command is executed.
     pub(super) fn is_oob(&self) -> bool {
-        self.session.is_oob()
+        self.conversation.is_oob()
     }
 
     /// Returns the maximum length of a reply in bytes.
     pub(super) fn reply_bytes_max(&self) -> usize {
-        self.session.reply_bytes_max()
+        self.conversation.reply_bytes_max()
     }
 
     /// Does everything that can be done without blocking, up to the next
@@ -276,34 +265,24 @@ impl<T: Transport> Connection<T> {
     pub(super) fn step(
         &mut self,
         ready: Ready,
-        results: Vec<CommandResult>,
+        results: Vec<TaskResult>,
         monitor: &Monitor,
         options: &Options,
         buffers: &mut Buffers,
     ) -> Result<Step, End> {
-        for mut result in results {
-            let CommandResult { ticket, .. } = result;
-            let session = &mut self.session;
-            let reply = &mut result.reply;
-            self.events.finish(session, ticket, result.outcome, reply);
+        for result in results {
+            self.conversation.finish(result);
         }
         if ready.must_end {
             self.last_bytes.get_or_insert(LAST_BYTES_MAX);
         }
-        let stepped = if ready.hung_up && self.session.is_executing() {
+        let stepped = if ready.hung_up && self.conversation.is_executing() {
             Err(End::HungUp)
         } else {
             self.converse(ready.to_read, monitor, &mut buffers.input)
         };
         match &stepped {
-            Ok(_) => {
-                let room = self.session.take_room();
-                if room.capacity() > buffers.reply.capacity() {
-                    buffers.reply = room;
-                    buffers.reply.clear();
-                }
-                self.session.shrink();
-            }
+            Ok(_) => self.conversation.shrink(&mut buffers.reply),
             Err(_) => {
                 // Ignore the error: the connection ends even if the client does
                 // not take the end of the TLS channel.
@@ -333,20 +312,20 @@ impl<T: Transport> Connection<T> {
         // Once the socket refuses output, only the kernel knows when it takes
         // more: `is_blocked` then makes the connection wait for that.
         let mut may_send = true;
-        loop {
+        for _ in 0..ROUNDS_MAX {
             // Deliver events also while the handshake lasts. The session discards
             // them, but those that were due at the connection's deadline would
             // otherwise stay due, and the timer would fire again at once.
-            self.events.deliver(&mut self.session);
+            self.conversation.deliver();
             if self.stream.is_established()
-                && let Some(command) = self.next_command(monitor)
+                && let Some(task) = self.next_task(monitor)
             {
                 // Replies to earlier requests must not wait for this one.
                 self.send(&mut may_send)?;
-                return Ok(Step::Execute(command));
+                return Ok(Step::Execute(task));
             }
             let mut has_changed = self.send(&mut may_send)?;
-            if self.session.is_over() && !self.is_blocked {
+            if self.conversation.is_over() && !self.is_blocked {
                 return match self.stream.finish() {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         self.progressed = Instant::now();
@@ -368,34 +347,47 @@ impl<T: Transport> Connection<T> {
                 return Ok(Step::Wait);
             }
         }
+        Ok(Step::Yield)
     }
 
-    /// Returns the command that waits for a thread, or the next one.
-    fn next_command(&mut self, monitor: &Monitor) -> Option<Command> {
+    /// Returns the task that waits for a thread, or the next one.
+    fn next_task(&mut self, monitor: &Monitor) -> Option<Task> {
         match self.parked.take() {
-            Some(command) => Some(command),
-            None => self.session.next(monitor),
+            Some(task) => Some(task),
+            None => self.conversation.next(monitor),
         }
     }
 
-    /// Keeps the command that the last step returned for the next step, because
+    /// Keeps the task that the last step returned for the next step, because
     /// other clients come first.
-    pub(super) fn hold_back(&mut self, command: Command) {
-        self.parked = Some(command);
+    pub(super) fn hold_back(&mut self, task: Task) {
+        self.parked = Some(task);
     }
 
-    /// Records that the command that the last step returned is executed.
-    pub(super) fn begin_command(&mut self) {
+    /// Records that the task that the last step returned is executed.
+    pub(super) fn begin_task(&mut self) {
         self.parked_since = None;
     }
 
-    /// Keeps the command that the last step returned for the next step, because
-    /// no thread is free for it; or answers it with an error and returns `true`,
-    /// if it has waited too long.
-    pub(super) fn park(&mut self, command: Command, options: &Options) -> bool {
+    /// Keeps the task that the last step returned for the next step, because no
+    /// thread is free for it. Answers a command with an error instead, and returns
+    /// `true`, if it has waited too long. A line of the human monitor waits on.
+    pub(super) fn park(&mut self, task: Task, options: &Options) -> bool {
+        #[allow(
+            clippy::infallible_destructuring_match,
+            reason = "there is a second variant with feature `hmp`"
+        )]
+        let command = match task {
+            Task::Command(command) => command,
+            #[cfg(feature = "hmp")]
+            line @ Task::Line(_) => {
+                self.parked = Some(line);
+                return false;
+            }
+        };
         let since = self.parked_since.get_or_insert_with(Instant::now);
         if since.elapsed() < options.busy_timeout {
-            self.parked = Some(command);
+            self.parked = Some(Task::Command(command));
             return false;
         }
         self.parked_since = None;
@@ -404,9 +396,8 @@ impl<T: Transport> Connection<T> {
             "The command {} was not executed: all {} threads wait for commands that do not return",
             info.name, options.threads
         ));
-        let session = &mut self.session;
-        self.events
-            .finish(session, ticket, Err(error), &mut Vec::new());
+        self.conversation
+            .finish_command(ticket, Err(error), &mut Vec::new());
         true
     }
 
@@ -417,7 +408,7 @@ impl<T: Transport> Connection<T> {
             Ok(0) if !was_established => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
             Ok(0) => {
                 self.has_input_ended = true;
-                self.session.end_of_input();
+                self.conversation.end_of_input();
                 Ok(true)
             }
             Ok(count) => {
@@ -425,7 +416,7 @@ impl<T: Transport> Connection<T> {
                 self.traffic.received += as_u64(count);
                 let bytes = buffer.get(..count).unwrap_or_default();
                 self.refuse_http(bytes)?;
-                self.session.receive(bytes);
+                self.conversation.receive(bytes);
                 Ok(true)
             }
             // A handshake may have ended, or have something to send.
@@ -475,7 +466,7 @@ impl<T: Transport> Connection<T> {
         let mut has_sent = false;
         while *may_send {
             let output = if self.stream.is_established() {
-                self.session.output()
+                self.conversation.output()
             } else {
                 &[]
             };
@@ -491,7 +482,7 @@ impl<T: Transport> Connection<T> {
                 }
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
                 Ok(count) => {
-                    self.session.sent(count);
+                    self.conversation.sent(count);
                     self.traffic.sent += as_u64(count);
                     self.progressed = Instant::now();
                     has_sent = true;
@@ -514,11 +505,11 @@ impl<T: Transport> Connection<T> {
     /// While a command is parked, every step returns that command before it
     /// reads, so the kernel would report the same input again and again.
     fn wants_input(&self) -> bool {
-        let may_read_ahead = !self.session.is_executing() || self.session.is_oob();
+        let may_read_ahead = !self.conversation.is_executing() || self.conversation.is_oob();
         may_read_ahead
             && self.parked.is_none()
             && !self.has_input_ended
-            && self.session.wants_input()
+            && self.conversation.wants_input()
     }
 
     /// Returns how the client has kept the server waiting for too long, or `None`
@@ -534,7 +525,7 @@ impl<T: Transport> Connection<T> {
         let parked = parked.and_then(|since| since.checked_add(options.busy_timeout));
         let deadlines = [
             self.client_deadline(options).map(|(deadline, _)| deadline),
-            self.events.next_deadline(),
+            self.conversation.next_deadline(),
             parked,
         ];
         deadlines.into_iter().flatten().min()
@@ -552,11 +543,11 @@ impl<T: Transport> Connection<T> {
                 options.negotiation_timeout,
                 Lateness::Negotiating,
             )
-            .filter(|_| self.session.is_negotiating()),
+            .filter(|_| self.conversation.is_negotiating()),
             late(self.progressed, options.write_timeout, Lateness::Reading)
                 .filter(|_| self.is_blocked),
             late(active, options.idle_timeout, Lateness::Idle)
-                .filter(|_| !self.session.is_executing()),
+                .filter(|_| !self.conversation.is_executing()),
         ];
         deadlines.into_iter().flatten().min()
     }

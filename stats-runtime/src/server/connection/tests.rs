@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use qapi_stats::run_state::events::Resume;
 use qapi_stats::wire::command::{Call, CommandSet};
 
+use super::super::conversation::Protocol;
 use super::*;
 use crate::lock::Lock;
 use crate::qmp::{Limits, begin_reply};
@@ -142,7 +143,10 @@ impl Transport for Socket {
 }
 
 /// Executes a command as a reactor does.
-fn execute(monitor: &Monitor, command: Command) -> CommandResult {
+fn execute(monitor: &Monitor, task: Task) -> TaskResult {
+    let Task::Command(command) = task else {
+        panic!("QMP has no lines");
+    };
     let context = monitor.context();
     let call = Call {
         name: command.info.name,
@@ -152,7 +156,7 @@ fn execute(monitor: &Monitor, command: Command) -> CommandResult {
     let mut reply = Vec::new();
     let write = |out: &mut qapi_stats::wire::Writer<'_>| monitor.execute(call, out);
     let outcome = begin_reply(&mut reply, usize::MAX, &|_| true, context.policy(), write);
-    CommandResult {
+    TaskResult::Command {
         ticket: command.ticket,
         outcome,
         reply,
@@ -171,13 +175,13 @@ fn converse(acts: &[Act], requests: usize, room_bytes: usize) -> (String, usize)
         ..World::new(&monitor, &to_send)
     }));
     let is_woken = Arc::new(AtomicBool::new(false));
-    let wake = Arc::clone(&is_woken);
-    let events = monitor.subscribe(move || wake.store(true, Ordering::Relaxed));
+    let news = Arc::clone(&is_woken);
+    let wake = move || news.store(true, Ordering::Relaxed);
     let options = Options::new().limits(Limits {
         output_bytes_high: 2_000,
         ..Limits::default()
     });
-    let mut connection = Connection::new(Socket(Arc::clone(&world)), &monitor, events, &options);
+    let mut connection = connection(Arc::clone(&world), &monitor, &options, wake);
     let mut buffers = Buffers::new();
     let (mut ready, mut results) = (Ready::default(), Vec::new());
     loop {
@@ -190,9 +194,13 @@ fn converse(acts: &[Act], requests: usize, room_bytes: usize) -> (String, usize)
             &mut buffers,
         );
         ready = Ready::default();
-        if let Step::Execute(command) = step.unwrap() {
-            results.push(execute(&monitor, command));
-            continue;
+        match step.unwrap() {
+            Step::Execute(task) => {
+                results.push(execute(&monitor, task));
+                continue;
+            }
+            Step::Yield => continue,
+            Step::Wait => {}
         }
         // The kernel has news, or the client is the one to act.
         loop {
@@ -254,10 +262,19 @@ fn connected(requests: &[&'static str], is_established: bool) -> (Connection<Soc
     };
     world.acts.push_back(Act::SendAll);
     world.act();
-    let events = monitor.subscribe(|| {});
-    let socket = Socket(Arc::new(Lock::new(world)));
-    let connection = Connection::new(socket, &monitor, events, &Options::new());
+    let world = Arc::new(Lock::new(world));
+    let connection = connection(world, &monitor, &Options::new(), || {});
     (connection, monitor)
+}
+
+fn connection(
+    world: Arc<Lock<World>>,
+    monitor: &Monitor,
+    options: &Options,
+    wake: impl Fn() + Send + Sync + 'static,
+) -> Connection<Socket> {
+    let conversation = Conversation::new(Protocol::Qmp, monitor, options, wake);
+    Connection::new(Socket(world), conversation)
 }
 
 fn step(connection: &mut Connection<Socket>, monitor: &Monitor) -> Step {
@@ -282,10 +299,10 @@ fn connection_waits_for_no_input_while_its_command_is_parked() {
         true,
     );
     for round in 0..2 {
-        let Step::Execute(command) = step(&mut connection, &monitor) else {
+        let Step::Execute(task) = step(&mut connection, &monitor) else {
             panic!("round {round} returned no command");
         };
-        assert!(!connection.park(command, &Options::new()));
+        assert!(!connection.park(task, &Options::new()));
         assert!(!connection.interest().read, "round {round}");
     }
 }

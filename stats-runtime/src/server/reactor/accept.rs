@@ -15,6 +15,7 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 
 use super::super::clients::{PutBack, Slot};
 use super::super::connection::{Connection, End, Interest};
+use super::super::conversation::{Conversation, Protocol};
 use super::super::listener::{Listener, Refusal};
 use super::super::stream::Stream;
 use super::{FIRST_LISTENER, Reactor};
@@ -64,17 +65,21 @@ impl Reactor {
         }
         match listener.stream(client) {
             // Ignore the refusal: it is in the log.
-            Ok(stream) => drop(self.add_connected(stream)),
+            Ok(stream) => drop(self.add_connected(stream, listener.protocol())),
             Err(error) => self.report.cannot_accept(&error),
         }
     }
 
     /// Adds a client that may connect, unless as many clients as possible are
     /// connected.
-    pub(in crate::server) fn add_connected(&self, stream: Stream) -> io::Result<()> {
+    pub(in crate::server) fn add_connected(
+        &self,
+        stream: Stream,
+        protocol: Protocol,
+    ) -> io::Result<()> {
         match self.add_slot() {
             Ok(slot) => {
-                self.add_client(&slot, stream);
+                self.add_client(&slot, stream, protocol);
                 Ok(())
             }
             Err(refusal) => {
@@ -105,21 +110,17 @@ impl Reactor {
 
     /// Puts a client into its slot, and arms its descriptor. The kernel reports
     /// it at once, because its socket takes output, and any thread greets it.
-    fn add_client(&self, slot: &Slot, stream: Stream) {
+    fn add_client(&self, slot: &Slot, stream: Stream, protocol: Protocol) {
         let token = slot.token();
         self.budget.open(token);
         self.report.connected(token, &stream.peer());
         let waker = Arc::clone(&self.waker);
-        let events = self.monitor.subscribe(move || waker.wake(token));
         // The greeting has the version that the VMM's `Host` returns. That is
         // the VMM's code, and may panic.
         let connection = catch_unwind(AssertUnwindSafe(|| {
-            Box::new(Connection::new(
-                stream,
-                &self.monitor,
-                events,
-                &self.options,
-            ))
+            let wake = move || waker.wake(token);
+            let conversation = Conversation::new(protocol, &self.monitor, &self.options, wake);
+            Box::new(Connection::new(stream, conversation))
         }));
         let Ok(mut connection) = connection else {
             return self.close(slot, None, &End::Panicked);

@@ -11,7 +11,8 @@ use qapi_stats::wire::command::{Call, CommandSet};
 use qapi_stats::wire::{Error, Writer};
 
 use super::super::clients::Slot;
-use super::super::connection::{Buffers, CommandResult, Connection, End, Ready};
+use super::super::connection::{Buffers, Connection, End, Ready};
+use super::super::conversation::{Task, TaskResult};
 use super::{Driver, HandedOver, Reactor};
 use crate::monitor::Monitor;
 use crate::qmp::{Command, begin_reply};
@@ -24,26 +25,32 @@ impl Reactor {
         self: &Arc<Self>,
         slot: &Arc<Slot>,
         mut connection: Box<Connection>,
-        command: Command,
+        task: Task,
         driver: &mut Driver,
     ) -> Option<(Box<Connection>, Ready)> {
-        if driver.hands_over(command.info.name) && self.monitor.allows(command.info.name) {
-            self.hand_over(slot, connection, command, driver);
-            return None;
-        }
+        let task = match task {
+            Task::Command(command)
+                if driver.hands_over(command.info.name)
+                    && self.monitor.allows(command.info.name) =>
+            {
+                self.hand_over(slot, connection, command, driver);
+                return None;
+            }
+            task => task,
+        };
         if !self.capacity.begin(slot.token()) {
-            if connection.park(command, &self.options) {
+            if connection.park(task, &self.options) {
                 return Some((connection, Ready::default()));
             }
             return self.wait_in_slot(slot, connection);
         }
-        connection.begin_command();
+        connection.begin_task();
         let buffers = &mut driver.buffers;
-        let result = self.run_in_place_of(slot, connection, command, buffers);
+        let result = self.run_in_place_of(slot, connection, task, buffers);
         for client in self.capacity.end() {
             self.wake(client);
         }
-        let connection = slot.finish_command(result?)?;
+        let connection = slot.finish_task(result?)?;
         Some((connection, Ready::default()))
     }
 
@@ -55,7 +62,7 @@ impl Reactor {
         command: Command,
         driver: &mut Driver,
     ) {
-        connection.begin_command();
+        connection.begin_task();
         if !self.charge(slot, &connection, true) {
             return self.close(slot, Some(connection), &End::Evicted);
         }
@@ -82,7 +89,7 @@ impl Reactor {
 
     /// Takes the result of a command that was handed over. Any thread may call
     /// this.
-    pub(in crate::server) fn finish(&self, slot: &Slot, result: CommandResult) {
+    pub(in crate::server) fn finish(&self, slot: &Slot, result: TaskResult) {
         self.budget.end_command(slot.token());
         slot.leave_result(result, |connection| {
             self.arm_to_wake(slot.token(), connection);
@@ -113,9 +120,9 @@ impl Reactor {
         &self,
         slot: &Slot,
         connection: Box<Connection>,
-        command: Command,
+        task: Task,
         buffers: &mut Buffers,
-    ) -> Option<CommandResult> {
+    ) -> Option<TaskResult> {
         if !self.charge(slot, &connection, true) {
             self.close(slot, Some(connection), &End::Evicted);
             return None;
@@ -127,7 +134,7 @@ impl Reactor {
         let is_watched = connection.is_oob() || connection.interest().write;
         let arm = |connection: &Connection| self.arm_to_wake(slot.token(), connection);
         let result = match slot.put_back_for_command(connection, is_watched, arm) {
-            Ok(()) => Some(self.run(slot, command, reply_bytes_max, buffers)),
+            Ok(()) => Some(self.run(slot, task, reply_bytes_max, buffers)),
             Err(connection) => {
                 self.close(slot, Some(connection), &End::Stopped);
                 None
@@ -137,15 +144,27 @@ impl Reactor {
         result
     }
 
-    /// Runs a command, however long it takes.
+    /// Runs a task, however long it takes.
     fn run(
         &self,
         slot: &Slot,
-        command: Command,
+        task: Task,
         reply_bytes_max: usize,
         buffers: &mut Buffers,
-    ) -> CommandResult {
-        self.report.executing(slot.token(), command.info.name);
+    ) -> TaskResult {
+        self.report.executing(slot.token(), task.name());
+        #[allow(
+            clippy::infallible_destructuring_match,
+            reason = "there is a second variant with feature `hmp`"
+        )]
+        let command = match task {
+            Task::Command(command) => command,
+            #[cfg(feature = "hmp")]
+            Task::Line(mut lines) => {
+                lines.run(&self.monitor);
+                return TaskResult::Line(lines);
+            }
+        };
         let context = self.monitor.context();
         let call = Call {
             name: command.info.name,
@@ -157,7 +176,7 @@ impl Reactor {
         let grants = |bytes| self.evict_for(self.budget.charge_reply(slot.token(), bytes));
         let policy = context.policy();
         let outcome = begin_reply(&mut reply, reply_bytes_max, &grants, policy, write);
-        CommandResult {
+        TaskResult::Command {
             ticket: command.ticket,
             outcome,
             reply,

@@ -267,19 +267,20 @@ impl Reactor {
                 return self.close(slot, Some(connection), &End::Stopped);
             }
             let next = match step {
-                Step::Execute(command) if commands == driver.commands_max => {
-                    connection.hold_back(command);
+                Step::Execute(task) if commands == driver.commands_max => {
+                    connection.hold_back(task);
                     self.wait_for_turn(slot, connection)
                 }
-                Step::Execute(command) => {
+                Step::Execute(task) => {
                     commands += 1;
-                    let next = self.execute(slot, connection, command, driver);
+                    let next = self.execute(slot, connection, task, driver);
                     // A client in a tight loop may have sent its next request
                     // already.
                     let to_read = commands < EAGER_READS_MAX;
                     next.map(|(taken, why)| (taken, Ready { to_read, ..why }))
                 }
                 Step::Wait => self.wait_in_slot(slot, connection),
+                Step::Yield => self.wait_for_turn(slot, connection),
             };
             match next {
                 Some((taken, why)) => (connection, ready) = (taken, why),
