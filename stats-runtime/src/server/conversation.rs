@@ -1,5 +1,5 @@
-//! What a client and the monitor say to each other, in the protocol of the
-//! client's listener.
+//! The conversation of a client with the monitor, in the protocol of the client's
+//! listener.
 //!
 //! In: bytes of the client, results of tasks. Out: bytes for the client, tasks to
 //! execute. It knows no socket and no clock.

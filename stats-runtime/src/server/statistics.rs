@@ -14,8 +14,21 @@ use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink
 /// that it has accepted, refused and disconnected, with the reason; commands; and
 /// bytes. They are statistics of the target `vm`.
 ///
-/// Register it under a name of the VMM's choice, so that it answers only requests
-/// that name it. It may outlive the server.
+/// Register it under a name of the VMM's choice, and so that it answers only
+/// requests that name it: libvirt takes no statistics of a VM that has more than
+/// KVM's. It may outlive the server.
+///
+/// ```
+/// use stats_runtime::server::{Options, Server};
+/// use stats_runtime::{Monitor, NoHost, Registration, Registry};
+///
+/// let registry = Registry::new();
+/// let monitor = Monitor::new(registry.clone(), NoHost);
+/// let server = Server::start(monitor, [], Options::new())?;
+/// let when_named = Registration::new().only_when_named();
+/// registry.register_with("qmp-server", server.statistics(), when_named)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ServerStatistics {
     counters: Arc<Counters>,
