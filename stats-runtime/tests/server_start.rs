@@ -4,7 +4,7 @@
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -125,6 +125,7 @@ fn threads_are_made_at_the_start_and_after_the_vmms_wishes() {
         assert_eq!(blocked & mask(&[4, 7, 8, 11, 31]), 0, "{blocked:x}");
     }
     assert_eq!(blocked(&masks()), before, "the VMM's thread keeps its mask");
+    threads_sleep_when_nothing_happens(&server);
     drop(server);
     assert_eq!(threads_of_servers("Name:").len(), 0);
 
@@ -146,6 +147,23 @@ fn threads_are_made_at_the_start_and_after_the_vmms_wishes() {
     assert_eq!(threads_of_servers("Name:").len(), 0);
 
     drop_does_not_wait_for_a_command_that_hangs();
+}
+
+fn threads_sleep_when_nothing_happens(server: &Server) {
+    let (mut client, theirs) = UnixStream::pair().unwrap();
+    server.add_unix_client(theirs).unwrap();
+    client
+        .write_all(b"{'execute': 'qmp_capabilities'}{'execute': 'query-qmp-schema'}")
+        .unwrap();
+    let mut lines = BufReader::new(&client).lines();
+    (0..3).for_each(|_| drop(lines.next().unwrap().unwrap()));
+    // A second later slow commands are looked for, and two seconds after that the
+    // thread which did so gives memory back.
+    thread::sleep(Duration::from_millis(3800));
+    let switches = || threads_of_servers("voluntary_ctxt_switches:");
+    let before = switches();
+    thread::sleep(Duration::from_millis(2500));
+    assert_eq!(switches(), before, "a thread has woken up");
 }
 
 fn drop_does_not_wait_for_a_command_that_hangs() {

@@ -75,8 +75,7 @@ impl Polled {
         options: Options,
     ) -> io::Result<Self> {
         let listeners = listeners.into_iter().collect();
-        // A turn executes one command at a time, and never has one wait.
-        let reactor = Reactor::new(monitor, listeners, options, usize::MAX)?;
+        let reactor = Reactor::new(monitor, listeners, options, None)?;
         Ok(Self {
             reactor,
             driver: Driver::new(),
@@ -113,7 +112,7 @@ impl Polled {
             data: EventData::new_u64(0),
         };
         let mut news = [no_news; NEWS_MAX];
-        let count = match self.reactor.wait(&mut news, timeout) {
+        let count = match self.reactor.wait(&mut news, Some(timeout)) {
             Err(Errno::INTR) => 0,
             waited => waited?,
         };

@@ -60,7 +60,7 @@ impl Threads {
     ) -> io::Result<Self> {
         let count = options.threads;
         let mut threads = Self {
-            reactor: Reactor::new(monitor, listeners, options, count - 1)?,
+            reactor: Reactor::new(monitor, listeners, options, Some(count - 1))?,
             alive: Arc::default(),
             handles: Vec::new(),
         };
@@ -162,7 +162,9 @@ fn work(reactor: &Arc<Reactor>, threads: usize) {
         data: EventData::new_u64(0),
     }];
     while !reactor.has_ended() {
-        match reactor.wait(&mut news, &IDLE_TIME) {
+        // A thread without memory to give back sleeps until there are news.
+        let timeout = driver.buffers.has_reply_room().then_some(&IDLE_TIME);
+        match reactor.wait(&mut news, timeout) {
             Ok(0) => driver.buffers.shrink(),
             Ok(_) if reactor.has_ended() => {}
             Ok(_) => {
@@ -176,7 +178,6 @@ fn work(reactor: &Arc<Reactor>, threads: usize) {
             Err(Errno::INTR) => {}
             Err(_) => thread::sleep(ERROR_PAUSE),
         }
-        reactor.watch_slow_commands();
     }
     // Another thread may have taken the signal of the end.
     reactor.signal();

@@ -105,6 +105,11 @@ impl Buffers {
         self.reply.capacity() > REPLY_BYTES_KEPT
     }
 
+    /// Returns whether there is room for replies to give back.
+    pub(super) fn has_reply_room(&self) -> bool {
+        self.reply.capacity() > 0
+    }
+
     /// Gives the room for replies back.
     pub(super) fn shrink(&mut self) {
         self.reply = Vec::new();

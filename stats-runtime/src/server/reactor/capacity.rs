@@ -10,7 +10,8 @@ use crate::lock::Lock;
 /// The number of commands that may run at the same time, and those that do.
 #[derive(Debug)]
 pub(super) struct Capacity {
-    commands_max: usize,
+    /// `None` if one thread serves all clients, one command after the other.
+    commands_max: Option<usize>,
     state: Lock<State>,
 }
 
@@ -22,11 +23,16 @@ struct State {
 }
 
 impl Capacity {
-    pub(super) fn new(commands_max: usize) -> Self {
+    pub(super) fn new(commands_max: Option<usize>) -> Self {
         Self {
             commands_max,
             state: Lock::default(),
         }
+    }
+
+    /// Returns whether other threads serve clients while a command runs.
+    pub(super) fn is_shared(&self) -> bool {
+        self.commands_max.is_some()
     }
 
     /// Counts a command of a client that begins. If as many as possible run,
@@ -36,7 +42,7 @@ impl Capacity {
     /// otherwise find the list empty, and nobody would wake the client.
     pub(super) fn begin(&self, client: u64) -> bool {
         let mut state = self.state.lock();
-        if state.executing >= self.commands_max {
+        if self.commands_max.is_some_and(|max| state.executing >= max) {
             state.parked.insert(client);
             return false;
         }

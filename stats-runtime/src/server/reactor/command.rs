@@ -132,6 +132,9 @@ impl Reactor {
         self.set_deadline(slot, connection.deadline(&self.options));
         let reply_bytes_max = connection.reply_bytes_max();
         let is_watched = connection.is_oob() || connection.interest().write;
+        if !is_watched && self.capacity.is_shared() {
+            self.watch_later();
+        }
         let arm = |connection: &Connection| self.arm_to_wake(slot.token(), connection);
         let result = match slot.put_back_for_command(connection, is_watched, arm) {
             Ok(()) => Some(self.run(slot, task, reply_bytes_max, buffers)),

@@ -16,7 +16,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::Timespec;
@@ -79,8 +79,8 @@ pub(super) struct Reactor {
     capacity: Capacity,
     budget: Budget,
     report: Report,
-    /// The time when slow commands were last looked for.
-    watched: Lock<Instant>,
+    /// `true` while the timer is armed to look for slow commands.
+    is_watching: AtomicBool,
     /// The clients to step although the kernel has no news of their descriptors.
     turns: Lock<VecDeque<(u64, Ready)>>,
     /// Set with the clients locked: no client is added afterwards.
@@ -101,13 +101,13 @@ impl fmt::Debug for Reactor {
 
 impl Reactor {
     /// Makes the core of a server that executes at most `commands_max` commands
-    /// at the same time. The caller drives it with [`wait`](Self::wait) and
+    /// at the same time; `None` if one thread drives it. The caller drives it with [`wait`](Self::wait) and
     /// [`handle`](Self::handle).
     pub(super) fn new(
         monitor: Monitor,
         listeners: Vec<Listener>,
         options: Options,
-        commands_max: usize,
+        commands_max: Option<usize>,
     ) -> io::Result<Arc<Self>> {
         let listeners: Vec<_> = listeners.into_iter().map(Arc::new).collect();
         let count = u64::try_from(listeners.len()).unwrap_or(u64::MAX);
@@ -125,7 +125,7 @@ impl Reactor {
             capacity: Capacity::new(commands_max),
             budget: Budget::new(options.held_bytes_max),
             report: Report::new(options.on_client_lost.clone()),
-            watched: Lock::new(Instant::now()),
+            is_watching: AtomicBool::new(false),
             options,
             turns: Lock::default(),
             is_ending: AtomicBool::new(false),
@@ -145,14 +145,14 @@ impl Reactor {
         Ok(Arc::new(reactor))
     }
 
-    /// Waits for news, for as long as `timeout` says. Returns how many
+    /// Waits for news, without a limit if `timeout` is `None`. Returns how many
     /// descriptors have news; 0 at the end of the time.
     pub(super) fn wait<const COUNT: usize>(
         &self,
         news: &mut [News; COUNT],
-        timeout: &Timespec,
+        timeout: Option<&Timespec>,
     ) -> rustix::io::Result<usize> {
-        epoll::wait(&self.epoll, news, Some(timeout))
+        epoll::wait(&self.epoll, news, timeout)
     }
 
     /// Deals with the news of one descriptor.
@@ -206,7 +206,9 @@ impl Reactor {
         let now = Instant::now();
         let due = self.clients.lock().take_due(now);
         for token in due {
-            if self.is_listener(token) {
+            if token == TIMER {
+                self.watch_slow_commands(now);
+            } else if self.is_listener(token) {
                 self.listen(token);
             } else if let Some(slot) = self.client(token) {
                 // The table's entry is gone: the next `put_back` must make a
@@ -425,25 +427,32 @@ impl Reactor {
         }
     }
 
-    /// Watches the descriptors of clients whose command takes long. Does nothing
-    /// if that was done less than [`UNWATCHED_TIME_MAX`] ago.
-    pub(super) fn watch_slow_commands(&self) {
-        let now = Instant::now();
-        {
-            let mut watched = self.watched.lock();
-            if now.saturating_duration_since(*watched) < UNWATCHED_TIME_MAX {
-                return;
-            }
-            *watched = now;
+    /// Arms the timer to look for slow commands, unless it is armed for that.
+    fn watch_later(&self) {
+        if !self.is_watching.swap(true, Ordering::SeqCst) {
+            let mut clients = self.clients.lock();
+            let later = Instant::now().checked_add(UNWATCHED_TIME_MAX);
+            clients.move_deadline(TIMER, None, later);
+            self.arm_timer(&mut clients);
         }
-        let Some(before) = now.checked_sub(UNWATCHED_TIME_MAX) else {
-            return;
-        };
-        let slots = self.clients.lock().slots();
-        for slot in slots {
-            slot.watch(before, |connection| {
-                self.arm(slot.token(), connection, connection.interest());
-            });
+    }
+
+    /// Watches the descriptors of clients whose command takes long. Looks again
+    /// later as long as commands run.
+    fn watch_slow_commands(&self, now: Instant) {
+        if let Some(before) = now.checked_sub(UNWATCHED_TIME_MAX) {
+            let slots = self.clients.lock().slots();
+            for slot in slots {
+                slot.watch(before, |connection| {
+                    self.arm(slot.token(), connection, connection.interest());
+                });
+            }
+        }
+        // Clear the flag before the count is read: a command that begins after
+        // the count was read finds the flag cleared, and arms the timer itself.
+        self.is_watching.store(false, Ordering::SeqCst);
+        if self.capacity.executing() > 0 {
+            self.watch_later();
         }
     }
 
