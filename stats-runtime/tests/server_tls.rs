@@ -439,7 +439,9 @@ fn a_client_that_says_no_more_is_sent_everything() {
     rustix::net::sockopt::set_socket_send_buffer_size(&listener, SEND_BUFFER_BYTES).unwrap();
     let address = listener.tcp_address().unwrap();
     let monitor = Monitor::new(Registry::new(), NoHost);
-    let options = Options::new().held_bytes_max(256 << 20);
+    let options = Options::new()
+        .connections_max(REPLIES_MAX)
+        .held_bytes_max(256 << 20);
     let _server = Server::start(monitor, [listener], options).unwrap();
     let mut clients: Vec<_> = (0..REPLIES_MAX)
         .map(|count| {

@@ -63,8 +63,8 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// Returns an error if other machines can reach the address, for which
-    /// [`tls`](Self::tls) is made; or the kernel's error.
+    /// Returns an error if other machines can reach the address, for which a
+    /// listener with TLS is made (feature `tls`); or the kernel's error.
     pub fn tcp(address: SocketAddr) -> io::Result<Self> {
         refuse_remote(address)?;
         Self::new(TcpListener::bind(address)?.into(), family_of(address), None)
