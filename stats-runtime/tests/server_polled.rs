@@ -685,3 +685,21 @@ fn human_monitor_is_served_beside_qmp_and_bounded_as_well() {
     let longest = served.end();
     assert!(longest < Duration::from_millis(500), "{longest:?}");
 }
+
+#[test]
+fn server_goes_on_when_the_function_for_lost_clients_panics() {
+    let (monitor, _) = monitor();
+    let options = Options::new()
+        .connections_max(1)
+        .on_client_lost(|_| panic!("on purpose"));
+    let mut server = Polled::new(monitor, [], options).unwrap();
+    let outer = Outer::new(&server);
+    let [client, refused] = [(); 2].map(|()| UnixStream::pair().unwrap());
+    server.add_unix_client(client.1).unwrap();
+    server.add_unix_client(refused.1).unwrap_err();
+    let mut client = Client::new(client.0);
+    client.send("{'execute': 'qmp_capabilities'}");
+    outer.turns(&mut server);
+    client.read();
+    assert_eq!(client.read(), "{\"return\": {}}\r\n");
+}

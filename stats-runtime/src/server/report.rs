@@ -4,6 +4,7 @@
 //! statistics, and calls of the VMM's function. It decides nothing.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -97,7 +98,9 @@ impl Report {
 
     fn lost(&self, client: &LostClient<'_>) {
         if let Some(hook) = &self.on_client_lost {
-            hook(client);
+            // Ignore a panic of the VMM's code, which would end the thread that
+            // serves all clients.
+            let _ = catch_unwind(AssertUnwindSafe(|| hook(client)));
         }
     }
 }
