@@ -14,10 +14,11 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use divan::{Bencher, counter::ItemsCount};
+use kvm_stats::{ImageBuilder, ImageStat};
 use qapi_stats::stats::StatsVCPUFilter;
 use qapi_stats::stats::{StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsTarget};
 use qapi_stats::wire::Writer;
-use stats_runtime::kvm::{ImageBuilder, ImageStat, KvmProvider};
+use stats_runtime::kvm::KvmProvider;
 use stats_runtime::qmp::{Limits, Session};
 use stats_runtime::sink::JsonResults;
 use stats_runtime::sink::{Column, Columns, Row};

@@ -82,7 +82,7 @@ mod registry;
 #[cfg(all(feature = "server", target_os = "linux"))]
 pub mod server;
 pub mod sink;
-#[cfg(any(feature = "kvm", feature = "server"))]
+#[cfg(feature = "server")]
 mod sys;
 
 #[cfg(feature = "qmp")]

@@ -8,8 +8,9 @@ use std::cell::Cell;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 
+use kvm_stats::{ImageBuilder, ImageStat};
 use qapi_stats::stats::StatsTarget;
-use stats_runtime::kvm::{ImageBuilder, ImageStat, KvmProvider};
+use stats_runtime::kvm::KvmProvider;
 use stats_runtime::{Provider, StatsQuery, StatsSink};
 
 /// The system's allocator, which counts each thread's calls.

@@ -5,10 +5,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use kvm_ioctls::Kvm;
+use kvm_stats::{Image, open, record, supports, warnings};
 use qapi_stats::stats::{StatsSchemaValue, StatsTarget, StatsType, StatsUnit};
-use stats_runtime::kvm::{
-    Image, KvmProvider, check_capability, record, vcpu_stats_fd, vm_stats_fd, warnings,
-};
+use stats_runtime::kvm::{DescribedLayout, KvmProvider};
 use stats_runtime::{Provider, SchemaSink, StatsQuery, StatsSink};
 
 /// KVM, if this machine lets us.
@@ -73,7 +72,7 @@ fn ask(provider: &KvmProvider, target: StatsTarget) -> Kept {
 #[test]
 fn values_and_schemas_agree() {
     let Some(kvm) = kvm() else { return };
-    check_capability(&kvm).unwrap();
+    assert!(supports(&kvm).unwrap());
     let vm = kvm.create_vm().unwrap();
     let provider = KvmProvider::with_vm(&vm).unwrap();
     for index in 0..3 {
@@ -140,24 +139,24 @@ fn a_recording_stands_in_for_the_fd() {
     let Some(kvm) = kvm() else { return };
     let vm = kvm.create_vm().unwrap();
     let vcpu = vm.create_vcpu(5).unwrap();
-    let vm_image = record(vm_stats_fd(&vm).unwrap()).unwrap();
-    let vcpu_image = record(vcpu_stats_fd(&vcpu).unwrap()).unwrap();
+    let vm_image = record(open(&vm).unwrap()).unwrap();
+    let vcpu_image = record(open(&vcpu).unwrap()).unwrap();
     assert_eq!(warnings(&vm_image), Ok(vec![]));
     assert_eq!(warnings(&vcpu_image), Ok(vec![]));
     let thread = std::fs::read_link("/proc/thread-self").unwrap();
     let tid = thread.file_name().unwrap().to_str().unwrap();
     let image = Image::read(&vm_image).unwrap();
     assert_eq!(
-        (image.id(), image.target()),
-        (&*format!("kvm-{tid}"), StatsTarget::Vm)
+        (image.id(), image.is_vcpu()),
+        (&*format!("kvm-{tid}"), false)
     );
-    let mut image = Image::read(&vcpu_image).unwrap();
-    assert_eq!(image.target(), StatsTarget::Vcpu);
+    let image = Image::read(&vcpu_image).unwrap();
+    assert!(image.is_vcpu());
     assert_eq!(image.id(), format!("kvm-{tid}/vcpu-5"));
 
     let mut kept = Kept::default();
     kept.result(Some("/vcpu"));
-    image.write_values(&mut kept).unwrap();
+    DescribedLayout::from(image.layout().clone()).write_values(image.words(), &mut kept);
     let live = KvmProvider::new();
     live.add_vcpu("/vcpu", &vcpu).unwrap();
     assert_eq!(kept.0, ask(&live, StatsTarget::Vcpu).0);

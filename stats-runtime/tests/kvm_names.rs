@@ -7,12 +7,13 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use kvm_stats::{ImageBuilder, ImageStat};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use qapi_stats::stats::{
     StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsResult, StatsVCPUFilter,
 };
-use stats_runtime::kvm::{ImageBuilder, ImageStat, KvmProvider};
+use stats_runtime::kvm::KvmProvider;
 use stats_runtime::sink::{ResultsSink, Row};
 use stats_runtime::{Registry, StatsSink};
 

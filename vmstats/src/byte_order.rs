@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use stats_runtime::kvm::Header;
+use kvm_stats::Header;
 
 /// The length of a descriptor before its name, in bytes.
 const DESCRIPTOR_SIZE: usize = 16;
@@ -108,7 +108,7 @@ impl Reversal<'_> {
 mod tests {
     use std::borrow::Cow;
 
-    use stats_runtime::kvm::{ImageBuilder, ImageStat};
+    use kvm_stats::{ImageBuilder, ImageStat};
 
     use super::{is_foreign, to_native};
 

@@ -5,17 +5,17 @@
 
 use std::io::{self, Read, Write};
 
+use kvm_stats::{IMAGE_SIZE_MAX, Image, warnings};
 use qapi_stats::stats::{
     StatsFilter, StatsFilterBranch, StatsProvider, StatsTarget, StatsVCPUFilter,
 };
 use qapi_stats::wire;
 use stats_runtime::Registry;
-use stats_runtime::kvm::{IMAGE_SIZE_MAX, Image, warnings};
+use stats_runtime::kvm::DescribedLayout;
 
 use crate::byte_order;
 use crate::cli::{DecodeArgs, KvmTarget};
 use crate::failure::Failure;
-use crate::lock::Lock;
 use crate::printable::printable;
 use crate::replay::{open_file, target_of_id};
 
@@ -126,15 +126,15 @@ fn target(arguments: &DecodeArgs, id: &str) -> Result<KvmTarget, String> {
 /// exactly as a live statistics file would be.
 fn registry(image: Image, target: StatsTarget, qom_path: Option<String>) -> Registry {
     let registry = Registry::new();
-    let schema: Vec<_> = image.layout().schema().cloned().collect();
-    let image = Lock::new(image);
+    let layout = DescribedLayout::from(image.layout().clone());
+    let schema: Vec<_> = layout.schema().cloned().collect();
     let described = target.clone();
     let registered = registry.add_stats_callbacks(
         StatsProvider::Kvm,
         move |query, sink| {
             if *query.target() == target {
                 sink.result(qom_path.as_deref());
-                image.lock().write_values(sink)?;
+                layout.write_values(image.words(), sink);
             }
             Ok(())
         },

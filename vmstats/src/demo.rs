@@ -74,7 +74,7 @@ pub fn run(arguments: &DemoArgs, out: &mut dyn Write) -> Result<(), Failure> {
 enum Machine {
     Live(Arc<Guest>),
     Recorded {
-        provider: Arc<KvmProvider>,
+        provider: KvmProvider,
         qom_paths: Vec<String>,
         /// The reason why the guest cannot be booted.
         reason: GuestError,
@@ -99,7 +99,7 @@ impl Machine {
             Err(reason) if reason.is_kvm_unavailable() => {
                 let replay = replay::recorded()?;
                 Ok(Self::Recorded {
-                    provider: Arc::new(replay.provider),
+                    provider: replay.provider,
                     qom_paths: replay.qom_paths,
                     reason,
                 })
@@ -108,10 +108,10 @@ impl Machine {
         }
     }
 
-    fn provider(&self) -> Arc<KvmProvider> {
+    fn provider(&self) -> KvmProvider {
         match self {
-            Self::Live(guest) => Arc::clone(guest.provider()),
-            Self::Recorded { provider, .. } => Arc::clone(provider),
+            Self::Live(guest) => guest.provider().clone(),
+            Self::Recorded { provider, .. } => provider.clone(),
         }
     }
 

@@ -47,7 +47,7 @@ pub fn bind(arguments: &ServerArgs) -> Result<Sockets, Failure> {
 /// # Errors
 ///
 /// Returns an error if the registry refuses the provider.
-pub fn kvm_registry(provider: Arc<KvmProvider>) -> Result<Registry, Failure> {
+pub fn kvm_registry(provider: KvmProvider) -> Result<Registry, Failure> {
     let registry = Registry::new();
     registry
         .register(StatsProvider::Kvm, provider)

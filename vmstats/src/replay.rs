@@ -9,7 +9,9 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use demo_guest::qom_path;
-use stats_runtime::kvm::{IMAGE_SIZE_MAX, Image, KvmProvider, raise_nofile_limit};
+use demo_guest::raise_nofile_limit;
+use kvm_stats::{IMAGE_SIZE_MAX, Image};
+use stats_runtime::kvm::KvmProvider;
 
 use crate::byte_order;
 use crate::cli::KvmTarget;

@@ -22,7 +22,7 @@ pub fn run(arguments: &ServeArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let sockets = monitor_server::bind(&arguments.server)?;
     let shutdown = signals.start()?;
     let replay = replay::open(&arguments.replay)?;
-    let registry = monitor_server::kvm_registry(replay.provider.into())?;
+    let registry = monitor_server::kvm_registry(replay.provider)?;
     let vm = Vm::recorded(replay.qom_paths, shutdown.trigger()).with_name(arguments.name.clone());
     let server = MonitorServer::start(&arguments.server, registry, vm, sockets)?;
     writeln!(out, "{}", server.path().display())?;

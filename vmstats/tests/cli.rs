@@ -13,9 +13,9 @@ use std::io::Write;
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Output};
 
+use kvm_stats::{ImageBuilder, ImageStat};
 use program::{Server, kvm_opens, stderr, stdout};
 use serde_json::Value;
-use stats_runtime::kvm::{ImageBuilder, ImageStat};
 
 fn vmstats(arguments: &[&str]) -> Output {
     program::vmstats(arguments, "")

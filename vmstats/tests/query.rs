@@ -16,9 +16,9 @@ use std::path::Path;
 use std::process::Output;
 use std::thread;
 
+use kvm_stats::{ImageBuilder, ImageStat};
 use program::{Qemu, Server, stderr, stdout};
 use serde_json::{Value, json};
-use stats_runtime::kvm::{ImageBuilder, ImageStat};
 
 fn vmstats(arguments: &[&str]) -> Output {
     program::vmstats(arguments, "")

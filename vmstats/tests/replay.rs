@@ -12,9 +12,9 @@ mod program;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use kvm_stats::{ImageBuilder, ImageStat};
 use program::{RawClient, Server};
 use serde_json::Value;
-use stats_runtime::kvm::{ImageBuilder, ImageStat};
 
 fn cases() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases/replay")

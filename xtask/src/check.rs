@@ -46,7 +46,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ];
         cargo(&arguments.concat(), &[])?;
     }
-    for package in ["qapi-gen", "qapi-stats", "qapi-wire", "vmstats"] {
+    for package in [
+        "kvm-stats",
+        "qapi-gen",
+        "qapi-stats",
+        "qapi-wire",
+        "vmstats",
+    ] {
         let arguments = ["clippy", "-p", package, "--no-default-features"];
         cargo(&[&arguments[..], &["--", "-D", "warnings"]].concat(), &[])?;
     }

@@ -5,15 +5,13 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
-use kvm_ioctls::{VcpuFd, VmFd};
+use kvm_stats::{open, record};
 use qapi_stats::stats::StatsTarget;
 
 use super::error::Error;
-use super::fd::{vcpu_stats_fd, vm_stats_fd};
-use super::image::record;
 use super::stats_file::LayoutCache;
 use super::vm_stats_files::{Files, Vcpu, VmStatsFiles};
 use crate::lock::Lock;
@@ -73,8 +71,7 @@ impl fmt::Debug for ParkedVcpu {
     }
 }
 
-/// Copies of statistics files, for [`Image::read`](super::Image::read) or for
-/// keeping.
+/// Copies of statistics files, for [`kvm_stats::Image::read`] or for keeping.
 #[derive(Clone, Debug)]
 pub struct Recording {
     /// The VM's file.
@@ -91,12 +88,12 @@ impl KvmProvider {
         Self::default()
     }
 
-    /// Creates a provider for `vm`, without vCPUs.
+    /// Creates a provider for `vm`, without vCPUs. `vm` is KVM's fd of a VM, from
+    /// any crate: kvm-ioctls' `VmFd` of any version, a `File`, an `OwnedFd`.
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Unsupported`] or [`Error::Ioctl`], or fails as
-    /// [`set_vm_fd`](Self::set_vm_fd) does.
+    /// Fails as [`kvm_stats::open`] and [`set_vm_fd`](Self::set_vm_fd) do.
     ///
     /// # Examples
     ///
@@ -111,9 +108,9 @@ impl KvmProvider {
     /// provider.add_vcpu("/machine/unattached/device[0]", &vcpu)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn with_vm(vm: &VmFd) -> Result<Self, Error> {
+    pub fn with_vm(vm: &impl AsRawFd) -> Result<Self, Error> {
         let provider = Self::new();
-        provider.set_vm_fd(vm_stats_fd(vm)?)?;
+        provider.set_vm_fd(open(vm)?)?;
         Ok(provider)
     }
 
@@ -154,8 +151,8 @@ impl KvmProvider {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Read`], [`Error::ShortRead`] or [`Error::Malformed`] if the
-    /// file's header or descriptors cannot be read. Nothing has changed then.
+    /// Returns [`Error::Stats`] if the file's header or descriptors cannot be read.
+    /// Nothing has changed then.
     pub fn set_vm_fd(&self, stats: OwnedFd) -> Result<(), Error> {
         let file = self.cache.open(stats)?;
         let before = self.change(|files| Ok(files.vm.replace(Arc::new(file))))?;
@@ -167,14 +164,18 @@ impl KvmProvider {
     /// waits until a running vCPU leaves the kernel, which may be never.
     ///
     /// `qom_path` is the vCPU's name for clients, by the caller's convention. The
-    /// vCPU that was added last comes first in replies.
+    /// vCPU that was added last comes first in replies. `vcpu` is KVM's fd of a
+    /// vCPU, from any crate.
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Ioctl`], or fails as [`add_vcpu_fd`](Self::add_vcpu_fd)
-    /// does.
-    pub fn add_vcpu(&self, qom_path: impl Into<Box<str>>, vcpu: &VcpuFd) -> Result<(), Error> {
-        self.add_vcpu_fd(qom_path, vcpu_stats_fd(vcpu)?)
+    /// Fails as [`kvm_stats::open`] and [`add_vcpu_fd`](Self::add_vcpu_fd) do.
+    pub fn add_vcpu(
+        &self,
+        qom_path: impl Into<Box<str>>,
+        vcpu: &impl AsRawFd,
+    ) -> Result<(), Error> {
+        self.add_vcpu_fd(qom_path, open(vcpu)?)
     }
 
     /// Adds a vCPU by its statistics fd, or by a recorded file.
@@ -182,8 +183,8 @@ impl KvmProvider {
     /// # Errors
     ///
     /// Returns [`Error::DuplicateVcpu`] if a vCPU has this path, and
-    /// [`Error::Read`], [`Error::ShortRead`] or [`Error::Malformed`] if the file's
-    /// header or descriptors cannot be read. Nothing has changed then.
+    /// [`Error::Stats`] if the file's header or descriptors cannot be read. Nothing
+    /// has changed then.
     pub fn add_vcpu_fd(&self, qom_path: impl Into<Box<str>>, stats: OwnedFd) -> Result<(), Error> {
         let file = self.cache.open(stats)?;
         self.insert(Arc::new(Vcpu {
@@ -277,7 +278,7 @@ impl Provider for KvmProvider {
         let files = self.snapshot();
         self.cache
             .with_block(|block| match (query.target(), &files.vm) {
-                (StatsTarget::Vm, Some(vm)) if vm.compiled.layout.has_any_of(query) => {
+                (StatsTarget::Vm, Some(vm)) if vm.compiled.described.has_any_of(query) => {
                     vm.query(None, block, sink)
                 }
                 (StatsTarget::Vcpu, _) => files.query_vcpus(query, block, sink),
@@ -299,14 +300,17 @@ impl Provider for KvmProvider {
         let files = self.snapshot();
         if let Some((newest, older)) = files.vcpu_layouts.split_first() {
             sink.schema(StatsTarget::Vcpu);
-            newest.layout.schema().for_each(|stat| sink.stat(stat));
+            newest.described.schema().for_each(|stat| sink.stat(stat));
             // Files that were recorded on different kernels have different
             // statistics. List each name once, because clients expect that.
             let mut seen: HashSet<&str> = HashSet::new();
             if !older.is_empty() {
-                seen.extend(newest.layout.schema().map(|stat| stat.name.as_str()));
+                seen.extend(newest.described.schema().map(|stat| stat.name.as_str()));
             }
-            for stat in older.iter().flat_map(|compiled| compiled.layout.schema()) {
+            for stat in older
+                .iter()
+                .flat_map(|compiled| compiled.described.schema())
+            {
                 if seen.insert(&stat.name) {
                     sink.stat(stat);
                 }
@@ -314,7 +318,10 @@ impl Provider for KvmProvider {
         }
         if let Some(vm) = &files.vm {
             sink.schema(StatsTarget::Vm);
-            vm.compiled.layout.schema().for_each(|stat| sink.stat(stat));
+            vm.compiled
+                .described
+                .schema()
+                .for_each(|stat| sink.stat(stat));
         }
         Ok(())
     }

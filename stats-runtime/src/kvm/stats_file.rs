@@ -6,10 +6,10 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Weak};
 
-use super::data_block::DataBlock;
-use super::error::{Block, Error};
-use super::fd::{read_data, read_exact};
-use super::layout::{Header, Layout};
+use kvm_stats::{DataBlock, Header, Layout, read_descriptors};
+
+use super::described::DescribedLayout;
+use super::error::Error;
 use crate::lock::Lock;
 use crate::provider::StatsSink;
 
@@ -25,9 +25,9 @@ pub(super) struct StatsFile {
 
 /// The immutable part of a statistics file, compiled. All vCPUs of a VM share one.
 pub(super) struct CompiledLayout {
-    header: [u8; Header::SIZE],
+    header: Header,
     descriptors: Box<[u8]>,
-    pub(super) layout: Layout,
+    pub(super) described: DescribedLayout,
 }
 
 /// The compiled layouts and the idle buffers that statistics files share.
@@ -46,21 +46,9 @@ impl LayoutCache {
     /// Reads the immutable part of the file, and compiles it unless an equal one is
     /// known.
     pub(super) fn open(&self, fd: OwnedFd) -> Result<StatsFile, Error> {
-        let mut bytes = [0; Header::SIZE];
-        read_exact(fd.as_fd(), Block::Header, &mut bytes, 0)?;
-        let header = Header::parse(&bytes)?;
-        let range = header.descriptors();
-        // The header's sizes lie within their limits, so this is at most 2.1 MiB.
-        let len = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-        let mut descriptors = vec![0; len].into_boxed_slice();
-        read_exact(
-            fd.as_fd(),
-            Block::Descriptors,
-            &mut descriptors,
-            range.start,
-        )?;
+        let (header, descriptors) = read_descriptors(fd.as_fd())?;
         let same = |compiled: &Arc<CompiledLayout>| {
-            compiled.header == bytes && compiled.descriptors == descriptors
+            compiled.header == header && compiled.descriptors == descriptors
         };
         let known = self
             .layouts
@@ -71,11 +59,12 @@ impl LayoutCache {
         let compiled = match known {
             Some(compiled) => compiled,
             None => {
-                let layout = Layout::parse(&header, &descriptors, None)?;
+                let layout =
+                    Layout::parse(&header, &descriptors, None).map_err(kvm_stats::Error::from)?;
                 let compiled = Arc::new(CompiledLayout {
-                    header: bytes,
+                    header,
                     descriptors,
-                    layout,
+                    described: layout.into(),
                 });
                 let mut layouts = self.layouts.lock();
                 // Two threads may compile equal layouts at the same time. Both
@@ -116,14 +105,9 @@ impl StatsFile {
         block: &mut DataBlock,
         sink: &mut dyn StatsSink,
     ) -> Result<(), Error> {
-        let layout = &self.compiled.layout;
-        read_data(
-            self.fd.as_fd(),
-            block,
-            layout.data_len(),
-            layout.data().start,
-        )?;
-        sink.row(qom_path, &layout.row(block)?);
+        let described = &self.compiled.described;
+        described.layout.read(self.fd.as_fd(), block)?;
+        described.write_row(qom_path, block, sink);
         Ok(())
     }
 }

@@ -7,7 +7,8 @@ use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-use super::data_block::DataBlock;
+use kvm_stats::DataBlock;
+
 use super::error::Error;
 use super::stats_file::{CompiledLayout, StatsFile};
 use crate::provider::{StatsQuery, StatsSink};
@@ -68,7 +69,7 @@ impl VmStatsFiles {
         if !self
             .vcpu_layouts
             .iter()
-            .any(|compiled| compiled.layout.has_any_of(query))
+            .any(|compiled| compiled.described.has_any_of(query))
         {
             return Ok(());
         }

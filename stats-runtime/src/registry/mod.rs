@@ -52,14 +52,17 @@ struct Shared {
     // snapshot. Writers use Arc::make_mut, which edits in place if no snapshot is
     // alive and copies the list otherwise.
     registered: Lock<Arc<Registered>>,
+    /// The names that providers described when they were registered, so that a new
+    /// provider is compared without a call of all others.
+    names: Lock<StatisticNames>,
     reported: Lock<Reported>,
 }
 
-/// The duplicates that have been reported, and the function that they are reported
-/// to.
+/// The statistics whose duplicates have been reported, and the function that they
+/// are reported to.
 #[derive(Default)]
 struct Reported {
-    duplicates: BTreeSet<DuplicateStatistic>,
+    statistics: BTreeSet<String>,
     report: Option<Report>,
 }
 
@@ -67,7 +70,7 @@ type Report = Arc<dyn Fn(&DuplicateStatistic) + Send + Sync>;
 
 impl fmt::Debug for Reported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.duplicates.fmt(f)
+        self.statistics.fmt(f)
     }
 }
 
@@ -163,11 +166,17 @@ impl Registry {
             return Err(RegisterError::AlreadyRegistered { name });
         }
         let next = Arc::make_mut(&mut current);
-        next.names.push(name);
+        next.names.push(name.clone());
         next.entries.push(entry);
         drop(current);
-        if !registration.only_when_named && !described.statistics.is_empty() {
-            self.report(self.duplicates());
+        if !registration.only_when_named {
+            let mut names = self.shared.names.lock();
+            for statistic in &described.statistics {
+                names.add(&name, statistic);
+            }
+            let duplicates = std::mem::take(&mut names.duplicates);
+            drop(names);
+            self.report(duplicates);
         }
         Ok(())
     }
@@ -211,6 +220,7 @@ impl Registry {
             next.names.remove(index);
             next.entries.remove(index)
         };
+        self.shared.names.lock().remove(&name);
         // Drop the provider after the lock is released, because its destructor may
         // use the registry.
         drop(removed);
@@ -252,7 +262,8 @@ impl Registry {
         names.duplicates
     }
 
-    /// Sets the function that receives each [duplicate](Self::duplicates) once: when
+    /// Sets the function that receives a [duplicate](Self::duplicates) of each statistic
+    /// once: when
     /// the second provider is registered, or when a client asks for the schemas of all
     /// providers and both describe the statistic by then. The function is called with
     /// no lock held. By default duplicates are events of `tracing`, if that feature is
@@ -265,7 +276,7 @@ impl Registry {
     fn report(&self, duplicates: Vec<DuplicateStatistic>) {
         for duplicate in duplicates {
             let mut reported = self.shared.reported.lock();
-            if !reported.duplicates.insert(duplicate.clone()) {
+            if !reported.statistics.insert(duplicate.statistic.clone()) {
                 continue;
             }
             let report = reported.report.clone();
@@ -465,10 +476,20 @@ fn wrapped(
 #[derive(Debug, Default)]
 struct StatisticNames {
     providers: HashMap<String, StatsProvider>,
+    /// The names that came twice. Each is one duplicate, however many providers
+    /// have it.
+    repeated: BTreeSet<String>,
     duplicates: Vec<DuplicateStatistic>,
 }
 
 impl StatisticNames {
+    fn remove(&mut self, provider: &StatsProvider) {
+        self.providers.retain(|_, other| other != provider);
+        let providers = &self.providers;
+        self.repeated
+            .retain(|statistic| providers.contains_key(statistic));
+    }
+
     /// Adds a statistic of a provider. The providers may come in any order.
     fn add(&mut self, provider: &StatsProvider, statistic: &str) {
         let Some(other) = self.providers.get(statistic) else {
@@ -476,7 +497,7 @@ impl StatisticNames {
             self.providers.insert(statistic, provider.clone());
             return;
         };
-        if other != provider {
+        if other != provider && self.repeated.insert(statistic.to_owned()) {
             let [first, second] = if other <= provider {
                 [other, provider]
             } else {

@@ -7,6 +7,8 @@ use std::{fmt, io};
 
 use stats_runtime::kvm::Error as StatsError;
 
+use super::file_limit::FileLimitError;
+
 /// The reason why a guest does not boot, or has stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -41,8 +43,12 @@ pub enum GuestError {
         /// The error number, see errno(3).
         errno: i32,
     },
+    /// The kernel has no `KVM_CAP_BINARY_STATS_FD`: it is older than 5.14.
+    NoStatistics,
     /// The statistics cannot be opened.
     Stats(StatsError),
+    /// The process may not open a file for each vCPU and its statistics.
+    FileLimit(FileLimitError),
     /// The thread of a vCPU cannot be started.
     Thread {
         /// The index of the vCPU.
@@ -71,7 +77,7 @@ impl GuestError {
     pub fn is_kvm_unavailable(&self) -> bool {
         matches!(
             self,
-            Self::Architecture | Self::OpenKvm { .. } | Self::Stats(StatsError::Unsupported)
+            Self::Architecture | Self::OpenKvm { .. } | Self::NoStatistics
         )
     }
 }
@@ -100,7 +106,12 @@ impl fmt::Display for GuestError {
                 vcpu: None,
                 errno,
             } => write!(f, "{call} failed: {}", os(*errno)),
+            Self::NoStatistics => f.write_str(
+                "this kernel has no binary statistics (KVM_CAP_BINARY_STATS_FD, Linux 5.14 and \
+                 later)",
+            ),
             Self::Stats(error) => error.fmt(f),
+            Self::FileLimit(error) => error.fmt(f),
             Self::Thread { vcpu, error } => {
                 write!(f, "cannot start the thread of vCPU {vcpu}: {error}")
             }
@@ -120,6 +131,7 @@ impl std::error::Error for GuestError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Stats(error) => Some(error),
+            Self::FileLimit(error) => Some(error),
             _ => None,
         }
     }
@@ -128,5 +140,17 @@ impl std::error::Error for GuestError {
 impl From<StatsError> for GuestError {
     fn from(error: StatsError) -> Self {
         Self::Stats(error)
+    }
+}
+
+impl From<kvm_stats::Error> for GuestError {
+    fn from(error: kvm_stats::Error) -> Self {
+        Self::Stats(error.into())
+    }
+}
+
+impl From<FileLimitError> for GuestError {
+    fn from(error: FileLimitError) -> Self {
+        Self::FileLimit(error)
     }
 }

@@ -6,16 +6,17 @@
 #[cfg(target_arch = "x86_64")]
 mod code;
 mod error;
+mod file_limit;
 #[cfg_attr(not(target_arch = "x86_64"), path = "unsupported.rs")]
 mod machine;
 mod threads;
 
 use std::fmt;
-use std::sync::Arc;
 
-use stats_runtime::kvm::{KvmProvider, raise_nofile_limit};
+use stats_runtime::kvm::KvmProvider;
 
 pub use error::GuestError;
+pub use file_limit::{FileLimitError, raise_nofile_limit};
 use machine::Machine;
 use threads::Threads;
 
@@ -49,7 +50,7 @@ pub struct Guest {
     // The threads are dropped first: no vCPU may run without its memory.
     threads: Threads,
     machine: Machine,
-    provider: Arc<KvmProvider>,
+    provider: KvmProvider,
     qom_paths: Vec<String>,
 }
 
@@ -97,7 +98,7 @@ impl Guest {
         Ok(Self {
             threads,
             machine,
-            provider: Arc::new(provider),
+            provider,
             qom_paths,
         })
     }
@@ -105,7 +106,7 @@ impl Guest {
     /// Returns the provider of the statistics of this guest and of all its
     /// vCPUs. The provider goes on answering when the guest has stopped.
     #[must_use]
-    pub fn provider(&self) -> &Arc<KvmProvider> {
+    pub fn provider(&self) -> &KvmProvider {
         &self.provider
     }
 

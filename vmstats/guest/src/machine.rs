@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 
 use kvm_bindings::{KVM_MP_STATE_RUNNABLE, kvm_mp_state, kvm_userspace_memory_region};
 use kvm_ioctls::{Error as Errno, Kvm, VcpuFd, VmFd};
-use stats_runtime::kvm::{check_capability, vm_stats_fd};
+use kvm_stats::{open, supports};
 
 use super::code;
 use super::error::GuestError;
@@ -38,7 +38,9 @@ impl Machine {
         let kvm = Kvm::new().map_err(|error| GuestError::OpenKvm {
             errno: error.errno(),
         })?;
-        check_capability(&kvm)?;
+        if !supports(&kvm)? {
+            return Err(GuestError::NoStatistics);
+        }
         let most = u32::try_from(kvm.get_max_vcpus()).unwrap_or(u32::MAX);
         if vcpus > most {
             return Err(GuestError::Vcpus { asked: vcpus, most });
@@ -55,7 +57,7 @@ impl Machine {
         memory
             .give_to(&vm)
             .map_err(failed("KVM_SET_USER_MEMORY_REGION", None))?;
-        let stats = vm_stats_fd(&vm)?;
+        let stats = open(&vm)?;
         Ok((
             Self {
                 vcpus: Vec::new(),

@@ -11,8 +11,8 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use kvm_stats::{ImageBuilder, ImageStat};
 use serde_json::Value;
-use stats_runtime::kvm::{ImageBuilder, ImageStat};
 
 /// Runs the program with an input.
 pub(crate) fn vmstats(arguments: &[&str], input: &str) -> Output {

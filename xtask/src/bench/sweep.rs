@@ -5,9 +5,9 @@
 use std::hint::black_box;
 use std::os::fd::OwnedFd;
 
+use kvm_stats::{Image, record};
 use qapi_stats::stats::StatsTarget;
 use qapi_stats::wire::Writer;
-use stats_runtime::kvm::{Image, record};
 use stats_runtime::sink::{JsonResults, Row};
 use stats_runtime::{Provider, StatsQuery, StatsSink};
 

@@ -4,10 +4,9 @@
 //! duplicates of its statistics files.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::Arc;
 
-use demo_guest::{Guest, GuestConfig};
-use stats_runtime::kvm::{KvmProvider, raise_nofile_limit};
+use demo_guest::{Guest, GuestConfig, raise_nofile_limit};
+use stats_runtime::kvm::KvmProvider;
 
 use crate::tools::{Failure, text};
 
@@ -24,7 +23,7 @@ impl Vm {
         Ok(Self { guest })
     }
 
-    pub(super) fn provider(&self) -> &Arc<KvmProvider> {
+    pub(super) fn provider(&self) -> &KvmProvider {
         self.guest.provider()
     }
 

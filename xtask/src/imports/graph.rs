@@ -72,6 +72,11 @@ impl Graph {
         }
     }
 
+    pub(super) fn has_arrow(&self, from: &Path, to: &Path) -> bool {
+        let arrows = self.arrows.get(from);
+        arrows.is_some_and(|arrows| arrows.contains_key(to))
+    }
+
     /// Removes the arrow from one file to another and returns its place.
     pub(super) fn remove(&mut self, from: &Path, to: &Path) -> Option<Place> {
         self.arrows.get_mut(from)?.remove(to)
@@ -88,7 +93,7 @@ impl Graph {
     }
 
     /// Returns the shortest way from one file to another, both included.
-    fn way(&self, from: &Path, to: &Path) -> Option<Vec<&Path>> {
+    pub(super) fn way(&self, from: &Path, to: &Path) -> Option<Vec<&Path>> {
         let (from, _) = self.arrows.get_key_value(from)?;
         let mut came_from: BTreeMap<&Path, &Path> = BTreeMap::new();
         let mut waiting = VecDeque::from([from.as_path()]);

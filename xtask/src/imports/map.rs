@@ -32,18 +32,21 @@ type Rooms = BTreeMap<String, BTreeSet<String>>;
 
 pub(super) fn check(graphs: &[(String, Graph)]) -> Result<Vec<String>, Failure> {
     let map = read(MAP)?;
-    let blocks = blocks(&map);
+    let declared = declared(&map);
     let mut findings = Vec::new();
-    for package in MAPPED {
-        if !blocks.iter().any(|(name, _)| name == package) {
-            findings.push(format!("{MAP}: no block `arrows {package}`"));
+    for package in declared.keys() {
+        if !graphs.iter().any(|(name, _)| name == package) {
+            findings.push(format!("{MAP}: there is no package {package}"));
         }
     }
-    for (package, block) in blocks {
-        match graphs.iter().find(|(name, _)| name == package) {
-            Some((_, graph)) => findings.extend(differences(package, block, graph)),
-            None => findings.push(format!("{MAP}: there is no package {package}")),
-        }
+    for (package, graph) in graphs {
+        let Some(declared) = declared.get(package.as_str()) else {
+            if MAPPED.contains(&package.as_str()) {
+                findings.push(format!("{MAP}: no block `arrows {package}`"));
+            }
+            continue;
+        };
+        findings.extend(differences(package, declared, graph));
     }
     if !findings.is_empty() {
         findings.push(format!(
@@ -53,30 +56,15 @@ pub(super) fn check(graphs: &[(String, Graph)]) -> Result<Vec<String>, Failure> 
     Ok(findings)
 }
 
-/// Returns the lines that a block lacks, and those that it has too many.
-pub(super) fn differences(package: &str, block: &str, graph: &Graph) -> Vec<String> {
-    let arrows = arrows(block, graph);
-    let only_in = |one: &str, other: &str, finding: &str| -> Vec<String> {
-        let lines = one
-            .lines()
-            .filter(|line| !other.lines().any(|it| it == *line));
-        let findings = lines.map(|line| format!("{MAP}: {package}: {finding}: {}", line.trim()));
-        findings.collect()
-    };
-    let mut findings = only_in(block, &arrows, "not in the code");
-    findings.extend(only_in(&arrows, block, "not in the map"));
-    findings
-}
-
 /// Replaces the arrows of every block by those of the graph. A file without a
 /// room gets one.
 pub(super) fn bless(graphs: &[(String, Graph)]) -> Result<(), Failure> {
     let mut blessed = read(MAP)?;
     for (package, block) in blocks(&blessed.clone()) {
         if let Some((_, graph)) = graphs.iter().find(|(name, _)| name == package) {
+            let arrows = written(&actual(&parse_block(block), graph));
             let opening = format!("{OPENING}{package}\n");
-            let [old, new] =
-                [block, &arrows(block, graph)].map(|text| format!("{opening}{text}{CLOSING}"));
+            let [old, new] = [block, &arrows].map(|text| format!("{opening}{text}{CLOSING}"));
             blessed = blessed.replace(&old, &new);
         }
     }
@@ -87,9 +75,16 @@ pub(super) fn bless(graphs: &[(String, Graph)]) -> Result<(), Failure> {
 /// declares, or with a room for each file and folder beside the root file.
 pub(super) fn text(package: &str, graph: &Graph) -> Result<String, Failure> {
     let map = read(MAP)?;
-    let blocks = blocks(&map);
-    let block = blocks.iter().find(|(name, _)| *name == package);
-    Ok(arrows(block.map_or("", |(_, block)| block), graph))
+    let declared = declared(&map);
+    let rooms = declared.get(package).cloned().unwrap_or_default();
+    Ok(written(&actual(&rooms, graph)))
+}
+
+fn declared(map: &str) -> BTreeMap<&str, Rooms> {
+    let blocks = blocks(map).into_iter();
+    blocks
+        .map(|(package, block)| (package, parse_block(block)))
+        .collect()
 }
 
 /// Returns each block's package and lines.
@@ -99,17 +94,50 @@ fn blocks(map: &str) -> Vec<(&str, &str)> {
     blocks.collect()
 }
 
-/// Returns the lines that a block should have: its own rooms with the graph's
-/// arrows.
-pub(super) fn arrows(block: &str, graph: &Graph) -> String {
-    let rooms = block.lines().filter_map(|line| line.split_once("->"));
-    let rooms: Vec<&str> = rooms.map(|(room, _)| room.trim()).collect();
-    written(&rooms_of(&rooms, graph))
+/// Parses the lines of a block. A line that begins with a space continues the
+/// line before it.
+pub(super) fn parse_block(block: &str) -> Rooms {
+    let mut rooms = Rooms::new();
+    let mut current = String::new();
+    for line in block.lines() {
+        let targets = match line.split_once("->") {
+            Some((room, targets)) => {
+                room.trim().clone_into(&mut current);
+                targets
+            }
+            None => line,
+        };
+        let targets = targets.split_whitespace().map(str::to_owned);
+        rooms.entry(current.clone()).or_default().extend(targets);
+    }
+    rooms
+}
+
+pub(super) fn differences(package: &str, declared: &Rooms, graph: &Graph) -> Vec<String> {
+    let actual = actual(declared, graph);
+    let mut findings = Vec::new();
+    let names: BTreeSet<&String> = declared.keys().chain(actual.keys()).collect();
+    for name in names {
+        let (declared, actual) = (declared.get(name), actual.get(name));
+        if declared != actual {
+            let arrows = |targets: Option<&BTreeSet<String>>| match targets {
+                Some(targets) if targets.is_empty() => "nothing".to_owned(),
+                Some(targets) => Vec::from_iter(targets.iter().map(String::as_str)).join(" "),
+                None => "no such room".to_owned(),
+            };
+            findings.push(format!(
+                "{MAP}: {package}: {name} -> {} in the map, but {} in the code",
+                arrows(declared),
+                arrows(actual)
+            ));
+        }
+    }
+    findings
 }
 
 /// Returns the arrows between the declared rooms, and between rooms for the
 /// files that no declared room contains.
-fn rooms_of(declared: &[&str], graph: &Graph) -> Rooms {
+fn actual(declared: &Rooms, graph: &Graph) -> Rooms {
     let mut rooms = Rooms::new();
     for file in &graph.files {
         rooms.entry(room(declared, file)).or_default();
@@ -127,17 +155,20 @@ fn rooms_of(declared: &[&str], graph: &Graph) -> Rooms {
 }
 
 /// Returns the room that contains a file.
-fn room(declared: &[&str], file: &Path) -> String {
+pub(super) fn room(declared: &Rooms, file: &Path) -> String {
     let path = file.to_string_lossy();
-    let contains = |room: &&&str| path == **room || room.ends_with('/') && path.starts_with(**room);
-    let declared = declared
-        .iter()
+    let contains =
+        |room: &&String| *path == ***room || room.ends_with('/') && path.starts_with(room.as_str());
+    match declared
+        .keys()
         .filter(contains)
-        .max_by_key(|room| room.len());
-    match (declared, path.split_once('/')) {
-        (Some(room), _) => (*room).to_owned(),
-        (None, Some((folder, _))) => format!("{folder}/"),
-        (None, None) => path.into_owned(),
+        .max_by_key(|room| room.len())
+    {
+        Some(room) => room.clone(),
+        None => match path.split_once('/') {
+            Some((folder, _)) => format!("{folder}/"),
+            None => path.into_owned(),
+        },
     }
 }
 

@@ -1,8 +1,8 @@
 //! Imports between the files of one package.
 //!
 //! In: the source files of every package of the workspace, and the map in
-//! ARCHITECTURE.md. Out: every circle of imports, and every package whose arrows in
-//! the map are not those of the code.
+//! ARCHITECTURE.md. Out: every circle of imports that is not permitted, and every
+//! arrow between rooms on one side only.
 
 mod circles;
 mod graph;

@@ -2,7 +2,7 @@
 
 use super::comments::comments;
 use super::rules::refusals;
-use super::{Finding, findings_of};
+use super::{complaints, findings_of};
 
 fn refused(text: &str) -> Vec<String> {
     refusals(text)
@@ -91,8 +91,16 @@ mod tests {
 }
 
 #[test]
-fn finding_names_its_place_and_the_better_word() {
-    let findings = findings_of("a/src/lib.rs", "// The name stands there.\n");
-    let texts: Vec<String> = findings.iter().map(Finding::text).collect();
-    assert_eq!(texts, ["a/src/lib.rs:1: `stands`: is"]);
+fn finding_is_excused_when_an_exception_names_its_file_and_words() {
+    let findings = || findings_of("a/src/lib.rs", "// The name stands there.\n");
+    let exceptions = [("a/src/lib.rs", "stands")];
+    assert_eq!(complaints(findings(), &exceptions), [""; 0]);
+    assert_eq!(
+        complaints(findings(), &[]),
+        ["a/src/lib.rs:1: `stands`: is"]
+    );
+    assert_eq!(
+        complaints(Vec::new(), &exceptions),
+        ["a/src/lib.rs: `stands` needs no exception any more"]
+    );
 }

@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 
-use crate::kvm::{Block, Error, ImageBuilder, ImageStat, KvmProvider, record};
+use crate::kvm::KvmProvider;
 use crate::provider::{Provider, ProviderError, StatsQuery};
+use kvm_stats::{Block, Error, ImageBuilder, ImageStat, record};
 use qapi_stats::stats::StatsTarget;
 
 use super::Kept;
@@ -78,10 +79,10 @@ fn a_refused_read_has_its_number() {
     assert!(
         matches!(
             error,
-            Error::Read {
+            crate::kvm::Error::Stats(Error::Read {
                 block: Block::Header,
                 ..
-            }
+            })
         ),
         "{error:?}"
     );

@@ -7,7 +7,9 @@ mod random;
 
 use qapi_stats::stats::{StatsSchemaValue, StatsTarget};
 
-use super::{Error, Image};
+use kvm_stats::{Error, Image};
+
+use super::DescribedLayout;
 use crate::provider::{SchemaSink, StatsSink};
 
 /// A value as a sink received it.
@@ -73,10 +75,10 @@ impl SchemaSink for KeptSchemas {
 
 /// The values in a file.
 fn values_of(bytes: &[u8]) -> Result<Vec<(String, Value)>, Error> {
-    let mut image = Image::read(bytes)?;
+    let image = Image::read(bytes)?;
     let mut kept = Kept::default();
     kept.result(None);
-    image.write_values(&mut kept)?;
+    DescribedLayout::from(image.layout().clone()).write_values(image.words(), &mut kept);
     Ok(kept.0.remove(0).1)
 }
 

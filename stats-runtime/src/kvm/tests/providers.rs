@@ -8,8 +8,9 @@ use qapi_stats::stats::StatsTarget;
 
 use super::files::{one, open};
 use super::{Kept, KeptSchemas, Value, owned, scalar};
-use crate::kvm::{Error, ImageBuilder, ImageStat, KvmProvider};
+use crate::kvm::{Error, KvmProvider};
 use crate::provider::{Provider, StatsQuery, StatsSink};
+use kvm_stats::{ImageBuilder, ImageStat};
 
 /// A provider with a VM and these vCPUs, whose values are 0, 1 and so on.
 fn provider(paths: &[&str]) -> KvmProvider {

@@ -4,11 +4,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use qapi_stats::stats::StatsUnit;
-
 use super::{Value, values, values_of};
-use crate::kvm::format::{BASES, TYPES, UNITS, base_of, type_of, unit_of};
-use crate::kvm::{Block, Header, ImageBuilder, ImageStat, Layout, warnings};
+use kvm_stats::{Base, Block, Header, ImageBuilder, ImageStat, Kind, Layout, Unit, warnings};
 
 #[derive(Clone, Debug)]
 struct Drawn {
@@ -22,10 +19,10 @@ struct Drawn {
 impl Drawn {
     /// What a sink receives; `None` for a statistic of the future.
     fn expected(&self) -> Option<(String, Value)> {
-        type_of(self.flags).and(base_of(self.flags))?;
-        let unit = unit_of(self.flags)?.unit.as_ref();
+        Kind::from_flags(self.flags).and(Base::from_flags(self.flags))?;
+        let unit = Unit::from_flags(self.flags)?;
         let value = match &*self.values {
-            [first, ..] if unit == Some(&StatsUnit::Boolean) => Value::Boolean(*first != 0),
+            [first, ..] if unit == Unit::Boolean => Value::Boolean(*first != 0),
             [value] => Value::Scalar(*value),
             values => Value::List(values.to_vec()),
         };
@@ -37,9 +34,9 @@ fn drawn() -> impl Strategy<Value = Drawn> {
     // Mostly flags that are known, with bits that have no meaning yet.
     let known_and_one = |len: usize| 0..=u32::try_from(len).unwrap();
     let flags = (
-        known_and_one(TYPES.len()),
-        known_and_one(UNITS.len()),
-        known_and_one(BASES.len()),
+        known_and_one(Kind::ALL.len()),
+        known_and_one(Unit::ALL.len()),
+        known_and_one(Base::ALL.len()),
         any::<u32>(),
     )
         .prop_map(|(type_, unit, base, high)| type_ | unit << 4 | base << 8 | high << 12);

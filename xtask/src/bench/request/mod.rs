@@ -12,7 +12,6 @@ mod replies;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -117,7 +116,7 @@ fn measure(
     report: &mut Report,
 ) -> Result<(), Failure> {
     let registry = Registry::new();
-    let provider = Arc::clone(vm.provider());
+    let provider = vm.provider().clone();
     let registered = registry.register(StatsProvider::Kvm, provider);
     registered.map_err(text)?;
     let path = folder.join(format!("ours-{vcpus}"));

@@ -8,28 +8,23 @@
 //! Linux's include/uapi/linux/kvm.h, in the byte order of the machine.
 
 use std::ops::Range;
-use std::sync::Arc;
 
-use qapi_stats::stats::{StatsSchemaValue, StatsType, StatsUnit};
-
-use super::data_block::{DataBlock, UnalignedStat, WORD};
-use super::error::{Block, Error, LayoutError};
-use super::format::{
-    DESCRIPTOR_SIZE, HEADER_SIZE, NAME_SIZE_MAX, NUM_DESC_MAX, VALUE_SIZE, VALUES_MAX, base_of,
-    type_of, unit_of,
+use crate::data_block::{DataBlock, UnalignedStat, WORD};
+use crate::error::{Block, Error, LayoutError};
+use crate::format::{
+    Base, DESCRIPTOR_SIZE, HEADER_SIZE, Kind, NAME_SIZE_MAX, NUM_DESC_MAX, Unit, VALUE_SIZE,
+    VALUES_MAX,
 };
-use crate::provider::StatsQuery;
-use crate::sink::{Column, Columns, Row, StatsSink};
 
 /// The header of a statistics file, whose sizes lie within their limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    pub(super) flags: u32,
-    pub(super) name_size: u32,
-    pub(super) num_desc: u32,
-    pub(super) id_offset: u32,
-    pub(super) desc_offset: u32,
-    pub(super) data_offset: u32,
+    pub(crate) flags: u32,
+    pub(crate) name_size: u32,
+    pub(crate) num_desc: u32,
+    pub(crate) id_offset: u32,
+    pub(crate) desc_offset: u32,
+    pub(crate) data_offset: u32,
 }
 
 impl Header {
@@ -87,7 +82,7 @@ impl Header {
     }
 
     /// Returns the number of bytes from one descriptor to the next.
-    pub(super) fn stride(&self) -> usize {
+    pub(crate) fn stride(&self) -> usize {
         DESCRIPTOR_SIZE + self.name_size as usize
     }
 }
@@ -100,30 +95,95 @@ fn span(offset: u32, len: u64) -> Range<u64> {
 
 /// The checked contents of a statistics file: the statistics, and where to read
 /// their values.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     data_offset: u32,
     data_len: u32,
     skipped: usize,
-    /// The statistics in reverse descriptor order, which is the order on the wire,
-    /// because QEMU prepends to its lists.
-    stats: Box<[Stat]>,
-    /// The statistics as columns of a data block. Columns are prepared once for a
-    /// layout, so that a row costs one call of the sink; the price is a second list
-    /// of the statistics in each layout.
-    columns: Arc<Columns>,
+    statistics: Box<[Statistic]>,
     /// The statistics whose values are not aligned to words.
-    pub(super) unaligned: Box<[UnalignedStat]>,
+    unaligned: Box<[UnalignedStat]>,
 }
 
-/// One statistic: its schema entry, and the place of its values.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Stat {
-    pub(super) schema: StatsSchemaValue,
+/// One statistic: its description, and the place of its values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statistic {
+    name: Box<str>,
+    kind: Kind,
+    unit: Unit,
+    base: Base,
+    exponent: i16,
+    bucket_size: u32,
     /// The offset of the first value from the start of the data block, in bytes.
-    pub(super) offset: u32,
+    offset: u32,
     /// The number of values.
-    pub(super) len: u16,
+    len: u16,
+    /// The index of the first value among the words of a data block.
+    first_word: usize,
+}
+
+impl Statistic {
+    /// Returns the name. Bytes that are not UTF-8 have been replaced.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Returns the unit: of the values, or of the bounds of a histogram's buckets.
+    #[must_use]
+    pub fn unit(&self) -> Unit {
+        self.unit
+    }
+
+    /// Returns the base of the exponent.
+    #[must_use]
+    pub fn base(&self) -> Base {
+        self.base
+    }
+
+    /// Returns the exponent: the unit is multiplied by `base ^ exponent`.
+    #[must_use]
+    pub fn exponent(&self) -> i16 {
+        self.exponent
+    }
+
+    /// Returns the width of a linear histogram's buckets, or `None` for other kinds.
+    #[must_use]
+    pub fn bucket_size(&self) -> Option<u32> {
+        (self.kind == Kind::LinearHistogram).then_some(self.bucket_size)
+    }
+
+    /// Returns the number of values.
+    #[must_use]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "the kernel writes no statistic without values"
+    )]
+    pub fn len(&self) -> usize {
+        usize::from(self.len)
+    }
+
+    /// Returns the place of the values among the [words](DataBlock::words) of a data
+    /// block, those of a histogram with the lowest bucket first.
+    #[must_use]
+    pub fn words(&self) -> Range<usize> {
+        self.first_word..self.first_word + self.len()
+    }
+
+    /// Returns the end of the values, in bytes from the start of the data block.
+    /// Returns 0 for a statistic without values, whose offset means nothing.
+    fn end(&self) -> u64 {
+        if self.len == 0 {
+            return 0;
+        }
+        u64::from(self.offset) + u64::from(self.len) * VALUE_SIZE
+    }
 }
 
 impl Layout {
@@ -132,7 +192,7 @@ impl Layout {
     /// `file_len` is the length of the file if it is known: an image has a length,
     /// a live fd has none.
     ///
-    /// A statistic whose type, unit or base is unknown to this build is left out,
+    /// A statistic whose kind, unit or base is unknown to this crate is left out,
     /// wherever its values are said to be, because a newer kernel may have such.
     ///
     /// # Errors
@@ -146,35 +206,33 @@ impl Layout {
     ) -> Result<Self, LayoutError> {
         check_within(Block::Descriptors, &header.descriptors(), file_len)?;
         let descriptors = raw_descriptors(header, descriptors)?;
-        let mut stats = Vec::with_capacity(header.num_desc as usize);
+        let mut statistics = Vec::with_capacity(header.num_desc as usize);
         let mut data_len = 0;
         let mut values = 0;
         let mut skipped = 0;
         for (index, descriptor) in descriptors.enumerate() {
             let name = descriptor.name(index)?;
-            let Some(stat) = descriptor.lower(name) else {
+            let Some(statistic) = descriptor.lower(name) else {
                 skipped += 1;
                 continue;
             };
-            values += u64::from(stat.len);
-            data_len = data_len.max(stat.end());
+            values += u64::from(statistic.len);
+            data_len = data_len.max(statistic.end());
             if data_len.max(values * VALUE_SIZE) > u64::from(VALUES_MAX) * VALUE_SIZE {
                 return Err(LayoutError::DataTooLong {
                     index,
-                    name: stat.schema.name,
+                    name: statistic.name.into(),
                 });
             }
-            stats.push(stat);
+            statistics.push(statistic);
         }
-        stats.reverse();
         let data_len = u32::try_from(data_len).unwrap_or(u32::MAX);
-        let (columns, unaligned) = columns(&stats, data_len);
+        let unaligned = place(&mut statistics, data_len);
         let layout = Self {
             data_offset: header.data_offset,
             data_len,
             skipped,
-            stats: stats.into(),
-            columns: Arc::new(columns),
+            statistics: statistics.into(),
             unaligned,
         };
         check_within(Block::Data, &layout.data(), file_len)?;
@@ -190,113 +248,72 @@ impl Layout {
     }
 
     /// Returns the length of the data block in bytes.
-    pub(super) fn data_len(&self) -> usize {
+    pub(crate) fn data_len(&self) -> usize {
         self.data_len as usize
     }
 
-    /// Returns the schema entries of all statistics in the order in which values
-    /// are written: the last descriptor first.
-    pub fn schema(&self) -> impl ExactSizeIterator<Item = &StatsSchemaValue> {
-        self.stats.iter().map(|stat| &stat.schema)
-    }
-
-    /// Returns the same statistics as columns of a data block.
+    /// Returns the statistics in the order of their descriptors.
     #[must_use]
-    pub fn columns(&self) -> &Arc<Columns> {
-        &self.columns
+    pub fn statistics(&self) -> &[Statistic] {
+        &self.statistics
     }
 
-    /// Returns the number of statistics that were left out because their type,
-    /// unit or base is unknown to this build.
+    /// Returns the number of statistics that were left out because their kind,
+    /// unit or base is unknown to this crate.
     #[must_use]
     pub fn skipped(&self) -> usize {
         self.skipped
     }
 
-    /// Writes the values in `block` to a sink whose result the caller has begun.
-    ///
-    /// A statistic whose unit is boolean is `true` if any bit of its first value is
-    /// set. Any other statistic is a scalar if it has one value, and otherwise a
-    /// list. Like QEMU, this looks at the number of values alone, so a histogram
-    /// with one bucket is a scalar.
+    /// Copies the values that are not aligned to words of the block, after the block
+    /// was filled. Afterwards [`Statistic::words`] is right for every statistic.
     ///
     /// # Errors
     ///
-    /// Returns [`Error::ShortRead`], before anything is written, if the block is
-    /// shorter than this layout's [`data`](Self::data).
-    pub fn write_values(
-        &self,
-        block: &mut DataBlock,
-        sink: &mut dyn StatsSink,
-    ) -> Result<(), Error> {
-        self.row(block)?.write_each(sink);
-        Ok(())
-    }
-
-    /// Returns whether `query` wants any of this layout's statistics.
-    pub(super) fn has_any_of(&self, query: &StatsQuery<'_>) -> bool {
-        let mut columns = self.columns().iter();
-        columns.any(|column| query.wants_name(column.name()))
-    }
-
-    /// Returns the values in `block` as a row.
-    ///
-    /// # Errors
-    ///
-    /// Fails as [`write_values`](Self::write_values) does.
+    /// Returns [`Error::ShortRead`] if the block is shorter than this layout's
+    /// [`data`](Self::data).
     #[inline]
-    pub(super) fn row<'b>(&'b self, block: &'b mut DataBlock) -> Result<Row<'b>, Error> {
+    pub(crate) fn align(&self, block: &mut DataBlock) -> Result<(), Error> {
         if !self.unaligned.is_empty() {
             block.realign(&self.unaligned);
         }
-        let actual = block.len();
-        let row = Row::new(self.columns(), block.row()).filter(|_| actual >= self.data_len());
-        row.ok_or(Error::ShortRead {
-            block: Block::Data,
-            expected: self.data_len(),
-            actual,
-        })
-    }
-}
-
-impl Stat {
-    /// Returns the end of the values, in bytes from the start of the data block.
-    /// Returns 0 for a statistic without values, whose offset means nothing.
-    fn end(&self) -> u64 {
-        if self.len == 0 {
-            return 0;
+        if block.len() < self.data_len() {
+            return Err(Error::ShortRead {
+                block: Block::Data,
+                expected: self.data_len(),
+                actual: block.len(),
+            });
         }
-        u64::from(self.offset) + u64::from(self.len) * VALUE_SIZE
+        Ok(())
     }
 }
 
-/// Returns the columns of a data block, and the statistics whose values must be
-/// copied to aligned words first.
-pub(super) fn columns(stats: &[Stat], data_len: u32) -> (Columns, Box<[UnalignedStat]>) {
+/// Sets the word of each statistic's first value, and returns the statistics whose
+/// values must be copied to aligned words first.
+fn place(statistics: &mut [Statistic], data_len: u32) -> Box<[UnalignedStat]> {
     let mut unaligned = Vec::new();
     let mut words = (data_len as usize).div_ceil(WORD);
-    let mut column = |stat: &Stat| {
-        let (offset, len) = (stat.offset as usize, usize::from(stat.len));
-        let mut first = offset / WORD;
+    for statistic in statistics {
+        let (offset, len) = (statistic.offset as usize, statistic.len());
+        statistic.first_word = offset / WORD;
         if len > 0 && !offset.is_multiple_of(WORD) {
-            let to = words;
-            unaligned.push(UnalignedStat { offset, to, len });
+            unaligned.push(UnalignedStat {
+                offset,
+                to: words,
+                len,
+            });
+            statistic.first_word = words;
             words += len;
-            first = to;
         }
-        let name = stat.schema.name.as_str();
-        if stat.schema.unit == Some(StatsUnit::Boolean) && len > 0 {
-            Column::flag(name, first)
-        } else {
-            Column::list(name, first..first + len)
+        if len == 0 {
+            statistic.first_word = 0;
         }
-    };
-    let columns: Vec<Column> = stats.iter().map(&mut column).collect();
-    (Columns::new(columns), unaligned.into())
+    }
+    unaligned.into()
 }
 
 /// Refuses a block that does not lie within a file of known length.
-pub(super) fn check_within(
+pub(crate) fn check_within(
     block: Block,
     range: &Range<u64>,
     file_len: Option<u64>,
@@ -316,7 +333,7 @@ pub(super) fn check_within(
 }
 
 /// Returns the descriptors in `bytes`, in their order in the file.
-pub(super) fn raw_descriptors<'a>(
+pub(crate) fn raw_descriptors<'a>(
     header: &Header,
     bytes: &'a [u8],
 ) -> Result<impl Iterator<Item = RawDescriptor<'a>> + use<'a>, LayoutError> {
@@ -333,12 +350,12 @@ pub(super) fn raw_descriptors<'a>(
 
 /// The fields of a descriptor.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RawDescriptor<'a> {
-    pub(super) flags: u32,
-    pub(super) exponent: i16,
-    pub(super) size: u16,
-    pub(super) offset: u32,
-    pub(super) bucket_size: u32,
+pub(crate) struct RawDescriptor<'a> {
+    pub(crate) flags: u32,
+    pub(crate) exponent: i16,
+    pub(crate) size: u16,
+    pub(crate) offset: u32,
+    pub(crate) bucket_size: u32,
     name: &'a [u8],
 }
 
@@ -357,31 +374,25 @@ impl<'a> RawDescriptor<'a> {
     }
 
     /// Returns the name up to its NUL.
-    pub(super) fn name(&self, index: usize) -> Result<&'a [u8], LayoutError> {
+    pub(crate) fn name(&self, index: usize) -> Result<&'a [u8], LayoutError> {
         let end = self.name.iter().position(|&byte| byte == 0);
         end.and_then(|end| self.name.get(..end))
             .ok_or(LayoutError::NameUnterminated { index })
     }
 
-    /// Returns the schema entry, or `None` if type, unit or base is unknown. Ignores
+    /// Returns the statistic, or `None` if kind, unit or base is unknown. Ignores
     /// flag bits from 12 on, which have no meaning yet.
-    fn lower(&self, name: &[u8]) -> Option<Stat> {
-        let type_ = type_of(self.flags)?;
-        let unit = unit_of(self.flags)?.unit.clone();
-        let base = base_of(self.flags)?;
-        let linear = type_ == StatsType::LinearHistogram;
-        let schema = StatsSchemaValue {
-            name: String::from_utf8_lossy(name).into_owned(),
-            type_,
-            unit,
-            base: (self.exponent != 0).then_some(base),
+    fn lower(&self, name: &[u8]) -> Option<Statistic> {
+        Some(Statistic {
+            name: String::from_utf8_lossy(name).into(),
+            kind: Kind::from_flags(self.flags)?,
+            unit: Unit::from_flags(self.flags)?,
+            base: Base::from_flags(self.flags)?,
             exponent: self.exponent,
-            bucket_size: linear.then_some(self.bucket_size),
-        };
-        Some(Stat {
-            schema,
+            bucket_size: self.bucket_size,
             offset: self.offset,
             len: self.size,
+            first_word: 0,
         })
     }
 }

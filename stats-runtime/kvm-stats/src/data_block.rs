@@ -4,7 +4,7 @@
 //! This file knows neither fds nor the statistics that the words belong to.
 
 /// Bytes of a word.
-pub(super) const WORD: usize = size_of::<u64>();
+pub(crate) const WORD: usize = size_of::<u64>();
 
 /// The alignment of the first word in memory, in bytes: a cache line, because
 /// the kernel copies faster to the start of one.
@@ -31,14 +31,14 @@ pub struct DataBlock {
 /// Linux aligns all values to 8 bytes, but the format does not demand it, and a
 /// recorded file may come from anywhere. Such values are copied to words that
 /// follow the data.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct UnalignedStat {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UnalignedStat {
     /// The offset of the first value in the data block, in bytes.
-    pub(super) offset: usize,
+    pub(crate) offset: usize,
     /// The index of the first word of the copy.
-    pub(super) to: usize,
+    pub(crate) to: usize,
     /// The number of values.
-    pub(super) len: usize,
+    pub(crate) len: usize,
 }
 
 impl DataBlock {
@@ -63,7 +63,7 @@ impl DataBlock {
     /// Empties the block and returns the words for `len` bytes, with undefined
     /// content. The caller fills the words and calls [`set_len`](Self::set_len).
     #[inline]
-    pub(super) fn words_for(&mut self, len: usize) -> &mut [u64] {
+    pub(crate) fn words_for(&mut self, len: usize) -> &mut [u64] {
         self.len = 0;
         let count = len.div_ceil(WORD);
         self.grow(count);
@@ -76,9 +76,9 @@ impl DataBlock {
 
     /// Sets the number of bytes that the words were filled with.
     #[inline]
-    pub(super) fn set_len(&mut self, len: usize) {
+    pub(crate) fn set_len(&mut self, len: usize) {
         debug_assert!(
-            len <= self.row().len() * WORD,
+            len <= self.words().len() * WORD,
             "the words were made for this length"
         );
         self.len = len;
@@ -86,14 +86,14 @@ impl DataBlock {
 
     /// Returns the number of bytes that the block was filled with.
     #[inline]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// Makes room for `count` words and keeps their content.
     #[inline]
     fn grow(&mut self, count: usize) {
-        if self.row().len() < count {
+        if self.words().len() < count {
             let before = self.begin..self.words.len();
             self.words.resize(count + ALIGNMENT / WORD, 0);
             let begin = self.words.as_ptr().align_offset(ALIGNMENT);
@@ -102,19 +102,22 @@ impl DataBlock {
         }
     }
 
-    /// Returns the words of the data and of the realigned statistics.
+    /// Returns the words of the data, after which the copies of unaligned values
+    /// follow. [`Statistic::words`](crate::Statistic::words) is the place of a
+    /// statistic's values.
+    #[must_use]
     #[inline]
     #[expect(
         clippy::indexing_slicing,
         reason = "`begin` is 0 or was set by `grow`, after which more words follow"
     )]
-    pub(super) fn row(&self) -> &[u64] {
+    pub fn words(&self) -> &[u64] {
         &self.words[self.begin..]
     }
 
     /// Copies unaligned statistics to the words that follow the data.
     #[cold]
-    pub(super) fn realign(&mut self, unaligned: &[UnalignedStat]) {
+    pub(crate) fn realign(&mut self, unaligned: &[UnalignedStat]) {
         for UnalignedStat { offset, to, len } in unaligned {
             self.grow(to + len);
             for index in 0..*len {

@@ -1,63 +1,14 @@
-//! Opening and reading statistics fds.
+//! Reading statistics fds.
 //!
-//! In: a VM or a vCPU, or an open statistics file. Out: an fd, or bytes. This
-//! file knows no layout.
+//! In: an open statistics file. Out: bytes. This file knows no layout.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 
-use kvm_bindings::KVM_CAP_BINARY_STATS_FD;
-use kvm_ioctls::{Kvm, VcpuFd, VmFd};
 use rustix::io::{Errno, pread};
 
-use super::data_block::DataBlock;
-use super::error::{Block, Error};
+use crate::data_block::DataBlock;
+use crate::error::{Block, Error};
 use crate::sys;
-
-/// Checks that the kernel has binary statistics.
-///
-/// # Errors
-///
-/// Returns [`Error::Unsupported`] if the kernel has none.
-pub fn check_capability(kvm: &Kvm) -> Result<(), Error> {
-    supported(kvm.check_extension_raw(KVM_CAP_BINARY_STATS_FD.into()))
-}
-
-fn supported(answer: i32) -> Result<(), Error> {
-    if answer > 0 {
-        Ok(())
-    } else {
-        Err(Error::Unsupported)
-    }
-}
-
-/// Opens the statistics of a VM.
-///
-/// # Errors
-///
-/// Returns [`Error::Unsupported`] if the kernel lacks the capability, and
-/// otherwise [`Error::Ioctl`]: `EIO` if the VM belongs to another process,
-/// `EMFILE` if the process has no room for an fd (see [`raise_nofile_limit`]).
-///
-/// [`raise_nofile_limit`]: super::raise_nofile_limit
-pub fn vm_stats_fd(vm: &VmFd) -> Result<OwnedFd, Error> {
-    supported(vm.check_extension_raw(KVM_CAP_BINARY_STATS_FD.into()))?;
-    sys::vm_stats_fd(vm)
-}
-
-/// Opens the statistics of a vCPU.
-///
-/// Call this before the vCPU's first `KVM_RUN`: the kernel takes the vCPU's
-/// lock, so the call waits until a running vCPU next leaves the kernel, which may
-/// be never.
-///
-/// # Errors
-///
-/// Returns [`Error::Ioctl`]: `EIO` if the vCPU belongs to another process,
-/// `EMFILE` if the process has no room for an fd, `ENOTTY` if the kernel lacks
-/// binary statistics (only a VM can be asked for the capability).
-pub fn vcpu_stats_fd(vcpu: &VcpuFd) -> Result<OwnedFd, Error> {
-    sys::vcpu_stats_fd(vcpu)
-}
 
 /// Fills `buffer` with the bytes from `offset` on.
 ///
@@ -70,7 +21,7 @@ pub fn vcpu_stats_fd(vcpu: &VcpuFd) -> Result<OwnedFd, Error> {
               mispredicted; inlining removes one"
 )]
 #[inline(always)]
-pub(super) fn read_exact(
+pub(crate) fn read_exact(
     fd: BorrowedFd<'_>,
     block: Block,
     buffer: &mut [u8],
@@ -99,7 +50,7 @@ pub(super) fn read_exact(
 /// read. Uses `pread`, because duplicates of a statistics fd share its position,
 /// which `lseek` does not move.
 #[cold]
-pub(super) fn read_up_to(
+pub(crate) fn read_up_to(
     fd: BorrowedFd<'_>,
     buffer: &mut [u8],
     offset: u64,
@@ -129,7 +80,7 @@ pub(super) fn read_up_to(
               mispredicted; inlining removes one"
 )]
 #[inline(always)]
-pub(super) fn read_data(
+pub(crate) fn read_data(
     fd: BorrowedFd<'_>,
     data: &mut DataBlock,
     len: usize,

@@ -8,12 +8,10 @@
 use std::fmt;
 use std::ops::Range;
 
-use kvm_bindings::{KVM_STATS_TYPE_LINEAR_HIST, KVM_STATS_TYPE_MASK};
-
-use super::error::{Block, LayoutError};
-use super::format::unit_of;
-use super::image::part;
-use super::layout::{Header, Layout, raw_descriptors};
+use crate::error::{Block, LayoutError};
+use crate::format::{Kind, Unit};
+use crate::image::part;
+use crate::layout::{Header, Layout, raw_descriptors};
 
 /// A property of a file that no kernel so far has written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +116,8 @@ pub fn warnings(bytes: &[u8]) -> Result<Vec<Warning>, LayoutError> {
     warn_of_blocks(&header, &layout, &mut warnings);
     for (index, raw) in raw_descriptors(&header, descriptors)?.enumerate() {
         let name = || Ok(String::from_utf8_lossy(raw.name(index)?).into_owned());
-        if unit_of(raw.flags).is_some_and(|unit| !unit.exponents.contains(&raw.exponent)) {
+        let unit = Unit::from_flags(raw.flags);
+        if unit.is_some_and(|unit| !unit.exponents().contains(&raw.exponent)) {
             warnings.push(Warning::Exponent {
                 name: name()?,
                 exponent: raw.exponent,
@@ -127,7 +126,7 @@ pub fn warnings(bytes: &[u8]) -> Result<Vec<Warning>, LayoutError> {
         if raw.size == 0 {
             warnings.push(Warning::NoValues { name: name()? });
         }
-        let linear = raw.flags & KVM_STATS_TYPE_MASK == KVM_STATS_TYPE_LINEAR_HIST;
+        let linear = Kind::from_flags(raw.flags) == Some(Kind::LinearHistogram);
         if linear != (raw.bucket_size != 0) {
             warnings.push(Warning::BucketSize {
                 name: name()?,

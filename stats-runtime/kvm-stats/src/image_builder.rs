@@ -4,7 +4,7 @@
 //! of a file. The builder checks nothing, so that tests can make files that no
 //! kernel writes.
 
-use super::error::Block;
+use crate::error::Block;
 
 /// A builder of a statistics file. By default the three blocks follow the header
 /// without gaps, in the kernel's order.
@@ -29,9 +29,10 @@ pub struct ImageStat {
 }
 
 impl ImageStat {
-    /// Creates a statistic with these values. `flags` combines `KVM_STATS_TYPE_*`,
-    /// `KVM_STATS_UNIT_*` and `KVM_STATS_BASE_*` of include/uapi/linux/kvm.h; 0
-    /// means a cumulative statistic without a unit.
+    /// Creates a statistic with these values. `flags` combines
+    /// [`Kind::flag`](crate::Kind::flag), [`Unit::flag`](crate::Unit::flag) and
+    /// [`Base::flag`](crate::Base::flag); 0 means a cumulative statistic without a
+    /// unit.
     #[must_use]
     pub fn new(
         name: impl Into<Vec<u8>>,
@@ -130,7 +131,7 @@ impl ImageBuilder {
                 Block::Data => (data_offset, &data),
                 Block::Id | Block::Header => (id_offset, &id),
             };
-            *offset = saturated(super::Header::SIZE + body.len());
+            *offset = saturated(crate::layout::Header::SIZE + body.len());
             body.extend_from_slice(bytes);
         }
         let [id_offset, desc_offset, data_offset] = offsets;

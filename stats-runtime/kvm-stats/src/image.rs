@@ -5,13 +5,10 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use qapi_stats::stats::StatsTarget;
-
-use super::data_block::DataBlock;
-use super::error::{Block, Error};
-use super::fd::read_up_to;
-use super::layout::{Header, Layout, check_within};
-use crate::provider::StatsSink;
+use crate::data_block::DataBlock;
+use crate::error::{Block, Error};
+use crate::layout::{Header, Layout, check_within};
+use crate::read::read_up_to;
 
 /// The length of the longest file that is recorded, in bytes. The file of a vCPU
 /// of Linux 7.1 has some 5 KiB; the limits of a layout permit less than 4.2 MiB
@@ -37,15 +34,16 @@ impl Image {
     /// # Examples
     ///
     /// ```
-    /// use stats_runtime::kvm::{Image, ImageBuilder, ImageStat};
+    /// use kvm_stats::{Image, ImageBuilder, ImageStat};
     ///
     /// let bytes = ImageBuilder::new("kvm-4711/vcpu-0")
     ///     .stat(ImageStat::new("exits", 0, 0, [42]))
     ///     .build();
     /// let image = Image::read(&bytes)?;
     /// assert_eq!(image.id(), "kvm-4711/vcpu-0");
-    /// assert_eq!(image.layout().schema().len(), 1);
-    /// # Ok::<(), stats_runtime::kvm::Error>(())
+    /// assert_eq!(image.layout().statistics().len(), 1);
+    /// assert_eq!(image.values("exits"), Some(&[42][..]));
+    /// # Ok::<(), kvm_stats::Error>(())
     /// ```
     pub fn read(bytes: &[u8]) -> Result<Self, Error> {
         let header = Header::parse(bytes)?;
@@ -59,6 +57,7 @@ impl Image {
         let layout = Layout::parse(&header, part(bytes, header.descriptors()), file_len)?;
         let mut data = DataBlock::new();
         data.copy_from(part(bytes, layout.data()));
+        layout.align(&mut data)?;
         Ok(Self {
             id: String::from_utf8_lossy(id).into_owned(),
             layout,
@@ -75,14 +74,10 @@ impl Image {
         &self.id
     }
 
-    /// Returns the kind of object, which its [`id`](Self::id) shows.
+    /// Returns whether the object is a vCPU, which its [`id`](Self::id) shows.
     #[must_use]
-    pub fn target(&self) -> StatsTarget {
-        if self.id.contains("/vcpu-") {
-            StatsTarget::Vcpu
-        } else {
-            StatsTarget::Vm
-        }
+    pub fn is_vcpu(&self) -> bool {
+        self.id.contains("/vcpu-")
     }
 
     /// Returns the layout of the file.
@@ -91,19 +86,26 @@ impl Image {
         &self.layout
     }
 
-    /// Writes the values to a sink whose result the caller has begun. See
-    /// [`Layout::write_values`].
+    /// Returns the words of the data block; [`Statistic::words`] is the place of a
+    /// statistic's values.
     ///
-    /// # Errors
-    ///
-    /// Fails only where reading the image would have failed before.
-    pub fn write_values(&mut self, sink: &mut dyn StatsSink) -> Result<(), Error> {
-        self.layout.write_values(&mut self.data, sink)
+    /// [`Statistic::words`]: crate::Statistic::words
+    #[must_use]
+    pub fn words(&self) -> &[u64] {
+        self.data.words()
+    }
+
+    /// Returns the values of the statistic called `name`.
+    #[must_use]
+    pub fn values(&self, name: &str) -> Option<&[u64]> {
+        let mut statistics = self.layout.statistics().iter();
+        let statistic = statistics.find(|statistic| statistic.name() == name)?;
+        self.words().get(statistic.words())
     }
 }
 
 /// Returns the part of `bytes` that lies in `range`.
-pub(super) fn part(bytes: &[u8], range: std::ops::Range<u64>) -> &[u8] {
+pub(crate) fn part(bytes: &[u8], range: std::ops::Range<u64>) -> &[u8] {
     let at = |offset: u64| {
         usize::try_from(offset)
             .unwrap_or(usize::MAX)

@@ -1,0 +1,75 @@
+//! Opening the statistics of a VM or vCPU.
+//!
+//! In: KVM's fd, from any crate. Out: the fd of a statistics file. This file knows
+//! no layout.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use crate::error::Error;
+use crate::sys;
+
+/// The ioctl that opens the statistics of a VM or vCPU: `_IO(KVMIO, 0xce)`. A seccomp
+/// filter that compares the request must permit this number.
+pub const KVM_GET_STATS_FD: u32 = 0xaece;
+
+/// The ioctl that asks for a capability: `_IO(KVMIO, 0x03)`. Only
+/// [`supports`] makes it.
+pub const KVM_CHECK_EXTENSION: u32 = 0xae03;
+
+/// The number of the capability.
+pub const KVM_CAP_BINARY_STATS_FD: u32 = 203;
+
+/// Opens the statistics of a VM or a vCPU, whichever crate its fd is from:
+/// kvm-ioctls' `VmFd` and `VcpuFd`, a `File`, an `OwnedFd`.
+///
+/// Open a vCPU's statistics before its first `KVM_RUN`: the kernel takes the vCPU's
+/// lock, so the call waits until a running vCPU next leaves the kernel, which may be
+/// never.
+///
+/// The function asks `/proc/self/fd` what the fd is, before the ioctl and of the
+/// result, so that an fd that is not KVM's does no harm. In a jail without `/proc`
+/// use [`open_unchecked`](crate::open_unchecked).
+///
+/// # Errors
+///
+/// Returns [`Error::NotKvm`] if the fd is not a VM's or vCPU's,
+/// [`Error::Unchecked`] if `/proc` cannot say what it is, and otherwise
+/// [`Error::Ioctl`]: `EIO` if the VM belongs to another process or is dead,
+/// `EMFILE` if the process has no room for an fd, `ENOTTY` if the kernel is older
+/// than 5.14.
+pub fn open(object: &impl AsRawFd) -> Result<OwnedFd, Error> {
+    let fd = object.as_raw_fd();
+    let link = link(fd)?;
+    if link != "anon_inode:kvm-vm" && !link.starts_with("anon_inode:kvm-vcpu:") {
+        return Err(Error::NotKvm { fd, link });
+    }
+    sys::stats_fd_if(fd, |opened| {
+        link_of_stats(opened).is_ok_and(|link| {
+            link == "anon_inode:kvm-vm-stats" || link.starts_with("anon_inode:kvm-vcpu-stats:")
+        })
+    })
+}
+
+/// Returns whether the kernel has binary statistics. `kvm` is `/dev/kvm` or a VM.
+///
+/// # Errors
+///
+/// Returns [`Error::Ioctl`] if the fd is not one of these.
+pub fn supports(kvm: &impl AsRawFd) -> Result<bool, Error> {
+    sys::check_extension(kvm.as_raw_fd(), KVM_CAP_BINARY_STATS_FD).map(|answer| answer > 0)
+}
+
+/// Returns what `/proc` says that an fd of this process is.
+fn link(fd: i32) -> Result<String, Error> {
+    link_of_stats(fd).map_err(|error| Error::Unchecked {
+        fd,
+        errno: error.raw_os_error().unwrap_or_default(),
+    })
+}
+
+fn link_of_stats(fd: i32) -> io::Result<String> {
+    let link = fs::read_link(format!("/proc/self/fd/{fd}"))?;
+    Ok(link.to_string_lossy().into_owned())
+}
