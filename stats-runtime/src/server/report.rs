@@ -3,6 +3,7 @@
 //! In: clients that come, ask, go or are refused. Out: the log, the server's own
 //! statistics, and calls of the VMM's function. It decides nothing.
 
+use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -60,8 +61,7 @@ impl Report {
             Refusal::Ending => return,
         }
         log::refused(peer, refusal);
-        let text = format_args!("{peer} was refused: {refusal}");
-        self.lost(&LostClient::new(true, &text));
+        self.lost(true, &format_args!("{peer} was refused: {refusal}"));
     }
 
     pub(super) fn cannot_accept(&self, error: &io::Error) {
@@ -91,16 +91,19 @@ impl Report {
         }
         log::ended(client, end);
         if end.is_loss() {
-            let text = format_args!("client {client} was disconnected: {end}");
-            self.lost(&LostClient::new(false, &text));
+            self.lost(
+                false,
+                &format_args!("client {client} was disconnected: {end}"),
+            );
         }
     }
 
-    fn lost(&self, client: &LostClient<'_>) {
+    fn lost(&self, is_refused: bool, text: &dyn fmt::Display) {
         if let Some(hook) = &self.on_client_lost {
+            let client = LostClient::new(is_refused, text);
             // Ignore a panic of the VMM's code, which would end the thread that
             // serves all clients.
-            let _ = catch_unwind(AssertUnwindSafe(|| hook(client)));
+            let _ = catch_unwind(AssertUnwindSafe(|| hook(&client)));
         }
     }
 }
