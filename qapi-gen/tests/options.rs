@@ -131,8 +131,8 @@ fn strings_in_attributes_are_verbatim() {
             })
         };
         let plain = text("#[doc = \"own\"]");
-        for own in ["@0", "@1_0", "\\x400", "\\u{40}1_0 @"] {
-            let value = own.replace("\\x40", "@").replace("\\u{40}", "@");
+        for own in ["@0", "\\x400", "@qapi-gen"] {
+            let value = own.replace("\\x40", "@");
             let (attribute, shown) = match formatted {
                 true => (format!("#[doc = \"{own}\"]"), format!("///{value}\n")),
                 false => (format!("#[doc = \"{own}\"]"), format!("\"{own}\"")),
@@ -431,6 +431,14 @@ fn option_is_an_error_when_its_text_is_not_rust() {
     begins(
         |options| options.attributes.push(addition(None, "")),
         "attribute: '' is not a valid attribute: expected `#[...]`",
+    );
+    begins(
+        |options| {
+            let attribute = "#[doc = \"@qapi-gen:0\"]";
+            options.attributes.push(addition(None, attribute));
+        },
+        "attribute: '#[doc = \"@qapi-gen:0\"]' is not a valid attribute: \
+         the text 'qapi-gen:' is reserved",
     );
     begins(
         |options| drop(options.replaced.insert("Part".to_owned(), "{".to_owned())),

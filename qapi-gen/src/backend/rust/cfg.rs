@@ -61,13 +61,6 @@ impl CfgNames {
         self.predicates.insert(symbol.into(), predicate.into());
         self
     }
-}
-
-impl CfgNames {
-    /// Returns the predicates that the caller chose.
-    pub(super) fn predicates(&self) -> impl Iterator<Item = &String> {
-        self.predicates.values()
-    }
 
     /// Returns the predicates as tokens. Reports invalid predicates, and symbols
     /// that no condition mentions.

@@ -60,21 +60,6 @@ pub struct Options {
 }
 
 impl Options {
-    /// Returns every piece of Rust in the options.
-    pub(crate) fn rust(&self) -> impl Iterator<Item = &str> {
-        let additions = self.derives.iter().chain(&self.attributes);
-        let additions = additions.map(|addition| &addition.text);
-        let types = self.replaced.values().chain(self.extern_modules.values());
-        let predicates = match &self.conditions {
-            Conditions::Cfg(names) => Some(names.predicates()),
-            Conditions::Ignore | Conditions::Config(_) => None,
-        };
-        let texts = additions
-            .chain(types)
-            .chain(predicates.into_iter().flatten());
-        texts.map(String::as_str)
-    }
-
     /// Returns whether the code is formatted for people.
     pub(crate) fn is_formatted(&self) -> bool {
         self.formatted && cfg!(feature = "format")

@@ -10,6 +10,7 @@ use quote::{ToTokens, quote};
 
 use super::name;
 use super::paths::{ModulePaths, Place};
+use super::placeholder;
 use super::problem::RustProblem;
 use crate::analysis::option_names::OptionNames;
 use crate::diag::Diagnostics;
@@ -74,7 +75,8 @@ impl Replacements {
                 let module = &schema.module(module).name;
                 names.report_idle(name, format!("another crate has the code of '{module}'"));
             }
-            match syn::parse_str::<syn::Type>(text) {
+            let parsed = placeholder::require_free(text);
+            match parsed.and_then(|()| syn::parse_str::<syn::Type>(text)) {
                 Ok(ty) => {
                     by_type.insert(id, ty.into_token_stream());
                 }

@@ -12,6 +12,7 @@ use syn::parse::Parser as _;
 
 use super::omission::Omissions;
 use super::options::{Addition, Options};
+use super::placeholder;
 use crate::analysis::option_names::OptionNames;
 use crate::diag::Diagnostics;
 use crate::schema::{CheckedSchema, Entity};
@@ -64,13 +65,8 @@ impl UserAttributes {
                 omissions.require(entity, name, &mut names);
                 Some((entity, member))
             });
-            let attributes = match Attribute::parse_outer.parse_str(text) {
-                Ok(attributes) if attributes.is_empty() => {
-                    let error = syn::Error::new(Span::call_site(), "expected `#[...]`");
-                    names.report_syntax(text, "attribute", &error);
-                    continue;
-                }
-                Ok(attributes) => quote!(#(#attributes)*),
+            let attributes = match attributes(text) {
+                Ok(attributes) => attributes,
                 Err(error) => {
                     names.report_syntax(text, "attribute", &error);
                     continue;
@@ -130,4 +126,14 @@ impl UserAttributes {
         let key = (entity, name.to_owned());
         self.members.get(&key).cloned().unwrap_or_default()
     }
+}
+
+/// Parses the attributes that the caller wrote.
+fn attributes(text: &str) -> syn::Result<TokenStream> {
+    placeholder::require_free(text)?;
+    let attributes = Attribute::parse_outer.parse_str(text)?;
+    if attributes.is_empty() {
+        return Err(syn::Error::new(Span::call_site(), "expected `#[...]`"));
+    }
+    Ok(quote!(#(#attributes)*))
 }

@@ -68,6 +68,8 @@ fn format(tokens: TokenStream, placeholders: &Placeholders<'_>, file: &str, text
 }
 
 fn plain(tokens: TokenStream, placeholders: &Placeholders<'_>, text: &mut String) {
+    let mut code = String::new();
+    plain::write(tokens, &mut code);
     text.push('\n');
-    plain::write(tokens, placeholders, text);
+    placeholders.fill_in(&code, text);
 }

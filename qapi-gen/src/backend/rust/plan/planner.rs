@@ -102,7 +102,7 @@ impl<'p, 's: 'p> Planner<'p, 's> {
                 },
             ),
             names: TypeNames::new(schema, paths, replaced),
-            placeholders: Placeholders::avoiding(options.rust()),
+            placeholders: Placeholders::default(),
             conditions: CondResolver::new(schema, &options.conditions, diagnostics),
             additions: UserAttributes::new(
                 schema,
