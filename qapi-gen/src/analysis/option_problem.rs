@@ -14,52 +14,29 @@ problem_kinds! {
     )]
     pub enum OptionProblem {
         /// An option names a definition that the schema does not have.
-        OptionUnknown { option: &'static str, name: String, what: &'static str },
+        OptionUnknown { option: &'static str, name: String, what: &'static str } =>
+            "{option}: the schema has no {what} '{name}'";
         /// The text of an option is not valid in the output language.
-        OptionSyntax { option: &'static str, text: String, what: &'static str, reason: String },
+        OptionSyntax { option: &'static str, text: String, what: &'static str, reason: String } =>
+            "{option}: '{text}' is not a valid {what}: {reason}";
         /// An option has no effect on the definition that it names.
-        OptionIdle { option: &'static str, name: String, why: String },
+        OptionIdle { option: &'static str, name: String, why: String } =>
+            "{option}: nothing is done to '{name}': {why}";
         /// A definition is both selected and left out.
-        OnlyAndExcept { name: String },
+        OnlyAndExcept { name: String } => "'{name}' is named by both 'only' and 'except'";
         /// No condition of the schema mentions these symbols of a
         /// configuration.
-        ConfigUnused { symbols: Vec<String> },
-    }
-}
-
-impl OptionProblem {
-    fn message(&self) -> String {
-        match self {
-            Self::OptionUnknown { option, name, what } => {
-                format!("{option}: the schema has no {what} '{name}'")
-            }
-            Self::OptionSyntax {
-                option,
-                text,
-                what,
-                reason,
-            } => format!("{option}: '{text}' is not a valid {what}: {reason}"),
-            Self::OptionIdle { option, name, why } => {
-                format!("{option}: nothing is done to '{name}': {why}")
-            }
-            Self::OnlyAndExcept { name } => {
-                format!("'{name}' is named by both 'only' and 'except'")
-            }
-            Self::ConfigUnused { symbols } => {
-                let verb = if symbols.len() > 1 { "are" } else { "is" };
-                format!(
-                    "config: symbol{} {} {verb} in no condition of the schema",
-                    plural(symbols),
-                    Quoted(symbols)
-                )
-            }
-        }
+        ConfigUnused { symbols: Vec<String> } =>
+            "config: symbol{} {} {} in no condition of the schema",
+            plural(symbols),
+            Quoted(symbols),
+            if symbols.len() > 1 { "are" } else { "is" };
     }
 }
 
 impl From<OptionProblem> for Problem {
     fn from(problem: OptionProblem) -> Self {
-        let mut general = BackendProblem::new(problem.variant_name(), problem.message());
+        let mut general = BackendProblem::new(problem.variant_name(), problem.to_string());
         // Several schemas may share a configuration, so that a symbol may be
         // used in another one.
         general.is_harmless = matches!(problem, OptionProblem::ConfigUnused { .. });

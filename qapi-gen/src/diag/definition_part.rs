@@ -1,7 +1,9 @@
 //! The parts of definitions that messages name.
 //!
 //! In: names from a schema. Out: types, members and other parts for a
-//! `Problem`. The words for them are in `wording/`.
+//! `Problem`, in QEMU's words.
+
+use std::fmt;
 
 use super::definition_kind::DefinitionKind;
 use super::message_subject::Key;
@@ -65,4 +67,37 @@ pub struct Owner {
     pub kind: &'static str,
     /// The name of the definition.
     pub name: String,
+}
+
+impl fmt::Display for TypeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Builtin(name) => write!(f, "built-in type '{name}'"),
+            Self::Array(element) => write!(f, "array type ['{element}']"),
+            Self::Defined(kind, name) => write!(f, "{kind} type '{name}'"),
+        }
+    }
+}
+
+impl fmt::Display for DefinitionPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut part = |role: &str, name: &str, owner: &Option<Owner>| {
+            write!(f, "{role} '{name}'")?;
+            match owner {
+                Some(Owner { kind, name }) => write!(f, " of {kind} '{name}'"),
+                None => Ok(()),
+            }
+        };
+        match self {
+            Self::Member(name, owner) => part("member", name, owner),
+            Self::BaseMember(name, owner) => part("base member", name, owner),
+            Self::Parameter(name, owner) => part("parameter", name, owner),
+            Self::Branch(name, owner) => part("branch", name, owner),
+            Self::Value(name, owner) => part("value", name, owner),
+            Self::Feature(name, owner) => part("feature", name, owner),
+            Self::Definition(kind) => kind.fmt(f),
+            Self::Base => f.write_str("'base'"),
+            Self::Slot(kind, key) => write!(f, "{kind}'s {key}"),
+        }
+    }
 }

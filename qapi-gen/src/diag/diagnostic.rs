@@ -8,8 +8,12 @@ use std::fmt::{self, Write as _};
 use super::problem::Problem;
 use super::site::Site;
 use super::style::Style;
-use super::wording;
 use crate::source::{SourceMap, Span};
+
+/// The words for the other place of [`Problem::Redefined`].
+const PREVIOUS_DEFINITION: &str = "previous definition";
+/// The words for the other place of [`Problem::DuplicateKey`].
+const PREVIOUS_KEY: &str = "the same key before";
 
 /// The severity of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,9 +84,7 @@ impl Diagnostic {
         }
         write!(out, "{}", self.problem)?;
         // QEMU's message does not mention the other place of a key.
-        let related = self
-            .related()
-            .filter(|(_, what)| *what != wording::PREVIOUS_KEY);
+        let related = self.related().filter(|(_, what)| *what != PREVIOUS_KEY);
         if let Some((site, what)) = related {
             out.push('\n');
             site.describe(sources, out)?;
@@ -98,8 +100,8 @@ impl Diagnostic {
             Problem::Redefined {
                 previous: Some(previous),
                 ..
-            } => Some((previous, wording::PREVIOUS_DEFINITION)),
-            Problem::DuplicateKey { previous, .. } => Some((previous, wording::PREVIOUS_KEY)),
+            } => Some((previous, PREVIOUS_DEFINITION)),
+            Problem::DuplicateKey { previous, .. } => Some((previous, PREVIOUS_KEY)),
             Problem::Backend(problem) => {
                 let (site, words) = problem.related.as_ref()?;
                 Some((site, words))

@@ -13,9 +13,9 @@ mod printable;
 mod problem;
 mod problem_kinds;
 mod qemu_attribution;
+mod quoted;
 mod site;
 mod style;
-mod wording;
 
 pub use backend_problem::BackendProblem;
 pub use definition_kind::DefinitionKind;
@@ -27,6 +27,6 @@ pub use printable::{is_printable, printable};
 pub use problem::{Expected, MarkupAdvice, Problem};
 pub(crate) use problem_kinds::problem_kinds;
 pub(crate) use qemu_attribution::{NamedDefinition, QemuAttribution};
+pub(crate) use quoted::{Quoted, plural};
 pub use site::Site;
 pub use style::Style;
-pub(crate) use wording::{Quoted, plural};

@@ -1,23 +1,29 @@
-//! Enums of problems that know the names of their variants.
+//! Enums of problems that know their messages and the names of their variants.
 //!
-//! In: the declaration of an enum. Out: the enum, the name of each variant,
-//! which programs get as a code, and the list of all names for tests.
+//! In: a table of variants and messages. Out: the enum, the message of each
+//! problem, the name of each variant, which programs get as a code, and the list
+//! of all names for tests.
 
-/// Declares an enum of problems together with the names of its variants, so
-/// that the list of names is complete. A test requires a case for each.
+/// Declares an enum of problems. The message of a variant follows `=>`: a format
+/// string, which may name the variant's fields, and its further arguments. The
+/// table lists every variant, so that none lacks a message or a name, and a test
+/// requires a case for each.
 macro_rules! problem_kinds {
     (
         $(#[$attribute:meta])*
         pub enum $problems:ident {
             $(
                 $(#[$variant:meta])*
-                $name:ident $(( $($tuple:tt)* ))? $({ $($fields:tt)* })?,
+                $name:ident
+                    $(( $item:ident: $item_type:ty ))?
+                    $({ $($field:ident: $field_type:ty),* $(,)? })?
+                    => $message:literal $(, $argument:expr)*;
             )*
         }
     ) => {
         $(#[$attribute])*
         pub enum $problems {
-            $( $(#[$variant])* $name $(( $($tuple)* ))? $({ $($fields)* })?, )*
+            $( $(#[$variant])* $name $(( $item_type ))? $({ $($field: $field_type),* })?, )*
         }
 
         impl $problems {
@@ -28,6 +34,19 @@ macro_rules! problem_kinds {
             fn variant_name(&self) -> &'static str {
                 match self {
                     $( Self::$name { .. } => stringify!($name), )*
+                }
+            }
+        }
+
+        impl std::fmt::Display for $problems {
+            #[allow(unused_variables, reason = "a message need not name every field")]
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                match self {
+                    $(
+                        Self::$name $(( $item ))? $({ $($field),* })? => {
+                            write!(f, $message $(, $argument)*)
+                        }
+                    )*
                 }
             }
         }

@@ -14,50 +14,27 @@ problem_kinds! {
     )]
     pub enum RustProblem {
         /// Two different names of the schema are the same in Rust.
-        RustNameClash {
-            name: String,
-            other: String,
-            ident: String,
-            previous: Option<Site>,
-        },
+        RustNameClash { name: String, other: String, ident: String, previous: Option<Site> } =>
+            "{name} and {other} both become '{ident}' in Rust";
         /// Types contain each other more deeply than rustc's recursion limit.
-        NestedTypes { name: String, depth: usize, limit: usize },
+        NestedTypes { name: String, depth: usize, limit: usize } =>
+            "types are nested about {depth} levels deep in '{name}': rustc's limit is {limit}";
         /// Option `extern_modules` names a module that the schema does not have.
-        ExternModuleUnknown { name: String },
+        ExternModuleUnknown { name: String } => "no module of the schema is called '{name}'";
         /// Option `extern_modules` has a path that is not absolute.
-        ExternPath { module: String, path: String },
+        ExternPath { module: String, path: String } =>
+            "the path '{path}' of module '{module}' must begin with '::' or 'crate::'";
         /// Two configuration symbols become the same Cargo feature.
-        FeatureClash { symbols: [String; 2], feature: String },
+        FeatureClash { symbols: [String; 2], feature: String } =>
+            "cfg: {} both become feature '{feature}'",
+            symbols.each_ref().map(|symbol| format!("'{symbol}'")).join(" and ");
         /// Option `replaced` names the discriminator of a union.
-        ReplacedDiscriminator { ty: String, union: String },
+        ReplacedDiscriminator { ty: String, union: String } =>
+            "replace: '{ty}' is the discriminator of union '{union}', which needs its variants";
     }
 }
 
 impl RustProblem {
-    fn message(&self) -> String {
-        match self {
-            Self::RustNameClash {
-                name, other, ident, ..
-            } => format!("{name} and {other} both become '{ident}' in Rust"),
-            Self::NestedTypes { name, depth, limit } => format!(
-                "types are nested about {depth} levels deep in '{name}': rustc's limit is {limit}"
-            ),
-            Self::ExternModuleUnknown { name } => {
-                format!("no module of the schema is called '{name}'")
-            }
-            Self::ExternPath { module, path } => {
-                format!("the path '{path}' of module '{module}' must begin with '::' or 'crate::'")
-            }
-            Self::FeatureClash {
-                symbols: [one, other],
-                feature,
-            } => format!("cfg: '{one}' and '{other}' both become feature '{feature}'"),
-            Self::ReplacedDiscriminator { ty, union } => format!(
-                "replace: '{ty}' is the discriminator of union '{union}', which needs its variants"
-            ),
-        }
-    }
-
     fn help(&self) -> Option<&'static str> {
         match self {
             Self::RustNameClash { .. } => Some(
@@ -78,7 +55,7 @@ impl RustProblem {
 
 impl From<RustProblem> for Problem {
     fn from(problem: RustProblem) -> Self {
-        let mut general = BackendProblem::new(problem.variant_name(), problem.message());
+        let mut general = BackendProblem::new(problem.variant_name(), problem.to_string());
         general.help = problem.help();
         // rustc's limit is one that a crate can raise.
         general.is_harmless = matches!(problem, RustProblem::NestedTypes { .. });
