@@ -7,31 +7,18 @@ use proc_macro2::{Ident, Span};
 
 use crate::diag::printable;
 
-/// The words that are not valid names in edition 2024. Each gets an underscore at
+/// The words that are not valid names in edition 2024, and the values of the
+/// standard prelude that generated code uses, in order. Each gets an underscore at
 /// its end, not `r#` in front, because `self`, `Self`, `super` and `crate` are
 /// not valid raw identifiers either.
 const KEYWORDS: &[&str] = &[
-    "Self", "abstract", "as", "async", "await", "become", "box", "break", "const", "continue",
-    "crate", "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if",
-    "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub",
-    "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "typeof",
-    "unsafe", "unsized", "use", "virtual", "where", "while", "yield", "_", "",
-    // Values of the standard prelude that generated code uses.
-    "Err", "None", "Ok", "Some",
+    "", "Err", "None", "Ok", "Self", "Some", "_", "abstract", "as", "async", "await", "become",
+    "box", "break", "const", "continue", "crate", "do", "dyn", "else", "enum", "extern", "false",
+    "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod",
+    "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static", "struct", "super",
+    "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where",
+    "while", "yield",
 ];
-
-/// The length of the longest keyword, in bytes.
-const KEYWORD_LEN_MAX: usize = {
-    let mut longest = 0;
-    let mut rest = KEYWORDS;
-    while let [keyword, others @ ..] = rest {
-        if keyword.len() > longest {
-            longest = keyword.len();
-        }
-        rest = others;
-    }
-    longest
-};
 
 /// Returns the name of a type or variant: `linear-histogram` →
 /// `LinearHistogram`, `StatsVCPUFilter` unchanged, `x86-64` → `X86_64`.
@@ -110,8 +97,7 @@ fn words(name: &str) -> impl Iterator<Item = &str> {
 /// Makes a name a valid identifier.
 fn ident(mut name: String) -> Ident {
     name.retain(|c| c.is_ascii_alphanumeric() || c == '_');
-    let may_be_keyword = name.len() <= KEYWORD_LEN_MAX;
-    if may_be_keyword && KEYWORDS.contains(&name.as_str()) {
+    if KEYWORDS.binary_search(&name.as_str()).is_ok() {
         name.push('_');
     }
     if name == "__" || name == "_" {
@@ -126,6 +112,11 @@ fn ident(mut name: String) -> Ident {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keywords_are_in_order() {
+        assert!(KEYWORDS.is_sorted());
+    }
 
     #[test]
     fn types_and_variants() {

@@ -16,10 +16,3 @@ pub(super) fn c_name(name: &str) -> Cow<'_, str> {
     name.replace(|c: char| !c.is_ascii_alphanumeric(), "_")
         .into()
 }
-
-/// Returns whether two names have the same C identifier.
-pub(super) fn is_same_c_name(a: &str, b: &str) -> bool {
-    let same =
-        |(a, b): (u8, u8)| a == b || !(a.is_ascii_alphanumeric() || b.is_ascii_alphanumeric());
-    a.len() == b.len() && a.bytes().zip(b.bytes()).all(same)
-}

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use rustc_hash::FxHashMap as HashMap;
 
-use super::c_name::{c_name, is_same_c_name};
+use super::c_name::c_name;
 use crate::diag::{DefinitionPart, Diagnostics, Problem};
 use crate::schema::describe;
 use crate::schema::provenance::ResolvedSchema;
@@ -38,9 +38,6 @@ pub(super) fn check(schema: &ResolvedSchema, diagnostics: &mut Diagnostics) {
 
 /// Checks the values of an enum.
 fn values(schema: &ResolvedSchema, id: TypeId, kind: &Enum, diagnostics: &mut Diagnostics) {
-    if are_few_and_distinct(kind.values.iter().map(|value| value.name.as_str())) {
-        return;
-    }
     let mut seen: HashMap<Cow<'_, str>, &EnumValue> = HashMap::default();
     for value in &kind.values {
         let Some(first) = seen.insert(c_name(&value.name), value) else {
@@ -78,9 +75,6 @@ fn base(
 /// The members of an object and its bases, by their C names.
 type Seen<'a> = HashMap<Cow<'a, str>, (TypeId, &'a Member)>;
 
-/// The number of names up to which comparing is cheaper than hashing.
-const FEW: usize = 12;
-
 /// An event of the walk through derived types.
 enum Visit {
     Enter(TypeId),
@@ -94,13 +88,6 @@ fn descend(
     derived: &HashMap<TypeId, Vec<TypeId>>,
     diagnostics: &mut Diagnostics,
 ) {
-    // Skip the maps for most objects: they have few members, and neither a base
-    // nor derived types.
-    let members = schema.own_members(root);
-    let names = members.iter().map(|member| member.name.as_str());
-    if !derived.contains_key(&root) && are_few_and_distinct(names) {
-        return;
-    }
     let mut seen = Seen::default();
     let mut todo = vec![Visit::Enter(root)];
     while let Some(visit) = todo.pop() {
@@ -117,17 +104,6 @@ fn descend(
             Visit::Leave(id) => leave(schema, id, &mut seen),
         }
     }
-}
-
-/// Returns whether there are so few names that comparing all pairs is fast, and
-/// no two are the same in C.
-fn are_few_and_distinct<'a>(names: impl ExactSizeIterator<Item = &'a str> + Clone) -> bool {
-    let mut rest = names.clone();
-    names.len() <= FEW
-        && names.clone().all(|name| {
-            rest.next();
-            !rest.clone().any(|other| is_same_c_name(name, other))
-        })
 }
 
 /// Adds an object's own members to `seen`, and reports those already there.

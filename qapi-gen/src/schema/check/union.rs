@@ -24,10 +24,6 @@ pub(super) fn check(schema: &ResolvedSchema, diagnostics: &mut Diagnostics) {
     let mut unions = Unions {
         schema,
         diagnostics,
-        values: HashMap::default(),
-        contents: HashMap::default(),
-        remembered: 0,
-        clashes: HashMap::default(),
     };
     for (id, ty) in schema.types() {
         if let TypeKind::Object(object) = &ty.kind
@@ -38,36 +34,13 @@ pub(super) fn check(schema: &ResolvedSchema, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Members, each with the object that has it.
-type Members<'a> = Vec<(TypeId, &'a Member)>;
-
-/// All members that an object can have, those of bases and branches included.
-struct Contents<'a> {
-    /// The members in QEMU's order.
-    members: Members<'a>,
-    /// The index of the first member with each C name.
-    places: HashMap<Cow<'a, str>, usize>,
-}
-
-/// The number of members that may be remembered. It is limited because a type
-/// that is a branch of many unions is remembered in each of them, so that there
-/// can be many more members than in the schema.
-const REMEMBERED_MAX: usize = 1 << 18;
-
-/// Two members, each with the object that has it.
-type Clash<'a> = ((TypeId, &'a Member), (TypeId, &'a Member));
+/// A member with the object that has it.
+type OwnedMember<'a> = (TypeId, &'a Member);
 
 /// A checker of unions.
 struct Unions<'a, 'd> {
     schema: &'a ResolvedSchema,
     diagnostics: &'d mut Diagnostics,
-    // The following maps remember results, because many unions can share an
-    // enum, a base or a branch.
-    values: HashMap<TypeId, HashSet<&'a str>>,
-    contents: HashMap<TypeId, Contents<'a>>,
-    /// The number of members in all of `contents`.
-    remembered: usize,
-    clashes: HashMap<(TypeId, TypeId), Option<Clash<'a>>>,
 }
 
 impl<'a> Unions<'a, '_> {
@@ -181,12 +154,8 @@ impl<'a> Unions<'a, '_> {
         if kind.values.is_empty() && branches.list.is_empty() {
             self.report(id, Problem::NoBranches, None, (1, 0));
         }
-        let values = self.values.entry(tag).or_insert_with(|| {
-            kind.values
-                .iter()
-                .map(|value| value.name.as_str())
-                .collect()
-        });
+        let values = kind.values.iter().map(|value| value.name.as_str());
+        let values: HashSet<&str> = values.collect();
         let wrong: Vec<_> = branches
             .list
             .iter()
@@ -204,16 +173,28 @@ impl<'a> Unions<'a, '_> {
 
     /// Checks that no member of the base is also in a branch.
     fn clashes(&mut self, id: TypeId, base: TypeId, branches: &Branches) {
+        let schema = self.schema;
+        let mut of_base: HashMap<Cow<'_, str>, OwnedMember<'_>> = HashMap::default();
+        for owner in schema.lineage(base) {
+            for member in schema.own_members(owner) {
+                let name = c_name(&member.name);
+                of_base.entry(name).or_insert((owner, member));
+            }
+        }
         let last = u32::try_from(branches.list.len())
             .unwrap_or(u32::MAX)
             .saturating_add(1);
         for branch in &branches.list {
-            let Some((with, what)) = self.clash(base, branch.ty) else {
+            // QEMU iterates over the branch, so the branch's first clash counts.
+            let clash = contents(schema, branch.ty)
+                .into_iter()
+                .find_map(|what| Some((*of_base.get(&c_name(&what.1.name))?, what)));
+            let Some((with, what)) = clash else {
                 continue;
             };
-            let site: Option<Site> = self.schema.site(Entity::Type(id));
-            let part = |(owner, member): (TypeId, &Member)| {
-                describe::member_part_of(self.schema, owner, member, site.as_ref())
+            let site: Option<Site> = schema.site(Entity::Type(id));
+            let part = |(owner, member): OwnedMember<'_>| {
+                describe::member_part_of(schema, owner, member, site.as_ref())
             };
             let problem = Problem::Collision {
                 what: part(what),
@@ -222,54 +203,13 @@ impl<'a> Unions<'a, '_> {
             self.report(id, problem, branch.span, (last, 2));
         }
     }
-
-    /// Returns the first member of a branch that the base has as well, with the
-    /// base's member first.
-    fn clash(&mut self, base: TypeId, branch: TypeId) -> Option<Clash<'a>> {
-        if let Some(&known) = self.clashes.get(&(base, branch)) {
-            return known;
-        }
-        let schema = self.schema;
-        if self.remembered > REMEMBERED_MAX {
-            self.contents.clear();
-            self.remembered = 0;
-        }
-        let contents = self.contents.entry(branch).or_insert_with(|| {
-            let contents = contents(schema, branch);
-            self.remembered += contents.members.len();
-            contents
-        });
-        let clash = schema
-            .lineage(base)
-            .into_iter()
-            .flat_map(|owner| {
-                schema
-                    .own_members(owner)
-                    .iter()
-                    .map(move |member| (owner, member))
-            })
-            .filter_map(|(owner, member)| {
-                Some((
-                    *contents.places.get(&c_name(&member.name))?,
-                    (owner, member),
-                ))
-            })
-            // QEMU iterates over the branch, so the branch's first clash counts.
-            .min_by_key(|(place, _)| *place)
-            .and_then(|(place, of_base)| Some((of_base, *contents.members.get(place)?)));
-        self.clashes.insert((base, branch), clash);
-        clash
-    }
 }
 
-/// Collects the members of an object, its bases and its branches. Each type is
-/// visited once, because a second visit adds no names. Types that are too deep
-/// have been reported, and are skipped.
-fn contents(schema: &Schema, id: TypeId) -> Contents<'_> {
-    let mut contents = Contents {
-        members: Vec::new(),
-        places: HashMap::default(),
-    };
+/// Collects the members of an object, its bases and its branches, in QEMU's
+/// order. Each type is visited once, because a second visit adds no names. Types
+/// that are too deep have been reported, and are skipped.
+fn contents(schema: &Schema, id: TypeId) -> Vec<OwnedMember<'_>> {
+    let mut contents = Vec::new();
     let mut seen = HashSet::default();
     let mut todo = vec![(id, 0)];
     while let Some((id, depth)) = todo.pop() {
@@ -277,13 +217,9 @@ fn contents(schema: &Schema, id: TypeId) -> Contents<'_> {
             continue;
         }
         for owner in schema.lineage(id) {
-            if !seen.insert(owner) {
-                continue;
-            }
-            for member in schema.own_members(owner) {
-                let place = contents.members.len();
-                contents.places.entry(c_name(&member.name)).or_insert(place);
-                contents.members.push((owner, member));
+            if seen.insert(owner) {
+                let members = schema.own_members(owner).iter();
+                contents.extend(members.map(|member| (owner, member)));
             }
         }
         if let TypeKind::Object(Object {
