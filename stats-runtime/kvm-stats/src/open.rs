@@ -28,6 +28,12 @@ pub const KVM_CAP_BINARY_STATS_FD: u32 = 203;
 /// lock, so the call waits until a running vCPU next leaves the kernel, which may be
 /// never.
 ///
+/// On Linux 6.5 and later an open statistics file keeps its VM alive in the kernel. On
+/// earlier kernels, unless they have "KVM: Grab a reference to KVM for VM and vCPU
+/// stats file descriptors", a file that outlives its VM makes the kernel read freed
+/// memory: close it **before** the last fd of the VM and of its vCPUs, and do not pass
+/// it to another process.
+///
 /// The function asks `/proc/self/fd` what the fd is, before the ioctl and of the
 /// result, so that an fd that is not KVM's does no harm. In a jail without `/proc`
 /// use [`open_unchecked`](crate::open_unchecked).
