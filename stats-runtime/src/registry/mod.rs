@@ -281,13 +281,12 @@ impl Registry {
             }
             let report = reported.report.clone();
             drop(reported);
-            match report {
-                Some(report) => report(&duplicate),
-                None => {
-                    #[cfg(feature = "tracing")]
-                    tracing::warn!(target: "stats_runtime::registry", "{duplicate}");
-                }
+            if let Some(report) = report {
+                report(&duplicate);
+                continue;
             }
+            #[cfg(feature = "tracing")]
+            tracing::warn!(target: "stats_runtime::registry", "{duplicate}");
         }
     }
 
