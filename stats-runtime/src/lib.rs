@@ -52,6 +52,7 @@
 //! - `hmp`: [`hmp`], the human monitor.
 //! - `server`: [`server`], listening sockets and their threads. `tls`, `vsock`
 //!   and `activation` (systemd's sockets) add further kinds of sockets.
+//! - `exposition`: [`exposition`], OpenMetrics and Prometheus' text.
 //! - `serde`: serde's traits for everything that a query returns.
 //! - `tracing`: the server logs who connected, was refused and left, and why, as
 //!   events of `tracing` with target `stats_runtime::server`.
@@ -64,6 +65,8 @@ compile_error!(
 
 #[cfg(feature = "qmp")]
 mod events;
+#[cfg(feature = "exposition")]
+pub mod exposition;
 #[cfg(feature = "hmp")]
 pub mod hmp;
 #[cfg(feature = "qmp")]

@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         &[],
     )?;
     // Lint every selection of features that a VMM may make.
-    for features in ["", "kvm", "qmp", "hmp", "server"] {
+    for features in ["", "kvm", "exposition", "qmp", "hmp", "server"] {
         let arguments = ["clippy", "-p", "stats-runtime", "--no-default-features"];
         let arguments = [
             &arguments[..],
