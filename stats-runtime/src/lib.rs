@@ -82,6 +82,7 @@ mod provider;
 #[cfg(feature = "qmp")]
 pub mod qmp;
 mod registry;
+pub mod sandbox;
 #[cfg(all(feature = "server", target_os = "linux"))]
 pub mod server;
 pub mod sink;
