@@ -6,6 +6,7 @@
 pub(crate) fn builder() -> qapi_gen::Builder {
     qapi_gen::Builder::new("schema/qapi-schema.json")
         .open_enum("StatsProvider")
+        .attribute_for("StatsSchemaValue", "#[non_exhaustive]")
         .direct_reply("query-qmp-schema")
         .direct_reply("query-stats")
         .direct_reply("query-stats-schemas")

@@ -57,6 +57,7 @@
 //! - `tracing`: the server logs who connected, was refused and left, and why, as
 //!   events of `tracing` with target `stats_runtime::server`.
 
+pub mod cryptodev;
 #[cfg(all(feature = "server", not(target_os = "linux")))]
 compile_error!(
     "stats-runtime: feature `server` needs Linux, because servers wait with epoll and timerfd. \
@@ -85,9 +86,11 @@ mod registry;
 pub mod sandbox;
 #[cfg(all(feature = "server", target_os = "linux"))]
 pub mod server;
+mod set;
 pub mod sink;
 #[cfg(feature = "server")]
 mod sys;
+pub mod testing;
 
 #[cfg(feature = "qmp")]
 pub use events::{EventLimit, Subscription};
@@ -97,4 +100,5 @@ pub use host::{Host, NoHost};
 pub use monitor::Monitor;
 pub use provider::{Provider, ProviderError, ProviderErrorClass, StatsQuery};
 pub use registry::{DuplicateStatistic, RegisterError, Registration, Registry};
+pub use set::{Log2Histogram, StatsSet};
 pub use sink::{SchemaSink, StatsSink};

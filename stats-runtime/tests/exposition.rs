@@ -74,14 +74,9 @@ impl Table {
 }
 
 fn stat(name: &str, type_: StatsType, unit: Option<StatsUnit>, exponent: i16) -> StatsSchemaValue {
-    StatsSchemaValue {
-        name: name.to_owned(),
-        type_,
-        unit,
-        base: (exponent != 0).then_some(10),
-        exponent,
-        bucket_size: None,
-    }
+    StatsSchemaValue::new(name, type_)
+        .in_unit(unit)
+        .scaled((exponent != 0).then_some(10), exponent)
 }
 
 /// Returns a registry with each kind of statistic, and with names that need to be

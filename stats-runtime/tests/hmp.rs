@@ -82,14 +82,9 @@ impl Host for TwoVcpus {
 
 fn stat(name: &str, type_: StatsType, unit: Option<StatsUnit>, exponent: i16) -> StatsSchemaValue {
     let base = (exponent != 0).then_some(10);
-    StatsSchemaValue {
-        name: name.to_owned(),
-        type_,
-        unit,
-        base,
-        exponent,
-        bucket_size: None,
-    }
+    StatsSchemaValue::new(name, type_)
+        .in_unit(unit)
+        .scaled(base, exponent)
 }
 
 fn registry() -> Registry {
@@ -151,14 +146,7 @@ fn check_line(state: &mut HmpState, monitor: &Monitor, line: &str, expected: &[&
 
 #[test]
 fn info_stats_describes_each_statistic_of_one_name_by_its_own_entry() {
-    let twice = |type_| StatsSchemaValue {
-        name: "twice".to_owned(),
-        type_,
-        unit: None,
-        base: None,
-        exponent: 0,
-        bucket_size: None,
-    };
+    let twice = |type_| StatsSchemaValue::new("twice", type_);
     let registry = Registry::new();
     registry
         .add_stats_callbacks(

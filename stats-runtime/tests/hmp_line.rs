@@ -27,14 +27,7 @@ impl Host for TwoVcpus {
 
 fn monitor() -> Monitor {
     let registry = Registry::new();
-    let exits = StatsSchemaValue {
-        name: "exits".to_owned(),
-        type_: StatsType::Cumulative,
-        unit: None,
-        base: None,
-        exponent: 0,
-        bucket_size: None,
-    };
+    let exits = StatsSchemaValue::new("exits", StatsType::Cumulative);
     registry
         .add_stats_callbacks(
             StatsProvider::Kvm,

@@ -89,14 +89,7 @@ impl Provider for Own {
 }
 
 fn cumulative(name: &str) -> StatsSchemaValue {
-    StatsSchemaValue {
-        name: name.to_owned(),
-        type_: StatsType::Cumulative,
-        unit: None,
-        base: None,
-        exponent: 0,
-        bucket_size: None,
-    }
+    StatsSchemaValue::new(name, StatsType::Cumulative)
 }
 
 fn all(target: StatsFilterBranch) -> StatsFilter {

@@ -39,14 +39,7 @@ impl Provider for Constant {
     }
 
     fn schemas(&self, sink: &mut dyn SchemaSink) -> Result<(), ProviderError> {
-        let stat = StatsSchemaValue {
-            name: "constant".to_owned(),
-            type_: StatsType::Instant,
-            unit: None,
-            base: None,
-            exponent: 0,
-            bucket_size: None,
-        };
+        let stat = StatsSchemaValue::new("constant", StatsType::Instant);
         add_stats_schema(sink, StatsTarget::Vm, &[stat]);
         Ok(())
     }

@@ -122,16 +122,12 @@ fn schema_value() -> impl Strategy<Value = StatsSchemaValue> {
         any::<i16>(),
         prop::option::of(any::<u32>()),
     )
-        .prop_map(
-            |(name, type_, unit, base, exponent, bucket_size)| StatsSchemaValue {
-                name,
-                type_,
-                unit,
-                base,
-                exponent,
-                bucket_size,
-            },
-        )
+        .prop_map(|(name, type_, unit, base, exponent, bucket_size)| {
+            StatsSchemaValue::new(name, type_)
+                .in_unit(unit)
+                .scaled(base, exponent)
+                .with_bucket_size(bucket_size)
+        })
 }
 
 fn script() -> impl Strategy<Value = Script> {

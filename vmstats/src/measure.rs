@@ -206,14 +206,9 @@ mod tests {
     use super::*;
 
     fn meaning(unit: Option<StatsUnit>, base: i8, exponent: i16) -> StatsSchemaValue {
-        StatsSchemaValue {
-            name: "x".to_owned(),
-            type_: StatsType::Log2Histogram,
-            unit,
-            base: (exponent != 0).then_some(base),
-            exponent,
-            bucket_size: None,
-        }
+        StatsSchemaValue::new("x", StatsType::Log2Histogram)
+            .in_unit(unit)
+            .scaled((exponent != 0).then_some(base), exponent)
     }
 
     fn check(value: u64, unit: Option<StatsUnit>, base: i8, exponent: i16, expected: &str) {

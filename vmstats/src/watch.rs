@@ -180,14 +180,7 @@ mod tests {
 
     #[test]
     fn only_a_counter_is_reset_when_it_becomes_smaller() {
-        let stat = |name: &str, type_| StatsSchemaValue {
-            name: name.to_owned(),
-            type_,
-            unit: None,
-            base: None,
-            exponent: 0,
-            bucket_size: None,
-        };
+        let stat = |name: &str, type_| StatsSchemaValue::new(name, type_);
         let schema = StatsSchema {
             provider: StatsProvider::Kvm,
             target: StatsTarget::Vm,

@@ -28,7 +28,112 @@ pub struct Quantity<'a> {
     exponent: i16,
 }
 
+/// Constructors, so that a program that describes statistics builds with a later
+/// schema that has more members.
+///
+/// ```
+/// use qapi_stats::stats::{StatsSchemaValue, StatsUnit};
+///
+/// let latency = StatsSchemaValue::log2_histogram("read-latency").seconds(-9);
+/// assert_eq!((latency.unit, latency.exponent), (Some(StatsUnit::Seconds), -9));
+/// ```
 impl StatsSchemaValue {
+    /// Describes a plain number.
+    #[must_use]
+    pub fn new(name: impl Into<String>, type_: StatsType) -> Self {
+        Self {
+            name: name.into(),
+            type_,
+            unit: None,
+            base: None,
+            exponent: 0,
+            bucket_size: None,
+        }
+    }
+
+    /// Describes a count that only grows.
+    #[must_use]
+    pub fn cumulative(name: impl Into<String>) -> Self {
+        Self::new(name, StatsType::Cumulative)
+    }
+
+    /// Describes a value that goes up and down.
+    #[must_use]
+    pub fn instant(name: impl Into<String>) -> Self {
+        Self::new(name, StatsType::Instant)
+    }
+
+    /// Describes the highest value so far.
+    #[must_use]
+    pub fn peak(name: impl Into<String>) -> Self {
+        Self::new(name, StatsType::Peak)
+    }
+
+    /// Describes a histogram whose buckets double in width.
+    #[must_use]
+    pub fn log2_histogram(name: impl Into<String>) -> Self {
+        Self::new(name, StatsType::Log2Histogram)
+    }
+
+    /// Describes a histogram whose buckets all have the same width.
+    #[must_use]
+    pub fn linear_histogram(name: impl Into<String>, bucket_size: u32) -> Self {
+        Self::new(name, StatsType::LinearHistogram).with_bucket_size(bucket_size)
+    }
+
+    /// Sets the unit.
+    #[must_use]
+    pub fn in_unit(self, unit: impl Into<Option<StatsUnit>>) -> Self {
+        Self {
+            unit: unit.into(),
+            ..self
+        }
+    }
+
+    /// Sets the unit to bytes.
+    #[must_use]
+    pub fn bytes(self) -> Self {
+        self.in_unit(StatsUnit::Bytes)
+    }
+
+    /// Sets the unit to 10 to the power of `exponent` seconds: -9 for nanoseconds.
+    #[must_use]
+    pub fn seconds(self, exponent: i16) -> Self {
+        self.in_unit(StatsUnit::Seconds).scaled(10, exponent)
+    }
+
+    /// Sets the unit to cycles of the processor's clock.
+    #[must_use]
+    pub fn cycles(self) -> Self {
+        self.in_unit(StatsUnit::Cycles)
+    }
+
+    /// Sets the unit to truth values.
+    #[must_use]
+    pub fn boolean(self) -> Self {
+        self.in_unit(StatsUnit::Boolean)
+    }
+
+    /// Multiplies the unit by `base` to the power of `exponent`. The base is left out
+    /// of the description if the exponent is 0, as QEMU does.
+    #[must_use]
+    pub fn scaled(self, base: impl Into<Option<i8>>, exponent: i16) -> Self {
+        Self {
+            base: base.into().filter(|_| exponent != 0),
+            exponent,
+            ..self
+        }
+    }
+
+    /// Sets the width of a linear histogram's buckets.
+    #[must_use]
+    pub fn with_bucket_size(self, bucket_size: impl Into<Option<u32>>) -> Self {
+        Self {
+            bucket_size: bucket_size.into(),
+            ..self
+        }
+    }
+
     /// Returns the quantity that the numbers measure.
     #[must_use]
     pub fn quantity(&self) -> Quantity<'_> {

@@ -326,6 +326,7 @@ wire::object!(StatsResult {
 ///
 /// Since: 7.1
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct StatsSchemaValue {
     /// The name of the statistic, which is unique for its provider
     /// and target.

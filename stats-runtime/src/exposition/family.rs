@@ -356,14 +356,7 @@ mod tests {
     use super::*;
 
     fn stat(type_: StatsType, bucket_size: Option<u32>) -> StatsSchemaValue {
-        StatsSchemaValue {
-            name: "x".to_owned(),
-            type_,
-            unit: None,
-            base: None,
-            exponent: 0,
-            bucket_size,
-        }
+        StatsSchemaValue::new("x", type_).with_bucket_size(bucket_size)
     }
 
     #[test]

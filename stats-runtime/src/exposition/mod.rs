@@ -22,14 +22,7 @@
 //!     },
 //!     |sink| {
 //!         sink.schema(StatsTarget::Vm);
-//!         sink.stat(&StatsSchemaValue {
-//!             name: "busy-ns".to_owned(),
-//!             type_: StatsType::Cumulative,
-//!             unit: Some(StatsUnit::Seconds),
-//!             base: Some(10),
-//!             exponent: -9,
-//!             bucket_size: None,
-//!         });
+//!         sink.stat(&StatsSchemaValue::new("busy-ns", StatsType::Cumulative).in_unit(StatsUnit::Seconds).scaled(10, -9));
 //!         Ok(())
 //!     },
 //! )?;

@@ -109,14 +109,9 @@ mod tests {
     use super::*;
 
     fn check(name: &str, type_: StatsType, unit: Option<StatsUnit>, exponent: i16, expected: &str) {
-        let stat = StatsSchemaValue {
-            name: name.to_owned(),
-            type_,
-            unit,
-            base: (exponent != 0).then_some(10),
-            exponent,
-            bucket_size: None,
-        };
+        let stat = StatsSchemaValue::new(name, type_)
+            .in_unit(unit)
+            .scaled((exponent != 0).then_some(10), exponent);
         assert_eq!(stem(&stat), expected);
     }
 

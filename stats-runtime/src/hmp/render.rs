@@ -81,14 +81,10 @@ mod tests {
 
     #[test]
     fn render_writes_labels_and_values_as_qemu_does() {
-        let meaning = StatsSchemaValue {
-            name: "h".to_owned(),
-            type_: StatsType::LinearHistogram,
-            unit: Some(StatsUnit::Seconds),
-            base: Some(10),
-            exponent: -9,
-            bucket_size: Some(500),
-        };
+        let meaning = StatsSchemaValue::new("h", StatsType::LinearHistogram)
+            .in_unit(StatsUnit::Seconds)
+            .scaled(10, -9)
+            .with_bucket_size(500);
         assert_eq!(label(&meaning), "h (linear-histogram, ns, bucket size=500)");
         assert_eq!(value(&StatsValue::List(vec![3, 2])), "[1]=3 [2]=2 ");
         assert_eq!(value(&StatsValue::List(Vec::new())), "");

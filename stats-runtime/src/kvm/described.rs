@@ -90,14 +90,13 @@ fn column(statistic: &Statistic) -> Column {
 
 fn schema_value(statistic: &Statistic) -> StatsSchemaValue {
     let exponent = statistic.exponent();
-    StatsSchemaValue {
-        name: statistic.name().to_owned(),
-        type_: stats_type(statistic.kind()),
-        unit: stats_unit(statistic.unit()),
-        base: (exponent != 0).then_some(statistic.base().number()),
-        exponent,
-        bucket_size: statistic.bucket_size(),
-    }
+    StatsSchemaValue::new(statistic.name(), stats_type(statistic.kind()))
+        .in_unit(stats_unit(statistic.unit()))
+        .scaled(
+            (exponent != 0).then_some(statistic.base().number()),
+            exponent,
+        )
+        .with_bucket_size(statistic.bucket_size())
 }
 
 /// Returns the QAPI type of a kind. A kind that this library does not know yet goes

@@ -103,14 +103,7 @@ impl Provider for ServerStatistics {
     fn schemas(&self, sink: &mut dyn SchemaSink) -> Result<(), ProviderError> {
         sink.schema(StatsTarget::Vm);
         for (name, type_, unit, _) in ROWS {
-            sink.stat(&StatsSchemaValue {
-                name: name.to_owned(),
-                type_,
-                unit,
-                base: None,
-                exponent: 0,
-                bucket_size: None,
-            });
+            sink.stat(&StatsSchemaValue::new(name, type_).in_unit(unit));
         }
         Ok(())
     }

@@ -114,13 +114,11 @@ fn described(image: &Image) -> DescribedLayout {
 
 #[test]
 fn the_schema_says_what_qemu_says() {
-    let value = |name: &str, type_, unit, base, exponent, bucket_size| StatsSchemaValue {
-        name: name.to_owned(),
-        type_,
-        unit,
-        base,
-        exponent,
-        bucket_size,
+    let value = |name: &str, type_, unit, base, exponent, bucket_size| {
+        StatsSchemaValue::new(name, type_)
+            .in_unit(unit)
+            .scaled(base, exponent)
+            .with_bucket_size(bucket_size)
     };
     let bytes = file([
         // A bucket size is that of a linear histogram and of nothing else.
