@@ -99,7 +99,7 @@ impl Provider for Careless {
         sink.scalar("early", 1);
         sink.boolean("number", true);
         let len = self.0.fetch_add(1, Ordering::Relaxed) + 1;
-        sink.histogram("buckets", &vec![0; len as usize]);
+        sink.histogram("buckets", &vec![0; usize::try_from(len).unwrap()]);
         sink.result(None);
         Err(ProviderError::gone("The device has gone"))
     }
