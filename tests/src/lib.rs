@@ -100,3 +100,8 @@ pub struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/embedding.md")]
 pub struct Embedding;
+
+/// The page for authors of VMMs, whose examples have to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/vmm.md")]
+pub struct Vmm;
