@@ -176,9 +176,10 @@ mod signals {
     /// Calls `call` while the calling thread blocks all signals but those for
     /// what a thread itself did. Threads that `call` makes inherit that.
     pub(crate) fn with_signals_blocked<T>(call: impl FnOnce() -> T) -> T {
-        let mut set = MaybeUninit::<SignalSet>::uninit();
-        // SAFETY: sigfillset writes a whole set to the pointer, which is valid, and
-        // then sigdelset changes that set. Neither fails for these signals.
+        let mut set = MaybeUninit::<SignalSet>::zeroed();
+        // SAFETY: sigfillset writes to the pointer, which is valid, and then sigdelset
+        // changes that set; neither fails for these signals. Both C libraries write only
+        // the bytes that the kernel knows; the others are zero from the start.
         let set = unsafe {
             sigfillset(set.as_mut_ptr());
             for signal in OWN_SIGNALS {
@@ -186,13 +187,13 @@ mod signals {
             }
             set.assume_init()
         };
-        let mut before = MaybeUninit::<SignalSet>::uninit();
-        // SAFETY: both pointers are valid for the call, which writes a whole set to
+        let mut before = MaybeUninit::<SignalSet>::zeroed();
+        // SAFETY: both pointers are valid for the call, which writes the old mask to
         // the second one unless it fails. It fails only if the first argument is
         // not one of its constants.
         let status = unsafe { pthread_sigmask(SIG_SETMASK, &raw const set, before.as_mut_ptr()) };
         assert_eq!(status, 0, "SIG_SETMASK is a constant of pthread_sigmask");
-        // SAFETY: the call above has succeeded.
+        // SAFETY: the bytes that the call did not write are zero from the start.
         let _restore = Restore(unsafe { before.assume_init() });
         call()
     }
