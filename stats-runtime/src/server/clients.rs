@@ -191,7 +191,9 @@ impl Slot {
         if state.is_closed {
             return Err(connection);
         }
-        if state.again.take().is_some() || is_watched {
+        // Leave `again` for the next `put_back`, which steps the connection for it: it
+        // may have the order to end.
+        if state.again.is_some() || is_watched {
             arm(&connection);
         } else {
             state.unwatched_since = Some(Instant::now());
