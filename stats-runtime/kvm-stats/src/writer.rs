@@ -79,8 +79,8 @@ impl WriterBuilder {
         self
     }
 
-    /// Makes the file, with all values 0. Its length is sealed: readers need not fear
-    /// that it shrinks.
+    /// Makes the file, with all values 0. Its length is sealed, so that readers need not
+    /// fear that it shrinks, and nobody who gets the fd can write to it.
     ///
     /// # Errors
     ///
@@ -103,16 +103,17 @@ impl WriterBuilder {
         let create = |errno: Errno| Error::Create {
             errno: errno.raw_os_error(),
         };
-        let fd = sealed(&bytes).map_err(create)?;
+        let fd = filled(&bytes).map_err(create)?;
         let words = SharedWords::map(&fd, bytes.len()).map_err(create)?;
+        seal(&fd).map_err(create)?;
         Ok(Writer {
             shared: Arc::new(Shared { fd, words, image }),
         })
     }
 }
 
-/// Returns a memfd with these bytes and a sealed length.
-fn sealed(bytes: &[u8]) -> Result<OwnedFd, Errno> {
+/// Returns a memfd with these bytes.
+fn filled(bytes: &[u8]) -> Result<OwnedFd, Errno> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let fd = memfd_create("kvm-stats", flags)?;
     ftruncate(&fd, bytes.len() as u64)?;
@@ -124,9 +125,18 @@ fn sealed(bytes: &[u8]) -> Result<OwnedFd, Errno> {
             Err(errno) => return Err(errno),
         }
     }
-    // F_SEAL_WRITE would forbid the mapping through which the values change.
-    fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
     Ok(fd)
+}
+
+/// Seals the file's length, and its bytes against everybody but the mapping that
+/// exists already, through which the values change.
+fn seal(fd: &OwnedFd) -> Result<(), Errno> {
+    let length = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    match fcntl_add_seals(fd, length | SealFlags::FUTURE_WRITE) {
+        // F_SEAL_FUTURE_WRITE came with Linux 5.1.
+        Err(Errno::INVAL) => fcntl_add_seals(fd, length),
+        outcome => outcome,
+    }
 }
 
 /// A statistics file of a component's own counters, in a sealed memfd.

@@ -114,9 +114,10 @@ fn file_of_a_writer_is_one_of_the_kernels_format_and_keeps_its_length() {
     let bytes = record(&writer).unwrap();
     // The kernel's test wants an id of its own; nothing else is odd.
     assert_eq!(warnings(&bytes).unwrap().len(), 1);
-    let sealed = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    let sealed = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL | SealFlags::FUTURE_WRITE;
     assert_eq!(fcntl_get_seals(&writer).unwrap(), sealed);
     assert!(rustix::fs::ftruncate(&writer, 10).is_err());
+    assert!(rustix::io::pwrite(&writer, b"x", 0).is_err());
 
     let stats = Stats::new(writer.try_clone_fd().unwrap()).unwrap();
     let depth = writer.counter("depth_max").unwrap();
