@@ -100,7 +100,10 @@ const KVM_GET_STATS_FD: u64 = 0xaece;
 const FIONBIO: u64 = 0x5421;
 const AF_UNIX: u64 = 1;
 const SOCK_CLOEXEC: u64 = 0o2_000_000;
+const F_SETFD: u64 = 2;
 const F_GETFD: u64 = 1;
+const O_RDONLY_CLOEXEC: u64 = 0o2_000_000;
+const PR_SET_NAME: u64 = 15;
 const MADV_DONTNEED: u64 = 4;
 
 /// The calls of the allocator and of locks, which every role may make.
@@ -123,9 +126,10 @@ const MEMORY: &[Syscall] = &[
         "Rust, in debug builds only: before a close",
     ),
     any("clock_gettime", "time, where the vDSO does not have it"),
-    any(
+    with(
         "openat",
-        "glibc's allocator: /proc/sys/vm/overcommit_memory, read-only",
+        &[(2, O_RDONLY_CLOEXEC)],
+        "glibc's allocator: /proc/sys/vm/overcommit_memory",
     ),
     any("read", "as above"),
     any("rt_sigprocmask", "glibc, around the end of a thread"),
@@ -203,6 +207,9 @@ const POLL: &[Syscall] = &[
         "getsockopt",
         "SO_PEERCRED, with allow_uids and allow_gids only",
     ),
+    any("getpeername", "add_client, and refused clients of TCP"),
+    with("fcntl", &[(1, F_SETFD)], "add_client"),
+    any("setsockopt", "clients of TCP: TCP_NODELAY"),
     any("shutdown", "the end of a client's connection"),
 ];
 
@@ -224,7 +231,7 @@ const THREAD: &[Syscall] = &[
         "Rust: the stack of a new thread's signal handlers",
     ),
     any("sched_getaffinity", "glibc: the place of a thread's stack"),
-    any("prctl", "PR_SET_NAME"),
+    with("prctl", &[(0, PR_SET_NAME)], "the thread's name"),
     any("rt_sigprocmask", "a new thread, and its end"),
     any("gettid", "a new thread"),
     any("mprotect", "a new thread's allocator, and its signal stack"),
