@@ -83,7 +83,8 @@ pub fn provider<'a, P: Into<String>>(
 ) -> StatsSet {
     let set = StatsSet::new(StatsTarget::Cryptodev);
     devices.into_iter().fold(set, |set, (qom_path, device)| {
-        let counters = device.counters().into_iter();
+        // The last one first, as in QEMU's replies.
+        let counters = device.counters().into_iter().rev();
         counters.fold(set.object(qom_path), |set, (name, value)| {
             set.counter(StatsSchemaValue::cumulative(name), Arc::clone(value))
         })

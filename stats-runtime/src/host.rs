@@ -81,8 +81,8 @@ pub trait Host: Send + Sync {
     }
 
     /// Returns the vCPUs in the order of their indexes. If this is `None`, the
-    /// monitor lists the vCPUs whose statistics a provider has, numbered from 0 in
-    /// the order in which they were added.
+    /// monitor lists the vCPUs whose statistics a provider has, by the
+    /// provider's indexes.
     fn vcpus(&self) -> Option<Vec<Vcpu>> {
         None
     }

@@ -16,7 +16,7 @@ pub(crate) use crate::sink::{SchemaSink, StatsSink};
 ///
 /// # Contract
 ///
-/// - Both methods may be called from any thread, and from several at once. This
+/// - The methods may be called from any thread, and from several at once. This
 ///   library holds no lock during a call, so a provider may register and remove
 ///   providers, itself included.
 /// - A provider writes what it has for the query's target. It writes nothing for
@@ -55,9 +55,11 @@ pub trait Provider: Send + Sync {
     /// Returns a description for the client if the schema cannot be read.
     fn schemas(&self, sink: &mut dyn SchemaSink) -> Result<(), ProviderError>;
 
-    /// Returns the QOM paths of the vCPUs that this provider knows, in the order of
-    /// the vCPUs' indexes. A monitor lists them if its host lists none.
-    fn vcpu_paths(&self) -> Vec<String> {
+    /// Returns the indexes and QOM paths of the vCPUs that this provider knows, in the
+    /// order of the indexes. A monitor lists them if its host lists none. The method must
+    /// not block, and is called on the caller's thread also if the provider has a
+    /// deadline.
+    fn vcpus(&self) -> Vec<(u64, String)> {
         Vec::new()
     }
 }
@@ -78,8 +80,8 @@ macro_rules! provider_behind_pointer {
                 (**self).schemas(sink)
             }
 
-            fn vcpu_paths(&self) -> Vec<String> {
-                (**self).vcpu_paths()
+            fn vcpus(&self) -> Vec<(u64, String)> {
+                (**self).vcpus()
             }
         }
     };

@@ -117,6 +117,7 @@ impl StatsSet {
         histogram: Arc<Log2Histogram>,
     ) -> Self {
         description.type_ = StatsType::Log2Histogram;
+        description.bucket_size = None;
         self.statistic(description, move |name, sink| {
             sink.histogram(name, &histogram.buckets());
         })

@@ -43,8 +43,8 @@ impl Provider for Table {
         Ok(())
     }
 
-    fn vcpu_paths(&self) -> Vec<String> {
-        self.vcpus.clone()
+    fn vcpus(&self) -> Vec<(u64, String)> {
+        (0..).zip(self.vcpus.iter().cloned()).collect()
     }
 }
 

@@ -30,6 +30,9 @@ fn provider_takes_fds_of_several_releases_of_kvm_ioctls_and_of_none() {
     let borrowed = unsafe { BorrowedFd::borrow_raw(vcpu.as_raw_fd()) };
     let file = File::from(borrowed.try_clone_to_owned().unwrap());
     provider.add_vcpu("/none", &file).unwrap();
-    assert_eq!(provider.vcpu_paths(), ["/0.25", "/none"]);
-    assert_eq!(other.vcpu_paths(), ["/0.24"]);
+    assert_eq!(
+        provider.vcpus(),
+        [(0, "/0.25".to_owned()), (1, "/none".to_owned())]
+    );
+    assert_eq!(other.vcpus(), [(0, "/0.24".to_owned())]);
 }

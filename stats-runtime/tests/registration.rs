@@ -373,3 +373,37 @@ fn target_is_queried_and_listed_when_a_provider_declares_it() {
     registry.remove("disks");
     assert_eq!(answer(&monitor, query), refusal);
 }
+
+/// Describes nothing until its first device is there.
+struct Hotplugged(AtomicBool);
+
+impl Provider for Hotplugged {
+    fn query(&self, query: &StatsQuery<'_>, sink: &mut dyn StatsSink) -> Result<(), ProviderError> {
+        if *query.target() == StatsTarget::from("net") {
+            sink.result(Some("/net0"));
+            sink.scalar("rx-bytes", 1);
+        }
+        Ok(())
+    }
+
+    fn schemas(&self, sink: &mut dyn SchemaSink) -> Result<(), ProviderError> {
+        if !self.0.load(Ordering::Relaxed) {
+            return Err(ProviderError::not_now("No device yet"));
+        }
+        sink.schema("net".into());
+        sink.stat(&cumulative("rx-bytes"));
+        Ok(())
+    }
+}
+
+#[test]
+fn target_is_queried_when_its_first_device_comes_after_the_registration() {
+    let registry = Registry::new();
+    let provider = Arc::new(Hotplugged(AtomicBool::new(false)));
+    registry.register("nets", Arc::clone(&provider)).unwrap();
+    let monitor = Monitor::new(registry, NoHost);
+    let query = "{'execute': 'query-stats', 'arguments': {'target': 'net'}}";
+    assert!(answer(&monitor, query).contains("does not accept value 'net'"));
+    provider.0.store(true, Ordering::Relaxed);
+    assert!(answer(&monitor, query).contains("rx-bytes"));
+}

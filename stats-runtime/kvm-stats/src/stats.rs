@@ -99,7 +99,7 @@ impl Stats {
         }
     }
 
-    /// Reads all values with one `pread`.
+    /// Reads all values with one `pread` into a [`buffer`](Self::buffer) of this file.
     ///
     /// # Errors
     ///
@@ -145,8 +145,8 @@ impl<'a> Values<'a> {
         })
     }
 
-    /// Returns the values of the statistic at `index`; empty if the index is that of
-    /// another file.
+    /// Returns the values of the statistic at `index`, which must come from the same
+    /// [`Stats`]; otherwise the values are those of any statistic, or empty.
     #[must_use]
     pub fn get(&self, index: Index) -> &[u64] {
         let statistic = self.layout.statistics().get(index.0);

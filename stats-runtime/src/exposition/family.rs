@@ -47,7 +47,7 @@ pub(super) enum Object {
     /// The VM, or the only object of another target.
     Only,
     /// The vCPU with this index.
-    Vcpu(usize),
+    Vcpu(u64),
     /// The object at this QOM path.
     Path(String),
 }
@@ -91,7 +91,7 @@ impl Kind {
 pub(super) struct Families<'a> {
     prefix: &'a str,
     /// The vCPUs' paths, with their indexes.
-    vcpus: HashMap<&'a str, usize>,
+    vcpus: HashMap<&'a str, u64>,
     /// The names of samples that a statistic has, and that statistic.
     taken: HashMap<String, String>,
     pub(super) families: Vec<Family>,
@@ -113,11 +113,13 @@ struct Values<'a> {
 }
 
 impl<'a> Families<'a> {
-    pub(super) fn new(prefix: &'a str, vcpus: &'a [String]) -> Self {
-        let vcpus = vcpus.iter().enumerate();
+    pub(super) fn new(prefix: &'a str, vcpus: &'a [(u64, String)]) -> Self {
         Self {
             prefix,
-            vcpus: vcpus.map(|(index, path)| (path.as_str(), index)).collect(),
+            vcpus: vcpus
+                .iter()
+                .map(|(index, path)| (path.as_str(), *index))
+                .collect(),
             taken: HashMap::new(),
             families: Vec::new(),
             omitted: Vec::new(),

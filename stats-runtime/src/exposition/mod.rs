@@ -76,7 +76,7 @@ pub use options::{Format, InvalidName, Options};
 ///   the same unit that is called `x_sum`, `x_ns`, `x_us` or `x_ms` for `x` or
 ///   `x_hist`. OpenMetrics 1.0 also has a count only then.
 /// - The label of an object is `vcpu`, with the vCPU's index, if a provider
-///   [lists](Registry::vcpu_paths) the vCPU; else `qom_path`.
+///   [lists](Registry::vcpus) the vCPU; else `qom_path`.
 /// - Samples have no timestamp, as Prometheus recommends.
 ///
 /// All providers are asked by name, so that those take part which answer
@@ -96,7 +96,7 @@ impl Exposition {
     /// Returns the error of the first provider that fails and is not
     /// [skipped](crate::Registration::skip_when_failing).
     pub fn of(registry: &Registry, options: &Options) -> Result<Self, ProviderError> {
-        let vcpus = registry.vcpu_paths();
+        let vcpus = registry.vcpus();
         let mut families = Families::new(options.name_prefix(), &vcpus);
         for provider in registry.names() {
             for (target, stats) in targets(registry, &provider)? {

@@ -4,7 +4,7 @@
 //! come typed from the registry.
 
 use qapi_stats::stats::{
-    StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsVCPUFilter,
+    StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsSchema, StatsVCPUFilter,
 };
 use qapi_stats::wire::{Dict, Error, OpenValues as _};
 
@@ -76,6 +76,13 @@ fn known_provider(registry: &Registry, name: &str) -> Option<StatsProvider> {
     is_known.then_some(provider)
 }
 
+/// Returns the providers that have one of the schemas.
+fn answering(registry: &Registry, schemas: &[StatsSchema]) -> Vec<StatsProvider> {
+    let names = registry.names().into_iter();
+    let has_schema = |name: &StatsProvider| schemas.iter().any(|other| other.provider == *name);
+    names.filter(has_schema).collect()
+}
+
 fn show(
     registry: &Registry,
     target: StatsFilterBranch,
@@ -89,7 +96,8 @@ fn show(
     let shows_provider = provider.is_none();
     let providers = match (provider, &names) {
         (Some(provider), _) => Some(vec![provider]),
-        (None, Some(_)) => Some(registry.names()),
+        // Name all providers that answer a request without a name, and no other.
+        (None, Some(_)) => Some(answering(registry, &schemas)),
         (None, None) => None,
     };
     let request = |provider| StatsRequest {

@@ -164,7 +164,8 @@ impl KvmProvider {
     /// waits until a running vCPU leaves the kernel, which may be never.
     ///
     /// `qom_path` is the vCPU's name for clients, by the caller's convention. The
-    /// vCPU that was added last comes first in replies. `vcpu` is KVM's fd of a
+    /// vCPU that was added last comes first in replies. The vCPU gets the lowest index
+    /// that is free, and keeps it while it is parked. `vcpu` is KVM's fd of a
     /// vCPU, from any crate.
     ///
     /// # Errors
@@ -187,10 +188,14 @@ impl KvmProvider {
     /// has changed then.
     pub fn add_vcpu_fd(&self, qom_path: impl Into<Box<str>>, stats: OwnedFd) -> Result<(), Error> {
         let file = self.cache.open(stats)?;
-        self.insert(Arc::new(Vcpu {
-            qom_path: qom_path.into(),
-            file,
-        }))
+        let qom_path = qom_path.into();
+        self.insert(|files| {
+            Arc::new(Vcpu {
+                index: files.free_index(),
+                qom_path,
+                file,
+            })
+        })
     }
 
     /// Adds a vCPU that was [removed](Self::remove_vcpu), without an ioctl: a
@@ -201,11 +206,12 @@ impl KvmProvider {
     ///
     /// Returns [`Error::DuplicateVcpu`] if another vCPU has this path now.
     pub fn add_parked_vcpu(&self, parked: ParkedVcpu) -> Result<(), Error> {
-        self.insert(parked.0)
+        self.insert(|_| parked.0)
     }
 
-    fn insert(&self, vcpu: Arc<Vcpu>) -> Result<(), Error> {
+    fn insert(&self, vcpu: impl FnOnce(&VmStatsFiles) -> Arc<Vcpu>) -> Result<(), Error> {
         self.change(|files| {
+            let vcpu = vcpu(files);
             if files.position(&vcpu.qom_path).is_some() {
                 let qom_path = vcpu.qom_path.to_string();
                 return Err(Error::DuplicateVcpu { qom_path });
@@ -287,13 +293,12 @@ impl Provider for KvmProvider {
         Ok(())
     }
 
-    fn vcpu_paths(&self) -> Vec<String> {
+    fn vcpus(&self) -> Vec<(u64, String)> {
         let files = self.snapshot();
-        files
-            .vcpus
-            .iter()
-            .map(|vcpu| vcpu.qom_path.to_string())
-            .collect()
+        let of = |vcpu: &Arc<Vcpu>| (vcpu.index, vcpu.qom_path.to_string());
+        let mut vcpus: Vec<_> = files.vcpus.iter().map(of).collect();
+        vcpus.sort_unstable();
+        vcpus
     }
 
     fn schemas(&self, sink: &mut dyn SchemaSink) -> Result<(), ProviderError> {

@@ -27,6 +27,8 @@ pub(super) struct VmStatsFiles {
 }
 
 pub(super) struct Vcpu {
+    /// The vCPU's number, which stays when others go.
+    pub(super) index: u64,
     pub(super) qom_path: Box<str>,
     pub(super) file: StatsFile,
 }
@@ -74,7 +76,7 @@ impl VmStatsFiles {
             return Ok(());
         }
         // QEMU prepends to its list, so the vCPU that was added last comes first.
-        for Vcpu { qom_path, file } in self.vcpus.iter().rev().map(Arc::as_ref) {
+        for Vcpu { qom_path, file, .. } in self.vcpus.iter().rev().map(Arc::as_ref) {
             if query.wants_vcpu(qom_path) {
                 file.query(Some(qom_path), block, sink)?;
             }
@@ -87,6 +89,19 @@ impl VmStatsFiles {
         self.vcpus
             .iter()
             .position(|vcpu| &*vcpu.qom_path == qom_path)
+    }
+
+    /// Returns the lowest index that no vCPU has.
+    pub(super) fn free_index(&self) -> u64 {
+        // A VM has at most 1,024 vCPUs, which are added in the order of their indexes
+        // nearly always: then the first guess is right.
+        let is_free = |index: &u64| self.vcpus.iter().all(|vcpu| vcpu.index != *index);
+        let next = self.vcpus.last().map_or(0, |last| last.index + 1);
+        let count = self.vcpus.len() as u64;
+        if next == count && is_free(&next) {
+            return next;
+        }
+        (0..).find(is_free).unwrap_or(count)
     }
 
     /// Adds a vCPU, whose path must be unique.

@@ -170,11 +170,8 @@ impl Monitor {
     /// provider has.
     pub(crate) fn vcpus(&self) -> Vec<Vcpu> {
         let of_providers = || {
-            let paths = self.registry.vcpu_paths();
-            (0..)
-                .zip(paths)
-                .map(|(index, path)| Vcpu::new(index, path))
-                .collect()
+            let vcpus = self.registry.vcpus().into_iter();
+            vcpus.map(|(index, path)| Vcpu::new(index, path)).collect()
         };
         self.host.vcpus().unwrap_or_else(of_providers)
     }

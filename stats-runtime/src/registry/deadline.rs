@@ -191,8 +191,8 @@ impl Provider for DeadlineProvider {
 
     // Call the provider on the caller's thread, because a list of paths needs no
     // reading of values that could block.
-    fn vcpu_paths(&self) -> Vec<String> {
-        self.worker.provider.vcpu_paths()
+    fn vcpus(&self) -> Vec<(u64, String)> {
+        self.worker.provider.vcpus()
     }
 }
 

@@ -88,8 +88,6 @@ struct Entry {
     /// The number of requests in which the provider failed and was skipped; `None`
     /// if its failure is the request's.
     skipped: Option<Arc<AtomicU64>>,
-    /// The targets that the provider described when it was registered.
-    targets: Vec<StatsTarget>,
 }
 
 impl fmt::Debug for Registered {
@@ -129,8 +127,8 @@ impl Registry {
     /// Registers a provider under a name, which need not be in the schema.
     ///
     /// The provider is asked for its schema once during this call. The targets that
-    /// the provider describes then can be queried, also those that the schema of
-    /// QEMU does not list.
+    /// the provider describes can be queried, also those that the schema of QEMU does
+    /// not list.
     ///
     /// # Errors
     ///
@@ -157,7 +155,6 @@ impl Registry {
             provider,
             only_when_named: registration.only_when_named,
             skipped: registration.skip_when_failing.then(Arc::default),
-            targets: described.targets,
         };
         let mut current = self.shared.registered.lock();
         // Look again, because another thread may have registered the name meanwhile.
@@ -276,6 +273,10 @@ impl Registry {
     fn report(&self, duplicates: Vec<DuplicateStatistic>) {
         for duplicate in duplicates {
             let mut reported = self.shared.reported.lock();
+            // Without a function the duplicate stays unreported, for one that comes later.
+            if reported.report.is_none() && !cfg!(feature = "tracing") {
+                continue;
+            }
             if !reported.statistics.insert(duplicate.statistic.clone()) {
                 continue;
             }
@@ -290,16 +291,18 @@ impl Registry {
         }
     }
 
-    /// Returns the QOM paths of the vCPUs of the first provider that knows any, in
-    /// the order of the vCPUs' indexes.
+    /// Returns the indexes and QOM paths of the vCPUs of the first provider that knows
+    /// any. Providers that answer only when they are named come last.
     #[must_use]
-    pub fn vcpu_paths(&self) -> Vec<String> {
+    pub fn vcpus(&self) -> Vec<(u64, String)> {
         let registered = self.snapshot();
-        let mut paths = registered.iter().map(|(_, entry)| {
-            let paths = || entry.provider.vcpu_paths();
-            catch_unwind(AssertUnwindSafe(paths)).unwrap_or_default()
+        let mut entries: Vec<_> = registered.entries.iter().collect();
+        entries.sort_by_key(|entry| entry.only_when_named);
+        let mut vcpus = entries.into_iter().map(|entry| {
+            let vcpus = || entry.provider.vcpus();
+            catch_unwind(AssertUnwindSafe(vcpus)).unwrap_or_default()
         });
-        paths.find(|paths| !paths.is_empty()).unwrap_or_default()
+        vcpus.find(|vcpus| !vcpus.is_empty()).unwrap_or_default()
     }
 
     /// Returns the typed results of a query, in the order of the wire.
@@ -339,7 +342,7 @@ impl Registry {
             let mut guard = Guard::new(&query, sink);
             entry.outcome(contained(name, || entry.provider.query(&query, &mut guard)))?;
             if guard.is_misused() {
-                return Err(misuse(name, "a statistic of no object"));
+                entry.outcome(Err(misuse(name, "a statistic of no object")))?;
             }
             if sink.is_full() {
                 break;
@@ -386,7 +389,8 @@ impl Registry {
                 let mut guard = SchemaGuard::new(sink, |statistic| names.add(name, statistic));
                 entry.outcome(contained(name, || entry.provider.schemas(&mut guard)))?;
                 if guard.is_misused() {
-                    return Err(misuse(name, "the meaning of a statistic of no target"));
+                    let fault = misuse(name, "the meaning of a statistic of no target");
+                    entry.outcome(Err(fault))?;
                 }
             }
         }
@@ -403,7 +407,10 @@ impl OpenValues for Registry {
         let registered = self.snapshot();
         match enum_name {
             "StatsProvider" => registered.names.iter().any(|name| name.name() == value),
-            "StatsTarget" => registered.targets().any(|target| target.name() == value),
+            "StatsTarget" => registered
+                .targets()
+                .iter()
+                .any(|target| target.name() == value),
             _ => false,
         }
     }
@@ -412,12 +419,11 @@ impl OpenValues for Registry {
         let registered = self.snapshot();
         match enum_name {
             "StatsProvider" => registered.names.iter().map(ToString::to_string).collect(),
-            "StatsTarget" => {
-                let mut targets: Vec<_> = registered.targets().map(ToString::to_string).collect();
-                targets.sort_unstable();
-                targets.dedup();
-                targets
-            }
+            "StatsTarget" => registered
+                .targets()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             _ => Vec::new(),
         }
     }
@@ -432,8 +438,14 @@ impl Registered {
         self.names.iter().zip(&self.entries)
     }
 
-    fn targets(&self) -> impl Iterator<Item = &StatsTarget> {
-        self.entries.iter().flat_map(|entry| &entry.targets)
+    /// Asks all providers for their targets. A request whose target is in the schema
+    /// costs nothing of this.
+    fn targets(&self) -> BTreeSet<StatsTarget> {
+        let described = self.iter().map(|(name, entry)| {
+            let described = Description::of(name, entry.provider.as_ref());
+            described.targets
+        });
+        described.flatten().collect()
     }
 }
 

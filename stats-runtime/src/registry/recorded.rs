@@ -38,8 +38,8 @@ impl<P: Provider> Provider for CompleteProvider<P> {
         Ok(())
     }
 
-    fn vcpu_paths(&self) -> Vec<String> {
-        self.provider.vcpu_paths()
+    fn vcpus(&self) -> Vec<(u64, String)> {
+        self.provider.vcpus()
     }
 }
 
@@ -113,8 +113,8 @@ impl<P: Provider> Provider for CachedProvider<P> {
         self.provider.schemas(sink)
     }
 
-    fn vcpu_paths(&self) -> Vec<String> {
-        self.provider.vcpu_paths()
+    fn vcpus(&self) -> Vec<(u64, String)> {
+        self.provider.vcpus()
     }
 }
 

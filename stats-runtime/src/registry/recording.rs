@@ -100,7 +100,7 @@ impl StatsSink for Recording {
     fn histogram(&mut self, name: &str, buckets: &[u64]) {
         let name = self.store(name);
         let begin = self.numbers.len();
-        if begin.saturating_add(buckets.len()) > LENGTH_MAX {
+        if begin.saturating_add(buckets.len()) > LENGTH_MAX / size_of::<u64>() {
             self.overflowed = true;
         } else {
             self.numbers.extend_from_slice(buckets);

@@ -160,9 +160,11 @@ impl Options {
     }
 
     /// Has the server call `hook` for each client that it refuses, or disconnects
-    /// although neither the client nor the VMM wanted that. `hook` is called in a
-    /// thread of the server, or in [`Polled::turn`](super::Polled::turn), with no
-    /// lock held; it should return soon.
+    /// although neither the client nor the VMM wanted that. `hook` is called with
+    /// no lock of the server held: in a thread of the server, in
+    /// [`Polled::turn`](super::Polled::turn), and in callers of `add_client` and of
+    /// [`Pending::finish`](super::Pending::finish), which must not hold a lock that the
+    /// hook takes. It should return soon.
     #[must_use]
     pub fn on_client_lost(self, hook: impl Fn(&LostClient<'_>) + Send + Sync + 'static) -> Self {
         Self {

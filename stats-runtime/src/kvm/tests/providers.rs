@@ -266,9 +266,12 @@ fn vcpu_comes_back_without_its_fd_when_it_was_parked() {
     let handle = provider.clone();
     let parked = handle.remove_vcpu("/a").unwrap();
     assert_eq!(parked.qom_path(), "/a");
-    assert_eq!(provider.vcpu_paths(), ["/b"]);
+    assert_eq!(Provider::vcpus(&provider), [(1, "/b".to_owned())]);
     provider.add_parked_vcpu(parked).unwrap();
-    assert_eq!(handle.vcpu_paths(), ["/b", "/a"]);
+    assert_eq!(
+        Provider::vcpus(&handle),
+        [(0, "/a".to_owned()), (1, "/b".to_owned())]
+    );
     let parked = handle.remove_vcpu("/b").unwrap();
     provider.add_vcpu_fd("/b", open(&one("exits", 9))).unwrap();
     let error = provider.add_parked_vcpu(parked).unwrap_err();
