@@ -6,7 +6,7 @@
 //! no socket and no HTTP.
 //!
 //! ```
-//! use qapi_stats::stats::{StatsSchemaValue, StatsTarget, StatsType, StatsUnit};
+//! use qapi_stats::stats::{StatsSchemaValue, StatsTarget};
 //! use stats_runtime::Registry;
 //! use stats_runtime::exposition::{Exposition, Format, Options};
 //!
@@ -22,7 +22,7 @@
 //!     },
 //!     |sink| {
 //!         sink.schema(StatsTarget::Vm);
-//!         sink.stat(&StatsSchemaValue::new("busy-ns", StatsType::Cumulative).in_unit(StatsUnit::Seconds).scaled(10, -9));
+//!         sink.stat(&StatsSchemaValue::cumulative("busy-ns").seconds(-9));
 //!         Ok(())
 //!     },
 //! )?;
@@ -31,10 +31,10 @@
 //! assert_eq!(
 //!     exposition.to_text(Format::OpenMetrics),
 //!     "# TYPE vmstats_block_vm_busy_seconds counter\n\
-//!      # UNIT vmstats_block_vm_busy_seconds seconds\n\
-//!      # HELP vmstats_block_vm_busy_seconds block vm busy-ns (cumulative, 10^-9 seconds)\n\
+//!      ## UNIT vmstats_block_vm_busy_seconds seconds\n\
+//!      ## HELP vmstats_block_vm_busy_seconds block vm busy-ns (cumulative, 10^-9 seconds)\n\
 //!      vmstats_block_vm_busy_seconds_total{vm=\"web\",qom_path=\"/machine/peripheral/disk0\"} 1.5\n\
-//!      # EOF\n"
+//!      ## EOF\n"
 //! );
 //! assert!(exposition.omitted().is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
