@@ -379,6 +379,10 @@ impl Registry {
         let registered = self.snapshot();
         let only = only.cloned().map(canonical);
         let mut names = StatisticNames::default();
+        // One provider alone clashes with nobody; a VM with KVM's statistics only is the
+        // usual case, and collecting names costs as much as writing them.
+        let answering = registered.entries.iter();
+        let clash_possible = answering.filter(|entry| !entry.only_when_named).count() > 1;
         for (name, entry) in registered.iter().rev() {
             let is_wanted = match &only {
                 Some(only) => only == name,
@@ -386,7 +390,11 @@ impl Registry {
             };
             if is_wanted {
                 sink.provider(name);
-                let mut guard = SchemaGuard::new(sink, |statistic| names.add(name, statistic));
+                let mut guard = SchemaGuard::new(sink, |statistic| {
+                    if clash_possible {
+                        names.add(name, statistic);
+                    }
+                });
                 entry.outcome(contained(name, || entry.provider.schemas(&mut guard)))?;
                 if guard.is_misused() {
                     let fault = misuse(name, "the meaning of a statistic of no target");
