@@ -17,6 +17,9 @@ pub enum Error {
         /// The path.
         qom_path: String,
     },
+    /// The running kernel lets a statistics file outlive its VM and reads freed memory
+    /// then, see [`kvm_stats::keeps_vm_alive`].
+    UnsafeKernel,
 }
 
 impl fmt::Display for Error {
@@ -26,6 +29,10 @@ impl fmt::Display for Error {
             Self::DuplicateVcpu { qom_path } => {
                 write!(f, "KVM stats: vCPU '{qom_path}' has been added already")
             }
+            Self::UnsafeKernel => f.write_str(
+                "KVM stats: before Linux 6.5 a statistics file must not leave the process of its \
+                 VM, because the kernel reads freed memory once the VM has ended",
+            ),
         }
     }
 }
@@ -34,7 +41,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Stats(error) => error.source(),
-            Self::DuplicateVcpu { .. } => None,
+            Self::DuplicateVcpu { .. } | Self::UnsafeKernel => None,
         }
     }
 }

@@ -234,7 +234,9 @@ impl KvmProvider {
 
     /// Removes the VM and all vCPUs, and forgets their schema: the VM has ended, or
     /// is replaced by a new one at a reboot. The provider stays registered, and the
-    /// new VM is added in the usual way. Its counters begin at zero: emit the event
+    /// new VM is added in the usual way. A query that began earlier reads the old files
+    /// until it ends: on kernels before 6.5 wait for such queries, too, before the last
+    /// fd of the VM is closed. Its counters begin at zero: emit the event
     /// RESET, from which clients learn that.
     pub fn clear(&self) {
         let before = self.change(|files| Ok(std::mem::take(files)));
@@ -250,7 +252,7 @@ impl KvmProvider {
     ///
     /// Returns the error of [`record`] for the first file that cannot be copied.
     pub fn record(&self) -> Result<Recording, Error> {
-        let files = self.files();
+        let files = Files(self.snapshot());
         let vm = files.vm().map(record).transpose()?;
         let copy = |(qom_path, fd): (&str, _)| Ok((qom_path.into(), record(fd)?));
         let vcpus = files.vcpus().map(copy).collect::<Result<_, Error>>()?;
@@ -259,9 +261,16 @@ impl KvmProvider {
 
     /// Returns the open statistics files, for callers that read the files
     /// themselves or pass them to another process.
-    #[must_use]
-    pub fn files(&self) -> Files {
-        Files(self.snapshot())
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::UnsafeKernel`] on kernels before 6.5, where a file that outlives
+    /// its VM endangers the host.
+    pub fn files(&self) -> Result<Files, Error> {
+        if !kvm_stats::keeps_vm_alive() {
+            return Err(Error::UnsafeKernel);
+        }
+        Ok(Files(self.snapshot()))
     }
 
     fn snapshot(&self) -> Arc<VmStatsFiles> {

@@ -34,7 +34,7 @@ impl Vm {
 
     /// Duplicates the vCPUs' statistics files, in the order of their indexes.
     pub(super) fn vcpus(&self) -> Result<Vec<(String, OwnedFd)>, Failure> {
-        let files = self.provider().files();
+        let files = self.provider().files().map_err(text)?;
         let copy = |(qom_path, fd): (&str, BorrowedFd<'_>)| {
             Ok((qom_path.to_owned(), fd.try_clone_to_owned().map_err(text)?))
         };
@@ -43,7 +43,7 @@ impl Vm {
 
     /// Duplicates the VM's statistics file.
     pub(super) fn vm(&self) -> Result<OwnedFd, Failure> {
-        let files = self.provider().files();
+        let files = self.provider().files().map_err(text)?;
         let vm = files.vm().ok_or("the VM has no statistics")?;
         vm.try_clone_to_owned().map_err(text)
     }
