@@ -3,6 +3,7 @@
 //! In: values as they are on the wire. Out: their meaning: units, bounds of
 //! buckets, sums. Nothing here does I/O.
 
+mod filter_branch;
 mod schema_value;
 mod value;
 

@@ -42,11 +42,7 @@
 
 use std::io;
 
-use qapi_stats::stats::{
-    StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsSchemaValue, StatsTarget,
-    StatsVCPUFilter,
-};
-use qapi_stats::wire::Dict;
+use qapi_stats::stats::{StatsFilter, StatsProvider, StatsRequest, StatsSchemaValue, StatsTarget};
 
 use crate::provider::ProviderError;
 use crate::registry::Registry;
@@ -101,7 +97,7 @@ impl Exposition {
         for provider in registry.names() {
             for (target, stats) in targets(registry, &provider)? {
                 let filter = StatsFilter {
-                    target: branch(&target),
+                    target: (&target).into(),
                     providers: Some(vec![StatsRequest {
                         provider: provider.clone(),
                         names: None,
@@ -131,14 +127,7 @@ impl Exposition {
     /// Returns the text.
     #[must_use]
     pub fn to_text(&self, format: Format) -> String {
-        let mut text = String::new();
-        for family in &self.families {
-            text::write_family(&mut text, format, &self.labels, family);
-        }
-        if format == Format::OpenMetrics {
-            text.push_str(text::END);
-        }
-        text
+        self.parts(format).collect()
     }
 
     /// Writes the text, with one call for each family.
@@ -147,16 +136,16 @@ impl Exposition {
     ///
     /// Fails as the output does.
     pub fn write_to(&self, format: Format, out: &mut impl io::Write) -> io::Result<()> {
-        let mut text = String::new();
-        for family in &self.families {
-            text.clear();
-            text::write_family(&mut text, format, &self.labels, family);
-            out.write_all(text.as_bytes())?;
-        }
-        if format == Format::OpenMetrics {
-            out.write_all(text::END.as_bytes())?;
-        }
-        Ok(())
+        let mut parts = self.parts(format);
+        parts.try_for_each(|part| out.write_all(part.as_bytes()))
+    }
+
+    /// Returns the text of each family, and the end.
+    fn parts(&self, format: Format) -> impl Iterator<Item = String> {
+        let families = self.families.iter();
+        let families = families.map(move |family| text::of_family(format, &self.labels, family));
+        let end = (format == Format::OpenMetrics).then(|| text::END.to_owned());
+        families.chain(end)
     }
 }
 
@@ -176,16 +165,4 @@ fn targets(
         }
     }
     Ok(targets)
-}
-
-fn branch(target: &StatsTarget) -> StatsFilterBranch {
-    match target {
-        StatsTarget::Vm => StatsFilterBranch::Vm,
-        StatsTarget::Vcpu => StatsFilterBranch::Vcpu(StatsVCPUFilter { vcpus: None }),
-        StatsTarget::Cryptodev => StatsFilterBranch::Cryptodev,
-        StatsTarget::Unknown(tag) => StatsFilterBranch::Unknown {
-            tag: tag.clone(),
-            members: Dict::new(),
-        },
-    }
 }

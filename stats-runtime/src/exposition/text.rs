@@ -12,17 +12,14 @@ use super::options::Format;
 /// The last line of OpenMetrics.
 pub(super) const END: &str = "# EOF\n";
 
-/// Writes a family: its metadata, and a line for each number.
-pub(super) fn write_family(
-    out: &mut String,
-    format: Format,
-    labels: &[(String, String)],
-    family: &Family,
-) {
-    write_metadata(out, format, family);
+/// Returns the text of a family: its metadata, and a line for each number.
+pub(super) fn of_family(format: Format, labels: &[(String, String)], family: &Family) -> String {
+    let mut out = String::new();
+    write_metadata(&mut out, format, family);
     for sample in &family.samples {
-        write_sample(out, format, labels, family, sample);
+        write_sample(&mut out, format, labels, family, sample);
     }
+    out
 }
 
 fn write_metadata(out: &mut String, format: Format, family: &Family) {

@@ -4,9 +4,10 @@
 //! come typed from the registry.
 
 use qapi_stats::stats::{
-    StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsSchema, StatsVCPUFilter,
+    StatsFilter, StatsFilterBranch, StatsProvider, StatsRequest, StatsSchema, StatsTarget,
+    StatsVCPUFilter,
 };
-use qapi_stats::wire::{Dict, Error, OpenValues as _};
+use qapi_stats::wire::{Error, OpenValues as _};
 
 use super::args::{Arguments, Usage};
 use super::render;
@@ -56,22 +57,18 @@ fn report(
 /// Returns the filter for a target, or `None` if the name of the target is
 /// unknown. Of the vCPUs, the filter wants only the one that the line is about.
 fn branch(registry: &Registry, target: &str, cpu: Option<&str>) -> Option<StatsFilterBranch> {
-    match target {
-        "vm" => Some(StatsFilterBranch::Vm),
-        "vcpu" => Some(StatsFilterBranch::Vcpu(StatsVCPUFilter {
+    let target = StatsTarget::from(target);
+    let is_known = target.index().is_some() || registry.is_registered("StatsTarget", target.name());
+    is_known.then(|| match StatsFilterBranch::from(&target) {
+        StatsFilterBranch::Vcpu(_) => StatsFilterBranch::Vcpu(StatsVCPUFilter {
             vcpus: Some(cpu.into_iter().map(str::to_owned).collect()),
-        })),
-        "cryptodev" => Some(StatsFilterBranch::Cryptodev),
-        _ if registry.is_registered("StatsTarget", target) => Some(StatsFilterBranch::Unknown {
-            tag: target.into(),
-            members: Dict::new(),
         }),
-        _ => None,
-    }
+        branch => branch,
+    })
 }
 
 fn known_provider(registry: &Registry, name: &str) -> Option<StatsProvider> {
-    let Ok(provider) = name.parse::<StatsProvider>();
+    let provider = StatsProvider::from(name);
     let is_known = provider.index().is_some() || registry.names().contains(&provider);
     is_known.then_some(provider)
 }

@@ -107,12 +107,7 @@ pub(super) fn ask(client: &mut Client, selection: &Selection) -> Result<Answer, 
                 }
                 StatsFilterBranch::Vcpu(StatsVCPUFilter { vcpus })
             }
-            StatsTarget::Vm => StatsFilterBranch::Vm,
-            StatsTarget::Cryptodev => StatsFilterBranch::Cryptodev,
-            StatsTarget::Unknown(name) => StatsFilterBranch::Unknown {
-                tag: name.clone(),
-                members: qapi_stats::wire::Dict::new(),
-            },
+            other => other.into(),
         };
         let reply = client.execute_raw(&QueryStats(StatsFilter {
             target: branch,
