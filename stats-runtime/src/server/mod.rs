@@ -38,6 +38,7 @@ mod waker;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use listener::{Inherited, Listener};
@@ -45,15 +46,16 @@ pub use lost_client::LostClient;
 pub use options::Options;
 pub use pending::Pending;
 pub use polled::Polled;
-pub use statistics::ServerStatistics;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsBuilder, TlsError};
 
 pub use crate::net::unix::{UnixAccess, bind_private};
 
 use self::conversation::Protocol;
+use self::report::Counters;
 use self::stream::Stream;
 use crate::monitor::Monitor;
+use crate::set::StatsSet;
 
 /// The time for which a server that is dropped waits for clients that do not read
 /// their answers.
@@ -71,7 +73,7 @@ const DROP_TIMEOUT: Duration = Duration::from_millis(100);
 pub struct Server {
     threads: Option<threads::Threads>,
     stop_timeout: Duration,
-    statistics: ServerStatistics,
+    counters: Arc<Counters>,
 }
 
 impl Server {
@@ -90,7 +92,7 @@ impl Server {
         let stop_timeout = options.stop_timeout;
         let threads = threads::Threads::start(monitor, listeners, options)?;
         Ok(Self {
-            statistics: ServerStatistics::new(threads.reactor().counters()),
+            counters: Arc::clone(threads.reactor().counters()),
             threads: Some(threads),
             stop_timeout,
         })
@@ -136,10 +138,28 @@ impl Server {
         threads.map_or(0, |threads| threads.reactor().connections())
     }
 
-    /// Returns the provider of the server's statistics of itself.
+    /// Returns the provider of the server's statistics of itself: its clients now; the
+    /// clients that it has accepted, refused and disconnected, with the reason;
+    /// commands; and bytes. They are statistics of the target `vm`.
+    ///
+    /// Register it under a name of the VMM's choice, and so that it answers only
+    /// requests that name it: libvirt takes no statistics of a VM that has more than
+    /// KVM's. It may outlive the server.
+    ///
+    /// ```
+    /// use stats_runtime::server::{Options, Server};
+    /// use stats_runtime::{Monitor, NoHost, Registration, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// let monitor = Monitor::new(registry.clone(), NoHost);
+    /// let server = Server::start(monitor, [], Options::new())?;
+    /// let when_named = Registration::new().only_when_named();
+    /// registry.register_with("qmp-server", server.statistics(), when_named)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
-    pub fn statistics(&self) -> ServerStatistics {
-        self.statistics.clone()
+    pub fn statistics(&self) -> StatsSet {
+        statistics::of(&self.counters)
     }
 
     /// Stops the server. Accepts no further client, and closes each connection

@@ -16,8 +16,9 @@ use rustix::io::Errno;
 use super::conversation::Protocol;
 use super::reactor::{Driver, Reactor};
 use super::stream::Stream;
-use super::{Listener, Options, Pending, ServerStatistics};
+use super::{Listener, Options, Pending, statistics};
 use crate::monitor::Monitor;
+use crate::set::StatsSet;
 
 /// The descriptors whose news one turn deals with.
 const NEWS_MAX: usize = 16;
@@ -167,14 +168,15 @@ impl Polled {
         self.reactor.connections()
     }
 
-    /// Returns the provider of the server's statistics of itself.
+    /// Returns the provider of the server's statistics of itself, like
+    /// [`Server::statistics`](super::Server::statistics).
     #[must_use]
-    pub fn statistics(&self) -> ServerStatistics {
-        ServerStatistics::new(self.reactor.counters())
+    pub fn statistics(&self) -> StatsSet {
+        statistics::of(self.reactor.counters())
     }
 
-    /// Begins the end: accepts no further client, and ends each connection once
-    /// everything that its client has sent is answered. Does not wait: the loop
+    /// Stops accepting clients, and ends each connection once everything that its
+    /// client has sent is answered. Does not wait: the loop
     /// calls [`turn`](Self::turn) as before, until there are no
     /// [`connections`](Self::connections).
     pub fn end(&self) {
