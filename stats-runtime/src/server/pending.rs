@@ -4,16 +4,14 @@
 //! outcome, for the client that asked. Any thread may finish a command.
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 
-use qapi_stats::wire::command::{Call, CommandInfo, Empty};
+use qapi_stats::wire::command::{Call, Empty};
 use qapi_stats::wire::{Context, DecodeMembers, Encode, Error, Writer};
 
-use super::clients::Slot;
 use super::conversation::TaskResult;
 use super::reactor::{HandedOver, Reactor};
 use crate::host::Change;
-use crate::qmp::{Arguments, Command, Ticket};
 
 /// A command that the VMM executes instead of the server, because only one loop
 /// of the VMM may change the machine. See
@@ -24,11 +22,7 @@ use crate::qmp::{Arguments, Command, Ticket};
 #[must_use = "dropping the command answers it with an error"]
 pub struct Pending {
     reactor: Weak<Reactor>,
-    slot: Arc<Slot>,
-    info: &'static CommandInfo,
-    arguments: Arguments,
-    ticket: Ticket,
-    reply_bytes_max: usize,
+    handed: HandedOver,
     is_finished: bool,
 }
 
@@ -42,24 +36,9 @@ impl fmt::Debug for Pending {
 
 impl Pending {
     pub(super) fn new(reactor: Weak<Reactor>, handed: HandedOver) -> Self {
-        let HandedOver {
-            slot,
-            command,
-            reply_bytes_max,
-        } = handed;
-        let Command {
-            ticket,
-            info,
-            arguments,
-            ..
-        } = command;
         Self {
             reactor,
-            slot,
-            info,
-            arguments,
-            ticket,
-            reply_bytes_max,
+            handed,
             is_finished: false,
         }
     }
@@ -67,7 +46,7 @@ impl Pending {
     /// Returns the command's name.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        self.info.name
+        self.handed.command.info.name
     }
 
     /// Decodes the arguments, for example into a struct of the generated module
@@ -80,8 +59,8 @@ impl Pending {
     pub fn arguments<T: DecodeMembers>(&self) -> Result<T, Error> {
         let decode = |context: &Context<'_>| {
             Call {
-                name: self.info.name,
-                arguments: self.arguments.root(),
+                name: self.name(),
+                arguments: self.handed.command.arguments.root(),
                 context,
             }
             .arguments()
@@ -98,7 +77,7 @@ impl Pending {
     /// of other commands before this call.
     pub fn finish(self, outcome: Result<Change, Error>) {
         if let (Ok(change), Some(reactor)) = (&outcome, self.reactor.upgrade()) {
-            reactor.monitor().emit_change(self.info.name, *change);
+            reactor.monitor().emit_change(self.name(), *change);
         }
         self.finish_with(outcome.map(|_| Empty {}));
     }
@@ -118,20 +97,25 @@ impl Pending {
         outcome: Result<impl FnOnce(&mut Writer<'_>) -> Result<(), Error>, Error>,
     ) {
         self.is_finished = true;
+        let HandedOver {
+            slot,
+            command,
+            reply_bytes_max,
+        } = &self.handed;
         // A server that has ended has disconnected the client.
         let Some(reactor) = self.reactor.upgrade() else {
             return;
         };
         let (reply, outcome) = match outcome {
-            Ok(write) => reactor.write_reply(&self.slot, self.reply_bytes_max, write),
+            Ok(write) => reactor.write_reply(slot, *reply_bytes_max, write),
             Err(error) => (Vec::new(), Err(error)),
         };
         let result = TaskResult::Command {
-            ticket: self.ticket,
+            ticket: command.ticket,
             outcome,
             reply,
         };
-        reactor.finish(&self.slot, result);
+        reactor.finish(slot, result);
     }
 }
 

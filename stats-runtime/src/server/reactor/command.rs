@@ -104,10 +104,22 @@ impl Reactor {
         write: impl FnOnce(&mut Writer<'_>) -> Result<(), Error>,
     ) -> (Vec<u8>, Result<(), Error>) {
         let mut reply = Vec::new();
+        let outcome = self.begin_reply(slot, &mut reply, reply_bytes_max, write);
+        (reply, outcome)
+    }
+
+    /// Begins a reply with what a function writes, whose memory the client's account
+    /// is charged with.
+    fn begin_reply(
+        &self,
+        slot: &Slot,
+        reply: &mut Vec<u8>,
+        reply_bytes_max: usize,
+        write: impl FnOnce(&mut Writer<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let grants = |bytes| self.evict_for(self.budget.charge_reply(slot.token(), bytes));
         let policy = self.monitor.context().policy();
-        let outcome = begin_reply(&mut reply, reply_bytes_max, &grants, policy, write);
-        (reply, outcome)
+        begin_reply(reply, reply_bytes_max, &grants, policy, write)
     }
 
     pub(in crate::server) fn monitor(&self) -> &Monitor {
@@ -176,9 +188,7 @@ impl Reactor {
         };
         let mut reply = std::mem::take(&mut buffers.reply);
         let write = |out: &mut Writer<'_>| self.monitor.execute(call, out);
-        let grants = |bytes| self.evict_for(self.budget.charge_reply(slot.token(), bytes));
-        let policy = context.policy();
-        let outcome = begin_reply(&mut reply, reply_bytes_max, &grants, policy, write);
+        let outcome = self.begin_reply(slot, &mut reply, reply_bytes_max, write);
         TaskResult::Command {
             ticket: command.ticket,
             outcome,
