@@ -163,6 +163,13 @@ impl<'a> StatsQuery<'a> {
     }
 }
 
+/// Returns whether a name has only the characters that a QAPI schema's names have,
+/// and the dot of names with a reverse domain.
+pub(crate) fn is_qapi_name(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_plain)
+}
+
 /// Returns whether a sorted list contains a name.
 fn contains(sorted: &[String], name: &str) -> bool {
     sorted

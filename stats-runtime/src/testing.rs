@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use qapi_stats::stats::{StatsSchemaValue, StatsTarget, StatsType, StatsUnit};
 
-use crate::provider::{Provider, SchemaSink, StatsQuery, StatsSink};
+use crate::provider::{Provider, SchemaSink, StatsQuery, StatsSink, is_qapi_name};
 
 /// Returns the faults of a provider: values that the schema does not describe, or
 /// describes as another kind; objects and names that come twice; histograms whose
@@ -86,8 +86,7 @@ impl SchemaSink for Described {
         if !self.names.insert(name.clone()) {
             self.faults.push(format!("'{name}' is described twice"));
         }
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        if name.is_empty() || !name.bytes().all(is_plain) {
+        if !is_qapi_name(name) {
             self.faults.push(format!(
                 "the name '{}' has other characters than ASCII letters, digits, '-', '_' and '.'",
                 name.escape_debug()

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use qapi_stats::stats::StatsProvider;
 
+use crate::provider::is_qapi_name;
+
 /// The way in which a provider takes part in clients' requests.
 ///
 /// ```
@@ -167,9 +169,7 @@ impl std::error::Error for RegisterError {}
 /// providers stays short.
 const NAME_BYTES_MAX: usize = 255;
 
-/// Returns whether a name can be a value of a QAPI enumeration; QEMU's
-/// `scripts/qapi/expr.py` has the rule. A dot occurs in names with a reverse domain.
+/// Returns whether a provider can have a name.
 pub(super) fn is_valid_name(name: &str) -> bool {
-    let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.bytes().all(is_valid)
+    name.len() <= NAME_BYTES_MAX && is_qapi_name(name)
 }
