@@ -484,7 +484,8 @@ fn wrapped(
     if let Some(age_max) = registration.age_max {
         provider = Arc::new(CachedProvider::new(name.clone(), provider, age_max));
     }
-    if registration.skip_when_failing {
+    // A deadline's answer is complete already.
+    if registration.skip_when_failing && registration.time_max.is_none() {
         let name = name.clone();
         provider = Arc::new(CompleteProvider { name, provider });
     }
