@@ -165,7 +165,8 @@ impl KvmProvider {
     ///
     /// `qom_path` is the vCPU's name for clients, by the caller's convention. The
     /// vCPU that was added last comes first in replies. The vCPU gets the lowest index
-    /// that is free, and keeps it while it is parked. `vcpu` is KVM's fd of a
+    /// that is free, and has it again when it comes back from being parked, unless
+    /// another vCPU has got it meanwhile. `vcpu` is KVM's fd of a
     /// vCPU, from any crate.
     ///
     /// # Errors
@@ -187,14 +188,11 @@ impl KvmProvider {
     /// [`Error::Stats`] if the file's header or descriptors cannot be read. Nothing
     /// has changed then.
     pub fn add_vcpu_fd(&self, qom_path: impl Into<Box<str>>, stats: OwnedFd) -> Result<(), Error> {
-        let file = self.cache.open(stats)?;
-        let qom_path = qom_path.into();
-        self.insert(|files| {
-            Arc::new(Vcpu {
-                index: files.free_index(),
-                qom_path,
-                file,
-            })
+        let file = Arc::new(self.cache.open(stats)?);
+        self.insert(Vcpu {
+            index: 0,
+            qom_path: qom_path.into(),
+            file,
         })
     }
 
@@ -206,17 +204,21 @@ impl KvmProvider {
     ///
     /// Returns [`Error::DuplicateVcpu`] if another vCPU has this path now.
     pub fn add_parked_vcpu(&self, parked: ParkedVcpu) -> Result<(), Error> {
-        self.insert(|_| parked.0)
+        self.insert(Vcpu::clone(&parked.0))
     }
 
-    fn insert(&self, vcpu: impl FnOnce(&VmStatsFiles) -> Arc<Vcpu>) -> Result<(), Error> {
+    /// Adds a vCPU under its index, or under the lowest free one if another vCPU has
+    /// the index.
+    fn insert(&self, mut vcpu: Vcpu) -> Result<(), Error> {
         self.change(|files| {
-            let vcpu = vcpu(files);
             if files.position(&vcpu.qom_path).is_some() {
                 let qom_path = vcpu.qom_path.to_string();
                 return Err(Error::DuplicateVcpu { qom_path });
             }
-            files.add_vcpu(vcpu);
+            if files.vcpus.iter().any(|other| other.index == vcpu.index) {
+                vcpu.index = files.free_index();
+            }
+            files.add_vcpu(Arc::new(vcpu));
             Ok(())
         })
     }

@@ -3,6 +3,7 @@
 //! In: a query. Out: rows for a sink, with the vCPUs in QEMU's order. The list
 //! takes no lock, because a query works on a snapshot of it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -26,11 +27,12 @@ pub(super) struct VmStatsFiles {
     pub(super) vcpu_layouts: Vec<Arc<CompiledLayout>>,
 }
 
+#[derive(Clone)]
 pub(super) struct Vcpu {
     /// The vCPU's number, which stays when others go.
     pub(super) index: u64,
     pub(super) qom_path: Box<str>,
-    pub(super) file: StatsFile,
+    pub(super) file: Arc<StatsFile>,
 }
 
 /// The open statistics files of a provider. The files of removed vCPUs stay open
@@ -93,15 +95,10 @@ impl VmStatsFiles {
 
     /// Returns the lowest index that no vCPU has.
     pub(super) fn free_index(&self) -> u64 {
-        // A VM has at most 1,024 vCPUs, which are added in the order of their indexes
-        // nearly always: then the first guess is right.
-        let is_free = |index: &u64| self.vcpus.iter().all(|vcpu| vcpu.index != *index);
-        let next = self.vcpus.last().map_or(0, |last| last.index + 1);
-        let count = self.vcpus.len() as u64;
-        if next == count && is_free(&next) {
-            return next;
-        }
-        (0..).find(is_free).unwrap_or(count)
+        let taken: BTreeSet<u64> = self.vcpus.iter().map(|vcpu| vcpu.index).collect();
+        // The indexes in order are 0, 1, 2 and so on up to the first gap.
+        let gap = (0..).zip(&taken).find(|(index, taken)| index != *taken);
+        gap.map_or(taken.len() as u64, |(index, _)| index)
     }
 
     /// Adds a vCPU, whose path must be unique.

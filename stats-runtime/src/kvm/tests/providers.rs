@@ -279,6 +279,19 @@ fn vcpu_comes_back_without_its_fd_when_it_was_parked() {
 }
 
 #[test]
+fn vcpu_gets_another_index_when_its_own_was_taken_while_it_was_parked() {
+    let provider = provider(&["/a", "/b"]);
+    let parked = provider.remove_vcpu("/a").unwrap();
+    provider.add_vcpu_fd("/c", open(&one("exits", 9))).unwrap();
+    provider.add_parked_vcpu(parked).unwrap();
+    let expected = [(0, "/c"), (1, "/b"), (2, "/a")];
+    assert_eq!(
+        Provider::vcpus(&provider),
+        expected.map(|(index, path)| (index, path.to_owned()))
+    );
+}
+
+#[test]
 fn provider_has_nothing_when_it_was_cleared_and_takes_a_new_vm() {
     let provider = provider(&["/a", "/b"]);
     provider.clear();
