@@ -98,8 +98,7 @@ impl Image {
     /// Returns the values of the statistic called `name`.
     #[must_use]
     pub fn values(&self, name: &str) -> Option<&[u64]> {
-        let mut statistics = self.layout.statistics().iter();
-        let statistic = statistics.find(|statistic| statistic.name() == name)?;
+        let statistic = self.layout.find(name)?;
         self.words().get(statistic.words())
     }
 }

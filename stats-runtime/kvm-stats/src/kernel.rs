@@ -1,4 +1,4 @@
-//! What the running kernel is known to do.
+//! The properties of the running kernel.
 //!
 //! In: the kernel's release. Out: an answer about statistics files.
 

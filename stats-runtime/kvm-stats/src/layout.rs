@@ -258,6 +258,14 @@ impl Layout {
         &self.statistics
     }
 
+    /// Returns the statistic called `name`, or `None` if the object has none of that
+    /// name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Statistic> {
+        let mut statistics = self.statistics.iter();
+        statistics.find(|statistic| statistic.name() == name)
+    }
+
     /// Returns the number of statistics that were left out because their kind,
     /// unit or base is unknown to this crate.
     #[must_use]

@@ -8,18 +8,8 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::error::Error;
+use crate::requests::KVM_CAP_BINARY_STATS_FD;
 use crate::sys;
-
-/// The ioctl that opens the statistics of a VM or vCPU: `_IO(KVMIO, 0xce)`. A seccomp
-/// filter that compares the request must permit this number.
-pub const KVM_GET_STATS_FD: u32 = 0xaece;
-
-/// The ioctl that asks for a capability: `_IO(KVMIO, 0x03)`. Only
-/// [`supports`] makes it.
-pub const KVM_CHECK_EXTENSION: u32 = 0xae03;
-
-/// The number of the capability.
-pub const KVM_CAP_BINARY_STATS_FD: u32 = 203;
 
 /// Opens the statistics of a VM or a vCPU, whichever crate its fd is from:
 /// kvm-ioctls' `VmFd` and `VcpuFd`, a `File`, an `OwnedFd`.

@@ -14,10 +14,11 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicU64;
 
 use rustix::io::retry_on_intr;
-use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl, opcode};
+use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 use crate::error::Error;
+use crate::requests::{KVM_CHECK_EXTENSION, KVM_GET_STATS_FD};
 
 /// Opens the statistics of a VM or vCPU without asking `/proc` what its fd is. See
 /// [`open`](crate::open).
@@ -57,16 +58,16 @@ pub(crate) fn stats_fd_if(
 }
 
 fn get_stats_fd(fd: RawFd) -> Result<RawFd, Error> {
-    call(fd, GetStatsFd)
+    call(fd, KVM_GET_STATS_FD, 0)
 }
 
 /// Asks a VM or `/dev/kvm` for a capability.
 pub(crate) fn check_extension(fd: RawFd, capability: u32) -> Result<i32, Error> {
-    call(fd, CheckExtension(capability))
+    call(fd, KVM_CHECK_EXTENSION, capability)
 }
 
-/// Makes an ioctl that takes no pointer.
-fn call(fd: RawFd, request: impl Ioctl<Output = i32> + Copy) -> Result<i32, Error> {
+/// Makes one of KVM's ioctls whose argument is a number, or ignored.
+fn call(fd: RawFd, request: u32, argument: u32) -> Result<i32, Error> {
     if fd < 0 {
         return Err(Error::Ioctl {
             errno: rustix::io::Errno::BADF.raw_os_error(),
@@ -76,54 +77,36 @@ fn call(fd: RawFd, request: impl Ioctl<Output = i32> + Copy) -> Result<i32, Erro
     // its owner's borrow forbids, the ioctl fails or meets another file; it passes no
     // pointer, so that it can do no harm to this process's memory.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    let request = NumberRequest { request, argument };
     // SAFETY: neither request passes a pointer to the kernel, and both return a number.
     retry_on_intr(|| unsafe { ioctl(fd, request) }).map_err(|errno| Error::Ioctl {
         errno: errno.raw_os_error(),
     })
 }
 
-/// The ioctl `KVM_GET_STATS_FD`.
+/// A request of KVM's with a number as its argument and its result.
 #[derive(Clone, Copy)]
-struct GetStatsFd;
-
-// SAFETY: for a VM or a vCPU (kvm_vm_ioctl_get_stats_fd and
-// kvm_vcpu_ioctl_get_stats_fd in virt/kvm/kvm_main.c) the ioctl ignores its argument
-// and accesses no memory of the caller. The number is the same on every architecture.
-unsafe impl Ioctl for GetStatsFd {
-    type Output = i32;
-
-    const IS_MUTATING: bool = false;
-
-    fn opcode(&self) -> Opcode {
-        opcode::none(0xae, 0xce)
-    }
-
-    fn as_ptr(&mut self) -> *mut c_void {
-        ptr::null_mut()
-    }
-
-    unsafe fn output_from_ptr(output: IoctlOutput, _: *mut c_void) -> rustix::io::Result<i32> {
-        Ok(output)
-    }
+struct NumberRequest {
+    request: u32,
+    argument: u32,
 }
 
-/// The ioctl `KVM_CHECK_EXTENSION`, whose argument is a number.
-#[derive(Clone, Copy)]
-struct CheckExtension(u32);
-
-// SAFETY: kvm_dev_ioctl and kvm_vm_ioctl_check_extension_generic take the argument as
-// a number and access no memory of the caller.
-unsafe impl Ioctl for CheckExtension {
+// SAFETY: `KVM_GET_STATS_FD` of a VM or a vCPU (kvm_vm_ioctl_get_stats_fd and
+// kvm_vcpu_ioctl_get_stats_fd in virt/kvm/kvm_main.c) ignores its argument, and
+// `KVM_CHECK_EXTENSION` (kvm_vm_ioctl_check_extension_generic) takes it as a number:
+// neither accesses memory of the caller. The numbers of the requests are the same on
+// every architecture.
+unsafe impl Ioctl for NumberRequest {
     type Output = i32;
 
     const IS_MUTATING: bool = false;
 
     fn opcode(&self) -> Opcode {
-        opcode::none(0xae, 0x03)
+        self.request
     }
 
     fn as_ptr(&mut self) -> *mut c_void {
-        ptr::without_provenance_mut(self.0 as usize)
+        ptr::without_provenance_mut(self.argument as usize)
     }
 
     unsafe fn output_from_ptr(output: IoctlOutput, _: *mut c_void) -> rustix::io::Result<i32> {

@@ -186,8 +186,7 @@ impl Writer {
     #[must_use]
     pub fn counter(&self, name: &str) -> Option<Counter> {
         let layout = self.shared.image.layout();
-        let mut statistics = layout.statistics().iter();
-        let statistic = statistics.find(|statistic| statistic.name() == name)?;
+        let statistic = layout.find(name)?;
         let data = usize::try_from(layout.data().start).ok()?;
         Some(Counter {
             shared: Arc::clone(&self.shared),
