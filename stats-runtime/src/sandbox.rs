@@ -97,6 +97,12 @@ const X86: &str = "x86_64";
 
 const KVM_CHECK_EXTENSION: u64 = 0xae03;
 const KVM_GET_STATS_FD: u64 = 0xaece;
+// The crate of the format has these numbers, too, but this file exists without it.
+#[cfg(feature = "kvm")]
+const _: () = assert!(
+    KVM_CHECK_EXTENSION == kvm_stats::KVM_CHECK_EXTENSION as u64
+        && KVM_GET_STATS_FD == kvm_stats::KVM_GET_STATS_FD as u64
+);
 const FIONBIO: u64 = 0x5421;
 const AF_UNIX: u64 = 1;
 const SOCK_CLOEXEC: u64 = 0o2_000_000;
@@ -115,8 +121,15 @@ const MEMORY: &[Syscall] = &[
         "mremap",
         "allocator, for a large reply to a client that does not read",
     ),
-    any("mprotect", "allocator, in threads other than the first"),
-    with("madvise", &[(2, MADV_DONTNEED)], "allocator"),
+    any(
+        "mprotect",
+        "allocator and stacks, in threads other than the first",
+    ),
+    with(
+        "madvise",
+        &[(2, MADV_DONTNEED)],
+        "allocator, and a thread's stack at its end",
+    ),
     any("futex", "locks"),
     any("getrandom", "seed of hash tables and of the allocator"),
     any("close", "descriptors"),
@@ -131,8 +144,8 @@ const MEMORY: &[Syscall] = &[
         &[(2, O_RDONLY_CLOEXEC)],
         "glibc's allocator: /proc/sys/vm/overcommit_memory",
     ),
-    any("read", "as above"),
-    any("rt_sigprocmask", "glibc, around the end of a thread"),
+    any("read", "the same file, eventfd and timerfd"),
+    any("rt_sigprocmask", "the start and the end of threads"),
 ];
 
 const OPEN: &[Syscall] = &[
@@ -200,7 +213,6 @@ const POLL: &[Syscall] = &[
     with("ioctl", &[(1, FIONBIO)], "clients' sockets do not block"),
     any("recvfrom", "requests"),
     any("sendto", "replies"),
-    any("read", "eventfd and timerfd"),
     any("write", "eventfd"),
     any("timerfd_settime", "timeouts"),
     any(
@@ -210,14 +222,12 @@ const POLL: &[Syscall] = &[
     any("getpeername", "add_client, and refused clients of TCP"),
     with("fcntl", &[(1, F_SETFD)], "add_client"),
     any("setsockopt", "clients of TCP: TCP_NODELAY"),
-    any("shutdown", "the end of a client's connection"),
+    any("shutdown", "the end of a client of add_client"),
 ];
 
 const START: &[Syscall] = &[
     any("clone3", "glibc: threads"),
     any("clone", "musl, and glibc without clone3: threads"),
-    any("rt_sigprocmask", "threads start with signals blocked"),
-    any("mprotect", "stacks"),
     any("sched_getaffinity", "glibc: a thread's attributes"),
     any("write", "eventfd, if a thread cannot be started"),
 ];
@@ -232,16 +242,13 @@ const THREAD: &[Syscall] = &[
     ),
     any("sched_getaffinity", "glibc: the place of a thread's stack"),
     with("prctl", &[(0, PR_SET_NAME)], "the thread's name"),
-    any("rt_sigprocmask", "a new thread, and its end"),
     any("gettid", "a new thread"),
-    any("mprotect", "a new thread's allocator, and its signal stack"),
     any("exit", "a thread's end"),
-    any("madvise", "a thread's end: its stack"),
 ];
 
 const END: &[Syscall] = &[
     any("write", "eventfd"),
-    any("shutdown", "clients' connections"),
+    any("shutdown", "the end of a client of add_client"),
     any("epoll_ctl", "clients"),
     any("epoll_pwait", "clients that still read"),
     on(X86, "poll", "the wait for them"),
