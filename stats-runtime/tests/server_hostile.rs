@@ -8,6 +8,8 @@
     reason = "tests"
 )]
 
+mod client;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
@@ -17,48 +19,13 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use client::{Client, PATIENCE};
 use qapi_stats::stats::StatsProvider;
 use stats_runtime::qmp::Limits;
 use stats_runtime::server::{Listener, Options, Server};
 use stats_runtime::{Monitor, NoHost, Registry};
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
 const QUERY: &str = "{'execute': 'query-stats', 'arguments': {'target': 'vm'}}";
-
-struct Client(BufReader<UnixStream>);
-
-impl Client {
-    fn connect(path: &Path) -> Self {
-        let stream = UnixStream::connect(path).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Self(BufReader::new(stream))
-    }
-
-    fn negotiated(path: &Path) -> Self {
-        let mut client = Self::connect(path);
-        assert!(client.read().starts_with("{\"QMP\""));
-        let reply = client.ask("{'execute': 'qmp_capabilities'}");
-        assert_eq!(reply, "{\"return\": {}}\r\n");
-        client
-    }
-
-    fn send(&mut self, request: &str) {
-        self.0.get_mut().write_all(request.as_bytes()).unwrap();
-    }
-
-    fn read(&mut self) -> String {
-        let mut line = String::new();
-        self.0.read_line(&mut line).unwrap();
-        line
-    }
-
-    fn ask(&mut self, request: &str) -> String {
-        self.send(request);
-        self.read()
-    }
-}
 
 /// Keeps four threads of the machine busy until it is dropped.
 struct Load(Arc<AtomicBool>);

@@ -10,7 +10,9 @@
     reason = "tests"
 )]
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod client;
+
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use client::Client;
 use qapi_stats::stats::StatsTarget;
 use stats_runtime::server::{Listener, Options, Server};
 use stats_runtime::{Monitor, NoHost, Registry};
@@ -27,39 +30,6 @@ use stats_runtime::{Monitor, NoHost, Registry};
 const LATENCY_MAX: Duration = Duration::from_secs(1);
 
 const CLIENTS: usize = 1000;
-
-/// A client that reads whole lines.
-struct Client(BufReader<UnixStream>);
-
-impl Client {
-    fn connect(path: &Path) -> Self {
-        Self(BufReader::with_capacity(
-            256,
-            UnixStream::connect(path).unwrap(),
-        ))
-    }
-
-    fn negotiated(path: &Path) -> Self {
-        let mut client = Self::connect(path);
-        assert!(client.read().starts_with("{\"QMP\""));
-        assert_eq!(
-            client.ask("{'execute': 'qmp_capabilities'}"),
-            "{\"return\": {}}\r\n"
-        );
-        client
-    }
-
-    fn read(&mut self) -> String {
-        let mut line = String::new();
-        self.0.read_line(&mut line).unwrap();
-        line
-    }
-
-    fn ask(&mut self, request: &str) -> String {
-        self.0.get_mut().write_all(request.as_bytes()).unwrap();
-        self.read()
-    }
-}
 
 /// A number of `/proc/self/status`, in its unit.
 fn status(name: &str) -> usize {

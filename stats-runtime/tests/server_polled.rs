@@ -9,15 +9,17 @@
     reason = "tests"
 )]
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod client;
+
+use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use client::{Client, PATIENCE};
 use qapi_stats::run_state::StatusInfo;
 use qapi_stats::run_state::events::Stop;
 use qapi_stats::stats::{StatsProvider, StatsTarget};
@@ -29,51 +31,7 @@ use stats_runtime::host::Change;
 use stats_runtime::server::{Listener, Options, Pending, Polled};
 use stats_runtime::{Monitor, NoHost, Registry};
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
 const QUERY: &str = "{'execute': 'query-stats', 'arguments': {'target': 'vm'}}";
-
-/// A client that reads whole lines.
-struct Client(BufReader<UnixStream>);
-
-impl Client {
-    fn new(stream: UnixStream) -> Self {
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Self(BufReader::with_capacity(256, stream))
-    }
-
-    fn negotiated(path: &Path) -> Self {
-        let mut client = Self::new(UnixStream::connect(path).unwrap());
-        assert!(client.read().starts_with("{\"QMP\""));
-        assert_eq!(
-            client.ask("{'execute': 'qmp_capabilities'}"),
-            "{\"return\": {}}\r\n"
-        );
-        client
-    }
-
-    fn send(&mut self, request: &str) {
-        self.0.get_mut().write_all(request.as_bytes()).unwrap();
-    }
-
-    fn read(&mut self) -> String {
-        let mut line = String::new();
-        self.0.read_line(&mut line).unwrap();
-        line
-    }
-
-    fn ask(&mut self, request: &str) -> String {
-        self.send(request);
-        self.read()
-    }
-
-    fn reads_to_the_end(&mut self) -> String {
-        let mut rest = String::new();
-        self.0.read_to_string(&mut rest).unwrap();
-        rest
-    }
-}
 
 /// A monitor whose provider counts its queries.
 fn monitor() -> (Monitor, Arc<AtomicUsize>) {
