@@ -1,4 +1,4 @@
-//! The properties of the running kernel.
+//! The answers that depend on the running kernel.
 //!
 //! In: the kernel's release. Out: an answer about statistics files.
 
