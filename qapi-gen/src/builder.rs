@@ -4,10 +4,12 @@
 //! `rerun-if-changed` line for cargo for each file that was read.
 
 use std::env;
+use std::ffi::OsStr;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use crate::backend::rust::{Addition, CfgNames, Conditions, Layout, Options};
-use crate::diag::printable;
+use crate::diag::{Colors, printable};
 use crate::driver::Generation;
 use crate::load::IncludeFolders;
 use crate::output_dir::write_files;
@@ -262,10 +264,11 @@ impl Builder {
         self
     }
 
-    /// Compiles the schema. Ends the build script with the errors if there are
-    /// any.
+    /// Compiles the schema. If there are errors, prints each with the underlined
+    /// line of the schema and a hint, and ends the build script. The colours are
+    /// those of cargo: see `CARGO_TERM_COLOR` and `NO_COLOR`.
     pub fn compile(self) {
-        if let Err(report) = self.try_compile() {
+        if let Err(report) = self.compiled(colors_of_build_script()) {
             eprintln!("{report}");
             std::process::exit(1);
         }
@@ -276,8 +279,12 @@ impl Builder {
     /// # Errors
     ///
     /// Returns the errors of the schema and the options, or the reason why a file
-    /// could not be written, as text.
+    /// could not be written, as text without colours.
     pub fn try_compile(self) -> Result<(), String> {
+        self.compiled(Colors::Off)
+    }
+
+    fn compiled(self, colors: Colors) -> Result<(), String> {
         let out_dir = match (self.out_dir, env::var_os("OUT_DIR")) {
             (Some(folder), _) => folder,
             (None, Some(folder)) => Path::new(&folder).join("qapi"),
@@ -293,11 +300,32 @@ impl Builder {
             println!("cargo::warning={warning}");
         }
         let files = generation
-            .into_files()
+            .into_files_or(colors)
             .map_err(|report| report.to_string())?;
         write_files(&out_dir, &files)
             .map_err(|error| format!("cannot write to {}: {error}", out_dir.display()))
     }
+}
+
+/// Returns whether the report of a build script is in colour.
+fn colors_of_build_script() -> Colors {
+    let [cargo, term_color, no_color] =
+        ["CARGO", "CARGO_TERM_COLOR", "NO_COLOR"].map(|name| env::var_os(name).unwrap_or_default());
+    // Take a pipe to cargo for a terminal, because cargo shows the report and
+    // removes its colours itself unless cargo writes to a terminal.
+    let is_shown = !cargo.is_empty() || io::stderr().is_terminal();
+    colors(&term_color, &no_color, is_shown)
+}
+
+/// Returns whether a report is in colour. `is_shown` is true if a terminal may
+/// show it. As in cargo, `CARGO_TERM_COLOR` overrides `NO_COLOR`.
+fn colors(term_color: &OsStr, no_color: &OsStr, is_shown: bool) -> Colors {
+    let on = match term_color.to_str() {
+        Some("always") => true,
+        Some("never") => false,
+        _ => is_shown && no_color.is_empty(),
+    };
+    if on { Colors::On } else { Colors::Off }
 }
 
 /// The number of warnings that a build shows.
@@ -334,6 +362,22 @@ fn warnings(generation: &Generation) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::load::MemoryLoader;
+
+    #[test]
+    fn colors_follow_cargo_before_no_color_and_the_terminal() {
+        for (term_color, no_color, is_shown, expected) in [
+            ("", "", false, Colors::Off),
+            ("", "", true, Colors::On),
+            ("auto", "", true, Colors::On),
+            ("auto", "1", true, Colors::Off),
+            ("", "1", true, Colors::Off),
+            ("always", "1", false, Colors::On),
+            ("never", "", true, Colors::Off),
+        ] {
+            let colors = colors(term_color.as_ref(), no_color.as_ref(), is_shown);
+            assert_eq!(colors, expected, "{term_color} {no_color} {is_shown}");
+        }
+    }
 
     #[test]
     fn warnings_are_few_and_have_a_line_each() {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::backend::rust::{Options, generate_files};
 use crate::defs;
-use crate::diag::{Diagnostics, Style, printable};
+use crate::diag::{Colors, Diagnostics, Style};
 use crate::load::{self, Loader, ParsedSchema};
 use crate::output_dir::GeneratedFile;
 use crate::rules::{CheckOptions, Rules};
@@ -126,28 +126,46 @@ impl Generation {
     ///
     /// Returns all errors of the schema and the options, if there are any.
     pub fn into_files(self) -> Result<Vec<GeneratedFile>, Report> {
+        self.into_files_or(Colors::Off)
+    }
+
+    /// Returns the generated files, or a report in colour if `colors` is on.
+    pub(crate) fn into_files_or(self, colors: Colors) -> Result<Vec<GeneratedFile>, Report> {
         let Self {
             sources,
             diagnostics,
             files,
             ..
         } = self;
-        files.ok_or_else(|| {
-            let lines: Vec<String> = diagnostics
-                .errors()
-                .map(|diagnostic| printable(&diagnostic.short(&sources)).into_owned())
-                .collect();
-            Report {
-                text: lines.join("\n"),
-            }
-        })
+        files.ok_or_else(|| Report::of(&diagnostics, &sources, colors))
     }
 }
 
-/// All errors of a schema as text, each with its file and line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// All errors of a schema and of the options as text, each with the line of the
+/// schema that it is about and a hint, as `qapi-gen check` prints them.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Report {
     text: String,
+}
+
+impl Report {
+    fn of(diagnostics: &Diagnostics, sources: &SourceMap, colors: Colors) -> Self {
+        let errors: Vec<String> = diagnostics
+            .errors()
+            .map(|diagnostic| diagnostic.human(sources, colors))
+            .collect();
+        Self {
+            text: errors.join("\n\n"),
+        }
+    }
+}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Show the text verbatim, because `unwrap` in a build script prints
+        // this form, in which escaped line ends would be hard to read.
+        write!(f, "\n{}", self.text)
+    }
 }
 
 impl fmt::Display for Report {

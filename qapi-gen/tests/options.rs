@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use qapi_gen::diag::Diagnostic;
 use qapi_gen::{
     Addition, Builder, CfgNames, Conditions, FsLoader, Layout, MemoryLoader, Options, changes,
     generate, write_files,
@@ -42,9 +43,14 @@ fn generated(choose: impl FnOnce(&mut Options)) -> String {
     options.docs = false;
     options.layout = Layout::OneFile;
     choose(&mut options);
-    match generate("main.json", &loader(), &options).into_files() {
-        Ok(files) => files.iter().map(|file| file.text.as_str()).collect(),
-        Err(report) => report.to_string(),
+    let generation = generate("main.json", &loader(), &options);
+    match &generation.files {
+        Some(files) => files.iter().map(|file| file.text.as_str()).collect(),
+        None => {
+            let short = |error: &Diagnostic| error.short(&generation.sources);
+            let errors: Vec<_> = generation.diagnostics.errors().map(short).collect();
+            errors.join("\n")
+        }
     }
 }
 
@@ -400,7 +406,7 @@ fn symbols_are_an_error_when_they_become_one_feature() {
             .err()
             .map(|report| report.to_string())
     };
-    let expected = "cfg: 'A_B' and 'CONFIG_A_B' both become feature 'a-b'";
+    let expected = "error: cfg: 'A_B' and 'CONFIG_A_B' both become feature 'a-b'";
     assert_eq!(report(CfgNames::default()).as_deref(), Some(expected));
     // Who names one of them knows what it means.
     assert_eq!(report(CfgNames::default().feature("A_B", "a-b")), None);
@@ -570,7 +576,7 @@ fn builder_reads_include_folders_and_reports_missing_ones() {
     let error = builder("{ 'event': 'STOP' }").only("nothing").try_compile();
     assert_eq!(
         error.unwrap_err(),
-        "only: the schema has no file or definition 'nothing'"
+        "error: only: the schema has no file or definition 'nothing'"
     );
 }
 

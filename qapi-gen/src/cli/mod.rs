@@ -9,7 +9,6 @@ use clap::{Parser, Subcommand};
 mod check;
 mod diff;
 mod dump;
-mod human;
 mod introspect;
 mod json;
 mod options;

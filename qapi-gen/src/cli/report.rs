@@ -7,14 +7,14 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use qapi_gen::diag::Diagnostics;
+use qapi_gen::diag::{Colors, Diagnostics};
 use qapi_gen::schema::CheckedSchema;
 use qapi_gen::source::SourceMap;
 use qapi_gen::{CheckOptions, Rules, Style, check_with};
 
+use super::json;
 use super::options::Folders;
 use super::terminal::for_stream;
-use super::{human, json};
 
 /// The options for the report of diagnostics.
 #[derive(Clone, Copy, Debug, Args)]
@@ -98,7 +98,7 @@ impl Reporting {
                     for_stream(diagnostic.short(sources), is_terminal)
                 )?,
                 Format::Json => writeln!(out, "{}", json::line(diagnostic, sources))?,
-                Format::Human => writeln!(out, "{}\n", human::render(diagnostic, sources))?,
+                Format::Human => writeln!(out, "{}\n", diagnostic.human(sources, Colors::On))?,
             }
         }
         if self.error_format == Format::Human {

@@ -6,11 +6,35 @@
 use std::ops::Range;
 
 use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Snippet};
-use qapi_gen::diag::{Diagnostic, Severity, Site, is_printable, printable};
-use qapi_gen::source::{SourceMap, Span};
 
-/// Renders a diagnostic.
-pub(super) fn render(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
+use super::diagnostic::{Diagnostic, Severity};
+use super::printable::{is_printable, printable};
+use super::site::Site;
+use crate::source::{SourceMap, Span};
+
+/// The choice whether a text contains the escape sequences that colour it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colors {
+    /// The text has no escape sequences.
+    Off,
+    /// The text has escape sequences for a terminal.
+    On,
+}
+
+impl Diagnostic {
+    /// Returns the message with the underlined line of the schema, the other
+    /// places that belong to it, and a hint, without the final line end.
+    #[must_use]
+    pub fn human(&self, sources: &SourceMap, colors: Colors) -> String {
+        let renderer = match colors {
+            Colors::Off => Renderer::plain(),
+            Colors::On => Renderer::styled(),
+        };
+        render(self, sources, &renderer)
+    }
+}
+
+fn render(diagnostic: &Diagnostic, sources: &SourceMap, renderer: &Renderer) -> String {
     let message = shown(&diagnostic.message());
     let (title, details) = message.split_once('\n').unwrap_or((&message, ""));
     let level = match diagnostic.severity {
@@ -47,7 +71,7 @@ pub(super) fn render(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
     if let Some(hint) = diagnostic.hint(sources) {
         report = report.element(Level::HELP.message(shown(&hint)));
     }
-    Renderer::styled().render(&[report])
+    renderer.render(&[report])
 }
 
 fn place(span: Span, sources: &SourceMap) -> Option<String> {
