@@ -36,10 +36,12 @@
 mod analysis;
 pub mod backend;
 mod builder;
+pub mod compare;
 mod cond;
 mod defs;
 pub mod diag;
 mod driver;
+pub mod interface;
 mod load;
 mod output_dir;
 mod pragmas;

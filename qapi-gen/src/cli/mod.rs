@@ -9,12 +9,18 @@ use clap::{Parser, Subcommand};
 mod check;
 mod diff;
 mod dump;
+mod explain;
+mod git;
+mod input;
 mod introspect;
 mod json;
+mod live;
 mod options;
+mod paths;
 mod report;
 mod rust;
 mod schema_text;
+mod stale;
 mod terminal;
 
 /// Compiles QAPI schemas, the language in which QEMU describes its interface.
@@ -28,8 +34,12 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Check),
+    Diff(Box<diff::Diff>),
     Dump(dump::Dump),
+    Explain(explain::Explain),
+    Has(paths::Has),
     Introspect(introspect::Introspect),
+    Paths(paths::Paths),
     Rust(Box<rust::Rust>),
 }
 
@@ -37,8 +47,12 @@ enum Command {
 pub(crate) fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(check) => check.run(),
+        Command::Diff(diff) => diff.run(),
         Command::Dump(dump) => dump.run(),
+        Command::Explain(explain) => explain.run(),
+        Command::Has(has) => has.run(),
         Command::Introspect(introspect) => introspect.run(),
+        Command::Paths(paths) => paths.run(),
         Command::Rust(rust) => rust.run(),
     }
 }

@@ -68,7 +68,7 @@ fn pair(argument: &str) -> Result<(String, String), String> {
 }
 
 /// The options that define a configuration.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Config {
     /// Include only what exists with this configuration; may be repeated
     ///

@@ -12,9 +12,9 @@ use qapi_gen::{
     Addition, CfgNames, Conditions, Generation, Layout, Options, generate, write_files,
 };
 
-use super::diff;
 use super::options::{Config, Folders, Version};
 use super::report::Reporting;
+use super::stale;
 
 /// Generates Rust for a schema.
 ///
@@ -214,7 +214,7 @@ impl Rust {
             return ExitCode::FAILURE;
         };
         let done = if self.check {
-            diff::print(&self.output, &files)
+            stale::print(&self.output, &files)
         } else {
             write_files(&self.output, &files).map(|()| ExitCode::SUCCESS)
         };

@@ -1,0 +1,136 @@
+//! The interface that an argument names.
+//!
+//! In: the path of a schema, `GIT-REV:path`, the path of a reply to
+//! `query-qmp-schema`, or the socket of a monitor. Out: an interface, or a message for
+//! people.
+
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::Path;
+
+use clap::Args;
+use qapi_gen::interface::Interface;
+use qapi_gen::{CheckOptions, Loader, Outcome, Style, check_with};
+
+use super::git::{GitLoader, Revision};
+use super::live;
+use super::options::{Config, Folders, Version};
+use super::report::Reporting;
+
+/// The most bytes of a reply to `query-qmp-schema`; QEMU's has about 0.2 MiB.
+const REPLY_BYTES_MAX: u64 = 64 << 20;
+
+/// The options for reading interfaces.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Reading {
+    #[command(flatten)]
+    folders: Folders,
+
+    #[command(flatten)]
+    version: Version,
+
+    #[command(flatten)]
+    config: Config,
+
+    #[command(flatten)]
+    reporting: Reporting,
+}
+
+/// The kinds of places that an interface can be read from.
+enum Place<'a> {
+    Schema,
+    Reply(Vec<u8>),
+    Git(Revision<'a>),
+    Socket(live::Address<'a>),
+}
+
+impl Reading {
+    /// Reads an interface. The error is a message for people.
+    pub(super) fn interface(&self, argument: &str) -> Result<Interface, String> {
+        match place(argument)? {
+            Place::Schema => self.schema(argument, &self.folders.loader(Path::new(argument))),
+            Place::Git(revision) => {
+                let loader = GitLoader::new(revision.name)?;
+                self.schema(revision.path, &loader)
+            }
+            Place::Reply(text) => {
+                Interface::of_reply(&text).map_err(|error| format!("{argument}: {error}"))
+            }
+            Place::Socket(address) => {
+                let reply =
+                    live::query_schema(address).map_err(|error| format!("{argument}: {error}"))?;
+                Interface::of_schema_info(reply.value())
+                    .map_err(|error| format!("{argument}: {error}"))
+            }
+        }
+    }
+
+    fn schema(&self, path: &str, loader: &dyn Loader) -> Result<Interface, String> {
+        let Outcome {
+            sources,
+            diagnostics,
+            schema,
+            ..
+        } = check_with(
+            path,
+            loader,
+            CheckOptions {
+                rules: self.version.rules(),
+                style: Style::Warn,
+            },
+        );
+        let Some(schema) = schema else {
+            self.reporting.report(&sources, &diagnostics);
+            return Err(format!("{path}: the schema has errors"));
+        };
+        Ok(match self.defined() {
+            None => Interface::of_schema(&schema, &sources),
+            Some(defined) => Interface::of_build(&schema, &sources, &defined),
+        })
+    }
+
+    fn defined(&self) -> Option<BTreeSet<String>> {
+        self.config.clone().defined()
+    }
+}
+
+/// Finds out what an argument names.
+fn place(argument: &str) -> Result<Place<'_>, String> {
+    if let Some(address) = live::Address::parse(argument) {
+        return Ok(Place::Socket(address));
+    }
+    match std::fs::metadata(argument) {
+        Ok(metadata) if metadata.is_dir() => Err(format!(
+            "{argument} is a folder; give the main file of the schema in it"
+        )),
+        Ok(metadata) if metadata.is_file() => match reply_text(argument)? {
+            Some(text) => Ok(Place::Reply(text)),
+            None => Ok(Place::Schema),
+        },
+        Ok(_) => Ok(Place::Socket(live::Address::Unix(argument))),
+        Err(_) => Ok(Revision::parse(argument).map_or(Place::Schema, Place::Git)),
+    }
+}
+
+/// Returns the text of a file if it is JSON and no schema: in a schema strings have
+/// single quotes, and comments are common.
+fn reply_text(path: &str) -> Result<Option<Vec<u8>>, String> {
+    let failed = |error: std::io::Error| format!("cannot read {path}: {error}");
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let mut text = vec![0; 4096];
+    let count = file.read(&mut text).map_err(failed)?;
+    text.truncate(count);
+    let mut bytes = text.iter().filter(|byte| !byte.is_ascii_whitespace());
+    let is_reply = match (bytes.next(), bytes.next()) {
+        (Some(b'['), _) => true,
+        (Some(b'{'), second) => second == Some(&b'"'),
+        _ => false,
+    };
+    if !is_reply {
+        return Ok(None);
+    }
+    file.take(REPLY_BYTES_MAX)
+        .read_to_end(&mut text)
+        .map_err(failed)?;
+    Ok(Some(text))
+}

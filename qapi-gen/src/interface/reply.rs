@@ -1,0 +1,342 @@
+//! The interface that a server reports.
+//!
+//! In: the text of a reply to `query-qmp-schema`, or a conversation that contains
+//! one. Out: an [`Interface`], or the first entry that is wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use qapi_wire::json::{Limits, MessageReader};
+use qapi_wire::{Document, Kind, Node};
+
+use super::{
+    Branch, Command, Event, Interface, Member, Object, Scalar, Shape, Traits, Type, TypeIndex,
+    Variants,
+};
+
+/// The reason why a text is not a reply to `query-qmp-schema`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyError(String);
+
+impl fmt::Display for ReplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ReplyError {}
+
+/// The keys of each kind of entry. A client that ignored another key could miss
+/// what the key says.
+const KEYS: [(&str, &[&str]); 7] = [
+    (
+        "command",
+        &["arg-type", "ret-type", "allow-oob", "features"],
+    ),
+    ("event", &["arg-type", "features"]),
+    ("object", &["members", "tag", "variants", "features"]),
+    ("enum", &["members", "values", "features"]),
+    ("array", &["element-type", "features"]),
+    ("alternate", &["members", "features"]),
+    ("builtin", &["json-type", "features"]),
+];
+
+impl Interface {
+    /// Reads a reply to `query-qmp-schema`: the array of `SchemaInfo`, the whole
+    /// reply, or a conversation in which one JSON value follows another, as libvirt
+    /// keeps them in its `.replies` files.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the text is not JSON, if no value is such a reply, if an entry has
+    /// an unknown key or names a type that is missing, or if two entries have one
+    /// name.
+    pub fn of_reply(text: &[u8]) -> Result<Self, ReplyError> {
+        let mut reader = MessageReader::new(Limits::default());
+        reader.receive(text);
+        reader.end();
+        let mut problem = None;
+        while let Some(message) = reader.next_message() {
+            let message =
+                message.map_err(|error| ReplyError(format!("it is not JSON: {}", error.desc())))?;
+            match entries(&message) {
+                Some(entries) => return Self::of_schema_info(entries),
+                None => problem = Some(()),
+            }
+        }
+        Err(ReplyError(match problem {
+            Some(()) => "it contains JSON, but no reply to query-qmp-schema".to_owned(),
+            None => "it is empty; a reply to query-qmp-schema is expected".to_owned(),
+        }))
+    }
+
+    /// Reads an array of `SchemaInfo`.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Interface::of_reply`] does.
+    pub fn of_schema_info(array: Node<'_>) -> Result<Self, ReplyError> {
+        read(array)
+    }
+}
+
+/// Returns the array of `SchemaInfo` in a message.
+fn entries(message: &Document) -> Option<Node<'_>> {
+    let root = message.root();
+    let array = if root.kind() == Kind::Object {
+        root.get("return")?
+    } else {
+        root
+    };
+    let first = array.elements()?.next();
+    let is_schema = first.is_none_or(|first| first.get("meta-type").is_some());
+    is_schema.then_some(array)
+}
+
+fn read(array: Node<'_>) -> Result<Interface, ReplyError> {
+    let entries: Vec<Node<'_>> = array.elements().into_iter().flatten().collect();
+    let mut reading = Reading {
+        indexes: BTreeMap::new(),
+        names: Vec::new(),
+    };
+    let mut kinds = BTreeMap::new();
+    for (at, entry) in entries.iter().enumerate() {
+        let name = text(*entry, "name").ok_or_else(|| missing(at, "name"))?;
+        let kind = text(*entry, "meta-type").ok_or_else(|| missing(at, "meta-type"))?;
+        check_keys(name, kind, *entry)?;
+        if kinds.insert(name, kind).is_some() {
+            return Err(ReplyError(format!("two entries are called '{name}'")));
+        }
+        if !matches!(kind, "command" | "event") {
+            reading.indexes.insert(name.to_owned(), reading.names.len());
+            reading.names.push(name.to_owned());
+        }
+    }
+    let mut interface = Interface::default();
+    for entry in entries {
+        let name = text(entry, "name").unwrap_or_default().to_owned();
+        match text(entry, "meta-type") {
+            Some("command") => {
+                let command = reading.command(&name, entry)?;
+                interface.commands.insert(name, command);
+            }
+            Some("event") => {
+                let traits = traits(&name, entry)?;
+                let arg = reading.ty(&name, entry, "arg-type")?;
+                interface.events.insert(name, Event { traits, arg });
+            }
+            _ => {
+                let ty = reading.read_type(&name, entry)?;
+                if let Some(name) = &ty.name {
+                    interface.named.insert(name.clone(), interface.types.len());
+                }
+                interface.types.push(ty);
+            }
+        }
+    }
+    interface.check_objects()?;
+    Ok(interface)
+}
+
+struct Reading {
+    indexes: BTreeMap<String, TypeIndex>,
+    names: Vec<String>,
+}
+
+impl Reading {
+    fn command(&self, name: &str, entry: Node<'_>) -> Result<Command, ReplyError> {
+        Ok(Command {
+            traits: traits(name, entry)?,
+            arg: self.ty(name, entry, "arg-type")?,
+            ret: self.ty(name, entry, "ret-type")?,
+            allow_oob: entry
+                .get("allow-oob")
+                .is_some_and(|flag| flag.to_value() == qapi_wire::Value::Bool(true)),
+            schema: None,
+        })
+    }
+
+    fn read_type(&self, name: &str, entry: Node<'_>) -> Result<Type, ReplyError> {
+        let shape = match text(entry, "meta-type").unwrap_or_default() {
+            "builtin" => Shape::Scalar(scalar(name, entry)?),
+            "array" => Shape::Array(self.ty(name, entry, "element-type")?),
+            "enum" => Shape::Enum(values(name, entry)?),
+            "alternate" => {
+                let mut branches = Vec::new();
+                for branch in list(name, entry, "members")? {
+                    branches.push(Branch {
+                        traits: Traits::default(),
+                        ty: self.ty(name, branch, "type")?,
+                    });
+                }
+                Shape::Alternate(branches)
+            }
+            _ => Shape::Object(self.object(name, entry)?),
+        };
+        // A masked name is a number, that of an array is a number in brackets.
+        let is_named = name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && !name.starts_with("q_")
+            && !matches!(shape, Shape::Array(_) | Shape::Scalar(_));
+        Ok(Type {
+            name: is_named.then(|| name.to_owned()),
+            module: None,
+            traits: traits(name, entry)?,
+            shape,
+        })
+    }
+
+    fn object(&self, name: &str, entry: Node<'_>) -> Result<Object, ReplyError> {
+        let mut members = BTreeMap::new();
+        for member in list(name, entry, "members")? {
+            let key = required(name, member, "name")?;
+            let value = Member {
+                traits: traits(name, member)?,
+                ty: self.ty(name, member, "type")?,
+                optional: member.get("default").is_some(),
+            };
+            members.insert(key.to_owned(), value);
+        }
+        let variants = match text(entry, "tag") {
+            None => None,
+            Some(tag) => {
+                let mut cases = BTreeMap::new();
+                for case in list(name, entry, "variants")? {
+                    let branch = Branch {
+                        traits: Traits::default(),
+                        ty: self.ty(name, case, "type")?,
+                    };
+                    cases.insert(required(name, case, "case")?.to_owned(), branch);
+                }
+                let tag = tag.to_owned();
+                Some(Variants { tag, cases })
+            }
+        };
+        Ok(Object { members, variants })
+    }
+
+    /// Returns the type that a key of an entry names.
+    fn ty(&self, name: &str, entry: Node<'_>, key: &str) -> Result<TypeIndex, ReplyError> {
+        let ty = required(name, entry, key)?;
+        self.indexes.get(ty).copied().ok_or_else(|| {
+            ReplyError(format!(
+                "the entry of '{name}' names type '{ty}', which has no entry"
+            ))
+        })
+    }
+}
+
+impl Interface {
+    /// Checks that arguments and variants are objects, which the rest relies on.
+    fn check_objects(&self) -> Result<(), ReplyError> {
+        let is_object = |index| self.object(index).is_some();
+        let args = self
+            .commands
+            .iter()
+            .map(|(name, command)| (name, command.arg));
+        let data = self.events.iter().map(|(name, event)| (name, event.arg));
+        for (name, arg) in args.chain(data) {
+            if !is_object(arg) {
+                return Err(ReplyError(format!(
+                    "the arguments of '{name}' are not an object"
+                )));
+            }
+        }
+        for variants in self.types.iter().filter_map(|ty| match &ty.shape {
+            Shape::Object(object) => object.variants.as_ref(),
+            _ => None,
+        }) {
+            for (case, branch) in &variants.cases {
+                if self.object(branch.ty).is_none() {
+                    return Err(ReplyError(format!("the variant '{case}' is not an object")));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn scalar(name: &str, entry: Node<'_>) -> Result<Scalar, ReplyError> {
+    Ok(match required(name, entry, "json-type")? {
+        "string" => Scalar::String,
+        "number" => Scalar::Number,
+        "int" => Scalar::Int(None),
+        "boolean" => Scalar::Bool,
+        "null" => Scalar::Null,
+        "value" => Scalar::Any,
+        other => {
+            return Err(ReplyError(format!(
+                "the JSON type '{other}' of '{name}' is unknown"
+            )));
+        }
+    })
+}
+
+/// Returns the values of an enumeration. Servers before QEMU 6.2 list only names.
+fn values(name: &str, entry: Node<'_>) -> Result<BTreeMap<String, Traits>, ReplyError> {
+    let mut values = BTreeMap::new();
+    if entry.get("members").is_some() {
+        for member in list(name, entry, "members")? {
+            let value = required(name, member, "name")?;
+            values.insert(value.to_owned(), traits(name, member)?);
+        }
+    } else {
+        for value in list(name, entry, "values")? {
+            let value = value.as_str().ok_or_else(|| wrong(name, "values"))?;
+            values.insert(value.to_owned(), Traits::default());
+        }
+    }
+    Ok(values)
+}
+
+fn traits(name: &str, entry: Node<'_>) -> Result<Traits, ReplyError> {
+    let mut features = BTreeSet::new();
+    if let Some(list) = entry.get("features") {
+        for feature in list.elements().ok_or_else(|| wrong(name, "features"))? {
+            let feature = feature.as_str().ok_or_else(|| wrong(name, "features"))?;
+            features.insert(feature.to_owned());
+        }
+    }
+    Ok(Traits {
+        features,
+        ..Traits::default()
+    })
+}
+
+fn check_keys(name: &str, kind: &str, entry: Node<'_>) -> Result<(), ReplyError> {
+    let Some((_, keys)) = KEYS.iter().find(|(known, _)| *known == kind) else {
+        return Err(ReplyError(format!(
+            "the meta-type '{kind}' of '{name}' is unknown"
+        )));
+    };
+    for (key, _) in entry.members().into_iter().flatten() {
+        if !matches!(key, "name" | "meta-type") && !keys.contains(&key) {
+            return Err(ReplyError(format!(
+                "the entry of {kind} '{name}' has an unknown key '{key}'"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn text<'d>(entry: Node<'d>, key: &str) -> Option<&'d str> {
+    entry.get(key)?.as_str()
+}
+
+fn required<'d>(name: &str, entry: Node<'d>, key: &str) -> Result<&'d str, ReplyError> {
+    text(entry, key).ok_or_else(|| wrong(name, key))
+}
+
+fn list<'d>(name: &str, entry: Node<'d>, key: &str) -> Result<Vec<Node<'d>>, ReplyError> {
+    let list = entry.get(key).and_then(Node::elements);
+    Ok(list.ok_or_else(|| wrong(name, key))?.collect())
+}
+
+fn wrong(name: &str, key: &str) -> ReplyError {
+    ReplyError(format!(
+        "key '{key}' in the entry of '{name}' is missing or has another form"
+    ))
+}
+
+fn missing(at: usize, key: &str) -> ReplyError {
+    ReplyError(format!("entry {at} has no '{key}'"))
+}
