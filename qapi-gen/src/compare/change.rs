@@ -10,7 +10,7 @@ use crate::interface::Place;
 /// How much a change matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Nothing that worked fails.
+    /// Everything that worked still works.
     Compatible,
     /// Something may fail, which the schema cannot tell.
     Risky,
@@ -59,7 +59,7 @@ impl Direction {
     }
 }
 
-/// Who notices a change.
+/// The peers that notice a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Category {
     /// Every peer, because the JSON is another.

@@ -95,7 +95,7 @@ enum Mark {
     Unstable,
     /// Parts that were deprecated before.
     Announced,
-    /// Nothing.
+    /// No change.
     None,
 }
 
@@ -103,9 +103,9 @@ enum Mark {
 enum LevelName {
     /// Everything.
     Compatible,
-    /// What may fail.
+    /// Changes after which something may fail.
     Risky,
-    /// What fails.
+    /// Changes after which something fails.
     Breaking,
 }
 
