@@ -2,8 +2,7 @@
 //!
 //! In: a path, a loader, options. Out: a checked schema or generated files, and
 //! diagnostics. This module only joins the stages, and must not know what they
-//! do. Each stage reports everything that it finds; an error in one stage skips
-//! the later ones, whose errors would be consequences.
+//! do. Each stage reports everything that it finds, and passes on what is right.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::backend::rust::{Options, generate_files};
 use crate::defs;
 use crate::diag::{Colors, Diagnostics, Style};
-use crate::load::{self, Loader, ParsedSchema};
+use crate::load::{self, Loader, Loss, ParsedSchema};
 use crate::output_dir::GeneratedFile;
 use crate::rules::{CheckOptions, Rules};
 use crate::schema::{self, CheckedSchema};
@@ -33,9 +32,11 @@ pub struct Outcome {
 
 /// Reads a schema and checks it by the newest rules.
 ///
-/// Each stage reports all errors that it finds. If there are any, the later
-/// stages are skipped: first all files are parsed, then each definition is
-/// checked separately, then all definitions together.
+/// First all files are parsed, then each definition is checked separately, then
+/// all definitions together. Each stage reports all errors that it finds, and
+/// leaves what is wrong out of the later ones, where it would only cause errors
+/// that are consequences. So uses of a type whose definition is wrong are not
+/// errors, and nothing is checked if a file or a setting is missing.
 pub fn check(path: impl AsRef<Path>, loader: &dyn Loader) -> Outcome {
     check_with(path, loader, CheckOptions::default())
 }
@@ -63,18 +64,20 @@ fn lower(
     sources: &SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Option<CheckedSchema> {
-    if diagnostics.has_errors() {
+    if program.loss == Loss::Files {
         return None;
     }
-    let (items, attribution) =
-        defs::lower(program.items, &program.pragmas, rules, sources, diagnostics);
-    if diagnostics.has_errors() {
-        return None;
-    }
+    let lowered = defs::lower(
+        program.items,
+        program.loss,
+        &program.pragmas,
+        rules,
+        sources,
+        diagnostics,
+    );
     let schema = schema::build::build(
         program.modules,
-        items,
-        attribution,
+        lowered,
         program.pragmas,
         rules,
         sources,

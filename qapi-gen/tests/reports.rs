@@ -87,8 +87,14 @@ const SHORT: [&str; 4] = [
 fn correct_schema_is_printed_without_reports() {
     let folder = folder("right", &[("a.json", GOOD)]);
     let check = run(&folder, &["check", "a.json"]);
-    assert_eq!((check.status, check.err.as_str()), (Some(0), ""));
+    assert_eq!(check.status, Some(0));
+    assert_eq!(check.err, "qapi-gen: a.json: no errors\n");
     assert_eq!(check.out, "");
+    // Programs read these formats, so success is silent.
+    for format in ["--error-format=short", "--error-format=json"] {
+        let check = run(&folder, &["check", "a.json", format]);
+        assert_eq!((check.status, check.err.as_str()), (Some(0), ""));
+    }
 
     let dump = run(&folder, &["dump", "a.json"]);
     assert_eq!((dump.status, dump.err.as_str()), (Some(0), ""));
@@ -126,7 +132,11 @@ fn every_command_reports_in_every_format() {
         assert!(human.starts_with("error: event's 'data' uses unknown type 'Nope'\n"));
         assert!(human.contains(" --> a.json:1:25\n"), "{human}");
         assert!(human.contains("note: in event 'B'"), "{human}");
-        assert!(human.ends_with("\n2 errors\n"), "{human}");
+        let summary = match command {
+            "check" => "\nqapi-gen: a.json: 2 errors\n",
+            _ => "\n2 errors\n",
+        };
+        assert!(human.ends_with(summary), "{human}");
         assert!(!human.contains('\u{1b}'), "no colours in a pipe");
 
         let lines = failed(&["--error-format=json"]);
@@ -160,6 +170,17 @@ fn check_continues_when_one_of_several_schemas_is_wrong() {
     assert_eq!(ran.err.lines().count(), 3);
     assert!(
         ran.err.ends_with("c.json:1:2: expected string or '}'\n"),
+        "{}",
+        ran.err
+    );
+    let ran = run(&folder, &["check", "b.json", "c.json"]);
+    assert!(
+        ran.err.starts_with("qapi-gen: b.json: no errors\nerror: "),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err.ends_with("\nqapi-gen: c.json: 1 error\n"),
         "{}",
         ran.err
     );
@@ -325,7 +346,7 @@ fn ten_warnings_are_shown_without_option_all() {
     let (count, human) = warnings(&[]);
     assert_eq!(count, 10);
     assert!(
-        human.ends_with("12 warnings\n--all shows all warnings\n"),
+        human.ends_with("\nno errors, 12 warnings (--all shows all of them)\n"),
         "{human}"
     );
     assert_eq!(warnings(&["--all"]).0, 12);
@@ -333,8 +354,16 @@ fn ten_warnings_are_shown_without_option_all() {
     assert_eq!(warnings(&["--error-format=short", "--all"]).0, 12);
     let (_, json) = warnings(&["--error-format=json"]);
     assert_eq!(json.lines().count(), 12);
-    // For `check` they are errors.
-    assert_eq!(run(&folder, &["check", "a.json"]).status, Some(1));
+    // For `check` they are errors, unless it is asked for warnings.
+    let check = run(&folder, &["check", "a.json"]);
+    assert_eq!(check.status, Some(1));
+    assert_eq!(check.err.matches("error: ").count(), 12);
+    assert!(check.err.ends_with("\nqapi-gen: a.json: 12 errors\n"));
+    let check = run(&folder, &["check", "a.json", "--style=warn", "--all"]);
+    assert_eq!(check.status, Some(0));
+    assert_eq!(check.err.matches("warning: ").count(), 12);
+    let verdict = "\nqapi-gen: a.json: no errors, 12 warnings\n";
+    assert!(check.err.ends_with(verdict), "{}", check.err);
 }
 
 #[test]

@@ -1,17 +1,17 @@
 //! `qapi-gen check`.
 //!
-//! In: schemas. Out: their errors.
+//! In: schemas. Out: their errors and warnings, and a verdict on each.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
-use qapi_gen::{CheckOptions, check_with};
+use clap::{Args, ValueEnum};
+use qapi_gen::{CheckOptions, Style, check_with};
 
 use super::options::{Folders, Version};
 use super::report::Reporting;
 
-/// Checks schemas.
+/// Checks schemas and prints every error, QEMU's first
 #[derive(Debug, Args)]
 pub(super) struct Check {
     /// The main files of the schemas.
@@ -24,8 +24,21 @@ pub(super) struct Check {
     #[command(flatten)]
     folders: Folders,
 
+    /// How problems of documentation style are treated
+    #[arg(long, value_enum, default_value_t = StyleLevel::Deny)]
+    style: StyleLevel,
+
     #[command(flatten)]
     reporting: Reporting,
+}
+
+/// The treatments of problems of documentation style.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum StyleLevel {
+    /// They are errors, as for QEMU's generator.
+    Deny,
+    /// They are warnings.
+    Warn,
 }
 
 impl Check {
@@ -34,15 +47,18 @@ impl Check {
         let mut status = ExitCode::SUCCESS;
         let options = CheckOptions {
             rules: self.version.rules(),
-            ..CheckOptions::default()
+            style: match self.style {
+                StyleLevel::Deny => Style::Deny,
+                StyleLevel::Warn => Style::Warn,
+            },
         };
         for schema in &self.schemas {
             let outcome = check_with(schema, &self.folders.loader(schema), options);
             if outcome.schema.is_none() {
                 status = ExitCode::FAILURE;
-                self.reporting
-                    .report(&outcome.sources, &outcome.diagnostics);
             }
+            self.reporting
+                .report_verdict(schema, &outcome.sources, &outcome.diagnostics);
         }
         status
     }

@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use qapi_gen::diag::{Colors, Diagnostics};
+use qapi_gen::diag::{Colors, Diagnostics, printable};
 use qapi_gen::schema::CheckedSchema;
 use qapi_gen::source::SourceMap;
 use qapi_gen::{CheckOptions, Rules, Style, check_with};
@@ -72,13 +72,48 @@ impl Reporting {
         outcome.schema
     }
 
-    /// Reports diagnostics.
+    /// Reports diagnostics, and in the format for people the number of several.
     pub(super) fn report(self, sources: &SourceMap, diagnostics: &Diagnostics) {
+        let summary = (diagnostics.len() > 1).then(|| self.summary(diagnostics));
         // Ignore the error, because there is nowhere else to report it.
-        let _ = self.write(sources, diagnostics);
+        let _ = self.write(sources, diagnostics, summary);
     }
 
-    fn write(self, sources: &SourceMap, diagnostics: &Diagnostics) -> io::Result<()> {
+    /// Reports the diagnostics of a schema, and in the format for people always
+    /// their number, because silence could mean that nothing was checked.
+    pub(super) fn report_verdict(
+        self,
+        schema: &Path,
+        sources: &SourceMap,
+        diagnostics: &Diagnostics,
+    ) {
+        let schema = schema.to_string_lossy();
+        let schema = printable(&schema);
+        let summary = format!("qapi-gen: {schema}: {}", self.summary(diagnostics));
+        let _ = self.write(sources, diagnostics, Some(summary));
+    }
+
+    /// Returns the numbers of errors and warnings.
+    fn summary(self, diagnostics: &Diagnostics) -> String {
+        let (_, warnings_max) = self.limits(diagnostics);
+        let warnings = diagnostics.warnings().count();
+        let mut summary = count(diagnostics.errors().count(), "error");
+        if warnings > 0 {
+            summary.push_str(", ");
+            summary.push_str(&count(warnings, "warning"));
+        }
+        if warnings > warnings_max {
+            summary.push_str(" (--all shows all of them)");
+        }
+        summary
+    }
+
+    fn write(
+        self,
+        sources: &SourceMap,
+        diagnostics: &Diagnostics,
+        summary: Option<String>,
+    ) -> io::Result<()> {
         let stderr: Box<dyn Write> = match self.error_format {
             // The stream removes colours unless it is a terminal.
             Format::Human => Box::new(anstream::AutoStream::auto(io::stderr())),
@@ -101,18 +136,9 @@ impl Reporting {
                 Format::Human => writeln!(out, "{}\n", diagnostic.human(sources, Colors::On))?,
             }
         }
-        if self.error_format == Format::Human {
-            let errors = count(diagnostics.errors().count(), "error");
-            let warnings = count(diagnostics.warnings().count(), "warning");
-            match (errors, warnings) {
-                _ if diagnostics.len() < 2 => {}
-                (Some(errors), Some(warnings)) => writeln!(out, "{errors}, {warnings}")?,
-                (Some(count), None) | (None, Some(count)) => writeln!(out, "{count}")?,
-                (None, None) => {}
-            }
-            if diagnostics.warnings().count() > warnings_max {
-                writeln!(out, "--all shows all warnings")?;
-            }
+        // The other formats are for programs, which count by themselves.
+        if let (Format::Human, Some(summary)) = (self.error_format, summary) {
+            writeln!(out, "{summary}")?;
         }
         out.flush()
     }
@@ -130,8 +156,11 @@ impl Reporting {
     }
 }
 
-/// Returns a number with its noun, or `None` for zero.
-fn count(number: usize, noun: &str) -> Option<String> {
-    let plural = if number == 1 { "" } else { "s" };
-    (number > 0).then(|| format!("{number} {noun}{plural}"))
+/// Returns a number with its noun.
+fn count(number: usize, noun: &str) -> String {
+    match number {
+        0 => format!("no {noun}s"),
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
 }

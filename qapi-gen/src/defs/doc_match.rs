@@ -1,51 +1,47 @@
 //! A definition and the documentation block before it.
 //!
-//! In: a definition and the block. Out: reports, if they do not match. The
+//! In: a definition and the block. Out: the block if they match, and reports. The
 //! members of the definition are not compared here.
 
 use super::definition::Name;
-use super::scope::{Lowered, Scope};
-use crate::diag::{DefinitionKind, Problem, Reported, Severity, Site};
+use super::scope::Scope;
+use crate::diag::{DefinitionKind, Problem, Site};
+use crate::load::ExpressionDoc;
 use crate::pragmas::Pragmas;
 use crate::rules::Fact;
 use crate::source::Span;
 use crate::syntax::{DocBlock, Object, SectionKind};
 
 /// Checks that a definition has the documentation that it needs, and that the
-/// documentation is for this definition and its kind.
+/// documentation is for this definition and its kind. Returns the block, if it
+/// documents the definition.
 pub(super) fn check(
-    doc: Option<&DocBlock>,
+    doc: ExpressionDoc,
     name: &Name<'_>,
     object: &Object<'_>,
     scope: &mut Scope<'_>,
     pragmas: &Pragmas,
-) -> Lowered<()> {
-    let Some(doc) = doc else {
-        if !pragmas.doc_required {
-            return Ok(());
+) -> Option<DocBlock> {
+    let doc = match doc {
+        ExpressionDoc::Block(doc) => doc,
+        ExpressionDoc::Absent if pragmas.doc_required => {
+            scope.report(Problem::DocMissing, name.span);
+            return None;
         }
-        let site = scope.site.clone().showing(Some(name.span));
-        return report(Problem::DocMissing, site, scope);
+        ExpressionDoc::Absent | ExpressionDoc::Wrong => return None,
     };
     if let Some(symbol) = doc.symbol().filter(|&symbol| symbol != name.text) {
         let problem = Problem::DocForOther(symbol.to_owned());
-        return Err(scope.report(problem, name.span));
+        scope.report(problem, name.span);
+        return None;
     }
-    let mut checked = Ok(());
-    for (problem, span) in sections(doc, object, scope) {
+    for (problem, span) in sections(&doc, object, scope) {
         // Use a site without a definition, because QEMU's message names only
         // the line in the block.
-        checked = checked.and(report(problem, Site::line(span), scope));
+        let site = Site::line(span);
+        scope.diagnostics.report_at(problem, Some(site));
     }
-    checked
-}
-
-/// Reports a problem. Returns an error unless the problem is only a warning.
-fn report(problem: Problem, site: Site, scope: &mut Scope<'_>) -> Lowered<()> {
-    match scope.diagnostics.report_at(problem, Some(site)) {
-        Severity::Warning => Ok(()),
-        Severity::Error => Err(Reported),
-    }
+    Some(doc)
 }
 
 /// Returns the problems with sections that do not suit the definition.

@@ -7,11 +7,11 @@
 use crate::diag::{
     DefinitionKind, Diagnostics, Key, MessageSubject, Problem, QemuAttribution, Site,
 };
-use crate::load::{Item, ModuleIndex};
+use crate::load::{Expression, Item, Loss};
 use crate::pragmas::Pragmas;
 use crate::rules::{Fact, Rules};
-use crate::source::{SourceMap, Span};
-use crate::syntax::{DocBlock, Object, ValueKind};
+use crate::source::SourceMap;
+use crate::syntax::ValueKind;
 
 mod definition;
 mod doc_match;
@@ -19,6 +19,7 @@ mod features;
 mod if_key;
 mod keys;
 mod kinds;
+mod lost;
 mod members;
 mod name_rules;
 mod scope;
@@ -27,18 +28,35 @@ mod shared_lines;
 pub(crate) use definition::{
     Body, Branch, DefItem, Definition, Feature, Member, Members, Name, TypeRef, Value,
 };
+pub(crate) use lost::LostDefinitions;
 use scope::Scope;
 use shared_lines::SharedLines;
 
+/// The definitions of a schema.
+pub(crate) struct Lowered<'s> {
+    /// The definitions and the other items, in order.
+    pub(crate) items: Vec<DefItem<'s>>,
+    /// The definitions that messages name.
+    pub(crate) attribution: QemuAttribution,
+    /// The definitions that are not among the items.
+    pub(crate) lost: LostDefinitions<'s>,
+}
+
 /// Turns every expression into a definition. Wrong definitions are reported
-/// and left out. Also returns the definition that messages name for each.
+/// and left out; `loss` is the part of the schema that is missing already.
 pub(crate) fn lower<'s>(
     items: Vec<Item<'s>>,
+    loss: Loss,
     pragmas: &Pragmas,
     rules: Rules,
     sources: &SourceMap,
     diagnostics: &mut Diagnostics,
-) -> (Vec<DefItem<'s>>, QemuAttribution) {
+) -> Lowered<'s> {
+    diagnostics.begin_stage();
+    let mut lost = LostDefinitions::default();
+    if loss != Loss::Nothing {
+        lost.add_unnamed();
+    }
     let settings = Settings {
         pragmas,
         rules,
@@ -59,25 +77,22 @@ pub(crate) fn lower<'s>(
                 included,
                 span,
             }),
-            Item::Expression {
-                module,
-                span,
-                object,
-                doc,
-            } => lower_definition(
-                module,
-                span,
-                object,
-                doc,
+            Item::Expression(expression) => lower_definition(
+                expression,
                 settings,
                 &mut shared_lines,
+                &mut lost,
                 diagnostics,
             )
             .map(|definition| DefItem::Definition(Box::new(definition))),
         })
         .collect();
     diagnostics.sort_by_rank(|rank| rank);
-    (items, shared_lines.finish())
+    Lowered {
+        items,
+        attribution: shared_lines.finish(),
+        lost,
+    }
 }
 
 /// The settings for all definitions.
@@ -89,22 +104,18 @@ struct Settings<'a> {
 }
 
 fn lower_definition<'s>(
-    module: ModuleIndex,
-    span: Span,
-    object: Object<'s>,
-    doc: Option<DocBlock>,
-    Settings {
-        pragmas,
-        rules,
-        sources,
-    }: Settings<'_>,
+    expression: Expression<'s>,
+    settings: Settings<'_>,
     shared_lines: &mut SharedLines,
+    lost: &mut LostDefinitions<'s>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Definition<'s>> {
+    let Expression { span, object, .. } = &expression;
+    let span = *span;
     let site = Site {
         // Until the name is known, QEMU's messages name the definition before,
         // if that is on the same line.
-        definition: shared_lines.last_on_line(span, sources),
+        definition: shared_lines.last_on_line(span, settings.sources),
         ..Site::line(span)
     };
     let mut kinds = DefinitionKind::ALL
@@ -112,11 +123,13 @@ fn lower_definition<'s>(
         .filter_map(|kind| Some((kind, object.get(kind.key())?)));
     let (Some((kind, name)), None) = (kinds.next(), kinds.next()) else {
         diagnostics.report_at(Problem::NotOneDefinition, Some(site));
+        lost.add_unnamed();
         return None;
     };
     let ValueKind::Str(text) = &name.kind else {
         let problem = Problem::NameNotString(MessageSubject::Value(Key::Name(kind)));
         diagnostics.report_at(problem, Some(site.showing(Some(name.span))));
+        lost.add_unnamed();
         return None;
     };
     let name = Name {
@@ -124,35 +137,62 @@ fn lower_definition<'s>(
         span: name.span,
     };
     let named = (kind, name.text.as_ref().into());
-    shared_lines.add(span, &named, sources);
+    shared_lines.add(span, &named, settings.sources);
+    let site = Site {
+        definition: Some(named),
+        ..site
+    };
+    // `member-name-exceptions` does not apply to arguments and event data.
+    let has_free_member_names = !matches!(kind, DefinitionKind::Command | DefinitionKind::Event)
+        && settings
+            .pragmas
+            .member_name_exceptions
+            .contains(name.text.as_ref());
     let mut scope = Scope {
         kind,
-        site: Site {
-            definition: Some(named),
-            ..site
-        },
-        // `member-name-exceptions` does not apply to arguments and event data.
-        has_free_member_names: !matches!(kind, DefinitionKind::Command | DefinitionKind::Event)
-            && pragmas.member_name_exceptions.contains(name.text.as_ref()),
-        rules,
+        site,
+        has_free_member_names,
+        rules: settings.rules,
         diagnostics,
     };
+    let lost_name = name.text.clone();
+    let definition = lower_named(name, expression, settings.pragmas, &mut scope);
+    if definition.is_err() {
+        lost.add(lost_name);
+    }
+    definition.ok()
+}
+
+/// Lowers a definition whose kind and name are known.
+fn lower_named<'s>(
+    name: Name<'s>,
+    expression: Expression<'s>,
+    pragmas: &Pragmas,
+    scope: &mut Scope<'_>,
+) -> scope::Lowered<Definition<'s>> {
+    let Expression {
+        module,
+        span,
+        object,
+        doc,
+    } = expression;
+    let kind = scope.kind;
     let subject = MessageSubject::Definition(kind);
-    let named = name_rules::check_definition(&name, &mut scope, pragmas);
-    let documented = doc_match::check(doc.as_ref(), &name, &object, &mut scope, pragmas);
-    keys::check(&object, span, &subject, keys::of(kind), &mut scope).ok()?;
-    let body = kinds::body(&object, &mut scope);
-    let cond = if_key::condition(&object, &subject, &mut scope);
-    let features = features::features(&object, &mut scope);
-    let flags = kinds::check_flags(&object, &mut scope);
-    named.and(documented).and(flags).ok()?;
-    Some(Definition {
+    let named = name_rules::check_definition(&name, scope, pragmas);
+    let doc = doc_match::check(doc, &name, &object, scope, pragmas);
+    keys::check(&object, span, &subject, keys::of(kind), scope)?;
+    let body = kinds::body(&object, scope);
+    let cond = if_key::condition(&object, &subject, scope);
+    let features = features::features(&object, scope);
+    let flags = kinds::check_flags(&object, scope);
+    named.and(flags)?;
+    Ok(Definition {
         module,
         name,
         span,
         doc,
-        cond: cond.ok()?,
-        features: features.ok()?,
-        body: body.ok()?,
+        cond: cond?,
+        features: features?,
+        body: body?,
     })
 }

@@ -115,6 +115,8 @@ impl Diagnostic {
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    /// The number of problems that earlier stages found.
+    before_stage: usize,
     style: Style,
     errors: usize,
 }
@@ -165,15 +167,30 @@ impl Diagnostics {
         severity
     }
 
-    /// Sorts by the result of `rank` for each diagnostic's rank. Diagnostics
-    /// with equal results keep their order.
-    pub(crate) fn sort_by_rank(&mut self, rank: impl Fn(Rank) -> Rank) {
-        self.list.sort_by_key(|diagnostic| rank(diagnostic.rank));
+    /// Begins a stage. What later stages find is sorted separately, because
+    /// QEMU's generator finishes each stage for the whole schema first.
+    pub(crate) fn begin_stage(&mut self) {
+        self.before_stage = self.list.len();
     }
 
-    /// Returns how problems of style are treated.
-    pub(crate) fn style(&self) -> Style {
-        self.style
+    /// Returns the problems that the current stage found so far.
+    pub(crate) fn of_stage(&self) -> &[Diagnostic] {
+        self.list.get(self.before_stage..).unwrap_or_default()
+    }
+
+    /// Sorts the problems of the current stage by the result of `rank` for each
+    /// diagnostic's rank. Diagnostics with equal results keep their order.
+    pub(crate) fn sort_by_rank(&mut self, rank: impl Fn(Rank) -> Rank) {
+        if let Some(stage) = self.list.get_mut(self.before_stage..) {
+            stage.sort_by_key(|diagnostic| rank(diagnostic.rank));
+        }
+    }
+
+    /// Returns whether older markup is read as what it must mean: where problems
+    /// of style are warnings, and after the first error, at which QEMU's
+    /// generator has stopped.
+    pub(crate) fn is_lenient(&self) -> bool {
+        self.style == Style::Warn || self.has_errors()
     }
 
     /// Returns whether there is an error, so that the schema cannot be used.

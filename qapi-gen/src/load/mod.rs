@@ -47,6 +47,19 @@ pub(crate) struct ParsedSchema<'s> {
     /// The files' items, in order.
     pub(crate) items: Vec<Item<'s>>,
     pub(crate) pragmas: Pragmas,
+    pub(crate) loss: Loss,
+}
+
+/// The part of a schema that could not be read, because it is wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Loss {
+    /// Everything could be read.
+    #[default]
+    Nothing,
+    /// Expressions are missing, which may be definitions.
+    Expressions,
+    /// Files or settings are missing, so that the rest cannot be judged.
+    Files,
 }
 
 /// An index into [`ParsedSchema::modules`].
@@ -56,12 +69,7 @@ pub(crate) type ModuleIndex = usize;
 #[derive(Debug)]
 pub(crate) enum Item<'s> {
     /// An expression that is not a directive.
-    Expression {
-        module: ModuleIndex,
-        span: Span,
-        object: Object<'s>,
-        doc: Option<DocBlock>,
-    },
+    Expression(Expression<'s>),
     /// A documentation block without an expression.
     FreeForm { module: ModuleIndex, doc: DocBlock },
     /// An `include` directive in `module` that names `included`.
@@ -70,6 +78,27 @@ pub(crate) enum Item<'s> {
         included: ModuleIndex,
         span: Span,
     },
+}
+
+/// An expression that is not a directive.
+#[derive(Debug)]
+pub(crate) struct Expression<'s> {
+    pub(crate) module: ModuleIndex,
+    pub(crate) span: Span,
+    pub(crate) object: Object<'s>,
+    pub(crate) doc: ExpressionDoc,
+}
+
+/// The documentation of an expression.
+#[derive(Debug, Default)]
+pub(crate) enum ExpressionDoc {
+    /// No block precedes the expression.
+    #[default]
+    Absent,
+    /// The block before the expression cannot be used, which has been reported.
+    Wrong,
+    /// The block before the expression.
+    Block(DocBlock),
 }
 
 /// Reads a schema with all files that it includes. Also returns the path of
@@ -97,6 +126,7 @@ pub(crate) fn load<'s>(
         Ok(file) => reader.run(file),
         Err(reason) => {
             let path = path.to_owned();
+            reader.lose(Loss::Files);
             reader
                 .diagnostics
                 .report(Problem::SchemaUnreadable { path, reason }, None);
@@ -125,7 +155,7 @@ struct OpenFile<'s> {
     name: &'s str,
     module: ModuleIndex,
     /// The last documentation block, if no expression has followed it yet.
-    doc: Option<DocBlock>,
+    doc: ExpressionDoc,
 }
 
 /// A reader of a schema's files.
@@ -156,6 +186,11 @@ impl<'s> SchemaReader<'s, '_> {
             }
         });
         known.index
+    }
+
+    /// Records that a part of the schema could not be read.
+    fn lose(&mut self, loss: Loss) {
+        self.schema.loss = self.schema.loss.max(loss);
     }
 
     fn set_state(&mut self, path: &str, state: ReadState) {
@@ -198,6 +233,7 @@ impl<'s> SchemaReader<'s, '_> {
             let span = Span { file, start, end };
             self.diagnostics
                 .report_at(Problem::NotUtf8, Some(Site::exact(span)));
+            self.lose(Loss::Files);
             // Parse nothing, because the valid part alone would give misleading
             // errors.
             Parser::new(file, source, "", self.rules, self.diagnostics)
@@ -206,7 +242,7 @@ impl<'s> SchemaReader<'s, '_> {
             parser,
             name: source.name(),
             module,
-            doc: None,
+            doc: ExpressionDoc::Absent,
         })
     }
 
@@ -219,14 +255,18 @@ impl<'s> SchemaReader<'s, '_> {
             match file.parser.peek() {
                 Next::End => {
                     self.close_doc(file);
+                    if file.parser.has_skipped() {
+                        self.lose(Loss::Expressions);
+                    }
                     self.set_state(file.name, ReadState::Done);
                     stack.pop();
                 }
                 Next::Doc => {
                     self.close_doc(file);
-                    if let Some(doc) = file.parser.doc(self.diagnostics) {
-                        file.doc = Some(doc);
-                    }
+                    file.doc = match file.parser.doc(self.diagnostics) {
+                        Some(doc) => ExpressionDoc::Block(doc),
+                        None => ExpressionDoc::Wrong,
+                    };
                 }
                 Next::Expression => {
                     if let Some(included) = self.expression(file) {
@@ -242,7 +282,7 @@ impl<'s> SchemaReader<'s, '_> {
         let Some(value) = file.parser.expression(self.diagnostics) else {
             // Drop the block before a wrong expression, because the block most
             // likely belongs to it; otherwise it would be reported, too.
-            file.doc = None;
+            file.doc = ExpressionDoc::Absent;
             return None;
         };
         let span = value.span;
@@ -250,7 +290,8 @@ impl<'s> SchemaReader<'s, '_> {
         let ValueKind::Object(object) = value.kind else {
             self.diagnostics
                 .report_at(Problem::TopLevelNotObject, Some(site));
-            file.doc = None;
+            self.lose(Loss::Expressions);
+            file.doc = ExpressionDoc::Absent;
             return None;
         };
         if let Some(include) = object.get("include") {
@@ -262,25 +303,28 @@ impl<'s> SchemaReader<'s, '_> {
             self.pragma(&object, pragma, &site);
             return None;
         }
-        let doc = file.doc.take();
-        if let Some(doc) = doc.as_ref().filter(|doc| doc.symbol().is_none()) {
-            let site = Site::line(doc.span);
+        let mut doc = std::mem::take(&mut file.doc);
+        if let ExpressionDoc::Block(block) = &doc
+            && block.symbol().is_none()
+        {
+            let site = Site::line(block.span);
             self.diagnostics
                 .report_at(Problem::DocWithoutSymbol, Some(site));
+            doc = ExpressionDoc::Wrong;
         }
-        self.schema.items.push(Item::Expression {
+        self.schema.items.push(Item::Expression(Expression {
             module: file.module,
             span,
             object,
             doc,
-        });
+        }));
         None
     }
 
     /// Adds the last documentation block as a free-form one, if no definition
     /// has followed it. Reports the block if it names a definition.
     fn close_doc(&mut self, file: &mut OpenFile<'s>) {
-        let Some(doc) = file.doc.take() else {
+        let ExpressionDoc::Block(doc) = std::mem::take(&mut file.doc) else {
             return;
         };
         if let Some(symbol) = doc.symbol() {
@@ -303,12 +347,14 @@ impl<'s> SchemaReader<'s, '_> {
         site: &Site,
     ) -> Option<OpenFile<'s>> {
         if object.members.len() != 1 {
+            self.lose(Loss::Files);
             let problem = Problem::InvalidDirective("include");
             self.diagnostics.report_at(problem, Some(site.clone()));
             return None;
         }
         let shown = site.clone().showing(Some(include.span));
         let ValueKind::Str(include) = &include.kind else {
+            self.lose(Loss::Files);
             let problem = Problem::DirectiveValue {
                 directive: "include",
                 expected: "a string",
@@ -338,6 +384,7 @@ impl<'s> SchemaReader<'s, '_> {
             _ => match self.open(&path, included, Some(site.span)) {
                 Ok(file) => Some(file),
                 Err(reason) => {
+                    self.lose(Loss::Files);
                     let problem = Problem::IncludeUnreadable { path, reason };
                     self.diagnostics.report_at(problem, Some(shown));
                     None
@@ -349,11 +396,13 @@ impl<'s> SchemaReader<'s, '_> {
     /// Reads a `pragma` directive.
     fn pragma(&mut self, object: &Object<'s>, pragma: &Value<'s>, site: &Site) {
         if object.members.len() != 1 {
+            self.lose(Loss::Files);
             let problem = Problem::InvalidDirective("pragma");
             self.diagnostics.report_at(problem, Some(site.clone()));
             return;
         }
         let ValueKind::Object(settings) = &pragma.kind else {
+            self.lose(Loss::Files);
             let problem = Problem::DirectiveValue {
                 directive: "pragma",
                 expected: "an object",
@@ -364,7 +413,7 @@ impl<'s> SchemaReader<'s, '_> {
         };
         for member in &settings.members {
             let site = site.clone().showing(Some(member.key_span));
-            pragma::apply(
+            let applied = pragma::apply(
                 &mut self.schema.pragmas,
                 &member.key,
                 &member.value,
@@ -372,6 +421,9 @@ impl<'s> SchemaReader<'s, '_> {
                 self.rules,
                 self.diagnostics,
             );
+            if applied.is_err() {
+                self.lose(Loss::Files);
+            }
         }
     }
 }

@@ -6,13 +6,13 @@
 
 use rustc_hash::FxHashSet as HashSet;
 
-use crate::diag::{Diagnostics, Problem, Site};
+use crate::diag::{Diagnostics, Problem, Reported, Site};
 use crate::pragmas::Pragmas;
 use crate::rules::{Fact, Rules};
 use crate::syntax::{Value, ValueKind};
 
 /// Applies one setting of a directive. A later setting replaces an earlier
-/// one.
+/// one. Returns an error if the value of a known setting is wrong.
 pub(super) fn apply(
     pragmas: &mut Pragmas,
     name: &str,
@@ -20,7 +20,7 @@ pub(super) fn apply(
     site: &Site,
     rules: Rules,
     diagnostics: &mut Diagnostics,
-) {
+) -> Result<(), Reported> {
     let (known, list) = match name {
         "doc-required" => {
             match value.kind {
@@ -28,9 +28,10 @@ pub(super) fn apply(
                 _ => {
                     let site = site.clone().showing(Some(value.span));
                     diagnostics.report_at(Problem::PragmaNotBoolean("doc-required"), Some(site));
+                    return Err(Reported);
                 }
             }
-            return;
+            return Ok(());
         }
         "command-name-exceptions" => (
             "command-name-exceptions",
@@ -51,14 +52,18 @@ pub(super) fn apply(
         _ => {
             let problem = Problem::UnknownPragma(name.to_owned());
             diagnostics.report_at(problem, Some(site.clone()));
-            return;
+            return Ok(());
         }
     };
     match strings(value) {
-        Some(names) => *list = names,
+        Some(names) => {
+            *list = names;
+            Ok(())
+        }
         None => {
             let site = site.clone().showing(Some(value.span));
             diagnostics.report_at(Problem::PragmaNotStrings(known), Some(site));
+            Err(Reported)
         }
     }
 }

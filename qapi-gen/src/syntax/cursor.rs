@@ -16,6 +16,8 @@ pub(super) struct Cursor<'s> {
     pub(super) span: Span,
     pub(super) source: &'s SourceFile,
     pub(super) rules: Rules,
+    /// True if something that is not a comment was skipped because it is wrong.
+    pub(super) has_skipped: bool,
     file: FileId,
 }
 
@@ -34,6 +36,7 @@ impl<'s> Cursor<'s> {
             span,
             source,
             rules,
+            has_skipped: false,
             file,
         }
     }
@@ -61,6 +64,7 @@ impl<'s> Cursor<'s> {
                 Ok(())
             }
             Err(problem) => {
+                self.has_skipped = true;
                 let problem = as_release_reports(self.rules, *problem);
                 Err(self.fail(problem, diagnostics))
             }

@@ -76,6 +76,12 @@ impl<'s> Parser<'s> {
         }
     }
 
+    /// Returns whether the parser has skipped an expression, or what may be a
+    /// part of one, because it is wrong.
+    pub(crate) fn has_skipped(&self) -> bool {
+        self.cursor.has_skipped
+    }
+
     /// Parses the next item, a documentation block. Reports what is wrong with
     /// the block, and returns `None` if the block cannot be used.
     pub(crate) fn doc(&mut self, diagnostics: &mut Diagnostics) -> Option<DocBlock> {
@@ -89,6 +95,7 @@ impl<'s> Parser<'s> {
         self.members.clear();
         self.elements.clear();
         let Ok(value) = self.value(diagnostics) else {
+            self.cursor.has_skipped = true;
             self.cursor.lexer.resynchronize();
             self.cursor.advance_to_item(diagnostics);
             return None;

@@ -9,8 +9,8 @@
 
 use super::provenance::{Provenance, ResolvedSchema};
 use super::{Include, Module, ModuleId, Schema};
-use crate::defs::DefItem;
-use crate::diag::{Diagnostics, QemuAttribution};
+use crate::defs::{DefItem, Lowered};
+use crate::diag::Diagnostics;
 use crate::pragmas::Pragmas;
 use crate::rules::{Fact, Rules};
 use crate::source::SourceMap;
@@ -33,13 +33,18 @@ const BUILTIN_MODULE: &str = "./builtin";
 /// Builds a schema from definitions. `modules` are the modules' names.
 pub(crate) fn build(
     modules: Vec<String>,
-    mut items: Vec<DefItem<'_>>,
-    attribution: QemuAttribution,
+    lowered: Lowered<'_>,
     pragmas: Pragmas,
     rules: Rules,
     sources: &SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> ResolvedSchema {
+    diagnostics.begin_stage();
+    let Lowered {
+        mut items,
+        attribution,
+        lost,
+    } = lowered;
     let mut schema = Schema {
         rules,
         modules: std::iter::once(BUILTIN_MODULE.to_owned())
@@ -71,6 +76,7 @@ pub(crate) fn build(
     let includes = resolve::resolve(
         declarations,
         items,
+        &lost,
         &mut schema,
         &mut provenance,
         sources,

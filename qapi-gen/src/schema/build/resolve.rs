@@ -8,7 +8,7 @@ use std::iter::Peekable;
 use super::convert::{self, module_id};
 use super::declare::{Declarations, Declared, Slot, base_name};
 use super::finish;
-use crate::defs::{self, Body, DefItem, Definition, Members, Name};
+use crate::defs::{self, Body, DefItem, Definition, LostDefinitions, Members, Name};
 use crate::diag::{DefinitionKind, DefinitionPart, Diagnostics, Key};
 use crate::schema::provenance::{DefinitionHeader, Provenance};
 use crate::schema::qemu_order::BASE;
@@ -29,6 +29,7 @@ const SUGGESTIONS_MAX: usize = 20;
 pub(super) fn resolve(
     declarations: Declarations<'_>,
     items: Vec<DefItem<'_>>,
+    lost: &LostDefinitions<'_>,
     schema: &mut Schema,
     provenance: &mut Provenance,
     sources: &SourceMap,
@@ -47,6 +48,7 @@ pub(super) fn resolve(
         schema,
         provenance,
         sources,
+        lost,
         diagnostics,
         slots: declarations.slots.into_iter().peekable(),
         unresolved: TypeId::at(types),
@@ -114,6 +116,8 @@ pub(super) struct Resolver<'a> {
     pub(super) schema: &'a mut Schema,
     pub(super) provenance: &'a mut Provenance,
     pub(super) sources: &'a SourceMap,
+    /// The definitions whose uses are not errors, although they are missing.
+    pub(super) lost: &'a LostDefinitions<'a>,
     pub(super) diagnostics: &'a mut Diagnostics,
     /// The declarations still to be built, in the order of the definitions.
     slots: Peekable<std::vec::IntoIter<Slot>>,

@@ -114,8 +114,8 @@ impl Resolver<'_> {
         self.look_up(&name.text, Some(name.span), user, segment, order)
     }
 
-    /// Returns the type of a name. Reports an unknown name and returns
-    /// `unresolved` then.
+    /// Returns the type of a name. Reports an unknown name, unless its definition
+    /// was left out, and returns `unresolved` then.
     pub(super) fn look_up(
         &mut self,
         name: &str,
@@ -128,6 +128,9 @@ impl Resolver<'_> {
             return ty;
         }
         self.missing = true;
+        if self.lost.may_include(name) {
+            return self.unresolved;
+        }
         let problem = Problem::UnknownType {
             user: user(),
             name: name.to_owned(),

@@ -120,7 +120,10 @@ fn missing<'a>(
     (span, rank): (Option<Span>, Rank),
     diagnostics: &mut Diagnostics,
 ) {
+    let mut seen = HashSet::default();
     let mut missing = described
+        // Skip what the parser has reported already: empty and repeated names.
+        .filter(|arg| !arg.name.is_empty() && seen.insert(arg.name))
         .filter(|arg| !existing.contains(arg.name))
         .peekable();
     let Some(first) = missing.peek().and_then(|arg| arg.span) else {

@@ -57,7 +57,7 @@ pub(crate) fn check(
     for pass in PASSES {
         pass(&resolved, diagnostics);
     }
-    if !diagnostics.is_empty() {
+    if !diagnostics.of_stage().is_empty() {
         sort::sort(&resolved, diagnostics);
     }
     (!diagnostics.has_errors()).then_some(CheckedSchema(resolved.schema))

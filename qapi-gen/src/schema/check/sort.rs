@@ -14,6 +14,7 @@ use crate::schema::qemu_order::CheckPoint;
 /// points.
 pub(super) fn sort(schema: &Schema, diagnostics: &mut Diagnostics) {
     let mut times: HashMap<u64, u64> = diagnostics
+        .of_stage()
         .iter()
         .map(|diagnostic| (diagnostic.rank.0, 0))
         .collect();

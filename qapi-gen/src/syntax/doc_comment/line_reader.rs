@@ -5,17 +5,18 @@
 //! QEMU, which this file does not know.
 
 use super::block::{DocBlock, Draft, SectionKind};
-use crate::diag::{Diagnostics, Problem, Reported, Severity, Site};
+use crate::diag::{Diagnostics, Problem, Reported, Site};
 use crate::source::{ByteRange, Span};
 use crate::syntax::cursor::Cursor;
-use crate::syntax::lexer::Token;
+use crate::syntax::lexer::{Token, is_space};
 
 /// A reader of the lines of one block, and the draft of the block.
 pub(super) struct LineReader<'p, 's> {
     pub(super) cursor: &'p mut Cursor<'s>,
     pub(super) diagnostics: &'p mut Diagnostics,
-    /// True until the line that ends the block has been read.
-    pub(super) is_open: bool,
+    /// True if the block ends without the line that should end it, so that the
+    /// current token follows the block.
+    pub(super) is_unterminated: bool,
     draft: &'p mut Draft,
     /// The span of the block's first line.
     start: Span,
@@ -33,18 +34,17 @@ impl<'p, 's> LineReader<'p, 's> {
         Self {
             cursor,
             diagnostics,
-            is_open: true,
+            is_unterminated: false,
             draft,
             start,
         }
     }
 
     /// Checks the line that opens the block.
-    pub(super) fn opening(&mut self) -> Result<(), Reported> {
-        if self.cursor.token == Token::Comment("##") {
-            return Ok(());
+    pub(super) fn opening(&mut self) {
+        if self.cursor.token != Token::Comment("##") {
+            self.fault(Problem::DocJunkAtStart);
         }
-        self.fail(Problem::DocJunkAtStart)
     }
 
     /// Advances to the next line and returns it without its `# `, or `None`
@@ -52,20 +52,39 @@ impl<'p, 's> LineReader<'p, 's> {
     pub(super) fn next_line(&mut self) -> Result<Option<&'s str>, Reported> {
         self.cursor.advance(true, self.diagnostics)?;
         let Token::Comment(comment) = self.cursor.token else {
-            return self.fail(Problem::DocUnterminated);
+            self.fault(Problem::DocUnterminated);
+            self.is_unterminated = true;
+            return Ok(None);
         };
         if comment.starts_with("##") {
-            self.is_open = false;
             if comment != "##" {
-                return self.fail(Problem::DocJunkAtEnd);
+                self.fault(Problem::DocJunkAtEnd);
             }
             return Ok(None);
         }
-        match comment.strip_prefix("# ") {
-            Some(line) => Ok(Some(line)),
-            None if comment == "#" => Ok(Some("")),
-            None => self.fail(Problem::DocMissingSpace),
+        if let Some(line) = comment.strip_prefix("# ") {
+            return Ok(Some(line));
         }
+        if comment != "#" {
+            self.fault(Problem::DocMissingSpace);
+        }
+        Ok(comment.strip_prefix('#'))
+    }
+
+    /// Returns the name of the definition that the block documents; `rest`
+    /// follows the `@` in the line that gives the name.
+    pub(super) fn symbol(&mut self, rest: &'s str) -> Result<&'s str, Reported> {
+        let symbol = rest.strip_suffix(':').unwrap_or_else(|| {
+            self.fault(Problem::DocSymbolColon);
+            let ends = |c| c == ':' || is_space(c);
+            rest.split(ends).next().unwrap_or(rest)
+        });
+        if symbol.is_empty() {
+            return Err(self
+                .cursor
+                .fail(Problem::DocSymbolMissing, self.diagnostics));
+        }
+        Ok(symbol)
     }
 
     /// Returns the span of the current line.
@@ -73,26 +92,16 @@ impl<'p, 's> LineReader<'p, 's> {
         self.cursor.span
     }
 
-    /// Reports a problem that makes the rest of the block unusable.
-    pub(super) fn fail<T>(&mut self, problem: Problem) -> Result<T, Reported> {
-        Err(self.cursor.fail(problem, self.diagnostics))
+    /// Reports a problem with the current line. The block is read on, and the
+    /// faulty line is taken for what it must mean.
+    pub(super) fn fault(&mut self, problem: Problem) {
+        self.fault_at(problem, self.cursor.span);
     }
 
-    /// Reports a problem of style in the current line. Returns `Ok` if the
-    /// problem is only a warning: then the block is read on, and the faulty
-    /// line is taken for what it must mean.
-    pub(super) fn style_fault(&mut self, problem: Problem) -> Result<(), Reported> {
-        self.style_fault_at(problem, self.cursor.span)
-    }
-
-    /// Reports a problem of style as [`Self::style_fault`] does, at a place
-    /// within the current line.
-    pub(super) fn style_fault_at(&mut self, problem: Problem, at: Span) -> Result<(), Reported> {
-        let site = Site::exact(at);
-        match self.diagnostics.report_at(problem, Some(site)) {
-            Severity::Warning => Ok(()),
-            Severity::Error => Err(Reported),
-        }
+    /// Reports a problem as [`Self::fault`] does, at a place within the current
+    /// line.
+    pub(super) fn fault_at(&mut self, problem: Problem, at: Span) {
+        self.diagnostics.report_at(problem, Some(Site::exact(at)));
     }
 
     /// Reports a problem for which QEMU's message names only the line. The

@@ -27,20 +27,19 @@ pub(super) fn read(
     diagnostics: &mut Diagnostics,
 ) -> Option<DocBlock> {
     let by_tag = cursor.rules.have(Fact::SectionsByTag);
-    let reader = LineReader::new(cursor, draft, diagnostics);
-    let (block, is_open) = if by_tag {
-        qemu_7_2::read(reader)
+    let mut reader = LineReader::new(cursor, draft, diagnostics);
+    let block = if by_tag {
+        qemu_7_2::read(&mut reader)
     } else {
-        qemu_10_0::read(reader)
+        qemu_10_0::read(&mut reader)
     };
+    let is_unterminated = reader.is_unterminated;
     if block.is_err() {
-        if is_open {
-            cursor.lexer.leave_comment();
-        } else {
-            cursor.lexer.resynchronize();
-        }
+        cursor.lexer.leave_comment();
     }
-    cursor.advance_to_item(diagnostics);
+    if !is_unterminated {
+        cursor.advance_to_item(diagnostics);
+    }
     let block = block.ok()?;
     // `qemu_7_2` reports an empty section where it ends, in other words.
     if !by_tag {

@@ -2,26 +2,25 @@
 //!
 //! In: the comment lines of a block. Out: the block, cut into sections: a
 //! section's lines are indented, and a line at the margin begins something
-//! else. Older markup is also read, where problems of style are warnings.
+//! else. Older markup is also read, after it was reported.
 
 use super::block::{DocBlock, SectionKind};
 use super::line_format::{Fault, LineFormat};
 use super::line_reader::LineReader;
 use super::markup::{advice, described, indentation, tagged};
-use crate::diag::{Problem, Reported, Style};
+use crate::diag::{Problem, Reported};
 use crate::rules::Fact;
 use crate::syntax::duplicate_names::DuplicateNames;
 use crate::syntax::lexer::is_space;
 
-/// Reads the block whose first line is the current token. The second result
-/// says whether the line that ends the block has not been read yet.
-pub(super) fn read(reader: LineReader<'_, '_>) -> (Result<DocBlock, Reported>, bool) {
+/// Reads the block whose first line is the current token.
+pub(super) fn read(reader: &mut LineReader<'_, '_>) -> Result<DocBlock, Reported> {
     let mut block = BlockReader {
         format: LineFormat::new(reader.cursor.rules),
         reader,
         line: None,
     };
-    (block.block(), block.reader.is_open)
+    block.block()
 }
 
 /// Returns whether a line is plain text, and so does not begin a description
@@ -31,14 +30,14 @@ fn is_text(line: &str) -> bool {
 }
 
 /// A reader of one block.
-struct BlockReader<'p, 's> {
-    reader: LineReader<'p, 's>,
+struct BlockReader<'r, 'p, 's> {
+    reader: &'r mut LineReader<'p, 's>,
     format: LineFormat,
     /// The current line without its `# `, or `None` after the last line.
     line: Option<&'s str>,
 }
 
-impl<'s> BlockReader<'_, 's> {
+impl<'s> BlockReader<'_, '_, 's> {
     /// Advances to the next line and checks how it is written.
     fn advance(&mut self) -> Result<(), Reported> {
         self.line = self
@@ -46,14 +45,15 @@ impl<'s> BlockReader<'_, 's> {
             .next_line()?
             .map(|line| line.trim_end_matches(is_space));
         if let Some(Err(fault)) = self.line.map(|line| self.format.check(line)) {
-            self.reject_line(fault)?;
+            self.reject_line(fault);
         }
         Ok(())
     }
 
-    fn reject_line(&mut self, fault: Fault) -> Result<(), Reported> {
+    fn reject_line(&mut self, fault: Fault) {
         let Fault::SingleSpace(column) = fault else {
-            return self.reader.style_fault(Problem::DocLineTooLong);
+            self.reader.fault(Problem::DocLineTooLong);
+            return;
         };
         let cursor = &*self.reader.cursor;
         let source = cursor.source;
@@ -64,7 +64,7 @@ impl<'s> BlockReader<'_, 's> {
         let offset = text.char_indices().nth(column + 2);
         let at = line + offset.map_or(0, |(offset, _)| offset);
         let place = cursor.place(at, at);
-        self.reader.style_fault_at(Problem::DocSingleSpace, place)
+        self.reader.fault_at(Problem::DocSingleSpace, place);
     }
 
     fn skip_blank(&mut self) -> Result<(), Reported> {
@@ -108,7 +108,7 @@ impl<'s> BlockReader<'_, 's> {
                 if !second {
                     return Ok(());
                 }
-                self.reader.style_fault(Problem::DocDeIndent { expected })?;
+                self.reader.fault(Problem::DocDeIndent { expected });
                 expected = indentation(line);
                 if expected == 0 {
                     return Ok(());
@@ -120,11 +120,10 @@ impl<'s> BlockReader<'_, 's> {
     }
 
     /// Returns whether the section that begins here has lines that are not
-    /// indented, as QEMU 7.2 allows if the tag's line has no text. Such a
-    /// section is read where problems of style are warnings.
+    /// indented, as QEMU 7.2 allows if the tag's line has no text.
     fn is_unindented_section(&self) -> bool {
-        let (Style::Warn, Some(line), Some((kind, _))) = (
-            self.reader.diagnostics.style(),
+        let (true, Some(line), Some((kind, _))) = (
+            self.reader.diagnostics.is_lenient(),
             self.line,
             self.reader.draft().last(),
         ) else {
@@ -203,25 +202,24 @@ impl<'s> BlockReader<'_, 's> {
     /// Reads the descriptions that follow `Features:`.
     fn features(&mut self) -> Result<(), Reported> {
         if self.reader.draft().has(SectionKind::Feature) {
-            self.reader.style_fault(Problem::DocDuplicateFeatures)?;
+            self.reader.fault(Problem::DocDuplicateFeatures);
         }
         self.advance()?;
         self.skip_blank()?;
-        if self.descriptions(SectionKind::Feature)? {
-            Ok(())
-        } else {
-            self.reader.style_fault(Problem::DocFeaturesExpected)
+        if !self.descriptions(SectionKind::Feature)? {
+            self.reader.fault(Problem::DocFeaturesExpected);
         }
+        Ok(())
     }
 
     /// Reads a section that begins with a tag and `text` on the current line.
     fn section(&mut self, kind: SectionKind, text: &str) -> Result<(), Reported> {
         let span = self.reader.span();
         if let SectionKind::Obsolete(tag) = kind {
-            self.reader.style_fault(Problem::DocObsoleteSection {
+            self.reader.fault(Problem::DocObsoleteSection {
                 tag: kind.tag().to_owned(),
                 advice: advice(tag),
-            })?;
+            });
         } else if kind != SectionKind::Todo && self.reader.draft().has(kind) {
             self.reader
                 .report_line(Problem::DocDuplicateSection(kind.tag()), span);
@@ -233,18 +231,10 @@ impl<'s> BlockReader<'_, 's> {
         self.indented()
     }
 
-    /// Reads the rest of a block that documents a definition, after `line`,
-    /// the one that names it. Returns the name.
-    fn definition(&mut self, line: &'s str) -> Result<&'s str, Reported> {
-        let Some(symbol) = line
-            .strip_prefix('@')
-            .and_then(|line| line.strip_suffix(':'))
-        else {
-            return self.reader.fail(Problem::DocSymbolColon);
-        };
-        if symbol.is_empty() {
-            return self.reader.fail(Problem::DocSymbolMissing);
-        }
+    /// Reads the rest of a block that documents a definition; `rest` follows
+    /// the `@` in the line that names the definition. Returns the name.
+    fn definition(&mut self, rest: &'s str) -> Result<&'s str, Reported> {
+        let symbol = self.reader.symbol(rest)?;
         let mut members_done = false;
         self.advance()?;
         loop {
@@ -258,7 +248,7 @@ impl<'s> BlockReader<'_, 's> {
             } else if let Some((name, _)) = described(line) {
                 if members_done {
                     self.reader
-                        .style_fault(Problem::DocDescriptionAfterSection(name.to_owned()))?;
+                        .fault(Problem::DocDescriptionAfterSection(name.to_owned()));
                 }
                 self.descriptions(SectionKind::Member)?;
                 members_done = true;
@@ -268,7 +258,7 @@ impl<'s> BlockReader<'_, 's> {
             } else {
                 if line.starts_with('=') && self.reader.cursor.rules.have(Fact::HeadingsRestricted)
                 {
-                    self.reader.style_fault(Problem::DocHeadingInDefinition)?;
+                    self.reader.fault(Problem::DocHeadingInDefinition);
                 }
                 self.paragraph()?;
             }
@@ -282,13 +272,13 @@ impl<'s> BlockReader<'_, 's> {
         while let Some(line) = self.line {
             if let Some((name, _)) = described(line) {
                 self.reader
-                    .style_fault(Problem::DocDescriptionInFreeForm(name.to_owned()))?;
+                    .fault(Problem::DocDescriptionInFreeForm(name.to_owned()));
             }
             if line.starts_with('=')
                 && !first
                 && self.reader.cursor.rules.have(Fact::HeadingsRestricted)
             {
-                self.reader.style_fault(Problem::DocHeadingNotFirst)?;
+                self.reader.fault(Problem::DocHeadingNotFirst);
             }
             self.reader.append(line);
             self.advance()?;
@@ -298,11 +288,11 @@ impl<'s> BlockReader<'_, 's> {
     }
 
     fn block(&mut self) -> Result<DocBlock, Reported> {
-        self.reader.opening()?;
+        self.reader.opening();
         self.advance()?;
-        let symbol = match self.line {
-            Some(line) if line.starts_with('@') => Some(self.definition(line)?),
-            _ => {
+        let symbol = match self.line.and_then(|line| line.strip_prefix('@')) {
+            Some(rest) => Some(self.definition(rest)?),
+            None => {
                 self.free_form()?;
                 None
             }

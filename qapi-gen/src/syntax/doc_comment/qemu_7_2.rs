@@ -11,9 +11,8 @@ use crate::diag::{Problem, Reported};
 use crate::syntax::duplicate_names::DuplicateNames;
 use crate::syntax::lexer::is_space;
 
-/// Reads the block whose first line is the current token. The second result
-/// says whether the line that ends the block has not been read yet.
-pub(super) fn read(reader: LineReader<'_, '_>) -> (Result<DocBlock, Reported>, bool) {
+/// Reads the block whose first line is the current token.
+pub(super) fn read(reader: &mut LineReader<'_, '_>) -> Result<DocBlock, Reported> {
     let mut block = BlockReader {
         reader,
         symbol: None,
@@ -24,9 +23,8 @@ pub(super) fn read(reader: LineReader<'_, '_>) -> (Result<DocBlock, Reported>, b
         members: DuplicateNames::default(),
         features: DuplicateNames::default(),
     };
-    let read = block.block();
-    let read = read.map(|()| block.reader.finish(block.symbol));
-    (read, block.reader.is_open)
+    block.block()?;
+    Ok(block.reader.finish(block.symbol))
 }
 
 /// The part of a block that is being read.
@@ -39,8 +37,8 @@ enum BlockPart {
 }
 
 /// A reader of one block.
-struct BlockReader<'p, 's> {
-    reader: LineReader<'p, 's>,
+struct BlockReader<'r, 'p, 's> {
+    reader: &'r mut LineReader<'p, 's>,
     symbol: Option<&'s str>,
     part: BlockPart,
     /// The number of characters by which the current section's lines are
@@ -82,62 +80,51 @@ fn tagged(line: &str) -> Option<(&'static str, SectionKind)> {
     (kind != SectionKind::Errors).then_some((word, kind))
 }
 
-impl<'s> BlockReader<'_, 's> {
+impl<'s> BlockReader<'_, '_, 's> {
     fn block(&mut self) -> Result<(), Reported> {
-        self.reader.opening()?;
+        self.reader.opening();
         while let Some(line) = self.reader.next_line()? {
             if line.starts_with('=') && self.symbol.is_some() {
-                self.reader.style_fault(Problem::DocHeadingInDefinition)?;
+                self.reader.fault(Problem::DocHeadingInDefinition);
             }
             self.line(line)?;
         }
-        self.leave_section()
+        self.leave_section();
+        Ok(())
     }
 
     fn line(&mut self, line: &'s str) -> Result<(), Reported> {
         match self.part {
-            BlockPart::Overview => self.overview(line),
+            BlockPart::Overview => return self.overview(line),
             BlockPart::Members | BlockPart::Features => self.description(line),
             BlockPart::Sections => self.section(line),
         }
+        Ok(())
     }
 
     /// Reads a line before the first description or section.
     fn overview(&mut self, line: &'s str) -> Result<(), Reported> {
         let is_first = self.reader.draft().is_section_empty();
         if self.symbol.is_none() {
-            return match line.strip_prefix('@').filter(|_| is_first) {
-                Some(rest) => self.symbol(rest),
+            match line.strip_prefix('@').filter(|_| is_first) {
+                Some(rest) => self.symbol = Some(self.reader.symbol(rest)?),
                 None => self.text(line),
-            };
-        }
-        if described(line).is_some() {
+            }
+        } else if described(line).is_some() {
             self.part = BlockPart::Members;
-            self.description(line)
+            self.description(line);
         } else if line == "Features:" {
             self.part = BlockPart::Features;
-            Ok(())
         } else if tagged(line).is_some() {
-            self.section(line)
+            self.section(line);
         } else {
-            self.text(line)
+            self.text(line);
         }
-    }
-
-    /// Reads the name of the definition, which `rest` begins with.
-    fn symbol(&mut self, rest: &'s str) -> Result<(), Reported> {
-        let Some(symbol) = rest.strip_suffix(':') else {
-            return self.reader.fail(Problem::DocSymbolColon);
-        };
-        if symbol.is_empty() {
-            return self.reader.fail(Problem::DocSymbolMissing);
-        }
-        self.symbol = Some(symbol);
         Ok(())
     }
 
     /// Reads a line among the descriptions of members or features.
-    fn description(&mut self, line: &'s str) -> Result<(), Reported> {
+    fn description(&mut self, line: &'s str) {
         if let Some(name) = described(line) {
             return self.begin_description(name, line);
         }
@@ -153,38 +140,37 @@ impl<'s> BlockReader<'_, 's> {
         }
         if line == "Features:" && self.part == BlockPart::Members {
             self.part = BlockPart::Features;
-            return Ok(());
+            return;
         }
-        self.begin(SectionKind::Plain, "", None)?;
+        self.begin(SectionKind::Plain, "", None);
         self.first_section.get_or_insert(None);
-        self.section(line)
+        self.section(line);
     }
 
     /// Begins the description of a member or feature.
-    fn begin_description(&mut self, name: &'s str, line: &'s str) -> Result<(), Reported> {
+    fn begin_description(&mut self, name: &'s str, line: &'s str) {
         let (earlier, kind) = match self.part {
             BlockPart::Features => (&mut self.features, SectionKind::Feature),
             _ => (&mut self.members, SectionKind::Member),
         };
         if name.is_empty() {
-            return self.reader.fail(Problem::DocEmptyName);
+            self.reader.fault(Problem::DocEmptyName);
+        } else if earlier.is_duplicate(name, self.reader.names(kind, 0)) {
+            self.reader
+                .fault(Problem::DocDuplicateName(name.to_owned()));
         }
-        if earlier.is_duplicate(name, self.reader.names(kind, 0)) {
-            return self.reader.fail(Problem::DocDuplicateName(name.to_owned()));
-        }
-        self.begin(kind, name, Some(name))?;
+        self.begin(kind, name, Some(name));
         self.first_line(line);
-        Ok(())
     }
 
     /// Reads a line among the sections that begin with a tag.
-    fn section(&mut self, line: &'s str) -> Result<(), Reported> {
+    fn section(&mut self, line: &'s str) {
         self.part = BlockPart::Sections;
         if let Some(name) = described(line) {
-            self.reader.style_fault(Problem::OldDocCannotFollow {
+            self.reader.fault(Problem::OldDocCannotFollow {
                 name: name.to_owned(),
                 section: self.first_section.flatten(),
-            })?;
+            });
             self.part = BlockPart::Members;
             return self.begin_description(name, line);
         }
@@ -193,38 +179,28 @@ impl<'s> BlockReader<'_, 's> {
         };
         let once = matches!(kind, SectionKind::Returns | SectionKind::Since);
         if once && self.reader.draft().has(kind) {
-            self.reader
-                .style_fault(Problem::DocDuplicateSection(kind.tag()))?;
+            self.reader.fault(Problem::DocDuplicateSection(kind.tag()));
         }
-        self.begin(kind, "", Some(tag))?;
+        self.begin(kind, "", Some(tag));
         self.first_section.get_or_insert(Some(tag));
         self.first_line(line);
-        Ok(())
     }
 
     /// Begins a section of what is `described`; `name` is how messages refer to
     /// the section.
-    fn begin(
-        &mut self,
-        kind: SectionKind,
-        described: &'s str,
-        name: Option<&'s str>,
-    ) -> Result<(), Reported> {
-        self.leave_section()?;
+    fn begin(&mut self, kind: SectionKind, described: &'s str, name: Option<&'s str>) {
+        self.leave_section();
         self.reader.begin(kind, described);
         self.name = name;
         self.indent = 0;
-        Ok(())
     }
 
     /// Checks the current section before another one begins.
-    fn leave_section(&mut self) -> Result<(), Reported> {
+    fn leave_section(&mut self) {
         let is_empty = self.reader.is_section_blank();
-        match self.name.filter(|_| is_empty) {
-            Some(name) => self
-                .reader
-                .style_fault(Problem::OldDocEmptySection(name.to_owned())),
-            None => Ok(()),
+        if let Some(name) = self.name.filter(|_| is_empty) {
+            self.reader
+                .fault(Problem::OldDocEmptySection(name.to_owned()));
         }
     }
 
@@ -241,14 +217,14 @@ impl<'s> BlockReader<'_, 's> {
     }
 
     /// Reads a line of text.
-    fn text(&mut self, line: &str) -> Result<(), Reported> {
+    fn text(&mut self, line: &str) {
         if let Some(name) = mentioned(line) {
             self.reader
-                .style_fault(Problem::DocDescriptionInFreeForm(name.to_owned()))?;
+                .fault(Problem::DocDescriptionInFreeForm(name.to_owned()));
         }
         let expected = self.indent;
         if !line.is_empty() && indentation(line) < expected {
-            self.reader.style_fault(Problem::DocDeIndent { expected })?;
+            self.reader.fault(Problem::DocDeIndent { expected });
         }
         let end = line
             .char_indices()
@@ -258,6 +234,5 @@ impl<'s> BlockReader<'_, 's> {
             .map_or(0, |(at, c)| at + c.len_utf8());
         let (_, text) = line.split_at(end);
         self.reader.append(text.trim_end_matches(is_space));
-        Ok(())
     }
 }
