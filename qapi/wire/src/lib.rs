@@ -1,7 +1,7 @@
 //! The library that Rust code generated from a QAPI schema calls.
 //!
 //! In: bytes from a peer, and typed values of generated code. Out: typed values,
-//! and bytes. Nothing here knows a schema, a statistic or a socket.
+//! and bytes. Nothing here knows a schema or a statistic, and only `client` a socket.
 //!
 //! - [`json`]: JSON as QEMU reads and writes it, and the limits of messages.
 //! - [`Document`] and [`Node`]: parsed JSON, as a list of values in its text.
@@ -14,6 +14,7 @@
 //! - [`message`]: reading a server's messages, and writing requests and events.
 //! - [`command`]: the traits of commands and events.
 //! - [`introspect`]: a schema as data, for `query-qmp-schema`.
+//! - `client`, with the feature of that name: a client of QMP servers.
 //! - `serde`, with the feature of that name: the bridge to serde's two traits.
 //!
 //! A message takes one way: [`json::MessageReader`] finds and parses it, a
@@ -35,6 +36,8 @@
 //! );
 //! ```
 
+#[cfg(feature = "client")]
+pub mod client;
 pub mod command;
 pub mod compat;
 mod context;

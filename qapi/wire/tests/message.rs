@@ -209,22 +209,6 @@ fn outcome_opens_with_the_id_of_its_request_only() {
 }
 
 #[test]
-fn greeting_is_found_after_what_another_client_has_not_read() {
-    let mut messages = Messages::default();
-    messages.receive(b"{\"return\": {}}\r\n{\"event\": \"STOP\"}\r\n");
-    assert!(messages.next_greeting().is_none());
-    messages.receive(b"{\"QMP\": {\"version\": {}}}\r\n");
-    assert!(messages.next_greeting().unwrap().is_ok());
-
-    let mut messages = Messages::default();
-    let refused = (0..100_000).find_map(|_| {
-        messages.receive(b"{\"return\": {}}\r\n");
-        messages.next_greeting()
-    });
-    assert!(refused.unwrap().is_err());
-}
-
-#[test]
 fn events_are_read_as_they_were_written() {
     let hiding = Policy {
         deprecated_output: Output::Hide,

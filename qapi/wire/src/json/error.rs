@@ -8,6 +8,11 @@ use std::fmt;
 
 use crate::error::Error;
 
+/// The texts of the errors of messages that exceed a limit.
+const TOO_LONG: &str = "JSON token size limit exceeded";
+const TOO_MANY_TOKENS: &str = "JSON token count limit exceeded";
+const TOO_DEEP: &str = "JSON nesting depth limit exceeded";
+
 /// Why a text is not JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyntaxError {
@@ -29,7 +34,25 @@ impl SyntaxError {
     /// Returns the error for a message whose bytes exceed a limit.
     #[cold]
     pub(super) fn too_long() -> Self {
-        Self::new("JSON token size limit exceeded")
+        Self::new(TOO_LONG)
+    }
+
+    /// Returns the error for a message whose tokens exceed a limit.
+    #[cold]
+    pub(super) fn too_many_tokens() -> Self {
+        Self::new(TOO_MANY_TOKENS)
+    }
+
+    /// Returns the error for a message whose open brackets exceed a limit.
+    #[cold]
+    pub(super) fn too_deep() -> Self {
+        Self::new(TOO_DEEP)
+    }
+
+    /// Returns whether the text may be JSON, but exceeds a limit.
+    #[must_use]
+    pub fn exceeds_limits(&self) -> bool {
+        [TOO_LONG, TOO_MANY_TOKENS, TOO_DEEP].contains(&self.desc())
     }
 
     /// Returns what is wrong, in QEMU's words.

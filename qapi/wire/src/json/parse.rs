@@ -197,7 +197,7 @@ impl Parser {
     #[inline]
     fn nested(&mut self, parse: fn(&mut Self) -> Result<()>) -> Result<()> {
         if self.open == NESTING_MAX {
-            return Err(SyntaxError::new("JSON nesting depth limit exceeded"));
+            return Err(SyntaxError::too_deep());
         }
         self.open += 1;
         self.position += 1;

@@ -225,11 +225,11 @@ impl Scanner {
             return Some(error);
         }
         if self.tokens > self.limits.tokens_max {
-            return Some(self.invalid(SyntaxError::new("JSON token count limit exceeded")));
+            return Some(self.invalid(SyntaxError::too_many_tokens()));
         }
         let nesting = self.braces.saturating_add(self.brackets);
         if usize::try_from(nesting).is_ok_and(|nesting| nesting > self.limits.nesting_max) {
-            return Some(self.invalid(SyntaxError::new("JSON nesting depth limit exceeded")));
+            return Some(self.invalid(SyntaxError::too_deep()));
         }
         let open = self.braces > 0 || self.brackets > 0;
         if open && self.braces >= 0 && self.brackets >= 0 {

@@ -3,6 +3,7 @@
 //! In: nothing. Out: ids that no other client uses. A QEMU hands replies that one
 //! client has not read to the next, and only the id tells them apart.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
@@ -58,6 +59,13 @@ impl RequestId {
     /// Returns the id as the text that is sent.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Lets a table with these keys be searched by the id in a reply.
+impl Borrow<str> for RequestId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

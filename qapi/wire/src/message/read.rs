@@ -72,6 +72,53 @@ impl EventMessage {
         data.unwrap_or(Node::empty_object())
     }
 
+    /// Decodes the event with a generated enum of events: pass its `decode`. Members
+    /// and values that the schema does not list are ignored or kept.
+    ///
+    /// ```
+    /// use qapi_wire::message::{Message, Messages};
+    /// use qapi_wire::{Context, Dict, Node, Result, from_node};
+    ///
+    /// // What qapi-gen makes of { 'event': 'STOP' }
+    /// #[derive(Debug)]
+    /// enum Event {
+    ///     Stop,
+    ///     Unlisted { name: Box<str>, data: Dict },
+    /// }
+    /// impl Event {
+    ///     fn decode(name: &str, data: Node<'_>, context: &Context<'_>) -> Result<Self> {
+    ///         Ok(match name {
+    ///             "STOP" => Self::Stop,
+    ///             _ => Self::Unlisted { name: name.into(), data: from_node(data, context)? },
+    ///         })
+    ///     }
+    /// }
+    ///
+    /// let mut messages = Messages::default();
+    /// messages.receive(b"{\"event\": \"STOP\"}\r\n");
+    /// let Some(Ok(Message::Event(message))) = messages.next_message() else {
+    ///     panic!("the message is an event");
+    /// };
+    /// assert!(matches!(message.decode(Event::decode)?, Event::Stop));
+    /// # Ok::<(), qapi_wire::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of `decode`, for the first member that does not fit.
+    pub fn decode<E>(
+        &self,
+        decode: impl FnOnce(&str, Node<'_>, &Context<'_>) -> Result<E>,
+    ) -> Result<E> {
+        decode(self.name(), self.data(), &Context::tolerant())
+    }
+
+    /// Returns how many bytes of memory the event holds, spare room included.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.message.held_bytes()
+    }
+
     /// Returns the time of the event; [`Timestamp::UNKNOWN`] if the message has
     /// none.
     #[must_use]
@@ -142,13 +189,21 @@ impl Decode for ErrorMember {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidMessage {
     desc: String,
+    exceeds_limits: bool,
 }
 
 impl InvalidMessage {
     fn new(desc: &str) -> Self {
         Self {
             desc: desc.to_owned(),
+            exceeds_limits: false,
         }
+    }
+
+    /// Returns whether the bytes may be a message, but exceed a limit of the reader.
+    #[must_use]
+    pub fn exceeds_limits(&self) -> bool {
+        self.exceeds_limits
     }
 }
 
@@ -162,7 +217,10 @@ impl std::error::Error for InvalidMessage {}
 
 impl From<SyntaxError> for InvalidMessage {
     fn from(error: SyntaxError) -> Self {
-        Self::new(error.desc())
+        Self {
+            exceeds_limits: error.exceeds_limits(),
+            ..Self::new(error.desc())
+        }
     }
 }
 
@@ -211,7 +269,8 @@ impl Message {
     }
 }
 
-/// The messages in a server's stream of bytes.
+/// The messages in a server's stream of bytes. `client::Session`, with feature
+/// `client`, also negotiates and knows which calls wait for which reply.
 ///
 /// ```
 /// use qapi_wire::command::{CommandInfo, Request};
@@ -229,14 +288,11 @@ impl Message {
 /// }
 ///
 /// let (mut ids, mut messages) = (RequestIds::new(), Messages::default());
-/// // A reply that a client before this one has not read comes first.
-/// messages.receive(b"{\"return\": [], \"id\": 1}\r\n{\"QMP\": {\"version\": {}}}\r\n");
-/// let greeting = messages.next_greeting().unwrap()?;
-/// assert!(greeting.capabilities().is_empty());
-///
 /// let (id, mut line) = (ids.next_id(), Vec::new());
 /// write_request(&mut line, &id, &Sizes);
-/// // ... send the line, and receive, in any pieces:
+/// // ... send the line, and receive, in any pieces. A reply to another client can
+/// // come first.
+/// messages.receive(b"{\"return\": [], \"id\": 1}\r\n");
 /// messages.receive(format!("{{\"return\": [7], \"id\": \"{id}\"}}\r\n").as_bytes());
 /// let sizes = loop {
 ///     match messages.next_message().unwrap()? {
@@ -255,12 +311,7 @@ impl Message {
 #[derive(Clone, Debug)]
 pub struct Messages {
     reader: MessageReader,
-    /// The number of messages that came before the greeting.
-    leftovers: usize,
 }
-
-/// The number of messages that may come before a greeting.
-const LEFTOVERS_MAX: usize = 64 << 10;
 
 impl Default for Messages {
     fn default() -> Self {
@@ -274,7 +325,6 @@ impl Messages {
     pub fn new(limits: Limits) -> Self {
         Self {
             reader: MessageReader::new(limits),
-            leftovers: 0,
         }
     }
 
@@ -288,27 +338,6 @@ impl Messages {
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         self.reader.held_bytes()
-    }
-
-    /// Returns the greeting; `None` if it is not complete. Skips the messages before
-    /// it, which are replies and events that another client has not read.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error for something that is not a message, and if
-    /// 65,536 messages come before the greeting.
-    pub fn next_greeting(&mut self) -> Option<Result<Greeting, InvalidMessage>> {
-        loop {
-            match self.next_message()? {
-                Ok(Message::Greeting(greeting)) => return Some(Ok(greeting)),
-                Ok(_) if self.leftovers < LEFTOVERS_MAX => self.leftovers += 1,
-                Ok(_) => {
-                    let desc = "too many messages come before the greeting";
-                    return Some(Err(InvalidMessage::new(desc)));
-                }
-                Err(error) => return Some(Err(error)),
-            }
-        }
     }
 
     /// Returns the next message, or an error for something that is not a

@@ -1,0 +1,14 @@
+//! The client against servers that are slow, hostile or broken, with every way of
+//! doing I/O.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod blocking;
+mod commands;
+mod server;
+mod session;
