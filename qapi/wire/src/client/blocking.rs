@@ -186,15 +186,25 @@ impl<T: Transport> Client<T> {
         decode_reply::<R>(self.outcome(&id, self.session.options().timeout))
     }
 
-    /// Sends a request that has the members `body`, for example `execute` and
-    /// `arguments`, for a command that no schema here has. An id of the client's
-    /// replaces any in `body`. A reply that says that the command failed is an
-    /// [`Outcome`].
+    /// Executes a command, and returns the reply undecoded. A reply that says that the
+    /// command failed is an [`Outcome`].
     ///
     /// # Errors
     ///
     /// Returns a [`ClientError`] if no reply comes within [`Options::timeout`].
-    pub fn request(&mut self, body: Dict) -> Result<Outcome, ClientError> {
+    pub fn call<R: Request>(&mut self, request: &R) -> Result<Outcome, ClientError> {
+        let id = self.session.call(request)?;
+        self.outcome(&id, self.session.options().timeout)
+    }
+
+    /// Sends a request that has the members `body`, for example `execute` and
+    /// `arguments`, for a command that has no type here. An id of the client's
+    /// replaces any in `body`.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`ClientError`] if no reply comes within [`Options::timeout`].
+    pub fn call_untyped(&mut self, body: Dict) -> Result<Outcome, ClientError> {
         let id = self.session.call_untyped(body)?;
         self.outcome(&id, self.session.options().timeout)
     }
