@@ -44,6 +44,9 @@ impl Version {
 pub(super) struct Folders {
     /// Let the schema include files of a folder elsewhere, as if it were one
     /// called NAME beside the main file; may be repeated
+    ///
+    /// If NAME contains the main file, as `.` does, only files that are missing
+    /// there are taken from DIR.
     #[arg(long = "include-folder", value_name = "NAME=DIR", value_parser = pair)]
     include_folders: Vec<(String, String)>,
 }

@@ -4,6 +4,8 @@
 //! name of one. So a schema can include the schema of a dependency, and module
 //! names are the same on every machine.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +13,9 @@ use super::loader::{FsLoader, Loader};
 use super::path;
 
 /// A loader that redirects some folders to other places.
+///
+/// A folder that contains the main file, such as `.`, is redirected only for files
+/// that do not exist there: a schema may include files as if they were beside it.
 ///
 /// ```no_run
 /// use qapi_gen::{FsLoader, IncludeFolders, check};
@@ -25,6 +30,13 @@ pub struct IncludeFolders<'a> {
     inner: &'a dyn Loader,
     /// Absolute paths as the schema sees them, each with the folder to read.
     folders: Vec<(String, PathBuf)>,
+    /// As `folders`, for folders that contain the main file.
+    fallbacks: Vec<(String, PathBuf)>,
+    /// The absolute paths of files that were read from a fallback, and the paths
+    /// there.
+    fallen_back: RefCell<BTreeMap<String, PathBuf>>,
+    /// The absolute path of the main file.
+    main: String,
     paths: path::Paths,
 }
 
@@ -38,13 +50,19 @@ impl<'a> IncludeFolders<'a> {
     ) -> Self {
         let main = main.as_ref().to_string_lossy();
         let paths = path::Paths::new(inner.current_folder(), &main);
+        let main_absolute = paths.absolute(&main);
         let folders = folders.into_iter().map(|(name, folder)| {
             let seen = path::join(&main, name.as_ref());
             (paths.absolute(&seen), folder.into())
         });
+        let (fallbacks, folders) =
+            folders.partition(|(seen, _)| below(&main_absolute, seen).is_some());
         Self {
             inner,
-            folders: folders.collect(),
+            folders,
+            fallbacks,
+            fallen_back: RefCell::default(),
+            main: main_absolute,
             paths,
         }
     }
@@ -72,19 +90,48 @@ impl<'a> IncludeFolders<'a> {
     /// include folder.
     fn redirected(&self, path: &str) -> Option<PathBuf> {
         let absolute = self.paths.absolute(path);
-        self.folders.iter().find_map(|(seen, folder)| {
-            let rest = absolute.strip_prefix(seen.as_str())?.strip_prefix('/')?;
-            Some(folder.join(rest))
-        })
+        let mut folders = self.folders.iter();
+        folders
+            .find_map(|(seen, folder)| Some(folder.join(below(&absolute, seen)?)))
+            .or_else(|| self.fallen_back.borrow().get(&absolute).cloned())
     }
+}
+
+/// Returns the path from a folder to a file, or `None` if the file is not in the
+/// folder.
+fn below<'a>(file: &'a str, folder: &str) -> Option<&'a str> {
+    let rest = file.strip_prefix(folder)?;
+    // The root ends with the slash that separates other folders from files.
+    if folder.ends_with('/') {
+        return Some(rest);
+    }
+    rest.strip_prefix('/')
 }
 
 impl Loader for IncludeFolders<'_> {
     fn read(&self, path: &str, bytes_max: usize) -> io::Result<Vec<u8>> {
-        match self.redirected(path) {
-            Some(path) => self.inner.read(&path.to_string_lossy(), bytes_max),
-            None => self.inner.read(path, bytes_max),
+        if let Some(path) = self.redirected(path) {
+            return self.inner.read(&path.to_string_lossy(), bytes_max);
         }
+        let missing = match self.inner.read(path, bytes_max) {
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => missing,
+            read => return read,
+        };
+        let absolute = self.paths.absolute(path);
+        for (seen, folder) in &self.fallbacks {
+            let Some(rest) = below(&absolute, seen).filter(|_| absolute != self.main) else {
+                continue;
+            };
+            let elsewhere = folder.join(rest);
+            match self.inner.read(&elsewhere.to_string_lossy(), bytes_max) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                read => {
+                    self.fallen_back.borrow_mut().insert(absolute, elsewhere);
+                    return read;
+                }
+            }
+        }
+        Err(missing)
     }
 
     fn current_folder(&self) -> String {
@@ -143,6 +190,34 @@ mod tests {
             "/dep/a.json",
             "/dep/b.json"
         ]));
+    }
+
+    #[test]
+    fn files_are_read_elsewhere_when_the_main_files_folder_lacks_them() {
+        let files = MemoryLoader::from_iter([
+            (
+                "interop/main.json",
+                "{ 'include': 'machine.json' } { 'include': 'own.json' }",
+            ),
+            ("interop/own.json", "{ 'event': 'OWN' }"),
+            ("/qapi/machine.json", "{ 'include': 'sub/common.json' }"),
+            ("/qapi/sub/common.json", "{ 'event': 'COMMON' }"),
+            ("/qapi/own.json", "not read"),
+        ]);
+        let folders = [(".", "/none"), (".", "/qapi")];
+        let loader = IncludeFolders::new(&files, "interop/main.json", folders);
+        let outcome = check("interop/main.json", &loader);
+        assert!(outcome.schema.is_some());
+        let read = outcome.files_read.iter().map(|path| path.to_str().unwrap());
+        assert!(read.eq([
+            "interop/main.json",
+            "/qapi/machine.json",
+            "/qapi/sub/common.json",
+            "interop/own.json",
+        ]));
+        let main = IncludeFolders::new(&files, "interop/machine.json", folders);
+        let outcome = check("interop/machine.json", &main);
+        assert!(outcome.schema.is_none(), "the main file is where it is");
     }
 
     #[test]
