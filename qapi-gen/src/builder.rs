@@ -344,7 +344,11 @@ fn warnings(generation: &Generation) -> Vec<String> {
         .take(WARNINGS_MAX)
         .map(|warning| {
             // Remove the prefix, because cargo adds the same.
-            let text = warning.short(&generation.sources);
+            let mut text = warning.short(&generation.sources);
+            if let Some(hint) = warning.hint(&generation.sources) {
+                text.push_str("; ");
+                text.push_str(&hint);
+            }
             let text = printable(&text).replace('\n', " ");
             text.replacen("warning: ", "", 1)
         })

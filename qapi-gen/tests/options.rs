@@ -401,12 +401,10 @@ fn symbols_are_an_error_when_they_become_one_feature() {
         let mut options = Options::default();
         options.conditions = Conditions::Cfg(names);
         let generation = generate("a.json", &loader, &options);
-        generation
-            .into_files()
-            .err()
-            .map(|report| report.to_string())
+        let error = generation.diagnostics.errors().next();
+        error.map(|error| error.short(&generation.sources))
     };
-    let expected = "error: cfg: 'A_B' and 'CONFIG_A_B' both become feature 'a-b'";
+    let expected = "cfg: 'A_B' and 'CONFIG_A_B' both become feature 'a-b'";
     assert_eq!(report(CfgNames::default()).as_deref(), Some(expected));
     // Who names one of them knows what it means.
     assert_eq!(report(CfgNames::default().feature("A_B", "a-b")), None);
@@ -578,6 +576,41 @@ fn builder_reads_include_folders_and_reports_missing_ones() {
         error.unwrap_err(),
         "error: only: the schema has no file or definition 'nothing'"
     );
+}
+
+#[test]
+fn nearest_name_is_suggested_when_an_option_names_nothing() {
+    let hint = |choose: &dyn Fn(&mut Options)| {
+        let mut options = Options::default();
+        choose(&mut options);
+        let generation = generate("main.json", &loader(), &options);
+        let first = generation.diagnostics.iter().next().unwrap();
+        first.hint(&generation.sources)
+    };
+    let check = |choose: &dyn Fn(&mut Options), expected: &str| {
+        let expected = format!("did you mean '{expected}'?");
+        assert_eq!(hint(choose), Some(expected));
+    };
+    let set = |name: &str| [name.to_owned()].into();
+    let add = |name: &str| Addition::to(name, "#[allow(dead_code)]");
+    check(&|it| it.only = set("Prat"), "Part");
+    let except = |it: &mut Options| it.except = set("sub/shape.json");
+    check(&except, "sub/shapes.json");
+    check(&|it| it.open_enums = set("kind"), "Kind");
+    let direct = |it: &mut Options| it.direct_replies = set("makes");
+    check(&direct, "make");
+    check(&|it| it.attributes.push(add("Thing.roun")), "Thing.round");
+    check(&|it| it.attributes.push(add("Part.sizes")), "Part.size");
+    // An enum is wanted, and the name of a struct is nearer.
+    let open = |it: &mut Options| it.open_enums = set("Part");
+    assert_eq!(hint(&open), None);
+    let loader = MemoryLoader::from_iter([("a.json", "{ 'event': 'A', 'if': 'CONFIG_LINUX' }")]);
+    let mut options = Options::default();
+    options.conditions = Conditions::Config(["CONFIG_LINXU".to_owned()].into());
+    let generation = generate("a.json", &loader, &options);
+    let warning = generation.diagnostics.warnings().next().unwrap();
+    let hint = warning.hint(&generation.sources);
+    assert_eq!(hint.as_deref(), Some("did you mean 'CONFIG_LINUX'?"));
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(crate) struct OptionNames<'a> {
 impl OptionNames<'_> {
     /// Returns the definition of a name.
     pub(crate) fn definition(&mut self, name: &str) -> Option<Entity> {
-        self.known(name, "definition", definition(self.schema, name))
+        self.known(name, Looked::Definition, definition(self.schema, name))
     }
 
     /// Reports that the option has no effect on the definition `name`.
@@ -40,16 +40,14 @@ impl OptionNames<'_> {
             Some(Entity::Type(id)) => Some(id),
             _ => None,
         };
-        self.known(name, "type", found)
+        self.known(name, Looked::Type, found)
     }
 
     /// Reports the name unless it is the name of an enumeration.
     pub(crate) fn enumeration(&mut self, name: &str) {
-        let found = definition(self.schema, name).filter(|entity| match entity {
-            Entity::Type(id) => matches!(self.schema.ty(*id).kind, TypeKind::Enum(_)),
-            _ => false,
-        });
-        self.known(name, "enum", found);
+        let found = definition(self.schema, name);
+        let found = found.filter(|entity| Looked::Enum.includes(self.schema, *entity));
+        self.known(name, Looked::Enum, found);
     }
 
     /// Returns the command of a name.
@@ -58,7 +56,7 @@ impl OptionNames<'_> {
             Some(Entity::Command(id)) => Some(id),
             _ => None,
         };
-        self.known(name, "command", found)
+        self.known(name, Looked::Command, found)
     }
 
     /// Returns the definitions of the schema file `name`, or the definition of
@@ -72,7 +70,7 @@ impl OptionNames<'_> {
             Some((_, module)) => module.entities.clone(),
             None => {
                 let found = definition(self.schema, name);
-                let found = self.known(name, "file or definition", found);
+                let found = self.known(name, Looked::FileOrDefinition, found);
                 found.into_iter().collect()
             }
         }
@@ -90,9 +88,11 @@ impl OptionNames<'_> {
         let found = name.match_indices('.').find_map(|(dot, _)| {
             let (of, member) = (name.get(..dot)?, name.get(dot + 1..)?);
             let entity = definition(self.schema, of)?;
-            has_part(self.schema, entity, member).then_some((entity, Some(member)))
+            parts(self.schema, entity)
+                .contains(&member)
+                .then_some((entity, Some(member)))
         });
-        self.known(name, "definition or member", found)
+        self.known(name, Looked::DefinitionOrMember, found)
     }
 
     /// Reports that `text` is not a valid `what` of the output language.
@@ -106,17 +106,73 @@ impl OptionNames<'_> {
         self.diagnostics.report(problem.into(), None);
     }
 
+    /// Returns the name of the schema that was probably meant by an unknown name.
+    fn similar(&mut self, name: &str, what: Looked) -> Option<String> {
+        let schema = self.schema;
+        if what == Looked::DefinitionOrMember
+            && let Some((of, part)) = name.rsplit_once('.')
+            && let Some(entity) = definition(schema, of)
+        {
+            let parts = parts(schema, entity).into_iter();
+            let part = self.diagnostics.similar(part, parts)?;
+            return Some(format!("{of}.{part}"));
+        }
+        let files = schema.modules().map(|(_, module)| module.name.as_str());
+        let files = files.filter(|_| what == Looked::FileOrDefinition);
+        let entities = schema.entities().iter();
+        let names = entities.map(|entity| schema.common(*entity).name.as_str());
+        let names = names.filter(|name| {
+            definition(schema, name).is_some_and(|entity| what.includes(schema, entity))
+        });
+        self.diagnostics.similar(name, files.chain(names))
+    }
+
     /// Reports the name unless something was found.
-    fn known<T>(&mut self, name: &str, what: &'static str, found: Option<T>) -> Option<T> {
+    fn known<T>(&mut self, name: &str, what: Looked, found: Option<T>) -> Option<T> {
         if found.is_none() {
             let problem = OptionProblem::OptionUnknown {
                 option: self.option,
                 name: name.to_owned(),
-                what,
+                what: what.noun(),
+                similar: self.similar(name, what),
             };
             self.diagnostics.report(problem.into(), None);
         }
         found
+    }
+}
+
+/// The kinds of things that an option can name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Looked {
+    Definition,
+    Type,
+    Enum,
+    Command,
+    FileOrDefinition,
+    DefinitionOrMember,
+}
+
+impl Looked {
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Definition => "definition",
+            Self::Type => "type",
+            Self::Enum => "enum",
+            Self::Command => "command",
+            Self::FileOrDefinition => "file or definition",
+            Self::DefinitionOrMember => "definition or member",
+        }
+    }
+
+    /// Returns whether a definition is of the kind.
+    fn includes(self, schema: &CheckedSchema, entity: Entity) -> bool {
+        match (self, entity) {
+            (Self::Definition | Self::FileOrDefinition | Self::DefinitionOrMember, _) => true,
+            (Self::Type, Entity::Type(_)) | (Self::Command, Entity::Command(_)) => true,
+            (Self::Enum, Entity::Type(id)) => matches!(schema.ty(id).kind, TypeKind::Enum(_)),
+            _ => false,
+        }
     }
 }
 
@@ -138,9 +194,9 @@ fn definition(schema: &CheckedSchema, name: &str) -> Option<Entity> {
     })
 }
 
-/// Returns whether a definition has a member, a value or a branch of this name.
-/// The members of a command or an event are its inline arguments or data.
-fn has_part(schema: &CheckedSchema, entity: Entity, part: &str) -> bool {
+/// Returns the names of a definition's members, values and branches. The members of
+/// a command or an event are its inline arguments or data.
+fn parts(schema: &CheckedSchema, entity: Entity) -> Vec<&str> {
     let arguments = match entity {
         Entity::Type(id) => Some(id),
         Entity::Command(id) => schema.command(id).arg,
@@ -151,25 +207,23 @@ fn has_part(schema: &CheckedSchema, entity: Entity, part: &str) -> bool {
         (TypeKind::Object(object), _) => object.origin == ObjectOrigin::InlineArguments,
         _ => false,
     });
+    let mut parts = Vec::new();
     while let Some(id) = next.take() {
-        let found = match &schema.ty(id).kind {
+        match &schema.ty(id).kind {
             TypeKind::Enum(enumeration) => {
-                enumeration.values.iter().any(|value| value.name == part)
+                parts.extend(enumeration.values.iter().map(|value| value.name.as_str()));
             }
             TypeKind::Alternate(alternate) => {
-                alternate.branches.iter().any(|branch| branch.name == part)
+                parts.extend(alternate.branches.iter().map(|branch| branch.name.as_str()));
             }
             TypeKind::Object(object) => {
                 next = object.base;
+                parts.extend(object.members.iter().map(|member| member.name.as_str()));
                 let cases = object.branches.iter().flat_map(|b| schema.cases(b));
-                object.members.iter().any(|member| member.name == part)
-                    || cases.into_iter().any(|case| case.name == part)
+                parts.extend(cases.map(|case| case.name));
             }
-            TypeKind::Builtin(_) | TypeKind::Array(_) => false,
-        };
-        if found {
-            return true;
+            TypeKind::Builtin(_) | TypeKind::Array(_) => {}
         }
     }
-    false
+    parts
 }

@@ -14,7 +14,7 @@ problem_kinds! {
     )]
     pub enum OptionProblem {
         /// An option names a definition that the schema does not have.
-        OptionUnknown { option: &'static str, name: String, what: &'static str } =>
+        OptionUnknown { option: &'static str, name: String, what: &'static str, similar: Option<String> } =>
             "{option}: the schema has no {what} '{name}'";
         /// The text of an option is not valid in the output language.
         OptionSyntax { option: &'static str, text: String, what: &'static str, reason: String } =>
@@ -26,11 +26,22 @@ problem_kinds! {
         OnlyAndExcept { name: String } => "'{name}' is named by both 'only' and 'except'";
         /// No condition of the schema mentions these symbols of a
         /// configuration.
-        ConfigUnused { symbols: Vec<String> } =>
+        ConfigUnused { symbols: Vec<String>, similar: Option<String> } =>
             "config: symbol{} {} {} in no condition of the schema",
             plural(symbols),
             Quoted(symbols),
             if symbols.len() > 1 { "are" } else { "is" };
+    }
+}
+
+impl OptionProblem {
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::OptionUnknown { similar, .. } | Self::ConfigUnused { similar, .. } => {
+                Some(format!("did you mean '{}'?", similar.as_ref()?))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -39,6 +50,7 @@ impl From<OptionProblem> for Problem {
         let mut general = BackendProblem::new(problem.variant_name(), problem.to_string());
         // Several schemas may share a configuration, so that a symbol may be
         // used in another one.
+        general.help = problem.help().map(Into::into);
         general.is_harmless = matches!(problem, OptionProblem::ConfigUnused { .. });
         general.into()
     }

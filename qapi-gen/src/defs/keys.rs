@@ -105,20 +105,16 @@ pub(super) fn check(
         let problem = Problem::KeysMissing {
             of: of.clone(),
             keys: missing,
+            unknown: unknown(object, keys),
         };
         return Err(scope.report(problem, span));
     }
-    let unknown = |key: &str| !keys.allowed.contains(&key);
-    let first = object.members.iter().find(|member| unknown(&member.key));
+    let is_unknown = |key: &str| !keys.allowed.contains(&key);
+    let first = object.members.iter().find(|member| is_unknown(&member.key));
     let Some(first) = first.map(|member| member.key_span) else {
         return Ok(());
     };
-    let mut names: Vec<String> = object
-        .members
-        .iter()
-        .filter(|member| unknown(&member.key))
-        .map(|member| member.key.to_string())
-        .collect();
+    let mut names = unknown(object, keys);
     names.sort_unstable();
     let problem = Problem::KeysUnknown {
         of: of.clone(),
@@ -126,4 +122,17 @@ pub(super) fn check(
         valid: keys.allowed.to_vec(),
     };
     Err(scope.report(problem, first))
+}
+
+/// Returns the keys of an object that it may not have, in order.
+pub(super) fn unknown(object: &Object<'_>, keys: Keys) -> Vec<String> {
+    let mut written = written(object);
+    written.retain(|key| !keys.allowed.contains(&key.as_str()));
+    written
+}
+
+/// Returns the keys of an object, in order.
+pub(super) fn written(object: &Object<'_>) -> Vec<String> {
+    let keys = object.members.iter().map(|member| member.key.to_string());
+    keys.collect()
 }

@@ -36,6 +36,7 @@ fn required<'v, 's>(
         let problem = Problem::KeysMissing {
             of: MessageSubject::Definition(scope.kind),
             keys: vec![key.to_owned()],
+            unknown: keys::unknown(object, keys::of(scope.kind)),
         };
         scope.report(problem, shown)
     })

@@ -122,7 +122,8 @@ fn lower_definition<'s>(
         .into_iter()
         .filter_map(|kind| Some((kind, object.get(kind.key())?)));
     let (Some((kind, name)), None) = (kinds.next(), kinds.next()) else {
-        diagnostics.report_at(Problem::NotOneDefinition, Some(site));
+        let keys = keys::written(object);
+        diagnostics.report_at(Problem::NotOneDefinition { keys }, Some(site));
         lost.add_unnamed();
         return None;
     };

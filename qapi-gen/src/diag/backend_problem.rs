@@ -3,6 +3,8 @@
 //! In: a message with its hint and places. Out: a problem for the list of all
 //! problems. No back end is known here.
 
+use std::borrow::Cow;
+
 use super::site::Site;
 
 /// A problem that a back end, or an analysis for a back end, found. QEMU has no
@@ -15,7 +17,7 @@ pub struct BackendProblem {
     /// The message.
     pub message: String,
     /// A hint how to solve the problem.
-    pub help: Option<&'static str>,
+    pub help: Option<Cow<'static, str>>,
     /// Another place that the message is about, and the words for it.
     pub related: Option<(Site, &'static str)>,
     /// True if the schema can be used in spite of the problem.

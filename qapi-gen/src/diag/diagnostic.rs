@@ -5,6 +5,7 @@
 
 use std::fmt::{self, Write as _};
 
+use super::hint::similar;
 use super::problem::Problem;
 use super::site::Site;
 use super::style::Style;
@@ -119,7 +120,13 @@ pub struct Diagnostics {
     before_stage: usize,
     style: Style,
     errors: usize,
+    /// The number of names with which unknown names were compared.
+    compared: usize,
 }
+
+/// The number of names with which unknown names are compared, because a schema
+/// may have many of both.
+const COMPARISONS_MAX: usize = 100_000;
 
 impl Diagnostics {
     /// Creates an empty list; `style` decides the severity of problems of style.
@@ -191,6 +198,20 @@ impl Diagnostics {
     /// generator has stopped.
     pub(crate) fn is_lenient(&self) -> bool {
         self.style == Style::Warn || self.has_errors()
+    }
+
+    /// Returns the name that was probably meant by an unknown name, or `None` if
+    /// none is similar or if too many names have been compared.
+    pub(crate) fn similar<'a>(
+        &mut self,
+        name: &str,
+        names: impl Iterator<Item = &'a str>,
+    ) -> Option<String> {
+        if self.compared >= COMPARISONS_MAX {
+            return None;
+        }
+        let names = names.inspect(|_| self.compared += 1);
+        similar(name, names).map(str::to_owned)
     }
 
     /// Returns whether there is an error, so that the schema cannot be used.

@@ -142,7 +142,7 @@ problem_kinds! {
         // Single definitions.
         /// An expression that does not have exactly one of the keys that
         /// introduce definitions.
-        NotOneDefinition =>
+        NotOneDefinition { keys: Vec<String> } =>
             "expression must have exactly one key \
              'enum', 'struct', 'union', 'alternate', 'command', 'event'";
         /// A name that is not a string.
@@ -161,7 +161,7 @@ problem_kinds! {
         /// A name that QEMU's C generator reserves.
         NameReserved(of: MessageSubject) => "{of} uses reserved name";
         /// Required keys that are missing.
-        KeysMissing { of: MessageSubject, keys: Vec<String> } =>
+        KeysMissing { of: MessageSubject, keys: Vec<String>, unknown: Vec<String> } =>
             "{of} misses key{} {}", plural(keys), Quoted(keys);
         /// Keys that are not allowed.
         KeysUnknown { of: MessageSubject, keys: Vec<String>, valid: Vec<&'static str> } =>
@@ -229,7 +229,8 @@ problem_kinds! {
         ContainsTooDeeply { name: String, limit: usize } =>
             "object {name} contains others more than {limit} levels deep";
         /// A discriminator that is not a member of the base.
-        DiscriminatorMissing(name: String) => "discriminator '{name}' is not a member of 'base'";
+        DiscriminatorMissing { name: String, similar: Option<String> } =>
+            "discriminator '{name}' is not a member of 'base'";
         /// A discriminator that is optional, conditional, or not an enum.
         DiscriminatorKind { name: String, base: Option<String>, must: &'static str } =>
             "discriminator member '{name}' of {} must {must}",
@@ -240,7 +241,7 @@ problem_kinds! {
         /// A union over an enum without values.
         NoBranches => "union has no branches";
         /// A branch whose name is not a value of the discriminator.
-        BranchNotValue { branch: String, of: TypeName } =>
+        BranchNotValue { branch: String, of: TypeName, similar: Option<String> } =>
             "branch '{branch}' is not a value of {of}";
         /// A type that a part of a definition cannot have.
         CannotUse { user: DefinitionPart, ty: TypeName } => "{user} cannot use {ty}";
@@ -259,7 +260,7 @@ problem_kinds! {
         /// A member or feature that the documentation does not describe.
         Undocumented(part: DefinitionPart) => "{part} lacks documentation";
         /// Described members or features that do not exist.
-        DocumentedMissing { features: bool, names: Vec<String> } =>
+        DocumentedMissing { features: bool, names: Vec<String>, similar: Option<String> } =>
             "documented {}{} {} {} not exist",
             if *features { "feature" } else { "member" },
             plural(names),

@@ -76,6 +76,7 @@ impl CfgNames {
                     option: "cfg",
                     name: symbol.clone(),
                     what: "configuration symbol",
+                    similar: similar(symbol, symbols, diagnostics),
                 };
                 diagnostics.report(problem.into(), None);
             }
@@ -224,7 +225,13 @@ impl<'o> CondResolver<'o> {
                 let unused = defined.iter().filter(|it| !symbols.contains(it.as_str()));
                 let unused: Vec<String> = unused.cloned().collect();
                 if !unused.is_empty() {
-                    let problem = OptionProblem::ConfigUnused { symbols: unused };
+                    let similar = unused
+                        .iter()
+                        .find_map(|symbol| similar(symbol, &symbols, diagnostics));
+                    let problem = OptionProblem::ConfigUnused {
+                        symbols: unused,
+                        similar,
+                    };
                     diagnostics.report(problem.into(), None);
                 }
             }
@@ -313,6 +320,21 @@ fn report_clashes<'s>(symbols: impl Iterator<Item = &'s str>, diagnostics: &mut 
             }
         }
     }
+}
+
+/// Returns the symbol of the schema that was probably meant by an unknown one.
+fn similar(
+    symbol: &str,
+    symbols: &BTreeSet<&str>,
+    diagnostics: &mut Diagnostics,
+) -> Option<String> {
+    // Leave out the beginning that most symbols share, because it would make all
+    // short symbols similar.
+    let stem = |symbol| str::strip_prefix(symbol, "CONFIG_").unwrap_or(symbol);
+    let stems = symbols.iter().map(|symbol| stem(symbol));
+    let found = diagnostics.similar(stem(symbol), stems)?;
+    let symbol = symbols.iter().find(|symbol| stem(symbol) == found)?;
+    Some((*symbol).to_owned())
 }
 
 /// The content of a `#[cfg(...)]`.

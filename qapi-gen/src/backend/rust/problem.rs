@@ -56,7 +56,7 @@ impl RustProblem {
 impl From<RustProblem> for Problem {
     fn from(problem: RustProblem) -> Self {
         let mut general = BackendProblem::new(problem.variant_name(), problem.to_string());
-        general.help = problem.help();
+        general.help = problem.help().map(Into::into);
         // rustc's limit is one that a crate can raise.
         general.is_harmless = matches!(problem, RustProblem::NestedTypes { .. });
         if let RustProblem::RustNameClash {

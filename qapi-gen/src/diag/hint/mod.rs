@@ -3,11 +3,29 @@
 //! In: a diagnostic. Out: a hint, if it is clear what was meant. Hints are
 //! separate from messages, because messages must be exactly QEMU's.
 
+use super::definition_kind::DefinitionKind;
 use super::diagnostic::Diagnostic;
+use super::message_subject::Key;
 use super::problem::{Expected, Problem};
+use super::quoted::Quoted;
 use crate::source::SourceMap;
 
+mod include;
+mod key_name;
+mod similar;
 mod spelling;
+mod type_name;
+
+pub(super) use similar::similar;
+
+/// The settings of the `pragma` directive.
+const PRAGMAS: [&str; 5] = [
+    "command-name-exceptions",
+    "command-returns-exceptions",
+    "doc-required",
+    "documentation-exceptions",
+    "member-name-exceptions",
+];
 
 impl Diagnostic {
     /// Returns how the problem can most likely be corrected, or `None` if that
@@ -34,8 +52,45 @@ impl Diagnostic {
             Problem::NameLower(_) => return spelled(spelling::lower(unquoted(shown()?)?)),
             Problem::NameUpper(_) => return spelled(spelling::upper(unquoted(shown()?)?)),
             Problem::NameCamel(_) => return spelled(spelling::camel(unquoted(shown()?)?)),
-            Problem::UnknownType { similar, .. } => {
-                return Some(format!("did you mean '{}'?", similar.as_ref()?));
+            Problem::NameInvalid(_) if shown()?.starts_with("'*") => {
+                "only members are optional, with a '*' before the member's name"
+            }
+            Problem::NotOneDefinition { keys } => return one_definition(keys),
+            Problem::KeysMissing { keys, unknown, .. } => {
+                let wanted: Vec<&str> = keys.iter().map(String::as_str).collect();
+                return key_name::hint(unknown, &wanted);
+            }
+            Problem::KeysUnknown { keys, valid, .. } => return key_name::hint(keys, valid),
+            Problem::NotArray(key) => return in_brackets(*key, shown()?),
+            Problem::NotObject(Key::Data) | Problem::NotObjectOrType(_)
+                if shown()?.starts_with('[') =>
+            {
+                "members are an object of names and types: { 'name': 'str' }"
+            }
+            Problem::FlagValue { only, .. } if matches!(shown()?, "'true'" | "'false'") => {
+                return Some(format!("write {only} without quotes"));
+            }
+            Problem::UnknownPragma(name) => {
+                return did_you_mean(similar(name, PRAGMAS.into_iter()));
+            }
+            Problem::IncludeUnreadable { path, reason } => {
+                let (_, main) = sources.iter().next()?;
+                return include::hint(path, reason, main.name());
+            }
+            Problem::UnknownType {
+                user,
+                name,
+                similar,
+            } => {
+                let foreign = type_name::hint(name, user);
+                return foreign.or_else(|| did_you_mean(similar.as_deref()));
+            }
+            Problem::DiscriminatorMissing { similar, .. }
+            | Problem::BranchNotValue { similar, .. } => {
+                return did_you_mean(similar.as_deref());
+            }
+            Problem::DocumentedMissing { similar, .. } => {
+                return Some(format!("did you mean '@{}:'?", similar.as_ref()?));
             }
             Problem::NeedsBoxed { kind, .. } => {
                 return Some(format!("add 'boxed': true to the {kind}"));
@@ -43,7 +98,7 @@ impl Diagnostic {
             Problem::ConditionalNeedsBoxed(_) => {
                 "'boxed': true goes with a 'data' that names a type"
             }
-            Problem::Backend(problem) => problem.help?,
+            Problem::Backend(problem) => return Some(problem.help.clone()?.into_owned()),
             _ => return None,
         };
         Some(fixed.to_owned())
@@ -96,6 +151,37 @@ fn is_number(text: &str) -> bool {
 fn unquoted(string: &str) -> Option<&str> {
     let name = string.strip_prefix('\'')?.strip_suffix('\'')?;
     Some(name.strip_prefix('*').unwrap_or(name))
+}
+
+fn did_you_mean(name: Option<&str>) -> Option<String> {
+    Some(format!("did you mean '{}'?", name?))
+}
+
+/// Returns a hint on an expression with these keys, which does not define exactly
+/// one thing.
+fn one_definition(keys: &[String]) -> Option<String> {
+    let kinds = DefinitionKind::ALL.map(DefinitionKind::key);
+    let defined: Vec<&String> = keys
+        .iter()
+        .filter(|key| kinds.contains(&key.as_str()))
+        .collect();
+    if defined.is_empty() {
+        let wanted: Vec<&str> = kinds.into_iter().chain(["include", "pragma"]).collect();
+        return key_name::hint(keys, &wanted);
+    }
+    let defined = Quoted(&defined);
+    Some(format!("write an expression for each of {defined}"))
+}
+
+/// Returns a hint on a value that must be an array.
+fn in_brackets(key: Key, value: &str) -> Option<String> {
+    const VALUE_BYTES_MAX: usize = 60;
+    if key == Key::Data && value.starts_with('{') {
+        return Some("the values of an enum are an array of names: [ 'a', 'b' ]".to_owned());
+    }
+    let is_short = value.len() <= VALUE_BYTES_MAX && !value.contains('\n');
+    let value = if is_short { value } else { "..." };
+    Some(format!("put it in brackets: [ {value} ]"))
 }
 
 fn spelled(name: Option<String>) -> Option<String> {
@@ -182,6 +268,189 @@ mod tests {
         ] {
             assert_eq!(hint(schema), expected, "{schema}");
         }
+    }
+
+    #[test]
+    fn hint_says_what_was_meant_when_a_key_is_unknown() {
+        for (schema, expected) in [
+            (
+                "{ 'strcut': 'Aa', 'data': {} }",
+                "did you mean 'struct' instead of 'strcut'?",
+            ),
+            (
+                "{ 'Include': 'b.json' }",
+                "did you mean 'include' instead of 'Include'?",
+            ),
+            (
+                "{ 'method': 'a' }",
+                "did you mean 'command' instead of 'method'?",
+            ),
+            (
+                "{ 'event': 'A', 'command': 'a' }",
+                "write an expression for each of 'event', 'command'",
+            ),
+            ("{ 'thing': 'a' }", ""),
+            (
+                "{ 'struct': 'Aa', 'dta': {} }",
+                "did you mean 'data' instead of 'dta'?",
+            ),
+            (
+                "{ 'enum': 'Aa', 'values': [ 'a' ] }",
+                "did you mean 'data' instead of 'values'?",
+            ),
+            (
+                "{ 'command': 'a', 'return': 'int', 'feature': [] }",
+                "did you mean 'features' instead of 'feature', 'returns' instead of 'return'?",
+            ),
+            ("{ 'command': 'a', 'zzz': 'int' }", ""),
+            (
+                "{ 'struct': 'Aa', 'data': { 'a': { 'type': 'int', 'iff': 'A' } } }",
+                "did you mean 'if' instead of 'iff'?",
+            ),
+            (
+                "{ 'struct': 'Aa', 'data': { 'a': { 'type': 'int', 'optional': true } } }",
+                "a member is optional if its name begins with '*', and required otherwise",
+            ),
+            (
+                "{ 'event': 'A', 'features': [ { 'nmae': 'a' } ] }",
+                "did you mean 'name' instead of 'nmae'?",
+            ),
+            (
+                "{ 'pragma': { 'doc-require': true } }",
+                "did you mean 'doc-required'?",
+            ),
+        ] {
+            assert_eq!(hint(schema), expected, "{schema}");
+        }
+    }
+
+    #[test]
+    fn every_suggested_pragma_exists() {
+        for pragma in super::PRAGMAS {
+            let schema = format!("{{ 'pragma': {{ '{pragma}': 'x' }} }}");
+            let outcome = check("a.json", &MemoryLoader::from_iter([("a.json", schema)]));
+            let message = outcome.diagnostics.iter().next().unwrap().message();
+            assert!(message.contains("must be"), "{message}");
+        }
+    }
+
+    #[test]
+    fn hint_translates_types_of_other_languages() {
+        let member = |ty: &str| format!("{{ 'struct': 'Aa', 'data': {{ 'a': '{ty}' }} }}");
+        for (ty, expected) in [
+            ("u16", "did you mean 'uint16'?"),
+            ("uint8_t", "did you mean 'uint8'?"),
+            ("Int64", "did you mean 'int64'?"),
+            ("String", "did you mean 'str'?"),
+            ("usize", "did you mean 'size'?"),
+            (
+                "*int",
+                "the '*' of an optional member is before its name: '*a': 'int'",
+            ),
+            (
+                "Option<u8>",
+                "the '*' of an optional member is before its name: '*a': 'uint8'",
+            ),
+            ("[str]", "an array is written [ 'str' ]"),
+            ("[string]", "an array is written [ 'str' ]"),
+            ("Vec<Aa>", "an array is written [ 'Aa' ]"),
+            ("Aa[]", "an array is written [ 'Aa' ]"),
+            ("AaList", "an array is written [ 'Aa' ]"),
+            ("[]", ""),
+            ("List", ""),
+        ] {
+            assert_eq!(hint(&member(ty)), expected, "{ty}");
+        }
+        assert_eq!(
+            hint("{ 'command': 'a', 'returns': '*int' }"),
+            "only members are optional, with a '*' before the member's name"
+        );
+        assert_eq!(
+            hint("{ 'enum': 'Aa', 'data': [ '*a' ] }"),
+            "only members are optional, with a '*' before the member's name"
+        );
+    }
+
+    #[test]
+    fn hint_shows_the_form_when_a_value_has_another() {
+        for (schema, expected) in [
+            (
+                "{ 'event': 'A', 'features': 'deprecated' }",
+                "put it in brackets: [ 'deprecated' ]",
+            ),
+            (
+                "{ 'event': 'A', 'features': {\n 'name': 'deprecated' } }",
+                "put it in brackets: [ ... ]",
+            ),
+            (
+                "{ 'enum': 'Aa', 'data': { 'a': 'int' } }",
+                "the values of an enum are an array of names: [ 'a', 'b' ]",
+            ),
+            (
+                "{ 'struct': 'Aa', 'data': [ 'a' ] }",
+                "members are an object of names and types: { 'name': 'str' }",
+            ),
+            (
+                "{ 'command': 'a', 'gen': 'false' }",
+                "write false without quotes",
+            ),
+        ] {
+            assert_eq!(hint(schema), expected, "{schema}");
+        }
+    }
+
+    #[test]
+    fn hint_names_the_nearest_member_or_value() {
+        let union = |tag: &str, branch: &str| {
+            format!(
+                "{{ 'enum': 'Driver', 'data': [ 'file', 'qcow2' ] }}
+                 {{ 'struct': 'Empty', 'data': {{}} }}
+                 {{ 'union': 'Options', 'base': {{ 'driver': 'Driver' }},
+                    'discriminator': '{tag}', 'data': {{ '{branch}': 'Empty' }} }}"
+            )
+        };
+        assert_eq!(hint(&union("drivers", "file")), "did you mean 'driver'?");
+        assert_eq!(hint(&union("driver", "qcow")), "did you mean 'qcow2'?");
+        assert_eq!(hint(&union("driver", "null")), "");
+        let documented = |name: &str, section: &str| {
+            format!(
+                "##\n# @A:\n#\n{section}# @{name}: Text.\n##\n\
+                 {{ 'event': 'A', 'data': {{ 'reason': 'str' }}, 'features': [ 'unstable' ] }}"
+            )
+        };
+        let of_missing = |schema: String| {
+            let outcome = check("a.json", &MemoryLoader::from_iter([("a.json", schema)]));
+            let missing =
+                |one: &&crate::diag::Diagnostic| one.problem.kind() == "DocumentedMissing";
+            let missing = outcome.diagnostics.iter().find(missing).unwrap();
+            missing.hint(&outcome.sources)
+        };
+        let hint = of_missing(documented("reasons", ""));
+        assert_eq!(hint.as_deref(), Some("did you mean '@reason:'?"));
+        let hint = of_missing(documented("unstabel", "# Features:\n#\n"));
+        assert_eq!(hint.as_deref(), Some("did you mean '@unstable:'?"));
+    }
+
+    #[test]
+    fn hint_mentions_include_folders_when_a_file_is_missing() {
+        let hint = |main: &str, include: &str| {
+            let schema = format!("{{ 'include': '{include}' }}");
+            let outcome = check(main, &MemoryLoader::from_iter([(main, schema)]));
+            let first = outcome.diagnostics.iter().next().unwrap();
+            first.hint(&outcome.sources).unwrap_or_default()
+        };
+        for (main, include, name) in [
+            ("main.json", "dep/a.json", "dep"),
+            ("schema/main.json", "dep/sub/a.json", "dep/sub"),
+            ("/schema/main.json", "a.json", "."),
+            ("main.json", "../a.json", ".."),
+        ] {
+            let hint = hint(main, include);
+            let expected = format!("--include-folder {name}=DIR, or");
+            assert!(hint.contains(&expected), "{hint}");
+        }
+        assert_eq!(hint("main.json", "/a.json"), "");
+        assert_eq!(hint("schema/main.json", "/a.json"), "");
     }
 
     #[test]

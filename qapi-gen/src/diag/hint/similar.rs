@@ -4,15 +4,6 @@
 //! similar, if it is similar enough. The definitions with these names are
 //! not known here.
 
-/// The names of built-in types in other languages.
-const FOREIGN_NAMES: [(&str, &str); 5] = [
-    ("string", "str"),
-    ("integer", "int"),
-    ("boolean", "bool"),
-    ("float", "number"),
-    ("double", "number"),
-];
-
 /// The length up to which names are compared.
 const NAME_BYTES_MAX: usize = 64;
 /// The number of characters by which similar names may differ.
@@ -20,11 +11,7 @@ const DISTANCE_MAX: usize = 3;
 
 /// Returns the name that was most likely meant, or `None` if no name is similar.
 /// The result does not depend on the order of the names.
-pub(super) fn similar<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let is_foreign = |(word, _): &&(&str, &str)| word.eq_ignore_ascii_case(name);
-    if let Some(&(_, builtin)) = FOREIGN_NAMES.iter().find(is_foreign) {
-        return Some(builtin);
-    }
+pub(crate) fn similar<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if name.len() > NAME_BYTES_MAX {
         return None;
     }
@@ -45,28 +32,42 @@ pub(super) fn similar<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> O
         .map(|(_, _, other)| other)
 }
 
-/// Returns the number of bytes that must be inserted, deleted or changed to turn
-/// one name into the other, or `None` if the number exceeds `max`.
+/// Returns the number of bytes that must be inserted, deleted, changed or swapped
+/// with their neighbour to turn one name into the other, or `None` if the number
+/// exceeds `max`.
 fn distance(from: &str, to: &str, max: usize) -> Option<usize> {
-    // The distance between the part of `from` read so far and each prefix of
-    // `to`.
+    // The distances between the part of `from` read so far and each prefix of
+    // `to`; `before` has those of one byte less.
     let mut row: Vec<usize> = (0..=to.len()).collect();
+    let mut before: Vec<usize> = Vec::new();
+    let mut last = None;
     for (read, x) in from.bytes().enumerate() {
-        let (mut diagonal, mut left) = (read, read + 1);
-        let mut least = left;
-        if let Some(first) = row.first_mut() {
-            *first = left;
+        let mut next = Vec::with_capacity(row.len());
+        let mut left = read + 1;
+        next.push(left);
+        let mut last_to = None;
+        for ((index, y), (&diagonal, &above)) in to
+            .bytes()
+            .enumerate()
+            .zip(row.iter().zip(row.iter().skip(1)))
+        {
+            left = (diagonal + usize::from(x != y))
+                .min(above + 1)
+                .min(left + 1);
+            if last == Some(y)
+                && last_to == Some(x)
+                && let Some(swapped) = index.checked_sub(1).and_then(|at| before.get(at))
+            {
+                left = left.min(swapped + 1);
+            }
+            last_to = Some(y);
+            next.push(left);
         }
-        for (cell, y) in row.iter_mut().skip(1).zip(to.bytes()) {
-            let changed = diagonal + usize::from(x != y);
-            diagonal = *cell;
-            left = changed.min(diagonal + 1).min(left + 1);
-            *cell = left;
-            least = least.min(left);
-        }
-        if least > max {
+        if next.iter().min() > Some(&max) {
             return None;
         }
+        last = Some(x);
+        before = std::mem::replace(&mut row, next);
     }
     row.last().copied().filter(|&distance| distance <= max)
 }
@@ -91,8 +92,7 @@ mod tests {
             ("statstype", Some("StatsType")),
             ("Str", Some("str")),
             ("vncInfo", Some("VncInfo")),
-            ("String", Some("str")),
-            ("integer", Some("int")),
+            ("itn", Some("int")),
             ("Stats", None),
             ("x", None),
             ("", None),

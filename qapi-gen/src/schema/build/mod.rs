@@ -20,7 +20,6 @@ mod declare;
 mod feature_limit;
 mod finish;
 mod resolve;
-mod similar;
 mod type_uses;
 mod undescribed;
 

@@ -19,10 +19,6 @@ use crate::schema::{
 use crate::source::{Excerpt, SourceMap, Span};
 use crate::syntax::DocBlock;
 
-/// The number of unknown types for which a similar name is searched, because
-/// each search compares all names.
-const SUGGESTIONS_MAX: usize = 20;
-
 /// Builds everything that is declared, definition by definition. Returns the
 /// `include` directives, each with the number of entities, of all modules,
 /// before it.
@@ -53,7 +49,6 @@ pub(super) fn resolve(
         slots: declarations.slots.into_iter().peekable(),
         unresolved: TypeId::at(types),
         missing: false,
-        suggestions_left: SUGGESTIONS_MAX,
         entity: Entity::Type(TypeId::at(0)),
         origin: None,
     };
@@ -125,9 +120,6 @@ pub(super) struct Resolver<'a> {
     pub(super) unresolved: TypeId,
     /// True if an unknown type has been found.
     pub(super) missing: bool,
-    /// The number of unknown types for which a similar name may still be
-    /// searched.
-    pub(super) suggestions_left: usize,
     /// The entity that is being built.
     pub(super) entity: Entity,
     /// The index in `headers` of the definition that the entity belongs to.

@@ -7,7 +7,6 @@
 use super::convert;
 use super::declare::{arguments_name, array_name};
 use super::resolve::Resolver;
-use super::similar;
 use crate::defs::{self, Members, Name, TypeRef};
 use crate::diag::{DefinitionKind, DefinitionPart, Key, Problem};
 use crate::schema::describe;
@@ -146,7 +145,6 @@ impl Resolver<'_> {
 
     /// Returns the name of the type that was probably meant.
     fn similar(&mut self, name: &str) -> Option<String> {
-        self.suggestions_left = self.suggestions_left.checked_sub(1)?;
         let schema = &*self.schema;
         let names = schema.by_name.iter().filter_map(|(name, &index)| {
             // Only implicit types have names that begin with `q_` or end with
@@ -155,6 +153,6 @@ impl Resolver<'_> {
             let entity = schema.entities.get(index as usize)?;
             (matches!(entity, Entity::Type(_)) && !is_implicit).then_some(name.as_str())
         });
-        similar::similar(name, names).map(str::to_owned)
+        self.diagnostics.similar(name, names)
     }
 }

@@ -129,9 +129,16 @@ fn missing<'a>(
     let Some(first) = missing.peek().and_then(|arg| arg.span) else {
         return;
     };
-    let names = missing.map(|arg| arg.name.to_owned()).collect();
+    let names: Vec<String> = missing.map(|arg| arg.name.to_owned()).collect();
+    let similar = names
+        .iter()
+        .find_map(|name| diagnostics.similar(name, existing.iter().copied()));
     diagnostics.report_ranked(
-        Problem::DocumentedMissing { features, names },
+        Problem::DocumentedMissing {
+            features,
+            names,
+            similar,
+        },
         Some(Site::line(span.unwrap_or(first)).showing(Some(first))),
         rank,
     );

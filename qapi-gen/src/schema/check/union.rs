@@ -112,7 +112,13 @@ impl<'a> Unions<'a, '_> {
                 ))
             });
         let Some((owner, member)) = found else {
-            let problem = Problem::DiscriminatorMissing(branches.tag.to_string());
+            let owners = base.map(|base| schema.lineage(base)).unwrap_or_default();
+            let members = owners.iter().flat_map(|&owner| schema.own_members(owner));
+            let names = members.map(|member| member.name.as_str());
+            let problem = Problem::DiscriminatorMissing {
+                name: branches.tag.to_string(),
+                similar: self.diagnostics.similar(&branches.tag, names),
+            };
             self.report(id, problem, None, (1, 0));
             return None;
         };
@@ -154,8 +160,8 @@ impl<'a> Unions<'a, '_> {
         if kind.values.is_empty() && branches.list.is_empty() {
             self.report(id, Problem::NoBranches, None, (1, 0));
         }
-        let values = kind.values.iter().map(|value| value.name.as_str());
-        let values: HashSet<&str> = values.collect();
+        let names = || kind.values.iter().map(|value| value.name.as_str());
+        let values: HashSet<&str> = names().collect();
         let wrong: Vec<_> = branches
             .list
             .iter()
@@ -166,6 +172,7 @@ impl<'a> Unions<'a, '_> {
             let problem = Problem::BranchNotValue {
                 branch: branch.name.to_string(),
                 of: describe::type_name(self.schema, tag),
+                similar: self.diagnostics.similar(&branch.name, names()),
             };
             self.report(id, problem, branch.span, (segment, 1));
         }
