@@ -9,9 +9,9 @@ use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use crate::backend::rust::{Addition, CfgNames, Conditions, Layout, Options};
-use crate::diag::{Colors, printable};
+use crate::diag::{Colors, module_alone, printable};
 use crate::driver::Generation;
-use crate::load::IncludeFolders;
+use crate::load::{IncludeFolders, main_files};
 use crate::output_dir::write_files;
 use crate::rules::Rules;
 
@@ -299,9 +299,19 @@ impl Builder {
         for warning in warnings(&generation) {
             println!("cargo::warning={warning}");
         }
-        let files = generation
-            .into_files_or(colors)
-            .map_err(|report| report.to_string())?;
+        let alone = generation.diagnostics.may_lack_main_file();
+        let files = generation.into_files_or(colors).map_err(|report| {
+            let found = if alone {
+                main_files(&self.schema)
+            } else {
+                Vec::new()
+            };
+            let schema = self.schema.to_string_lossy();
+            match module_alone(&schema, &found, colors) {
+                Some(note) => format!("{report}\n\n{note}"),
+                None => report.to_string(),
+            }
+        })?;
         write_files(&out_dir, &files)
             .map_err(|error| format!("cannot write to {}: {error}", out_dir.display()))
     }

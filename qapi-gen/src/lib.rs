@@ -57,6 +57,6 @@ pub use backend::rust::{Addition, CfgNames, Conditions, Layout, Options, RustPro
 pub use builder::Builder;
 pub use diag::Style;
 pub use driver::{Generation, Outcome, Report, check, check_with, generate};
-pub use load::{FolderLoader, FsLoader, IncludeFolders, Loader, MemoryLoader};
+pub use load::{FolderLoader, FsLoader, IncludeFolders, Loader, MemoryLoader, main_files};
 pub use output_dir::{Change, GeneratedFile, changes, write_files};
 pub use rules::{CheckOptions, Rules};

@@ -47,7 +47,8 @@ fn build_script() {
         return;
     };
     env::set_current_dir(folder).unwrap();
-    Builder::new("main.json").out_dir("out").compile();
+    let schema = env::var("QAPI_GEN_TEST_SCHEMA").unwrap_or("main.json".to_owned());
+    Builder::new(schema).out_dir("out").compile();
 }
 
 /// Runs this program as a build script with these variables, and returns what it
@@ -105,6 +106,15 @@ fn build_script_follows_cargos_colors() {
         ("CARGO", "cargo"),
         ("CARGO_TERM_COLOR", "never")
     ]));
+}
+
+#[test]
+fn build_script_names_the_main_file_when_it_compiles_a_module() {
+    let folder = schema_folder("module");
+    let variables = [("NO_COLOR", "1"), ("QAPI_GEN_TEST_SCHEMA", "part.json")];
+    let report = compile(&folder, &variables);
+    let note = "note: 'part.json' belongs to 'main.json', which may have what is missing";
+    assert!(report.contains(note), "{report}");
 }
 
 #[cfg(feature = "cli")]

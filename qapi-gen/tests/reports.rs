@@ -332,6 +332,54 @@ fn help_is_given_when_the_correction_is_clear() {
 }
 
 #[test]
+fn main_files_are_named_when_a_module_is_checked_alone() {
+    let folder = folder("module", &[]);
+    for (name, text) in [
+        (
+            "qapi/main.json",
+            "{ 'include': 'block.json' } { 'include': 'common.json' }",
+        ),
+        ("qapi/block.json", "{ 'include': 'core.json' }"),
+        ("qapi/core.json", "{ 'command': 'a', 'returns': 'Common' }"),
+        ("qapi/common.json", "{ 'struct': 'Common', 'data': {} }"),
+        (
+            "daemon/qapi/main.json",
+            "{ 'include': '../../qapi/core.json' } { 'include': '../../qapi/common.json' }",
+        ),
+        ("other/main.json", "# { 'include': '../qapi/core.json' }"),
+        ("target/main.json", "{ 'include': '../qapi/core.json' }"),
+    ] {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    fs::create_dir(folder.join(".git")).unwrap();
+    let note = "note: 'qapi/core.json' belongs to 'daemon/qapi/main.json' and \
+                'qapi/main.json', which may have what is missing\n";
+    let alone = run(&folder, &["check", "qapi/core.json"]).err;
+    assert!(alone.contains(note), "{alone}");
+    assert!(alone.contains("help: give one of those files"), "{alone}");
+    // A main file has no other, and QEMU's format has no notes.
+    let short = run(
+        &folder,
+        &["check", "qapi/core.json", "--error-format=short"],
+    )
+    .err;
+    assert!(!short.contains("belongs"), "{short}");
+    fs::write(folder.join("qapi/common.json"), "").unwrap();
+    let main = run(&folder, &["check", "qapi/main.json"]).err;
+    assert!(
+        main.contains("unknown type 'Common'") && !main.contains("belongs"),
+        "{main}"
+    );
+    let right = run(&folder, &["check", "qapi/block.json"]).err;
+    assert!(
+        right.contains("'qapi/block.json' belongs to 'qapi/main.json',"),
+        "{right}"
+    );
+}
+
+#[test]
 fn ten_warnings_are_shown_without_option_all() {
     let schema: String = (0..12)
         .map(|n| format!("##\n# @E{n}:\n#\n# One. Two.\n##\n{{ 'event': 'E{n}' }}\n"))

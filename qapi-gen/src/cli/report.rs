@@ -7,10 +7,10 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use qapi_gen::diag::{Colors, Diagnostics, printable};
+use qapi_gen::diag::{Colors, Diagnostics, module_alone, printable};
 use qapi_gen::schema::CheckedSchema;
 use qapi_gen::source::SourceMap;
-use qapi_gen::{CheckOptions, Rules, Style, check_with};
+use qapi_gen::{CheckOptions, Rules, Style, check_with, main_files};
 
 use super::json;
 use super::options::Folders;
@@ -136,6 +136,11 @@ impl Reporting {
                 Format::Human => writeln!(out, "{}\n", diagnostic.human(sources, Colors::On))?,
             }
         }
+        if self.error_format == Format::Human
+            && let Some(note) = module_note(sources, diagnostics)
+        {
+            writeln!(out, "{note}\n")?;
+        }
         // The other formats are for programs, which count by themselves.
         if let (Format::Human, Some(summary)) = (self.error_format, summary) {
             writeln!(out, "{summary}")?;
@@ -154,6 +159,16 @@ impl Reporting {
             Format::Short | Format::Human => (usize::MAX, WARNINGS_MAX),
         }
     }
+}
+
+/// Returns a note on the main files, if the schema is a module of others and has
+/// errors that only come from checking it alone.
+fn module_note(sources: &SourceMap, diagnostics: &Diagnostics) -> Option<String> {
+    let (_, main) = sources.iter().next()?;
+    if !diagnostics.may_lack_main_file() {
+        return None;
+    }
+    module_alone(main.name(), &main_files(Path::new(main.name())), Colors::On)
 }
 
 /// Returns a number with its noun.

@@ -21,16 +21,21 @@ pub enum Colors {
     On,
 }
 
+impl Colors {
+    pub(super) fn renderer(self) -> Renderer {
+        match self {
+            Self::Off => Renderer::plain(),
+            Self::On => Renderer::styled(),
+        }
+    }
+}
+
 impl Diagnostic {
     /// Returns the message with the underlined line of the schema, the other
     /// places that belong to it, and a hint, without the final line end.
     #[must_use]
     pub fn human(&self, sources: &SourceMap, colors: Colors) -> String {
-        let renderer = match colors {
-            Colors::Off => Renderer::plain(),
-            Colors::On => Renderer::styled(),
-        };
-        render(self, sources, &renderer)
+        render(self, sources, &colors.renderer())
     }
 }
 

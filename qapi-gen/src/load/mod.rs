@@ -18,11 +18,13 @@ use crate::syntax::{DocBlock, Next, Object, Parser, Value, ValueKind};
 
 mod include_folders;
 mod loader;
+mod main_files;
 mod path;
 mod pragma;
 
 pub use include_folders::IncludeFolders;
 pub use loader::{FolderLoader, FsLoader, Loader, MemoryLoader};
+pub use main_files::main_files;
 
 /// The number of bytes that all files of a schema may have together. A larger
 /// input is a mistake, such as a device file, and not a schema.
