@@ -48,6 +48,7 @@ mod error;
 mod event_queue;
 mod opening;
 mod options;
+mod outbox;
 mod session;
 mod telnet;
 mod transport;

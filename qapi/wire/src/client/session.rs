@@ -4,7 +4,7 @@
 //! for each request its own reply. This file has no socket and no thread, and no
 //! clock: a driver tells it when the time for a call is over.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use super::error::ClientError;
 use super::event_queue::EventQueue;
 use super::opening::{Absence, Opening};
 use super::options::Options;
+use super::outbox::Outbox;
 use super::version::Version;
 use crate::command::{CommandInfo, Empty, Request};
 use crate::context::Context;
@@ -97,9 +98,7 @@ pub struct Session {
     greeting: Option<Greeting>,
     /// The server's version, once the negotiation has succeeded.
     version: Option<Version>,
-    unsent: VecDeque<Line>,
-    /// The number of bytes of the first line that have been sent.
-    sent_bytes: usize,
+    outbox: Outbox,
     calls: HashMap<RequestId, Call>,
     /// The last reply without an id that came while a call was waited for.
     unaddressed: Option<Unaddressed>,
@@ -123,16 +122,6 @@ enum State {
         out_of_band: bool,
     },
     Ended(ClientError),
-}
-
-/// A request that has not been sent completely.
-#[derive(Debug)]
-struct Line {
-    id: RequestId,
-    bytes: Vec<u8>,
-    /// `true` once the driver has seen a part of the line. The rest must follow;
-    /// otherwise the server takes the next request for the rest.
-    is_begun: bool,
 }
 
 /// A call whose reply somebody waits for.
@@ -180,8 +169,7 @@ impl Session {
             state: State::Opening(Box::default()),
             greeting: None,
             version: None,
-            unsent: VecDeque::new(),
-            sent_bytes: 0,
+            outbox: Outbox::default(),
             calls: HashMap::new(),
             unaddressed: None,
             queues: Vec::new(),
@@ -239,22 +227,13 @@ impl Session {
     /// Returns the bytes to send to the server next, which may be empty. Call
     /// [`sent`](Self::sent) with the number of those that were sent.
     pub fn unsent(&mut self) -> &[u8] {
-        let Some(line) = self.unsent.front_mut() else {
-            return &[];
-        };
-        line.is_begun = true;
-        line.bytes.get(self.sent_bytes..).unwrap_or_default()
+        self.outbox.unsent()
     }
 
     /// Records that the first `count` of the [`unsent`](Self::unsent) bytes have
     /// been sent.
     pub fn sent(&mut self, count: usize) {
-        self.sent_bytes += count;
-        let length = self.unsent.front().map_or(0, |line| line.bytes.len());
-        if self.sent_bytes >= length {
-            self.unsent.pop_front();
-            self.sent_bytes = 0;
-        }
+        self.outbox.sent(count);
     }
 
     /// Returns whether the connection has ended or is unusable.
@@ -395,18 +374,17 @@ impl Session {
     /// Forgets a call whose reply has not come within `after`, and returns the
     /// reason. A request of which nothing has been sent is not sent any more.
     pub fn give_up(&mut self, id: &RequestId, after: Duration) -> ClientError {
-        let is_sent = self.is_sent(id);
-        let command = self.calls.get(id).map(|call| call.command.clone());
-        self.forget(id);
-        let command = command.unwrap_or_else(|| "the request".to_owned());
+        let is_sent = !self.outbox.withdraw(id);
+        let call = self.calls.remove(id);
+        let command = call.map_or_else(|| "the request".to_owned(), |call| call.command);
         self.overdue(command, after, is_sent)
     }
 
     /// Forgets a call for whose reply nobody waits any more. Does nothing if the
-    /// reply has been taken.
+    /// outcome has been taken.
     pub fn forget(&mut self, id: &RequestId) {
         self.calls.remove(id);
-        self.unsent.retain(|line| line.is_begun || line.id != *id);
+        self.outbox.withdraw(id);
     }
 
     /// Subscribes to the events that come from now on.
@@ -450,11 +428,7 @@ impl Session {
         let (id, mut bytes) = (self.ids.next_id(), Vec::new());
         let enable = enables_oob.then(|| vec![OOB.to_owned()]);
         write_request(&mut bytes, &id, &Negotiate { enable });
-        self.unsent.push_back(Line {
-            id: id.clone(),
-            bytes,
-            is_begun: false,
-        });
+        self.outbox.push(id.clone(), bytes);
         self.state = State::Negotiating {
             id,
             enables_oob,
@@ -475,11 +449,7 @@ impl Session {
         }
         let (id, mut bytes) = (self.ids.next_id(), Vec::new());
         write(&mut bytes, &id);
-        self.unsent.push_back(Line {
-            id: id.clone(),
-            bytes,
-            is_begun: false,
-        });
+        self.outbox.push(id.clone(), bytes);
         let call = Call {
             command: command.to_owned(),
             outcome: None,
@@ -557,13 +527,7 @@ impl Session {
             _ => error,
         };
         self.state = State::Ended(error);
-        self.unsent.clear();
-        self.sent_bytes = 0;
-    }
-
-    fn is_sent(&self, id: &RequestId) -> bool {
-        let mut lines = self.unsent.iter();
-        !lines.any(|line| line.id == *id && !line.is_begun)
+        self.outbox.clear();
     }
 
     /// Returns the error for a call whose reply has not come in time.
