@@ -49,6 +49,8 @@ mod rules;
 pub mod schema;
 pub mod source;
 mod syntax;
+#[cfg(feature = "wire")]
+pub mod validate;
 
 pub use analysis::option_problem::OptionProblem;
 pub use backend::dump::dump;

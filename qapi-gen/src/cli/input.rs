@@ -4,12 +4,13 @@
 //! `query-qmp-schema`, or the socket of a monitor. Out: an interface, or a message for
 //! people.
 
-use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::Path;
 
 use clap::Args;
 use qapi_gen::interface::Interface;
+use qapi_gen::schema::CheckedSchema;
+use qapi_gen::source::SourceMap;
 use qapi_gen::{CheckOptions, Loader, Outcome, Style, check_with};
 
 use super::git::{GitLoader, Revision};
@@ -65,7 +66,26 @@ impl Reading {
         }
     }
 
+    /// Checks a schema, which is a file or in the history of a repository.
+    pub(super) fn checked(&self, argument: &str) -> Result<(CheckedSchema, SourceMap), String> {
+        match place(argument)? {
+            Place::Schema => self.check(argument, &self.folders.loader(Path::new(argument))),
+            Place::Git(revision) => self.check(revision.path, &GitLoader::new(revision.name)?),
+            Place::Reply(_) | Place::Socket(_) => Err(format!(
+                "{argument} is not a schema, which this command needs"
+            )),
+        }
+    }
+
     fn schema(&self, path: &str, loader: &dyn Loader) -> Result<Interface, String> {
+        let (schema, sources) = self.check(path, loader)?;
+        Ok(match self.config.clone().defined() {
+            None => Interface::of_schema(&schema, &sources),
+            Some(defined) => Interface::of_build(&schema, &sources, &defined),
+        })
+    }
+
+    fn check(&self, path: &str, loader: &dyn Loader) -> Result<(CheckedSchema, SourceMap), String> {
         let Outcome {
             sources,
             diagnostics,
@@ -83,14 +103,7 @@ impl Reading {
             self.reporting.report(&sources, &diagnostics);
             return Err(format!("{path}: the schema has errors"));
         };
-        Ok(match self.defined() {
-            None => Interface::of_schema(&schema, &sources),
-            Some(defined) => Interface::of_build(&schema, &sources, &defined),
-        })
-    }
-
-    fn defined(&self) -> Option<BTreeSet<String>> {
-        self.config.clone().defined()
+        Ok((schema, sources))
     }
 }
 

@@ -11,6 +11,7 @@ mod diff;
 mod dump;
 mod explain;
 mod git;
+mod history;
 mod input;
 mod introspect;
 mod json;
@@ -22,6 +23,7 @@ mod rust;
 mod schema_text;
 mod stale;
 mod terminal;
+mod validate;
 
 /// Compiles QAPI schemas, the language in which QEMU describes its interface.
 #[derive(Debug, Parser)]
@@ -38,9 +40,12 @@ enum Command {
     Dump(dump::Dump),
     Explain(explain::Explain),
     Has(paths::Has),
+    History(history::ListHistory),
     Introspect(introspect::Introspect),
     Paths(paths::Paths),
     Rust(Box<rust::Rust>),
+    Since(history::Since),
+    Validate(Box<validate::Validate>),
 }
 
 /// Runs the command that the arguments give.
@@ -51,8 +56,11 @@ pub(crate) fn run() -> ExitCode {
         Command::Dump(dump) => dump.run(),
         Command::Explain(explain) => explain.run(),
         Command::Has(has) => has.run(),
+        Command::History(history) => history.run(),
         Command::Introspect(introspect) => introspect.run(),
         Command::Paths(paths) => paths.run(),
         Command::Rust(rust) => rust.run(),
+        Command::Since(since) => since.run(),
+        Command::Validate(validate) => validate.run(),
     }
 }

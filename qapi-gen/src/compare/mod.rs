@@ -15,7 +15,7 @@ mod sameness;
 mod walk;
 
 pub use change::{Category, Change, Direction, Level};
-pub use codes::Code;
+pub use codes::{Code, UnknownCode};
 pub use walk::TooManyChanges;
 
 use crate::driver::check_with;

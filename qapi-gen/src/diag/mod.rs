@@ -24,6 +24,8 @@ pub use definition_kind::DefinitionKind;
 pub use definition_part::{DefinitionPart, Owner, TypeName};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub(crate) use diagnostic::{Rank, Reported};
+#[cfg(feature = "wire")]
+pub(crate) use hint::similar;
 pub use human::Colors;
 pub use message_subject::{Key, MessageSubject};
 pub use module_alone::module_alone;

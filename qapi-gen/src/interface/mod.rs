@@ -11,11 +11,14 @@ use std::fmt;
 use crate::cond::Cond;
 use crate::schema::Builtin;
 
+mod history;
 mod of_schema;
 pub(crate) mod paths;
 #[cfg(feature = "wire")]
 mod reply;
 
+pub use history::{History, Since, Step as HistoryStep};
+pub use paths::TooManyPaths;
 #[cfg(feature = "wire")]
 pub use reply::ReplyError;
 
@@ -96,6 +99,9 @@ pub(crate) struct Command {
 pub(crate) struct CommandFacts {
     pub(crate) success_response: bool,
     pub(crate) allow_preconfig: bool,
+    /// Whether the handler reads the arguments itself (`'gen': false`), so that a
+    /// client may send members that the schema does not list.
+    pub(crate) open_arguments: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -84,6 +84,7 @@ impl Reading<'_> {
             schema: Some(CommandFacts {
                 success_response: command.success_response,
                 allow_preconfig: command.allow_preconfig,
+                open_arguments: !command.gen_code,
             }),
         }
     }

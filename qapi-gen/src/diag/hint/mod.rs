@@ -16,7 +16,7 @@ mod similar;
 mod spelling;
 mod type_name;
 
-pub(super) use similar::similar;
+pub(crate) use similar::similar;
 
 /// The settings of the `pragma` directive.
 const PRAGMAS: [&str; 5] = [

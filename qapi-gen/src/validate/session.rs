@@ -1,0 +1,223 @@
+//! A conversation, checked message by message.
+//!
+//! In: requests, replies and events, in the order of a log. Out: the findings of each.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use qapi_wire::{Document, Kind, Node};
+
+use super::{Allow, Check, Finding, FindingCode, Step, nearest};
+use crate::compare::Direction;
+use crate::interface::Interface;
+
+/// The requests that wait for a reply. A log may have requests without one, and the
+/// oldest are forgotten.
+const WAITING_MAX: usize = 10_000;
+
+/// A conversation of one client.
+#[derive(Debug)]
+pub struct Session<'a> {
+    interface: &'a Interface,
+    allow: Allow,
+    /// The commands that wait for a reply, by the JSON of their ids.
+    waiting: BTreeMap<String, String>,
+    /// The ids in `waiting`, the oldest first.
+    order: VecDeque<String>,
+    /// The commands without an id, which are answered in order.
+    without_id: VecDeque<String>,
+    /// The id that was answered last, whose reply some logs have twice.
+    answered: Option<String>,
+    unmatched: usize,
+}
+
+impl<'a> Session<'a> {
+    /// Begins a conversation.
+    #[must_use]
+    pub fn new(interface: &'a Interface, allow: Allow) -> Self {
+        Self {
+            interface,
+            allow,
+            waiting: BTreeMap::new(),
+            order: VecDeque::new(),
+            without_id: VecDeque::new(),
+            answered: None,
+            unmatched: 0,
+        }
+    }
+
+    /// Returns the number of replies so far whose request is not in the log, so that
+    /// nobody knows their type.
+    #[must_use]
+    pub fn unmatched(&self) -> usize {
+        self.unmatched
+    }
+
+    /// Checks a message. Returns its direction and the findings, or `None` if it is
+    /// not a message of QMP.
+    pub fn message(&mut self, message: &Document) -> Option<(Direction, Vec<Finding>)> {
+        let root = message.root();
+        let has = |name: &str| root.get(name).is_some();
+        if has("execute") || has("exec-oob") {
+            Some((Direction::Send, self.request(root)))
+        } else if has("return") || has("error") {
+            Some((Direction::Receive, self.reply(root)))
+        } else if has("event") {
+            Some((Direction::Receive, self.event(root)))
+        } else if has("QMP") {
+            Some((Direction::Receive, Vec::new()))
+        } else {
+            None
+        }
+    }
+
+    fn request(&mut self, root: Node<'_>) -> Vec<Finding> {
+        let mut check = Check::new(self.interface, self.allow, Direction::Send);
+        check.keys(root, &["execute", "exec-oob", "arguments", "id", "control"]);
+        let oob = root.get("exec-oob");
+        let how = if oob.is_some() { "exec-oob" } else { "execute" };
+        let command = oob.or_else(|| root.get("execute")).and_then(Node::as_str);
+        let Some(name) = command else {
+            let message = "the name of a command is expected".to_owned();
+            check.within(Step::Member(how.to_owned()), |check| {
+                check.report(FindingCode::WrongType, message, None);
+            });
+            return check.findings;
+        };
+        let id = root.get("id").map(json);
+        let is_repeated = id
+            .as_ref()
+            .is_some_and(|id| self.waiting.get(id).is_some_and(|waiting| waiting == name));
+        self.expect_reply(id, name);
+        // Some logs have a request twice: when it is queued and when it is written.
+        if is_repeated {
+            return Vec::new();
+        }
+        let Some(command) = self.interface.commands.get(name) else {
+            let known = nearest(name, self.interface.commands.keys());
+            let message = format!("no command '{name}' exists{known}");
+            check.within(Step::Member(how.to_owned()), |check| {
+                check.report(FindingCode::UnknownCommand, message, None);
+            });
+            return check.findings;
+        };
+        check.within(Step::Member(how.to_owned()), |check| {
+            check.traits(&command.traits, &format!("command '{name}'"));
+            if oob.is_some() && !command.allow_oob {
+                let message = format!("command '{name}' cannot be executed out of band");
+                check.report(FindingCode::NotOob, message, command.traits.place.clone());
+            }
+        });
+        let arguments = root
+            .get("arguments")
+            .unwrap_or_else(|| Node::empty_object());
+        check.is_open = command.schema.is_some_and(|facts| facts.open_arguments);
+        check.within(Step::Member("arguments".to_owned()), |check| {
+            check.value(command.arg, arguments);
+        });
+        check.findings
+    }
+
+    fn expect_reply(&mut self, id: Option<String>, name: &str) {
+        match id {
+            Some(id) => {
+                if self.waiting.insert(id.clone(), name.to_owned()).is_none() {
+                    self.order.push_back(id);
+                }
+            }
+            None => self.without_id.push_back(name.to_owned()),
+        }
+        if self.order.len() > WAITING_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.waiting.remove(&oldest);
+        }
+        if self.without_id.len() > WAITING_MAX {
+            self.without_id.pop_front();
+        }
+    }
+
+    /// Returns the command that a reply answers.
+    fn answered_command(&mut self, id: Option<String>) -> Option<String> {
+        match id {
+            None => self.without_id.pop_front(),
+            Some(id) => {
+                let command = self.waiting.remove(&id)?;
+                self.order.retain(|waiting| *waiting != id);
+                self.answered = Some(id);
+                Some(command)
+            }
+        }
+    }
+
+    fn reply(&mut self, root: Node<'_>) -> Vec<Finding> {
+        let mut check = Check::new(self.interface, self.allow, Direction::Receive);
+        check.keys(root, &["return", "error", "id", "timestamp"]);
+        let id = root.get("id").map(json);
+        if id.is_some() && id == self.answered {
+            return Vec::new();
+        }
+        let command = self.answered_command(id);
+        if root.get("error").is_some() {
+            return check.findings;
+        }
+        let Some(name) = command else {
+            self.unmatched += 1;
+            return check.findings;
+        };
+        if let (Some(command), Some(value)) =
+            (self.interface.commands.get(&name), root.get("return"))
+        {
+            check.within(Step::Member("return".to_owned()), |check| {
+                check.value(command.ret, value);
+            });
+        }
+        check.findings
+    }
+
+    fn event(&mut self, root: Node<'_>) -> Vec<Finding> {
+        let mut check = Check::new(self.interface, self.allow, Direction::Receive);
+        check.keys(root, &["event", "data", "timestamp"]);
+        let Some(name) = root.get("event").and_then(Node::as_str) else {
+            check.within(Step::Member("event".to_owned()), |check| {
+                let message = "the name of an event is expected".to_owned();
+                check.report(FindingCode::WrongType, message, None);
+            });
+            return check.findings;
+        };
+        let Some(event) = self.interface.events.get(name) else {
+            let known = nearest(name, self.interface.events.keys());
+            check.within(Step::Member("event".to_owned()), |check| {
+                let message = format!("no event '{name}' exists{known}");
+                check.report(FindingCode::UnknownEvent, message, None);
+            });
+            return check.findings;
+        };
+        let data = root.get("data").unwrap_or_else(|| Node::empty_object());
+        check.within(Step::Member("data".to_owned()), |check| {
+            check.value(event.arg, data);
+        });
+        check.findings
+    }
+}
+
+impl Check<'_> {
+    /// Reports the members of a message that QMP does not have.
+    fn keys(&mut self, root: Node<'_>, known: &[&str]) {
+        for (name, _) in root.members().into_iter().flatten() {
+            if !known.contains(&name) {
+                self.within(Step::Member(name.to_owned()), |check| {
+                    let message = format!("QMP has no member '{name}' here");
+                    check.report(FindingCode::UnknownMember, message, None);
+                });
+            }
+        }
+    }
+}
+
+/// Returns a text that is the same for the same value, whatever its spelling.
+fn json(node: Node<'_>) -> String {
+    match node.kind() {
+        Kind::String => format!("\"{}\"", node.as_str().unwrap_or_default()),
+        _ => format!("{:?}", node.to_value()),
+    }
+}
