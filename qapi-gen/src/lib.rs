@@ -42,6 +42,8 @@ mod defs;
 pub mod diag;
 mod driver;
 pub mod interface;
+#[cfg(feature = "wire")]
+pub mod lint;
 mod load;
 mod output_dir;
 mod pragmas;

@@ -289,7 +289,7 @@ fn recursive_types_end_and_each_place_is_listed() {
 #[test]
 fn commands_events_and_their_flags_are_compared() {
     let old = "{ 'command': 'gone' }\n\
-               { 'command': 'kept', 'allow-oob': true, 'allow-preconfig': true }\n\
+               { 'command': 'kept', 'allow-oob': true, 'allow-preconfig': true, 'gen': false }\n\
                { 'command': 'silent', 'success-response': false }\n\
                { 'event': 'GONE', 'features': [ 'deprecated' ] }\n\
                { 'event': 'KEPT', 'data': { 'm': 'int' } }\n";
@@ -302,6 +302,7 @@ fn commands_events_and_their_flags_are_compared() {
             "- breaking command-removed gone: command",
             ". breaking oob-removed kept: yes → no",
             ". breaking preconfig-removed kept: yes → no",
+            ". risky arguments-closed kept: yes → no",
             ". breaking success-response-changed silent: no → yes",
             "+ compatible command-added x-new: command; unstable",
             "- breaking event-removed GONE: event; announced",
@@ -310,7 +311,7 @@ fn commands_events_and_their_flags_are_compared() {
         ],
     );
     let back = changes_of_schemas(new, old);
-    for code in ["oob-added", "preconfig-added"] {
+    for code in ["oob-added", "preconfig-added", "arguments-opened"] {
         let found = back.iter().filter(|line| line.contains(code)).count();
         assert_eq!(found, 1, "{code}: {back:?}");
     }

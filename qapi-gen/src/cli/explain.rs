@@ -1,36 +1,68 @@
 //! `qapi-gen explain`.
 //!
-//! In: the code of a change. Out: its level in each direction, and the reason.
+//! In: the code of a change, or a rule. Out: its level in each direction, and the reason.
 
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use clap::Args;
-use qapi_gen::compare::{Code, Direction};
+use qapi_gen::compare::{Code, Direction, UnknownCode};
+use qapi_gen::lint::Rule;
 
-/// Explains the codes of changes; without CODE, lists all of them.
+/// Explains the codes of changes and the rules of advice; without CODE, lists all.
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// The code of a change, as `diff` prints it
-    code: Option<Code>,
+    /// The code of a change, as `diff` prints it, or the rule of a piece of advice, as
+    /// `lint` prints it
+    code: Option<Topic>,
 }
 
 impl Explain {
     /// Prints the explanation.
     pub(super) fn run(&self) -> ExitCode {
-        let codes = match &self.code {
-            Some(code) => std::slice::from_ref(code),
-            None => Code::ALL,
+        let codes = Code::ALL.iter().copied().map(Topic::Code);
+        let rules = Rule::ALL.iter().copied().map(Topic::Rule);
+        let topics: Vec<Topic> = match self.code {
+            Some(topic) => vec![topic],
+            None => codes.chain(rules).collect(),
         };
-        for code in codes {
-            let sent = code.level(Some(Direction::Send));
-            let received = code.level(Some(Direction::Receive));
-            let levels = if sent == received {
-                sent.to_string()
-            } else {
-                format!("{sent} where a client sends, {received} where it receives")
-            };
-            println!("{code}: {levels}\n    {}", code.reason());
+        for topic in topics {
+            topic.print();
         }
         ExitCode::SUCCESS
+    }
+}
+
+/// Something to explain.
+#[derive(Clone, Copy, Debug)]
+enum Topic {
+    Code(Code),
+    Rule(Rule),
+}
+
+impl FromStr for Topic {
+    type Err = UnknownCode;
+
+    fn from_str(name: &str) -> Result<Self, UnknownCode> {
+        let rule = name.parse().map(Self::Rule);
+        rule.or_else(|_| name.parse().map(Self::Code))
+    }
+}
+
+impl Topic {
+    fn print(self) {
+        match self {
+            Self::Code(code) => {
+                let sent = code.level(Some(Direction::Send));
+                let received = code.level(Some(Direction::Receive));
+                let levels = if sent == received {
+                    sent.to_string()
+                } else {
+                    format!("{sent} where a client sends, {received} where it receives")
+                };
+                println!("{code}: {levels}\n    {}", code.reason());
+            }
+            Self::Rule(rule) => println!("{rule}: advice\n    {}", rule.reason()),
+        }
     }
 }

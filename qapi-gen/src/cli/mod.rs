@@ -15,6 +15,7 @@ mod history;
 mod input;
 mod introspect;
 mod json;
+mod lint;
 mod live;
 mod options;
 mod paths;
@@ -42,6 +43,7 @@ enum Command {
     Has(paths::Has),
     History(history::ListHistory),
     Introspect(introspect::Introspect),
+    Lint(Box<lint::Lint>),
     Paths(paths::Paths),
     Rust(Box<rust::Rust>),
     Since(history::Since),
@@ -58,6 +60,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Has(has) => has.run(),
         Command::History(history) => history.run(),
         Command::Introspect(introspect) => introspect.run(),
+        Command::Lint(lint) => lint.run(),
         Command::Paths(paths) => paths.run(),
         Command::Rust(rust) => rust.run(),
         Command::Since(since) => since.run(),

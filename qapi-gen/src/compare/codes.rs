@@ -128,6 +128,10 @@ codes! {
         "The command is refused before the machine is set up. Replies to query-qmp-schema do not tell it.";
     PreconfigAdded "preconfig-added" Wire Compatible Compatible
         "The command is accepted before the machine is set up.";
+    ArgumentsClosed "arguments-closed" Wire Risky Risky
+        "The command no longer takes arguments that the schema does not list ('gen': false).";
+    ArgumentsOpened "arguments-opened" Wire Compatible Compatible
+        "The command takes arguments that the schema does not list ('gen': false).";
     SuccessResponseChanged "success-response-changed" Wire Breaking Breaking
         "A client waits for a reply that does not come, or takes one for the reply of its next request.";
     ConditionAdded "condition-added" Wire Risky Risky

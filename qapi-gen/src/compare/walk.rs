@@ -159,6 +159,12 @@ impl Walk<'_> {
                 Code::PreconfigRemoved,
                 Code::PreconfigAdded,
             );
+            flag(
+                old.open_arguments,
+                new.open_arguments,
+                Code::ArgumentsClosed,
+                Code::ArgumentsOpened,
+            );
             let code = Code::SuccessResponseChanged;
             flag(old.success_response, new.success_response, code, code);
         }

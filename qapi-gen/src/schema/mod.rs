@@ -9,6 +9,7 @@
 
 use rustc_hash::FxHashMap as HashMap;
 
+use crate::pragmas::Pragmas;
 use crate::rules::Rules;
 use crate::source::{Excerpt, Span};
 
@@ -337,4 +338,6 @@ pub struct Schema {
     pub(crate) docs: Vec<DocRef>,
     /// The release whose rules the schema follows.
     pub(crate) rules: Rules,
+    /// The settings that the schema makes for itself.
+    pub(crate) pragmas: Pragmas,
 }

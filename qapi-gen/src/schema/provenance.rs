@@ -7,7 +7,6 @@ use std::ops::Deref;
 
 use super::{Entity, Schema, TypeId};
 use crate::diag::{DefinitionKind, QemuAttribution, Site};
-use crate::pragmas::Pragmas;
 use crate::source::{Excerpt, Span};
 
 /// A schema whose names are resolved, but whose rules are not yet known to
@@ -53,7 +52,6 @@ impl ResolvedSchema {
 /// The facts about a schema's text that messages and checks need.
 #[derive(Debug, Default)]
 pub(crate) struct Provenance {
-    pub(crate) pragmas: Pragmas,
     /// The headers of all definitions, in schema order.
     pub(crate) headers: Vec<DefinitionHeader>,
     /// The definition that messages name, for each that shares its line.

@@ -127,7 +127,7 @@ impl<R: BufRead> LogReader<R> {
     }
 
     /// Takes the object with which the buffer begins, and reads further lines until it
-    /// ends. The error says why there is none.
+    /// ends. The error says what is wrong.
     fn object(&mut self) -> io::Result<Result<(Vec<u8>, Document), String>> {
         let mut scanner = Scanner::new(Limits::default());
         let mut lines = 0;

@@ -46,6 +46,7 @@ pub(crate) fn build(
     } = lowered;
     let mut schema = Schema {
         rules,
+        pragmas,
         modules: std::iter::once(BUILTIN_MODULE.to_owned())
             .chain(modules)
             .map(|name| Module {
@@ -57,10 +58,7 @@ pub(crate) fn build(
             .collect(),
         ..Schema::default()
     };
-    let mut provenance = Provenance {
-        pragmas,
-        ..Provenance::default()
-    };
+    let mut provenance = Provenance::default();
     let mut features = FeatureNames::default();
     let mut declarations = Declarations::new(items.len(), sources, attribution);
     items.retain(|item| {

@@ -18,7 +18,6 @@ pub(super) fn check_commands(schema: &ResolvedSchema, diagnostics: &mut Diagnost
         let entity = Entity::Command(id);
         arguments.check(entity, command.arg, command.boxed, diagnostics);
         if schema
-            .provenance
             .pragmas
             .command_returns_exceptions
             .contains(command.common.name.as_str())

@@ -41,7 +41,7 @@ fn block(
     diagnostics: &mut Diagnostics,
 ) {
     let common = schema.common(entity);
-    let exceptions = &schema.provenance.pragmas.documentation_exceptions;
+    let exceptions = &schema.pragmas.documentation_exceptions;
     let members_optional =
         !schema.rules.have(Fact::MembersDescribed) || exceptions.contains(common.name.as_str());
     let described = Described::new(doc);
