@@ -31,6 +31,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         .compile();
     configurations(out_dir);
     choices(out_dir);
+    schema_of_page(out_dir)
+}
+
+/// Compiles the schema in `docs/schema-language.md`, which is in its blocks `qapi`.
+fn schema_of_page(out_dir: &Path) -> Result<(), Box<dyn Error>> {
+    let page = "../docs/schema-language.md";
+    println!("cargo::rerun-if-changed={page}");
+    let page = fs::read_to_string(page)?;
+    let blocks = page.split("```qapi\n").skip(1);
+    let schema: String = blocks
+        .filter_map(|block| Some(block.split_once("```")?.0))
+        .collect();
+    let path = out_dir.join("lamps.json");
+    fs::write(&path, schema)?;
+    Builder::new(path)
+        .out_dir(out_dir.join("schema-language"))
+        .compile();
     Ok(())
 }
 

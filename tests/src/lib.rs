@@ -48,6 +48,11 @@ pub mod choices {
     include!(concat!(env!("OUT_DIR"), "/choices/mod.rs"));
 }
 
+/// The schema of the page about the language.
+pub mod schema_language {
+    include!(concat!(env!("OUT_DIR"), "/schema-language/mod.rs"));
+}
+
 /// A schema with every place of a condition, in several configurations.
 pub mod conditional {
     /// Conditions are ignored.
@@ -100,6 +105,11 @@ pub struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/embedding.md")]
 pub struct Embedding;
+
+/// The page about the language of schemas, whose examples have to run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/schema-language.md")]
+pub struct SchemaLanguage;
 
 /// The page for authors of VMMs, whose examples have to compile.
 #[cfg(doctest)]
