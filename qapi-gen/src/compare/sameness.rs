@@ -87,7 +87,7 @@ impl<'a> Sameness<'a> {
     /// types of these parts.
     fn same_parts(&self, (old, new): Pair, children: &mut Vec<Pair>) -> bool {
         let (old, new) = (self.old.ty(old), self.new.ty(new));
-        if !same_traits(&old.traits, &new.traits) {
+        if !self.same_traits(&old.traits, &new.traits) {
             return false;
         }
         match (&old.shape, &new.shape) {
@@ -102,7 +102,7 @@ impl<'a> Sameness<'a> {
                     && old
                         .iter()
                         .zip(new)
-                        .all(|(old, new)| old.0 == new.0 && same_traits(old.1, new.1))
+                        .all(|(old, new)| old.0 == new.0 && self.same_traits(old.1, new.1))
             }
             (Shape::Array(old), Shape::Array(new)) => {
                 children.push((*old, *new));
@@ -117,40 +117,41 @@ impl<'a> Sameness<'a> {
                 }
                 old.len() == new.len()
             }
-            (Shape::Object(old), Shape::Object(new)) => same_object(old, new, children),
+            (Shape::Object(old), Shape::Object(new)) => self.same_object(old, new, children),
             _ => false,
         }
     }
-}
 
-fn same_object(old: &Object, new: &Object, children: &mut Vec<Pair>) -> bool {
-    let mut same = old.members.len() == new.members.len();
-    for ((old_name, old), (new_name, new)) in old.members.iter().zip(&new.members) {
-        same &= old_name == new_name
-            && old.optional == new.optional
-            && same_traits(&old.traits, &new.traits);
-        if !same {
-            return false;
-        }
-        children.push((old.ty, new.ty));
-    }
-    match (&old.variants, &new.variants) {
-        (None, None) => same,
-        (Some(old), Some(new)) => {
-            same &= old.tag == new.tag && old.cases.len() == new.cases.len();
-            for ((old_name, old), (new_name, new)) in old.cases.iter().zip(&new.cases) {
-                same &= old_name == new_name && same_traits(&old.traits, &new.traits);
-                if !same {
-                    return false;
-                }
-                children.push((old.ty, new.ty));
+    fn same_object(&self, old: &Object, new: &Object, children: &mut Vec<Pair>) -> bool {
+        let mut same = old.members.len() == new.members.len();
+        for ((old_name, old), (new_name, new)) in old.members.iter().zip(&new.members) {
+            same &= old_name == new_name
+                && old.optional == new.optional
+                && self.same_traits(&old.traits, &new.traits);
+            if !same {
+                return false;
             }
-            same
+            children.push((old.ty, new.ty));
         }
-        _ => false,
+        match (&old.variants, &new.variants) {
+            (None, None) => same,
+            (Some(old), Some(new)) => {
+                same &= old.tag == new.tag && old.cases.len() == new.cases.len();
+                for ((old_name, old), (new_name, new)) in old.cases.iter().zip(&new.cases) {
+                    same &= old_name == new_name && self.same_traits(&old.traits, &new.traits);
+                    if !same {
+                        return false;
+                    }
+                    children.push((old.ty, new.ty));
+                }
+                same
+            }
+            _ => false,
+        }
     }
-}
 
-fn same_traits(old: &Traits, new: &Traits) -> bool {
-    old.features == new.features && old.cond == new.cond
+    fn same_traits(&self, old: &Traits, new: &Traits) -> bool {
+        let same_cond = old.cond == new.cond || !self.old.is_schema || !self.new.is_schema;
+        old.features == new.features && same_cond
+    }
 }

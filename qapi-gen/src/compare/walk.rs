@@ -319,6 +319,10 @@ impl Walk<'_> {
     /// Compares the features and the conditions of a part.
     pub(super) fn traits(&mut self, at: &At, old: &Traits, new: &Traits) {
         self.features(at, old, new);
+        // A reply tells what exists in its build, without the conditions.
+        if !self.old.is_schema || !self.new.is_schema {
+            return;
+        }
         if let Some(code) = conditions::difference(old.cond.as_ref(), new.cond.as_ref()) {
             let old = conditions::text(old.cond.as_ref());
             let new = conditions::text(new.cond.as_ref());

@@ -10,8 +10,8 @@ use std::fmt;
 use qapi_wire::{Document, Kind, Node, Value};
 
 use crate::compare::Direction;
-use crate::interface::{Interface, Object, Place, Scalar, Shape, Traits, TypeIndex};
 use crate::diag::similar;
+use crate::interface::{Interface, Object, Place, Scalar, Shape, Traits, TypeIndex};
 
 mod locate;
 mod log;
