@@ -12,7 +12,7 @@ use super::codes::Code;
 use super::conditions;
 use super::sameness::Sameness;
 use crate::interface::{
-    Branch, Command, Event, Interface, Place, Scalar, Shape, Traits, TypeIndex,
+    Branch, Command, DEPTH_MAX, Event, Interface, Place, Scalar, Shape, Traits, TypeIndex,
 };
 
 /// The steps after which a comparison ends. Whole QEMU schemas take thousands.
@@ -26,7 +26,11 @@ pub struct TooManyChanges;
 
 impl fmt::Display for TooManyChanges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the interfaces differ at more than {CHANGES_MAX} places")
+        write!(
+            f,
+            "the interfaces differ at more than {CHANGES_MAX} places, or their types nest \
+             deeper than {DEPTH_MAX}"
+        )
     }
 }
 
@@ -204,7 +208,10 @@ impl Walk<'_> {
             return Ok(());
         }
         self.steps += 1;
-        if self.steps > STEPS_MAX || self.changes.len() > CHANGES_MAX {
+        if self.steps > STEPS_MAX
+            || self.changes.len() > CHANGES_MAX
+            || self.entered.len() > DEPTH_MAX
+        {
             return Err(TooManyChanges);
         }
         self.entered.push((old, new));

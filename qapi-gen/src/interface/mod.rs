@@ -46,6 +46,10 @@ pub struct Interface {
     pub(crate) is_schema: bool,
 }
 
+/// The depth to which types may contain each other, which bounds recursion. QEMU's
+/// types need 20.
+pub(crate) const DEPTH_MAX: usize = 300;
+
 /// The index of a type in its [`Interface`].
 pub(crate) type TypeIndex = usize;
 

@@ -7,7 +7,7 @@
 //! `member`, `*member` (an optional one), `+case` (of a union), `^value` (of an
 //! enumeration), `$feature`, or `!builtin`. Arrays and alternates add nothing.
 
-use super::{Branch, Interface, Object, Shape, Traits, TypeIndex};
+use super::{Branch, DEPTH_MAX, Interface, Object, Shape, Traits, TypeIndex};
 
 /// The lines that may be printed. A hostile schema could have more paths than any
 /// memory holds.
@@ -19,7 +19,7 @@ impl Interface {
     ///
     /// # Errors
     ///
-    /// Fails if there are more than two million paths.
+    /// Fails if there are more than two million paths, or if types nest too deeply.
     pub fn paths(&self) -> Result<Vec<String>, TooManyPaths> {
         let mut listing = Listing {
             interface: self,
@@ -114,7 +114,10 @@ pub struct TooManyPaths;
 
 impl std::fmt::Display for TooManyPaths {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the interface has more than {LINES_MAX} paths")
+        write!(
+            f,
+            "the interface has more than {LINES_MAX} paths, or its types nest deeper than {DEPTH_MAX}"
+        )
     }
 }
 
@@ -150,6 +153,9 @@ impl Listing<'_> {
     fn ty(&mut self, index: TypeIndex, path: &str) -> Result<(), TooManyPaths> {
         if self.entered.contains(&index) {
             return Ok(());
+        }
+        if self.entered.len() == DEPTH_MAX {
+            return Err(TooManyPaths);
         }
         self.entered.push(index);
         let ty = self.interface.ty(index);

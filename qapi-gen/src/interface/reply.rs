@@ -49,12 +49,11 @@ impl Interface {
     /// # Errors
     ///
     /// Fails if the text is not JSON, if no value is such a reply, if an entry has
-    /// an unknown key or names a type that is missing, or if two entries have one
-    /// name.
+    /// an unknown key or names a type that is missing, if two entries have one
+    /// name, or if a type has a shape that no schema gives.
     pub fn of_reply(text: &[u8]) -> Result<Self, ReplyError> {
         let mut reader = MessageReader::new(Limits::default());
         reader.receive(text);
-        reader.end();
         let mut problem = None;
         while let Some(message) = reader.next_message() {
             let message =
@@ -65,6 +64,7 @@ impl Interface {
             }
         }
         Err(ReplyError(match problem {
+            _ if reader.pending_bytes() > 0 => "it is JSON that does not end".to_owned(),
             Some(()) => "it contains JSON, but no reply to query-qmp-schema".to_owned(),
             None => "it is empty; a reply to query-qmp-schema is expected".to_owned(),
         }))
@@ -134,7 +134,7 @@ fn read(array: Node<'_>) -> Result<Interface, ReplyError> {
             }
         }
     }
-    interface.check_objects()?;
+    interface.check_shapes(&reading.names)?;
     Ok(interface)
 }
 
@@ -226,32 +226,58 @@ impl Reading {
 }
 
 impl Interface {
-    /// Checks that arguments and variants are objects, which the rest relies on.
-    fn check_objects(&self) -> Result<(), ReplyError> {
-        let is_object = |index| self.object(index).is_some();
-        let args = self
-            .commands
-            .iter()
-            .map(|(name, command)| (name, command.arg));
+    /// Checks what the rest relies on: arguments and variants are objects, and arrays,
+    /// alternates and unions do not consist of themselves.
+    fn check_shapes(&self, names: &[String]) -> Result<(), ReplyError> {
+        let commands = self.commands.iter();
+        let args = commands.map(|(name, command)| (name, command.arg));
         let data = self.events.iter().map(|(name, event)| (name, event.arg));
         for (name, arg) in args.chain(data) {
-            if !is_object(arg) {
-                return Err(ReplyError(format!(
-                    "the arguments of '{name}' are not an object"
-                )));
+            if self.object(arg).is_none() {
+                let message = format!("the arguments of '{name}' are not an object");
+                return Err(ReplyError(message));
             }
         }
-        for variants in self.types.iter().filter_map(|ty| match &ty.shape {
-            Shape::Object(object) => object.variants.as_ref(),
-            _ => None,
-        }) {
-            for (case, branch) in &variants.cases {
-                if self.object(branch.ty).is_none() {
-                    return Err(ReplyError(format!("the variant '{case}' is not an object")));
+        for (index, (ty, name)) in self.types.iter().zip(names).enumerate() {
+            let refuse = |what: &str| Err(ReplyError(format!("type '{name}' {what}")));
+            match &ty.shape {
+                Shape::Array(element) if matches!(self.ty(*element).shape, Shape::Array(_)) => {
+                    return refuse("is an array of arrays");
                 }
+                Shape::Alternate(branches) => {
+                    let nests =
+                        |branch: &Branch| matches!(self.ty(branch.ty).shape, Shape::Alternate(_));
+                    if branches.iter().any(nests) {
+                        return refuse("is an alternate of alternates");
+                    }
+                }
+                Shape::Object(_) if self.variants_depth(index).is_none() => {
+                    return refuse("has a variant that is no object, or variants nest too deeply");
+                }
+                _ => {}
             }
         }
         Ok(())
+    }
+
+    /// Returns how deeply variants of variants nest, or `None` if a variant is not an
+    /// object or they nest too deeply.
+    fn variants_depth(&self, index: TypeIndex) -> Option<usize> {
+        const VARIANTS_DEPTH_MAX: usize = 16;
+        let mut level = BTreeSet::from([index]);
+        for depth in 0..VARIANTS_DEPTH_MAX {
+            let mut next = BTreeSet::new();
+            for index in level {
+                let variants = self.object(index)?.variants.iter();
+                let cases = variants.flat_map(|variants| variants.cases.values());
+                next.extend(cases.map(|case| case.ty));
+            }
+            if next.is_empty() {
+                return Some(depth);
+            }
+            level = next;
+        }
+        None
     }
 }
 
