@@ -193,3 +193,39 @@ fn downstream_additions_need_a_prefix() {
         ]
     );
 }
+
+#[test]
+fn fix_inserts_second_spaces_where_there_is_room() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("lint-fix");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let full = "# This line has exactly seventy characters. So it has no room for more.";
+    assert_eq!(full.len(), 71);
+    let schema = format!(
+        "##\n# @stop:\n#\n# One. Two. Three, e.g. Four.\r\n{}\n##\n{{ 'command': 'stop' }}\n",
+        &full[..70]
+    );
+    std::fs::write(folder.join("a.json"), &schema).unwrap();
+    let lint = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_qapi-gen"));
+        command.current_dir(&folder).arg("lint").args(arguments);
+        let output = command.output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (status, said) = lint(&["a.json", "--fix"]);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.starts_with("qapi-gen: 2 corrections\n"), "{said}");
+    let corrected = std::fs::read_to_string(folder.join("a.json")).unwrap();
+    assert_eq!(
+        corrected,
+        schema.replace("One. Two. Three", "One.  Two.  Three")
+    );
+    let (_, said) = lint(&["a.json", "--fix"]);
+    assert!(said.starts_with("qapi-gen: 0 corrections\n"), "{said}");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    let (status, said) = lint(&["HEAD:a.json", "--fix"]);
+    assert_eq!(status, Some(2), "{said}");
+}

@@ -91,19 +91,30 @@ impl Reading {
             diagnostics,
             schema,
             ..
-        } = check_with(
-            path,
-            loader,
-            CheckOptions {
-                rules: self.version.rules(),
-                style: Style::Warn,
-            },
-        );
+        } = self.outcome(path, loader);
         let Some(schema) = schema else {
             self.reporting.report(&sources, &diagnostics);
             return Err(format!("{path}: the schema has errors"));
         };
         Ok((schema, sources))
+    }
+
+    /// Checks a schema on disk and returns its problems, too.
+    pub(super) fn outcome_on_disk(&self, path: &str) -> Result<Outcome, String> {
+        match place(path)? {
+            Place::Schema => Ok(self.outcome(path, &self.folders.loader(Path::new(path)))),
+            _ => Err(format!(
+                "{path} is not a schema on disk, so that it cannot be corrected"
+            )),
+        }
+    }
+
+    fn outcome(&self, path: &str, loader: &dyn Loader) -> Outcome {
+        let options = CheckOptions {
+            rules: self.version.rules(),
+            style: Style::Warn,
+        };
+        check_with(path, loader, options)
     }
 }
 

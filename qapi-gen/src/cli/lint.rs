@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 use qapi_gen::lint::{Advice, Context, DefinitionHistory, Report, Rule, lint};
 use serde_json::json;
 
+use super::fix;
 use super::history::release;
 use super::input::Reading;
 use super::terminal::for_stream;
@@ -49,6 +50,11 @@ pub(super) struct Lint {
     #[arg(long, requires = "baseline")]
     write_baseline: bool,
 
+    /// First correct the files: insert the second space between sentences of
+    /// documentation where the line has room
+    #[arg(long)]
+    fix: bool,
+
     /// The form of the output
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -77,6 +83,9 @@ impl Lint {
     }
 
     fn lint(&self) -> Result<ExitCode, String> {
+        if self.fix {
+            self.correct()?;
+        }
         let mut history = DefinitionHistory::default();
         for (name, source) in &self.history {
             let interface = self.reading.interface(source)?;
@@ -100,6 +109,21 @@ impl Lint {
         let mut report = lint(&schema, &sources, context);
         report.advice.retain(|advice| self.wants(advice.rule));
         self.finish(&report)
+    }
+
+    /// Corrects the files, until a check finds nothing more to correct.
+    fn correct(&self) -> Result<(), String> {
+        let mut count = 0;
+        loop {
+            let outcome = self.reading.outcome_on_disk(&self.schema)?;
+            match fix::correct(&outcome) {
+                Ok(0) => break,
+                Ok(corrected) => count += corrected,
+                Err(error) => return Err(format!("cannot correct {}: {error}", self.schema)),
+            }
+        }
+        eprintln!("qapi-gen: {count} corrections");
+        Ok(())
     }
 
     fn wants(&self, rule: Rule) -> bool {

@@ -10,6 +10,7 @@ mod check;
 mod diff;
 mod dump;
 mod explain;
+mod fix;
 mod git;
 mod history;
 mod input;
