@@ -61,6 +61,8 @@ pub use backend::rust::{Addition, CfgNames, Conditions, Layout, Options, RustPro
 pub use builder::Builder;
 pub use diag::Style;
 pub use driver::{Generation, Outcome, Report, check, check_with, generate};
-pub use load::{FolderLoader, FsLoader, IncludeFolders, Loader, MemoryLoader, main_files};
+pub use load::{
+    FolderLoader, FsLoader, IncludeFolders, Loader, MemoryLoader, main_files, rules_of_tree,
+};
 pub use output_dir::{Change, GeneratedFile, changes, write_files};
-pub use rules::{CheckOptions, Rules};
+pub use rules::{CheckOptions, Rules, UnknownRules};

@@ -38,11 +38,8 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
 
 /// The corpus of another release follows other rules.
 fn options() -> CheckOptions {
-    let rules = match env::var("QAPI_CORPUS_RULES").as_deref() {
-        Ok("7.2") => Rules::V7_2,
-        Ok("10.0") => Rules::V10_0,
-        _ => Rules::V10_2,
-    };
+    let release = env::var("QAPI_CORPUS_RULES");
+    let rules = release.map_or(Rules::V10_2, |release| release.parse().unwrap());
     CheckOptions {
         rules,
         ..CheckOptions::default()

@@ -213,6 +213,45 @@ fn unreadable_files_and_unknown_formats_are_errors() {
 }
 
 #[test]
+fn rules_are_those_of_the_tree_unless_a_release_is_given() {
+    let note = "##\n# @ask:\n#\n# Note: old\n##\n{ 'command': 'ask' }\n";
+    let folder = folder("rules", &[("a.json", note)]);
+    let tree = folder.join("tree");
+    fs::create_dir_all(tree.join("qapi")).unwrap();
+    fs::write(tree.join("qapi/a.json"), note).unwrap();
+    let verdict = |folder: &Path, arguments: &[&str]| {
+        let ran = run(folder, &[&["check", "a.json"], arguments].concat());
+        let verdict = ran.err.lines().last().unwrap().to_owned();
+        (ran.status, verdict)
+    };
+    let good = |rules: &str| {
+        let verdict = format!("qapi-gen: a.json: no errors by the rules of QEMU {rules}");
+        (Some(0), verdict)
+    };
+    let bad = |verdict: &str| (Some(1), format!("qapi-gen: a.json: {verdict}"));
+    let bad_now = bad("1 error");
+    let qapi = tree.join("qapi");
+    fs::write(tree.join("VERSION"), "8.2.4\n").unwrap();
+    assert_eq!(verdict(&qapi, &[]), good("8.1"));
+    assert_eq!(verdict(&qapi, &["--rules=auto"]), good("8.1"));
+    assert_eq!(verdict(&qapi, &["--rules=7.2.1"]), good("7.2"));
+    assert_eq!(verdict(&qapi, &["--rules=12.0"]), bad_now);
+    let bad_then = bad("1 error by the rules of QEMU 9.2");
+    assert_eq!(verdict(&qapi, &["--rules=9.2"]), bad_then);
+    // A file of another kind does not count.
+    fs::write(tree.join("VERSION"), "main").unwrap();
+    fs::write(folder.join("VERSION"), "9.0.50").unwrap();
+    assert_eq!(verdict(&qapi, &[]), bad("1 error by the rules of QEMU 9.1"));
+    fs::remove_file(folder.join("VERSION")).unwrap();
+    assert_eq!(verdict(&folder, &[]), bad_now);
+
+    let ran = run(&folder, &["check", "a.json", "--rules=5.2"]);
+    assert_eq!(ran.status, Some(2));
+    let expected = "'5.2' is not a release of QEMU with known rules; the oldest is 6.2";
+    assert!(ran.err.contains(expected), "{}", ran.err);
+}
+
+#[test]
 fn json_object_has_every_member() {
     let files = [
         ("a.json", "# A.\n{ 'include': 'b.json' }\n"),

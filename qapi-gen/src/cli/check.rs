@@ -45,20 +45,26 @@ impl Check {
     /// Checks all schemas, also after an error in one of them.
     pub(super) fn run(self) -> ExitCode {
         let mut status = ExitCode::SUCCESS;
-        let options = CheckOptions {
-            rules: self.version.rules(),
-            style: match self.style {
-                StyleLevel::Deny => Style::Deny,
-                StyleLevel::Warn => Style::Warn,
-            },
+        let style = match self.style {
+            StyleLevel::Deny => Style::Deny,
+            StyleLevel::Warn => Style::Warn,
         };
         for schema in &self.schemas {
-            let outcome = check_with(schema, &self.folders.loader(schema), options);
+            let loader = self.folders.loader(schema);
+            let options = CheckOptions {
+                rules: self.version.rules(&schema.to_string_lossy(), &loader),
+                style,
+            };
+            let outcome = check_with(schema, &loader, options);
             if outcome.schema.is_none() {
                 status = ExitCode::FAILURE;
             }
-            self.reporting
-                .report_verdict(schema, &outcome.sources, &outcome.diagnostics);
+            self.reporting.report_verdict(
+                schema,
+                options.rules,
+                &outcome.sources,
+                &outcome.diagnostics,
+            );
         }
         status
     }

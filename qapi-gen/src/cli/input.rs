@@ -111,7 +111,7 @@ impl Reading {
 
     fn outcome(&self, path: &str, loader: &dyn Loader) -> Outcome {
         let options = CheckOptions {
-            rules: self.version.rules(),
+            rules: self.version.rules(path, loader),
             style: Style::Warn,
         };
         check_with(path, loader, options)

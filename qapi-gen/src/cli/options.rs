@@ -5,36 +5,51 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::str::FromStr;
 
-use clap::{Args, ValueEnum};
-use qapi_gen::{FsLoader, IncludeFolders, Rules};
+use clap::Args;
+use qapi_gen::{FsLoader, IncludeFolders, Loader, Rules, UnknownRules, rules_of_tree};
 
 /// The option that chooses the rules.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct Version {
-    /// The version of QEMU whose rules the schema follows.
-    #[arg(long, value_enum, default_value_t = Release::V10_2)]
+    /// The release of QEMU whose rules the schema follows, 6.2 or later
+    ///
+    /// With `auto` a file VERSION in a folder above the schema says the release,
+    /// as in a QEMU tree; without one the rules are the newest.
+    #[arg(long, value_name = "RELEASE", default_value = "auto")]
     rules: Release,
 }
 
-/// The releases of QEMU with known rules.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+/// The choice of the rules.
+#[derive(Clone, Copy, Debug)]
 enum Release {
-    #[value(name = "7.2")]
-    V7_2,
-    #[value(name = "10.0")]
-    V10_0,
-    #[value(name = "10.2")]
-    V10_2,
+    Auto,
+    Given(Rules),
+}
+
+impl FromStr for Release {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            _ => text
+                .parse()
+                .map(Self::Given)
+                .map_err(|error: UnknownRules| {
+                    format!("{error}, and 'auto' takes the one that a file VERSION says")
+                }),
+        }
+    }
 }
 
 impl Version {
-    /// Returns the chosen rules.
-    pub(super) fn rules(self) -> Rules {
+    /// Returns the rules for a schema with the main file `main`.
+    pub(super) fn rules(self, main: &str, loader: &dyn Loader) -> Rules {
         match self.rules {
-            Release::V7_2 => Rules::V7_2,
-            Release::V10_0 => Rules::V10_0,
-            Release::V10_2 => Rules::V10_2,
+            Release::Auto => rules_of_tree(main, loader).unwrap_or_default(),
+            Release::Given(rules) => rules,
         }
     }
 }

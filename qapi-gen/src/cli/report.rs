@@ -13,7 +13,7 @@ use qapi_gen::source::SourceMap;
 use qapi_gen::{CheckOptions, Rules, Style, check_with, main_files};
 
 use super::json;
-use super::options::Folders;
+use super::options::{Folders, Version};
 use super::terminal::for_stream;
 
 /// The options for the report of diagnostics.
@@ -61,13 +61,14 @@ impl Reporting {
         self,
         schema: &Path,
         folders: &Folders,
-        rules: Rules,
+        version: Version,
     ) -> Option<CheckedSchema> {
+        let loader = folders.loader(schema);
         let options = CheckOptions {
-            rules,
+            rules: version.rules(&schema.to_string_lossy(), &loader),
             style: Style::Warn,
         };
-        let outcome = check_with(schema, &folders.loader(schema), options);
+        let outcome = check_with(schema, &loader, options);
         self.report(&outcome.sources, &outcome.diagnostics);
         outcome.schema
     }
@@ -84,12 +85,17 @@ impl Reporting {
     pub(super) fn report_verdict(
         self,
         schema: &Path,
+        rules: Rules,
         sources: &SourceMap,
         diagnostics: &Diagnostics,
     ) {
         let schema = schema.to_string_lossy();
         let schema = printable(&schema);
-        let summary = format!("qapi-gen: {schema}: {}", self.summary(diagnostics));
+        let mut summary = format!("qapi-gen: {schema}: {}", self.summary(diagnostics));
+        // Name older rules, because a file VERSION may have chosen them.
+        if rules != Rules::default() {
+            summary.push_str(&format!(" by the rules of QEMU {rules}"));
+        }
         let _ = self.write(sources, diagnostics, Some(summary));
     }
 

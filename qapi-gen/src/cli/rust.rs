@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use qapi_gen::{
-    Addition, CfgNames, Conditions, Generation, Layout, Options, generate, write_files,
+    Addition, CfgNames, Conditions, Generation, Layout, Loader, Options, generate, write_files,
 };
 
 use super::options::{Config, Folders, Version};
@@ -159,7 +159,7 @@ impl Pair {
 
 impl Choices {
     /// Returns the choices as the library takes them.
-    fn options(self) -> Options {
+    fn options(self, main: &str, loader: &dyn Loader) -> Options {
         let to_some = |pairs: Vec<Pair>| pairs.into_iter().map(Pair::addition);
         let to_map = |pairs: Vec<Pair>| pairs.into_iter().map(|pair| (pair.name, pair.value));
         let is_cfg = self.cfg || !self.cfg_feature.is_empty() || !self.cfg_predicate.is_empty();
@@ -173,7 +173,7 @@ impl Choices {
         let derives = self.derive.into_iter().map(Addition::to_all);
         let attributes = self.attribute.into_iter().map(Addition::to_all);
         let mut options = Options::default();
-        options.rules = self.version.rules();
+        options.rules = self.version.rules(main, loader);
         options.docs = !self.no_docs;
         options.open_enums = self.open_enums.into_iter().collect();
         options.direct_replies = self.direct_replies.into_iter().collect();
@@ -202,7 +202,9 @@ impl Rust {
     /// Generates Rust, or reports the errors of the schema and the options.
     pub(super) fn run(self) -> ExitCode {
         let loader = self.choices.folders.loader(&self.schema);
-        let options = self.choices.options();
+        let options = self
+            .choices
+            .options(&self.schema.to_string_lossy(), &loader);
         let Generation {
             sources,
             diagnostics,

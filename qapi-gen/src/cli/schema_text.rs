@@ -37,7 +37,7 @@ impl SchemaText {
     pub(super) fn print(self, back_end: impl FnOnce(&CheckedSchema) -> String) -> ExitCode {
         let checked = self
             .reporting
-            .checked(&self.schema, &self.folders, self.version.rules());
+            .checked(&self.schema, &self.folders, self.version);
         let Some(schema) = checked else {
             return ExitCode::FAILURE;
         };

@@ -8,6 +8,7 @@ use super::name_rules::{self, NameExceptions};
 use super::scope::{Lowered, Scope};
 use super::{if_key, keys};
 use crate::diag::{Key, MessageSubject, Problem};
+use crate::rules::Fact;
 use crate::syntax::{Object, Value, ValueKind};
 
 /// Returns the features of an object.
@@ -28,7 +29,8 @@ pub(super) fn features<'s>(
 fn feature<'s>(value: &Value<'s>, scope: &mut Scope<'_>) -> Lowered<Feature<'s>> {
     let (name, object) = named(value, Key::Features, keys::FEATURE, scope)?;
     let subject = MessageSubject::Member(Key::Features, name.text.as_ref().into());
-    let valid = name_rules::check_lower(&name, &subject, NameExceptions::all(false), scope);
+    let exceptions = NameExceptions::all(!scope.rules.have(Fact::FeatureNamesLower));
+    let valid = name_rules::check_lower(&name, &subject, exceptions, scope);
     let cond = match object {
         Some(object) => if_key::condition(object, &subject, scope)?,
         None => None,

@@ -166,8 +166,12 @@ fn branch<'s>(
         _ => (Ok(None), &member.value),
     };
     let ty = match of {
-        BranchesOf::Union => type_name(ty, &subject, scope).map(TypeRef::Named),
-        BranchesOf::Alternate => type_or_array(ty, &subject, scope),
+        BranchesOf::Alternate if scope.rules.have(Fact::AlternateArrays) => {
+            type_or_array(ty, &subject, scope)
+        }
+        BranchesOf::Union | BranchesOf::Alternate => {
+            type_name(ty, &subject, scope).map(TypeRef::Named)
+        }
     };
     valid?;
     Ok(Branch {

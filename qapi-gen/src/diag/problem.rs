@@ -113,7 +113,7 @@ problem_kinds! {
         /// A second section of a kind that a block may contain only once.
         DocDuplicateSection(tag: &'static str) => "duplicated '{tag}' section";
         /// A section without text.
-        DocEmptySection(tag: &'static str) => "text required after '{tag}:'";
+        DocEmptySection(title: String) => "text required after '{title}:'";
         /// A block for a definition that does not follow.
         DocWithoutDefinition(name: String) =>
             "documentation for '{name}' is not followed by the definition";

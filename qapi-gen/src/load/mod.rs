@@ -21,10 +21,12 @@ mod loader;
 mod main_files;
 mod path;
 mod pragma;
+mod tree_version;
 
 pub use include_folders::IncludeFolders;
 pub use loader::{FolderLoader, FsLoader, Loader, MemoryLoader};
 pub use main_files::main_files;
+pub use tree_version::rules_of_tree;
 
 /// The number of bytes that all files of a schema may have together. A larger
 /// input is a mistake, such as a device file, and not a schema.

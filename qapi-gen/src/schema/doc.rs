@@ -80,10 +80,47 @@ impl Doc {
         // Skip the first section, which is the body.
         let others = self.block.sections().skip(1).filter(is_other);
         others.map(|section| DocSection {
+            kind: section.kind,
             tag: section.kind.tag(),
             text: section.text,
             span: section.span,
         })
+    }
+
+    /// Iterates over all sections in the order in which QEMU's generator prints
+    /// them since 11.1, each with its name if it describes something. Empty ones
+    /// are included for members that the block does not describe, and for the
+    /// reply if `has_reply` is true and the block does not describe it.
+    pub(crate) fn in_order(&self, has_reply: bool) -> Vec<(SectionKind, &str, DocText<'_>)> {
+        let mut sections = vec![];
+        for section in self.block.sections() {
+            let is_first = sections.is_empty();
+            if is_first && section.kind == SectionKind::Plain {
+                sections.push((SectionKind::Intro, "", DocText::EMPTY));
+            }
+            if !is_first || !section.text.is_empty() || section.kind == SectionKind::Intro {
+                sections.push((section.kind, section.name, section.text));
+            }
+        }
+        let is_intro = |kind| matches!(kind, SectionKind::Plain | SectionKind::Intro);
+        let intro = sections.iter().take_while(|(kind, ..)| is_intro(*kind));
+        let intro = intro.count();
+        let last = |sections: &[(SectionKind, &str, DocText<'_>)], wanted| {
+            sections.iter().rposition(|(kind, ..)| *kind == wanted)
+        };
+        let members = last(&sections, SectionKind::Member).map_or(intro, |last| last + 1);
+        let undescribed = self.undescribed.iter();
+        let stubs = undescribed.map(|name| (SectionKind::Member, name.as_str(), DocText::EMPTY));
+        sections.splice(members..members, stubs);
+        if has_reply && last(&sections, SectionKind::Returns).is_none() {
+            let at = last(&sections, SectionKind::Member)
+                .map(|last| last + 1)
+                .or_else(|| last(&sections, SectionKind::Errors))
+                .or_else(|| last(&sections, SectionKind::Feature))
+                .unwrap_or(intro);
+            sections.insert(at, (SectionKind::Returns, "", DocText::EMPTY));
+        }
+        sections
     }
 
     fn described(&self, kind: SectionKind) -> impl Iterator<Item = DocArg<'_>> + Clone {
@@ -113,6 +150,7 @@ pub struct DocArg<'a> {
 /// A section of a documentation block.
 #[derive(Clone, Copy, Debug)]
 pub struct DocSection<'a> {
+    pub(crate) kind: SectionKind,
     /// The tag, such as `Returns`, or an empty string for plain text.
     pub tag: &'static str,
     /// The text, with the indentation of the comment removed.

@@ -25,6 +25,7 @@ mod union_cases;
 
 pub use crate::cond::{Cond, CondKind};
 pub use crate::syntax::DocText;
+pub(crate) use crate::syntax::SectionKind;
 pub use check::CheckedSchema;
 pub use doc::{Doc, DocArg, DocSection, FreeFormDoc};
 pub use union_cases::UnionCase;

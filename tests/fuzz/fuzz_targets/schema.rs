@@ -67,7 +67,7 @@ fn show(diagnostics: &Diagnostics, sources: &SourceMap, is_refused: bool) {
 
 fuzz_target!(|text: &[u8]| {
     let files = Files::new(text);
-    for rules in [Rules::V7_2, Rules::V10_0, Rules::V10_2] {
+    for rules in Rules::ALL {
         let options = CheckOptions {
             rules,
             style: Style::Deny,

@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let source = fs::canonicalize(&arguments.source)
         .map_err(|error| format!("{}: {error}", arguments.source.display()))?;
     let (version, rules) = rules(&source)?;
-    println!("QEMU {version}, rules {rules:?}\n");
+    println!("QEMU {version}, rules {rules}\n");
     let tests = source.join("tests/qapi-schema");
     let mut table = Table::new(arguments.show);
     step("the tree's own tests");
@@ -105,15 +105,8 @@ fn rules(source: &Path) -> Result<(String, Rules), Failure> {
     let version = fs::read_to_string(source.join("VERSION"))
         .map_err(|error| format!("{}: no QEMU tree: VERSION: {error}", source.display()))?;
     let version = version.trim().to_owned();
-    let mut numbers = version
-        .split('.')
-        .map(|part| part.parse::<u32>().unwrap_or(0));
-    let release = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    let rules = match release {
-        (..8, _) => Rules::V7_2,
-        (..10, _) | (10, ..2) => Rules::V10_0,
-        _ => Rules::V10_2,
-    };
+    let rules = Rules::of_version(&version)
+        .ok_or_else(|| format!("{}: VERSION has no version", source.display()))?;
     Ok((version, rules))
 }
 

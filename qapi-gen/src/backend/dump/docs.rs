@@ -5,7 +5,7 @@
 
 use super::lines::Text;
 use crate::rules::{Fact, Rules};
-use crate::schema::{Doc, DocRef, Schema};
+use crate::schema::{Doc, DocRef, Entity, Schema, SectionKind};
 
 /// Writes all documentation blocks.
 pub(super) fn write(schema: &Schema, text: &mut Text) {
@@ -13,7 +13,16 @@ pub(super) fn write(schema: &Schema, text: &mut Text) {
         match doc {
             DocRef::Definition(entity) => {
                 let common = schema.common(entity);
-                if let Some(doc) = &common.doc {
+                let Some(doc) = &common.doc else {
+                    continue;
+                };
+                if schema.rules.have(Fact::SectionsInOrder) {
+                    let has_reply = match entity {
+                        Entity::Command(id) => schema.command(id).ret.is_some(),
+                        Entity::Type(_) | Entity::Event(_) => false,
+                    };
+                    in_order(&common.name, doc, has_reply, schema.rules, text);
+                } else {
                     definition(&common.name, doc, schema.rules, text);
                 }
             }
@@ -26,7 +35,7 @@ pub(super) fn write(schema: &Schema, text: &mut Text) {
     }
 }
 
-/// Writes a block that belongs to no definition. For QEMU 7.2, every heading
+/// Writes a block that belongs to no definition. In older releases every heading
 /// begins another block.
 fn free_form(content: &str, rules: Rules, text: &mut Text) {
     let mut rest = content;
@@ -38,7 +47,12 @@ fn free_form(content: &str, rules: Rules, text: &mut Text) {
             None => (rest, None),
         };
         text.line(0, &["doc freeform"]);
-        part("body", "", block, rules, text);
+        if rules.have(Fact::SectionsInOrder) {
+            text.line(4, &["Plain"]);
+            text.line(0, &[block]);
+        } else {
+            part("body", "", block, rules, text);
+        }
         match more {
             Some(more) => rest = more,
             None => break,
@@ -57,18 +71,26 @@ fn definition(symbol: &str, doc: &Doc, rules: Rules, text: &mut Text) {
         part("feature", feature.name, feature.text, rules, text);
     }
     for section in doc.sections() {
-        let tag = match (section.tag, rules.have(Fact::TagsVerbatim)) {
-            ("", true) => "None",
-            ("", false) => "Plain",
-            ("Todo", true) => "TODO",
-            (tag, _) => tag,
-        };
-        part("section", tag, section.text, rules, text);
+        let title = section.kind.title("", rules);
+        part("section", &title, section.text, rules, text);
     }
 }
 
-/// Writes a part of a block: a line with its name, then its text verbatim. QEMU
-/// 7.2 drops the indentation of the first line.
+/// Writes the block of a definition as its sections in order.
+fn in_order(symbol: &str, doc: &Doc, has_reply: bool, rules: Rules, text: &mut Text) {
+    text.line(0, &["doc symbol=", symbol]);
+    for (kind, name, content) in doc.in_order(has_reply) {
+        let title = kind.title(name, rules);
+        match kind {
+            SectionKind::Member | SectionKind::Feature => text.line(4, &[&title, "=", name]),
+            _ => text.line(4, &[&title]),
+        }
+        text.line(0, &[&content.to_string()]);
+    }
+}
+
+/// Writes a part of a block: a line with its name, then its text verbatim. Older
+/// releases drop the indentation of the first line.
 fn part(what: &str, name: &str, content: impl ToString, rules: Rules, text: &mut Text) {
     let content = content.to_string();
     let content = if rules.have(Fact::SectionTextTrimmed) {

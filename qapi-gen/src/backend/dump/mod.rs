@@ -105,7 +105,7 @@ impl<'a> Dump<'a> {
 
     fn enumeration(&mut self, name: &str, kind: &Enum) {
         self.text.line(0, &["enum ", name]);
-        // QEMU 7.2's generator gives its own enumeration a prefix.
+        // Older generators give their own enumeration a prefix.
         let is_prefixed = name == "QType" && self.schema.rules.have(Fact::QTypeHasPrefix);
         let given = kind.prefix.as_deref().filter(|prefix| !prefix.is_empty());
         let prefix = given.or(is_prefixed.then_some("QTYPE"));

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap as HashMap;
 
 use super::c_name::c_name;
 use crate::diag::{DefinitionPart, Diagnostics, Problem};
+use crate::rules::Fact;
 use crate::schema::describe;
 use crate::schema::provenance::ResolvedSchema;
 use crate::schema::qemu_order::CheckPoint;
@@ -78,7 +79,7 @@ fn branches(
 }
 
 /// Returns the JSON types that values of a branch may have, its own type first.
-/// Returns an empty list if a value can have any type.
+/// Returns an empty list if no alternate can have such a branch.
 fn json_types(schema: &ResolvedSchema, id: TypeId) -> Vec<JsonType> {
     match &schema.ty(id).kind {
         // QEMU also reads alternates from its command line, where every value
@@ -109,6 +110,7 @@ fn json_types(schema: &ResolvedSchema, id: TypeId) -> Vec<JsonType> {
         TypeKind::Builtin(Builtin::Null) => vec![JsonType::Null],
         TypeKind::Builtin(Builtin::Bool) => vec![JsonType::Boolean],
         TypeKind::Builtin(_) => vec![JsonType::Number],
+        TypeKind::Array(_) if !schema.rules.have(Fact::AlternateArrays) => Vec::new(),
         TypeKind::Array(_) => vec![JsonType::Array],
         TypeKind::Object(_) => vec![JsonType::Object],
     }

@@ -10,6 +10,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::rules::{Fact, Rules};
 use crate::source::{ByteRange, SourceFile, Span};
 
 /// A documentation block.
@@ -56,15 +57,17 @@ pub(crate) struct Section<'d> {
 /// The kind of a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SectionKind {
+    /// Text without a tag.
     Plain,
+    /// Indented text after the name of the definition.
+    Intro,
     Member,
     Feature,
     Returns,
     Errors,
     Since,
     Todo,
-    /// A note or an example, which QEMU 9.1 or 10.0 replaced by
-    /// reStructuredText.
+    /// A note or an example, which QEMU 9.1 replaced by reStructuredText.
     Obsolete(ObsoleteTag),
 }
 
@@ -78,10 +81,11 @@ pub(crate) enum ObsoleteTag {
 }
 
 impl SectionKind {
-    /// Returns the word that introduces a section of this kind.
+    /// Returns the word that introduces a section of this kind, or an empty text
+    /// for text without a tag.
     pub(crate) fn tag(self) -> &'static str {
         match self {
-            Self::Plain => "",
+            Self::Plain | Self::Intro => "",
             Self::Member => "Member",
             Self::Feature => "Feature",
             Self::Returns => "Returns",
@@ -93,6 +97,22 @@ impl SectionKind {
             Self::Obsolete(ObsoleteTag::Notes) => "Notes",
             Self::Obsolete(ObsoleteTag::Example) => "Example",
             Self::Obsolete(ObsoleteTag::Examples) => "Examples",
+        }
+    }
+}
+
+impl SectionKind {
+    /// Returns the words by which messages and dumps name a section of this kind;
+    /// `name` is the member or feature that the section describes.
+    pub(crate) fn title(self, name: &str, rules: Rules) -> String {
+        let verbatim = rules.have(Fact::TagsVerbatim);
+        match self {
+            Self::Plain if verbatim => "None".to_owned(),
+            Self::Plain => "Plain".to_owned(),
+            Self::Intro => "Intro".to_owned(),
+            Self::Todo if verbatim => "TODO".to_owned(),
+            Self::Member | Self::Feature if verbatim => ["@", name].concat(),
+            kind => kind.tag().to_owned(),
         }
     }
 }
@@ -203,6 +223,13 @@ impl Draft {
         });
     }
 
+    /// Makes an introduction of the overview.
+    pub(super) fn begin_intro(&mut self) {
+        if let Some(first) = self.sections.first_mut() {
+            first.kind = SectionKind::Intro;
+        }
+    }
+
     /// Begins a plain section, or a paragraph of the last section if that one
     /// is plain.
     pub(super) fn begin_plain(&mut self, span: Span) {
@@ -227,11 +254,12 @@ impl Draft {
         }
     }
 
-    /// Returns the kind of the last section and the range of its first line.
-    pub(super) fn last(&self) -> Option<(SectionKind, ByteRange)> {
+    /// Returns the kind of the last section, the name that it describes, and the
+    /// range of its first line.
+    pub(super) fn last(&self) -> Option<(SectionKind, ByteRange, ByteRange)> {
         self.sections
             .last()
-            .map(|section| (section.kind, section.span))
+            .map(|section| (section.kind, section.name, section.span))
     }
 
     /// Returns whether the block has a section of a kind.

@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn literal_text_is_not_checked() {
         let long = "x".repeat(80);
-        let mut format = LineFormat::new(Rules::V10_2);
+        let mut format = LineFormat::new(Rules::default());
         assert!(format.check(&long).is_err());
         assert!(format.check(".. qmp-example::").is_ok());
         assert!(format.check("").is_ok());

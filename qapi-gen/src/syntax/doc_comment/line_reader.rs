@@ -40,10 +40,16 @@ impl<'p, 's> LineReader<'p, 's> {
         }
     }
 
-    /// Checks the line that opens the block.
-    pub(super) fn opening(&mut self) {
-        if self.cursor.token != Token::Comment("##") {
-            self.fault(Problem::DocJunkAtStart);
+    /// Checks the line that opens the block. Returns an error if the comment is
+    /// not a block.
+    pub(super) fn opening(&mut self) -> Result<(), Reported> {
+        if self.cursor.token == Token::Comment("##") {
+            return Ok(());
+        }
+        self.fault(Problem::DocJunkAtStart);
+        match self.cursor.token {
+            Token::Comment(comment) if comment.starts_with("##") => Ok(()),
+            _ => Err(Reported),
         }
     }
 
@@ -115,6 +121,15 @@ impl<'p, 's> LineReader<'p, 's> {
         self.draft
     }
 
+    /// Returns the words by which messages name the last section.
+    pub(super) fn title(&self) -> String {
+        let text = self.cursor.source.text();
+        let last = self.draft.last();
+        last.map_or_else(String::new, |(kind, name, _)| {
+            kind.title(name.text(text), self.cursor.rules)
+        })
+    }
+
     /// Returns whether the last section contains nothing but white space.
     pub(super) fn is_section_blank(&self) -> bool {
         let text = self.cursor.source.text();
@@ -139,6 +154,11 @@ impl<'p, 's> LineReader<'p, 's> {
     pub(super) fn begin(&mut self, kind: SectionKind, name: &str) {
         let name = self.range(name);
         self.draft.begin(kind, name, self.cursor.span);
+    }
+
+    /// Makes an introduction of the text before the first section.
+    pub(super) fn begin_intro(&mut self) {
+        self.draft.begin_intro();
     }
 
     /// Begins or continues plain text at the current line.

@@ -5,6 +5,7 @@
 
 use super::block::{ObsoleteTag, SectionKind};
 use crate::diag::MarkupAdvice;
+use crate::rules::{Fact, Rules};
 use crate::syntax::lexer::is_space;
 
 /// The words that begin a section.
@@ -31,11 +32,12 @@ pub(super) fn described(line: &str) -> Option<(&str, &str)> {
 }
 
 /// Returns the kind of section and the rest of a line that begins with `Tag:`,
-/// but not with `Tag::`, which is reStructuredText.
-pub(super) fn tagged(line: &str) -> Option<(SectionKind, &str)> {
+/// but not with `Tag::` where that is reStructuredText.
+pub(super) fn tagged(line: &str, rules: Rules) -> Option<(SectionKind, &str)> {
     let (word, rest) = line.split_once(':')?;
     let (_, kind) = tag(word)?;
-    (!rest.starts_with(':')).then(|| (kind, rest.trim_start_matches(' ')))
+    let is_markup = rest.starts_with(':') && rules.have(Fact::MarkupReplacesTags);
+    (!is_markup).then(|| (kind, rest.trim_start_matches(' ')))
 }
 
 /// Returns what to write instead of an obsolete section.
@@ -44,6 +46,16 @@ pub(super) fn advice(tag: ObsoleteTag) -> MarkupAdvice {
         ObsoleteTag::Note | ObsoleteTag::Notes => MarkupAdvice::Note,
         ObsoleteTag::Example | ObsoleteTag::Examples => MarkupAdvice::Example,
     }
+}
+
+/// Returns the part of a line after `count` white space characters, or after
+/// fewer if the line does not begin with so many.
+pub(super) fn unindented(line: &str, count: usize) -> &str {
+    let spaces = line.char_indices().take_while(|(_, c)| is_space(*c));
+    let last = spaces.take(count).last();
+    let end = last.map_or(0, |(at, c)| at + c.len_utf8());
+    let (_, text) = line.split_at(end);
+    text
 }
 
 /// Returns the number of white space characters that a line begins with.

@@ -8,11 +8,11 @@ use crate::diag::{Diagnostics, Problem, Site};
 use crate::rules::Fact;
 
 mod block;
+mod by_indentation;
+mod by_tag;
 mod line_format;
 mod line_reader;
 mod markup;
-mod qemu_10_0;
-mod qemu_7_2;
 
 pub use block::DocText;
 pub(crate) use block::{DocBlock, Draft, Section, SectionKind};
@@ -29,26 +29,37 @@ pub(super) fn read(
     let by_tag = cursor.rules.have(Fact::SectionsByTag);
     let mut reader = LineReader::new(cursor, draft, diagnostics);
     let block = if by_tag {
-        qemu_7_2::read(&mut reader)
+        by_tag::read(&mut reader)
     } else {
-        qemu_10_0::read(&mut reader)
+        by_indentation::read(&mut reader)
     };
     let is_unterminated = reader.is_unterminated;
     if block.is_err() {
         cursor.lexer.leave_comment();
     }
     if !is_unterminated {
-        cursor.advance_to_item(diagnostics);
+        leave(cursor, diagnostics);
     }
     let block = block.ok()?;
-    // `qemu_7_2` reports an empty section where it ends, in other words.
+    // `by_tag` reports an empty section where it ends, in other words.
     if !by_tag {
         for section in block.sections() {
-            if section.kind != SectionKind::Plain && section.text.is_empty() {
-                let problem = Problem::DocEmptySection(section.kind.tag());
+            let may_be_empty = matches!(section.kind, SectionKind::Plain | SectionKind::Intro);
+            if !may_be_empty && section.text.is_empty() {
+                let title = section.kind.title(section.name, cursor.rules);
+                let problem = Problem::DocEmptySection(title);
                 diagnostics.report_at(problem, Some(Site::line(section.span)));
             }
         }
     }
     Some(block)
+}
+
+/// Advances from the last line of a block to the next item.
+fn leave(cursor: &mut Cursor<'_>, diagnostics: &mut Diagnostics) {
+    let is_block = cursor.rules.have(Fact::CommentAfterBlockIsBlock);
+    if cursor.advance(is_block, diagnostics).is_err() {
+        cursor.lexer.resynchronize();
+        cursor.advance_to_item(diagnostics);
+    }
 }

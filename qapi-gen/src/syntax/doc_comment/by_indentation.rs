@@ -1,4 +1,4 @@
-//! Documentation comments by the rules of QEMU 10.0 and later.
+//! Documentation comments by the rules of QEMU 9.0 and later.
 //!
 //! In: the comment lines of a block. Out: the block, cut into sections: a
 //! section's lines are indented, and a line at the margin begins something
@@ -7,16 +7,18 @@
 use super::block::{DocBlock, SectionKind};
 use super::line_format::{Fault, LineFormat};
 use super::line_reader::LineReader;
-use super::markup::{advice, described, indentation, tagged};
+use super::markup::{advice, described, indentation, tagged, unindented};
 use crate::diag::{Problem, Reported};
-use crate::rules::Fact;
+use crate::rules::{Fact, Rules};
 use crate::syntax::duplicate_names::DuplicateNames;
 use crate::syntax::lexer::is_space;
 
 /// Reads the block whose first line is the current token.
 pub(super) fn read(reader: &mut LineReader<'_, '_>) -> Result<DocBlock, Reported> {
+    let rules = reader.cursor.rules;
     let mut block = BlockReader {
-        format: LineFormat::new(reader.cursor.rules),
+        rules,
+        format: LineFormat::new(rules),
         reader,
         line: None,
     };
@@ -25,12 +27,16 @@ pub(super) fn read(reader: &mut LineReader<'_, '_>) -> Result<DocBlock, Reported
 
 /// Returns whether a line is plain text, and so does not begin a description
 /// or a section.
-fn is_text(line: &str) -> bool {
-    !line.is_empty() && line != "Features:" && described(line).is_none() && tagged(line).is_none()
+fn is_text(line: &str, rules: Rules) -> bool {
+    !line.is_empty()
+        && line != "Features:"
+        && described(line).is_none()
+        && tagged(line, rules).is_none()
 }
 
 /// A reader of one block.
 struct BlockReader<'r, 'p, 's> {
+    rules: Rules,
     reader: &'r mut LineReader<'p, 's>,
     format: LineFormat,
     /// The current line without its `# `, or `None` after the last line.
@@ -81,6 +87,12 @@ impl<'s> BlockReader<'_, '_, 's> {
         if self.is_unindented_section() {
             return self.unindented_section();
         }
+        self.indented_lines()
+    }
+
+    /// Reads lines that are indented as far as the first of them, from the current
+    /// line on.
+    fn indented_lines(&mut self) -> Result<(), Reported> {
         while self.line == Some("") {
             self.reader.append("");
             self.advance()?;
@@ -92,7 +104,7 @@ impl<'s> BlockReader<'_, '_, 's> {
         if expected == 0 {
             return Ok(());
         }
-        self.reader.append(first);
+        self.append_indented(first, expected);
         let mut second = true;
         loop {
             self.advance()?;
@@ -114,44 +126,59 @@ impl<'s> BlockReader<'_, '_, 's> {
                     return Ok(());
                 }
             }
-            self.reader.append(line);
+            self.append_indented(line, expected);
             second = false;
         }
+    }
+
+    /// Adds a line of a section that is indented by so many characters.
+    fn append_indented(&mut self, line: &'s str, indent: usize) {
+        let line = match self.rules.have(Fact::SectionTextUnindented) {
+            true => unindented(line, indent),
+            false => line,
+        };
+        self.reader.append(line);
     }
 
     /// Returns whether the section that begins here has lines that are not
     /// indented, as QEMU 7.2 allows if the tag's line has no text.
     fn is_unindented_section(&self) -> bool {
-        let (true, Some(line), Some((kind, _))) = (
+        let (true, Some(line), Some((kind, ..))) = (
             self.reader.diagnostics.is_lenient(),
             self.line,
             self.reader.draft().last(),
         ) else {
             return false;
         };
-        let is_obsolete = matches!(kind, SectionKind::Obsolete(_));
+        let is_obsolete = self.is_obsolete(kind);
         self.reader.draft().is_section_empty()
-            && (is_obsolete || indentation(line) == 0 && is_text(line))
+            && (is_obsolete || indentation(line) == 0 && is_text(line, self.rules))
+    }
+
+    /// Returns whether sections of a kind are reported, whatever their text.
+    fn is_obsolete(&self, kind: SectionKind) -> bool {
+        matches!(kind, SectionKind::Obsolete(_)) && self.rules.have(Fact::MarkupReplacesTags)
     }
 
     /// Reads the rest of a section whose lines are not indented: all lines up
     /// to the next section, or up to the next blank line if the section
     /// describes a member or feature.
     fn unindented_section(&mut self) -> Result<(), Reported> {
-        let Some((kind, begin)) = self.reader.draft().last() else {
+        let Some((kind, _, begin)) = self.reader.draft().last() else {
             return Ok(());
         };
-        if !matches!(kind, SectionKind::Obsolete(_)) {
+        if !self.is_obsolete(kind) {
             let span = begin.within(self.reader.span().file);
+            let title = self.reader.title();
             self.reader
-                .report_line(Problem::DocEmptySection(kind.tag()), span);
+                .report_line(Problem::DocEmptySection(title), span);
         }
         let is_paragraph = matches!(kind, SectionKind::Member | SectionKind::Feature);
         while let Some(line) = self.line {
             let ends = if line.is_empty() {
                 is_paragraph
             } else {
-                !is_text(line)
+                !is_text(line, self.rules)
             };
             if ends {
                 break;
@@ -215,14 +242,19 @@ impl<'s> BlockReader<'_, '_, 's> {
     /// Reads a section that begins with a tag and `text` on the current line.
     fn section(&mut self, kind: SectionKind, text: &str) -> Result<(), Reported> {
         let span = self.reader.span();
-        if let SectionKind::Obsolete(tag) = kind {
-            self.reader.fault(Problem::DocObsoleteSection {
-                tag: kind.tag().to_owned(),
-                advice: advice(tag),
-            });
-        } else if kind != SectionKind::Todo && self.reader.draft().has(kind) {
-            self.reader
-                .report_line(Problem::DocDuplicateSection(kind.tag()), span);
+        match kind {
+            SectionKind::Obsolete(tag) if self.is_obsolete(kind) => {
+                self.reader.fault(Problem::DocObsoleteSection {
+                    tag: kind.tag().to_owned(),
+                    advice: advice(tag),
+                });
+            }
+            SectionKind::Obsolete(_) | SectionKind::Todo => {}
+            _ if self.reader.draft().has(kind) => {
+                let problem = Problem::DocDuplicateSection(kind.tag());
+                self.reader.report_line(problem, span);
+            }
+            _ => {}
         }
         self.reader.begin(kind, "");
         if !text.is_empty() {
@@ -231,12 +263,24 @@ impl<'s> BlockReader<'_, '_, 's> {
         self.indented()
     }
 
+    /// Reads the introduction of a definition, if indented lines begin it.
+    fn intro(&mut self) -> Result<(), Reported> {
+        self.skip_blank()?;
+        let is_indented = self.line.is_some_and(|line| indentation(line) > 0);
+        if is_indented && self.rules.have(Fact::IntroIndented) {
+            self.reader.begin_intro();
+            self.indented_lines()?;
+        }
+        Ok(())
+    }
+
     /// Reads the rest of a block that documents a definition; `rest` follows
     /// the `@` in the line that names the definition. Returns the name.
     fn definition(&mut self, rest: &'s str) -> Result<&'s str, Reported> {
         let symbol = self.reader.symbol(rest)?;
         let mut members_done = false;
         self.advance()?;
+        self.intro()?;
         loop {
             self.skip_blank()?;
             let Some(line) = self.line else {
@@ -252,12 +296,11 @@ impl<'s> BlockReader<'_, '_, 's> {
                 }
                 self.descriptions(SectionKind::Member)?;
                 members_done = true;
-            } else if let Some((kind, text)) = tagged(line) {
+            } else if let Some((kind, text)) = tagged(line, self.rules) {
                 self.section(kind, text)?;
                 members_done = true;
             } else {
-                if line.starts_with('=') && self.reader.cursor.rules.have(Fact::HeadingsRestricted)
-                {
+                if line.starts_with('=') && self.rules.have(Fact::HeadingsRestricted) {
                     self.reader.fault(Problem::DocHeadingInDefinition);
                 }
                 self.paragraph()?;
@@ -274,10 +317,7 @@ impl<'s> BlockReader<'_, '_, 's> {
                 self.reader
                     .fault(Problem::DocDescriptionInFreeForm(name.to_owned()));
             }
-            if line.starts_with('=')
-                && !first
-                && self.reader.cursor.rules.have(Fact::HeadingsRestricted)
-            {
+            if line.starts_with('=') && !first && self.rules.have(Fact::HeadingsRestricted) {
                 self.reader.fault(Problem::DocHeadingNotFirst);
             }
             self.reader.append(line);
@@ -288,7 +328,7 @@ impl<'s> BlockReader<'_, '_, 's> {
     }
 
     fn block(&mut self) -> Result<DocBlock, Reported> {
-        self.reader.opening();
+        self.reader.opening()?;
         self.advance()?;
         let symbol = match self.line.and_then(|line| line.strip_prefix('@')) {
             Some(rest) => Some(self.definition(rest)?),

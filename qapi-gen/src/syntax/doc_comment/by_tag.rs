@@ -1,23 +1,26 @@
-//! Documentation comments by the rules of QEMU 7.2.
+//! Documentation comments by the rules of QEMU 8.2 and earlier.
 //!
 //! In: the comment lines of a block. Out: the block, cut into sections: a
 //! section continues until something else begins, and its lines are indented
-//! as far as the text on its first line. It does not know the newer rules.
+//! as far as its first or second line says. It does not know the newer rules.
 
 use super::block::{DocBlock, SectionKind};
 use super::line_reader::LineReader;
-use super::markup::{indentation, tag};
+use super::markup::{self, indentation, tag, unindented};
 use crate::diag::{Problem, Reported};
+use crate::rules::Fact;
 use crate::syntax::duplicate_names::DuplicateNames;
 use crate::syntax::lexer::is_space;
 
 /// Reads the block whose first line is the current token.
 pub(super) fn read(reader: &mut LineReader<'_, '_>) -> Result<DocBlock, Reported> {
+    let first_line_indents = reader.cursor.rules.have(Fact::FirstLineIndents);
     let mut block = BlockReader {
+        first_line_indents,
         reader,
         symbol: None,
         part: BlockPart::Overview,
-        indent: 0,
+        indent: Some(0),
         name: None,
         first_section: None,
         members: DuplicateNames::default(),
@@ -38,12 +41,15 @@ enum BlockPart {
 
 /// A reader of one block.
 struct BlockReader<'r, 'p, 's> {
+    /// True if the first word of a line can begin a section, and the text after
+    /// the word determines the section's indentation.
+    first_line_indents: bool,
     reader: &'r mut LineReader<'p, 's>,
     symbol: Option<&'s str>,
     part: BlockPart,
     /// The number of characters by which the current section's lines are
-    /// indented.
-    indent: usize,
+    /// indented, or `None` until a line after the first says that.
+    indent: Option<usize>,
     /// The name by which messages refer to the current section, or `None` if
     /// the section may be empty.
     name: Option<&'s str>,
@@ -60,11 +66,6 @@ fn first_word(line: &str) -> &str {
     line.split_once(' ').map_or(line, |(word, _)| word)
 }
 
-/// Returns the name if the line's first word is `@name:`.
-fn described(line: &str) -> Option<&str> {
-    first_word(line).strip_prefix('@')?.strip_suffix(':')
-}
-
 /// Returns the name if the line begins with `@name:`, even without a space
 /// after it.
 fn mentioned(line: &str) -> Option<&str> {
@@ -73,16 +74,29 @@ fn mentioned(line: &str) -> Option<&str> {
     (!name.is_empty()).then_some(name)
 }
 
-/// Returns the tag and its kind of section if the line's first word is `Tag:`.
-fn tagged(line: &str) -> Option<(&'static str, SectionKind)> {
-    let (word, kind) = tag(first_word(line).strip_suffix(':')?)?;
-    // QEMU 7.2 does not know `Errors`.
-    (kind != SectionKind::Errors).then_some((word, kind))
-}
-
 impl<'s> BlockReader<'_, '_, 's> {
+    /// Returns the name that a line begins to describe.
+    fn described(&self, line: &'s str) -> Option<&'s str> {
+        if self.first_line_indents {
+            return first_word(line).strip_prefix('@')?.strip_suffix(':');
+        }
+        let (name, _) = markup::described(line)?;
+        Some(name)
+    }
+
+    /// Returns the tag and its kind of section if a line begins with one.
+    fn tagged(&self, line: &str) -> Option<(&'static str, SectionKind)> {
+        let word = match self.first_line_indents {
+            true => first_word(line).strip_suffix(':')?,
+            false => line.split_once(':')?.0,
+        };
+        let (word, kind) = tag(word)?;
+        // `Errors` is a tag only in newer releases.
+        (kind != SectionKind::Errors).then_some((word, kind))
+    }
+
     fn block(&mut self) -> Result<(), Reported> {
-        self.reader.opening();
+        self.reader.opening()?;
         while let Some(line) = self.reader.next_line()? {
             if line.starts_with('=') && self.symbol.is_some() {
                 self.reader.fault(Problem::DocHeadingInDefinition);
@@ -110,12 +124,12 @@ impl<'s> BlockReader<'_, '_, 's> {
                 Some(rest) => self.symbol = Some(self.reader.symbol(rest)?),
                 None => self.text(line),
             }
-        } else if described(line).is_some() {
+        } else if self.described(line).is_some() {
             self.part = BlockPart::Members;
             self.description(line);
         } else if line == "Features:" {
             self.part = BlockPart::Features;
-        } else if tagged(line).is_some() {
+        } else if self.tagged(line).is_some() {
             self.section(line);
         } else {
             self.text(line);
@@ -125,10 +139,10 @@ impl<'s> BlockReader<'_, '_, 's> {
 
     /// Reads a line among the descriptions of members or features.
     fn description(&mut self, line: &'s str) {
-        if let Some(name) = described(line) {
+        if let Some(name) = self.described(line) {
             return self.begin_description(name, line);
         }
-        if tagged(line).is_some() {
+        if self.tagged(line).is_some() {
             return self.section(line);
         }
         let after_blank = matches!(
@@ -166,15 +180,19 @@ impl<'s> BlockReader<'_, '_, 's> {
     /// Reads a line among the sections that begin with a tag.
     fn section(&mut self, line: &'s str) {
         self.part = BlockPart::Sections;
-        if let Some(name) = described(line) {
-            self.reader.fault(Problem::OldDocCannotFollow {
-                name: name.to_owned(),
-                section: self.first_section.flatten(),
+        if let Some(name) = self.described(line) {
+            let name_of_section = self.reader.cursor.rules.have(Fact::MessagesNameSection);
+            self.reader.fault(match name_of_section {
+                true => Problem::OldDocCannotFollow {
+                    name: name.to_owned(),
+                    section: self.first_section.flatten(),
+                },
+                false => Problem::DocDescriptionAfterSection(name.to_owned()),
             });
             self.part = BlockPart::Members;
             return self.begin_description(name, line);
         }
-        let Some((tag, kind)) = tagged(line) else {
+        let Some((tag, kind)) = self.tagged(line) else {
             return self.text(line);
         };
         let once = matches!(kind, SectionKind::Returns | SectionKind::Since);
@@ -192,7 +210,7 @@ impl<'s> BlockReader<'_, '_, 's> {
         self.leave_section();
         self.reader.begin(kind, described);
         self.name = name;
-        self.indent = 0;
+        self.indent = (self.first_line_indents || name.is_none()).then_some(0);
     }
 
     /// Checks the current section before another one begins.
@@ -204,35 +222,49 @@ impl<'s> BlockReader<'_, '_, 's> {
         }
     }
 
-    /// Reads the first line of a section. Its text begins where the lines that
-    /// follow must be indented to.
+    /// Reads the first line of a section. In older releases its text begins where
+    /// the lines that follow must be indented to.
     fn first_line(&mut self, line: &str) {
+        if !self.first_line_indents {
+            let text = line.split_once(':').map_or("", |(_, text)| text);
+            let text = text.trim_start_matches(' ');
+            self.refuse_mention(text);
+            self.reader.append(text.trim_end_matches(is_space));
+            return;
+        }
         let word = first_word(line);
         let (_, rest) = line.split_at(word.len());
         let text = rest.trim_start_matches(is_space);
         if !text.is_empty() {
-            self.indent = word.chars().count() + indentation(rest);
+            self.indent = Some(word.chars().count() + indentation(rest));
         }
         self.reader.append(text.trim_end_matches(is_space));
     }
 
-    /// Reads a line of text.
-    fn text(&mut self, line: &str) {
-        if let Some(name) = mentioned(line) {
+    /// Reports text that begins as a description does.
+    fn refuse_mention(&mut self, text: &str) {
+        if let Some(name) = mentioned(text) {
             self.reader
                 .fault(Problem::DocDescriptionInFreeForm(name.to_owned()));
         }
-        let expected = self.indent;
+    }
+
+    /// Reads a line of text.
+    fn text(&mut self, line: &str) {
+        self.refuse_mention(line);
+        let line = match self.first_line_indents {
+            true => line,
+            false => line.trim_end_matches(is_space),
+        };
+        let expected = match (self.indent, line) {
+            (Some(expected), _) => expected,
+            (None, "") => 0,
+            (None, line) => *self.indent.insert(indentation(line)),
+        };
         if !line.is_empty() && indentation(line) < expected {
             self.reader.fault(Problem::DocDeIndent { expected });
         }
-        let end = line
-            .char_indices()
-            .take_while(|(_, c)| is_space(*c))
-            .take(expected)
-            .last()
-            .map_or(0, |(at, c)| at + c.len_utf8());
-        let (_, text) = line.split_at(end);
+        let text = unindented(line, expected);
         self.reader.append(text.trim_end_matches(is_space));
     }
 }
