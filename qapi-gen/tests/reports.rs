@@ -9,8 +9,9 @@
 )]
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -368,6 +369,97 @@ fn help_is_given_when_the_correction_is_clear() {
     let related = &object["related"][0];
     assert_eq!(related["message"], "the same key before");
     assert_eq!(related["span"]["start"], place(19, 2, 3));
+}
+
+/// Runs a command with text on its standard input stream.
+fn run_with_stdin(folder: &Path, arguments: &[&str], text: &str) -> Ran {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_qapi-gen"))
+        .current_dir(folder)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that fails early does not read its input.
+    let _ = child.stdin.take().unwrap().write_all(text.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    Ran {
+        status: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn schema_is_read_from_standard_input_under_its_name() {
+    let folder = folder("stdin", &[]);
+    fs::create_dir(folder.join("sub")).unwrap();
+    fs::write(
+        folder.join("sub/part.json"),
+        "{ 'enum': 'Part', 'data': [ 'a' ] }",
+    )
+    .unwrap();
+    let buffer = "{ 'include': 'part.json' }\n{ 'command': 'a', 'returns': 'Part' }\n\
+                  { 'event': 'A', 'data': 'Nope' }\n";
+    let short = "--error-format=short";
+    // Includes are found beside the name, which no file needs to have.
+    let check = ["check", "-", "--stdin-name", "sub/new.json", short];
+    let ran = run_with_stdin(&folder, &check, buffer);
+    assert_eq!(ran.status, Some(1));
+    let error = "sub/new.json: In command 'a':\n\
+                 sub/new.json:2: command's 'returns' cannot take enum type 'Part'\n";
+    assert_eq!(ran.err, error);
+    // Without a name includes are found in the current folder.
+    let ran = run_with_stdin(&folder.join("sub"), &["check", "-", short], buffer);
+    assert_eq!(ran.err, error.replace("sub/new.json", "<stdin>"));
+
+    let dump = ["dump", "-", "--stdin-name=sub/new.json"];
+    let ran = run_with_stdin(&folder, &dump, "{ 'include': 'part.json' }");
+    assert!(
+        ran.out.contains("module new.json") && ran.out.contains("enum Part"),
+        "{}",
+        ran.out
+    );
+    assert_eq!((ran.status, ran.err.as_str()), (Some(0), ""));
+    let rust = ["rust", "-", "--stdin-name=sub/new.json", "-o", "out"];
+    assert_eq!(
+        run_with_stdin(&folder, &rust, "{ 'event': 'A' }").status,
+        Some(0)
+    );
+    assert!(folder.join("out/new.rs").exists());
+}
+
+#[test]
+fn standard_input_replaces_a_module_of_the_schema() {
+    let files = [
+        ("main.json", "{ 'include': 'part.json' }"),
+        ("part.json", "{ 'event': 'OLD' }"),
+    ];
+    let folder = folder("stdin-module", &files);
+    let absolute = folder.join("part.json");
+    for name in ["part.json", "./part.json", absolute.to_str().unwrap()] {
+        let dump = ["dump", "main.json", "--stdin-name", name];
+        let ran = run_with_stdin(&folder, &dump, "{ 'event': 'NEW' }");
+        assert!(
+            ran.out.contains("event NEW") && !ran.out.contains("OLD"),
+            "{}",
+            ran.out
+        );
+        assert_eq!(ran.status, Some(0));
+    }
+    // A buffer that the schema does not include must not look checked.
+    let ran = run_with_stdin(
+        &folder,
+        &["check", "main.json", "--stdin-name=other.json"],
+        "{",
+    );
+    assert_eq!(ran.status, Some(1));
+    assert!(
+        ran.err.contains("the schema does not include 'other.json'"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]

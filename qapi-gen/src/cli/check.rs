@@ -10,16 +10,20 @@ use qapi_gen::{CheckOptions, Style, check_with};
 
 use super::options::{Folders, Version};
 use super::report::Reporting;
+use super::stdin::Stdin;
 
 /// Checks schemas and prints every error, QEMU's first
 #[derive(Debug, Args)]
 pub(super) struct Check {
-    /// The main files of the schemas.
+    /// The main files of the schemas, or - for standard input
     #[arg(required = true, value_name = "SCHEMA")]
     schemas: Vec<PathBuf>,
 
     #[command(flatten)]
     version: Version,
+
+    #[command(flatten)]
+    stdin: Stdin,
 
     #[command(flatten)]
     folders: Folders,
@@ -49,8 +53,10 @@ impl Check {
             StyleLevel::Deny => Style::Deny,
             StyleLevel::Warn => Style::Warn,
         };
+        let files = self.stdin.loader(&self.schemas);
         for schema in &self.schemas {
-            let loader = self.folders.loader(schema);
+            let schema = self.stdin.path(schema);
+            let loader = self.folders.loader(&files, schema);
             let options = CheckOptions {
                 rules: self.version.rules(&schema.to_string_lossy(), &loader),
                 style,
@@ -66,6 +72,6 @@ impl Check {
                 &outcome.diagnostics,
             );
         }
-        status
+        files.status(status)
     }
 }

@@ -11,7 +11,7 @@ use clap::Args;
 use qapi_gen::interface::Interface;
 use qapi_gen::schema::CheckedSchema;
 use qapi_gen::source::SourceMap;
-use qapi_gen::{CheckOptions, Loader, Outcome, Style, check_with};
+use qapi_gen::{CheckOptions, FsLoader, Loader, Outcome, Style, check_with};
 
 use super::git::{GitLoader, Revision};
 use super::live;
@@ -49,7 +49,10 @@ impl Reading {
     /// Reads an interface. The error is a message for people.
     pub(super) fn interface(&self, argument: &str) -> Result<Interface, String> {
         match place(argument)? {
-            Place::Schema => self.schema(argument, &self.folders.loader(Path::new(argument))),
+            Place::Schema => self.schema(
+                argument,
+                &self.folders.loader(&FsLoader, Path::new(argument)),
+            ),
             Place::Git(revision) => {
                 let loader = GitLoader::new(revision.name)?;
                 self.schema(revision.path, &loader)
@@ -69,7 +72,10 @@ impl Reading {
     /// Checks a schema, which is a file or in the history of a repository.
     pub(super) fn checked(&self, argument: &str) -> Result<(CheckedSchema, SourceMap), String> {
         match place(argument)? {
-            Place::Schema => self.check(argument, &self.folders.loader(Path::new(argument))),
+            Place::Schema => self.check(
+                argument,
+                &self.folders.loader(&FsLoader, Path::new(argument)),
+            ),
             Place::Git(revision) => self.check(revision.path, &GitLoader::new(revision.name)?),
             Place::Reply(_) | Place::Socket(_) => Err(format!(
                 "{argument} is not a schema, which this command needs"
@@ -102,7 +108,9 @@ impl Reading {
     /// Checks a schema on disk and returns its problems, too.
     pub(super) fn outcome_on_disk(&self, path: &str) -> Result<Outcome, String> {
         match place(path)? {
-            Place::Schema => Ok(self.outcome(path, &self.folders.loader(Path::new(path)))),
+            Place::Schema => {
+                Ok(self.outcome(path, &self.folders.loader(&FsLoader, Path::new(path))))
+            }
             _ => Err(format!(
                 "{path} is not a schema on disk, so that it cannot be corrected"
             )),

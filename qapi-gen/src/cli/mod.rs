@@ -24,6 +24,7 @@ mod report;
 mod rust;
 mod schema_text;
 mod stale;
+mod stdin;
 mod terminal;
 mod validate;
 

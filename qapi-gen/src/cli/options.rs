@@ -8,7 +8,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use clap::Args;
-use qapi_gen::{FsLoader, IncludeFolders, Loader, Rules, UnknownRules, rules_of_tree};
+use qapi_gen::{IncludeFolders, Loader, Rules, UnknownRules, rules_of_tree};
 
 /// The option that chooses the rules.
 #[derive(Clone, Copy, Debug, Args)]
@@ -67,10 +67,11 @@ pub(super) struct Folders {
 }
 
 impl Folders {
-    /// Returns the loader for a schema with the main file `main`.
-    pub(super) fn loader(&self, main: &Path) -> IncludeFolders<'static> {
+    /// Returns the loader for a schema with the main file `main`, whose files are
+    /// those of another loader.
+    pub(super) fn loader<'a>(&self, inner: &'a dyn Loader, main: &Path) -> IncludeFolders<'a> {
         let folders = self.include_folders.iter().map(|(name, dir)| (name, dir));
-        IncludeFolders::new(&FsLoader, main, folders)
+        IncludeFolders::new(inner, main, folders)
     }
 }
 

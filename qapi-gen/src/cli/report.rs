@@ -10,10 +10,10 @@ use clap::{Args, ValueEnum};
 use qapi_gen::diag::{Colors, Diagnostics, module_alone, printable};
 use qapi_gen::schema::CheckedSchema;
 use qapi_gen::source::SourceMap;
-use qapi_gen::{CheckOptions, Rules, Style, check_with, main_files};
+use qapi_gen::{CheckOptions, Loader, Rules, Style, check_with, main_files};
 
 use super::json;
-use super::options::{Folders, Version};
+use super::options::Version;
 use super::terminal::for_stream;
 
 /// The options for the report of diagnostics.
@@ -60,15 +60,14 @@ impl Reporting {
     pub(super) fn checked(
         self,
         schema: &Path,
-        folders: &Folders,
+        loader: &dyn Loader,
         version: Version,
     ) -> Option<CheckedSchema> {
-        let loader = folders.loader(schema);
         let options = CheckOptions {
-            rules: version.rules(&schema.to_string_lossy(), &loader),
+            rules: version.rules(&schema.to_string_lossy(), loader),
             style: Style::Warn,
         };
-        let outcome = check_with(schema, &loader, options);
+        let outcome = check_with(schema, loader, options);
         self.report(&outcome.sources, &outcome.diagnostics);
         outcome.schema
     }

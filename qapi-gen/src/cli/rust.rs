@@ -15,6 +15,7 @@ use qapi_gen::{
 use super::options::{Config, Folders, Version};
 use super::report::Reporting;
 use super::stale;
+use super::stdin::Stdin;
 
 /// Generates Rust for a schema.
 ///
@@ -22,9 +23,12 @@ use super::stale;
 /// something. The crate that includes them depends on `qapi-wire`.
 #[derive(Debug, Args)]
 pub(super) struct Rust {
-    /// The main file of the schema
+    /// The main file of the schema, or - for standard input
     #[arg(value_name = "SCHEMA")]
     schema: PathBuf,
+
+    #[command(flatten)]
+    stdin: Stdin,
 
     /// The folder to write to
     #[arg(short, long, value_name = "DIR")]
@@ -201,16 +205,16 @@ impl Choices {
 impl Rust {
     /// Generates Rust, or reports the errors of the schema and the options.
     pub(super) fn run(self) -> ExitCode {
-        let loader = self.choices.folders.loader(&self.schema);
-        let options = self
-            .choices
-            .options(&self.schema.to_string_lossy(), &loader);
+        let schema = self.stdin.path(&self.schema);
+        let stdin = self.stdin.loader([&self.schema]);
+        let loader = self.choices.folders.loader(&stdin, schema);
+        let options = self.choices.options(&schema.to_string_lossy(), &loader);
         let Generation {
             sources,
             diagnostics,
             files,
             ..
-        } = generate(&self.schema, &loader, &options);
+        } = generate(schema, &loader, &options);
         self.reporting.report(&sources, &diagnostics);
         let Some(files) = files else {
             return ExitCode::FAILURE;
@@ -220,6 +224,7 @@ impl Rust {
         } else {
             write_files(&self.output, &files).map(|()| ExitCode::SUCCESS)
         };
+        let done = done.map(|status| stdin.status(status));
         done.unwrap_or_else(|error| {
             let verb = if self.check { "check" } else { "write to" };
             eprintln!("qapi-gen: cannot {verb} {}: {error}", self.output.display());

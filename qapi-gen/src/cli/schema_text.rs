@@ -12,14 +12,18 @@ use qapi_gen::schema::CheckedSchema;
 
 use super::options::{Folders, Version};
 use super::report::Reporting;
+use super::stdin::Stdin;
 use super::terminal::for_stream;
 
 /// The options for a schema and for the report of its errors.
 #[derive(Debug, Args)]
 pub(super) struct SchemaText {
-    /// The main file of the schema
+    /// The main file of the schema, or - for standard input
     #[arg(value_name = "SCHEMA")]
     schema: PathBuf,
+
+    #[command(flatten)]
+    stdin: Stdin,
 
     #[command(flatten)]
     folders: Folders,
@@ -35,16 +39,17 @@ impl SchemaText {
     /// Prints the text that `back_end` makes of the schema, or reports the errors
     /// of the schema.
     pub(super) fn print(self, back_end: impl FnOnce(&CheckedSchema) -> String) -> ExitCode {
-        let checked = self
-            .reporting
-            .checked(&self.schema, &self.folders, self.version);
+        let path = self.stdin.path(&self.schema);
+        let files = self.stdin.loader([&self.schema]);
+        let loader = self.folders.loader(&files, path);
+        let checked = self.reporting.checked(path, &loader, self.version);
         let Some(schema) = checked else {
             return ExitCode::FAILURE;
         };
         let mut stdout = io::stdout().lock();
         let text = for_stream(back_end(&schema), stdout.is_terminal());
         match stdout.write_all(text.as_bytes()) {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(()) => files.status(ExitCode::SUCCESS),
             // A reader that stops early, such as `head`, is not an error.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Err(error) => {
