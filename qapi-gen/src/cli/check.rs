@@ -12,7 +12,8 @@ use super::options::{Folders, Version};
 use super::report::Reporting;
 use super::stdin::Stdin;
 
-/// Checks schemas and prints every error, QEMU's first
+/// Checks schemas and prints every error, beginning with the one that QEMU's generator
+/// reports
 #[derive(Debug, Args)]
 pub(super) struct Check {
     /// The main files of the schemas, or - for standard input

@@ -18,7 +18,7 @@ use super::live;
 use super::options::{Config, Folders, Version};
 use super::report::Reporting;
 
-/// The most bytes of a reply to `query-qmp-schema`; QEMU's has about 0.2 MiB.
+/// The maximum size of a reply to `query-qmp-schema`; QEMU's has about 0.2 MiB.
 const REPLY_BYTES_MAX: u64 = 64 << 20;
 
 /// The options for reading interfaces.

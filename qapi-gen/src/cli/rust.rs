@@ -19,8 +19,8 @@ use super::stdin::Stdin;
 
 /// Generates Rust for a schema.
 ///
-/// The folder then holds `mod.rs` and a file for each schema file that defines
-/// something. The crate that includes them depends on `qapi-wire`.
+/// Writes `mod.rs`, and a file for each schema file with definitions, to the folder of
+/// --output. The crate that includes the code must depend on `qapi-wire`.
 #[derive(Debug, Args)]
 pub(super) struct Rust {
     /// The main file of the schema, or - for standard input

@@ -16,7 +16,7 @@ use qapi_wire::Document;
 use super::input::Reading;
 use super::terminal::for_stream;
 
-/// The most bytes of a data file.
+/// The maximum size of a data file.
 const DATA_BYTES_MAX: u64 = 64 << 20;
 
 /// Checks messages or data against a schema.

@@ -42,9 +42,9 @@ impl fmt::Display for Level {
 /// The side that writes the JSON at the place of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Direction {
-    /// The client sends it: the arguments of a command.
+    /// From client to server: the arguments of a command.
     Send,
-    /// The client receives it: the result of a command, or the data of an event.
+    /// From server to client: the result of a command, or the data of an event.
     Receive,
 }
 

@@ -86,7 +86,8 @@ pub(super) struct Walk<'a> {
     changes: Vec<Change>,
 }
 
-/// A place on the wire, with what the parts that contain it say of it.
+/// A place on the wire, with the marks (announced, unstable) that it inherits from the
+/// parts around it.
 #[derive(Clone, Debug)]
 pub(super) struct At {
     pub(super) path: String,
@@ -326,7 +327,8 @@ impl Walk<'_> {
     /// Compares the features and the conditions of a part.
     pub(super) fn traits(&mut self, at: &At, old: &Traits, new: &Traits) {
         self.features(at, old, new);
-        // A reply tells what exists in its build, without the conditions.
+        // Skip conditions if one side is a reply, because a reply lists only what its build
+        // has, and carries no conditions.
         if !self.old.is_schema || !self.new.is_schema {
             return;
         }

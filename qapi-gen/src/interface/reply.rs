@@ -26,8 +26,8 @@ impl fmt::Display for ReplyError {
 
 impl std::error::Error for ReplyError {}
 
-/// The keys of each kind of entry. A client that ignored another key could miss
-/// what the key says.
+/// The known keys of each kind of entry. Other keys are refused, because ignoring one
+/// could change the meaning of the entry.
 const KEYS: [(&str, &[&str]); 7] = [
     (
         "command",

@@ -12,7 +12,7 @@ use crate::source::SourceMap;
 /// The knowledge that rules need beside the schema.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Context<'a> {
-    /// The releases before this schema, by definition.
+    /// For each definition, the earlier releases that have it.
     pub history: Option<&'a DefinitionHistory>,
     /// The interface to which a downstream schema adds.
     pub upstream: Option<&'a Interface>,

@@ -129,7 +129,7 @@ fn since_in_text(text: &str) -> Option<String> {
     release_in(after)
 }
 
-/// Returns the first number with a dot.
+/// Returns the first release number in a text, such as `9.1`.
 fn release_in(text: &str) -> Option<String> {
     let words = text.split(|c: char| !c.is_ascii_digit() && c != '.');
     let mut numbers = words.map(|word| word.trim_matches('.'));

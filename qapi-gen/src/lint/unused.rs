@@ -63,7 +63,7 @@ impl Uses {
 
 fn includes(places: &Places<'_>, uses: &Uses, advice: &mut Vec<Advice>) {
     let schema = places.schema;
-    // The modules that each module gets from its includes, whose includes count too.
+    // Map each module to its direct includes; `reached_modules` follows them.
     let mut included: BTreeMap<ModuleId, BTreeSet<ModuleId>> = BTreeMap::new();
     for (id, module) in schema.modules() {
         let direct = module.includes.iter().map(|include| include.module);

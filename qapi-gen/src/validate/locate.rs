@@ -5,8 +5,8 @@
 
 use super::Step;
 
-/// Returns how many lines of a text come before a value. If the value does not exist,
-/// the one that should contain it is found.
+/// Returns the number of lines before a value. For a missing value, returns the line of
+/// the object or array that lacks it.
 #[must_use]
 pub fn line_of(text: &[u8], path: &[Step]) -> usize {
     let mut cursor = Cursor { text, at: 0 };
@@ -135,7 +135,7 @@ mod tests {
             line_of(text, &[member("b"), Step::Element(1), member("c")]),
             5
         );
-        // Of what is absent, the line of the value that lacks it is found.
+        // The member d is missing, and its object begins in line 4.
         assert_eq!(
             line_of(text, &[member("b"), Step::Element(1), member("d")]),
             4

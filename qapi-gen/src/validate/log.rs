@@ -9,7 +9,7 @@ use std::io::{self, BufRead, Read as _};
 use qapi_wire::Document;
 use qapi_wire::json::{Limits, Scan, Scanner};
 
-/// The most bytes of a message in a log, and of a line.
+/// The maximum size of a message, and of a line, in a log.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
 /// A part of a log.
@@ -41,7 +41,7 @@ pub enum LogItem {
 #[derive(Debug)]
 pub struct LogReader<R> {
     log: R,
-    /// The text that has not been used: the rest of a line, or the begin of a message.
+    /// The text that has not been used: the rest of a line, or the beginning of a message.
     buffer: Vec<u8>,
     /// The line in which the buffer begins.
     line: usize,

@@ -55,7 +55,7 @@ pub enum FindingCode {
 }
 
 impl FindingCode {
-    /// Returns the name, which is stable.
+    /// Returns the finding's code, such as `not-json`. The codes are stable.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -214,7 +214,7 @@ impl Check<'_> {
     }
 }
 
-/// Returns a text that is the same for the same value, whatever its spelling.
+/// Returns the canonical text of an id: equal values give equal texts.
 fn json(node: Node<'_>) -> String {
     match node.kind() {
         Kind::String => format!("\"{}\"", node.as_str().unwrap_or_default()),

@@ -97,7 +97,7 @@ impl Kind {
         Self::ALL.get((flags & KIND_MASK) as usize).copied()
     }
 
-    /// Returns the flag of a descriptor.
+    /// Returns the bits that encode this kind in a descriptor's flags.
     #[must_use]
     pub const fn flag(self) -> u32 {
         self as u32
@@ -122,7 +122,7 @@ impl Unit {
         Self::ALL.get(index as usize).copied()
     }
 
-    /// Returns the flag of a descriptor.
+    /// Returns the bits that encode this unit in a descriptor's flags.
     #[must_use]
     pub const fn flag(self) -> u32 {
         (self as u32) << UNIT_MASK.trailing_zeros()
@@ -150,7 +150,7 @@ impl Base {
         Self::ALL.get(index as usize).copied()
     }
 
-    /// Returns the flag of a descriptor.
+    /// Returns the bits that encode this base in a descriptor's flags.
     #[must_use]
     pub const fn flag(self) -> u32 {
         (self as u32) << BASE_MASK.trailing_zeros()

@@ -6,9 +6,9 @@
 /// Linux 6.5 and later do.
 ///
 /// On earlier kernels a file that outlives its VM makes the kernel read freed memory,
-/// so such a file must not be passed to another process. Some of them have the mend
-/// ("KVM: Grab a reference to KVM for VM and vCPU stats file descriptors"), which their
-/// number does not show; the answer for these is `false` as well.
+/// so such a file must not be passed to another process. Some of them have the fix
+/// ("KVM: Grab a reference to KVM for VM and vCPU stats file descriptors") as a backport,
+/// which their number does not show; the answer for these is `false` as well.
 #[must_use]
 pub fn keeps_vm_alive() -> bool {
     is_since_6_5(&rustix::system::uname().release().to_string_lossy())

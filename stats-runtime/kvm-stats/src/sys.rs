@@ -155,8 +155,8 @@ impl SharedWords {
         Ok(Self { start, len })
     }
 
-    /// Returns the word at a byte offset; `None` if it lies outside or is not
-    /// aligned.
+    /// Returns the word at a byte offset, or `None` if the offset is outside the mapping
+    /// or unaligned.
     pub(crate) fn word(&self, offset: usize) -> Option<&AtomicU64> {
         if !offset.is_multiple_of(size_of::<u64>()) || offset + size_of::<u64>() > self.len {
             return None;

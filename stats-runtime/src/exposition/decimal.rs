@@ -48,7 +48,7 @@ impl Scale {
                 digits: value,
                 exponent,
             },
-            // OK, because 64 bits moved by at most 64 places are 128 bits.
+            // OK, because a `u64` shifted by at most 64 fits in a `u128`.
             Self::Two(power) => Decimal {
                 digits: value << power,
                 exponent: 0,

@@ -13,7 +13,7 @@ pub(super) fn is_free_label(name: &str) -> bool {
         && !["le", "quantile", "vcpu", "qom_path"].contains(&name)
 }
 
-/// Returns whether a text may begin the names of metrics.
+/// Returns whether a text is a valid prefix of a metric name.
 pub(super) fn is_prefix(prefix: &str) -> bool {
     is_label(prefix)
 }

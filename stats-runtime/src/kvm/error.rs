@@ -1,6 +1,6 @@
 //! The errors of the provider of KVM's statistics.
 //!
-//! In: an error of the kernel's or of the caller. Out: messages that name it.
+//! In: an error of the kernel's or of the caller. Out: messages that name the cause.
 
 use std::fmt;
 

@@ -21,8 +21,8 @@ use crate::sink::{SchemaSink, StatsSink};
 
 /// A provider that must answer within a time.
 ///
-/// Rows reach the client's sink value by value, because the recording keeps no
-/// columns: a deadline costs the gain of [`StatsSink::row`].
+/// The recording stores single values, so that the client's sink gets no
+/// [`StatsSink::row`], and the speed of rows is lost.
 pub(super) struct DeadlineProvider {
     name: StatsProvider,
     time_max: Duration,

@@ -407,9 +407,9 @@ impl Registry {
     }
 }
 
-/// The registered names are values of `StatsProvider`, and the targets of the
-/// registered providers values of `StatsTarget`, also those that the schema does
-/// not list. The decoder and introspection ask for them.
+/// Accepts registered provider names and targets as values of `StatsProvider` and
+/// `StatsTarget`, even if the schema does not list them. The decoder and introspection
+/// ask for them.
 impl OpenValues for Registry {
     fn is_registered(&self, enum_name: &str, value: &str) -> bool {
         let registered = self.snapshot();
@@ -562,7 +562,8 @@ impl SchemaSink for Description {
     }
 }
 
-/// Returns the same name, as the schema's variant if the schema lists it.
+/// Returns the schema's variant for a provider's name, or the name unchanged if the
+/// schema does not list it.
 fn canonical(name: StatsProvider) -> StatsProvider {
     name.name().into()
 }

@@ -119,7 +119,7 @@ pub enum RegisterError {
     },
 }
 
-/// A statistic that two of the providers describe that answer every request.
+/// A statistic that is described by two providers, both of which answer every request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct DuplicateStatistic {

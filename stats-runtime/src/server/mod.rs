@@ -62,12 +62,12 @@ use crate::set::StatsSet;
 const DROP_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A server with threads of its own, all of which are made at the start. Their name
-/// is `qmp-server`. They block all signals but those for what a thread itself does,
-/// such as SIGSEGV and SIGSYS, and inherit the filter of system calls of the thread
+/// is `qmp-server`. The threads block all signals except synchronous ones, such as
+/// SIGSEGV and SIGSYS, and inherit the filter of system calls of the thread
 /// that starts the server.
 ///
-/// Dropping the server ends it without holding the VMM's end up: commands that do
-/// not return keep their thread, and clients that do not read their answers are
+/// Dropping the server does not delay the VMM's exit: a command that does not
+/// return keeps its thread, and clients that do not read their answers are
 /// disconnected after a tenth of a second. [`stop`](Self::stop) waits for both.
 #[derive(Debug)]
 pub struct Server {

@@ -20,7 +20,7 @@ use super::{Listener, Options, Pending, statistics};
 use crate::monitor::Monitor;
 use crate::set::StatsSet;
 
-/// The descriptors whose news one turn deals with.
+/// The number of ready descriptors that one turn handles.
 const NEWS_MAX: usize = 16;
 
 /// The commands that one turn executes.

@@ -1,4 +1,4 @@
-//! The news of a server: its clients, their commands and their ends.
+//! The reports of a server: its clients, their commands and their ends.
 //!
 //! In: clients that come, ask, go or are refused. Out: the log, the server's own
 //! statistics, and calls of the VMM's function. It decides nothing.
@@ -30,7 +30,7 @@ pub(super) struct Counters {
     pub(super) sent_bytes: AtomicU64,
 }
 
-/// The receivers of a server's news.
+/// The receivers of a server's reports.
 pub(super) struct Report {
     counters: Arc<Counters>,
     on_client_lost: Option<LossHook>,

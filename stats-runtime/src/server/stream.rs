@@ -29,7 +29,7 @@ pub(super) trait Transport {
     /// Returns how many bytes the transport may buffer.
     fn held_bytes(&self) -> usize;
 
-    /// Reads what was received. Returns 0 at the end.
+    /// Reads what was received. Returns 0 at the end of the stream.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// Writes as much as there is room for.
@@ -90,8 +90,8 @@ impl Stream {
         Ok(stream)
     }
 
-    /// Takes over a connected Unix socket, and asks the kernel nothing: reads and
-    /// writes do not block whatever the mode of the socket.
+    /// Takes over a connected Unix socket without a system call. O_NONBLOCK need not be
+    /// set, because each read and write asks not to block.
     pub(super) fn from_unix(socket: UnixStream) -> Self {
         Self::new(socket.into(), AddressFamily::UNIX)
     }

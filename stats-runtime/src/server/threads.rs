@@ -1,7 +1,7 @@
 //! The threads that drive a server.
 //!
 //! In: listeners and a monitor. Out: a fixed number of threads, all made at the
-//! start, that wait for the kernel's news. At least one of them executes no
+//! start, that wait for readiness events. At least one of them executes no
 //! command, so that a server whose commands all block still answers.
 
 use std::io;
@@ -154,7 +154,7 @@ impl Drop for EndOfThread<'_> {
     }
 }
 
-/// Waits for news and deals with them, until the server has ended.
+/// Waits for readiness events and handles them, until the server has ended.
 fn work(reactor: &Arc<Reactor>, threads: usize) {
     let mut driver = Driver::new();
     let mut news = [Event {
@@ -162,7 +162,7 @@ fn work(reactor: &Arc<Reactor>, threads: usize) {
         data: EventData::new_u64(0),
     }];
     while !reactor.has_ended() {
-        // A thread without memory to give back sleeps until there are news.
+        // A thread without memory to give back sleeps until a descriptor is ready.
         let timeout = driver.buffers.has_reply_room().then_some(&IDLE_TIME);
         match reactor.wait(&mut news, timeout) {
             Ok(0) => driver.buffers.shrink(),

@@ -126,7 +126,8 @@ impl TlsBuilder {
             &read(KEY_FILE)?,
             &read(AUTHORITIES_FILE)?,
         );
-        // symlink_metadata: a dangling link is a list that cannot be read.
+        // Use symlink_metadata, because a dangling link must fail to read; otherwise
+        // revocation would be silently off.
         if folder.join(REVOCATIONS_FILE).symlink_metadata().is_ok() {
             builder = builder.revocation_lists(&read(REVOCATIONS_FILE)?);
         }

@@ -91,7 +91,7 @@ enum Category {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Mark {
-    /// Parts that are marked unstable, or named x-.
+    /// Parts that are marked unstable, or with a name that begins with x-.
     Unstable,
     /// Parts that were deprecated before.
     Announced,

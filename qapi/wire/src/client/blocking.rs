@@ -186,8 +186,8 @@ impl<T: Transport> Client<T> {
         decode_reply::<R>(self.outcome(&id, self.session.options().timeout))
     }
 
-    /// Executes a command, and returns the reply undecoded. A reply that says that the
-    /// command failed is an [`Outcome`].
+    /// Executes a command, and returns the reply undecoded. Both a success and an error
+    /// reply are returned as an [`Outcome`].
     ///
     /// # Errors
     ///

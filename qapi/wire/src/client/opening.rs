@@ -24,7 +24,7 @@ const GREETING: &[u8] = b"{\"QMP\"";
 /// The number of bytes that are shown of an unknown server.
 const SHOWN_BYTES: usize = 60;
 
-/// The first bytes of servers, and what these servers are.
+/// The first bytes that other kinds of server send, with a name for each kind.
 const KNOWN: [(&[u8], &str); 7] = [
     (b"HTTP/", "a web server"),
     (b"SSH-", "an SSH server"),

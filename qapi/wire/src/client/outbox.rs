@@ -33,7 +33,7 @@ impl Outbox {
         });
     }
 
-    /// Returns the rest of the first line; no bytes if there is not a line.
+    /// Returns the unsent rest of the first line, or an empty slice if no line is queued.
     pub(super) fn unsent(&mut self) -> &[u8] {
         let Some(line) = self.lines.front_mut() else {
             return &[];

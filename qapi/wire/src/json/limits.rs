@@ -7,7 +7,7 @@
 /// only lower it.
 pub const NESTING_MAX: usize = 1 << 10;
 
-/// The most bytes that a message may have, whatever its [`Limits`] say: a
+/// The maximum size of a message, whatever its [`Limits`] say: a
 /// document stores 32-bit offsets.
 pub const MESSAGE_BYTES_MAX: usize = u32::MAX as usize;
 

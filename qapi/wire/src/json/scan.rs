@@ -255,7 +255,7 @@ impl Scanner {
     }
 
     fn stray(&mut self, bytes: &[u8]) -> Scan {
-        /// The most bytes of a token that an error shows: the peer knows the rest.
+        /// The maximum size of a token in an error: the peer knows the rest.
         const SHOWN_BYTES_MAX: usize = 200;
         let token = bytes
             .get(self.token_start..self.position)

@@ -289,7 +289,8 @@ fn absurd_headers_are_refused_by_field() {
 
 #[test]
 fn values_too_far_out_or_too_many_are_refused() {
-    // Overlapping values are allowed, but not to be multiplied without end.
+    // Allow overlapping values, but count each one against the limit; otherwise a small
+    // file would expand without bound.
     let many = file((0..9).map(|_| stat("same", LOG2, 0, &[1; 1 << 15]).at(0))).build();
     let error = refusal(&many);
     assert_eq!(

@@ -202,8 +202,8 @@ impl StatsSink for Meddler<'_> {
     fn result(&mut self, qom_path: Option<&str>) {
         let path = qom_path.unwrap();
         self.seen.push(path.to_owned());
-        // No lock is held: these would wait for ever. The query goes on with
-        // the vCPUs that there were.
+        // The query holds no lock here; otherwise these calls would deadlock. The query
+        // continues with its snapshot of the vCPUs.
         assert!(self.provider.remove_vcpu(path).is_some());
         let added = format!("{path}{path}");
         self.provider

@@ -1,6 +1,6 @@
 //! One client's connection, a step at a time.
 //!
-//! In: the news that the socket is ready, that an event was emitted, or that a
+//! In: the facts that the socket is ready, that an event was emitted, or that a
 //! deadline has passed; results of commands. Out: replies and events on the
 //! socket, the next command to execute, and what to wait for. A connection
 //! never blocks, and knows neither threads nor listeners.
@@ -182,7 +182,8 @@ impl fmt::Display for End {
 }
 
 impl End {
-    /// Returns whether neither the client nor the VMM wanted the end.
+    /// Returns whether the connection was lost: ended by a failure, a limit or a
+    /// panic, instead of by the client or the VMM.
     pub(super) fn is_loss(&self) -> bool {
         match self {
             Self::Over | Self::HungUp | Self::Stopped => false,

@@ -202,7 +202,7 @@ fn converse(acts: &[Act], requests: usize, room_bytes: usize) -> (String, usize)
             Step::Yield => continue,
             Step::Wait => {}
         }
-        // The kernel has news, or the client is the one to act.
+        // A descriptor is ready, or the client is the one to act.
         loop {
             let mut world = world.lock();
             let interest = connection.interest();

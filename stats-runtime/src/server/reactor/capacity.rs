@@ -62,8 +62,9 @@ impl Capacity {
         self.state.lock().executing
     }
 
-    /// Forgets a client that has gone. If no command ever returned, the clients
-    /// that came and went would otherwise be remembered for ever.
+    /// Removes a disconnected client from the waiting list. `end` also empties the
+    /// list, but never runs while every command hangs, so that the list would grow
+    /// without bound.
     pub(super) fn forget(&self, client: u64) {
         self.state.lock().parked.remove(&client);
     }

@@ -69,7 +69,7 @@ impl Reactor {
         self.has_ended.load(Ordering::Acquire)
     }
 
-    /// Wakes a thread that waits for news.
+    /// Wakes a thread that waits for readiness events.
     pub(in crate::server) fn signal(&self) {
         self.waker.signal();
     }

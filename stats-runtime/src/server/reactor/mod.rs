@@ -1,6 +1,6 @@
 //! The core of every server: the clients of listeners, a step at a time.
 //!
-//! In: listeners, and the kernel's news of what is ready. Out: steps of
+//! In: listeners, and the kernel's readiness events. Out: steps of
 //! connections, in the thread that calls. It knows neither a protocol nor the
 //! threads that drive it.
 //!
@@ -81,14 +81,14 @@ pub(super) struct Reactor {
     report: Report,
     /// `true` while the timer is armed to look for slow commands.
     is_watching: AtomicBool,
-    /// The clients to step although the kernel has no news of their descriptors.
+    /// The clients to step although their descriptors are not ready.
     turns: Lock<VecDeque<(u64, Ready)>>,
     /// Set with the clients locked: no client is added afterwards.
     is_ending: AtomicBool,
     has_ended: AtomicBool,
 }
 
-/// A descriptor's news, from [`Reactor::wait`].
+/// A descriptor's readiness events, from [`Reactor::wait`].
 pub(super) type News = epoll::Event;
 
 impl fmt::Debug for Reactor {
@@ -145,8 +145,8 @@ impl Reactor {
         Ok(Arc::new(reactor))
     }
 
-    /// Waits for news, without a limit if `timeout` is `None`. Returns how many
-    /// descriptors have news; 0 at the end of the time.
+    /// Waits for readiness events. Returns the number of ready descriptors, or 0 after
+    /// `timeout`; `None` waits without a limit.
     pub(super) fn wait<const COUNT: usize>(
         &self,
         news: &mut [News; COUNT],
@@ -155,7 +155,7 @@ impl Reactor {
         epoll::wait(&self.epoll, news, timeout)
     }
 
-    /// Deals with the news of one descriptor.
+    /// Handles the readiness events of one descriptor.
     pub(super) fn handle(self: &Arc<Self>, news: News, driver: &mut Driver) {
         match news.data.u64() {
             WAKER => {
@@ -224,7 +224,7 @@ impl Reactor {
         self.arm_timer(&mut self.clients.lock());
     }
 
-    /// Serves a client whose descriptor has news.
+    /// Serves a client whose descriptor is ready.
     fn serve(self: &Arc<Self>, token: u64, flags: EventFlags, driver: &mut Driver) {
         let Some(slot) = self.client(token) else {
             return;
