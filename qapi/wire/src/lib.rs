@@ -14,7 +14,8 @@
 //! - [`message`]: reading a server's messages, and writing requests and events.
 //! - [`command`]: the traits of commands and events.
 //! - [`introspect`]: a schema as data, for `query-qmp-schema`.
-//! - `client`, with the feature of that name: a client of QMP servers.
+//! - `client`, with the feature of that name: a client of QMP servers, and with
+//!   feature `tokio` also one for tokio's runtime.
 //! - `serde`, with the feature of that name: the bridge to serde's two traits.
 //!
 //! A message takes one way: [`json::MessageReader`] finds and parses it, a

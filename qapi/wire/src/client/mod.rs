@@ -5,7 +5,7 @@
 //!
 //! - [`Client`] waits for each reply, and needs nothing but the standard library.
 //! - `AsyncClient`, with feature `tokio`, is shared by many tasks.
-//! - [`Session`] is the part of both that does no I/O.
+//! - [`Session`] is the part of both clients that does no I/O.
 //!
 //! # Example
 //!
@@ -42,6 +42,8 @@
 //! stays usable: if the reply comes later, it is dropped, and never taken for the
 //! reply of another call.
 
+#[cfg(feature = "tokio")]
+mod asynchronous;
 mod blocking;
 pub mod deadline;
 mod error;
@@ -54,6 +56,8 @@ mod telnet;
 mod transport;
 mod version;
 
+#[cfg(feature = "tokio")]
+pub use asynchronous::{AsyncClient, Subscription};
 pub use blocking::Client;
 pub use error::ClientError;
 pub use options::Options;

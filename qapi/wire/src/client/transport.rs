@@ -15,6 +15,11 @@ use super::deadline::remaining;
 
 /// A stream of bytes for [`Client`](super::Client). Implement it for other streams,
 /// for example of TLS.
+///
+/// The client does not read while it writes a request. A server that stops reading
+/// until its replies and events are read, and a request that is longer than the
+/// stream's buffers, would wait for each other until the deadline; the session and
+/// `AsyncClient` do both at once.
 pub trait Transport {
     /// Reads the bytes that have come. Waits for the first byte until the deadline,
     /// or forever without a deadline. Returns 0 at the end of the stream.

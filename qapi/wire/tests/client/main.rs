@@ -8,7 +8,10 @@
     reason = "tests"
 )]
 
+#[cfg(feature = "tokio")]
+mod asynchronous;
 mod blocking;
 mod commands;
 mod server;
 mod session;
+mod socket_path;

@@ -35,6 +35,20 @@ pub(crate) fn negotiated(steps: &[Step]) -> Vec<Step> {
     [&head, steps].concat()
 }
 
+/// Returns the beginnings of a server's steps, at each of which it closes the
+/// connection, and the error of a client that makes one call; `None` if it succeeds.
+pub(crate) fn closing() -> impl Iterator<Item = (Vec<Step>, Option<&'static str>)> {
+    let steps = negotiated(&[Await("sizes"), Send(SIZES)]);
+    (0..=steps.len()).map(move |count| {
+        let expected = match count {
+            0 => Some("closed the connection without a greeting"),
+            1..=4 => Some("the server closed the connection; connect again"),
+            _ => None,
+        };
+        (steps[..count].to_vec(), expected)
+    })
+}
+
 /// Does the steps on another thread. Ends early if the client leaves.
 pub(crate) fn serve<R, W>(reader: R, mut writer: W, steps: Vec<Step>)
 where

@@ -10,7 +10,8 @@ use full_schema::qmp::misc::commands::{Cont, Stop};
 use full_schema::qmp::qdev::commands::DeviceDel;
 use full_schema::qmp::run_state::commands::QueryStatus;
 use full_schema::qmp::yank::commands::Yank;
-use qapi_wire::client::{Client, ClientError};
+use qapi_wire::client::{AsyncClient, Client, ClientError};
+use tokio::runtime::Builder;
 
 use crate::qemu::{Qemu, patient};
 
@@ -71,6 +72,46 @@ fn events_are_typed_when_a_qemu_sends_them() {
     assert!(matches!(end, ClientError::Closed), "{end}");
     let end = client.execute(&QueryStatus {}).unwrap_err();
     assert!(matches!(end, ClientError::Closed), "{end}");
+}
+
+#[test]
+fn tasks_share_a_connection_to_a_qemu() {
+    let Some(qemu) = Qemu::start(&DRIVE) else {
+        return;
+    };
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.unwrap().block_on(async {
+        let client = AsyncClient::connect_unix(qemu.socket(), patient()).await;
+        let client = client.unwrap();
+        let mut events = client.subscribe();
+        let tasks: Vec<_> = (0..50)
+            .map(|number| {
+                let client = client.clone();
+                tokio::spawn(async move {
+                    if number % 2 == 0 {
+                        let blocks = client.execute(&QueryBlock {}).await.unwrap();
+                        assert_eq!(blocks[0].device, "disk");
+                    } else {
+                        client.execute(&Cont {}).await.unwrap();
+                        client.execute(&Stop {}).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let event = events.next().await.unwrap();
+        assert!(matches!(event.decode(Event::decode), Ok(Event::Resume(_))));
+        client.execute(&Quit {}).await.unwrap();
+        let end = loop {
+            match events.next().await {
+                Ok(event) => drop(event.decode(Event::decode).unwrap()),
+                Err(end) => break end,
+            }
+        };
+        assert!(matches!(end, ClientError::Closed), "{end}");
+    });
 }
 
 #[test]
