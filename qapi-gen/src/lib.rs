@@ -33,9 +33,15 @@
 //! assert!(files[1].text.contains(r#"#[cfg(feature = "kvm")]"#));
 //! ```
 
+// The command line names this crate as other programs do.
+#[cfg(feature = "cli")]
+extern crate self as qapi_gen;
+
 mod analysis;
 pub mod backend;
 mod builder;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod compare;
 mod cond;
 mod defs;

@@ -6,8 +6,6 @@
 
 use std::process::ExitCode;
 
-mod cli;
-
 fn main() -> ExitCode {
-    cli::run()
+    qapi_gen::cli::run()
 }

@@ -28,9 +28,10 @@ pub(super) struct Introspect {
 impl Introspect {
     /// Prints the array, or reports the errors of the schema.
     pub(super) fn run(self) -> ExitCode {
-        let mut introspection = Introspection::default();
-        introspection.unmask = self.unmask;
-        introspection.config = self.config.defined();
+        let introspection = Introspection {
+            unmask: self.unmask,
+            config: self.config.defined(),
+        };
         self.text.print(|schema| introspection.json(schema))
     }
 }

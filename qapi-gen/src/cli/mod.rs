@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 mod check;
 mod diff;
@@ -52,8 +52,16 @@ enum Command {
     Validate(Box<validate::Validate>),
 }
 
+/// Returns the definition of the command line, from which man pages and completions
+/// are written.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
 /// Runs the command that the arguments give.
-pub(crate) fn run() -> ExitCode {
+#[must_use]
+pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(check) => check.run(),
         Command::Diff(diff) => diff.run(),

@@ -176,29 +176,29 @@ impl Choices {
         }
         let derives = self.derive.into_iter().map(Addition::to_all);
         let attributes = self.attribute.into_iter().map(Addition::to_all);
-        let mut options = Options::default();
-        options.rules = self.version.rules(main, loader);
-        options.docs = !self.no_docs;
-        options.open_enums = self.open_enums.into_iter().collect();
-        options.direct_replies = self.direct_replies.into_iter().collect();
-        options.conditions = match self.config.defined() {
-            Some(defined) => Conditions::Config(defined),
-            None if is_cfg => Conditions::Cfg(names),
-            None => Conditions::Ignore,
-        };
-        options.derives = derives.chain(to_some(self.derive_for)).collect();
-        options.attributes = attributes.chain(to_some(self.attribute_for)).collect();
-        options.replaced = to_map(self.replace).collect();
-        options.introspection = !self.no_introspection;
-        options.extern_modules = to_map(self.extern_modules).collect();
-        options.only = self.only.into_iter().collect();
-        options.except = self.except.into_iter().collect();
-        options.layout = match self.one_file {
-            true => Layout::OneFile,
-            false => Layout::FilePerModule,
-        };
-        options.formatted = !self.no_format;
-        options
+        Options {
+            rules: self.version.rules(main, loader),
+            docs: !self.no_docs,
+            open_enums: self.open_enums.into_iter().collect(),
+            direct_replies: self.direct_replies.into_iter().collect(),
+            conditions: match self.config.defined() {
+                Some(defined) => Conditions::Config(defined),
+                None if is_cfg => Conditions::Cfg(names),
+                None => Conditions::Ignore,
+            },
+            derives: derives.chain(to_some(self.derive_for)).collect(),
+            attributes: attributes.chain(to_some(self.attribute_for)).collect(),
+            replaced: to_map(self.replace).collect(),
+            introspection: !self.no_introspection,
+            extern_modules: to_map(self.extern_modules).collect(),
+            only: self.only.into_iter().collect(),
+            except: self.except.into_iter().collect(),
+            layout: match self.one_file {
+                true => Layout::OneFile,
+                false => Layout::FilePerModule,
+            },
+            formatted: !self.no_format,
+        }
     }
 }
 

@@ -212,7 +212,6 @@ impl Validate {
                         .lines
                         .push(format!("{file}:{line}: not-json: {reason}"));
                 }
-                _ => {}
             }
         }
         outcome.skipped += log.skipped();

@@ -28,25 +28,30 @@ pub(super) fn package(
     release: &Release,
     architecture: &str,
 ) -> Result<PathBuf, Failure> {
-    let name = format!("vmstats_{}_{architecture}.deb", release.version);
+    let name = format!(
+        "{}_{}_{architecture}.deb",
+        release.program.name, release.version
+    );
     let path = dist.join(&name);
     step(format_args!("Debian package {name}"));
-    fs::write(root.join("usr/share/doc/vmstats/copyright"), copyright()?).map_err(text)?;
+    let program = release.program;
+    let documents = root.join("usr/share/doc").join(program.name);
+    fs::write(documents.join("copyright"), copyright()?).map_err(text)?;
     let control = root.join("DEBIAN");
     fs::create_dir_all(&control).map_err(text)?;
     let size = size(&root.join("usr"))?.div_ceil(1024);
     // Nothing is listed as a dependency, because the program is static.
     let fields = format!(
-        "Package: vmstats\n\
+        "Package: {}\n\
          Version: {}\n\
          Architecture: {architecture}\n\
          Maintainer: The vmstats authors\n\
          Installed-Size: {size}\n\
-         Section: admin\n\
+         Section: {}\n\
          Priority: optional\n\
-         Description: statistics of virtual machines from the command line\n \
+         Description: {}\n \
          {}.\n",
-        release.version, release.description
+        program.name, release.version, program.section, program.summary, release.description
     );
     fs::write(control.join("control"), fields).map_err(text)?;
     let mut build = Command::new("dpkg-deb");

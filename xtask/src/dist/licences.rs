@@ -9,12 +9,16 @@ use std::path::Path;
 
 use crate::tools::{Failure, Package, cargo_output, packages, text, workspace};
 
-pub(super) fn of_linked_packages(target: &str, features: &str) -> Result<String, Failure> {
+pub(super) fn of_linked_packages(
+    program: &str,
+    target: &str,
+    features: &str,
+) -> Result<String, Failure> {
     let tree = cargo_output(&[
         "tree",
         "--offline",
         "-p",
-        "vmstats",
+        program,
         "--no-default-features",
         "--features",
         features,
@@ -40,7 +44,7 @@ pub(super) fn of_linked_packages(target: &str, features: &str) -> Result<String,
     all.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
     let texts: Result<Vec<_>, _> = all.iter().map(section).collect();
     Ok(format!(
-        "vmstats contains these packages.\n\n{}",
+        "{program} contains these packages.\n\n{}",
         texts?.concat()
     ))
 }

@@ -12,14 +12,8 @@ use super::release::Release;
 use crate::progress::step;
 use crate::tools::{Failure, cargo, output, text, workspace};
 
-/// Documents of the workspace that an operator reads.
-const DOCUMENTS: [&str; 5] = [
-    "docs/vmstats.md",
-    "docs/qmp.md",
-    "CHANGELOG.md",
-    "LICENSE-APACHE",
-    "LICENSE-BSD-3-Clause",
-];
+/// The documents of the workspace that all packages have.
+const DOCUMENTS: [&str; 3] = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-BSD-3-Clause"];
 
 pub(super) fn stage(
     root: &Path,
@@ -29,11 +23,12 @@ pub(super) fn stage(
 ) -> Result<(), Failure> {
     let programs = root.join("usr/bin");
     let share = root.join("usr/share");
-    let documents = share.join("doc/vmstats");
+    let name = release.program.name;
+    let documents = share.join("doc").join(name);
     for folder in [&programs, &documents] {
         fs::create_dir_all(folder).map_err(text)?;
     }
-    fs::copy(program, programs.join("vmstats"))
+    fs::copy(program, programs.join(name))
         .map_err(|error| format!("{}: {error}", program.display()))?;
     cargo(
         &[
@@ -43,16 +38,18 @@ pub(super) fn stage(
             "manual",
             "--",
             &share.display().to_string(),
+            name,
         ],
         &[],
     )?;
-    for document in DOCUMENTS {
+    let own = release.program.documents.iter().copied();
+    for document in own.chain(DOCUMENTS) {
         let name = Path::new(document).file_name().unwrap_or_default();
         fs::copy(workspace().join(document), documents.join(name))
             .map_err(|error| format!("{document}: {error}"))?;
     }
     step("licences of linked packages");
-    let linked = licences::of_linked_packages(&release.target, features)?;
+    let linked = licences::of_linked_packages(name, &release.target, features)?;
     fs::write(documents.join("THIRD-PARTY-LICENSES"), linked).map_err(text)?;
     // Debian's rules ask for compressed man pages and changelogs.
     let pages = fs::read_dir(share.join("man/man1")).map_err(text)?;
