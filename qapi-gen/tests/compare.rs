@@ -225,6 +225,80 @@ fn struct_that_becomes_union_is_judged_by_value_of_the_tag() {
 }
 
 #[test]
+fn struct_that_becomes_union_is_judged_by_values_that_could_be_used() {
+    let old = "{ 'enum': 'Ee', 'data': [ 'x' ] }\n\
+               { 'struct': 'Tt', 'data': { 'e': 'Ee', 'm': 'int' } }";
+    let new = format!(
+        "{TAGGED}{{ 'union': 'Tt', 'base': {{ 'e': 'Ee' }}, 'discriminator': 'e', \
+         'data': {{ 'x': 'Xx' }} }}"
+    );
+    expect(
+        old,
+        &new,
+        &[
+            ". risky struct-to-union recv ->/a (receive): struct → union",
+            "+ compatible value-added recv ->/a/e=y (receive): value",
+            ". risky struct-to-union send/a (send): struct → union",
+            "+ compatible value-added send/a/e=y (send): value",
+        ],
+    );
+}
+
+#[test]
+fn discriminator_that_moves_to_another_member_is_breaking() {
+    let union = |tag: &str| {
+        format!(
+            "{TAGGED}{{ 'union': 'Tt', 'base': {{ 'e': 'Ee', 'f': 'Ee' }}, \
+             'discriminator': '{tag}', 'data': {{ 'x': 'Xx' }} }}"
+        )
+    };
+    expect(
+        &union("e"),
+        &union("f"),
+        &[
+            ". breaking tag-changed recv ->/a (receive): e → f",
+            ". breaking tag-changed send/a (send): e → f",
+        ],
+    );
+}
+
+#[test]
+fn mark_of_today_does_not_excuse_a_break() {
+    expect_schemas(
+        "{ 'command': 'c', 'data': { '*a': 'int' } }",
+        "{ 'command': 'c', 'data': {}, 'features': [ 'unstable' ] }",
+        &[
+            "+ risky became-unstable c: feature unstable",
+            "- breaking member-removed c/a (send): optional int",
+        ],
+    );
+}
+
+#[test]
+fn features_and_conditions_of_types_are_compared_where_they_are_used() {
+    expect(
+        "{ 'enum': 'Tt', 'data': [ 'x' ], 'features': [ 'f' ] }",
+        "{ 'enum': 'Tt', 'data': [ 'x' ], 'if': 'CONFIG_A' }",
+        &[
+            "- risky feature-removed recv ->/a (receive): feature f",
+            ". risky condition-added recv ->/a (receive): no condition → CONFIG_A",
+            "- risky feature-removed send/a (send): feature f",
+            ". risky condition-added send/a (send): no condition → CONFIG_A",
+        ],
+    );
+}
+
+#[test]
+fn alternate_that_contains_itself_is_described_and_compared() {
+    let alternate = "{ 'alternate': 'Tt', 'data': { 'a': [ 'Tt' ], 's': 'bool' } }";
+    let found = changes(alternate, "{ 'struct': 'Tt', 'data': {} }");
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].ends_with("[…|…]|boolean → object"), "{found:?}");
+    assert!(!interface(&both_ways(alternate)).has("send/arg-type/a/!str"));
+    assert!(interface(&both_ways(alternate)).has("send/arg-type/a/!bool"));
+}
+
+#[test]
 fn branches_change_where_their_members_do() {
     let union = |branches: &str| {
         format!(
@@ -328,9 +402,9 @@ fn features_are_compared_and_marks_are_inherited() {
         &with("'f'"),
         &with("'deprecated', 'unstable'"),
         &[
-            "- risky feature-removed c/m (send): feature f; unstable",
-            "+ compatible deprecated c/m (send): feature deprecated; unstable",
-            "+ risky became-unstable c/m (send): feature unstable; unstable",
+            "- risky feature-removed c/m (send): feature f",
+            "+ compatible deprecated c/m (send): feature deprecated",
+            "+ risky became-unstable c/m (send): feature unstable",
         ],
     );
     expect_schemas(
@@ -421,6 +495,19 @@ fn rust_changes_where_the_wire_does_not() {
             "rust-kind Kk: enum → struct",
             "rust-field-type c/n: int → Option<int>",
             "rust-field-type c ->: Aa → Bb",
+        ]
+    );
+    let alternates = (
+        "{ 'alternate': 'Rr', 'data': { 's': 'str', 'i': [ 'int' ] } }\n{ 'command': 'gone' }",
+        "{ 'alternate': 'Rr', 'data': { 's': 'str', 'b': 'null' } }\n{ 'event': 'CAME' }",
+    );
+    assert_eq!(
+        rust_changes(alternates.0, alternates.1),
+        [
+            "rust-variant-added Rr/b: variant",
+            "rust-variant-removed Rr/i: variant",
+            "rust-removed gone: command",
+            "rust-added CAME: event",
         ]
     );
     assert_eq!(rust_changes(new, old).len(), 9);

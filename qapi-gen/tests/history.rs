@@ -103,3 +103,13 @@ fn since_names_the_release_and_says_what_is_gone() {
     assert_eq!(since("stop/arg-type/c"), (1, gone));
     assert_eq!(since("nothing"), (1, String::new()));
 }
+
+#[test]
+fn downstream_names_have_files_of_their_own() {
+    let folder = folder("downstream");
+    let schema = "{ 'command': '__com.vmm_a' }\n{ 'command': '__com.vmm_b' }";
+    fs::write(folder.join("2.json"), schema).unwrap();
+    assert!(run(&folder, &["history", "-o", "out"]).status.success());
+    assert!(folder.join("out/__com.vmm_a.txt").exists());
+    assert!(folder.join("out/__com.vmm_b.txt").exists());
+}

@@ -229,3 +229,38 @@ fn fix_inserts_second_spaces_where_there_is_room() {
     let (status, said) = lint(&["HEAD:a.json", "--fix"]);
     assert_eq!(status, Some(2), "{said}");
 }
+
+#[test]
+fn baseline_accepts_the_advice_of_its_day() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("lint-baseline");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let unused = "{ 'command': 'stop' }\n{ 'struct': 'Unused', 'data': {} }\n";
+    std::fs::write(folder.join("a.json"), unused).unwrap();
+    let lint = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_qapi-gen"));
+        command
+            .current_dir(&folder)
+            .args(["lint", "a.json", "--baseline", "accepted"]);
+        let output = command.args(arguments).output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    assert_eq!(lint(&[]).0, Some(2));
+    assert_eq!(lint(&["--write-baseline"]).0, Some(0));
+    let (status, said) = lint(&[]);
+    assert_eq!(status, Some(0));
+    assert!(said.contains("0 pieces of advice, 1 accepted"), "{said}");
+    let (_, said) = lint(&["--only", "example"]);
+    assert!(!said.contains("no longer given"), "{said}");
+    std::fs::write(folder.join("a.json"), "{ 'command': 'stop' }\n").unwrap();
+    let (_, said) = lint(&[]);
+    assert!(
+        said.contains("no longer given: type-unreachable: Unused"),
+        "{said}"
+    );
+    assert_eq!(lint(&["--write-baseline"]).0, Some(0));
+    assert!(!lint(&[]).1.contains("no longer given"));
+}

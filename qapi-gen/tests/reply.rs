@@ -62,9 +62,23 @@ fn each_lie_is_refused_with_its_name() {
             "type 'A' is an alternate of alternates",
         ),
         (
-            "{\"name\": \"T\", \"meta-type\": \"object\", \"members\": [], \"tag\": \"t\", \
+            "{\"name\": \"T\", \"meta-type\": \"object\", \
+             \"members\": [{\"name\": \"t\", \"type\": \"int\"}], \"tag\": \"t\", \
              \"variants\": [{\"case\": \"x\", \"type\": \"T\"}]}",
             "type 'T' has a variant that is no object, or variants nest too deeply",
+        ),
+        (
+            "{\"name\": \"T\", \"meta-type\": \"object\", \"members\": [], \"variants\": []}",
+            "type 'T' has variants without a tag",
+        ),
+        (
+            "{\"name\": \"T\", \"meta-type\": \"object\", \"members\": [], \"tag\": \"t\", \
+             \"variants\": []}",
+            "type 'T' has no member 't', its tag",
+        ),
+        (
+            &object("T", "{\"name\": \"m\", \"type\": \"int\", \"new\": 1}"),
+            "a part of the entry of 'T' has an unknown key 'new'",
         ),
         (&format!("{empty}, {empty}"), "two entries are called 'T'"),
         (

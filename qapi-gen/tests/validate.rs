@@ -80,7 +80,7 @@ fn request_is_checked_as_a_server_would() {
         ),
         (
             "{'drive': {'kind': 'disk', 'size': 1.5}}",
-            "wrong-type arguments.drive.size: uint8 is expected, not a number",
+            "wrong-type arguments.drive.size: an integer of 64 bits is expected, not a number",
         ),
         (
             "{'drive': {'kind': 'disk', 'size': 1, 'tags': ['a', 2]}}",
@@ -244,4 +244,41 @@ fn command_that_reads_its_arguments_itself_takes_any() {
     };
     assert_eq!(plug("{'driver': 'a', 'mac': 1}"), Some(0));
     assert_eq!(plug("{'driver': 1, 'mac': 1}"), Some(1));
+}
+
+#[test]
+fn id_that_is_used_again_switches_no_check_off() {
+    let query = "{\"execute\": \"query\", \"id\": 1}\n";
+    let wrong = "{\"execute\": \"query\", \"arguments\": {\"a\": 1}, \"id\": 1}\n";
+    let good_reply = "{\"return\": [], \"id\": 1}\n";
+    let bad_reply = "{\"return\": 1, \"id\": 1}\n";
+    let log = [
+        query, query, wrong, good_reply, good_reply, query, bad_reply,
+    ]
+    .concat();
+    assert_eq!(
+        findings("ids", &log, &[]),
+        [
+            "3: unknown-member arguments.a: no member 'a' exists",
+            "7: wrong-type return: an array is expected, not a number",
+        ]
+    );
+}
+
+#[test]
+fn every_file_must_have_a_message() {
+    let folder = folder("files");
+    fs::write(folder.join("bad"), "{\"execute\": \"gone\"}\n").unwrap();
+    fs::write(folder.join("empty"), "hello\n").unwrap();
+    let arguments = ["validate", "bad", "empty", "--schema", "a.json"];
+    let output = qapi_gen(&folder, &arguments);
+    assert_eq!(output.status.code(), Some(2));
+    let arguments = ["validate", "bad", "--schema", "a.json", "--only", "receive"];
+    let output = qapi_gen(&folder, &arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        said.contains("bad: there is no reply or event in it"),
+        "{said}"
+    );
 }

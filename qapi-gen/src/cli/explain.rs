@@ -9,6 +9,8 @@ use clap::Args;
 use qapi_gen::compare::{Code, Direction, UnknownCode};
 use qapi_gen::lint::Rule;
 
+use super::output;
+
 /// Explains the codes of changes and the rules of advice; without CODE, lists all.
 #[derive(Debug, Args)]
 pub(super) struct Explain {
@@ -26,10 +28,8 @@ impl Explain {
             Some(topic) => vec![topic],
             None => codes.chain(rules).collect(),
         };
-        for topic in topics {
-            topic.print();
-        }
-        ExitCode::SUCCESS
+        let text: String = topics.into_iter().map(Topic::text).collect();
+        output::finish(output::print(&text).map(|()| ExitCode::SUCCESS))
     }
 }
 
@@ -50,7 +50,7 @@ impl FromStr for Topic {
 }
 
 impl Topic {
-    fn print(self) {
+    fn text(self) -> String {
         match self {
             Self::Code(code) => {
                 let sent = code.level(Some(Direction::Send));
@@ -60,9 +60,9 @@ impl Topic {
                 } else {
                     format!("{sent} where a client sends, {received} where it receives")
                 };
-                println!("{code}: {levels}\n    {}", code.reason());
+                format!("{code}: {levels}\n    {}\n", code.reason())
             }
-            Self::Rule(rule) => println!("{rule}: advice\n    {}", rule.reason()),
+            Self::Rule(rule) => format!("{rule}: advice\n    {}\n", rule.reason()),
         }
     }
 }

@@ -29,6 +29,8 @@ impl<'a> Revision<'a> {
 #[derive(Debug)]
 pub(super) struct GitLoader {
     revision: String,
+    /// The path from the top of the repository to the current folder, with a `/`.
+    prefix: String,
     git: Mutex<Git>,
 }
 
@@ -55,6 +57,13 @@ impl GitLoader {
             ));
         }
         let failed = |error: io::Error| format!("cannot run git: {error}");
+        let prefix = Command::new("git")
+            .args(["rev-parse", "--show-prefix"])
+            .output()
+            .map_err(failed)?;
+        let prefix = String::from_utf8_lossy(&prefix.stdout)
+            .trim_end()
+            .to_owned();
         let mut process = Command::new("git")
             .args(["cat-file", "--batch"])
             .stdin(Stdio::piped())
@@ -66,6 +75,7 @@ impl GitLoader {
         let replies = replies.ok_or_else(|| "git has no output".to_owned())?;
         Ok(Self {
             revision: revision.to_owned(),
+            prefix,
             git: Mutex::new(Git {
                 process,
                 requests,
@@ -78,7 +88,12 @@ impl GitLoader {
 impl Loader for GitLoader {
     fn read(&self, path: &str, bytes_max: usize) -> io::Result<Vec<u8>> {
         let mut git = self.git.lock().unwrap_or_else(PoisonError::into_inner);
-        git.read(&self.revision, &normalized(path), bytes_max)
+        // As for `git show`, a path is relative to the top unless it begins with a dot.
+        let path = match path.starts_with("./") || path.starts_with("../") {
+            true => normalized(&format!("{}{path}", self.prefix)),
+            false => normalized(path),
+        };
+        git.read(&self.revision, &path, bytes_max)
     }
 
     fn current_folder(&self) -> String {
@@ -107,7 +122,6 @@ impl Git {
             ));
         };
         if size > bytes_max {
-            // The rest of the reply would have to be skipped.
             self.requests = None;
             return Err(io::ErrorKind::FileTooLarge.into());
         }
@@ -120,8 +134,8 @@ impl Git {
 
 impl Drop for Git {
     fn drop(&mut self) {
-        // Git ends when its input ends.
-        self.requests = None;
+        // Git may be writing a reply that was not read to its end.
+        let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }

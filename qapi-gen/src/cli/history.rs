@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use clap::Args;
 use qapi_gen::interface::{History, HistoryStep, Since as Age};
 
 use super::input::Reading;
-use super::terminal::for_stream;
+use super::output;
 
 /// Lists what came and went over many releases, a line for each path and release.
 ///
@@ -77,14 +77,14 @@ impl Releases {
 impl ListHistory {
     /// Prints the history, or writes it to files.
     pub(super) fn run(&self) -> ExitCode {
-        finish(self.list())
+        output::finish(self.list())
     }
 
     fn list(&self) -> Result<ExitCode, String> {
         let history = self.releases.history()?;
         let Some(folder) = &self.output else {
             let lines = history.steps().map(|step| line(&step));
-            print(&lines.collect::<String>())?;
+            output::print(&lines.collect::<String>())?;
             return Ok(ExitCode::SUCCESS);
         };
         let mut files: BTreeMap<&str, String> = BTreeMap::new();
@@ -104,9 +104,10 @@ fn write(folder: &Path, files: &BTreeMap<&str, String>) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let name = path.file_stem().and_then(|name| name.to_str());
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.and_then(|name| name.strip_suffix(".txt"));
         let is_kept = name.is_some_and(|name| files.contains_key(name));
-        if path.extension().is_some_and(|kind| kind == "txt")
+        if name.is_some()
             && !is_kept
             && fs::read_to_string(&path).is_ok_and(|text| text.starts_with(HEADING))
         {
@@ -114,7 +115,11 @@ fn write(folder: &Path, files: &BTreeMap<&str, String>) -> io::Result<()> {
         }
     }
     for (name, lines) in files {
-        let path = folder.join(name).with_extension("txt");
+        if name.starts_with('.') || name.contains(['/', '\0']) {
+            let message = format!("'{name}' cannot be the name of a file");
+            return Err(io::Error::new(io::ErrorKind::InvalidFilename, message));
+        }
+        let path = folder.join(format!("{name}.txt"));
         let is_foreign = fs::read_to_string(&path).is_ok_and(|text| !text.starts_with(HEADING));
         if is_foreign {
             let message = format!("{} is not of an earlier history", path.display());
@@ -128,7 +133,7 @@ fn write(folder: &Path, files: &BTreeMap<&str, String>) -> io::Result<()> {
 impl Since {
     /// Prints the release.
     pub(super) fn run(&self) -> ExitCode {
-        finish(self.since())
+        output::finish(self.since())
     }
 
     fn since(&self) -> Result<ExitCode, String> {
@@ -136,12 +141,12 @@ impl Since {
         let steps = history.steps_at(&self.path);
         let earlier: String = steps.iter().flatten().map(line).collect();
         match history.since(&self.path) {
-            Some(Age::Exactly(release)) => print(&format!("{earlier}since {release}\n"))?,
+            Some(Age::Exactly(release)) => output::print(&format!("{earlier}since {release}\n"))?,
             Some(Age::AtLeast(release)) => {
-                print(&format!("{earlier}since {release} or earlier\n"))?;
+                output::print(&format!("{earlier}since {release} or earlier\n"))?;
             }
             None => {
-                print(&earlier)?;
+                output::print(&earlier)?;
                 eprintln!("qapi-gen: the newest release has no path {}", self.path);
                 return Ok(ExitCode::FAILURE);
             }
@@ -153,23 +158,4 @@ impl Since {
 fn line(step: &HistoryStep<'_>) -> String {
     let sign = if step.came { '+' } else { '-' };
     format!("{sign} {}: {}\n", step.release, step.path)
-}
-
-fn print(text: &str) -> Result<(), String> {
-    let mut stdout = io::stdout().lock();
-    let text = for_stream(text.to_owned(), stdout.is_terminal());
-    match stdout.write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(format!("cannot write: {error}"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn finish(result: Result<ExitCode, String>) -> ExitCode {
-    result.unwrap_or_else(|message| {
-        let message = for_stream(message, io::stderr().is_terminal());
-        eprintln!("qapi-gen: {message}");
-        ExitCode::from(2)
-    })
 }

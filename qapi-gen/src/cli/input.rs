@@ -5,6 +5,7 @@
 //! people.
 
 use std::io::Read as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use clap::Args;
@@ -57,6 +58,9 @@ impl Reading {
                 let loader = GitLoader::new(revision.name)?;
                 self.schema(revision.path, &loader)
             }
+            Place::Reply(_) | Place::Socket(_) if self.config.is_given() => Err(format!(
+                "{argument} tells what one build has; --config chooses a build of a schema"
+            )),
             Place::Reply(text) => {
                 Interface::of_reply(&text).map_err(|error| format!("{argument}: {error}"))
             }
@@ -139,7 +143,10 @@ fn place(argument: &str) -> Result<Place<'_>, String> {
             Some(text) => Ok(Place::Reply(text)),
             None => Ok(Place::Schema),
         },
-        Ok(_) => Ok(Place::Socket(live::Address::Unix(argument))),
+        Ok(metadata) if metadata.file_type().is_socket() => {
+            Ok(Place::Socket(live::Address::Unix(argument)))
+        }
+        Ok(_) => Err(format!("{argument} is neither a file nor a socket")),
         Err(_) => Ok(Revision::parse(argument).map_or(Place::Schema, Place::Git)),
     }
 }

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,7 +14,7 @@ use serde_json::json;
 use super::fix;
 use super::history::release;
 use super::input::Reading;
-use super::terminal::for_stream;
+use super::output;
 
 /// Gives advice about a schema that is correct: examples, releases, what nobody needs.
 ///
@@ -47,7 +46,7 @@ pub(super) struct Lint {
     baseline: Option<PathBuf>,
 
     /// Accept all advice of today: write the file of --baseline
-    #[arg(long, requires = "baseline")]
+    #[arg(long, requires = "baseline", conflicts_with_all = ["only", "off"])]
     write_baseline: bool,
 
     /// First correct the files: insert the second space between sentences of
@@ -75,11 +74,7 @@ enum Format {
 impl Lint {
     /// Prints the advice.
     pub(super) fn run(&self) -> ExitCode {
-        self.lint().unwrap_or_else(|message| {
-            let message = for_stream(message, io::stderr().is_terminal());
-            eprintln!("qapi-gen: {message}");
-            ExitCode::from(2)
-        })
+        output::finish(self.lint())
     }
 
     fn lint(&self) -> Result<ExitCode, String> {
@@ -136,7 +131,7 @@ impl Lint {
             if self.write_baseline {
                 return write_baseline(file, &report.advice);
             }
-            baseline = Baseline::read(file)?;
+            baseline = Baseline::read(file, |rule| self.wants(rule))?;
         }
         let advice: Vec<&Advice> = report
             .advice
@@ -147,14 +142,7 @@ impl Lint {
             .iter()
             .map(|advice| self.format.line(advice) + "\n")
             .collect();
-        let mut stdout = io::stdout().lock();
-        let text = for_stream(text, stdout.is_terminal());
-        match stdout.write_all(text.as_bytes()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                return Err(format!("cannot write: {error}"));
-            }
-            _ => {}
-        }
+        output::print(&text)?;
         for unused in baseline.unused() {
             eprintln!("qapi-gen: the baseline has advice that is no longer given: {unused}");
         }
@@ -190,13 +178,18 @@ impl Format {
 struct Baseline(BTreeMap<String, usize>);
 
 impl Baseline {
-    fn read(file: &Path) -> Result<Self, String> {
+    fn read(file: &Path, wants: impl Fn(Rule) -> bool) -> Result<Self, String> {
         let name = file.display();
         let text = fs::read_to_string(file).map_err(|error| {
             format!("cannot read {name}: {error}; --write-baseline makes the file")
         })?;
         let mut accepted = BTreeMap::new();
-        for line in text.lines().filter(|line| !line.starts_with('#')) {
+        for line in text.lines() {
+            // Advice of a rule that is left out today is neither given nor stale.
+            let rule = line.split(':').next().and_then(|name| name.parse().ok());
+            if line.starts_with('#') || line.is_empty() || rule.is_some_and(|rule| !wants(rule)) {
+                continue;
+            }
             *accepted.entry(line.to_owned()).or_default() += 1;
         }
         Ok(Self(accepted))
@@ -226,10 +219,8 @@ fn key(advice: &Advice) -> String {
 fn write_baseline(file: &Path, advice: &[Advice]) -> Result<ExitCode, String> {
     let mut lines: Vec<String> = advice.iter().map(key).collect();
     lines.sort();
-    let text = format!(
-        "# Advice of `qapi-gen lint` that is accepted.\n{}\n",
-        lines.join("\n")
-    );
+    let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let text = format!("# Advice of `qapi-gen lint` that is accepted.\n{lines}");
     let name = file.display();
     fs::write(file, text).map_err(|error| format!("cannot write {name}: {error}"))?;
     eprintln!("qapi-gen: {name} accepts {} pieces of advice", advice.len());

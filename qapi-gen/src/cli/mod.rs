@@ -19,6 +19,7 @@ mod json;
 mod lint;
 mod live;
 mod options;
+mod output;
 mod paths;
 mod report;
 mod rust;

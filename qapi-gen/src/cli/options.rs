@@ -101,6 +101,11 @@ pub(super) struct Config {
 }
 
 impl Config {
+    /// Returns whether the option was given.
+    pub(super) fn is_given(&self) -> bool {
+        !self.config.is_empty()
+    }
+
     /// Returns the symbols that are defined, or `None` without `--config`.
     pub(super) fn defined(self) -> Option<BTreeSet<String>> {
         (!self.config.is_empty()).then(|| defined(self.config))

@@ -2,14 +2,12 @@
 //!
 //! In: an interface, and for `has` a path. Out: all paths, or an exit status.
 
-use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::Args;
-use qapi_gen::interface::Interface;
 
 use super::input::Reading;
-use super::terminal::for_stream;
+use super::output;
 
 /// Lists everything that a client can ask an interface for, in libvirt's grammar.
 ///
@@ -44,37 +42,24 @@ pub(super) struct Has {
 impl Paths {
     /// Prints the paths.
     pub(super) fn run(&self) -> ExitCode {
-        let paths = read(&self.reading, &self.source)
-            .and_then(|interface| interface.paths().map_err(|error| error.to_string()));
-        let text = match paths {
-            Ok(paths) => paths.join("\n") + "\n",
-            Err(message) => return failed(message),
-        };
-        match io::stdout().lock().write_all(text.as_bytes()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                failed(format!("cannot write: {error}"))
-            }
-            _ => ExitCode::SUCCESS,
-        }
+        output::finish(self.list())
+    }
+
+    fn list(&self) -> Result<ExitCode, String> {
+        let interface = self.reading.interface(&self.source)?;
+        let paths = interface.paths().map_err(|error| error.to_string())?;
+        let lines: String = paths.iter().map(|path| format!("{path}\n")).collect();
+        output::print(&lines)?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 
 impl Has {
     /// Looks the path up.
     pub(super) fn run(&self) -> ExitCode {
-        match read(&self.reading, &self.source) {
-            Ok(interface) => ExitCode::from(u8::from(!interface.has(&self.path))),
-            Err(message) => failed(message),
-        }
+        let interface = self.reading.interface(&self.source);
+        output::finish(
+            interface.map(|interface| ExitCode::from(u8::from(!interface.has(&self.path)))),
+        )
     }
-}
-
-fn read(reading: &Reading, source: &str) -> Result<Interface, String> {
-    reading.interface(source)
-}
-
-fn failed(message: String) -> ExitCode {
-    let message = for_stream(message, io::stderr().is_terminal());
-    eprintln!("qapi-gen: {message}");
-    ExitCode::from(2)
 }

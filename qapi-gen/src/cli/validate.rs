@@ -4,7 +4,7 @@
 //! and the oldest interface that everything fits.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, BufRead, BufReader, Read as _};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -14,7 +14,7 @@ use qapi_gen::validate::{Allow, Finding, LogItem, LogReader, Session, line_of, v
 use qapi_wire::Document;
 
 use super::input::Reading;
-use super::terminal::for_stream;
+use super::output;
 
 /// The maximum size of a data file.
 const DATA_BYTES_MAX: u64 = 64 << 20;
@@ -49,7 +49,7 @@ pub(super) struct Validate {
     allow: Vec<Accepted>,
 
     /// Check only what a client sends, or only what it receives
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with = "type_name")]
     only: Option<Only>,
 
     #[command(flatten)]
@@ -86,14 +86,8 @@ struct Outcome {
 impl Validate {
     /// Checks everything, and prints the findings.
     pub(super) fn run(&self) -> ExitCode {
-        match self.validate() {
-            Ok(fits) => ExitCode::from(u8::from(!fits)),
-            Err(message) => {
-                let message = for_stream(message, io::stderr().is_terminal());
-                eprintln!("qapi-gen: {message}");
-                ExitCode::from(2)
-            }
-        }
+        let fits = self.validate();
+        output::finish(fits.map(|fits| ExitCode::from(u8::from(!fits))))
     }
 
     fn validate(&self) -> Result<bool, String> {
@@ -111,10 +105,10 @@ impl Validate {
             self.print(&outcome, schema)?;
         }
         if self.schema.len() > 1 {
-            match oldest {
-                Some(schema) => println!("the oldest schema that takes everything: {schema}"),
-                None => println!("no schema takes everything"),
-            }
+            output::print(&match oldest {
+                Some(schema) => format!("the oldest schema that takes everything: {schema}\n"),
+                None => "no schema takes everything\n".to_owned(),
+            })?;
         }
         Ok(oldest.is_some())
     }
@@ -129,14 +123,7 @@ impl Validate {
             text += line;
             text.push('\n');
         }
-        let mut stdout = io::stdout().lock();
-        let text = for_stream(text, stdout.is_terminal());
-        match stdout.write_all(text.as_bytes()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                return Err(format!("cannot write: {error}"));
-            }
-            _ => {}
-        }
+        output::print(&text)?;
         let what = if self.type_name.is_some() {
             "files"
         } else {
@@ -166,13 +153,18 @@ impl Validate {
         };
         let mut outcome = Outcome::default();
         for file in &self.files {
-            let before = outcome.messages;
+            let (before, lines) = (outcome.messages, outcome.lines.len());
             match &self.type_name {
                 Some(name) => check_data(&mut outcome, interface, allow, file, name, schema)?,
                 None => self.check_log(&mut outcome, interface, allow, file)?,
             }
-            if outcome.messages == before && outcome.lines.is_empty() {
-                return Err(format!("{file}: there is no message in it"));
+            if outcome.messages == before && outcome.lines.len() == lines {
+                let what = match self.only {
+                    None => "message",
+                    Some(Only::Send) => "request",
+                    Some(Only::Receive) => "reply or event",
+                };
+                return Err(format!("{file}: there is no {what} in it"));
             }
         }
         Ok(outcome)
@@ -197,8 +189,8 @@ impl Validate {
                     is_alone,
                 } => match session.message(&document) {
                     Some((direction, findings)) => {
-                        outcome.messages += 1;
                         if self.wants(direction) {
+                            outcome.messages += 1;
                             outcome.report(file, line, &text, &findings);
                         }
                     }

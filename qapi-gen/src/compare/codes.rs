@@ -80,6 +80,8 @@ codes! {
         "A request with the value is refused. In a reply the removal is harmless if the value could not be sent any more.";
     StructToUnion "struct-to-union" Wire Risky Risky
         "The members may depend on the value of the tag now. What this means for each member is reported as well.";
+    TagChanged "tag-changed" Wire Breaking Breaking
+        "Another member selects the branch, so that the members of branches go with other values.";
     UnionToStruct "union-to-struct" Wire Compatible Risky
         "The members no longer depend on a tag.";
     AlternateTypeAdded "alternate-type-added" Wire Compatible Breaking

@@ -5,12 +5,12 @@
 //! a value of the tag selects are one set, so that moving a member between the two
 //! is a change only for the values that gain or lose it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::{Direction, Level};
 use super::codes::Code;
 use super::walk::{At, TooManyChanges, Walk, union_of_keys};
-use crate::interface::{Interface, Member, Object, Variants};
+use crate::interface::{Interface, Member, Object, Shape, Variants};
 
 type Members = BTreeMap<String, Member>;
 
@@ -24,7 +24,10 @@ impl Walk<'_> {
         old: &Object,
         new: &Object,
     ) -> Result<(), TooManyChanges> {
+        self.steps += old.members.len() + new.members.len();
         let sides = Sides {
+            old_values: tag_values(self.old, old, tag(new)),
+            new_values: tag_values(self.new, new, tag(old)),
             old_cases: cases(self.old, old),
             new_cases: cases(self.new, new),
             same_tag: tag(old) == tag(new),
@@ -39,6 +42,10 @@ impl Walk<'_> {
             (Some(_), None) => {
                 let (old, new) = ("union".to_owned(), "struct".to_owned());
                 self.push(at, Code::UnionToStruct, Some(old), Some(new));
+            }
+            (Some(old), Some(new)) if old.tag != new.tag => {
+                let (old, new) = (old.tag.clone(), new.tag.clone());
+                self.push(at, Code::TagChanged, Some(old), Some(new));
             }
             _ => {}
         }
@@ -87,6 +94,9 @@ impl Walk<'_> {
             match objects {
                 // Members that joined or left the base have been compared there.
                 (Some(old), Some(new)) if sides.moved_any(old) || sides.moved_any(new) => {
+                    let (old_type, new_type) =
+                        (self.old.ty(old_branch.ty), self.new.ty(new_branch.ty));
+                    self.traits(&at, &old_type.traits, &new_type.traits);
                     self.objects(&at, &sides.without_moved(old), &sides.without_moved(new))?;
                 }
                 _ => self.types(&at, old_branch.ty, new_branch.ty)?,
@@ -140,7 +150,11 @@ impl Walk<'_> {
         let mut is_everywhere = true;
         for (case, members) in &sides.new_cases {
             // A value that the older tag lacks cannot have been used.
-            if sides.same_tag && !sides.old_cases.contains_key(case) {
+            if sides
+                .old_values
+                .as_ref()
+                .is_some_and(|values| !values.contains(*case))
+            {
                 continue;
             }
             let at = at.part("/+", case, None, None);
@@ -173,6 +187,14 @@ impl Walk<'_> {
     ) -> Result<(), TooManyChanges> {
         let mut is_everywhere = !sides.old_cases.is_empty();
         for (case, members) in &sides.old_cases {
+            // A value that the newer tag lacks is reported as removed.
+            if sides
+                .new_values
+                .as_ref()
+                .is_some_and(|values| !values.contains(*case))
+            {
+                continue;
+            }
             match members.get(name) {
                 Some(old) => {
                     let at = at.part("/+", case, None, None);
@@ -233,6 +255,9 @@ struct Sides<'a> {
     new: &'a Members,
     old_cases: Cases<'a>,
     new_cases: Cases<'a>,
+    /// The values that the tag can have; `None` for a tag that is not an enumeration.
+    old_values: Option<BTreeSet<String>>,
+    new_values: Option<BTreeSet<String>>,
     same_tag: bool,
 }
 
@@ -265,6 +290,23 @@ fn cases<'a>(interface: &'a Interface, object: &'a Object) -> Cases<'a> {
             Some((case.as_str(), members))
         })
         .collect()
+}
+
+/// Returns the values that the tag of a union can have, or the member of a struct that
+/// is the tag on the other side.
+fn tag_values(
+    interface: &Interface,
+    object: &Object,
+    other_tag: Option<&str>,
+) -> Option<BTreeSet<String>> {
+    if let Some(variants) = &object.variants {
+        return Some(variants.cases.keys().cloned().collect());
+    }
+    let member = object.members.get(other_tag?)?;
+    match &interface.ty(member.ty).shape {
+        Shape::Enum(values) => Some(values.keys().cloned().collect()),
+        _ => None,
+    }
 }
 
 fn tag(object: &Object) -> Option<&str> {

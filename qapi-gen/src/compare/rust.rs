@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::change::Change;
 use super::codes::Code;
 use super::walk::union_of_keys;
-use crate::interface::{Interface, Object, Shape, Traits, Type, TypeIndex};
+use crate::interface::{Branch, Interface, Object, Shape, Traits, Type, TypeIndex};
 
 /// Returns what changed in the generated Rust.
 pub(super) fn rust(old: &Interface, new: &Interface) -> Vec<Change> {
@@ -34,14 +34,28 @@ pub(super) fn rust(old: &Interface, new: &Interface) -> Vec<Change> {
         }
     }
     for name in union_of_keys(&old.commands, &new.commands) {
-        if let (Some(old), Some(new)) = (old.commands.get(name), new.commands.get(name)) {
-            comparison.arguments(name, old.arg, new.arg);
-            comparison.ty(&format!("{name} ->"), old.ret, new.ret, &new.traits);
+        match (old.commands.get(name), new.commands.get(name)) {
+            (Some(old), Some(new)) => {
+                comparison.arguments(name, old.arg, new.arg);
+                comparison.ty(&format!("{name} ->"), old.ret, new.ret, &new.traits);
+            }
+            (old, new) => comparison.whole(
+                name,
+                "command",
+                old.map(|command| &command.traits),
+                new.map(|command| &command.traits),
+            ),
         }
     }
     for name in union_of_keys(&old.events, &new.events) {
-        if let (Some(old), Some(new)) = (old.events.get(name), new.events.get(name)) {
-            comparison.arguments(name, old.arg, new.arg);
+        match (old.events.get(name), new.events.get(name)) {
+            (Some(old), Some(new)) => comparison.arguments(name, old.arg, new.arg),
+            (old, new) => comparison.whole(
+                name,
+                "event",
+                old.map(|event| &event.traits),
+                new.map(|event| &event.traits),
+            ),
         }
     }
     comparison.changes
@@ -54,6 +68,16 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
+    /// Reports a definition that only one side has.
+    fn whole(&mut self, name: &str, kind: &str, old: Option<&Traits>, new: Option<&Traits>) {
+        let kind = Some(kind.to_owned());
+        match (old, new) {
+            (Some(old), _) => self.push(Code::RustRemoved, name, kind, None, old),
+            (None, Some(new)) => self.push(Code::RustAdded, name, None, kind, new),
+            (None, None) => {}
+        }
+    }
+
     fn definition(&mut self, name: &str, old: &Type, new: &Type) {
         if let (Some(from), Some(to)) = (&old.module, &new.module)
             && from != to
@@ -66,7 +90,7 @@ impl Comparison<'_> {
             (Shape::Object(old_object), Shape::Object(new_object)) if kind(old) == kind(new) => {
                 self.fields(name, old_object, new_object);
             }
-            (Shape::Alternate(_), Shape::Alternate(_)) => {}
+            (Shape::Alternate(old), Shape::Alternate(new)) => self.alternates(name, old, new),
             _ => {
                 let (from, to) = (kind(old).to_owned(), kind(new).to_owned());
                 self.push(Code::RustKind, name, Some(from), Some(to), &new.traits);
@@ -125,6 +149,36 @@ impl Comparison<'_> {
                     }
                     (None, None) => {}
                 }
+            }
+        }
+    }
+
+    fn alternates(&mut self, name: &str, old: &[Branch], new: &[Branch]) {
+        let by_name = |branches: &[Branch]| -> BTreeMap<String, Branch> {
+            let named = branches
+                .iter()
+                .filter_map(|branch| Some((branch.name.clone()?, branch.clone())));
+            named.collect()
+        };
+        let (old, new) = (by_name(old), by_name(new));
+        for branch in union_of_keys(&old, &new) {
+            let path = format!("{name}/{branch}");
+            let variant = || Some("variant".to_owned());
+            match (old.get(branch), new.get(branch)) {
+                (Some(old), Some(new)) => self.ty(&path, old.ty, new.ty, &new.traits),
+                (Some(old), None) => {
+                    self.push(
+                        Code::RustVariantRemoved,
+                        &path,
+                        variant(),
+                        None,
+                        &old.traits,
+                    );
+                }
+                (None, Some(new)) => {
+                    self.push(Code::RustVariantAdded, &path, None, variant(), &new.traits);
+                }
+                (None, None) => {}
             }
         }
     }

@@ -12,11 +12,16 @@ use rustc_hash::FxHashMap;
 
 use crate::interface::{Interface, Object, Shape, Traits, TypeIndex};
 
+/// The pairs after which exploring ends. QEMU's schema has about a thousand types.
+const PAIRS_MAX: usize = 2_000_000;
+
 type Pair = (TypeIndex, TypeIndex);
 
 pub(super) struct Sameness<'a> {
     old: &'a Interface,
     new: &'a Interface,
+    /// The number of pairs that were found.
+    pairs: usize,
     /// The pairs that are known, with whether they differ.
     known: FxHashMap<Pair, bool>,
 }
@@ -26,8 +31,15 @@ impl<'a> Sameness<'a> {
         Self {
             old,
             new,
+            pairs: 0,
             known: FxHashMap::default(),
         }
+    }
+
+    /// Returns whether there were more pairs than whole schemas of QEMU have, so that
+    /// the rest counts as different.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.pairs > PAIRS_MAX
     }
 
     /// Returns whether a difference can be reached from a pair of types.
@@ -48,6 +60,10 @@ impl<'a> Sameness<'a> {
         let mut different: Vec<usize> = Vec::new();
         let mut next = 0;
         while let Some(pair) = found.get(next).copied() {
+            self.pairs += 1;
+            if self.is_exhausted() {
+                return;
+            }
             let mut children = Vec::new();
             if !self.same_parts(pair, &mut children) {
                 different.push(next);
@@ -113,6 +129,9 @@ impl<'a> Sameness<'a> {
                     let kind = self.old.json_kind(branch.ty);
                     let same = new.iter().find(|new| self.new.json_kind(new.ty) == kind);
                     let Some(same) = same else { return false };
+                    if !self.same_traits(&branch.traits, &same.traits) {
+                        return false;
+                    }
                     children.push((branch.ty, same.ty));
                 }
                 old.len() == new.len()

@@ -11,6 +11,7 @@ use super::change::{Change, Direction, Level};
 use super::codes::Code;
 use super::conditions;
 use super::sameness::Sameness;
+use crate::cond::Cond;
 use crate::interface::{
     Branch, Command, DEPTH_MAX, Event, Interface, Place, Scalar, Shape, Traits, TypeIndex,
 };
@@ -19,6 +20,8 @@ use crate::interface::{
 const STEPS_MAX: usize = 2_000_000;
 /// The changes after which a comparison ends.
 const CHANGES_MAX: usize = 200_000;
+/// The bytes of paths after which a comparison ends.
+const BYTES_MAX: usize = 256 << 20;
 
 /// The error of two interfaces that differ at too many places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,8 @@ pub(super) fn wire(old: &Interface, new: &Interface) -> Result<Vec<Change>, TooM
         sameness: Sameness::new(old, new),
         entered: Vec::new(),
         steps: 0,
+        bytes: 0,
+        conditions: BTreeMap::new(),
         changes: Vec::new(),
     };
     for name in union_of_keys(&old.commands, &new.commands) {
@@ -82,7 +87,10 @@ pub(super) struct Walk<'a> {
     sameness: Sameness<'a>,
     /// The pairs of types that lead to the current place.
     entered: Vec<(TypeIndex, TypeIndex)>,
-    steps: usize,
+    pub(super) steps: usize,
+    bytes: usize,
+    /// The differences of conditions that were found, which are many times the same.
+    conditions: BTreeMap<(Option<Cond>, Option<Cond>), Option<Code>>,
     changes: Vec<Change>,
 }
 
@@ -105,7 +113,7 @@ impl At {
             path: name.to_owned(),
             direction: None,
             announced: old.is_deprecated(),
-            unstable: old.is_unstable() || new.is_unstable() || name.starts_with("x-"),
+            unstable: old.is_unstable() || name.starts_with("x-"),
             place: new.place.clone().or_else(|| old.place.clone()),
         }
     }
@@ -126,15 +134,13 @@ impl At {
         new: Option<&Traits>,
     ) -> Self {
         let place = new.or(old).and_then(|traits| traits.place.clone());
-        let is_unstable = |traits: Option<&Traits>| traits.is_some_and(Traits::is_unstable);
+        // A mark of today does not excuse what breaks the users of yesterday.
+        let is_unstable = old.or(new).is_some_and(Traits::is_unstable);
         Self {
             path: format!("{}{separator}{name}", self.path),
             direction: self.direction,
             announced: self.announced || old.is_some_and(Traits::is_deprecated),
-            unstable: self.unstable
-                || is_unstable(old)
-                || is_unstable(new)
-                || name.starts_with("x-"),
+            unstable: self.unstable || is_unstable || name.starts_with("x-"),
             place: place.or_else(|| self.place.clone()),
         }
     }
@@ -211,15 +217,17 @@ impl Walk<'_> {
         self.steps += 1;
         if self.steps > STEPS_MAX
             || self.changes.len() > CHANGES_MAX
+            || self.bytes > BYTES_MAX
+            || self.sameness.is_exhausted()
             || self.entered.len() > DEPTH_MAX
         {
             return Err(TooManyChanges);
         }
         self.entered.push((old, new));
         let (old_type, new_type) = (self.old.ty(old), self.new.ty(new));
+        self.traits(at, &old_type.traits, &new_type.traits);
         let result = match (&old_type.shape, &new_type.shape) {
             (Shape::Object(old_object), Shape::Object(new_object)) => {
-                self.features(at, &old_type.traits, &new_type.traits);
                 self.objects(at, old_object, new_object)
             }
             (Shape::Array(old), Shape::Array(new)) => {
@@ -307,7 +315,10 @@ impl Walk<'_> {
             let kind = self.old.json_kind(branch.ty);
             let same = new.iter().find(|new| self.new.json_kind(new.ty) == kind);
             match same {
-                Some(same) => self.types(at, branch.ty, same.ty)?,
+                Some(same) => {
+                    self.traits(at, &branch.traits, &same.traits);
+                    self.types(at, branch.ty, same.ty)?;
+                }
                 None => {
                     let gone = self.old.describe(branch.ty);
                     self.push(at, Code::AlternateTypeRemoved, Some(gone), None);
@@ -332,7 +343,15 @@ impl Walk<'_> {
         if !self.old.is_schema || !self.new.is_schema {
             return;
         }
-        if let Some(code) = conditions::difference(old.cond.as_ref(), new.cond.as_ref()) {
+        if old.cond == new.cond {
+            return;
+        }
+        let key = (old.cond.clone(), new.cond.clone());
+        let difference = *self
+            .conditions
+            .entry(key)
+            .or_insert_with_key(|(old, new)| conditions::difference(old.as_ref(), new.as_ref()));
+        if let Some(code) = difference {
             let old = conditions::text(old.cond.as_ref());
             let new = conditions::text(new.cond.as_ref());
             self.push(at, code, Some(old), Some(new));
@@ -376,6 +395,7 @@ impl Walk<'_> {
         old: Option<String>,
         new: Option<String>,
     ) {
+        self.bytes += at.path.len();
         self.changes.push(Change {
             code,
             level,

@@ -169,6 +169,8 @@ pub(crate) struct Variants {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Branch {
+    /// The name in an alternate, which is not on the wire and not in a reply.
+    pub(crate) name: Option<String>,
     pub(crate) traits: Traits,
     pub(crate) ty: TypeIndex,
 }
@@ -209,14 +211,25 @@ impl Interface {
 
     /// Returns what a type accepts, in a few words: `[string]`, `object|string`.
     pub(crate) fn describe(&self, index: TypeIndex) -> String {
+        self.describe_to(index, 3)
+    }
+
+    /// Describes a type, and the types that it consists of up to a depth, because an
+    /// alternate may contain an array of itself.
+    fn describe_to(&self, index: TypeIndex, depth: usize) -> String {
+        let Some(depth) = depth.checked_sub(1) else {
+            return "…".to_owned();
+        };
         match &self.ty(index).shape {
             Shape::Scalar(scalar) => scalar.name().to_owned(),
             Shape::Enum(_) => "enum".to_owned(),
-            Shape::Array(element) => format!("[{}]", self.describe(*element)),
+            Shape::Array(element) => format!("[{}]", self.describe_to(*element, depth)),
             Shape::Object(object) if object.variants.is_some() => "union".to_owned(),
             Shape::Object(_) => "object".to_owned(),
             Shape::Alternate(branches) => {
-                let kinds = branches.iter().map(|branch| self.describe(branch.ty));
+                let kinds = branches
+                    .iter()
+                    .map(|branch| self.describe_to(branch.ty, depth));
                 kinds.collect::<Vec<_>>().join("|")
             }
         }

@@ -107,6 +107,7 @@ impl Reading<'_> {
                 let branches = alternate.branches.iter();
                 let branches = branches.filter(|branch| self.exists(branch.cond.as_ref()));
                 let branch = |branch: &schema::Branch| Branch {
+                    name: Some(branch.name.to_string()),
                     traits: self.traits(branch.cond.as_ref(), &[], branch.span),
                     ty: index(branch.ty),
                 };
@@ -156,6 +157,7 @@ impl Reading<'_> {
                         (
                             case.name.to_owned(),
                             Branch {
+                                name: None,
                                 traits,
                                 ty: index(case.ty),
                             },

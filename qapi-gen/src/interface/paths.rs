@@ -7,11 +7,15 @@
 //! `member`, `*member` (an optional one), `+case` (of a union), `^value` (of an
 //! enumeration), `$feature`, or `!builtin`. Arrays and alternates add nothing.
 
+use std::collections::BTreeSet;
+
 use super::{Branch, DEPTH_MAX, Interface, Object, Shape, Traits, TypeIndex};
 
 /// The lines that may be printed. A hostile schema could have more paths than any
 /// memory holds.
 const LINES_MAX: usize = 2_000_000;
+/// The bytes that these lines may have.
+const BYTES_MAX: usize = 256 << 20;
 
 impl Interface {
     /// Returns all paths, sorted as the names of their parts are. A type is not
@@ -24,6 +28,7 @@ impl Interface {
         let mut listing = Listing {
             interface: self,
             lines: Vec::new(),
+            bytes: 0,
             entered: Vec::new(),
         };
         for name in self.names() {
@@ -54,58 +59,74 @@ impl Interface {
         };
         match (parts.as_slice(), ret) {
             ([], _) => true,
-            (["arg-type", rest @ ..], _) => self.type_has(arg, rest),
-            (["ret-type", rest @ ..], Some(ret)) => self.type_has(ret, rest),
+            (["arg-type", rest @ ..], _) => self.types_have(&[arg], rest),
+            (["ret-type", rest @ ..], Some(ret)) => self.types_have(&[ret], rest),
             ([feature], _) => has_feature(traits, feature),
             _ => false,
         }
     }
 
-    fn type_has(&self, index: TypeIndex, parts: &[&str]) -> bool {
-        let ty = self.ty(index);
+    /// Returns whether one of several types has the parts of a path.
+    fn types_have(&self, types: &[TypeIndex], parts: &[&str]) -> bool {
         let Some((first, rest)) = parts.split_first() else {
             return true;
         };
-        match &ty.shape {
-            Shape::Array(element) => self.type_has(*element, parts),
-            Shape::Alternate(branches) => branches
-                .iter()
-                .any(|branch| self.type_has(branch.ty, parts)),
-            Shape::Scalar(scalar) => {
-                rest.is_empty() && first.strip_prefix('!') == Some(scalar.json_name())
+        // Arrays and alternates add nothing to a path, and may contain themselves.
+        let mut seen = BTreeSet::new();
+        let mut next = types.to_vec();
+        let mut inner = Vec::new();
+        while let Some(index) = next.pop() {
+            if !seen.insert(index) {
+                continue;
             }
-            Shape::Enum(values) => {
-                let value = first.strip_prefix('^').and_then(|name| values.get(name));
-                match (value, rest) {
-                    (Some(_), []) => true,
-                    (Some(traits), [feature]) => has_feature(traits, feature),
-                    _ => false,
+            let ty = self.ty(index);
+            match &ty.shape {
+                Shape::Array(element) => next.push(*element),
+                Shape::Alternate(branches) => next.extend(branches.iter().map(|branch| branch.ty)),
+                Shape::Scalar(scalar) => {
+                    if rest.is_empty() && first.strip_prefix('!') == Some(scalar.json_name()) {
+                        return true;
+                    }
+                }
+                Shape::Enum(values) => {
+                    let value = first.strip_prefix('^').and_then(|name| values.get(name));
+                    match (value, rest) {
+                        (Some(_), []) => return true,
+                        (Some(traits), [feature]) if has_feature(traits, feature) => return true,
+                        _ => {}
+                    }
+                }
+                Shape::Object(object) => {
+                    if rest.is_empty() && has_feature(&ty.traits, first) {
+                        return true;
+                    }
+                    match object_part(object, first) {
+                        Some((traits, _)) if matches!(rest, [feature] if has_feature(traits, feature)) =>
+                        {
+                            return true;
+                        }
+                        Some((_, ty)) => inner.push(ty),
+                        None => {}
+                    }
                 }
             }
-            Shape::Object(object) => self.object_has(&ty.traits, object, first, rest),
         }
+        !inner.is_empty() && self.types_have(&inner, rest)
     }
+}
 
-    fn object_has(&self, traits: &Traits, object: &Object, first: &str, rest: &[&str]) -> bool {
-        if rest.is_empty() && has_feature(traits, first) {
-            return true;
-        }
-        if let Some(case) = first.strip_prefix('+') {
-            let cases = object.variants.as_ref().map(|variants| &variants.cases);
-            return cases
-                .and_then(|cases| cases.get(case))
-                .is_some_and(|branch| self.type_has(branch.ty, rest));
-        }
-        let (name, must_be_optional) = match first.strip_prefix('*') {
-            Some(name) => (name, true),
-            None => (first, false),
-        };
-        object.members.get(name).is_some_and(|member| {
-            (member.optional || !must_be_optional)
-                && (matches!(rest, [feature] if has_feature(&member.traits, feature))
-                    || self.type_has(member.ty, rest))
-        })
+/// Returns the member or the case of a union that a part of a path names.
+fn object_part<'a>(object: &'a Object, part: &str) -> Option<(&'a Traits, TypeIndex)> {
+    if let Some(case) = part.strip_prefix('+') {
+        let branch = object.variants.as_ref()?.cases.get(case)?;
+        return Some((&branch.traits, branch.ty));
     }
+    let (name, must_be_optional) = match part.strip_prefix('*') {
+        Some(name) => (name, true),
+        None => (part, false),
+    };
+    let member = object.members.get(name)?;
+    (member.optional || !must_be_optional).then_some((&member.traits, member.ty))
 }
 
 /// The error of an interface that has too many paths.
@@ -131,6 +152,7 @@ fn has_feature(traits: &Traits, part: &str) -> bool {
 struct Listing<'a> {
     interface: &'a Interface,
     lines: Vec<String>,
+    bytes: usize,
     /// The types that lead to the current one.
     entered: Vec<TypeIndex>,
 }
@@ -210,7 +232,8 @@ impl Listing<'_> {
     }
 
     fn push(&mut self, line: String) -> Result<(), TooManyPaths> {
-        if self.lines.len() == LINES_MAX {
+        self.bytes += line.len();
+        if self.lines.len() == LINES_MAX || self.bytes > BYTES_MAX {
             return Err(TooManyPaths);
         }
         self.lines.push(line);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use qapi_wire::json::{Limits, MessageReader};
-use qapi_wire::{Document, Kind, Node};
+use qapi_wire::{Document, Kind, Node, Value};
 
 use super::{
     Branch, Command, Event, Interface, Member, Object, Scalar, Shape, Traits, Type, TypeIndex,
@@ -54,20 +54,37 @@ impl Interface {
     pub fn of_reply(text: &[u8]) -> Result<Self, ReplyError> {
         let mut reader = MessageReader::new(Limits::default());
         reader.receive(text);
-        let mut problem = None;
+        let mut found = None;
+        let mut messages = 0;
         while let Some(message) = reader.next_message() {
             let message =
                 message.map_err(|error| ReplyError(format!("it is not JSON: {}", error.desc())))?;
-            match entries(&message) {
-                Some(entries) => return Self::of_schema_info(entries),
-                None => problem = Some(()),
+            messages += 1;
+            // Other commands may have returned an empty array before.
+            let is_better = is_schema(&message)
+                && found.as_ref().is_none_or(|found| !is_schema(found))
+                || messages == 1 && entries(&message).is_some_and(is_empty);
+            if is_better {
+                found = Some(message);
             }
         }
-        Err(ReplyError(match problem {
-            _ if reader.pending_bytes() > 0 => "it is JSON that does not end".to_owned(),
-            Some(()) => "it contains JSON, but no reply to query-qmp-schema".to_owned(),
-            None => "it is empty; a reply to query-qmp-schema is expected".to_owned(),
-        }))
+        if messages > 1 {
+            found = found.filter(is_schema);
+        }
+        if reader.pending_bytes() > 0 {
+            return Err(ReplyError("it is JSON that does not end".to_owned()));
+        }
+        match found {
+            Some(message) => read(entries(&message).unwrap_or(message.root())),
+            None if messages > 0 => {
+                let message = "it contains JSON, but no reply to query-qmp-schema";
+                Err(ReplyError(message.to_owned()))
+            }
+            None => {
+                let message = "it is empty; a reply to query-qmp-schema is expected";
+                Err(ReplyError(message.to_owned()))
+            }
+        }
     }
 
     /// Reads an array of `SchemaInfo`.
@@ -80,7 +97,7 @@ impl Interface {
     }
 }
 
-/// Returns the array of `SchemaInfo` in a message.
+/// Returns the array that a message is, or that it returns.
 fn entries(message: &Document) -> Option<Node<'_>> {
     let root = message.root();
     let array = if root.kind() == Kind::Object {
@@ -88,9 +105,17 @@ fn entries(message: &Document) -> Option<Node<'_>> {
     } else {
         root
     };
-    let first = array.elements()?.next();
-    let is_schema = first.is_none_or(|first| first.get("meta-type").is_some());
-    is_schema.then_some(array)
+    (array.kind() == Kind::Array).then_some(array)
+}
+
+fn is_empty(array: Node<'_>) -> bool {
+    array.elements().is_some_and(|elements| elements.len() == 0)
+}
+
+/// Returns whether a message is or returns an array of `SchemaInfo`.
+fn is_schema(message: &Document) -> bool {
+    let first = entries(message).and_then(|array| array.elements()?.next());
+    first.is_some_and(|first| first.get("meta-type").is_some())
 }
 
 fn read(array: Node<'_>) -> Result<Interface, ReplyError> {
@@ -149,9 +174,11 @@ impl Reading {
             traits: traits(name, entry)?,
             arg: self.ty(name, entry, "arg-type")?,
             ret: self.ty(name, entry, "ret-type")?,
-            allow_oob: entry
-                .get("allow-oob")
-                .is_some_and(|flag| flag.to_value() == qapi_wire::Value::Bool(true)),
+            allow_oob: match entry.get("allow-oob").map(Node::to_value) {
+                None => false,
+                Some(Value::Bool(flag)) => flag,
+                Some(_) => return Err(wrong(name, "allow-oob")),
+            },
             schema: None,
         })
     }
@@ -165,6 +192,7 @@ impl Reading {
                 let mut branches = Vec::new();
                 for branch in list(name, entry, "members")? {
                     branches.push(Branch {
+                        name: None,
                         traits: Traits::default(),
                         ty: self.ty(name, branch, "type")?,
                     });
@@ -194,17 +222,33 @@ impl Reading {
                 ty: self.ty(name, member, "type")?,
                 optional: member.get("default").is_some(),
             };
-            members.insert(key.to_owned(), value);
+            check_part(name, member, &["name", "type", "default", "features"])?;
+            if members.insert(key.to_owned(), value).is_some() {
+                let message = format!("type '{name}' has two members called '{key}'");
+                return Err(ReplyError(message));
+            }
         }
-        let variants = match text(entry, "tag") {
+        let variants = match entry.get("tag") {
+            None if entry.get("variants").is_some() => {
+                return Err(ReplyError(format!(
+                    "type '{name}' has variants without a tag"
+                )));
+            }
             None => None,
             Some(tag) => {
+                let tag = tag.as_str().ok_or_else(|| wrong(name, "tag"))?;
+                if !members.contains_key(tag) {
+                    let message = format!("type '{name}' has no member '{tag}', its tag");
+                    return Err(ReplyError(message));
+                }
                 let mut cases = BTreeMap::new();
                 for case in list(name, entry, "variants")? {
                     let branch = Branch {
+                        name: None,
                         traits: Traits::default(),
                         ty: self.ty(name, case, "type")?,
                     };
+                    check_part(name, case, &["case", "type"])?;
                     cases.insert(required(name, case, "case")?.to_owned(), branch);
                 }
                 let tag = tag.to_owned();
@@ -342,6 +386,18 @@ fn check_keys(name: &str, kind: &str, entry: Node<'_>) -> Result<(), ReplyError>
         }
     }
     Ok(())
+}
+
+/// Checks the keys of a part of an entry.
+fn check_part(name: &str, part: Node<'_>, known: &[&str]) -> Result<(), ReplyError> {
+    let mut keys = part.members().ok_or_else(|| wrong(name, "members"))?;
+    match keys.find(|(key, _)| !known.contains(key)) {
+        Some((key, _)) => {
+            let message = format!("a part of the entry of '{name}' has an unknown key '{key}'");
+            Err(ReplyError(message))
+        }
+        None => Ok(()),
+    }
 }
 
 fn text<'d>(entry: Node<'d>, key: &str) -> Option<&'d str> {

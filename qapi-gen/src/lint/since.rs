@@ -64,23 +64,27 @@ pub(super) fn check(places: &Places<'_>, history: &DefinitionHistory, advice: &m
         let Some(doc) = &common.doc else { continue };
         let name = common.name.as_str();
         let written = definition_since(doc);
-        if let Some(Since::Exactly(came)) = history.0.since(name) {
-            let (rule, found) = match &written {
-                None => (
-                    Rule::SinceMissing,
-                    "its documentation does not say so".to_owned(),
-                ),
-                Some(written) if same_release(written, came) => (Rule::SinceWrong, String::new()),
-                Some(written) => (
-                    Rule::SinceWrong,
-                    format!("its documentation says {written}"),
-                ),
+        let definition_came = match history.0.since(name) {
+            Some(Since::Exactly(came)) => Some(came),
+            _ => None,
+        };
+        // A type that is new may have been renamed, so that only a later release is wrong.
+        let is_type = matches!(entity, Entity::Type(_));
+        if let Some(came) = definition_came {
+            let found = match &written {
+                None => Some((Rule::SinceMissing, "does not say so".to_owned())),
+                Some(written)
+                    if same_release(written, came) || is_type && !is_later(written, came) =>
+                {
+                    None
+                }
+                Some(written) => Some((Rule::SinceWrong, format!("says {written}"))),
             };
-            if !found.is_empty() {
+            if let Some((rule, says)) = found {
                 advice.push(Advice {
                     rule,
                     subject: name.to_owned(),
-                    message: format!("it came in {came}, and {found}"),
+                    message: format!("it came in {came}, and its documentation {says}"),
                     place: places.of(Some(doc.span())),
                 });
             }
@@ -96,6 +100,11 @@ pub(super) fn check(places: &Places<'_>, history: &DefinitionHistory, advice: &m
                 continue;
             };
             let own = since_in_text(&member.text.to_string());
+            // The member came with its definition, and may have been elsewhere before.
+            if definition_came == Some(came) && own.as_ref().is_none_or(|own| !is_later(own, came))
+            {
+                continue;
+            }
             let place = places.of(member.span.or_else(|| Some(doc.span())));
             match (own, &written) {
                 (Some(own), _) if !same_release(&own, came) => advice.push(Advice {
@@ -122,11 +131,17 @@ fn definition_since(doc: &Doc) -> Option<String> {
     release_in(&section.text.to_string())
 }
 
-/// Returns the release in `(since 9.1)`, in any case.
+/// Returns the release after the word `since`, in any case.
 fn since_in_text(text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
-    let (_, after) = lower.split_once("(since")?;
-    release_in(after)
+    lower.split("since").skip(1).find_map(|after| {
+        let after = after.trim_start_matches([' ', ':', '\n']);
+        let number: String = after
+            .chars()
+            .take_while(|c| c.is_ascii_digit() || *c == '.')
+            .collect();
+        release_in(&number)
+    })
 }
 
 /// Returns the first release number in a text, such as `9.1`.
@@ -145,6 +160,15 @@ fn same_release(a: &str, b: &str) -> bool {
         release.get(..length).unwrap_or(release)
     }
     significant(a) == significant(b)
+}
+
+/// Returns whether the first release is later than the second one.
+fn is_later(a: &str, b: &str) -> bool {
+    let numbers = |release: &str| -> Vec<u32> {
+        let parts = release.split('.').take(2);
+        parts.map(|part| part.parse().unwrap_or(u32::MAX)).collect()
+    };
+    numbers(a) > numbers(b)
 }
 
 /// Returns the line of a part of a definition, or of the definition.
@@ -180,7 +204,9 @@ mod tests {
         assert!(same_release("0.14.1", "0.14.0"));
         assert!(!same_release("9.1", "9.10"));
         assert_eq!(since_in_text("text (Since 2.12)"), Some("2.12".to_owned()));
-        assert_eq!(since_in_text("since 2.12"), None);
+        assert_eq!(since_in_text("@f13: since 8.0"), Some("8.0".to_owned()));
+        assert_eq!(since_in_text("since it is 2.12"), None);
+        assert!(is_later("10.0", "9.2.1") && !is_later("9.1.0", "9.1"));
         assert_eq!(
             release_in("1.5 (optional since 9.0)."),
             Some("1.5".to_owned())

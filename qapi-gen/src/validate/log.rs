@@ -41,13 +41,17 @@ pub enum LogItem {
 #[derive(Debug)]
 pub struct LogReader<R> {
     log: R,
-    /// The text that has not been used: the rest of a line, or the beginning of a message.
+    /// The current line, and the further lines of its message.
     buffer: Vec<u8>,
-    /// The line in which the buffer begins.
+    /// The offset in the buffer of what has not been used.
+    start: usize,
+    /// The offset of the end of the current line.
+    line_end: usize,
+    /// The number of the current line, from 1.
     line: usize,
     /// The number of lines without a message.
     skipped: usize,
-    /// True if the buffer begins a line.
+    /// True if nothing of the current line has been used.
     at_begin: bool,
 }
 
@@ -57,6 +61,8 @@ impl<R: BufRead> LogReader<R> {
         Self {
             log,
             buffer: Vec::new(),
+            start: 0,
+            line_end: 0,
             line: 0,
             skipped: 0,
             at_begin: true,
@@ -75,22 +81,23 @@ impl<R: BufRead> LogReader<R> {
     /// Fails if the log cannot be read, or if a line or a message exceeds 64 MiB.
     pub fn next_item(&mut self) -> io::Result<Option<LogItem>> {
         loop {
-            if self.buffer.is_empty() {
-                self.at_begin = true;
-                self.line += 1;
-                if self.read_line()? == 0 {
-                    return Ok(None);
-                }
+            if self.start == self.line_end && !self.next_line()? {
+                return Ok(None);
             }
-            let Some((start, is_marked)) = begin(&self.buffer) else {
-                if self.at_begin && !self.buffer.trim_ascii().is_empty() {
+            let rest = self
+                .buffer
+                .get(self.start..self.line_end)
+                .unwrap_or_default();
+            let Some((at, is_marked)) = begin(rest) else {
+                if self.at_begin && !rest.trim_ascii().is_empty() {
                     self.skipped += 1;
                 }
-                self.buffer.clear();
+                self.start = self.line_end;
                 continue;
             };
-            let is_alone = self.at_begin && self.buffer.get(..start).is_some_and(is_blank);
-            self.buffer.drain(..start);
+            let is_alone = self.at_begin && rest.get(..at).is_some_and(is_blank);
+            let is_message = is_alone || is_marked;
+            self.start += at;
             self.at_begin = false;
             let line = self.line;
             match self.object()? {
@@ -99,10 +106,10 @@ impl<R: BufRead> LogReader<R> {
                         line,
                         text,
                         document,
-                        is_alone: is_alone || is_marked,
+                        is_alone: is_message,
                     }));
                 }
-                Err(reason) if is_alone || is_marked => {
+                Err(reason) if is_message => {
                     return Ok(Some(LogItem::Invalid { line, reason }));
                 }
                 Err(_) => self.skipped += 1,
@@ -110,15 +117,35 @@ impl<R: BufRead> LogReader<R> {
         }
     }
 
+    /// Moves to the next line, which may be in the buffer already. Returns false at the
+    /// end of the log.
+    fn next_line(&mut self) -> io::Result<bool> {
+        if self.start == self.buffer.len() {
+            self.buffer.clear();
+            self.start = 0;
+            if self.read_line()? == 0 {
+                return Ok(false);
+            }
+        }
+        self.line += 1;
+        self.at_begin = true;
+        self.line_end = self.end_of_line(self.start);
+        Ok(true)
+    }
+
+    /// Returns the offset after the line that contains an offset.
+    fn end_of_line(&self, offset: usize) -> usize {
+        let rest = self.buffer.get(offset..).unwrap_or_default();
+        let end = rest.iter().position(|byte| *byte == b'\n');
+        end.map_or(self.buffer.len(), |end| offset + end + 1)
+    }
+
     /// Appends a line to the buffer. Returns its number of bytes.
     fn read_line(&mut self) -> io::Result<usize> {
         let room = MESSAGE_BYTES_MAX.saturating_sub(self.buffer.len());
         let room = u64::try_from(room).unwrap_or(u64::MAX);
-        let count = self
-            .log
-            .by_ref()
-            .take(room)
-            .read_until(b'\n', &mut self.buffer)?;
+        let mut limited = self.log.by_ref().take(room);
+        let count = limited.read_until(b'\n', &mut self.buffer)?;
         if self.buffer.len() >= MESSAGE_BYTES_MAX {
             let message = format!("line {} or its message exceeds 64 MiB", self.line);
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
@@ -126,39 +153,53 @@ impl<R: BufRead> LogReader<R> {
         Ok(count)
     }
 
-    /// Takes the object with which the buffer begins, and reads further lines until it
-    /// ends. The error says what is wrong.
+    /// Takes the object that begins at the current place, and reads further lines until
+    /// it ends. The error says what is wrong.
     fn object(&mut self) -> io::Result<Result<(Vec<u8>, Document), String>> {
+        let begin_of_object = self.start;
         let mut scanner = Scanner::new(Limits::default());
-        let mut lines = 0;
         loop {
-            match scanner.scan(&self.buffer) {
+            let unread = self.buffer.get(begin_of_object..).unwrap_or_default();
+            match scanner.scan(unread) {
                 Scan::Message { end, .. } => {
-                    let rest = self.buffer.split_off(end);
-                    let text = std::mem::replace(&mut self.buffer, rest);
-                    self.line += lines;
-                    let document = Document::parse(&text);
-                    return Ok(match document {
+                    let text = unread.get(..end).unwrap_or_default().to_vec();
+                    self.pass(begin_of_object + end);
+                    return Ok(match Document::parse(&text) {
                         Ok(document) => Ok((text, document)),
                         Err(error) => Err(error.desc().to_owned()),
                     });
                 }
-                Scan::Invalid { error, .. } => {
+                Scan::Invalid { end, error } => {
                     // The rest of the line is a part of what is wrong.
-                    self.buffer.clear();
-                    self.line += lines;
+                    self.pass(begin_of_object + end);
+                    self.start = self.line_end;
                     return Ok(Err(error.desc().to_owned()));
                 }
-                Scan::Incomplete => {
-                    lines += 1;
-                    if self.read_line()? == 0 {
-                        self.buffer.clear();
-                        self.line += lines;
-                        return Ok(Err("the message has no end".to_owned()));
-                    }
-                }
+                Scan::Incomplete => {}
+            }
+            let before = self.buffer.len();
+            let is_end = self.read_line()? == 0;
+            let next = self.buffer.get(before..).unwrap_or_default();
+            // A message that is written over several lines is indented, so that another
+            // message follows one that was cut off.
+            if is_end
+                || next.first() == Some(&b'{')
+                || begin(next).is_some_and(|(_, marked)| marked)
+            {
+                self.pass(before);
+                return Ok(Err("the message has no end".to_owned()));
             }
         }
+    }
+
+    /// Moves to an offset of the buffer, over the lines before it.
+    fn pass(&mut self, offset: usize) {
+        while offset > self.line_end {
+            self.start = self.line_end;
+            self.line_end = self.end_of_line(self.start);
+            self.line += 1;
+        }
+        self.start = offset;
     }
 }
 
@@ -222,6 +263,32 @@ mod tests {
             ]
         );
         assert_eq!(skipped, 2);
+    }
+
+    #[test]
+    fn message_that_is_cut_off_hides_no_other() {
+        for broken in [
+            "main() {\n",
+            "x {\"a\":\n",
+            "--> {\"a\":\n",
+            "{\"a\": [\n 1,\n",
+        ] {
+            let log = format!("{broken}{{\"execute\": \"a\"}}\n{{\"event\": \"B\"}}\n");
+            let (items, _) = items(&log);
+            let found = items.iter().filter(|item| !item.contains("invalid"));
+            let line = broken.lines().count() + 1;
+            let expected = [
+                format!("{line} {{\"execute\": \"a\"}}"),
+                format!("{} {{\"event\": \"B\"}}", line + 1),
+            ];
+            assert_eq!(found.cloned().collect::<Vec<_>>(), expected, "{broken}");
+        }
+    }
+
+    #[test]
+    fn many_messages_in_a_line_take_time_in_proportion() {
+        let (items, _) = items(&"{\"event\": \"A\"} ".repeat(200_000));
+        assert_eq!(items.len(), 200_000);
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub use log::{LogItem, LogReader};
 pub use session::Session;
 
 /// The findings after which a check of one value ends.
-const FINDINGS_MAX: usize = 1000;
+const FINDINGS_MAX: usize = 100;
 
 /// The kind of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -253,12 +253,15 @@ impl<'a> Check<'a> {
         let number = match node.to_value() {
             Value::Int(number) => i128::from(number),
             Value::Uint(number) => i128::from(number),
-            _ => return self.wrong_type(scalar.name(), node),
+            _ => return self.wrong_type("an integer of 64 bits", node),
         };
         // A reply does not tell the width, which may be that of either 64-bit type.
-        let (min, max) = scalar
-            .range()
-            .unwrap_or((i128::from(i64::MIN), i128::from(u64::MAX)));
+        let (min, max) = match scalar.range() {
+            // QEMU takes negative numbers for unsigned ones of 64 bits.
+            Some((_, max)) if max == i128::from(u64::MAX) => (i128::from(i64::MIN), max),
+            Some(range) => range,
+            None => (i128::from(i64::MIN), i128::from(u64::MAX)),
+        };
         if number < min || number > max {
             let message = format!("{number} does not fit {}: {min} to {max}", scalar.name());
             self.report(FindingCode::OutOfRange, message, None);

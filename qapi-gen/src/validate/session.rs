@@ -3,6 +3,7 @@
 //! In: requests, replies and events, in the order of a log. Out: the findings of each.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::{Hash as _, Hasher as _};
 
 use qapi_wire::{Document, Kind, Node};
 
@@ -14,19 +15,27 @@ use crate::interface::Interface;
 /// oldest are forgotten.
 const WAITING_MAX: usize = 10_000;
 
+/// A command that waits for its reply.
+#[derive(Debug)]
+struct Waiting {
+    command: String,
+    /// The whole request, to recognize it when a log repeats it.
+    request: u64,
+}
+
 /// A conversation of one client.
 #[derive(Debug)]
 pub struct Session<'a> {
     interface: &'a Interface,
     allow: Allow,
     /// The commands that wait for a reply, by the JSON of their ids.
-    waiting: BTreeMap<String, String>,
+    waiting: BTreeMap<String, Waiting>,
     /// The ids in `waiting`, the oldest first.
     order: VecDeque<String>,
     /// The commands without an id, which are answered in order.
     without_id: VecDeque<String>,
-    /// The id that was answered last, whose reply some logs have twice.
-    answered: Option<String>,
+    /// The reply before, which some logs have twice.
+    answered: Option<u64>,
     unmatched: usize,
 }
 
@@ -84,13 +93,16 @@ impl<'a> Session<'a> {
             return check.findings;
         };
         let id = root.get("id").map(json);
-        let is_repeated = id
-            .as_ref()
-            .is_some_and(|id| self.waiting.get(id).is_some_and(|waiting| waiting == name));
-        self.expect_reply(id, name);
         // Some logs have a request twice: when it is queued and when it is written.
-        if is_repeated {
+        let request = fingerprint(root);
+        let waiting = id.as_ref().and_then(|id| self.waiting.get(id));
+        if waiting.is_some_and(|waiting| waiting.request == request) {
             return Vec::new();
+        }
+        self.expect_reply(id, name, request);
+        if oob.is_some() && root.get("execute").is_some() {
+            let message = "execute and exec-oob exclude each other".to_owned();
+            check.report(FindingCode::NotAMessage, message, None);
         }
         let Some(command) = self.interface.commands.get(name) else {
             let known = nearest(name, self.interface.commands.keys());
@@ -117,10 +129,14 @@ impl<'a> Session<'a> {
         check.findings
     }
 
-    fn expect_reply(&mut self, id: Option<String>, name: &str) {
+    fn expect_reply(&mut self, id: Option<String>, name: &str, request: u64) {
         match id {
             Some(id) => {
-                if self.waiting.insert(id.clone(), name.to_owned()).is_none() {
+                let waiting = Waiting {
+                    command: name.to_owned(),
+                    request,
+                };
+                if self.waiting.insert(id.clone(), waiting).is_none() {
                     self.order.push_back(id);
                 }
             }
@@ -141,10 +157,9 @@ impl<'a> Session<'a> {
         match id {
             None => self.without_id.pop_front(),
             Some(id) => {
-                let command = self.waiting.remove(&id)?;
+                let waiting = self.waiting.remove(&id)?;
                 self.order.retain(|waiting| *waiting != id);
-                self.answered = Some(id);
-                Some(command)
+                Some(waiting.command)
             }
         }
     }
@@ -153,11 +168,23 @@ impl<'a> Session<'a> {
         let mut check = Check::new(self.interface, self.allow, Direction::Receive);
         check.keys(root, &["return", "error", "id", "timestamp"]);
         let id = root.get("id").map(json);
-        if id.is_some() && id == self.answered {
+        let reply = id.is_some().then(|| fingerprint(root));
+        let command = self.answered_command(id);
+        let is_repeated = command.is_none() && reply.is_some() && reply == self.answered;
+        self.answered = reply;
+        if is_repeated {
             return Vec::new();
         }
-        let command = self.answered_command(id);
-        if root.get("error").is_some() {
+        if let Some(error) = root.get("error") {
+            let is_error = ["class", "desc"]
+                .iter()
+                .all(|name| error.get(name).is_some_and(|text| text.as_str().is_some()));
+            if !is_error {
+                let message = "an object with class and desc is expected".to_owned();
+                check.within(Step::Member("error".to_owned()), |check| {
+                    check.report(FindingCode::WrongType, message, None);
+                });
+            }
             return check.findings;
         }
         let Some(name) = command else {
@@ -220,4 +247,11 @@ fn json(node: Node<'_>) -> String {
         Kind::String => format!("\"{}\"", node.as_str().unwrap_or_default()),
         _ => format!("{:?}", node.to_value()),
     }
+}
+
+/// Returns a number that differs for messages with other content.
+fn fingerprint(message: Node<'_>) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    format!("{:?}", message.to_value()).hash(&mut hasher);
+    hasher.finish()
 }

@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 pub(super) struct Finding<'a> {
     pub(super) change: &'a Change,
     pub(super) waived: Option<&'a str>,
+    /// True if the change makes the exit status 1.
+    pub(super) fails: bool,
 }
 
 /// The forms of the output.
@@ -38,9 +40,8 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// Returns the whole output. `fail_on` is the level at which a change is a
-    /// failure, in the forms that distinguish.
-    pub(super) fn text(self, findings: &[Finding<'_>], fail_on: Level) -> String {
+    /// Returns the whole output.
+    pub(super) fn text(self, findings: &[Finding<'_>]) -> String {
         match self {
             Self::Text => lines(findings, |finding| {
                 let mut line = finding.change.to_string();
@@ -52,9 +53,9 @@ impl Format {
             }),
             Self::Json => lines(findings, |finding| object(finding).to_string()),
             Self::Markdown => markdown(findings),
-            Self::Github => lines(findings, |finding| github(finding, fail_on)),
+            Self::Github => lines(findings, github),
             Self::Gitlab => gitlab(findings),
-            Self::Junit => junit(findings, fail_on),
+            Self::Junit => junit(findings),
         }
     }
 }
@@ -128,11 +129,11 @@ fn markdown(findings: &[Finding<'_>]) -> String {
     text
 }
 
-fn github(finding: &Finding<'_>, fail_on: Level) -> String {
+fn github(finding: &Finding<'_>) -> String {
     let change = finding.change;
     let kind = match change.level {
+        _ if finding.fails => "error",
         _ if finding.waived.is_some() => "notice",
-        level if level >= fail_on => "error",
         Level::Compatible => "notice",
         _ => "warning",
     };
@@ -197,19 +198,15 @@ fn fingerprint(change: &Change) -> String {
     let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
     change.code.name().hash(&mut hasher);
     change.path.hash(&mut hasher);
+    change.difference().hash(&mut hasher);
     if let Some(direction) = change.direction {
         direction.name().hash(&mut hasher);
     }
     format!("{:016x}", hasher.finish())
 }
 
-fn junit(findings: &[Finding<'_>], fail_on: Level) -> String {
-    let is_failure =
-        |finding: &Finding<'_>| finding.waived.is_none() && finding.change.level >= fail_on;
-    let failures = findings
-        .iter()
-        .filter(|finding| is_failure(finding))
-        .count();
+fn junit(findings: &[Finding<'_>]) -> String {
+    let failures = findings.iter().filter(|finding| finding.fails).count();
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let _ = writeln!(
         text,
@@ -226,7 +223,7 @@ fn junit(findings: &[Finding<'_>], fail_on: Level) -> String {
             "  <testcase classname=\"{code}\" name=\"{}\"",
             name.trim_end()
         );
-        if is_failure(finding) {
+        if finding.fails {
             let message = xml(&change.difference());
             let detail = xml(&change.to_string());
             let _ = writeln!(text, ">");

@@ -3,7 +3,6 @@
 //! In: two interfaces. Out: what changed, and an exit status that says whether it
 //! matters.
 
-use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,7 +10,7 @@ use clap::{Args, ValueEnum};
 use qapi_gen::compare::{self, Change, Level};
 
 use super::input::Reading;
-use super::terminal::for_stream;
+use super::output;
 
 mod format;
 mod waivers;
@@ -119,20 +118,10 @@ impl LevelName {
     }
 }
 
-/// The exit status of a comparison that could not be made.
-const NOT_COMPARED: u8 = 2;
-
 impl Diff {
     /// Compares, and prints the changes.
     pub(super) fn run(&self) -> ExitCode {
-        match self.compare() {
-            Ok(code) => code,
-            Err(message) => {
-                let message = for_stream(message, io::stderr().is_terminal());
-                eprintln!("qapi-gen: {message}");
-                ExitCode::from(NOT_COMPARED)
-            }
-        }
+        output::finish(self.compare())
     }
 
     fn compare(&self) -> Result<ExitCode, String> {
@@ -141,29 +130,25 @@ impl Diff {
         let changes = self.changes()?;
         let findings: Vec<Finding<'_>> = changes
             .iter()
-            .map(|change| Finding {
-                change,
-                waived: waivers.reason(change),
+            .map(|change| {
+                let waived = waivers.reason(change);
+                Finding {
+                    change,
+                    waived,
+                    fails: waived.is_none() && self.fails(change),
+                }
             })
             .collect();
         let shown = findings.iter().copied();
         let shown: Vec<_> = shown
             .filter(|finding| finding.change.level >= self.level.level())
             .collect();
-        let is_terminal = io::stdout().is_terminal();
-        let text = for_stream(self.format.text(&shown, self.fail_on.level()), is_terminal);
-        let mut stdout = io::stdout().lock();
-        match stdout.write_all(text.as_bytes()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                return Err(format!("cannot write: {error}"));
-            }
-            _ => {}
-        }
+        output::print(&self.format.text(&shown))?;
         for unused in waivers.unused() {
             eprintln!("qapi-gen: {unused}");
         }
         eprintln!("qapi-gen: {}", summary(&findings));
-        let fails = findings.iter().any(|finding| self.fails(finding));
+        let fails = findings.iter().any(|finding| finding.fails);
         Ok(ExitCode::from(u8::from(fails)))
     }
 
@@ -192,11 +177,9 @@ impl Diff {
         Ok(changes)
     }
 
-    fn fails(&self, finding: &Finding<'_>) -> bool {
-        let change = finding.change;
+    fn fails(&self, change: &Change) -> bool {
         let allowed = |mark, is_marked: bool| is_marked && self.allow.contains(&mark);
-        finding.waived.is_none()
-            && change.level >= self.fail_on.level()
+        change.level >= self.fail_on.level()
             && !allowed(Mark::Unstable, change.unstable)
             && !allowed(Mark::Announced, change.announced)
     }
