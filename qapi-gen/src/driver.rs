@@ -57,6 +57,25 @@ pub fn check_with(path: impl AsRef<Path>, loader: &dyn Loader, options: CheckOpt
     }
 }
 
+/// Reads a schema of QEMU 2.8 to 6.1, to compare its interface with that of another
+/// release. It is not checked as these releases did: documentation and pragmas are
+/// ignored, and so are the conventions for names and replies.
+///
+/// ```
+/// use qapi_gen::{MemoryLoader, read_with};
+///
+/// let schema = "{ 'command': 'query-sev', 'if': 'defined(TARGET_I386)', 'returns': 'int' }";
+/// let files = MemoryLoader::from_iter([("a.json", schema)]);
+/// assert!(read_with("a.json", &files).schema.is_some());
+/// ```
+pub fn read_with(path: impl AsRef<Path>, loader: &dyn Loader) -> Outcome {
+    let options = CheckOptions {
+        rules: Rules::HISTORIC,
+        style: Style::Warn,
+    };
+    check_with(path, loader, options)
+}
+
 /// Takes a parsed schema through the stages after parsing.
 fn lower(
     program: ParsedSchema<'_>,

@@ -66,9 +66,9 @@ pub use backend::introspect::Introspection;
 pub use backend::rust::{Addition, CfgNames, Conditions, Layout, Options, RustProblem, rust_path};
 pub use builder::Builder;
 pub use diag::Style;
-pub use driver::{Generation, Outcome, Report, check, check_with, generate};
+pub use driver::{Generation, Outcome, Report, check, check_with, generate, read_with};
 pub use load::{
     FolderLoader, FsLoader, IncludeFolders, Loader, MemoryLoader, main_files, rules_of_tree,
 };
 pub use output_dir::{Change, GeneratedFile, changes, write_files};
-pub use rules::{CheckOptions, Rules, UnknownRules};
+pub use rules::{CheckOptions, Historic, Rules, UnknownRules};

@@ -25,6 +25,9 @@ use crate::diag::Style;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Rules {
+    /// QEMU 6.1 and earlier, whose schemas can be read with
+    /// [`read_with`](crate::read_with), but not checked.
+    Historic(Historic),
     /// QEMU 6.2 and 7.0.
     V6_2,
     /// QEMU 7.2, also 7.1 and 8.0: alternates may have arrays, and names of
@@ -53,8 +56,16 @@ pub enum Rules {
     V11_1,
 }
 
+/// The part of [`Rules::Historic`] that only the compiler can make, so that no
+/// schema is checked by rules that it does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Historic(());
+
 impl Rules {
-    /// All rules, the oldest first.
+    /// The rules by which schemas are read and not checked.
+    pub(crate) const HISTORIC: Self = Self::Historic(Historic(()));
+
+    /// All rules by which schemas can be checked, the oldest first.
     pub const ALL: [Self; 10] = [
         Self::V6_2,
         Self::V7_2,
@@ -79,10 +90,10 @@ impl Rules {
     }
 
     /// Returns the rules that the content of a QEMU tree's file `VERSION` asks
-    /// for, or `None` if it has no version. A tree older than all rules gets the
-    /// oldest.
+    /// for, or `None` if it has no version. The inner error is that of a release
+    /// older than all rules.
     #[must_use]
-    pub fn of_version(version: &str) -> Option<Self> {
+    pub fn of_version(version: &str) -> Option<Result<Self, UnknownRules>> {
         let mut parts = version.trim().split('.').map(number);
         let (major, minor) = (parts.next()??, parts.next()??);
         let micro = parts.next().unwrap_or(Some(0))?;
@@ -93,12 +104,15 @@ impl Rules {
             (_, _, 50..) => (major, minor.saturating_add(1)),
             _ => (major, minor),
         };
-        Some(Self::of_release(release).unwrap_or(Self::V6_2))
+        let unknown = || UnknownRules(version.trim().to_owned());
+        Some(Self::of_release(release).ok_or_else(unknown))
     }
 
     /// Returns the first release with these rules.
     fn first_release(self) -> (u32, u32) {
         match self {
+            // The first release whose schemas are read.
+            Self::Historic(_) => (2, 8),
             Self::V6_2 => (6, 2),
             Self::V7_2 => (7, 1),
             Self::V8_1 => (8, 1),
@@ -201,6 +215,19 @@ pub(crate) enum Fact {
     /// An introduction that begins with indented lines consists of such lines.
     IntroIndented,
 
+    // How schemas of QEMU 6.1 and earlier are written.
+    /// Documentation is not read.
+    CommentsIgnored,
+    /// Pragmas have no effect.
+    PragmasIgnored,
+    /// Names and replies need not follow conventions.
+    ConventionsIgnored,
+    /// A condition is an expression of C's preprocessor, or a list of those that
+    /// must all hold.
+    ConditionsInC,
+    /// A union may have no discriminator.
+    SimpleUnions,
+
     // How documentation is read.
     /// A section of documentation continues until something else begins; later,
     /// it ends with its indentation.
@@ -253,9 +280,14 @@ pub(crate) enum Fact {
 impl Fact {
     /// Returns the releases of which the fact is true.
     fn releases(self) -> RangeInclusive<Rules> {
-        const OLDEST: Rules = Rules::V6_2;
+        const OLDEST: Rules = Rules::HISTORIC;
         const NEWEST: Rules = Rules::V11_1;
         match self {
+            Self::CommentsIgnored
+            | Self::PragmasIgnored
+            | Self::ConventionsIgnored
+            | Self::ConditionsInC
+            | Self::SimpleUnions => OLDEST..=Rules::HISTORIC,
             Self::StrayEndsAtQuote
             | Self::FirstLineIndents
             | Self::StructDataCheckedLate
@@ -347,13 +379,14 @@ mod tests {
     #[test]
     fn tree_under_development_has_the_rules_of_the_next_release() {
         for (version, expected) in [
-            ("7.2.0\n", Some(Rules::V7_2)),
-            ("8.0.50", Some(Rules::V8_1)),
-            ("8.2.91", Some(Rules::V9_0)),
-            ("9.2.3", Some(Rules::V9_2)),
-            ("9.2.50", Some(Rules::V10_0)),
-            ("11.0.50", Some(Rules::V11_1)),
-            ("2.8.1.1", Some(Rules::V6_2)),
+            ("7.2.0\n", Some(Ok(Rules::V7_2))),
+            ("8.0.50", Some(Ok(Rules::V8_1))),
+            ("8.2.91", Some(Ok(Rules::V9_0))),
+            ("9.2.3", Some(Ok(Rules::V9_2))),
+            ("9.2.50", Some(Ok(Rules::V10_0))),
+            ("11.0.50", Some(Ok(Rules::V11_1))),
+            ("2.8.1.1", Some(Err(UnknownRules("2.8.1.1".to_owned())))),
+            ("6.1.50", Some(Ok(Rules::V6_2))),
             ("main", None),
             ("1", None),
             ("1.x", None),

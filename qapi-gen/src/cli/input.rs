@@ -9,10 +9,11 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use clap::Args;
+use qapi_gen::diag::printable;
 use qapi_gen::interface::Interface;
 use qapi_gen::schema::CheckedSchema;
 use qapi_gen::source::SourceMap;
-use qapi_gen::{CheckOptions, FsLoader, Loader, Outcome, Style, check_with};
+use qapi_gen::{CheckOptions, FsLoader, Loader, Outcome, Style, check_with, read_with};
 
 use super::git::{GitLoader, Revision};
 use super::live;
@@ -88,7 +89,20 @@ impl Reading {
     }
 
     fn schema(&self, path: &str, loader: &dyn Loader) -> Result<Interface, String> {
-        let (schema, sources) = self.check(path, loader)?;
+        let (schema, sources) = match self.version.is_historic(path, loader) {
+            Some(true) => self.accepted(path, read_with(path, loader)),
+            Some(false) => self.check(path, loader),
+            None => {
+                let outcome = self.outcome(path, loader);
+                let historic = outcome.schema.is_none().then(|| read_with(path, loader));
+                let historic = historic.filter(|outcome| outcome.schema.is_some());
+                if historic.is_some() {
+                    let path = printable(path);
+                    eprintln!("qapi-gen: {path}: read as a schema of QEMU 6.1 or earlier");
+                }
+                self.accepted(path, historic.unwrap_or(outcome))
+            }
+        }?;
         Ok(match self.config.clone().defined() {
             None => Interface::of_schema(&schema, &sources),
             Some(defined) => Interface::of_build(&schema, &sources, &defined),
@@ -96,12 +110,17 @@ impl Reading {
     }
 
     fn check(&self, path: &str, loader: &dyn Loader) -> Result<(CheckedSchema, SourceMap), String> {
+        self.accepted(path, self.outcome(path, loader))
+    }
+
+    /// Returns the schema of an outcome, or reports its errors.
+    fn accepted(&self, path: &str, outcome: Outcome) -> Result<(CheckedSchema, SourceMap), String> {
         let Outcome {
             sources,
             diagnostics,
             schema,
             ..
-        } = self.outcome(path, loader);
+        } = outcome;
         let Some(schema) = schema else {
             self.reporting.report(&sources, &diagnostics);
             return Err(format!("{path}: the schema has errors"));

@@ -48,8 +48,21 @@ impl Version {
     /// Returns the rules for a schema with the main file `main`.
     pub(super) fn rules(self, main: &str, loader: &dyn Loader) -> Rules {
         match self.rules {
-            Release::Auto => rules_of_tree(main, loader).unwrap_or_default(),
+            Release::Auto => match rules_of_tree(main, loader) {
+                None => Rules::default(),
+                Some(Ok(rules)) => rules,
+                Some(Err(_)) => Rules::V6_2,
+            },
             Release::Given(rules) => rules,
+        }
+    }
+
+    /// Returns whether a schema is older than all rules, so that it can only be
+    /// read; `None` if that is not known.
+    pub(super) fn is_historic(self, main: &str, loader: &dyn Loader) -> Option<bool> {
+        match self.rules {
+            Release::Auto => rules_of_tree(main, loader).map(|rules| rules.is_err()),
+            Release::Given(_) => Some(false),
         }
     }
 }

@@ -3,10 +3,12 @@
 //! In: the value of an `if`. Out: the condition. Which configuration symbols
 //! exist is not known here.
 
+use super::c_condition;
 use super::keys;
 use super::scope::{Lowered, Scope};
 use crate::cond::{Cond, CondKind};
 use crate::diag::{MessageSubject, Problem, Reported};
+use crate::rules::Fact;
 use crate::syntax::{Member, Object, Value, ValueKind};
 
 /// Returns the condition of an object, if there is one.
@@ -17,8 +19,35 @@ pub(super) fn condition(
 ) -> Lowered<Option<Cond>> {
     object
         .get("if")
-        .map(|value| lower(value, of, scope))
+        .map(|value| match scope.rules.have(Fact::ConditionsInC) {
+            true => lower_from_c(value, of, scope),
+            false => lower(value, of, scope),
+        })
         .transpose()
+}
+
+/// Converts the value of an `if` that is written in C.
+fn lower_from_c(value: &Value<'_>, of: &MessageSubject, scope: &mut Scope<'_>) -> Lowered<Cond> {
+    let expressions = match &value.kind {
+        ValueKind::List(list) => &**list,
+        _ => std::slice::from_ref(value),
+    };
+    let mut conds = Vec::with_capacity(expressions.len());
+    for expression in expressions {
+        let ValueKind::Str(text) = &expression.kind else {
+            return Err(scope.report(Problem::ConditionType(of.clone()), expression.span));
+        };
+        let cond = c_condition::parse(text).ok_or_else(|| {
+            let problem = Problem::ConditionSymbol {
+                of: of.clone(),
+                symbol: text.to_string(),
+            };
+            scope.report(problem, expression.span)
+        });
+        conds.push(cond?);
+    }
+    c_condition::joined(conds, CondKind::All)
+        .ok_or_else(|| scope.report(Problem::ConditionEmpty(of.clone()), value.span))
 }
 
 /// Converts the value of an `if`.

@@ -16,6 +16,12 @@ pub(super) struct Keys {
     allowed: &'static [&'static str],
 }
 
+/// The keys of a union without a discriminator.
+pub(super) const SIMPLE_UNION: Keys = Keys {
+    required: &["data", "union"],
+    allowed: &["data", "features", "if", "union"],
+};
+
 /// Returns the keys of a definition.
 pub(super) fn of(kind: DefinitionKind) -> Keys {
     let (required, allowed): (&[_], &[_]) = match kind {

@@ -26,7 +26,7 @@ pub(super) fn body<'s>(object: &Object<'s>, scope: &mut Scope<'_>) -> Lowered<Bo
 }
 
 /// Returns the value of a key that the definition must have.
-fn required<'v, 's>(
+pub(super) fn required<'v, 's>(
     object: &'v Object<'s>,
     key: &'static str,
     scope: &mut Scope<'_>,

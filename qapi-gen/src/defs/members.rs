@@ -73,7 +73,8 @@ fn member<'s>(member: &syntax::Member<'s>, key: Key, scope: &mut Scope<'_>) -> L
     let exceptions = NameExceptions::all(scope.has_free_member_names);
     let valid = name_rules::check_lower(&name, &subject, exceptions, scope);
     let valid = valid.and_then(|()| {
-        if name_rules::is_reserved(&name.text) {
+        let is_free = scope.rules.have(Fact::ConventionsIgnored);
+        if !is_free && name_rules::is_reserved(&name.text) {
             return Err(scope.report(Problem::NameReserved(subject.clone()), name.span));
         }
         Ok(())
@@ -117,6 +118,7 @@ fn type_of<'v, 's>(object: &'v Object<'s>, value: &'v Value<'s>) -> &'v Value<'s
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum BranchesOf {
     Union,
+    SimpleUnion,
     Alternate,
 }
 
@@ -151,7 +153,7 @@ fn branch<'s>(
         // The name must be a value of the discriminator, which the checks of the
         // whole schema verify.
         BranchesOf::Union => Ok(()),
-        BranchesOf::Alternate => {
+        BranchesOf::SimpleUnion | BranchesOf::Alternate => {
             name_rules::check_lower(&name, &subject, NameExceptions::all(false), scope)
         }
     };
@@ -166,6 +168,7 @@ fn branch<'s>(
         _ => (Ok(None), &member.value),
     };
     let ty = match of {
+        BranchesOf::SimpleUnion => type_or_array(ty, &subject, scope),
         BranchesOf::Alternate if scope.rules.have(Fact::AlternateArrays) => {
             type_or_array(ty, &subject, scope)
         }

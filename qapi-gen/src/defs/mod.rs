@@ -13,6 +13,7 @@ use crate::rules::{Fact, Rules};
 use crate::source::SourceMap;
 use crate::syntax::ValueKind;
 
+mod c_condition;
 mod definition;
 mod doc_match;
 mod features;
@@ -24,6 +25,7 @@ mod members;
 mod name_rules;
 mod scope;
 mod shared_lines;
+mod simple_union;
 
 pub(crate) use definition::{
     Body, Branch, DefItem, Definition, Feature, Member, Members, Name, TypeRef, Value,
@@ -31,6 +33,7 @@ pub(crate) use definition::{
 pub(crate) use lost::LostDefinitions;
 use scope::Scope;
 use shared_lines::SharedLines;
+use simple_union::SimpleUnions;
 
 /// The definitions of a schema.
 pub(crate) struct Lowered<'s> {
@@ -64,32 +67,42 @@ pub(crate) fn lower<'s>(
     };
     let attribution = QemuAttribution::new(rules.have(Fact::ParametersHaveOwners));
     let mut shared_lines = SharedLines::new(attribution);
-    let items = items
-        .into_iter()
-        .filter_map(|item| match item {
-            Item::FreeForm { module, doc } => Some(DefItem::FreeForm { module, doc }),
+    let mut simple_unions = SimpleUnions::default();
+    let mut lowered = Vec::with_capacity(items.len());
+    for item in items {
+        let item = match item {
+            Item::FreeForm { module, doc } => DefItem::FreeForm { module, doc },
             Item::Include {
                 module,
                 included,
                 span,
-            } => Some(DefItem::Include {
+            } => DefItem::Include {
                 module,
                 included,
                 span,
-            }),
-            Item::Expression(expression) => lower_definition(
-                expression,
-                settings,
-                &mut shared_lines,
-                &mut lost,
-                diagnostics,
-            )
-            .map(|definition| DefItem::Definition(Box::new(definition))),
-        })
-        .collect();
+            },
+            Item::Expression(expression) => {
+                let definition = lower_definition(
+                    expression,
+                    settings,
+                    &mut shared_lines,
+                    &mut simple_unions,
+                    &mut lost,
+                    diagnostics,
+                );
+                let needed = simple_unions.needed.drain(..);
+                lowered.extend(needed.map(|needed| DefItem::Definition(Box::new(needed))));
+                match definition {
+                    Some(definition) => DefItem::Definition(Box::new(definition)),
+                    None => continue,
+                }
+            }
+        };
+        lowered.push(item);
+    }
     diagnostics.sort_by_rank(|rank| rank);
     Lowered {
-        items,
+        items: lowered,
         attribution: shared_lines.finish(),
         lost,
     }
@@ -107,6 +120,7 @@ fn lower_definition<'s>(
     expression: Expression<'s>,
     settings: Settings<'_>,
     shared_lines: &mut SharedLines,
+    simple_unions: &mut SimpleUnions<'s>,
     lost: &mut LostDefinitions<'s>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Definition<'s>> {
@@ -157,7 +171,13 @@ fn lower_definition<'s>(
         diagnostics,
     };
     let lost_name = name.text.clone();
-    let definition = lower_named(name, expression, settings.pragmas, &mut scope);
+    let definition = lower_named(
+        name,
+        expression,
+        settings.pragmas,
+        simple_unions,
+        &mut scope,
+    );
     if definition.is_err() {
         lost.add(lost_name);
     }
@@ -169,6 +189,7 @@ fn lower_named<'s>(
     name: Name<'s>,
     expression: Expression<'s>,
     pragmas: &Pragmas,
+    simple_unions: &mut SimpleUnions<'s>,
     scope: &mut Scope<'_>,
 ) -> scope::Lowered<Definition<'s>> {
     let Expression {
@@ -181,8 +202,16 @@ fn lower_named<'s>(
     let subject = MessageSubject::Definition(kind);
     let named = name_rules::check_definition(&name, scope, pragmas);
     let doc = doc_match::check(doc, &name, &object, scope, pragmas);
-    keys::check(&object, span, &subject, keys::of(kind), scope)?;
-    let body = kinds::body(&object, scope);
+    let is_simple = simple_union::is_simple(&object, scope);
+    let keys = match is_simple {
+        true => keys::SIMPLE_UNION,
+        false => keys::of(kind),
+    };
+    keys::check(&object, span, &subject, keys, scope)?;
+    let body = match is_simple {
+        true => simple_unions.lower(&name, (module, span), &object, scope),
+        false => kinds::body(&object, scope),
+    };
     let cond = if_key::condition(&object, &subject, scope);
     let features = features::features(&object, scope);
     let flags = kinds::check_flags(&object, scope);

@@ -7,6 +7,7 @@ use super::definition::Name;
 use super::scope::{Lowered, Scope};
 use crate::diag::{DefinitionKind, MessageSubject, Problem};
 use crate::pragmas::Pragmas;
+use crate::rules::Fact;
 
 /// Returns the part of a name to which conventions apply: the name without a
 /// downstream prefix (`__com.example_`) and without `x-`. Returns `None` if the
@@ -89,6 +90,9 @@ fn check_text(
     exceptions: NameExceptions,
     scope: &mut Scope<'_>,
 ) -> Lowered<()> {
+    if scope.rules.have(Fact::ConventionsIgnored) {
+        return Ok(());
+    }
     let Some(stem) = stem(text) else {
         return Err(scope.report(Problem::NameInvalid(subject.clone()), name.span));
     };
@@ -110,6 +114,9 @@ pub(super) fn check_definition(
     scope: &mut Scope<'_>,
     pragmas: &Pragmas,
 ) -> Lowered<()> {
+    if scope.rules.have(Fact::ConventionsIgnored) {
+        return Ok(());
+    }
     let kind = scope.kind;
     let subject = MessageSubject::Definition(kind);
     if kind == DefinitionKind::Command {

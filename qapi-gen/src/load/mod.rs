@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap as HashMap;
 
 use crate::diag::{Diagnostics, Problem, Site};
 use crate::pragmas::Pragmas;
-use crate::rules::Rules;
+use crate::rules::{Fact, Rules};
 use crate::source::{SourceFile, SourceMap, Span};
 use crate::syntax::{DocBlock, Next, Object, Parser, Value, ValueKind};
 
@@ -264,6 +264,9 @@ impl<'s> SchemaReader<'s, '_> {
                     }
                     self.set_state(file.name, ReadState::Done);
                     stack.pop();
+                }
+                Next::Doc if self.rules.have(Fact::CommentsIgnored) => {
+                    file.parser.skip_comment(self.diagnostics);
                 }
                 Next::Doc => {
                     self.close_doc(file);

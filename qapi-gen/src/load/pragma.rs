@@ -21,6 +21,9 @@ pub(super) fn apply(
     rules: Rules,
     diagnostics: &mut Diagnostics,
 ) -> Result<(), Reported> {
+    if rules.have(Fact::PragmasIgnored) {
+        return Ok(());
+    }
     let (known, list) = match name {
         "doc-required" => {
             match value.kind {

@@ -5,7 +5,7 @@
 
 use super::loader::Loader;
 use super::path::Paths;
-use crate::rules::Rules;
+use crate::rules::{Rules, UnknownRules};
 
 /// The file of a QEMU tree that contains its version.
 const VERSION: &str = "VERSION";
@@ -15,16 +15,16 @@ const VERSION_BYTES_MAX: usize = 64;
 
 /// Returns the rules that the file `VERSION` of a QEMU tree asks for, or `None` if
 /// no folder above the schema's main file has such a file with a version in it. The
-/// nearest such file counts.
+/// nearest such file counts. The inner error is that of a tree older than all rules.
 ///
 /// ```
 /// use qapi_gen::{MemoryLoader, Rules, rules_of_tree};
 ///
 /// let files = MemoryLoader::from_iter([("qemu/VERSION", "8.2.4\n")]);
 /// let rules = rules_of_tree("qemu/qapi/qapi-schema.json", &files);
-/// assert_eq!(rules, Some(Rules::V8_1));
+/// assert_eq!(rules, Some(Ok(Rules::V8_1)));
 /// ```
-pub fn rules_of_tree(main: &str, loader: &dyn Loader) -> Option<Rules> {
+pub fn rules_of_tree(main: &str, loader: &dyn Loader) -> Option<Result<Rules, UnknownRules>> {
     let current = loader.current_folder();
     let absolute = Paths::new(current.clone(), main).absolute(main);
     let mut folder = absolute.as_str();

@@ -88,6 +88,12 @@ impl<'s> Parser<'s> {
         doc_comment::read(&mut self.cursor, &mut self.draft, diagnostics)
     }
 
+    /// Skips the next item, the first or last line of a documentation block. The
+    /// lines between them are ordinary comments then.
+    pub(crate) fn skip_comment(&mut self, diagnostics: &mut Diagnostics) {
+        self.cursor.advance_to_item(diagnostics);
+    }
+
     /// Parses the next item, an expression. Reports what is wrong with the
     /// expression and returns `None` then.
     pub(crate) fn expression(&mut self, diagnostics: &mut Diagnostics) -> Option<Value<'s>> {

@@ -106,7 +106,8 @@ fn rules(source: &Path) -> Result<(String, Rules), Failure> {
         .map_err(|error| format!("{}: no QEMU tree: VERSION: {error}", source.display()))?;
     let version = version.trim().to_owned();
     let rules = Rules::of_version(&version)
-        .ok_or_else(|| format!("{}: VERSION has no version", source.display()))?;
+        .ok_or_else(|| format!("{}: VERSION has no version", source.display()))?
+        .map_err(text)?;
     Ok((version, rules))
 }
 

@@ -17,11 +17,9 @@ pub(super) fn check_commands(schema: &ResolvedSchema, diagnostics: &mut Diagnost
     for (id, command) in schema.commands() {
         let entity = Entity::Command(id);
         arguments.check(entity, command.arg, command.boxed, diagnostics);
-        if schema
-            .pragmas
-            .command_returns_exceptions
-            .contains(command.common.name.as_str())
-        {
+        let exceptions = &schema.pragmas.command_returns_exceptions;
+        let is_free = schema.rules.have(Fact::ConventionsIgnored);
+        if is_free || exceptions.contains(command.common.name.as_str()) {
             continue;
         }
         if let Some(ret) = command.ret.filter(|&ret| !is_returnable(schema, ret)) {
