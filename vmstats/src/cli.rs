@@ -10,11 +10,11 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use nix::unistd::{Group, User};
 use qapi_stats::stats::StatsTarget;
 
-use crate::deadline::TIMEOUT_MAX;
 use crate::endpoint::Endpoint;
 use crate::listen::{Connect, Listen};
 use crate::selector::{NamePatterns, VcpuSelector};
 use crate::uuid::Uuid;
+use qapi_wire::client::deadline::TIMEOUT_MAX;
 
 /// Statistics of virtual machines, without a shell on the host.
 ///

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::cli::ReachArgs;
 use crate::client::{Client, ClientError};
-use crate::deadline;
 use crate::endpoint::Endpoint;
 use crate::printable::printable;
+use qapi_wire::client::deadline;
 
 /// The timeout without `--timeout`.
 pub const TIMEOUT: Duration = Duration::from_secs(10);

@@ -173,15 +173,8 @@ fn show(
 ) -> Result<(), Failure> {
     let mut client = Client::connect(&Endpoint::Unix(server.path().to_owned()), TIMEOUT)?;
     let version = client.version();
-    let triple = &version.qemu;
-    writeln!(
-        out,
-        "Monitor version {}.{}.{} ({})",
-        triple.major,
-        triple.minor,
-        triple.micro,
-        printable(&version.package)
-    )?;
+    let package = printable(&version.package);
+    writeln!(out, "Monitor version {version} ({package})")?;
     let schemas = client.execute(&QueryStatsSchemas { provider: None })?;
     summarize(out, &schemas)?;
     let mut watch = Watch::new(schemas, Snapshot::take(&mut client)?);

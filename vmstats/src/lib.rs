@@ -7,7 +7,6 @@ pub mod byte_order;
 pub mod cli;
 pub mod client;
 pub mod connection;
-pub mod deadline;
 pub mod decode;
 pub mod demo;
 pub mod endpoint;

@@ -7,10 +7,11 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use qapi_wire::client::Transport;
+use qapi_wire::client::deadline::remaining;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
-use crate::deadline::remaining;
 use crate::tls::TlsStream;
 
 /// A connection to a monitor.
@@ -47,15 +48,28 @@ impl Stream {
         }
     }
 
-    /// Reads the bytes that have come. Waits for the first byte until the deadline,
-    /// or forever without a deadline. Returns 0 at the end of the stream.
+    /// Writes all of `bytes`.
     ///
     /// # Errors
     ///
     /// Returns [`TimedOut`](io::ErrorKind::TimedOut) or
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) if the deadline passes, and
     /// otherwise the kernel's or TLS's error.
-    pub fn read(&mut self, buffer: &mut [u8], deadline: Option<Instant>) -> io::Result<usize> {
+    pub fn write_all(&mut self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.write(bytes, deadline) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Transport for Stream {
+    fn read(&mut self, buffer: &mut [u8], deadline: Option<Instant>) -> io::Result<usize> {
         let left = deadline.map(remaining).transpose()?;
         match self {
             Self::Plain(socket) => {
@@ -67,28 +81,12 @@ impl Stream {
         }
     }
 
-    /// Writes all of `bytes`.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`TimedOut`](io::ErrorKind::TimedOut) or
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if the deadline passes, and
-    /// otherwise the kernel's or TLS's error.
-    pub fn write_all(&mut self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let left = remaining(deadline)?;
-            let written = match self {
-                Self::Plain(socket) => send(socket, bytes, left),
-                Self::Tls(stream) => stream.write(bytes, deadline),
-            };
-            match written {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+    fn write(&mut self, bytes: &[u8], deadline: Instant) -> io::Result<usize> {
+        let left = remaining(deadline)?;
+        match self {
+            Self::Plain(socket) => send(socket, bytes, left),
+            Self::Tls(stream) => stream.write(bytes, deadline),
         }
-        Ok(())
     }
 }
 

@@ -17,8 +17,8 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
 use stats_runtime::server::{Listener, TlsBuilder};
 
-use crate::deadline::remaining;
 use crate::lock::Lock;
+use qapi_wire::client::deadline::remaining;
 
 // The names of the files are those of QEMU's `tls-creds-x509`.
 const AUTHORITIES: &str = "ca-cert.pem";

@@ -1,20 +1,24 @@
 //! A thread that reads from a server all the time.
 //!
-//! In: the receiving half of a connection. Out: the reply that a caller waits
-//! for; and, at any time, notices of events and of the end of the connection. At
-//! most one reply is kept, whatever the server sends.
+//! In: the session of a connection, and its stream. Out: the reply that a caller
+//! waits for; and, at any time, notices of events and of the end of the connection.
 
 use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use qapi_stats::wire::message::{EventMessage, Outcome, Reply, RequestId, RequestIds};
+use qapi_wire::client::{
+    ClientError as SessionError, Session, Subscriber, Transport as _, deadline,
+};
+use qapi_wire::message::{EventMessage, Outcome, RequestId};
 
 use super::error::ClientError;
-use super::receiver::{Received, Receiver};
 use crate::lock::Lock;
 use crate::stream::Stream;
+
+/// The number of bytes that are read at a time.
+const READ_BYTES: usize = 64 << 10;
 
 /// An action of the server that no request asked for.
 #[derive(Debug)]
@@ -36,39 +40,36 @@ pub type Notify = Box<dyn FnMut(Notice) + Send>;
 #[derive(Debug)]
 pub(super) struct Background {
     shared: Arc<Lock<Shared>>,
+    stream: Stream,
 }
 
 /// The state that the thread and the callers share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
-    /// The id of the request whose reply a caller waits for.
-    awaited: Option<RequestId>,
-    /// The reply, until the caller takes it.
-    reply: Option<Outcome>,
-    /// A reply without an id that came since the request was sent.
-    unaddressed: Option<Reply>,
+    session: Session,
     /// Whether a caller waits for the end of the connection or has caused it. The
     /// end is not worth a notice then.
     expects_end: bool,
-    has_ended: bool,
-    /// The reason of the end, until a caller takes it.
-    end: Option<ClientError>,
 }
 
 impl Background {
     /// Starts the thread.
     pub(super) fn start(
-        receiver: Receiver,
+        mut session: Session,
         stream: Stream,
-        ids: RequestIds,
         notify: Notify,
     ) -> Result<Self, ClientError> {
-        let shared = Arc::new(Lock::default());
+        let reading = stream.try_clone().map_err(ClientError::Transport)?;
+        // Events are passed on at once, so the limits of a message bound their memory.
+        let subscriber = session.subscribe(usize::MAX);
+        let shared = Arc::new(Lock::new(Shared {
+            session,
+            expects_end: false,
+        }));
         let reader = Reader {
-            receiver,
-            stream,
-            ids,
+            stream: reading,
             shared: Arc::clone(&shared),
+            subscriber,
             notify,
             has_told_of_reply: false,
         };
@@ -76,118 +77,127 @@ impl Background {
             .name("monitor".to_owned())
             .spawn(move || reader.run())
             .map_err(ClientError::Transport)?;
-        Ok(Self { shared })
+        Ok(Self { shared, stream })
     }
 
-    /// Calls `send`, which sends the request with this id, and waits for the
-    /// reply.
+    /// Makes a request with `call`, and waits for the reply.
     pub(super) fn exchange(
-        &self,
-        id: RequestId,
-        deadline: Instant,
-        send: impl FnOnce() -> io::Result<()>,
-    ) -> Result<Outcome, ClientError> {
+        &mut self,
+        timeout: Duration,
+        call: impl FnOnce(&mut Session) -> Result<RequestId, SessionError>,
+    ) -> Result<Outcome, SessionError> {
+        let deadline = deadline::after(timeout);
         let mut shared = self.shared.lock();
-        // Set the id before the request is sent, because the reply may come at
-        // once; a reply whose id is not awaited is dropped.
-        shared.awaited = Some(id);
-        shared.reply = None;
-        shared.unaddressed = None;
+        let id = call(&mut shared.session)?;
         drop(shared);
-        let sent = send();
+        let is_sent = self.send(deadline);
+        let mut outcome = None;
         let mut shared = self.shared.lock();
-        if sent.is_ok() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let is_open = |shared: &mut Shared| shared.reply.is_none() && !shared.has_ended;
-            shared = self.shared.wait_while(shared, left, is_open);
-        }
-        shared.awaited = None;
-        sent.map_err(ClientError::Transport)?;
-        match shared.reply.take() {
-            Some(reply) => Ok(reply),
-            None if shared.has_ended => Err(shared.end.take().unwrap_or_else(ClientError::end)),
-            None => {
-                let unaddressed = shared.unaddressed.take();
-                let unaddressed = unaddressed.map(ClientError::unaddressed);
-                Err(unaddressed.unwrap_or_else(ClientError::timeout))
+        let left = if is_sent {
+            deadline.saturating_duration_since(Instant::now())
+        } else {
+            Duration::ZERO
+        };
+        let waits = |shared: &mut Shared| {
+            outcome = shared.session.take_reply(&id);
+            outcome.is_none()
+        };
+        shared = self.shared.wait_while(shared, left, waits);
+        outcome.unwrap_or_else(|| Err(shared.session.give_up(&id, timeout)))
+    }
+
+    /// Sends all requests. Returns `false` if the deadline has passed.
+    fn send(&mut self, deadline: Instant) -> bool {
+        loop {
+            // A copy, because the thread must be able to receive while the stream is
+            // written.
+            let unsent = self.shared.lock().session.unsent().to_vec();
+            if unsent.is_empty() {
+                return true;
+            }
+            match self.stream.write(&unsent, deadline) {
+                Ok(count) => self.shared.lock().session.sent(count),
+                Err(error) => match error.kind() {
+                    io::ErrorKind::Interrupted => {}
+                    io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => return false,
+                    _ => self.shared.lock().session.fail(error),
+                },
             }
         }
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        self.shared.lock().has_ended
-    }
-
-    /// Suppresses the notice of the connection's end.
-    pub(super) fn expect_end(&self) {
-        self.shared.lock().expects_end = true;
+        self.shared.lock().session.has_ended()
     }
 
     /// Waits for the end of the connection.
     pub(super) fn wait_for_end(&self, timeout: Duration) {
         let mut shared = self.shared.lock();
         shared.expects_end = true;
-        let is_open = |shared: &mut Shared| !shared.has_ended;
+        let is_open = |shared: &mut Shared| !shared.session.has_ended();
         drop(self.shared.wait_while(shared, timeout, is_open));
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // Announce the end first, so that the thread ends without a notice when it
+        // reads the end of the stream.
+        self.shared.lock().expects_end = true;
+        self.stream.shut_down();
     }
 }
 
 /// The thread that reads.
 struct Reader {
-    receiver: Receiver,
     stream: Stream,
-    /// The client's ids, by which late replies are told from others' replies.
-    ids: RequestIds,
     shared: Arc<Lock<Shared>>,
+    subscriber: Subscriber,
     notify: Notify,
     has_told_of_reply: bool,
 }
 
 impl Reader {
     fn run(mut self) {
-        let end = loop {
-            match self.receiver.next(&mut self.stream, None) {
-                Ok(Received::Event(event)) => (self.notify)(Notice::Event(event)),
-                Ok(Received::Reply(reply)) => self.deliver(reply),
-                Err(error) => break error,
+        let mut buffer = vec![0; READ_BYTES];
+        let is_news = loop {
+            match self.stream.read(&mut buffer, None) {
+                Ok(0) => self.shared.lock().session.receive_end(),
+                Ok(count) => self.receive(buffer.get(..count).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => self.shared.lock().session.fail(error),
+            }
+            let shared = self.shared.lock();
+            if shared.session.has_ended() {
+                break !shared.session.awaits_reply() && !shared.expects_end;
             }
         };
-        let mut shared = self.shared.lock();
-        shared.has_ended = true;
-        shared.end = Some(end);
-        let is_news = shared.awaited.is_none() && !shared.expects_end;
-        drop(shared);
         self.shared.notify();
         if is_news {
             (self.notify)(Notice::Closed);
         }
     }
 
-    /// Hands a reply to the caller that waits for it, or drops the reply.
-    fn deliver(&mut self, reply: Reply) {
-        let mut shared = self.shared.lock();
-        let reply = match shared.awaited.take() {
-            None => reply,
-            Some(id) => match reply.open(&id) {
-                Ok(outcome) => {
-                    shared.reply = Some(outcome);
-                    drop(shared);
-                    return self.shared.notify();
-                }
-                Err(foreign) => {
-                    shared.awaited = Some(id);
-                    foreign
-                }
-            },
-        };
-        let is_late = reply.id().is_some_and(|id| self.ids.has_made(id));
-        if reply.id().is_none() && shared.awaited.is_some() {
-            shared.unaddressed = Some(reply);
-        }
-        drop(shared);
-        if !is_late && !self.has_told_of_reply {
-            self.has_told_of_reply = true;
-            (self.notify)(Notice::UnexpectedReply);
+    /// Hands bytes to the session line by line, because a line is a message and the
+    /// events before a reply must be shown before the reply.
+    fn receive(&mut self, bytes: &[u8]) {
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let mut events = Vec::new();
+            let mut shared = self.shared.lock();
+            shared.session.receive(line);
+            while let Some(Ok(event)) = shared.session.next_event(self.subscriber) {
+                events.push(event);
+            }
+            let has_foreign = shared.session.foreign_replies() > 0;
+            drop(shared);
+            self.shared.notify();
+            for event in events {
+                (self.notify)(Notice::Event(event));
+            }
+            if has_foreign && !self.has_told_of_reply {
+                self.has_told_of_reply = true;
+                (self.notify)(Notice::UnexpectedReply);
+            }
         }
     }
 }

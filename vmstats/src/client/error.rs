@@ -4,9 +4,8 @@
 
 use std::{fmt, io};
 
-use qapi_stats::control::VersionInfo;
-use qapi_stats::wire::message::{Outcome, Reply};
-use qapi_stats::wire::{Error, ErrorClass};
+use qapi_wire::client::{ClientError as SessionError, Version};
+use qapi_wire::{Error, ErrorClass};
 
 use crate::endpoint::Endpoint;
 
@@ -26,7 +25,7 @@ pub enum ClientError {
     /// The server refused the command.
     Refused(Error),
     /// The server, of this version, has no commands for statistics.
-    NoStatistics(VersionInfo),
+    NoStatistics(Version),
 }
 
 impl ClientError {
@@ -34,33 +33,39 @@ impl ClientError {
     pub(crate) fn end() -> Self {
         Self::Transport(io::ErrorKind::UnexpectedEof.into())
     }
+}
 
-    /// Returns the error for a request whose reply has not come in time, while the
-    /// server sent this reply without an id. Another client's request may be the
-    /// cause of such a reply.
-    pub(super) fn unaddressed(reply: Reply) -> Self {
-        Self::Protocol(match reply.open_any() {
-            Outcome::Return(_) => "its replies lack the requests' ids".to_owned(),
-            Outcome::Error(reply) => {
-                format!(
-                    "its only reply is an error without an id: {}",
-                    reply.error()
-                )
+/// Says the same in words for an operator, who cannot change the program.
+impl From<SessionError> for ClientError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::NotAdmitted | SessionError::NoGreeting => {
+                Self::NoGreeting(error.to_string())
             }
-        })
-    }
-
-    pub(super) fn is_timeout(&self) -> bool {
-        matches!(self, Self::Transport(error) if is_timeout(error))
-    }
-
-    pub(super) fn is_end(&self) -> bool {
-        matches!(self, Self::Transport(error) if is_end(error))
-    }
-
-    /// Returns the error for a reply that has not come in time.
-    pub(super) fn timeout() -> Self {
-        Self::Transport(io::ErrorKind::TimedOut.into())
+            SessionError::HumanMonitor => Self::HumanMonitor,
+            SessionError::Tls => Self::Protocol(
+                "it is a server of TLS; write tls:HOST:PORT, and --tls DIR with the certificates"
+                    .to_owned(),
+            ),
+            SessionError::NotQmp(what) => Self::Protocol(what),
+            SessionError::TooLarge(what) => {
+                Self::Protocol(format!("it sends a message that is too large: {what}"))
+            }
+            SessionError::Transport(error) => Self::Transport(io::Error::new(error.kind(), error)),
+            SessionError::Closed => Self::end(),
+            SessionError::Timeout { .. } => Self::Transport(io::ErrorKind::TimedOut.into()),
+            SessionError::Unaddressed { error: None, .. } => {
+                Self::Protocol("its replies lack the requests' ids".to_owned())
+            }
+            SessionError::Unaddressed {
+                error: Some(error), ..
+            } => Self::Protocol(format!("its only reply is an error without an id: {error}")),
+            SessionError::Refused(error) => Self::Refused(error),
+            SessionError::UnexpectedReply { command, error } => {
+                Self::Protocol(format!("the reply to {command}: {error}"))
+            }
+            error => Self::Protocol(error.to_string()),
+        }
     }
 }
 
@@ -86,12 +91,10 @@ impl fmt::Display for ClientError {
                 class => write!(f, "the server refuses: {error} ({})", class.name()),
             },
             Self::NoStatistics(version) => {
-                let triple = &version.qemu;
-                let (major, minor, micro) = (triple.major, triple.minor, triple.micro);
                 write!(
                     f,
                     "the server has no statistics: query-stats came with QEMU 7.1, and this is \
-                     {major}.{minor}.{micro}"
+                     {version}"
                 )
             }
         }

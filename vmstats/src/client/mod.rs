@@ -6,48 +6,43 @@
 
 mod background;
 mod error;
-mod opening;
-mod receiver;
 mod silence;
-mod telnet;
 
 use std::time::Duration;
 
-use qapi_stats::control::commands::QmpCapabilities;
-use qapi_stats::control::{QMPCapability, VersionInfo};
 use qapi_stats::stats::commands::{QueryStats, QueryStatsSchemas};
-use qapi_stats::wire::command::Request;
-use qapi_stats::wire::message::{RequestId, RequestIds, Return, write_request};
-use qapi_stats::wire::{Context, Dict, Error, ErrorClass, Value, from_node, to_vec};
+use qapi_wire::client::{self, ClientError as SessionError, Options, Session, Version};
+use qapi_wire::client::{deadline, decode_reply};
+use qapi_wire::command::Request;
+use qapi_wire::message::{RequestId, Return};
+use qapi_wire::{Dict, Error, ErrorClass};
 
-use crate::deadline;
 use crate::endpoint::Endpoint;
 use crate::stream::Stream;
 use background::Background;
-use receiver::Receiver;
 
 pub use background::{Notice, Notify};
 pub use error::ClientError;
-pub use qapi_stats::wire::message::Outcome as Reply;
+pub use qapi_wire::message::Outcome as Reply;
 
 /// A connection on which capabilities have been negotiated.
 #[derive(Debug)]
 pub struct Client {
-    stream: Stream,
     reading: Reading,
     /// How long a reply may take, whatever else the server sends meanwhile.
     timeout: Duration,
-    version: VersionInfo,
-    ids: RequestIds,
+    version: Version,
 }
 
 /// The way in which messages are read.
 #[derive(Debug)]
 enum Reading {
     /// The caller's thread reads while it waits for a reply.
-    OnDemand(Receiver),
+    OnDemand(Box<client::Client<Stream>>),
     /// A thread of the client reads all the time.
     InBackground(Background),
+    /// No thread could be started.
+    Failed,
 }
 
 impl Client {
@@ -59,7 +54,7 @@ impl Client {
     /// Returns a [`ClientError`] if the server cannot be reached, does not speak
     /// QMP or takes too long.
     pub fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Self, ClientError> {
-        Self::open(endpoint, timeout, false)
+        Self::open(endpoint, Options::default().with_timeout(timeout))
     }
 
     /// Connects like [`connect`](Self::connect), and enables out-of-band
@@ -72,28 +67,27 @@ impl Client {
         endpoint: &Endpoint,
         timeout: Duration,
     ) -> Result<Self, ClientError> {
-        Self::open(endpoint, timeout, true)
+        let options = Options::default().with_timeout(timeout);
+        Self::open(endpoint, options.with_out_of_band())
     }
 
-    fn open(endpoint: &Endpoint, timeout: Duration, wants_oob: bool) -> Result<Self, ClientError> {
-        let deadline = deadline::after(timeout);
-        let mut stream = endpoint
-            .connect(deadline)
+    fn open(endpoint: &Endpoint, options: Options) -> Result<Self, ClientError> {
+        let stream = endpoint
+            .connect(deadline::after(options.timeout))
             .map_err(|error| ClientError::Connect(endpoint.clone(), error))?;
-        let mut receiver = Receiver::default();
-        let (version, offered) = receiver.greeting(&mut stream, deadline)?;
-        let oob = QMPCapability::Oob;
-        let is_offered = offered.iter().any(|name| name == oob.name());
-        let enable = (wants_oob && is_offered).then(|| vec![oob]);
-        let mut client = Self {
-            stream,
-            reading: Reading::OnDemand(receiver),
-            timeout,
-            version,
-            ids: RequestIds::new(),
-        };
-        client.execute(&QmpCapabilities { enable })?;
-        Ok(client)
+        // Another handle to ask the kernel about the connection if no greeting comes.
+        let silent = stream.try_clone().map_err(ClientError::Transport)?;
+        // Nobody reads events unless a thread does.
+        let client = client::Client::over(stream, options.with_event_bytes_max(0));
+        let client = client.map_err(|error| match error {
+            SessionError::NoGreeting => ClientError::NoGreeting(silence::explain(&silent)),
+            error => error.into(),
+        })?;
+        Ok(Self {
+            version: client.version().clone(),
+            reading: Reading::OnDemand(Box::new(client)),
+            timeout: options.timeout,
+        })
     }
 
     /// Starts a thread that reads from now on, and passes the server's unsolicited
@@ -105,18 +99,20 @@ impl Client {
     /// Returns [`ClientError::Transport`] if the connection cannot be shared
     /// with a thread.
     pub fn read_in_background(&mut self, notify: Notify) -> Result<(), ClientError> {
-        if let Reading::OnDemand(receiver) = &mut self.reading {
-            let stream = self.stream.try_clone().map_err(ClientError::Transport)?;
-            let background =
-                Background::start(std::mem::take(receiver), stream, self.ids.clone(), notify)?;
-            self.reading = Reading::InBackground(background);
+        match std::mem::replace(&mut self.reading, Reading::Failed) {
+            Reading::OnDemand(client) => {
+                let (session, stream) = client.into_parts();
+                let background = Background::start(session, stream, notify)?;
+                self.reading = Reading::InBackground(background);
+            }
+            reading => self.reading = reading,
         }
         Ok(())
     }
 
     /// Returns the version in the server's greeting.
     #[must_use]
-    pub fn version(&self) -> &VersionInfo {
+    pub fn version(&self) -> &Version {
         &self.version
     }
 
@@ -127,10 +123,8 @@ impl Client {
     /// Returns a [`ClientError`] if the server refuses the command, if no reply
     /// comes in time, or if the result does not have the command's type.
     pub fn execute<R: Request>(&mut self, request: &R) -> Result<R::Reply, ClientError> {
-        let reply = self.execute_raw(request)?;
-        from_node(reply.value(), &Context::tolerant()).map_err(|error| {
-            ClientError::Protocol(format!("the reply to {}: {error}", R::INFO.name))
-        })
+        let reply = self.exchange(|session| session.call(request));
+        decode_reply::<R>(reply).map_err(|error| self.explain(R::INFO.name, error))
     }
 
     /// Executes a command and returns the reply undecoded.
@@ -140,22 +134,26 @@ impl Client {
     /// Returns a [`ClientError`] if the server refuses the command or no reply
     /// comes in time.
     pub fn execute_raw<R: Request>(&mut self, request: &R) -> Result<Return, ClientError> {
-        let id = self.ids.next_id();
-        let mut line = Vec::new();
-        write_request(&mut line, &id, request);
-        match self.exchange(&line, id)? {
+        match self.exchange(|session| session.call(request))? {
             Reply::Return(reply) => Ok(reply),
-            Reply::Error(reply) => Err(self.refusal(R::INFO.name, reply.into_error())),
+            Reply::Error(reply) => {
+                let refused = SessionError::Refused(reply.into_error());
+                Err(self.explain(R::INFO.name, refused))
+            }
         }
     }
 
-    /// Returns the error for a command that the server has refused.
-    fn refusal(&self, command: &str, error: Error) -> ClientError {
-        let is_unknown = *error.class() == ErrorClass::CommandNotFound;
-        if is_unknown && [QueryStats::INFO.name, QueryStatsSchemas::INFO.name].contains(&command) {
-            ClientError::NoStatistics(self.version.clone())
-        } else {
-            ClientError::Refused(error)
+    /// Returns the error of a command in words for an operator.
+    fn explain(&self, command: &str, error: SessionError) -> ClientError {
+        let is_unknown = |error: &Error| *error.class() == ErrorClass::CommandNotFound;
+        match error {
+            SessionError::Refused(error)
+                if is_unknown(&error)
+                    && [QueryStats::INFO.name, QueryStatsSchemas::INFO.name].contains(&command) =>
+            {
+                ClientError::NoStatistics(self.version.clone())
+            }
+            error => error.into(),
         }
     }
 
@@ -166,28 +164,19 @@ impl Client {
     /// # Errors
     ///
     /// Returns a [`ClientError`] if no reply comes in time.
-    pub fn request(&mut self, mut body: Dict) -> Result<Reply, ClientError> {
-        let id = self.ids.next_id();
-        body.take("id");
-        body.push("id", Value::from(id.as_str()));
-        let mut line = to_vec(&Value::Object(body));
-        line.push(b'\n');
-        self.exchange(&line, id)
+    pub fn request(&mut self, body: Dict) -> Result<Reply, ClientError> {
+        let reply = self.exchange(|session| session.call_untyped(body));
+        reply.map_err(ClientError::from)
     }
 
-    fn exchange(&mut self, line: &[u8], id: RequestId) -> Result<Reply, ClientError> {
-        let deadline = deadline::after(self.timeout);
-        let stream = &mut self.stream;
+    fn exchange(
+        &mut self,
+        call: impl FnOnce(&mut Session) -> Result<RequestId, SessionError>,
+    ) -> Result<Reply, SessionError> {
         match &mut self.reading {
-            Reading::OnDemand(receiver) => {
-                let sent = stream.write_all(line, deadline);
-                sent.map_err(ClientError::Transport)?;
-                receiver.reply_to(&id, stream, deadline)
-            }
-            Reading::InBackground(background) => {
-                let send = || stream.write_all(line, deadline);
-                background.exchange(id, deadline, send)
-            }
+            Reading::OnDemand(client) => client.call_with(call),
+            Reading::InBackground(background) => background.exchange(self.timeout, call),
+            Reading::Failed => Err(SessionError::Closed),
         }
     }
 
@@ -196,8 +185,9 @@ impl Client {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         match &self.reading {
-            Reading::OnDemand(_) => false,
+            Reading::OnDemand(client) => client.session().has_ended(),
             Reading::InBackground(background) => background.has_ended(),
+            Reading::Failed => true,
         }
     }
 
@@ -206,17 +196,6 @@ impl Client {
     pub fn wait_for_end(&self) {
         if let Reading::InBackground(background) = &self.reading {
             background.wait_for_end(self.timeout);
-        }
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        if let Reading::InBackground(background) = &self.reading {
-            // Announce the end first, so that the thread ends without a notice when
-            // it reads the end of the stream.
-            background.expect_end();
-            self.stream.shut_down();
         }
     }
 }

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use super::address::HostPort;
-use crate::deadline::remaining;
+use qapi_wire::client::deadline::remaining;
 
 /// The time after which the next address is tried while earlier ones have not
 /// answered; RFC 8305 recommends it.

@@ -14,8 +14,8 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-use crate::deadline::remaining;
 use crate::stream::Stream;
+use qapi_wire::client::deadline::remaining;
 
 /// The time between two tries to connect to a server whose queue is full.
 const RETRY_INTERVAL: Duration = Duration::from_millis(10);

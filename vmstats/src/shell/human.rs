@@ -6,11 +6,12 @@ use std::io;
 use std::time::Duration;
 
 use qapi_stats::misc::commands::HumanMonitorCommand;
+use qapi_wire::client::Transport as _;
 
 use crate::client::{Client, ClientError};
-use crate::deadline;
 use crate::endpoint::Endpoint;
 use crate::stream::Stream;
+use qapi_wire::client::deadline;
 
 /// The prompt with which the output of a line ends.
 const PROMPT: &[u8] = b"(qemu) ";

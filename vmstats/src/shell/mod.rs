@@ -277,11 +277,9 @@ fn begin(
 /// Returns the server's version, for people.
 fn version(client: &Client) -> String {
     let version = client.version();
-    let triple = &version.qemu;
-    let (major, minor, micro) = (triple.major, triple.minor, triple.micro);
     match printable(version.package.trim()) {
-        package if package.is_empty() => format!("Monitor version {major}.{minor}.{micro}"),
-        package => format!("Monitor version {major}.{minor}.{micro} ({package})"),
+        package if package.is_empty() => format!("Monitor version {version}"),
+        package => format!("Monitor version {version} ({package})"),
     }
 }
 

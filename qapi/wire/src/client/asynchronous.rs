@@ -315,8 +315,10 @@ impl AsyncClient {
     /// whose events matter.
     #[must_use]
     pub fn subscribe(&self) -> Subscription {
+        let mut session = self.connection.shared.lock();
+        let event_bytes_max = session.options().event_bytes_max;
         Subscription {
-            subscriber: self.connection.shared.lock().subscribe(),
+            subscriber: session.subscribe(event_bytes_max),
             connection: Arc::clone(&self.connection),
         }
     }

@@ -100,7 +100,7 @@ impl<T: Transport> Client<T> {
         let mut session = Session::new(options);
         // Subscribe first, because events can come together with the reply that ends
         // the negotiation.
-        let subscriber = session.subscribe();
+        let subscriber = session.subscribe(options.event_bytes_max);
         let mut buffer = vec![0; READ_BYTES].into_boxed_slice();
         let version = loop {
             if let Some(version) = session.version() {
@@ -182,19 +182,17 @@ impl<T: Transport> Client<T> {
         &mut self,
         request: &R,
     ) -> Result<R::Reply, ClientError> {
-        let id = self.session.call_out_of_band(request)?;
-        decode_reply::<R>(self.outcome(&id, self.session.options().timeout))
+        decode_reply::<R>(self.call_with(|session| session.call_out_of_band(request)))
     }
 
-    /// Executes a command, and returns the reply undecoded. Both a success and an error
-    /// reply are returned as an [`Outcome`].
+    /// Executes a command, and returns the reply undecoded. A reply that says that the
+    /// command failed is an [`Outcome`].
     ///
     /// # Errors
     ///
     /// Returns a [`ClientError`] if no reply comes within [`Options::timeout`].
     pub fn call<R: Request>(&mut self, request: &R) -> Result<Outcome, ClientError> {
-        let id = self.session.call(request)?;
-        self.outcome(&id, self.session.options().timeout)
+        self.call_with(|session| session.call(request))
     }
 
     /// Sends a request that has the members `body`, for example `execute` and
@@ -205,7 +203,20 @@ impl<T: Transport> Client<T> {
     ///
     /// Returns a [`ClientError`] if no reply comes within [`Options::timeout`].
     pub fn call_untyped(&mut self, body: Dict) -> Result<Outcome, ClientError> {
-        let id = self.session.call_untyped(body)?;
+        self.call_with(|session| session.call_untyped(body))
+    }
+
+    /// Makes a request with any method of the session, and waits for the outcome.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of `call`, or a [`ClientError`] if no reply comes within
+    /// [`Options::timeout`].
+    pub fn call_with(
+        &mut self,
+        call: impl FnOnce(&mut Session) -> Result<RequestId, ClientError>,
+    ) -> Result<Outcome, ClientError> {
+        let id = call(&mut self.session)?;
         self.outcome(&id, self.session.options().timeout)
     }
 

@@ -42,10 +42,9 @@ const OOB: &str = "oob";
 /// # Memory
 ///
 /// A session keeps one unfinished message of the server; one reply for each call
-/// that is waited for; unread events up to
-/// [`event_bytes_max`](Options::event_bytes_max) for each subscription; the requests
-/// of calls that are waited for; and at most one half-sent request of a call that is
-/// not.
+/// that is waited for; the unread events of each subscription, up to its bound; the
+/// requests of calls that are waited for; and at most one half-sent request of a call
+/// that is not.
 ///
 /// # Example
 ///
@@ -371,6 +370,13 @@ impl Session {
         Some(outcome)
     }
 
+    /// Returns whether the reply to a call has not come, and the call has not been
+    /// given up.
+    #[must_use]
+    pub fn awaits_reply(&self) -> bool {
+        self.calls.values().any(|call| call.outcome.is_none())
+    }
+
     /// Forgets a call whose reply has not come within `after`, and returns the
     /// reason. A request of which nothing has been sent is not sent any more.
     pub fn give_up(&mut self, id: &RequestId, after: Duration) -> ClientError {
@@ -387,11 +393,12 @@ impl Session {
         self.outbox.withdraw(id);
     }
 
-    /// Subscribes to the events that come from now on.
-    pub fn subscribe(&mut self) -> Subscriber {
+    /// Subscribes to the events that come from now on. Those that are not read take at
+    /// most `event_bytes_max` bytes of memory.
+    pub fn subscribe(&mut self, event_bytes_max: usize) -> Subscriber {
         self.last_subscriber += 1;
         let subscriber = Subscriber(self.last_subscriber);
-        let queue = EventQueue::new(self.options.event_bytes_max);
+        let queue = EventQueue::new(event_bytes_max);
         self.queues.push((subscriber, queue));
         subscriber
     }

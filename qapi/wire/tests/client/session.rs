@@ -66,7 +66,7 @@ fn calls_get_their_replies_however_the_bytes_are_cut() {
     let whole = opening.len() + EMPTY.len() + 2 * SIZES.len();
     for cut in 1..whole {
         let mut session = Session::new(Options::default());
-        let subscriber = session.subscribe();
+        let subscriber = session.subscribe(usize::MAX);
         // Each part is cut into pieces of `cut` bytes, so that every place is one
         // at which a part is cut.
         let receive = |session: &mut Session, text: &str| {
@@ -111,7 +111,9 @@ fn late_reply_is_set_aside_when_its_call_has_been_given_up() {
     ids = [send_all(&mut session), ids].concat();
     session.receive(fill("{\"return\": [1], \"id\": $1}\r\n", &ids).as_bytes());
     assert_eq!(sizes(&mut session, &second), None);
+    assert!(session.awaits_reply());
     session.receive(fill("{\"return\": [2], \"id\": $0}\r\n", &ids).as_bytes());
+    assert!(!session.awaits_reply());
     // A second reply to the same request does not replace the first.
     session.receive(fill("{\"return\": [3], \"id\": $0}\r\n", &ids).as_bytes());
     assert_eq!(sizes(&mut session, &second), Some(Ok(vec![2])));
@@ -153,8 +155,8 @@ fn request_is_not_sent_when_its_call_was_given_up_before() {
 
 #[test]
 fn oldest_events_are_dropped_and_counted_when_nobody_reads() {
-    let mut session = ready(Options::default().with_event_bytes_max(100_000));
-    let (first, second) = (session.subscribe(), session.subscribe());
+    let mut session = ready(Options::default());
+    let (first, second) = (session.subscribe(100_000), session.subscribe(100_000));
     let numbered = |number: usize| format!("{{\"event\": \"E{number}\", \"data\": {{}}}}\r\n");
     for number in 0..100_000 {
         session.receive(numbered(number).as_bytes());
@@ -195,7 +197,7 @@ fn oldest_events_are_dropped_and_counted_when_nobody_reads() {
 #[test]
 fn events_that_have_come_are_returned_when_the_connection_has_ended() {
     let mut session = ready(Options::default());
-    let subscriber = session.subscribe();
+    let subscriber = session.subscribe(usize::MAX);
     session.receive(EVENT.as_bytes());
     session.receive_end();
     let event = session.next_event(subscriber).unwrap().unwrap();
