@@ -337,6 +337,23 @@ fn replies_and_live_servers_are_interfaces() {
 }
 
 #[test]
+fn introspect_of_a_reply_has_the_form_of_a_schemas() {
+    let folder = folder("introspect");
+    let run = |arguments: &[&str]| {
+        let output = qapi_gen(&folder, arguments);
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+        )
+    };
+    let (_, array) = run(&["introspect", "new/a.json"]);
+    let spread = array.replace(',', " ,\n ").replace(':', " : ");
+    fs::write(folder.join("reply"), format!("{{\"return\": {spread}}}")).unwrap();
+    assert_eq!(run(&["introspect", "reply"]), (Some(0), array));
+    assert_eq!(run(&["introspect", "reply", "--unmask"]).0, Some(2));
+}
+
+#[test]
 fn paths_and_has_agree() {
     let folder = folder("paths");
     let output = qapi_gen(&folder, &["paths", "old/a.json"]);

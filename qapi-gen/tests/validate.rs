@@ -92,7 +92,7 @@ fn request_is_checked_as_a_server_would() {
         ),
         (
             "{'drive': {'kind': 'tape'}}",
-            "deprecated arguments.drive.kind: value 'tape' is deprecated",
+            "uses-deprecated arguments.drive.kind: value 'tape' is deprecated",
         ),
         (
             "{'drive': {'kind': 'disk', 'size': 1, 'id ': 'a'}}",
@@ -104,7 +104,7 @@ fn request_is_checked_as_a_server_would() {
         ),
         (
             "{'drive': {'kind': 'disk', 'size': 1}, 'x-now': true}",
-            "unstable arguments.x-now: 'x-now' is unstable",
+            "uses-unstable arguments.x-now: 'x-now' is unstable",
         ),
         (
             "[]",

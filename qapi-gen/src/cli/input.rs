@@ -149,6 +149,22 @@ impl Reading {
     }
 }
 
+/// Returns a reply to `query-qmp-schema` in canonical form, or `None` if the argument
+/// names a schema.
+pub(super) fn canonical_reply(argument: &str) -> Result<Option<String>, String> {
+    let named = |error| format!("{argument}: {error}");
+    match place(argument)? {
+        Place::Schema | Place::Git(_) => Ok(None),
+        Place::Reply(text) => Interface::canonical_reply(&text).map(Some).map_err(named),
+        Place::Socket(address) => {
+            let reply =
+                live::query_schema(address).map_err(|error| format!("{argument}: {error}"))?;
+            let reply = Interface::canonical_schema_info(reply.value());
+            reply.map(Some).map_err(named)
+        }
+    }
+}
+
 /// Finds out what an argument names.
 fn place(argument: &str) -> Result<Place<'_>, String> {
     if let Some(address) = live::Address::parse(argument) {

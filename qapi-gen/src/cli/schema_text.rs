@@ -36,6 +36,11 @@ pub(super) struct SchemaText {
 }
 
 impl SchemaText {
+    /// Returns the schema as the command line names it.
+    pub(super) fn argument(&self) -> &str {
+        self.schema.to_str().unwrap_or_default()
+    }
+
     /// Prints the text that `back_end` makes of the schema, or reports the errors
     /// of the schema.
     pub(super) fn print(self, back_end: impl FnOnce(&CheckedSchema) -> String) -> ExitCode {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use qapi_wire::json::{Limits, MessageReader};
-use qapi_wire::{Document, Kind, Node, Value};
+use qapi_wire::{Document, Kind, Node, Value, to_json};
 
 use super::{
     Branch, Command, Event, Interface, Member, Object, Scalar, Shape, Traits, Type, TypeIndex,
@@ -52,39 +52,35 @@ impl Interface {
     /// an unknown key or names a type that is missing, if two entries have one
     /// name, or if a type has a shape that no schema gives.
     pub fn of_reply(text: &[u8]) -> Result<Self, ReplyError> {
-        let mut reader = MessageReader::new(Limits::default());
-        reader.receive(text);
-        let mut found = None;
-        let mut messages = 0;
-        while let Some(message) = reader.next_message() {
-            let message =
-                message.map_err(|error| ReplyError(format!("it is not JSON: {}", error.desc())))?;
-            messages += 1;
-            // Other commands may have returned an empty array before.
-            let is_better = is_schema(&message)
-                && found.as_ref().is_none_or(|found| !is_schema(found))
-                || messages == 1 && entries(&message).is_some_and(is_empty);
-            if is_better {
-                found = Some(message);
-            }
-        }
-        if messages > 1 {
-            found = found.filter(is_schema);
-        }
-        if reader.pending_bytes() > 0 {
-            return Err(ReplyError("it is JSON that does not end".to_owned()));
-        }
-        match found {
-            Some(message) => read(entries(&message).unwrap_or(message.root())),
-            None if messages > 0 => {
-                let message = "it contains JSON, but no reply to query-qmp-schema";
-                Err(ReplyError(message.to_owned()))
-            }
-            None => {
-                let message = "it is empty; a reply to query-qmp-schema is expected";
-                Err(ReplyError(message.to_owned()))
-            }
-        }
+        let message = find(text)?;
+        read(entries(&message).unwrap_or(message.root()))
+    }
+
+    /// Returns the array of `SchemaInfo` in a text as `qapi-gen introspect` writes it: an
+    /// entry in a line, without blanks. Replies of different servers can be compared so.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Interface::of_reply`] does.
+    pub fn canonical_reply(text: &[u8]) -> Result<String, ReplyError> {
+        let message = find(text)?;
+        Self::canonical_schema_info(entries(&message).unwrap_or(message.root()))
+    }
+
+    /// Returns an array of `SchemaInfo` as [`Interface::canonical_reply`] does.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Interface::of_reply`] does.
+    pub fn canonical_schema_info(array: Node<'_>) -> Result<String, ReplyError> {
+        read(array)?;
+        let entries = array.elements().into_iter().flatten();
+        let lines: Vec<String> = entries.map(compact).collect();
+        Ok(if lines.is_empty() {
+            "[]\n".to_owned()
+        } else {
+            format!("[\n{}\n]\n", lines.join(",\n"))
+        })
     }
 
     /// Reads an array of `SchemaInfo`.
@@ -94,6 +90,65 @@ impl Interface {
     /// Fails as [`Interface::of_reply`] does.
     pub fn of_schema_info(array: Node<'_>) -> Result<Self, ReplyError> {
         read(array)
+    }
+}
+
+/// Finds the reply to `query-qmp-schema` in a text.
+fn find(text: &[u8]) -> Result<Document, ReplyError> {
+    let mut reader = MessageReader::new(Limits::default());
+    reader.receive(text);
+    let mut found = None;
+    let mut messages = 0;
+    while let Some(message) = reader.next_message() {
+        let message =
+            message.map_err(|error| ReplyError(format!("it is not JSON: {}", error.desc())))?;
+        messages += 1;
+        // Other commands may have returned an empty array before.
+        let is_better = is_schema(&message) && found.as_ref().is_none_or(|found| !is_schema(found))
+            || messages == 1 && entries(&message).is_some_and(is_empty);
+        if is_better {
+            found = Some(message);
+        }
+    }
+    if messages > 1 {
+        found = found.filter(is_schema);
+    }
+    if reader.pending_bytes() > 0 {
+        return Err(ReplyError("it is JSON that does not end".to_owned()));
+    }
+    if let Some(message) = found {
+        return Ok(message);
+    }
+    Err(ReplyError(if messages > 0 {
+        "it contains JSON, but no reply to query-qmp-schema".to_owned()
+    } else {
+        "it is empty; a reply to query-qmp-schema is expected".to_owned()
+    }))
+}
+
+/// Returns a value of an entry as JSON without blanks.
+fn compact(node: Node<'_>) -> String {
+    match node.kind() {
+        Kind::Array => {
+            let elements = node.elements().into_iter().flatten();
+            let elements: Vec<String> = elements.map(compact).collect();
+            format!("[{}]", elements.join(","))
+        }
+        Kind::Object => {
+            let members = node.members().into_iter().flatten();
+            let members: Vec<String> = members
+                .map(|(name, value)| format!("{}:{}", to_json(name), compact(value)))
+                .collect();
+            format!("{{{}}}", members.join(","))
+        }
+        Kind::String => to_json(node.as_str().unwrap_or_default()),
+        Kind::Bool => (node.to_value() == Value::Bool(true)).to_string(),
+        Kind::Null => "null".to_owned(),
+        Kind::Number => match node.to_value() {
+            Value::Int(number) => number.to_string(),
+            Value::Uint(number) => number.to_string(),
+            other => to_json(&other),
+        },
     }
 }
 

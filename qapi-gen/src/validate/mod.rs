@@ -24,55 +24,60 @@ pub use session::Session;
 /// The findings after which a check of one value ends.
 const FINDINGS_MAX: usize = 100;
 
-/// The kind of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum FindingCode {
-    /// The text is not JSON.
-    NotJson,
-    /// The JSON is neither a request nor a reply nor an event.
-    NotAMessage,
-    /// The interface has no such command.
-    UnknownCommand,
-    /// The interface has no such event.
-    UnknownEvent,
-    /// The interface has no such member here.
-    UnknownMember,
-    /// The enumeration has no such value.
-    UnknownValue,
-    /// A mandatory member is absent.
-    MissingMember,
-    /// The value has another JSON type.
-    WrongType,
-    /// The integer does not fit the type.
-    OutOfRange,
-    /// The command cannot be executed out of band.
-    NotOob,
-    /// The part is deprecated.
-    Deprecated,
-    /// The part is unstable.
-    Unstable,
+macro_rules! finding_codes {
+    ($($code:ident $name:literal $reason:literal;)*) => {
+        /// The kind of a finding.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum FindingCode {$(
+            #[doc = concat!("`", $name, "`: ", $reason)]
+            $code,
+        )*}
+
+        impl FindingCode {
+            /// All codes.
+            pub const ALL: &'static [Self] = &[$(Self::$code),*];
+
+            /// Returns the finding's code, such as `not-json`. The codes are stable.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {$(Self::$code => $name,)*}
+            }
+
+            /// Returns what the finding means.
+            #[must_use]
+            pub fn reason(self) -> &'static str {
+                match self {$(Self::$code => $reason,)*}
+            }
+        }
+    };
 }
 
-impl FindingCode {
-    /// Returns the finding's code, such as `not-json`. The codes are stable.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NotJson => "not-json",
-            Self::NotAMessage => "not-a-message",
-            Self::UnknownCommand => "unknown-command",
-            Self::UnknownEvent => "unknown-event",
-            Self::UnknownMember => "unknown-member",
-            Self::UnknownValue => "unknown-value",
-            Self::MissingMember => "missing-member",
-            Self::WrongType => "wrong-type",
-            Self::OutOfRange => "out-of-range",
-            Self::NotOob => "not-oob",
-            Self::Deprecated => "deprecated",
-            Self::Unstable => "unstable",
-        }
-    }
+finding_codes! {
+    NotJson "not-json"
+        "The text is not JSON.";
+    NotAMessage "not-a-message"
+        "The JSON is neither a request nor a reply nor an event.";
+    UnknownCommand "unknown-command"
+        "The interface has no such command.";
+    UnknownEvent "unknown-event"
+        "The interface has no such event.";
+    UnknownMember "unknown-member"
+        "The interface has no such member here. A server refuses a request with it.";
+    UnknownValue "unknown-value"
+        "The enumeration has no such value.";
+    MissingMember "missing-member"
+        "A mandatory member is absent. A server refuses such a request.";
+    WrongType "wrong-type"
+        "The value has another JSON type.";
+    OutOfRange "out-of-range"
+        "The integer does not fit the type.";
+    NotOob "not-oob"
+        "The command cannot be executed out of band.";
+    Deprecated "uses-deprecated"
+        "A request uses something deprecated, which a later release removes.";
+    Unstable "uses-unstable"
+        "A request uses something unstable, which may change without notice.";
 }
 
 /// A reason why a message or a value does not fit an interface.
