@@ -77,7 +77,7 @@ impl<'t> Rest<'t> {
     }
 }
 
-/// Joins conditions, or returns `None` if there are no conditions.
+/// Joins conditions. Returns `None` for an empty list.
 pub(super) fn joined(mut conds: Vec<Cond>, join: fn(Vec<Cond>) -> CondKind) -> Option<Cond> {
     match conds.len() {
         1 => conds.pop(),
