@@ -42,6 +42,7 @@ pub mod backend;
 mod builder;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod coded;
 pub mod compare;
 mod cond;
 mod defs;

@@ -8,12 +8,16 @@
     reason = "tests may stop at the first surprise"
 )]
 
+mod program;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::thread;
+
+use program::qapi_gen;
 
 const OLD: &str = "\
 { 'struct': 'Link', 'data': { 'to': 'str', '*speed': 'uint16' } }
@@ -31,10 +35,7 @@ const NEW: &str = "\
 const NEW_LINK: &str = "{ 'struct': 'Wire', 'data': { 'to': 'str', 'mtu': 'int' } }\n";
 
 fn folder(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("diff")
-        .join(test);
-    let _ = fs::remove_dir_all(&folder);
+    let folder = program::folder("diff", test);
     fs::create_dir_all(folder.join("old")).unwrap();
     fs::create_dir_all(folder.join("new")).unwrap();
     let old = OLD.replace("'returns': { 'a': 'int' }", "'returns': 'Link'");
@@ -42,15 +43,6 @@ fn folder(test: &str) -> PathBuf {
     fs::write(folder.join("new/a.json"), NEW).unwrap();
     fs::write(folder.join("new/link.json"), NEW_LINK).unwrap();
     folder
-}
-
-fn qapi_gen(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_qapi-gen"));
-    command
-        .current_dir(folder)
-        .args(arguments)
-        .output()
-        .unwrap()
 }
 
 /// Runs `diff` on the two schemas. Returns the exit status, the output and what was

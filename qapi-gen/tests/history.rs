@@ -3,16 +3,16 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "tests may stop at the first surprise")]
 
+mod program;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
+
+use program::qapi_gen;
 
 fn folder(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("history")
-        .join(test);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
+    let folder = program::folder("history", test);
     for (name, schema) in [
         (
             "1.json",
@@ -35,13 +35,7 @@ fn folder(test: &str) -> PathBuf {
 const RELEASES: [&str; 3] = ["1=1.json", "2=2.json", "3=3.json"];
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_qapi-gen"));
-    command
-        .current_dir(folder)
-        .args(arguments)
-        .args(RELEASES)
-        .output()
-        .unwrap()
+    qapi_gen(folder, &[arguments, &RELEASES].concat())
 }
 
 #[test]

@@ -3,6 +3,8 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "tests may stop at the first surprise")]
 
+mod program;
+
 use qapi_gen::interface::Interface;
 use qapi_gen::lint::{Context, DefinitionHistory, Rule, lint};
 use qapi_gen::schema::CheckedSchema;
@@ -196,9 +198,7 @@ fn downstream_additions_need_a_prefix() {
 
 #[test]
 fn fix_inserts_second_spaces_where_there_is_room() {
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("lint-fix");
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = program::folder("lint", "fix");
     let full = "# This line has exactly seventy characters. So it has no room for more.";
     assert_eq!(full.len(), 71);
     let schema = format!(
@@ -207,9 +207,7 @@ fn fix_inserts_second_spaces_where_there_is_room() {
     );
     std::fs::write(folder.join("a.json"), &schema).unwrap();
     let lint = |arguments: &[&str]| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_qapi-gen"));
-        command.current_dir(&folder).arg("lint").args(arguments);
-        let output = command.output().unwrap();
+        let output = program::qapi_gen(&folder, &[&["lint"], arguments].concat());
         (
             output.status.code(),
             String::from_utf8(output.stderr).unwrap(),
@@ -232,17 +230,12 @@ fn fix_inserts_second_spaces_where_there_is_room() {
 
 #[test]
 fn baseline_accepts_the_advice_of_its_day() {
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("lint-baseline");
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = program::folder("lint", "baseline");
     let unused = "{ 'command': 'stop' }\n{ 'struct': 'Unused', 'data': {} }\n";
     std::fs::write(folder.join("a.json"), unused).unwrap();
     let lint = |arguments: &[&str]| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_qapi-gen"));
-        command
-            .current_dir(&folder)
-            .args(["lint", "a.json", "--baseline", "accepted"]);
-        let output = command.args(arguments).output().unwrap();
+        let fixed = ["lint", "a.json", "--baseline", "accepted"];
+        let output = program::qapi_gen(&folder, &[&fixed, arguments].concat());
         (
             output.status.code(),
             String::from_utf8(output.stderr).unwrap(),

@@ -7,9 +7,12 @@
     reason = "tests may stop at the first surprise"
 )]
 
+mod program;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::PathBuf;
+
+use program::qapi_gen;
 
 const SCHEMA: &str = "\
 { 'enum': 'Kind', 'data': [ 'disk', { 'name': 'tape', 'features': [ 'deprecated' ] } ] }
@@ -24,22 +27,9 @@ const SCHEMA: &str = "\
 ";
 
 fn folder(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("validate")
-        .join(test);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
+    let folder = program::folder("validate", test);
     fs::write(folder.join("a.json"), SCHEMA).unwrap();
     folder
-}
-
-fn qapi_gen(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_qapi-gen"));
-    command
-        .current_dir(folder)
-        .args(arguments)
-        .output()
-        .unwrap()
 }
 
 /// Returns the findings, without the file and the place in the schema.

@@ -9,33 +9,16 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::change::{Category, Direction, Level};
+use crate::coded::coded;
 
 macro_rules! codes {
     ($($code:ident $name:literal $category:ident $send:ident $receive:ident $reason:literal;)*) => {
-        /// The kind of a change.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
-        pub enum Code {$(
-            #[doc = concat!("`", $name, "`: ", $reason)]
-            $code,
-        )*}
+        coded! {
+            /// The kind of a change.
+            Code {$($code $name $reason;)*}
+        }
 
         impl Code {
-            /// All codes.
-            pub const ALL: &'static [Self] = &[$(Self::$code),*];
-
-            /// Returns the name, which is stable.
-            #[must_use]
-            pub fn name(self) -> &'static str {
-                match self {$(Self::$code => $name,)*}
-            }
-
-            /// Returns why the change has its level.
-            #[must_use]
-            pub fn reason(self) -> &'static str {
-                match self {$(Self::$code => $reason,)*}
-            }
-
             /// Returns who notices the change.
             #[must_use]
             pub fn category(self) -> Category {
@@ -162,12 +145,6 @@ codes! {
         "A match over all variants no longer compiles, unless it has a case for the others.";
     RustVariantRemoved "rust-variant-removed" Rust Breaking Breaking
         "Code that names the variant no longer compiles.";
-}
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
 }
 
 impl FromStr for Code {

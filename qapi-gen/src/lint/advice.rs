@@ -5,40 +5,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::coded::coded;
 use crate::interface::Place;
 use crate::schema::{CheckedSchema, Entity};
 use crate::source::{SourceMap, Span};
 
-macro_rules! rules {
-    ($($rule:ident $name:literal $reason:literal;)*) => {
-        /// A rule of advice.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        #[non_exhaustive]
-        pub enum Rule {$(
-            #[doc = concat!("`", $name, "`: ", $reason)]
-            $rule,
-        )*}
-
-        impl Rule {
-            /// All rules.
-            pub const ALL: &'static [Self] = &[$(Self::$rule),*];
-
-            /// Returns the id, which is stable.
-            #[must_use]
-            pub fn name(self) -> &'static str {
-                match self {$(Self::$rule => $name,)*}
-            }
-
-            /// Returns why the rule exists.
-            #[must_use]
-            pub fn reason(self) -> &'static str {
-                match self {$(Self::$rule => $reason,)*}
-            }
-        }
-    };
-}
-
-rules! {
+coded! {
+    /// A rule of advice.
+    Rule {
     Example "example"
         "An example in the documentation is not JSON or does not fit the schema, so that whoever copies it gets an error.";
     SinceMissing "since-missing"
@@ -53,11 +27,6 @@ rules! {
         "A pragma makes an exception for a name that does not need it, and would hide a later mistake.";
     PrefixMissing "prefix-missing"
         "A downstream addition has no prefix __RFQDN_, so that a later upstream name can clash with it (with --upstream).";
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 

@@ -9,6 +9,7 @@ use std::fmt;
 
 use qapi_wire::{Document, Kind, Node, Value};
 
+use crate::coded::coded;
 use crate::compare::Direction;
 use crate::diag::similar;
 use crate::interface::{Interface, Object, Place, Scalar, Shape, Traits, TypeIndex};
@@ -24,36 +25,9 @@ pub use session::Session;
 /// The findings after which a check of one value ends.
 const FINDINGS_MAX: usize = 100;
 
-macro_rules! finding_codes {
-    ($($code:ident $name:literal $reason:literal;)*) => {
-        /// The kind of a finding.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        #[non_exhaustive]
-        pub enum FindingCode {$(
-            #[doc = concat!("`", $name, "`: ", $reason)]
-            $code,
-        )*}
-
-        impl FindingCode {
-            /// All codes.
-            pub const ALL: &'static [Self] = &[$(Self::$code),*];
-
-            /// Returns the finding's code, such as `not-json`. The codes are stable.
-            #[must_use]
-            pub fn name(self) -> &'static str {
-                match self {$(Self::$code => $name,)*}
-            }
-
-            /// Returns what the finding means.
-            #[must_use]
-            pub fn reason(self) -> &'static str {
-                match self {$(Self::$code => $reason,)*}
-            }
-        }
-    };
-}
-
-finding_codes! {
+coded! {
+    /// The kind of a finding.
+    FindingCode {
     NotJson "not-json"
         "The text is not JSON.";
     NotAMessage "not-a-message"
@@ -78,6 +52,7 @@ finding_codes! {
         "A request uses something deprecated, which a later release removes.";
     Unstable "uses-unstable"
         "A request uses something unstable, which may change without notice.";
+    }
 }
 
 /// A reason why a message or a value does not fit an interface.
