@@ -89,20 +89,22 @@ impl Reading {
     }
 
     fn schema(&self, path: &str, loader: &dyn Loader) -> Result<Interface, String> {
-        let (schema, sources) = match self.version.is_historic(path, loader) {
-            Some(true) => self.accepted(path, read_with(path, loader)),
-            Some(false) => self.check(path, loader),
-            None => {
-                let outcome = self.outcome(path, loader);
-                let historic = outcome.schema.is_none().then(|| read_with(path, loader));
-                let historic = historic.filter(|outcome| outcome.schema.is_some());
-                if historic.is_some() {
+        let mut outcome = self.outcome(path, loader);
+        // Check first, because a VERSION of another program than QEMU is often low.
+        if outcome.schema.is_none() {
+            let is_historic = self.version.is_historic(path, loader);
+            if is_historic != Some(false) {
+                let historic = read_with(path, loader);
+                if historic.schema.is_some() && is_historic.is_none() {
                     let path = printable(path);
                     eprintln!("qapi-gen: {path}: read as a schema of QEMU 6.1 or earlier");
                 }
-                self.accepted(path, historic.unwrap_or(outcome))
+                if historic.schema.is_some() || is_historic == Some(true) {
+                    outcome = historic;
+                }
             }
-        }?;
+        }
+        let (schema, sources) = self.accepted(path, outcome)?;
         Ok(match self.config.clone().defined() {
             None => Interface::of_schema(&schema, &sources),
             Some(defined) => Interface::of_build(&schema, &sources, &defined),

@@ -48,17 +48,18 @@ impl Version {
     /// Returns the rules for a schema with the main file `main`.
     pub(super) fn rules(self, main: &str, loader: &dyn Loader) -> Rules {
         match self.rules {
+            // A lower version is more likely that of another program than that of
+            // a QEMU whose schemas cannot be checked anyway.
             Release::Auto => match rules_of_tree(main, loader) {
-                None => Rules::default(),
                 Some(Ok(rules)) => rules,
-                Some(Err(_)) => Rules::V6_2,
+                Some(Err(_)) | None => Rules::default(),
             },
             Release::Given(rules) => rules,
         }
     }
 
-    /// Returns whether a schema is older than all rules, so that it can only be
-    /// read; `None` if that is not known.
+    /// Returns whether the tree of a schema is older than all rules, so that the
+    /// schema can only be read, or `None` if its version is not known.
     pub(super) fn is_historic(self, main: &str, loader: &dyn Loader) -> Option<bool> {
         match self.rules {
             Release::Auto => rules_of_tree(main, loader).map(|rules| rules.is_err()),
