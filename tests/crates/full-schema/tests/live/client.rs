@@ -49,6 +49,23 @@ fn example_prints_the_block_devices_of_a_qemu() {
 }
 
 #[test]
+fn readmes_show_the_example() {
+    let example = include_str!("../../examples/query_block.rs");
+    let readme = include_str!("../../../../../qapi/wire/README.md");
+    let (_, main) = example.split_at(example.find("fn main()").unwrap());
+    assert!(readme.contains(main));
+    let readme = include_str!("../../../../../README.md");
+    let lines: Vec<&str> = main.lines().map(str::trim).collect();
+    let begin = lines
+        .iter()
+        .position(|line| line.starts_with("for "))
+        .unwrap();
+    for line in &lines[begin..begin + 4] {
+        assert!(readme.contains(line), "{line}");
+    }
+}
+
+#[test]
 fn events_are_typed_when_a_qemu_sends_them() {
     let Some(qemu) = Qemu::start(&[]) else {
         return;
