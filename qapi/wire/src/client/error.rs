@@ -165,8 +165,9 @@ impl fmt::Display for ClientError {
                 is_sent: true,
             } => write!(
                 f,
-                "no reply to {command} within {after:?}: the server may still execute it; give a \
-                 slow command more time, or find out whether the server hangs"
+                "no reply to {command} within {} s: the server may still execute it; give a \
+                 slow command more time, or find out whether the server hangs",
+                after.as_secs_f64()
             ),
             Self::Timeout {
                 command,
@@ -174,8 +175,9 @@ impl fmt::Display for ClientError {
                 is_sent: false,
             } => write!(
                 f,
-                "{command} could not be sent within {after:?} and will not be executed: the \
-                 server does not read; find out whether it hangs"
+                "{command} could not be sent within {} s and will not be executed: the server \
+                 does not read; find out whether it hangs",
+                after.as_secs_f64()
             ),
             Self::Unaddressed {
                 command,

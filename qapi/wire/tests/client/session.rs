@@ -104,7 +104,7 @@ fn late_reply_is_set_aside_when_its_call_has_been_given_up() {
     let mut ids = send_all(&mut session);
     let overdue = session.give_up(&first, SECOND).to_string();
     assert!(
-        overdue.starts_with("no reply to sizes within 1s: the server may still execute it"),
+        overdue.starts_with("no reply to sizes within 1 s: the server may still execute it"),
         "{overdue}"
     );
     let second = session.call(&Sizes::default()).unwrap();
@@ -130,7 +130,7 @@ fn request_is_not_sent_when_its_call_was_given_up_before() {
     let waiting = session.call(&Sizes::default()).unwrap();
     let kept = session.call(&Yank).unwrap();
     let overdue = session.give_up(&waiting, SECOND).to_string();
-    let expected = "sizes could not be sent within 1s and will not be executed";
+    let expected = "sizes could not be sent within 1 s and will not be executed";
     assert!(overdue.starts_with(expected), "{overdue}");
     let overdue = session.give_up(&begun, SECOND).to_string();
     assert!(
