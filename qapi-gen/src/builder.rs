@@ -9,6 +9,7 @@ use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use crate::backend::rust::{Addition, CfgNames, Conditions, Layout, Options};
+use crate::config_file::ConfigFile;
 use crate::diag::{Colors, module_alone, printable};
 use crate::driver::Generation;
 use crate::load::{IncludeFolders, main_files};
@@ -42,11 +43,14 @@ use crate::rules::Rules;
 ///
 /// Definitions and files have the names of the schema. A name that the schema does
 /// not have is an error, and so is a choice that would have no effect.
+///
+/// A file `qapi-gen.toml` above the schema can make choices, too; see [`ConfigFile`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is compiled before `compile` is called"]
 pub struct Builder {
     schema: PathBuf,
     options: Options,
+    rules: Option<Rules>,
     include_folders: Vec<(String, PathBuf)>,
     out_dir: Option<PathBuf>,
 }
@@ -58,6 +62,7 @@ impl Builder {
         Self {
             schema: schema.into(),
             options: Options::default(),
+            rules: None,
             include_folders: Vec::new(),
             out_dir: None,
         }
@@ -65,7 +70,7 @@ impl Builder {
 
     /// Sets the rules that the schema follows. The default is the newest rules.
     pub fn rules(mut self, rules: Rules) -> Self {
-        self.options.rules = rules;
+        self.rules = Some(rules);
         self
     }
 
@@ -290,9 +295,18 @@ impl Builder {
             (None, Some(folder)) => Path::new(&folder).join("qapi"),
             (None, None) => return Err("OUT_DIR is not set: is this a build script?".to_owned()),
         };
-        let loader = IncludeFolders::on_disk(&self.schema, &self.include_folders)
-            .map_err(|error| error.to_string())?;
-        let generation = crate::generate(&self.schema, &loader, &self.options);
+        let file = ConfigFile::find(&self.schema).map_err(|error| error.to_string())?;
+        if let Some(path) = file.path() {
+            println!("cargo::rerun-if-changed={}", path.display());
+        }
+        let mut options = self.options;
+        options.rules = self.rules.or(file.rules()).unwrap_or_default();
+        file.add_to(&mut options);
+        let mut folders = self.include_folders;
+        folders.extend_from_slice(file.include_folders());
+        let loader =
+            IncludeFolders::on_disk(&self.schema, &folders).map_err(|error| error.to_string())?;
+        let generation = crate::generate(&self.schema, &loader, &options);
         for file in &generation.files_read {
             println!("cargo::rerun-if-changed={}", file.display());
         }

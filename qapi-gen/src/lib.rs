@@ -45,6 +45,7 @@ pub mod cli;
 mod coded;
 pub mod compare;
 mod cond;
+mod config_file;
 mod defs;
 pub mod diag;
 mod driver;
@@ -66,6 +67,7 @@ pub use backend::dump::dump;
 pub use backend::introspect::Introspection;
 pub use backend::rust::{Addition, CfgNames, Conditions, Layout, Options, RustProblem, rust_path};
 pub use builder::Builder;
+pub use config_file::{ConfigError, ConfigFile};
 pub use diag::Style;
 pub use driver::{Generation, Outcome, Report, check, check_with, generate, read_with};
 pub use load::{

@@ -105,7 +105,7 @@ impl Reading {
             }
         }
         let (schema, sources) = self.accepted(path, outcome)?;
-        Ok(match self.config.clone().defined() {
+        Ok(match self.config.clone().defined_for(Path::new(path)) {
             None => Interface::of_schema(&schema, &sources),
             Some(defined) => Interface::of_build(&schema, &sources, &defined),
         })

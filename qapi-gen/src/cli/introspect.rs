@@ -42,7 +42,7 @@ impl Introspect {
         }
         let introspection = Introspection {
             unmask: self.unmask,
-            config: self.config.defined(),
+            config: self.config.defined_for(self.text.path()),
         };
         self.text.print(|schema| introspection.json(schema))
     }

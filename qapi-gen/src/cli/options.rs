@@ -8,7 +8,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use clap::Args;
-use qapi_gen::{IncludeFolders, Loader, Rules, UnknownRules, rules_of_tree};
+use qapi_gen::{ConfigFile, IncludeFolders, Loader, Rules, UnknownRules, rules_of_tree};
 
 /// The option that chooses the rules.
 #[derive(Clone, Copy, Debug, Args)]
@@ -48,11 +48,14 @@ impl Version {
     /// Returns the rules for a schema with the main file `main`.
     pub(super) fn rules(self, main: &str, loader: &dyn Loader) -> Rules {
         match self.rules {
-            // A lower version is more likely that of another program than that of
-            // a QEMU whose schemas cannot be checked anyway.
-            Release::Auto => match rules_of_tree(main, loader) {
-                Some(Ok(rules)) => rules,
-                Some(Err(_)) | None => Rules::default(),
+            Release::Auto => match config_file(Path::new(main)).rules() {
+                Some(rules) => rules,
+                // A lower version is more likely that of another program than that
+                // of a QEMU whose schemas cannot be checked anyway.
+                None => match rules_of_tree(main, loader) {
+                    Some(Ok(rules)) => rules,
+                    Some(Err(_)) | None => Rules::default(),
+                },
             },
             Release::Given(rules) => rules,
         }
@@ -62,6 +65,7 @@ impl Version {
     /// schema can only be read, or `None` if its version is not known.
     pub(super) fn is_historic(self, main: &str, loader: &dyn Loader) -> Option<bool> {
         match self.rules {
+            Release::Auto if config_file(Path::new(main)).rules().is_some() => Some(false),
             Release::Auto => rules_of_tree(main, loader).map(|rules| rules.is_err()),
             Release::Given(_) => Some(false),
         }
@@ -84,9 +88,23 @@ impl Folders {
     /// Returns the loader for a schema with the main file `main`, whose files are
     /// those of another loader.
     pub(super) fn loader<'a>(&self, inner: &'a dyn Loader, main: &Path) -> IncludeFolders<'a> {
-        let folders = self.include_folders.iter().map(|(name, dir)| (name, dir));
-        IncludeFolders::new(inner, main, folders)
+        let file = config_file(main);
+        let of_file = file.include_folders().iter();
+        let of_file = of_file.map(|(name, folder)| (name, folder.clone()));
+        let folders = self.include_folders.iter();
+        // The first folder of a name counts, so that an option overrides the file.
+        let folders = folders.map(|(name, folder)| (name, folder.into()));
+        IncludeFolders::new(inner, main, folders.chain(of_file))
     }
+}
+
+/// Returns the settings in the file `qapi-gen.toml` above a schema. Ends the program
+/// if the file is wrong, as for a wrong argument.
+pub(super) fn config_file(main: &Path) -> ConfigFile {
+    ConfigFile::find(main).unwrap_or_else(|error| {
+        eprintln!("qapi-gen: {error}");
+        std::process::exit(2)
+    })
 }
 
 /// Parses a name and a folder. The folder must exist.
@@ -118,6 +136,13 @@ impl Config {
     /// Returns whether the option was given.
     pub(super) fn is_given(&self) -> bool {
         !self.config.is_empty()
+    }
+
+    /// Returns the symbols that are defined for a schema with the main file `main`,
+    /// or `None` without `--config` and without a configuration in `qapi-gen.toml`.
+    pub(super) fn defined_for(self, main: &Path) -> Option<BTreeSet<String>> {
+        self.defined()
+            .or_else(|| config_file(main).config().cloned())
     }
 
     /// Returns the symbols that are defined, or `None` without `--config`.

@@ -12,7 +12,7 @@ use qapi_gen::{
     Addition, CfgNames, Conditions, Generation, Layout, Loader, Options, generate, write_files,
 };
 
-use super::options::{Config, Folders, Version};
+use super::options::{Config, Folders, Version, config_file};
 use super::report::Reporting;
 use super::stale;
 use super::stdin::Stdin;
@@ -208,7 +208,8 @@ impl Rust {
         let schema = self.stdin.path(&self.schema);
         let stdin = self.stdin.loader([&self.schema]);
         let loader = self.choices.folders.loader(&stdin, schema);
-        let options = self.choices.options(&schema.to_string_lossy(), &loader);
+        let mut options = self.choices.options(&schema.to_string_lossy(), &loader);
+        config_file(schema).add_to(&mut options);
         let Generation {
             sources,
             diagnostics,

@@ -4,7 +4,7 @@
 //! standard output stream.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -41,10 +41,15 @@ impl SchemaText {
         self.schema.to_str().unwrap_or_default()
     }
 
+    /// Returns the path of the schema.
+    pub(super) fn path(&self) -> &Path {
+        self.stdin.path(&self.schema)
+    }
+
     /// Prints the text that `back_end` makes of the schema, or reports the errors
     /// of the schema.
     pub(super) fn print(self, back_end: impl FnOnce(&CheckedSchema) -> String) -> ExitCode {
-        let path = self.stdin.path(&self.schema);
+        let path = self.path();
         let files = self.stdin.loader([&self.schema]);
         let loader = self.folders.loader(&files, path);
         let checked = self.reporting.checked(path, &loader, self.version);
