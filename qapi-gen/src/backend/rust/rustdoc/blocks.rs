@@ -126,7 +126,12 @@ impl Blocks<'_> {
             .map(|line| indentation(line))
             .fold(at, usize::min);
         let (literal, after) = match (rest, text.strip_suffix("::")) {
-            (["", below @ ..], Some(_)) => split_body(below, column),
+            (["", below @ ..], Some(_)) => match split_body(below, column) {
+                // Keep the blank line, without which Markdown would add a list to the
+                // paragraph.
+                ([], _) => ([].as_slice(), rest),
+                found => found,
+            },
             _ => ([].as_slice(), rest),
         };
         if !literal.is_empty() {
@@ -310,6 +315,15 @@ mod tests {
         );
         check("Returns", ".. note:: N", "Returns:\n\nNote: N");
         check("Returns", "::\n\n  <a>", "Returns:\n\n```text\n<a>\n```");
+    }
+
+    #[test]
+    fn list_is_apart_from_a_paragraph_that_announces_no_literal_block() {
+        check(
+            "",
+            "  ::\n\n10. word\n\n word",
+            "::\n\n10. word\n\n    word",
+        );
     }
 
     #[test]
