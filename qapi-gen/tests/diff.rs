@@ -346,6 +346,21 @@ fn introspect_of_a_reply_has_the_form_of_a_schemas() {
 }
 
 #[test]
+fn schema_in_a_pipe_is_read() {
+    let folder = folder("pipe");
+    for command in ["introspect", "dump", "paths"] {
+        let mut bash = Command::new("bash");
+        let script = format!("$0 {command} <(cat new/link.json; echo \"{{ 'event': 'STOP' }}\")");
+        bash.args(["-c", &script, env!("CARGO_BIN_EXE_qapi-gen")]);
+        let output = bash.current_dir(&folder).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{command}: {said}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("STOP"), "{command}: {text}");
+    }
+}
+
+#[test]
 fn paths_and_has_agree() {
     let folder = folder("paths");
     let output = qapi_gen(&folder, &["paths", "old/a.json"]);

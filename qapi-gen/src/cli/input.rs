@@ -180,6 +180,8 @@ fn place(argument: &str) -> Result<Place<'_>, String> {
             Some(text) => Ok(Place::Reply(text)),
             None => Ok(Place::Schema),
         },
+        // The pipe of a shell's `<(...)` can be read once, and a schema is.
+        Ok(metadata) if metadata.file_type().is_fifo() => Ok(Place::Schema),
         Ok(metadata) if metadata.file_type().is_socket() => {
             Ok(Place::Socket(live::Address::Unix(argument)))
         }
