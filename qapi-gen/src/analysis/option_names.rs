@@ -179,17 +179,7 @@ impl Looked {
 /// Returns the definition of a name, but not a built-in or implicit type.
 fn definition(schema: &CheckedSchema, name: &str) -> Option<Entity> {
     schema.entity_named(name).filter(|entity| match entity {
-        Entity::Type(id) => {
-            let ty = schema.ty(*id);
-            let is_written = match &ty.kind {
-                TypeKind::Builtin(_) | TypeKind::Array(_) => false,
-                TypeKind::Object(object) => {
-                    matches!(object.origin, ObjectOrigin::Struct | ObjectOrigin::Union)
-                }
-                TypeKind::Enum(_) | TypeKind::Alternate(_) => true,
-            };
-            is_written && ty.common.span.is_some()
-        }
+        Entity::Type(id) => schema.ty(*id).is_written(),
         Entity::Command(_) | Entity::Event(_) => true,
     })
 }

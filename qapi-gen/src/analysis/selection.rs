@@ -80,7 +80,7 @@ impl Selection {
 }
 
 /// Returns the types that a definition refers to directly.
-fn types_of(schema: &CheckedSchema, entity: Entity) -> Vec<TypeId> {
+pub(crate) fn types_of(schema: &CheckedSchema, entity: Entity) -> Vec<TypeId> {
     match entity {
         Entity::Type(id) => vec![id],
         Entity::Command(id) => {

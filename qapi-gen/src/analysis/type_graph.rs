@@ -133,13 +133,13 @@ fn open_enums(
 /// Whether the elements of a list count as contained in its owner. They do not
 /// for the size of a value, because a list is an indirection.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Lists {
+pub(crate) enum Lists {
     Include,
     Exclude,
 }
 
 /// Returns the types that a value of type `id` contains directly.
-fn contained_types(schema: &CheckedSchema, id: TypeId, lists: Lists) -> Vec<TypeId> {
+pub(crate) fn contained_types(schema: &CheckedSchema, id: TypeId, lists: Lists) -> Vec<TypeId> {
     let mut contained = Vec::new();
     match &schema.ty(id).kind {
         TypeKind::Builtin(_) | TypeKind::Enum(_) => {}

@@ -10,6 +10,7 @@ use std::fmt;
 
 use crate::cond::Cond;
 use crate::schema::Builtin;
+use crate::source::{SourceMap, Span};
 
 mod history;
 mod of_schema;
@@ -60,6 +61,18 @@ pub struct Place {
     pub file: String,
     /// The line, from 1.
     pub line: usize,
+}
+
+impl Place {
+    /// Returns the line in which a span begins; `None` without a span.
+    pub(crate) fn of(sources: &SourceMap, span: Option<Span>) -> Option<Self> {
+        let span = span?;
+        let file = sources.get(span.file)?;
+        Some(Self {
+            file: file.name().to_owned(),
+            line: file.line(span.start),
+        })
+    }
 }
 
 impl fmt::Display for Place {

@@ -9,7 +9,7 @@ use super::{
     Branch, Command, CommandFacts, Event, Interface, Member, Object, Place, Scalar, Shape, Traits,
     Type, Variants,
 };
-use crate::schema::{self, Builtin, CheckedSchema, Cond, Feature, ObjectOrigin, TypeId, TypeKind};
+use crate::schema::{self, Builtin, CheckedSchema, Cond, Feature, TypeId, TypeKind};
 use crate::source::{SourceMap, Span};
 
 impl Interface {
@@ -53,9 +53,9 @@ impl Reading<'_> {
         let exists = |common: &schema::Common| self.exists(common.cond.as_ref());
         let commands = schema.commands().filter(|(_, item)| exists(&item.common));
         let events = schema.events().filter(|(_, item)| exists(&item.common));
-        let named = schema.types().filter(|(_, ty)| {
-            exists(&ty.common) && ty.common.span.is_some() && !is_implicit(&ty.kind)
-        });
+        let named = schema
+            .types()
+            .filter(|(_, ty)| exists(&ty.common) && ty.is_written());
         Interface {
             commands: commands
                 .map(|(_, command)| (command.common.name.to_string(), self.command(command)))
@@ -114,7 +114,7 @@ impl Reading<'_> {
                 Shape::Alternate(branches.map(branch).collect())
             }
         };
-        let is_named = ty.common.span.is_some() && !is_implicit(&ty.kind);
+        let is_named = ty.is_written();
         Type {
             name: is_named.then(|| ty.common.name.to_string()),
             module: is_named.then(|| self.schema.module(ty.common.module).name.clone()),
@@ -180,13 +180,7 @@ impl Reading<'_> {
             features: features.map(|feature| feature.name.to_string()).collect(),
             // A build has no conditions any more.
             cond: cond.filter(|_| self.config.is_none()).cloned(),
-            place: span.and_then(|span| {
-                let file = self.sources.get(span.file)?;
-                Some(Place {
-                    file: file.name().to_owned(),
-                    line: file.line(span.start),
-                })
-            }),
+            place: Place::of(self.sources, span),
         }
     }
 
@@ -204,17 +198,6 @@ impl Reading<'_> {
 
 fn index(id: TypeId) -> usize {
     id.0 as usize
-}
-
-/// Returns whether a type has no name in the schema.
-fn is_implicit(kind: &TypeKind) -> bool {
-    match kind {
-        TypeKind::Array(_) => true,
-        TypeKind::Object(object) => {
-            !matches!(object.origin, ObjectOrigin::Struct | ObjectOrigin::Union)
-        }
-        _ => false,
-    }
 }
 
 fn scalar(builtin: Builtin) -> Scalar {

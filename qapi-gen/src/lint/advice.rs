@@ -96,12 +96,7 @@ pub(super) struct Places<'a> {
 
 impl Places<'_> {
     pub(super) fn of(&self, span: Option<Span>) -> Option<Place> {
-        let span = span?;
-        let file = self.sources.get(span.file)?;
-        Some(Place {
-            file: file.name().to_owned(),
-            line: file.line(span.start),
-        })
+        Place::of(self.sources, span)
     }
 
     pub(super) fn of_entity(&self, entity: Entity) -> Option<Place> {

@@ -7,61 +7,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::FxHashSet;
 
 use super::advice::{Advice, Places, Rule};
-use crate::schema::{Entity, Member, ModuleId, ObjectOrigin, TypeId, TypeKind};
+use crate::analysis::selection::types_of;
+use crate::analysis::type_graph::{Lists, contained_types, reachable};
+use crate::schema::{CheckedSchema, Entity, Member, ModuleId, TypeId, TypeKind};
 
 /// Checks includes, types and pragmas.
 pub(super) fn check(places: &Places<'_>, advice: &mut Vec<Advice>) {
-    let uses = Uses::of(places);
-    includes(places, &uses, advice);
-    unreachable(places, &uses, advice);
+    includes(places, advice);
+    unreachable(places, advice);
     pragmas(places, advice);
 }
 
-/// The types that each definition uses.
-struct Uses(BTreeMap<Entity, Vec<TypeId>>);
-
-impl Uses {
-    fn of(places: &Places<'_>) -> Self {
-        let schema = places.schema;
-        let mut uses = BTreeMap::new();
-        for entity in schema.entities() {
-            let used: Vec<TypeId> = match *entity {
-                Entity::Command(id) => {
-                    let command = schema.command(id);
-                    command.arg.into_iter().chain(command.ret).collect()
-                }
-                Entity::Event(id) => schema.event(id).arg.into_iter().collect(),
-                Entity::Type(id) => match &schema.ty(id).kind {
-                    TypeKind::Array(element) => vec![*element],
-                    TypeKind::Object(object) => {
-                        let members = object.members.iter().map(|member| member.ty);
-                        let branches = object.branches.iter();
-                        let branches = branches.flat_map(|branches| &branches.list);
-                        let branches = branches.map(|branch| branch.ty);
-                        object
-                            .base
-                            .into_iter()
-                            .chain(members)
-                            .chain(branches)
-                            .collect()
-                    }
-                    TypeKind::Alternate(alternate) => {
-                        alternate.branches.iter().map(|branch| branch.ty).collect()
-                    }
-                    TypeKind::Builtin(_) | TypeKind::Enum(_) => Vec::new(),
-                },
-            };
-            uses.insert(*entity, used);
-        }
-        Self(uses)
-    }
-
-    fn by(&self, entity: Entity) -> impl Iterator<Item = TypeId> {
-        self.0.get(&entity).into_iter().flatten().copied()
+/// Returns the types that a definition uses directly.
+fn uses(schema: &CheckedSchema, entity: Entity) -> Vec<TypeId> {
+    match entity {
+        Entity::Type(id) => contained_types(schema, id, Lists::Include),
+        Entity::Command(_) | Entity::Event(_) => types_of(schema, entity),
     }
 }
 
-fn includes(places: &Places<'_>, uses: &Uses, advice: &mut Vec<Advice>) {
+fn includes(places: &Places<'_>, advice: &mut Vec<Advice>) {
     let schema = places.schema;
     // Map each module to its direct includes; `reached_modules` follows them.
     let mut included: BTreeMap<ModuleId, BTreeSet<ModuleId>> = BTreeMap::new();
@@ -72,7 +37,7 @@ fn includes(places: &Places<'_>, uses: &Uses, advice: &mut Vec<Advice>) {
     for (id, module) in schema.modules() {
         let mut needed: BTreeSet<ModuleId> = BTreeSet::new();
         for entity in &module.entities {
-            for used in uses.by(*entity) {
+            for used in uses(schema, *entity) {
                 let mut used = used;
                 while let TypeKind::Array(element) = schema.ty(used).kind {
                     used = element;
@@ -115,33 +80,20 @@ fn reached_modules(
     reached
 }
 
-fn unreachable(places: &Places<'_>, uses: &Uses, advice: &mut Vec<Advice>) {
+fn unreachable(places: &Places<'_>, advice: &mut Vec<Advice>) {
     let schema = places.schema;
-    let roots = schema.entities().iter().copied();
-    let mut next: Vec<Entity> = roots
+    let entities = schema.entities().iter().copied();
+    let mut roots = entities
         .filter(|entity| !matches!(entity, Entity::Type(_)))
-        .collect();
+        .peekable();
     // A schema of data files has only types.
-    if next.is_empty() {
+    if roots.peek().is_none() {
         return;
     }
-    let mut reached: BTreeSet<Entity> = BTreeSet::new();
-    while let Some(entity) = next.pop() {
-        for used in uses.by(entity).map(Entity::Type) {
-            if reached.insert(used) {
-                next.push(used);
-            }
-        }
-    }
+    let used = roots.flat_map(|root| types_of(schema, root)).collect();
+    let reached = reachable(schema, used, &|_| false);
     for (id, ty) in schema.types() {
-        let is_implicit = match &ty.kind {
-            TypeKind::Object(object) => {
-                !matches!(object.origin, ObjectOrigin::Struct | ObjectOrigin::Union)
-            }
-            TypeKind::Array(_) | TypeKind::Builtin(_) => true,
-            _ => false,
-        };
-        if ty.common.span.is_some() && !is_implicit && !reached.contains(&Entity::Type(id)) {
+        if ty.is_written() && !reached.contains(&id) {
             advice.push(Advice {
                 rule: Rule::TypeUnreachable,
                 subject: ty.common.name.to_string(),

@@ -6,7 +6,7 @@
 
 use super::{
     Branch, CONTAINMENT_DEPTH_MAX, Command, CommandId, Common, DocRef, Entity, Enum, Event,
-    EventId, Feature, Member, Module, ModuleId, Schema, Type, TypeId, TypeKind,
+    EventId, Feature, Member, Module, ModuleId, ObjectOrigin, Schema, Type, TypeId, TypeKind,
 };
 use crate::cond::Cond;
 
@@ -63,6 +63,21 @@ arena! {
     events,
     /// Returns an event.
     event, event_mut: EventId => Event;
+}
+
+impl Type {
+    /// Returns whether the schema defines the type under its name, as it does not
+    /// for built-in types, arrays and implicit types.
+    pub(crate) fn is_written(&self) -> bool {
+        let is_named = match &self.kind {
+            TypeKind::Builtin(_) | TypeKind::Array(_) => false,
+            TypeKind::Object(object) => {
+                matches!(object.origin, ObjectOrigin::Struct | ObjectOrigin::Union)
+            }
+            TypeKind::Enum(_) | TypeKind::Alternate(_) => true,
+        };
+        is_named && self.common.span.is_some()
+    }
 }
 
 impl Schema {
