@@ -3,21 +3,22 @@
 //! In: a schema, and the interface to which it adds. Out: additions whose names anybody
 //! could choose.
 
+use std::collections::BTreeSet;
+
 use super::advice::{Advice, Places, Rule};
 use super::since;
-use crate::interface::{History, Interface};
+use crate::interface::Interface;
 
 /// Reports additions to an upstream interface whose names anybody could choose.
 pub(super) fn check(places: &Places<'_>, upstream: &Interface, advice: &mut Vec<Advice>) {
     let ours = Interface::of_schema(places.schema, places.sources);
-    let mut theirs = History::default();
-    theirs.add_paths("", since::parts(upstream));
+    let theirs: BTreeSet<String> = since::parts(upstream).into_iter().collect();
     for part in since::parts(&ours) {
         let name = part.rsplit(['/', '=']).next().unwrap_or(&part);
         // The parts of an addition need no prefix of their own.
         let owner = part.rfind(['/', '=']).and_then(|at| part.get(..at));
-        let is_within_addition = owner.is_some_and(|owner| theirs.steps_at(owner).is_none());
-        if theirs.steps_at(&part).is_some() || is_within_addition || name.starts_with("__") {
+        let is_within_addition = owner.is_some_and(|owner| !theirs.contains(owner));
+        if theirs.contains(&part) || is_within_addition || name.starts_with("__") {
             continue;
         }
         // A type's name is not on the wire.
