@@ -12,7 +12,7 @@ use qapi_wire::{Document, Kind, Node, Value};
 use crate::coded::coded;
 use crate::compare::Direction;
 use crate::diag::similar;
-use crate::interface::{Interface, Object, Place, Scalar, Shape, Traits, TypeIndex};
+use crate::interface::{Interface, JsonKind, Object, Place, Scalar, Shape, Traits, TypeIndex};
 
 mod locate;
 mod log;
@@ -354,15 +354,16 @@ impl<'a> Check<'a> {
 
 /// Returns whether a branch of an alternate takes values of a JSON type.
 fn accepts(interface: &Interface, index: TypeIndex, kind: Kind) -> bool {
-    match &interface.ty(index).shape {
-        Shape::Scalar(Scalar::String) | Shape::Enum(_) => kind == Kind::String,
-        Shape::Scalar(Scalar::Number | Scalar::Int(_)) => kind == Kind::Number,
-        Shape::Scalar(Scalar::Bool) => kind == Kind::Bool,
-        Shape::Scalar(Scalar::Null) => kind == Kind::Null,
-        Shape::Scalar(Scalar::Any) | Shape::Alternate(_) => true,
-        Shape::Array(_) => kind == Kind::Array,
-        Shape::Object(_) => kind == Kind::Object,
-    }
+    let kind = match kind {
+        Kind::Null => JsonKind::Null,
+        Kind::Bool => JsonKind::Bool,
+        Kind::Number => JsonKind::Number,
+        Kind::String => JsonKind::String,
+        Kind::Array => JsonKind::Array,
+        Kind::Object => JsonKind::Object,
+    };
+    let taken = interface.json_kind(index);
+    taken.is_none_or(|taken| taken == kind)
 }
 
 /// Returns `; is 'uri' meant?` if a known name resembles another one.
