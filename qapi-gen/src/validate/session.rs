@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{Hash as _, Hasher as _};
 
-use qapi_wire::{Document, Kind, Node};
+use qapi_wire::{Document, Node};
 
 use super::{Allow, Check, Finding, FindingCode, Step, nearest};
 use crate::compare::Direction;
@@ -28,7 +28,7 @@ struct Waiting {
 pub struct Session<'a> {
     interface: &'a Interface,
     allow: Allow,
-    /// The commands that wait for a reply, by the JSON of their ids.
+    /// The commands that wait for a reply, by the canonical texts of their ids.
     waiting: BTreeMap<String, Waiting>,
     /// The ids in `waiting`, the oldest first.
     order: VecDeque<String>,
@@ -92,7 +92,7 @@ impl<'a> Session<'a> {
             });
             return check.findings;
         };
-        let id = root.get("id").map(json);
+        let id = root.get("id").map(canonical);
         // Some logs have a request twice: when it is queued and when it is written.
         let request = fingerprint(root);
         let waiting = id.as_ref().and_then(|id| self.waiting.get(id));
@@ -167,7 +167,7 @@ impl<'a> Session<'a> {
     fn reply(&mut self, root: Node<'_>) -> Vec<Finding> {
         let mut check = Check::new(self.interface, self.allow, Direction::Receive);
         check.keys(root, &["return", "error", "id", "timestamp"]);
-        let id = root.get("id").map(json);
+        let id = root.get("id").map(canonical);
         let reply = id.is_some().then(|| fingerprint(root));
         let command = self.answered_command(id);
         let is_repeated = command.is_none() && reply.is_some() && reply == self.answered;
@@ -241,17 +241,14 @@ impl Check<'_> {
     }
 }
 
-/// Returns the canonical text of an id: equal values give equal texts.
-fn json(node: Node<'_>) -> String {
-    match node.kind() {
-        Kind::String => format!("\"{}\"", node.as_str().unwrap_or_default()),
-        _ => format!("{:?}", node.to_value()),
-    }
+/// Returns a text that is equal for equal values.
+fn canonical(node: Node<'_>) -> String {
+    format!("{:?}", node.to_value())
 }
 
 /// Returns a number that differs for messages with other content.
 fn fingerprint(message: Node<'_>) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
-    format!("{:?}", message.to_value()).hash(&mut hasher);
+    canonical(message).hash(&mut hasher);
     hasher.finish()
 }
