@@ -41,7 +41,7 @@ pub(super) struct Lint {
     #[arg(long, value_name = "RULE", conflicts_with = "off")]
     only: Vec<Rule>,
 
-    /// A file of accepted advice; advice in it that is no longer given is named
+    /// The file of accepted advice, of which later runs name what no longer occurs
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
 

@@ -175,9 +175,9 @@ impl Polled {
         statistics::of(self.reactor.counters())
     }
 
-    /// Stops accepting clients, and ends each connection once everything that its
-    /// client has sent is answered. Does not wait: the loop
-    /// calls [`turn`](Self::turn) as before, until there are no
+    /// Stops accepting clients, and ends each connection after the requests that its
+    /// client has sent are answered. Does not wait: the loop calls
+    /// [`turn`](Self::turn) as before, until there are no
     /// [`connections`](Self::connections).
     pub fn end(&self) {
         self.reactor.begin_end();
