@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use qapi_gen::{CheckOptions, Style, check_with};
 
-use super::options::{Folders, Version};
+use super::options::{Folders, Version, config_file};
 use super::report::Reporting;
 use super::stdin::Stdin;
 
@@ -57,9 +57,11 @@ impl Check {
         let files = self.stdin.loader(&self.schemas);
         for schema in &self.schemas {
             let schema = self.stdin.path(schema);
-            let loader = self.folders.loader(&files, schema);
+            let file = config_file(schema);
+            let loader = self.folders.loader(&file, &files, schema);
+            let main = schema.to_string_lossy();
             let options = CheckOptions {
-                rules: self.version.rules(&schema.to_string_lossy(), &loader),
+                rules: self.version.rules(&file, &main, &loader),
                 style,
             };
             let outcome = check_with(schema, &loader, options);

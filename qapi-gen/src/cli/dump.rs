@@ -22,6 +22,6 @@ pub(super) struct Dump {
 impl Dump {
     /// Prints the text, or reports the errors of the schema.
     pub(super) fn run(self) -> ExitCode {
-        self.text.print(dump)
+        self.text.print(|schema, _| dump(schema))
     }
 }

@@ -13,11 +13,11 @@ use qapi_gen::diag::printable;
 use qapi_gen::interface::Interface;
 use qapi_gen::schema::CheckedSchema;
 use qapi_gen::source::SourceMap;
-use qapi_gen::{CheckOptions, FsLoader, Loader, Outcome, Style, check_with, read_with};
+use qapi_gen::{CheckOptions, ConfigFile, FsLoader, Loader, Outcome, Style, check_with, read_with};
 
 use super::git::{GitLoader, Revision};
 use super::live;
-use super::options::{Config, Folders, Version};
+use super::options::{Config, Folders, Version, config_file};
 use super::report::Reporting;
 
 /// The maximum size of a reply to `query-qmp-schema`; QEMU's has about 0.2 MiB.
@@ -47,18 +47,20 @@ enum Place<'a> {
     Socket(live::Address<'a>),
 }
 
+/// A schema with what is needed to read it.
+struct Source<'a> {
+    /// The path of the main file, as the loader takes it.
+    path: &'a str,
+    file: ConfigFile,
+    loader: Box<dyn Loader>,
+}
+
 impl Reading {
     /// Reads an interface. The error is a message for people.
     pub(super) fn interface(&self, argument: &str) -> Result<Interface, String> {
         match place(argument)? {
-            Place::Schema => self.schema(
-                argument,
-                &self.folders.loader(&FsLoader, Path::new(argument)),
-            ),
-            Place::Git(revision) => {
-                let loader = GitLoader::new(revision.name)?;
-                self.schema(revision.path, &loader)
-            }
+            Place::Schema => self.schema(&self.on_disk(argument)),
+            Place::Git(revision) => self.schema(&in_history(revision)?),
             Place::Reply(_) | Place::Socket(_) if self.config.is_given() => Err(format!(
                 "{argument} tells what one build has; --config chooses a build of a schema"
             )),
@@ -76,23 +78,34 @@ impl Reading {
 
     /// Checks a schema, which is a file or in the history of a repository.
     pub(super) fn checked(&self, argument: &str) -> Result<(CheckedSchema, SourceMap), String> {
-        match place(argument)? {
-            Place::Schema => self.check(
-                argument,
-                &self.folders.loader(&FsLoader, Path::new(argument)),
-            ),
-            Place::Git(revision) => self.check(revision.path, &GitLoader::new(revision.name)?),
-            Place::Reply(_) | Place::Socket(_) => Err(format!(
-                "{argument} is not a schema, which this command needs"
-            )),
+        let source = match place(argument)? {
+            Place::Schema => self.on_disk(argument),
+            Place::Git(revision) => in_history(revision)?,
+            Place::Reply(_) | Place::Socket(_) => {
+                return Err(format!(
+                    "{argument} is not a schema, which this command needs"
+                ));
+            }
+        };
+        self.accepted(source.path, self.outcome(&source))
+    }
+
+    fn on_disk<'a>(&self, path: &'a str) -> Source<'a> {
+        let main = Path::new(path);
+        let file = config_file(main);
+        Source {
+            path,
+            loader: Box::new(self.folders.loader(&file, &FsLoader, main)),
+            file,
         }
     }
 
-    fn schema(&self, path: &str, loader: &dyn Loader) -> Result<Interface, String> {
-        let mut outcome = self.outcome(path, loader);
+    fn schema(&self, source: &Source<'_>) -> Result<Interface, String> {
+        let (path, loader) = (source.path, &*source.loader);
+        let mut outcome = self.outcome(source);
         // Check first, because a VERSION of another program than QEMU is often low.
         if outcome.schema.is_none() {
-            let is_historic = self.version.is_historic(path, loader);
+            let is_historic = self.version.is_historic(&source.file, path, loader);
             if is_historic != Some(false) {
                 let historic = read_with(path, loader);
                 if historic.schema.is_some() && is_historic.is_none() {
@@ -105,14 +118,10 @@ impl Reading {
             }
         }
         let (schema, sources) = self.accepted(path, outcome)?;
-        Ok(match self.config.clone().defined_for(Path::new(path)) {
+        Ok(match self.config.clone().defined_for(&source.file) {
             None => Interface::of_schema(&schema, &sources),
             Some(defined) => Interface::of_build(&schema, &sources, &defined),
         })
-    }
-
-    fn check(&self, path: &str, loader: &dyn Loader) -> Result<(CheckedSchema, SourceMap), String> {
-        self.accepted(path, self.outcome(path, loader))
     }
 
     /// Returns the schema of an outcome, or reports its errors.
@@ -133,22 +142,29 @@ impl Reading {
     /// Checks a schema on disk and returns its problems, too.
     pub(super) fn outcome_on_disk(&self, path: &str) -> Result<Outcome, String> {
         match place(path)? {
-            Place::Schema => {
-                Ok(self.outcome(path, &self.folders.loader(&FsLoader, Path::new(path))))
-            }
+            Place::Schema => Ok(self.outcome(&self.on_disk(path))),
             _ => Err(format!(
                 "{path} is not a schema on disk, so that it cannot be corrected"
             )),
         }
     }
 
-    fn outcome(&self, path: &str, loader: &dyn Loader) -> Outcome {
+    fn outcome(&self, source: &Source<'_>) -> Outcome {
+        let (path, loader) = (source.path, &*source.loader);
         let options = CheckOptions {
-            rules: self.version.rules(path, loader),
+            rules: self.version.rules(&source.file, path, loader),
             style: Style::Warn,
         };
         check_with(path, loader, options)
     }
+}
+
+fn in_history(revision: Revision<'_>) -> Result<Source<'_>, String> {
+    Ok(Source {
+        path: revision.path,
+        file: config_file(Path::new(revision.path)),
+        loader: Box::new(GitLoader::new(revision.name)?),
+    })
 }
 
 /// Returns a reply to `query-qmp-schema` in canonical form, or `None` if the argument

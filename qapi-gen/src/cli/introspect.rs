@@ -40,11 +40,13 @@ impl Introspect {
             }
             Err(message) => return output::finish(Err(message)),
         }
-        let introspection = Introspection {
-            unmask: self.unmask,
-            config: self.config.defined_for(self.text.path()),
-        };
-        self.text.print(|schema| introspection.json(schema))
+        self.text.print(|schema, file| {
+            let introspection = Introspection {
+                unmask: self.unmask,
+                config: self.config.defined_for(file),
+            };
+            introspection.json(schema)
+        })
     }
 
     /// Returns the reply if the argument is one, or a server that can be asked.

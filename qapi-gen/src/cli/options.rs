@@ -45,10 +45,11 @@ impl FromStr for Release {
 }
 
 impl Version {
-    /// Returns the rules for a schema with the main file `main`.
-    pub(super) fn rules(self, main: &str, loader: &dyn Loader) -> Rules {
+    /// Returns the rules for a schema with the main file `main` and the settings
+    /// `file`.
+    pub(super) fn rules(self, file: &ConfigFile, main: &str, loader: &dyn Loader) -> Rules {
         match self.rules {
-            Release::Auto => match config_file(Path::new(main)).rules() {
+            Release::Auto => match file.rules() {
                 Some(rules) => rules,
                 // A lower version is more likely that of another program than that
                 // of a QEMU whose schemas cannot be checked anyway.
@@ -63,9 +64,14 @@ impl Version {
 
     /// Returns whether the tree of a schema is older than all rules, so that the
     /// schema can only be read, or `None` if its version is not known.
-    pub(super) fn is_historic(self, main: &str, loader: &dyn Loader) -> Option<bool> {
+    pub(super) fn is_historic(
+        self,
+        file: &ConfigFile,
+        main: &str,
+        loader: &dyn Loader,
+    ) -> Option<bool> {
         match self.rules {
-            Release::Auto if config_file(Path::new(main)).rules().is_some() => Some(false),
+            Release::Auto if file.rules().is_some() => Some(false),
             Release::Auto => rules_of_tree(main, loader).map(|rules| rules.is_err()),
             Release::Given(_) => Some(false),
         }
@@ -85,10 +91,14 @@ pub(super) struct Folders {
 }
 
 impl Folders {
-    /// Returns the loader for a schema with the main file `main`, whose files are
-    /// those of another loader.
-    pub(super) fn loader<'a>(&self, inner: &'a dyn Loader, main: &Path) -> IncludeFolders<'a> {
-        let file = config_file(main);
+    /// Returns the loader for a schema with the main file `main` and the settings
+    /// `file`, whose files are those of another loader.
+    pub(super) fn loader<'a>(
+        &self,
+        file: &ConfigFile,
+        inner: &'a dyn Loader,
+        main: &Path,
+    ) -> IncludeFolders<'a> {
         let of_file = file.include_folders().iter();
         let of_file = of_file.map(|(name, folder)| (name, folder.clone()));
         let folders = self.include_folders.iter();
@@ -138,11 +148,10 @@ impl Config {
         !self.config.is_empty()
     }
 
-    /// Returns the symbols that are defined for a schema with the main file `main`,
-    /// or `None` without `--config` and without a configuration in `qapi-gen.toml`.
-    pub(super) fn defined_for(self, main: &Path) -> Option<BTreeSet<String>> {
-        self.defined()
-            .or_else(|| config_file(main).config().cloned())
+    /// Returns the symbols that are defined for a schema with the settings `file`, or
+    /// `None` without `--config` and without a configuration in the file.
+    pub(super) fn defined_for(self, file: &ConfigFile) -> Option<BTreeSet<String>> {
+        self.defined().or_else(|| file.config().cloned())
     }
 
     /// Returns the symbols that are defined, or `None` without `--config`.

@@ -13,7 +13,6 @@ use qapi_gen::source::SourceMap;
 use qapi_gen::{CheckOptions, Loader, Rules, Style, check_with, main_files};
 
 use super::json;
-use super::options::Version;
 use super::terminal::for_stream;
 
 /// The options for the report of diagnostics.
@@ -61,10 +60,10 @@ impl Reporting {
         self,
         schema: &Path,
         loader: &dyn Loader,
-        version: Version,
+        rules: Rules,
     ) -> Option<CheckedSchema> {
         let options = CheckOptions {
-            rules: version.rules(&schema.to_string_lossy(), loader),
+            rules,
             style: Style::Warn,
         };
         let outcome = check_with(schema, loader, options);

@@ -9,7 +9,8 @@ use std::str::FromStr;
 
 use clap::Args;
 use qapi_gen::{
-    Addition, CfgNames, Conditions, Generation, Layout, Loader, Options, generate, write_files,
+    Addition, CfgNames, Conditions, ConfigFile, Generation, Layout, Loader, Options, generate,
+    write_files,
 };
 
 use super::options::{Config, Folders, Version, config_file};
@@ -163,7 +164,7 @@ impl Pair {
 
 impl Choices {
     /// Returns the choices as the library takes them.
-    fn options(self, main: &str, loader: &dyn Loader) -> Options {
+    fn options(self, file: &ConfigFile, main: &str, loader: &dyn Loader) -> Options {
         let to_some = |pairs: Vec<Pair>| pairs.into_iter().map(Pair::addition);
         let to_map = |pairs: Vec<Pair>| pairs.into_iter().map(|pair| (pair.name, pair.value));
         let is_cfg = self.cfg || !self.cfg_feature.is_empty() || !self.cfg_predicate.is_empty();
@@ -177,7 +178,7 @@ impl Choices {
         let derives = self.derive.into_iter().map(Addition::to_all);
         let attributes = self.attribute.into_iter().map(Addition::to_all);
         Options {
-            rules: self.version.rules(main, loader),
+            rules: self.version.rules(file, main, loader),
             docs: !self.no_docs,
             open_enums: self.open_enums.into_iter().collect(),
             direct_replies: self.direct_replies.into_iter().collect(),
@@ -207,9 +208,11 @@ impl Rust {
     pub(super) fn run(self) -> ExitCode {
         let schema = self.stdin.path(&self.schema);
         let stdin = self.stdin.loader([&self.schema]);
-        let loader = self.choices.folders.loader(&stdin, schema);
-        let mut options = self.choices.options(&schema.to_string_lossy(), &loader);
-        config_file(schema).add_to(&mut options);
+        let file = config_file(schema);
+        let loader = self.choices.folders.loader(&file, &stdin, schema);
+        let main = schema.to_string_lossy();
+        let mut options = self.choices.options(&file, &main, &loader);
+        file.add_to(&mut options);
         let Generation {
             sources,
             diagnostics,

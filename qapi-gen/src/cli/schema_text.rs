@@ -3,17 +3,17 @@
 //! In: the options for a schema, and a back end. Out: the back end's text on the
 //! standard output stream.
 
-use std::io::{self, IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use qapi_gen::ConfigFile;
 use qapi_gen::schema::CheckedSchema;
 
-use super::options::{Folders, Version};
+use super::options::{Folders, Version, config_file};
+use super::output;
 use super::report::Reporting;
 use super::stdin::Stdin;
-use super::terminal::for_stream;
 
 /// The options for a schema and for the report of its errors.
 #[derive(Debug, Args)]
@@ -41,29 +41,25 @@ impl SchemaText {
         self.schema.to_str().unwrap_or_default()
     }
 
-    /// Returns the path of the schema.
-    pub(super) fn path(&self) -> &Path {
-        self.stdin.path(&self.schema)
-    }
-
-    /// Prints the text that `back_end` makes of the schema, or reports the errors
-    /// of the schema.
-    pub(super) fn print(self, back_end: impl FnOnce(&CheckedSchema) -> String) -> ExitCode {
-        let path = self.path();
+    /// Prints the text that `back_end` makes of the schema and the settings of its
+    /// `qapi-gen.toml`, or reports the errors of the schema.
+    pub(super) fn print(
+        self,
+        back_end: impl FnOnce(&CheckedSchema, &ConfigFile) -> String,
+    ) -> ExitCode {
+        let path = self.stdin.path(&self.schema);
+        let file = config_file(path);
         let files = self.stdin.loader([&self.schema]);
-        let loader = self.folders.loader(&files, path);
-        let checked = self.reporting.checked(path, &loader, self.version);
+        let loader = self.folders.loader(&file, &files, path);
+        let rules = self.version.rules(&file, &path.to_string_lossy(), &loader);
+        let checked = self.reporting.checked(path, &loader, rules);
         let Some(schema) = checked else {
             return ExitCode::FAILURE;
         };
-        let mut stdout = io::stdout().lock();
-        let text = for_stream(back_end(&schema), stdout.is_terminal());
-        match stdout.write_all(text.as_bytes()) {
+        match output::print(&back_end(&schema, &file)) {
             Ok(()) => files.status(ExitCode::SUCCESS),
-            // A reader that stops early, such as `head`, is not an error.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("qapi-gen: cannot write: {error}");
+            Err(message) => {
+                eprintln!("qapi-gen: {message}");
                 ExitCode::FAILURE
             }
         }
