@@ -8,6 +8,7 @@ use super::codes::Code;
 use crate::interface::Place;
 
 /// How much a change matters.
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Everything that worked still works.
@@ -60,6 +61,7 @@ impl Direction {
 }
 
 /// The peers that notice a change.
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Category {
     /// Every peer, because the JSON is another.

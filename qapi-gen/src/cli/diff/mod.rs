@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use qapi_gen::compare::{self, Change, Level};
+use qapi_gen::compare::{self, Category, Change, Level};
 
 use super::input::Reading;
 use super::output;
@@ -48,12 +48,12 @@ pub(super) struct Diff {
     category: Vec<Category>,
 
     /// The least level that is printed
-    #[arg(long, value_enum, default_value_t = LevelName::Compatible)]
-    level: LevelName,
+    #[arg(long, value_enum, default_value_t = Level::Compatible)]
+    level: Level,
 
     /// The least level that makes the exit status 1
-    #[arg(long, value_enum, default_value_t = LevelName::Breaking)]
-    fail_on: LevelName,
+    #[arg(long, value_enum, default_value_t = Level::Breaking)]
+    fail_on: Level,
 
     /// The marks of changes that never make the exit status 1: parts that are unstable, and removals that
     /// the older side had announced by the feature `deprecated`
@@ -81,14 +81,6 @@ enum Side {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Category {
-    /// The JSON.
-    Wire,
-    /// The generated Rust.
-    Rust,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Mark {
     /// Parts that are marked unstable, or with a name that begins with x-.
     Unstable,
@@ -96,26 +88,6 @@ enum Mark {
     Announced,
     /// No change.
     None,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum LevelName {
-    /// Everything.
-    Compatible,
-    /// Changes after which something may fail.
-    Risky,
-    /// Changes after which something fails.
-    Breaking,
-}
-
-impl LevelName {
-    fn level(self) -> Level {
-        match self {
-            Self::Compatible => Level::Compatible,
-            Self::Risky => Level::Risky,
-            Self::Breaking => Level::Breaking,
-        }
-    }
 }
 
 impl Diff {
@@ -141,7 +113,7 @@ impl Diff {
             .collect();
         let shown = findings.iter().copied();
         let shown: Vec<_> = shown
-            .filter(|finding| finding.change.level >= self.level.level())
+            .filter(|finding| finding.change.level >= self.level)
             .collect();
         output::print(&self.format.text(&shown))?;
         for unused in waivers.unused() {
@@ -179,7 +151,7 @@ impl Diff {
 
     fn fails(&self, change: &Change) -> bool {
         let allowed = |mark, is_marked: bool| is_marked && self.allow.contains(&mark);
-        change.level >= self.fail_on.level()
+        change.level >= self.fail_on
             && !allowed(Mark::Unstable, change.unstable)
             && !allowed(Mark::Announced, change.announced)
     }
