@@ -3,17 +3,15 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "tests may stop at the first surprise")]
 
+mod program;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// A folder with a schema, for one test.
 fn folder(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("cli")
-        .join(test);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
+    let folder = program::folder("cli", test);
     let schema = "{ 'include': 'b.json' }\n\
                   { 'struct': 'Aa', 'data': { 'x': 'int', '*y': { 'type': 'str', 'if': 'CONFIG_Y' } } }\n";
     fs::write(folder.join("a.json"), schema).unwrap();
@@ -22,12 +20,8 @@ fn folder(test: &str) -> PathBuf {
 }
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_qapi-gen"))
-        .current_dir(folder)
-        .args(["rust", "a.json", "-o", "out"])
-        .args(arguments)
-        .output()
-        .unwrap()
+    let fixed = ["rust", "a.json", "-o", "out"];
+    program::qapi_gen(folder, &[&fixed, arguments].concat())
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -3,10 +3,12 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "tests may stop at the first surprise")]
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod program;
 
+use std::fs;
+use std::path::PathBuf;
+
+use program::qapi_gen;
 use qapi_gen::{Builder, ConfigFile};
 
 /// A schema that needs the file: its include folder, and its rules, by which a line
@@ -37,10 +39,7 @@ attribute-for = { Part = ['#[doc(alias = \"a\")]', '#[doc(alias = \"b\")]'] }
 ";
 
 fn folder(test: &str, file: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("config-file")
-        .join(test);
-    let _ = fs::remove_dir_all(&folder);
+    let folder = program::folder("config-file", test);
     fs::create_dir_all(folder.join("qapi")).unwrap();
     fs::create_dir_all(folder.join("other/schemas")).unwrap();
     fs::create_dir_all(folder.join(".git")).unwrap();
@@ -49,14 +48,6 @@ fn folder(test: &str, file: &str) -> PathBuf {
     let part = "{ 'struct': 'Part', 'data': { 'a': 'int' } }";
     fs::write(folder.join("other/schemas/part.json"), part).unwrap();
     folder
-}
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_qapi-gen"))
-        .current_dir(folder)
-        .args(arguments)
-        .output()
-        .unwrap()
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -78,11 +69,11 @@ fn build_script_and_command_line_share_the_file() {
 
     // Another folder to start from, from where relative paths are others.
     let qapi = folder.join("qapi");
-    let check = run(&qapi, &["rust", "main.json", "-o", "../built", "--check"]);
+    let check = qapi_gen(&qapi, &["rust", "main.json", "-o", "../built", "--check"]);
     assert_eq!((check.status.code(), text(&check.stderr)), (Some(0), ""));
-    let check = run(&folder, &["check", "qapi/main.json"]);
+    let check = qapi_gen(&folder, &["check", "qapi/main.json"]);
     assert!(check.status.success(), "{}", text(&check.stderr));
-    let introspect = run(&folder, &["introspect", "qapi/main.json"]);
+    let introspect = qapi_gen(&folder, &["introspect", "qapi/main.json"]);
     let introspect = text(&introspect.stdout);
     assert!(introspect.contains("GONE") && !introspect.contains("NEVER"));
 }
@@ -90,10 +81,10 @@ fn build_script_and_command_line_share_the_file() {
 #[test]
 fn options_override_rules_and_configuration() {
     let folder = folder("override", FILE);
-    let check = run(&folder, &["check", "qapi/main.json", "--rules=10.2"]);
+    let check = qapi_gen(&folder, &["check", "qapi/main.json", "--rules=10.2"]);
     assert!(text(&check.stderr).contains("line longer than 70 characters"));
     let introspect = ["introspect", "qapi/main.json", "--config=CONFIG_B"];
-    let introspect = run(&folder, &introspect);
+    let introspect = qapi_gen(&folder, &introspect);
     let introspect = text(&introspect.stdout);
     assert!(introspect.contains("NEVER") && !introspect.contains("GONE"));
     Builder::new(folder.join("qapi/main.json"))
@@ -155,7 +146,7 @@ fn mistakes_are_reported_with_their_place() {
         assert_eq!(error.to_string(), expected);
     }
     let folder = folder("folder", "include-folder = { dep = 'nowhere' }");
-    let check = run(&folder, &["check", "qapi/main.json"]);
+    let check = qapi_gen(&folder, &["check", "qapi/main.json"]);
     assert_eq!(check.status.code(), Some(2));
     let error = text(&check.stderr);
     let expected = format!("{} is not a folder\n", folder.join("nowhere").display());

@@ -8,20 +8,18 @@
     reason = "tests may stop at the first surprise"
 )]
 
+mod program;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
 /// A folder with these files, for one test.
 fn folder(test: &str, files: &[(&str, &str)]) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("reports")
-        .join(test);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
+    let folder = program::folder("reports", test);
     for (name, text) in files {
         fs::write(folder.join(name), text).unwrap();
     }
@@ -36,11 +34,10 @@ struct Ran {
 }
 
 fn run(folder: &Path, arguments: &[&str]) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_qapi-gen"))
-        .current_dir(folder)
-        .args(arguments)
-        .output()
-        .unwrap();
+    ran(program::qapi_gen(folder, arguments))
+}
+
+fn ran(output: Output) -> Ran {
     Ran {
         status: output.status.code(),
         out: String::from_utf8(output.stdout).unwrap(),
@@ -383,12 +380,7 @@ fn run_with_stdin(folder: &Path, arguments: &[&str], text: &str) -> Ran {
         .unwrap();
     // A command that fails early does not read its input.
     let _ = child.stdin.take().unwrap().write_all(text.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    Ran {
-        status: output.status.code(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    ran(child.wait_with_output().unwrap())
 }
 
 #[test]

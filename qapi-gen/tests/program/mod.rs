@@ -1,5 +1,7 @@
 //! The program, for tests of its command line.
 
+#![allow(dead_code, reason = "each test file uses a part")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::thread;
 use std::time::Duration;
 
+use qapi_wire::client::ClientError;
 use serde_json::Value;
 
 pub(crate) const GREETING: &str = "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \
@@ -47,6 +48,22 @@ pub(crate) fn closing() -> impl Iterator<Item = (Vec<Step>, Option<&'static str>
         };
         (steps[..count].to_vec(), expected)
     })
+}
+
+/// Checks the outcome of a client whose server closed the connection after so many
+/// steps.
+pub(crate) fn check_closed(
+    count: usize,
+    expected: Option<&str>,
+    outcome: Result<Vec<i64>, ClientError>,
+) {
+    let Some(expected) = expected else {
+        assert_eq!(outcome.unwrap(), [7, 8]);
+        return;
+    };
+    let error = outcome.unwrap_err();
+    assert!(error.to_string().contains(expected), "{count}: {error}");
+    assert!(error.is_fatal());
 }
 
 /// Does the steps on another thread. Ends early if the client leaves.
