@@ -175,10 +175,9 @@ impl Polled {
         statistics::of(self.reactor.counters())
     }
 
-    /// Stops accepting clients, and ends each connection after the requests that its
-    /// client has sent are answered. Does not wait: the loop calls
-    /// [`turn`](Self::turn) as before, until there are no
-    /// [`connections`](Self::connections).
+    /// Stops accepting clients. Each connection ends after the requests of its client
+    /// are answered. Returns at once: the loop calls [`turn`](Self::turn) as before,
+    /// until [`connections`](Self::connections) returns 0.
     pub fn end(&self) {
         self.reactor.begin_end();
     }
