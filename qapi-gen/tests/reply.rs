@@ -121,6 +121,19 @@ fn chain_of_types_ends_with_an_error_and_no_overflow() {
 }
 
 #[test]
+fn values_with_a_long_path_end_with_an_error_before_memory_does() {
+    let interface = |prefix: &str| {
+        let member = format!("{{\"name\": \"{}\", \"type\": \"N\"}}", "m".repeat(20_000));
+        let values: Vec<String> = (0..20_000).map(|at| format!("\"{prefix}{at}\"")).collect();
+        let values = values.join(", ");
+        let names = format!("{{\"name\": \"N\", \"meta-type\": \"enum\", \"values\": [{values}]}}");
+        let types = format!("{}, {names}", object("T", &member));
+        Interface::of_reply(reply(&types).as_bytes()).unwrap()
+    };
+    assert!(wire(&interface("a"), &interface("b")).is_err());
+}
+
+#[test]
 fn recursive_types_are_compared_once() {
     let types = object("T", "{\"name\": \"m\", \"type\": \"T\", \"default\": null}");
     let old = Interface::of_reply(reply(&types).as_bytes()).unwrap();

@@ -67,6 +67,9 @@ pub(super) fn wire(old: &Interface, new: &Interface) -> Result<Vec<Change>, TooM
             (None, None) => {}
         }
     }
+    if walk.is_exhausted() {
+        return Err(TooManyChanges);
+    }
     Ok(walk.changes)
 }
 
@@ -204,6 +207,14 @@ impl Walk<'_> {
         }
     }
 
+    /// Returns whether the comparison has taken more than it may.
+    fn is_exhausted(&self) -> bool {
+        self.steps > STEPS_MAX
+            || self.changes.len() > CHANGES_MAX
+            || self.bytes > BYTES_MAX
+            || self.sameness.is_exhausted()
+    }
+
     /// Compares the types of one place.
     pub(super) fn types(
         &mut self,
@@ -215,12 +226,7 @@ impl Walk<'_> {
             return Ok(());
         }
         self.steps += 1;
-        if self.steps > STEPS_MAX
-            || self.changes.len() > CHANGES_MAX
-            || self.bytes > BYTES_MAX
-            || self.sameness.is_exhausted()
-            || self.entered.len() > DEPTH_MAX
-        {
+        if self.is_exhausted() || self.entered.len() > DEPTH_MAX {
             return Err(TooManyChanges);
         }
         self.entered.push((old, new));
@@ -396,6 +402,10 @@ impl Walk<'_> {
         new: Option<String>,
     ) {
         self.bytes += at.path.len();
+        // A single enumeration can have more changes than memory holds.
+        if self.is_exhausted() {
+            return;
+        }
         self.changes.push(Change {
             code,
             level,
