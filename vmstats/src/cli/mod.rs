@@ -1,0 +1,299 @@
+//! The command line's arguments.
+//!
+//! In: words. Out: a command to run, every value checked.
+
+mod server;
+mod value;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use qapi_stats::stats::StatsTarget;
+
+use crate::endpoint::Endpoint;
+use crate::selector::{NamePatterns, VcpuSelector};
+use value::{endpoint, seconds};
+
+pub use server::{DemoArgs, HmpEndpoint, LimitArgs, ServeArgs, ServerArgs};
+
+/// Statistics of virtual machines, without a shell on the host.
+///
+/// vmstats asks a monitor (ours, or a QEMU's) over QMP for the descriptions and
+/// the values of its statistics. `vmstats demo` shows it at work on this machine.
+#[derive(Debug, Parser)]
+#[command(version = env!("VMSTATS_VERSION"), propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// Log more on the standard error stream: once connections, twice requests
+    ///
+    /// Warnings, such as clients that are refused and why, are always logged. The
+    /// variable RUST_LOG sets levels by target instead, as the crate
+    /// tracing-subscriber describes it.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// The command to run.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Boot a tiny guest and show its statistics as they change
+    Demo(DemoArgs),
+    /// Serve recorded statistics files as if they were live
+    Serve(ServeArgs),
+    /// Ask monitors for statistics
+    Query(QueryArgs),
+    /// Ask monitors what their statistics mean
+    Schemas(SchemasArgs),
+    /// Explain what statistics of KVM mean, without a monitor
+    Explain(ExplainArgs),
+    /// Talk to a monitor in QMP or as a human monitor, by hand or from a script
+    Shell(ShellArgs),
+    /// Decode a copy of a KVM binary statistics file
+    Decode(DecodeArgs),
+}
+
+/// How monitors are reached.
+#[derive(Debug, Args)]
+pub struct ReachArgs {
+    /// The folder with ca-cert.pem, client-cert.pem and client-key.pem, for tls:
+    #[arg(long, value_name = "DIR")]
+    pub tls: Option<PathBuf>,
+    /// How many seconds to wait for the connection, and later for each reply; also
+    /// for a server that does not listen yet [default: 10, and not for such a server]
+    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
+    pub timeout: Option<Duration>,
+}
+
+/// One monitor, and how to reach it.
+#[derive(Debug, Args)]
+pub struct ConnectionArgs {
+    /// The monitor: a socket's path, @NAME for an abstract socket, HOST:PORT or
+    /// tcp:HOST:PORT, tls:HOST:PORT or vsock:CID:PORT
+    #[arg(value_name = "ENDPOINT", value_parser = endpoint())]
+    pub endpoint: Endpoint,
+    /// How the monitor is reached.
+    #[command(flatten)]
+    pub reach: ReachArgs,
+}
+
+impl ConnectionArgs {
+    /// Returns the endpoint with the credentials for TLS.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint {
+        let endpoint = self.endpoint.clone();
+        endpoint.with_credentials(self.reach.tls.as_deref())
+    }
+}
+
+/// Several monitors, and how to reach them.
+#[derive(Debug, Args)]
+pub struct MonitorsArgs {
+    /// The monitors: a socket's path, @NAME for an abstract socket, HOST:PORT or
+    /// tcp:HOST:PORT, tls:HOST:PORT or vsock:CID:PORT; several are asked at once
+    #[arg(value_name = "ENDPOINT", required = true, value_parser = endpoint())]
+    pub endpoints: Vec<Endpoint>,
+    /// How the monitors are reached.
+    #[command(flatten)]
+    pub reach: ReachArgs,
+}
+
+impl MonitorsArgs {
+    /// Returns the endpoints with the credentials for TLS.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        let endpoints = self.endpoints.iter().cloned();
+        let credentials = self.reach.tls.as_deref();
+        endpoints
+            .map(|endpoint| endpoint.with_credentials(credentials))
+            .collect()
+    }
+
+    /// Returns whether there is a single monitor.
+    #[must_use]
+    pub fn is_one(&self) -> bool {
+        self.endpoints.len() == 1
+    }
+}
+
+/// Ask monitors for statistics.
+///
+/// Without other options, prints everything that is not 0. Each vCPU has a column,
+/// or all of them are summed if the columns do not fit. A percentile (p50, p99) is
+/// the bucket of the histogram in which it lies. The exit status is 1 if a monitor
+/// fails or if a part of the selection matches nothing.
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// The monitors.
+    #[command(flatten)]
+    pub monitors: MonitorsArgs,
+    /// How to print the answer
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Ask only about objects of this kind
+    #[arg(long)]
+    pub target: Option<Target>,
+    /// Ask only this provider; may be given several times
+    #[arg(long = "provider", value_name = "P")]
+    pub providers: Vec<String>,
+    /// Ask only for statistics with these names, globs such as 'halt_*' or regular
+    /// expressions such as '/poll|wait/'; a table then shows the buckets of
+    /// histograms
+    #[arg(long, value_name = "A,B")]
+    pub names: Vec<NamePatterns>,
+    /// Ask only about these vCPUs: numbers such as 0,2-3, or QOM paths; may be given
+    /// several times
+    #[arg(long = "vcpu", value_name = "N", value_delimiter = ',')]
+    pub vcpus: Vec<VcpuSelector>,
+    /// Show statistics that are 0 too, in a table
+    #[arg(long)]
+    pub zeros: bool,
+    /// Show the buckets of histograms, the lowest first, in a table
+    #[arg(long)]
+    pub buckets: bool,
+}
+
+/// Ask monitors what their statistics mean.
+#[derive(Debug, Args)]
+pub struct SchemasArgs {
+    /// The monitors.
+    #[command(flatten)]
+    pub monitors: MonitorsArgs,
+    /// How to print the answer
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Ask only about this provider
+    #[arg(long, value_name = "P")]
+    pub provider: Option<String>,
+}
+
+/// Explain what statistics of KVM mean, without a monitor.
+///
+/// Prints a line for each statistic, with the file of Linux that counts it. Without
+/// names, explains all that this build knows.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Names, globs such as 'halt_*' or regular expressions such as '/poll|wait/'
+    #[arg(value_name = "NAME")]
+    pub names: Vec<NamePatterns>,
+}
+
+/// Talk to a monitor in QMP or as a human monitor, by hand or from a script.
+///
+/// A line is `COMMAND [NAME=VALUE]...` or a request as JSON. A VALUE is JSON if
+/// it is a number, true, false or null, or begins with a bracket or a quotation
+/// mark; any other VALUE is a string. NAME.MEMBER=VALUE is for objects. At a
+/// terminal there are completion, a history (without lines that begin with a
+/// blank), `help`, and events as they come. Ctrl-D leaves.
+///
+/// Without a terminal, lines are read one by one, and each reply is printed as
+/// one line of JSON; events go to the standard error stream. The first line that
+/// fails is named and ends the shell with exit status 1.
+#[derive(Debug, Args)]
+pub struct ShellArgs {
+    /// The monitor.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// Read lines of the human monitor, such as `info stats vm`
+    #[arg(long)]
+    pub hmp: bool,
+    /// Go on after a line that fails; the exit status is 1 nevertheless
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Print JSON over several lines, as at a terminal
+    #[arg(long)]
+    pub pretty: bool,
+    /// Execute commands that end, stop or reset the machine, such as quit, without
+    /// asking; a script needs it for them
+    #[arg(long)]
+    pub yes: bool,
+    /// Neither read nor write a history
+    #[arg(long)]
+    pub no_history: bool,
+}
+
+/// Decode a copy of a KVM binary statistics file.
+///
+/// Prints {"results": [...], "schemas": [...]}, as query-stats and
+/// query-stats-schemas would return them: the highest bucket of a histogram comes
+/// first. The copy may come from a machine with the other byte order.
+#[derive(Debug, Args)]
+pub struct DecodeArgs {
+    /// The copy of a statistics file, read from offset 0; - reads standard input
+    #[arg(value_name = "IMAGE")]
+    pub image: PathBuf,
+    /// The object that the statistics are about [default: what the copy says]
+    #[arg(long, value_enum)]
+    pub target: Option<KvmTarget>,
+    /// The QOM path to put in the result
+    #[arg(long, value_name = "P")]
+    pub qom_path: Option<String>,
+}
+
+/// How an answer is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// In columns, for people
+    Table,
+    /// Exactly as the monitor returns it: the highest bucket of a histogram comes
+    /// first. Of several monitors, or without --target, each reply is a line
+    /// {"endpoint": E, "target": T, "return": REPLY}
+    Json,
+    /// One line of JSON for each object and statistic, with its unit; the lowest
+    /// bucket of a histogram comes first
+    Jsonl,
+    /// The fields of jsonl as CSV with a heading; the buckets are JSON in one field
+    Csv,
+}
+
+/// A target of the schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Target {
+    /// The virtual machine as a whole.
+    Vm,
+    /// Its virtual CPUs.
+    Vcpu,
+    /// Its cryptographic devices.
+    Cryptodev,
+}
+
+/// A target that KVM has statistics of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KvmTarget {
+    /// The virtual machine as a whole.
+    Vm,
+    /// One of its virtual CPUs.
+    Vcpu,
+}
+
+impl KvmTarget {
+    /// Returns the name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vm => "vm",
+            Self::Vcpu => "vcpu",
+        }
+    }
+}
+
+impl From<Target> for StatsTarget {
+    fn from(target: Target) -> Self {
+        match target {
+            Target::Vm => Self::Vm,
+            Target::Vcpu => Self::Vcpu,
+            Target::Cryptodev => Self::Cryptodev,
+        }
+    }
+}
+
+impl From<KvmTarget> for StatsTarget {
+    fn from(target: KvmTarget) -> Self {
+        match target {
+            KvmTarget::Vm => Self::Vm,
+            KvmTarget::Vcpu => Self::Vcpu,
+        }
+    }
+}
