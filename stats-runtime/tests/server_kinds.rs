@@ -277,7 +277,9 @@ fn who_keeps_the_server_waiting_is_given_up() {
     let silent_time = begin.elapsed();
     assert!(silent_time < Duration::from_millis(550), "{silent_time:?}");
     // A client sees the end of its connection before the server has forgotten it.
-    wait_until("the silent client is forgotten", || server.connections() < 2);
+    wait_until("the silent client is forgotten", || {
+        server.connections() < 2
+    });
     assert_eq!(server.connections(), 1);
     let mut writer = connect(&path);
     writer.set_write_timeout(short).unwrap();

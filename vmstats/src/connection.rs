@@ -8,13 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::cli::ReachArgs;
-use crate::client::{Client, ClientError};
+use crate::client::{Client, ClientError, TIMEOUT};
 use crate::endpoint::Endpoint;
 use crate::printable::printable;
 use qapi_wire::client::deadline;
-
-/// The timeout without `--timeout`.
-pub const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The time between two tries to connect to a server that is starting.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);

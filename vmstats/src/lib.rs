@@ -21,11 +21,15 @@ pub mod monitor_server;
 pub mod nearest;
 pub mod printable;
 pub mod query;
+pub mod rates;
 pub mod replay;
+pub mod sample;
+pub mod selection;
 pub mod selector;
 pub mod serve;
 pub mod shell;
 pub mod shutdown;
+pub mod source;
 pub mod stream;
 pub mod table;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]

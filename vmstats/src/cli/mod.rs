@@ -2,6 +2,7 @@
 //!
 //! In: words. Out: a command to run, every value checked.
 
+mod fleet;
 mod server;
 mod value;
 
@@ -15,6 +16,7 @@ use crate::endpoint::Endpoint;
 use crate::selector::{NamePatterns, VcpuSelector};
 use value::{endpoint, seconds};
 
+pub use fleet::FleetArgs;
 pub use server::{DemoArgs, HmpEndpoint, LimitArgs, ServeArgs, ServerArgs};
 
 /// Statistics of virtual machines, without a shell on the host.
@@ -56,7 +58,7 @@ pub enum Command {
 }
 
 /// How monitors are reached.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct ReachArgs {
     /// The folder with ca-cert.pem, client-cert.pem and client-key.pem, for tls:
     #[arg(long, value_name = "DIR")]

@@ -26,6 +26,20 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The shortest time between two samples: a monitor of many vCPUs needs milliseconds.
+const INTERVAL_MIN: Duration = Duration::from_millis(10);
+
+/// Parses the time between two samples in seconds.
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
+    match seconds(text) {
+        Ok(interval) if interval >= INTERVAL_MIN => Ok(interval),
+        _ => Err(format!(
+            "expected a number of seconds, at least {}",
+            INTERVAL_MIN.as_secs_f64()
+        )),
+    }
+}
+
 /// Parses a number of bytes that may end with K, M or G.
 pub(super) fn bytes(text: &str) -> Option<usize> {
     let units = [('K', 1 << 10), ('M', 1 << 20), ('G', 1 << 30)];

@@ -6,6 +6,7 @@
 
 mod background;
 mod error;
+mod peer;
 mod silence;
 
 use std::time::Duration;
@@ -25,6 +26,9 @@ pub use background::{Notice, Notify};
 pub use error::ClientError;
 pub use qapi_wire::message::Outcome as Reply;
 
+/// How long a connection and each reply may take unless the user says otherwise.
+pub const TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A connection on which capabilities have been negotiated.
 #[derive(Debug)]
 pub struct Client {
@@ -32,6 +36,7 @@ pub struct Client {
     /// How long a reply may take, whatever else the server sends meanwhile.
     timeout: Duration,
     version: Version,
+    peer_process: Option<u32>,
 }
 
 /// The way in which messages are read.
@@ -77,6 +82,7 @@ impl Client {
             .map_err(|error| ClientError::Connect(endpoint.clone(), error))?;
         // Another handle to ask the kernel about the connection if no greeting comes.
         let silent = stream.try_clone().map_err(ClientError::Transport)?;
+        let peer_process = peer::process(&stream);
         // Nobody reads events unless a thread does.
         let client = client::Client::over(stream, options.with_event_bytes_max(0));
         let client = client.map_err(|error| match error {
@@ -87,6 +93,7 @@ impl Client {
             version: client.version().clone(),
             reading: Reading::OnDemand(Box::new(client)),
             timeout: options.timeout,
+            peer_process,
         })
     }
 
@@ -114,6 +121,14 @@ impl Client {
     #[must_use]
     pub fn version(&self) -> &Version {
         &self.version
+    }
+
+    /// Returns the process that began to listen at the Unix socket, which is not
+    /// the server's if it inherited the socket. Returns `None` for any other kind of
+    /// address, and if the process is in another pid namespace.
+    #[must_use]
+    pub fn peer_process(&self) -> Option<u32> {
+        self.peer_process
     }
 
     /// Executes a command and decodes its result.

@@ -8,8 +8,9 @@
 use std::fs;
 use std::os::fd::AsFd;
 
-use rustix::net::{SocketAddrUnix, sockopt};
+use rustix::net::SocketAddrUnix;
 
+use super::peer;
 use crate::stream::Stream;
 
 const BUSY: &str = "serves one client at a time on this socket, and another one, such as \
@@ -28,7 +29,7 @@ pub(super) fn explain(stream: &Stream) -> String {
                 (tls:HOST:PORT), a guest agent or a serial port never does"
             .to_owned();
     };
-    let server = server(socket);
+    let server = server(stream);
     let what = match own {
         Connections { queued: 0, .. } => MUTE,
         Connections { accepted: 0, .. } => HANGS,
@@ -87,14 +88,13 @@ fn state<'a>(line: &'a [u8], path: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// Returns the name and the id of the process that listens, for a sentence.
-fn server(socket: impl AsFd) -> String {
-    let Ok(credentials) = sockopt::socket_peercred(socket) else {
+fn server(stream: &Stream) -> String {
+    let Some(process) = peer::process(stream) else {
         return "the server".to_owned();
     };
-    let pid = credentials.pid.as_raw_nonzero();
-    match fs::read_to_string(format!("/proc/{pid}/comm")) {
-        Ok(name) => format!("the server ({}, process {pid})", name.trim_end()),
-        Err(_) => format!("the server (process {pid})"),
+    match fs::read_to_string(format!("/proc/{process}/comm")) {
+        Ok(name) => format!("the server ({}, process {process})", name.trim_end()),
+        Err(_) => format!("the server (process {process})"),
     }
 }
 

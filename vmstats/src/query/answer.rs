@@ -14,10 +14,10 @@ use qapi_stats::stats::{
 use qapi_stats::wire::message::Return;
 use qapi_stats::wire::{Context, Node, from_node, to_json};
 
-use super::selection::{Plan, Selection, TargetPlan};
 use crate::client::{Client, ClientError};
 use crate::failure::Failure;
 use crate::nearest;
+use crate::selection::{Plan, Selection, TargetPlan};
 use crate::selector::VcpuSelector;
 
 /// The answer of one monitor.

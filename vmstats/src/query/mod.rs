@@ -8,7 +8,6 @@ mod monitors;
 mod overview;
 mod records;
 mod schemas;
-mod selection;
 
 use std::io::{self, Write};
 
@@ -19,12 +18,12 @@ use qapi_stats::wire::{Writer, to_json};
 use crate::cli::{Format, QueryArgs, Target};
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
+use crate::selection::{self, Selection};
 use crate::table;
 use answer::Answer;
 use monitors::ask_each;
 use overview::Detail;
 use records::{Form, Records};
-use selection::Selection;
 
 pub use schemas::schemas;
 
@@ -39,7 +38,16 @@ pub fn query(arguments: &QueryArgs, out: &mut dyn Write) -> Result<(), Failure> 
     if !is_vcpu && !arguments.vcpus.is_empty() {
         return Err(Failure::usage("--vcpu needs --target vcpu"));
     }
-    let selection = Selection::new(arguments);
+    let selection = Selection::new(
+        arguments.target.map(StatsTarget::from),
+        arguments
+            .providers
+            .iter()
+            .map(|name| selection::provider(name))
+            .collect(),
+        &arguments.names,
+        arguments.vcpus.clone(),
+    );
     let mut printer = Printer {
         arguments,
         selection: &selection,

@@ -11,9 +11,9 @@ use comfy_table::Table;
 use qapi_stats::stats::{StatsProvider, StatsSchemaValue, StatsTarget, StatsType, StatsValue};
 
 use super::answer::{Answer, Meanings, Object, Value, meanings};
-use super::selection::Selection;
 use crate::measure;
 use crate::printable::printable;
+use crate::selection::Selection;
 use crate::table;
 
 /// The percentiles of a histogram that are shown.

@@ -13,7 +13,6 @@ use qapi_stats::wire::to_json;
 use super::answer::{all_schemas, emptiness, nothing};
 use super::monitors::ask_each;
 use super::records::{Form, Records};
-use super::selection::provider;
 use super::{endpoint_heading, print_wrapped, tell_emptiness};
 use crate::cli::{Format, SchemasArgs};
 use crate::client::Client;
@@ -21,6 +20,7 @@ use crate::explain::meaning;
 use crate::failure::Failure;
 use crate::nearest::hint;
 use crate::printable::printable;
+use crate::selection::provider;
 use crate::table;
 
 /// The schemas of one monitor.

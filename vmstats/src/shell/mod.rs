@@ -22,7 +22,7 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style as Colour};
 
 use crate::cli::ShellArgs;
-use crate::client::{Client, ClientError, Notice, Notify};
+use crate::client::{Client, ClientError, Notice, Notify, TIMEOUT};
 use crate::connection;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
@@ -56,7 +56,7 @@ pub fn run(arguments: &ShellArgs, out: &mut dyn Write) -> Result<(), Failure> {
         Ok(client) if arguments.hmp => Server::Human(HumanMonitor::over_qmp(client)),
         Ok(client) => Server::Qmp(Box::new(client)),
         Err(ClientError::HumanMonitor) if arguments.hmp => Server::Human(HumanMonitor::OnSocket(
-            HumanSocket::connect(&endpoint, reach.timeout.unwrap_or(connection::TIMEOUT))?,
+            HumanSocket::connect(&endpoint, reach.timeout.unwrap_or(TIMEOUT))?,
         )),
         Err(error) => return Err(error.into()),
     };

@@ -7,53 +7,73 @@ use std::collections::BTreeSet;
 
 use qapi_stats::stats::{StatsProvider, StatsRequest, StatsSchema, StatsTarget};
 
-use crate::cli::QueryArgs;
 use crate::nearest::{hint, listed};
-use crate::selector::{NamePattern, VcpuSelector};
+use crate::selector::{NamePattern, NamePatterns, VcpuSelector};
 
 /// The choice that the arguments make.
-#[derive(Clone, Debug)]
-pub(super) struct Selection {
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
     target: Option<StatsTarget>,
     providers: Vec<StatsProvider>,
     names: Vec<NamePattern>,
     /// The chosen vCPUs; all of them if it is empty.
-    pub(super) vcpus: Vec<VcpuSelector>,
+    pub vcpus: Vec<VcpuSelector>,
 }
 
 /// The requests that a selection needs.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub struct Plan {
     /// The targets that have statistics of the selection.
-    pub(super) targets: Vec<TargetPlan>,
+    pub targets: Vec<TargetPlan>,
     /// Sentences about the parts of the selection that nothing matches.
-    pub(super) problems: Vec<String>,
+    pub problems: Vec<String>,
 }
 
 /// The request for one target.
-#[derive(Debug)]
-pub(super) struct TargetPlan {
+#[derive(Clone, Debug)]
+pub struct TargetPlan {
     /// The target.
-    pub(super) target: StatsTarget,
+    pub target: StatsTarget,
     /// The providers with their statistics; `None` asks for everything.
-    pub(super) providers: Option<Vec<StatsRequest>>,
+    pub providers: Option<Vec<StatsRequest>>,
+}
+
+impl TargetPlan {
+    /// Returns whether a provider is asked.
+    #[must_use]
+    pub fn has_provider(&self, provider: &StatsProvider) -> bool {
+        self.providers
+            .as_ref()
+            .is_none_or(|requests| requests.iter().any(|one| one.provider == *provider))
+    }
+
+    /// Returns whether a provider is asked for a statistic.
+    #[must_use]
+    pub fn has(&self, provider: &StatsProvider, name: &str) -> bool {
+        self.providers.as_ref().is_none_or(|requests| {
+            let request = requests.iter().find(|one| one.provider == *provider);
+            request.is_some_and(|request| {
+                let mut names = request.names.iter().flatten();
+                request.names.is_none() || names.any(|one| one == name)
+            })
+        })
+    }
 }
 
 impl Selection {
-    /// Makes the selection of a query's arguments. A choice of vCPUs implies their
-    /// target.
+    /// Makes a selection. Whatever is empty selects everything. A choice of vCPUs implies
+    /// their target.
     #[must_use]
-    pub(super) fn new(arguments: &QueryArgs) -> Self {
-        let vcpus = arguments.vcpus.clone();
-        let target = arguments.target.map(StatsTarget::from);
-        let names = arguments.names.iter().flat_map(|names| names.0.clone());
+    pub fn new(
+        target: Option<StatsTarget>,
+        providers: Vec<StatsProvider>,
+        names: &[NamePatterns],
+        vcpus: Vec<VcpuSelector>,
+    ) -> Self {
+        let names = names.iter().flat_map(|names| names.0.clone());
         Self {
             target: target.or((!vcpus.is_empty()).then_some(StatsTarget::Vcpu)),
-            providers: arguments
-                .providers
-                .iter()
-                .map(|name| provider(name))
-                .collect(),
+            providers,
             names: names.collect(),
             vcpus,
         }
@@ -61,32 +81,32 @@ impl Selection {
 
     /// Returns whether the arguments narrow nothing but the target.
     #[must_use]
-    pub(super) fn is_everything(&self) -> bool {
+    pub fn is_everything(&self) -> bool {
         self.providers.is_empty() && self.names.is_empty() && self.vcpus.is_empty()
     }
 
     /// Returns the chosen target.
     #[must_use]
-    pub(super) fn target(&self) -> Option<&StatsTarget> {
+    pub fn target(&self) -> Option<&StatsTarget> {
         self.target.as_ref()
     }
 
     /// Returns whether the selection has the name itself rather than a pattern.
     #[must_use]
-    pub(super) fn names_literally(&self, name: &str) -> bool {
+    pub fn names_literally(&self, name: &str) -> bool {
         let mut names = self.names.iter();
         names.any(|pattern| pattern.is_literal() && pattern.matches(name))
     }
 
     /// Returns whether the selection has names or patterns.
     #[must_use]
-    pub(super) fn has_names(&self) -> bool {
+    pub fn has_names(&self) -> bool {
         !self.names.is_empty()
     }
 
     /// Chooses among the statistics of a monitor.
     #[must_use]
-    pub(super) fn plan(&self, schemas: &[StatsSchema]) -> Plan {
+    pub fn plan(&self, schemas: &[StatsSchema]) -> Plan {
         let problems = [
             self.missing_target(schemas),
             self.missing_providers(schemas),
@@ -223,13 +243,13 @@ impl Selection {
 
 /// Returns the provider with a name.
 #[must_use]
-pub(super) fn provider(name: &str) -> StatsProvider {
+pub fn provider(name: &str) -> StatsProvider {
     let Ok(provider) = name.trim().parse();
     provider
 }
 
 /// Returns the targets of the schemas, each once: the VM, its vCPUs, the others.
 #[must_use]
-pub(super) fn targets(schemas: &[StatsSchema]) -> BTreeSet<&StatsTarget> {
+pub fn targets(schemas: &[StatsSchema]) -> BTreeSet<&StatsTarget> {
     schemas.iter().map(|schema| &schema.target).collect()
 }

@@ -1,0 +1,160 @@
+//! Monitors' sockets that come and go.
+//!
+//! In: addresses, folders and globs, as people write them. Out: the addresses of the
+//! sockets that exist at the moment. This file connects to nothing.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use crate::endpoint::Endpoint;
+
+/// Where monitors are looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// One monitor, whether or not it is there.
+    Endpoint(Endpoint),
+    /// All sockets in a folder.
+    Folder(PathBuf),
+    /// All sockets whose paths match a glob.
+    Glob(String),
+}
+
+impl Place {
+    /// Parses a word of the command line. A word with wildcards is a glob unless a
+    /// file has this name.
+    ///
+    /// # Errors
+    ///
+    /// Returns a text that says what to write instead.
+    pub fn parse(text: &OsStr) -> Result<Self, String> {
+        let path = Path::new(text);
+        if path.is_dir() {
+            return Ok(Self::Folder(path.to_owned()));
+        }
+        if let Some(text) = text.to_str()
+            && text.contains(['*', '?', '['])
+            && !path.exists()
+            // `tcp:[::1]:4444` has brackets.
+            && (text.contains('/') || !text.contains(':'))
+        {
+            let text = text.strip_prefix("unix:").unwrap_or(text);
+            glob::Pattern::new(text)
+                .map_err(|error| format!("'{text}' is not a glob: {}", error.msg))?;
+            return Ok(Self::Glob(text.to_owned()));
+        }
+        Endpoint::parse(text).map(Self::Endpoint)
+    }
+
+    /// Returns the place with the credentials for TLS.
+    #[must_use]
+    pub fn with_credentials(self, folder: Option<&Path>) -> Self {
+        match self {
+            Self::Endpoint(endpoint) => Self::Endpoint(endpoint.with_credentials(folder)),
+            place => place,
+        }
+    }
+
+    /// Returns whether monitors at this place come and go.
+    #[must_use]
+    pub fn is_searched(&self) -> bool {
+        !matches!(self, Self::Endpoint(_))
+    }
+
+    /// Returns the addresses of the monitors, in the order of their paths.
+    ///
+    /// # Errors
+    ///
+    /// Returns a text that says why nothing can be found.
+    pub fn scan(&self) -> Result<Vec<Endpoint>, String> {
+        let paths: Vec<PathBuf> = match self {
+            Self::Endpoint(endpoint) => return Ok(vec![endpoint.clone()]),
+            Self::Folder(folder) => fs::read_dir(folder)
+                .map_err(|error| format!("{}: {error}", folder.display()))?
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .collect(),
+            Self::Glob(pattern) => glob::glob(pattern)
+                .map_err(|error| format!("'{pattern}' is not a glob: {}", error.msg))?
+                .filter_map(Result::ok)
+                .collect(),
+        };
+        let mut sockets: Vec<PathBuf> = paths.into_iter().filter(|path| is_socket(path)).collect();
+        sockets.sort();
+        // Symbolic links make one socket appear several times.
+        let mut seen = HashSet::new();
+        sockets.retain(|path| file_of(path).is_none_or(|file| seen.insert(file)));
+        if sockets.is_empty() {
+            return Err(match self {
+                Self::Glob(pattern) => format!("no socket matches '{pattern}'"),
+                _ => format!("no socket in {self}"),
+            });
+        }
+        Ok(sockets.into_iter().map(Endpoint::Unix).collect())
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Endpoint(endpoint) => endpoint.fmt(f),
+            Self::Folder(folder) => folder.display().fmt(f),
+            Self::Glob(pattern) => f.write_str(pattern),
+        }
+    }
+}
+
+fn is_socket(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
+}
+
+/// Returns the device and the inode of a file.
+fn file_of(path: &Path) -> Option<(u64, u64)> {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    fn paths(place: &Place) -> Vec<String> {
+        let endpoints = place.scan().unwrap();
+        endpoints.iter().map(Endpoint::to_string).collect()
+    }
+
+    #[test]
+    fn sockets_are_found_once_and_other_files_never() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let _listeners = ["b.sock", "a.sock"].map(|name| UnixListener::bind(path(name)).unwrap());
+        fs::write(path("c.sock"), "").unwrap();
+        symlink(path("a.sock"), path("d.sock")).unwrap();
+        let expected = ["a.sock", "b.sock"].map(|name| path(name).display().to_string());
+        let place = Place::parse(folder.path().as_os_str()).unwrap();
+        assert_eq!(paths(&place), expected);
+        let glob = Place::parse(path("*.sock").as_os_str()).unwrap();
+        assert!(matches!(glob, Place::Glob(_)));
+        assert_eq!(paths(&glob), expected);
+        let none = Place::parse(path("*.nothing").as_os_str()).unwrap();
+        assert!(none.scan().unwrap_err().contains("no socket matches"));
+    }
+
+    #[test]
+    fn words_without_wildcards_are_endpoints() {
+        let is_endpoint =
+            |text: &str| matches!(Place::parse(OsStr::new(text)), Ok(Place::Endpoint(_)));
+        assert!(is_endpoint("/no/such.sock"));
+        assert!(is_endpoint("tcp:[::1]:4444"));
+        assert!(
+            Place::parse(OsStr::new("/run/["))
+                .unwrap_err()
+                .contains("not a glob")
+        );
+    }
+}

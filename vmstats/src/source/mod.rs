@@ -1,0 +1,15 @@
+//! Where samples come from.
+//!
+//! In: addresses of monitors, globs and folders of their sockets. Out: samples of each
+//! virtual machine, as they are read. This room prints nothing and computes no rate.
+
+mod discovery;
+mod fleet;
+mod monitor;
+mod process;
+mod steal;
+
+pub use discovery::Place;
+pub use fleet::{Connected, Event, Fleet, FleetOptions, Update, Vm};
+pub use monitor::Monitor;
+pub use steal::{PROVIDER as SCHED, RUN_DELAY};

@@ -1,0 +1,386 @@
+//! Samples of one virtual machine, by its monitor.
+//!
+//! In: a client and the names of statistics. Out: the identity of the virtual machine,
+//! and samples. Values are decoded one by one, so that one of a kind that this program
+//! does not know leaves the others readable.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use qapi_stats::machine::commands::{QueryCpusFast, QueryUuid};
+use qapi_stats::misc::commands::QueryName;
+use qapi_stats::stats::commands::{QueryStats, QueryStatsSchemas};
+use qapi_stats::stats::{StatsFilter, StatsProvider, StatsSchema, StatsTarget, StatsValue};
+use qapi_stats::wire::message::Return;
+use qapi_stats::wire::{Context, Node, from_node};
+
+use super::process::{Incarnation, Peer, Vcpu};
+use super::steal::Steal;
+use crate::client::{Client, ClientError};
+use crate::sample::{
+    Absence, Clock, Identity, Object, ObjectId, Sample, Stat, Table, Value, Window,
+};
+use crate::selection::{Selection, TargetPlan};
+
+/// The number of statistics that a table may have. A monitor that tells more is wrong or
+/// hostile.
+const STATS_MAX: usize = 10_000;
+
+/// The number of objects in a sample. A monitor that tells more is wrong or hostile.
+const OBJECTS_MAX: usize = 100_000;
+
+/// The nil UUID, which a monitor tells if the virtual machine has none.
+const NO_UUID: &str = "00000000-0000-0000-0000-000000000000";
+
+/// A connected monitor that is asked for samples.
+#[derive(Debug)]
+pub struct Monitor {
+    client: Client,
+    clock: Clock,
+    selection: Selection,
+    identity: Identity,
+    incarnation: Incarnation,
+    plans: Vec<TargetPlan>,
+    tables: HashMap<(StatsTarget, StatsProvider), Arc<Table>>,
+    vcpus: HashMap<String, i64>,
+    steal: Option<Steal>,
+    /// Whether a reply had something that the schemas and the list of vCPUs lack.
+    is_outdated: bool,
+    /// What was looked for in the schemas and the list of vCPUs once because a reply had
+    /// it, so that a monitor that never describes it is not asked again each time.
+    strangers: HashSet<String>,
+}
+
+impl Monitor {
+    /// Asks a monitor who it is and which statistics it has. `with_steal` adds the time
+    /// that vCPUs waited for a processor, from the host's kernel.
+    ///
+    /// # Errors
+    ///
+    /// Returns the client's error if the monitor cannot be asked for statistics.
+    pub fn open(
+        mut client: Client,
+        endpoint: &str,
+        selection: Selection,
+        clock: Clock,
+        with_steal: bool,
+    ) -> Result<Self, ClientError> {
+        let name = optional(client.execute(&QueryName {}))?.and_then(|info| info.name);
+        let uuid = optional(client.execute(&QueryUuid {}))?.map(|info| info.uuid);
+        let version = client.version().to_string();
+        let peer = client.peer_process().map(Peer::of);
+        let identity = Identity {
+            endpoint: endpoint.to_owned(),
+            name: name.filter(|name| !name.is_empty()),
+            uuid: uuid.filter(|uuid| uuid != NO_UUID && !uuid.is_empty()),
+            version,
+            process: None,
+        };
+        let mut monitor = Self {
+            client,
+            clock,
+            selection,
+            identity,
+            incarnation: Incarnation {
+                peer,
+                threads: Vec::new(),
+            },
+            plans: Vec::new(),
+            tables: HashMap::new(),
+            vcpus: HashMap::new(),
+            steal: with_steal.then(Steal::default),
+            is_outdated: false,
+            strangers: HashSet::new(),
+        };
+        monitor.refresh()?;
+        Ok(monitor)
+    }
+
+    /// Returns the identity of the virtual machine.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Returns the descriptions of the selected statistics.
+    pub fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.tables.values()
+    }
+
+    /// Returns the parts of the selection that nothing of this monitor matches, as
+    /// sentences.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let schemas = self.tables.values().map(|table| StatsSchema {
+            provider: table.provider.clone(),
+            target: table.target.clone(),
+            stats: table
+                .stats
+                .iter()
+                .filter_map(|stat| stat.schema.clone())
+                .collect(),
+        });
+        self.selection.plan(&schemas.collect::<Vec<_>>()).problems
+    }
+
+    pub(super) fn incarnation(&self) -> &Incarnation {
+        &self.incarnation
+    }
+
+    /// Asks for all selected statistics.
+    ///
+    /// # Errors
+    ///
+    /// Returns the client's error if the connection broke or no reply came in time. A
+    /// refused request is an absence in the sample instead.
+    pub fn sample(&mut self, run: u32) -> Result<Sample, ClientError> {
+        let begin = self.clock.now();
+        let mut objects = Vec::new();
+        let mut absences = Vec::new();
+        for plan in self.plans.clone() {
+            match self.ask(&plan) {
+                Ok((reply, window)) => {
+                    self.decode(&reply, &plan.target, window, &mut objects)?;
+                }
+                Err(ClientError::Refused(error)) => {
+                    absences.extend(self.refused(&plan.target, &error.to_string()));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if std::mem::take(&mut self.is_outdated) {
+            self.refresh()?;
+            for object in &mut objects {
+                object.id.index = self.index(object.id.qom_path.as_deref());
+            }
+        }
+        if let Some(steal) = &self.steal {
+            // The thread of an unplugged vCPU has ended.
+            self.is_outdated = steal.read(self.clock, &mut objects, &mut absences);
+        }
+        objects.sort_by(|left, right| place(left).cmp(&place(right)));
+        Ok(Sample {
+            window: Window {
+                begin,
+                end: self.clock.now(),
+            },
+            run,
+            objects,
+            absences,
+        })
+    }
+
+    /// Asks for the schemas and the vCPUs again.
+    fn refresh(&mut self) -> Result<(), ClientError> {
+        let schemas = self.client.execute(&QueryStatsSchemas { provider: None })?;
+        self.plans = self.selection.plan(&schemas).targets;
+        self.tables.clear();
+        for schema in schemas {
+            let StatsSchema {
+                provider,
+                target,
+                stats,
+            } = schema;
+            let plan = self.plans.iter().find(|plan| plan.target == target);
+            let Some(plan) = plan.filter(|plan| plan.has_provider(&provider)) else {
+                continue;
+            };
+            let mut table = Table {
+                provider,
+                target,
+                stats: Vec::new(),
+            };
+            let mut seen = HashSet::new();
+            for stat in stats {
+                if plan.has(&table.provider, &stat.name) && seen.insert(stat.name.clone()) {
+                    table.stats.push(Stat::new(stat));
+                }
+            }
+            table.stats.truncate(STATS_MAX);
+            let key = (table.target.clone(), table.provider.clone());
+            // A provider that is described twice is asked once.
+            self.tables.entry(key).or_insert_with(|| Arc::new(table));
+        }
+        let vcpus = optional(self.client.execute(&QueryCpusFast {}))?;
+        let vcpus: Vec<Vcpu> = vcpus
+            .into_iter()
+            .flatten()
+            .map(|vcpu| Vcpu {
+                index: vcpu.cpu_index,
+                thread: vcpu.thread_id,
+                qom_path: vcpu.qom_path,
+            })
+            .collect();
+        if self.incarnation.threads.is_empty() {
+            self.incarnation.threads = vcpus.iter().map(|vcpu| vcpu.thread).collect();
+        }
+        if let Some(steal) = &mut self.steal {
+            steal.follow(self.incarnation.peer.as_ref(), &vcpus);
+            self.identity.process = steal.process();
+        }
+        self.vcpus = vcpus
+            .into_iter()
+            .map(|vcpu| (vcpu.qom_path, vcpu.index))
+            .collect();
+        Ok(())
+    }
+
+    fn ask(&mut self, plan: &TargetPlan) -> Result<(Return, Window), ClientError> {
+        let begin = self.clock.now();
+        let reply = self.client.execute_raw(&QueryStats(StatsFilter {
+            target: (&plan.target).into(),
+            providers: plan.providers.clone(),
+        }))?;
+        let end = self.clock.now();
+        Ok((reply, Window { begin, end }))
+    }
+
+    /// Returns an absence for each provider of a target that refused.
+    fn refused(&self, target: &StatsTarget, reason: &str) -> Vec<Absence> {
+        let providers = self.tables.keys().filter(|(of, _)| of == target);
+        providers
+            .map(|(_, provider)| Absence {
+                provider: provider.clone(),
+                target: target.clone(),
+                object: None,
+                reason: reason.to_owned(),
+            })
+            .collect()
+    }
+
+    /// Appends the objects of a reply.
+    fn decode(
+        &mut self,
+        reply: &Return,
+        target: &StatsTarget,
+        window: Window,
+        objects: &mut Vec<Object>,
+    ) -> Result<(), ClientError> {
+        let results = reply.value().elements();
+        for result in results.ok_or_else(|| malformed("is no list"))? {
+            if objects.len() >= OBJECTS_MAX {
+                return Err(malformed("has too many objects"));
+            }
+            let text = |name| result.get(name).and_then(Node::as_str);
+            let provider = text("provider").ok_or_else(|| malformed("has no 'provider'"))?;
+            let Ok(provider) = provider.parse();
+            let qom_path = text("qom-path").map(str::to_owned);
+            let index = self.index(qom_path.as_deref());
+            if let Some(path) = qom_path.as_deref().filter(|_| index.is_none())
+                && *target == StatsTarget::Vcpu
+            {
+                self.meet(path);
+            }
+            let stats = result.get("stats").and_then(Node::elements);
+            let stats = stats.ok_or_else(|| malformed("has no list 'stats'"))?;
+            let (table, values) = self.values(target, provider, stats)?;
+            objects.push(Object {
+                table,
+                id: ObjectId { index, qom_path },
+                window,
+                values,
+            });
+        }
+        Ok(())
+    }
+
+    /// Puts the values of an object into the order of its table. A statistic that the
+    /// table lacks is added to the table.
+    fn values<'a>(
+        &mut self,
+        target: &StatsTarget,
+        provider: StatsProvider,
+        stats: impl Iterator<Item = Node<'a>>,
+    ) -> Result<(Arc<Table>, Vec<Value>), ClientError> {
+        let key = (target.clone(), provider);
+        let table = self.tables.entry(key).or_insert_with_key(|key| {
+            let (target, provider) = key.clone();
+            Arc::new(Table {
+                provider,
+                target,
+                stats: Vec::new(),
+            })
+        });
+        let mut values = vec![Value::Absent; table.stats.len()];
+        let mut strangers = Vec::new();
+        let mut next = 0;
+        for stat in stats {
+            let name = stat.get("name").and_then(Node::as_str);
+            let name = name.ok_or_else(|| malformed("has a statistic without a 'name'"))?;
+            let value = stat
+                .get("value")
+                .ok_or_else(|| malformed("has a statistic without a 'value'"))?;
+            // Values come in the order of the schema, so the next one is nearly always
+            // the one looked for.
+            let is_next = table.stats.get(next).is_some_and(|stat| stat.name == name);
+            let place = if is_next {
+                Some(next)
+            } else {
+                table.position(name)
+            };
+            let place = match place {
+                Some(place) => place,
+                None if table.stats.len() >= STATS_MAX => {
+                    return Err(malformed("has too many statistics"));
+                }
+                None => {
+                    strangers.push(format!("{} {name}", table.provider));
+                    let table = Arc::make_mut(table);
+                    table.stats.push(Stat::undescribed(name.to_owned()));
+                    values.push(Value::Absent);
+                    table.stats.len() - 1
+                }
+            };
+            next = place + 1;
+            if let Some(slot) = values.get_mut(place) {
+                *slot = decode_value(value);
+            }
+        }
+        let table = Arc::clone(table);
+        for stranger in strangers {
+            self.meet(&stranger);
+        }
+        Ok((table, values))
+    }
+
+    /// Returns the index of the vCPU with a QOM path.
+    fn index(&self, qom_path: Option<&str>) -> Option<i64> {
+        self.vcpus.get(qom_path?).copied()
+    }
+
+    /// Notes that a reply had something unknown, which is looked for once.
+    fn meet(&mut self, stranger: &str) {
+        if self.strangers.len() < STATS_MAX && self.strangers.insert(stranger.to_owned()) {
+            self.is_outdated = true;
+        }
+    }
+}
+
+/// Returns the value of a statistic; [`Value::Absent`] for a kind of value that this
+/// program does not know.
+fn decode_value(value: Node<'_>) -> Value {
+    match from_node::<StatsValue>(value, &Context::tolerant()) {
+        Ok(StatsValue::Scalar(number)) => Value::Number(number),
+        Ok(StatsValue::Boolean(value)) => Value::Boolean(value),
+        Ok(list @ StatsValue::List(_)) => Value::Buckets(list.lowest_first().into()),
+        Err(_) => Value::Absent,
+    }
+}
+
+/// Returns the key by which the objects of a sample are sorted.
+fn place(object: &Object) -> (&StatsTarget, &StatsProvider, &ObjectId) {
+    (&object.table.target, &object.table.provider, &object.id)
+}
+
+/// Returns `None` instead of an error if the monitor refuses the command.
+fn optional<T>(reply: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
+    match reply {
+        Ok(reply) => Ok(Some(reply)),
+        Err(ClientError::Refused(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn malformed(what: &str) -> ClientError {
+    ClientError::Protocol(format!("the reply to query-stats {what}"))
+}

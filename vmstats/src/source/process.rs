@@ -1,0 +1,62 @@
+//! The process that runs a virtual machine, and the threads of its vCPUs.
+//!
+//! In: what a monitor and the kernel tell. Out: types by which one run of a virtual
+//! machine is told from the next. This file reads no statistics.
+
+/// What tells one run of a virtual machine from the next at the same address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Incarnation {
+    /// The process that listens, if it is known.
+    pub(super) peer: Option<Peer>,
+    /// The ids of the vCPUs' threads.
+    pub(super) threads: Vec<i64>,
+}
+
+/// The process that listens at a monitor's socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Peer {
+    /// The process's id.
+    pub(super) process: u32,
+    /// The moment at which the process started, in clock ticks since the host's boot.
+    started: Option<u64>,
+}
+
+/// A vCPU of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Vcpu {
+    /// The index.
+    pub(super) index: i64,
+    /// The id of the thread that runs the vCPU; 0 if there is none.
+    pub(super) thread: i64,
+    /// The QOM path.
+    pub(super) qom_path: String,
+}
+
+impl Vcpu {
+    #[cfg(test)]
+    pub(super) fn new(index: i64, thread: i64) -> Self {
+        Self {
+            index,
+            thread,
+            qom_path: format!("/machine/cpu[{index}]"),
+        }
+    }
+}
+
+impl Peer {
+    /// Makes the description of a process.
+    pub(super) fn of(process: u32) -> Self {
+        Self {
+            process,
+            started: start_time(process),
+        }
+    }
+}
+
+/// Returns the moment at which a process started: field 22 of `/proc/PID/stat`.
+fn start_time(process: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The second field is a name in brackets, which may have blanks and brackets.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(19)?.parse().ok()
+}

@@ -1,0 +1,272 @@
+//! The time that vCPUs waited for a processor of the host.
+//!
+//! In: the threads of the vCPUs, as the monitor tells them. Out: statistics of a provider
+//! `sched`, read from the host's kernel without privileges, or the reason why they cannot
+//! be read. A thread's id is believed only if the thread belongs to the monitor's process.
+//!
+//! `/proc/PID/task/TID/schedstat` has three numbers: the time on a processor, the time of
+//! waiting for one while runnable (both in nanoseconds), and the number of timeslices
+//! (Linux: `Documentation/scheduler/sched-stats.rst`). KVM selects `SCHED_INFO`, which
+//! counts them whether or not `schedstats` is enabled.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use qapi_stats::stats::{StatsProvider, StatsSchemaValue, StatsTarget};
+
+use super::process::{Peer, Vcpu};
+use crate::sample::{Absence, Clock, Object, ObjectId, Stat, Table, Value, Window};
+
+/// The name of the provider, which no monitor has.
+pub const PROVIDER: &str = "sched";
+
+/// The statistic that is the steal time of a vCPU.
+pub const RUN_DELAY: &str = "run_delay_ns";
+
+/// The schedstat files of a virtual machine's vCPUs.
+#[derive(Debug)]
+pub(super) struct Steal {
+    table: Arc<Table>,
+    threads: Vec<Thread>,
+    process: Option<u32>,
+    absences: Vec<Absence>,
+}
+
+/// A thread that runs a vCPU.
+#[derive(Debug)]
+struct Thread {
+    id: ObjectId,
+    /// The file of the thread itself, so that a later thread with the same id is not
+    /// taken for it.
+    schedstat: File,
+}
+
+impl Default for Steal {
+    fn default() -> Self {
+        Self {
+            table: Arc::new(table()),
+            threads: Vec::new(),
+            process: None,
+            absences: Vec::new(),
+        }
+    }
+}
+
+/// Describes the statistics, in the order of the file's numbers.
+fn table() -> Table {
+    let stats = [
+        StatsSchemaValue::cumulative("run_ns").seconds(-9),
+        StatsSchemaValue::cumulative(RUN_DELAY).seconds(-9),
+        StatsSchemaValue::cumulative("timeslices"),
+    ];
+    Table {
+        provider: provider(),
+        target: StatsTarget::Vcpu,
+        stats: stats.map(Stat::new).into(),
+    }
+}
+
+fn provider() -> StatsProvider {
+    StatsProvider::Unknown(PROVIDER.into())
+}
+
+impl Steal {
+    /// Opens the files of these vCPUs.
+    pub(super) fn follow(&mut self, peer: Option<&Peer>, vcpus: &[Vcpu]) {
+        self.threads.clear();
+        self.absences.clear();
+        self.process = None;
+        match process(peer, vcpus) {
+            Ok(process) => self.process = Some(process),
+            Err(reason) => {
+                self.absences.push(absence(None, reason));
+                return;
+            }
+        }
+        for vcpu in vcpus {
+            let id = ObjectId {
+                index: Some(vcpu.index),
+                qom_path: None,
+            };
+            match File::open(format!("/proc/{0}/task/{0}/schedstat", vcpu.thread)) {
+                Ok(schedstat) => self.threads.push(Thread { id, schedstat }),
+                Err(error) => {
+                    let reason = format!("/proc/{}/schedstat: {error}", vcpu.thread);
+                    self.absences.push(absence(Some(id), reason));
+                }
+            }
+        }
+    }
+
+    /// Returns the process that runs the vCPUs, if it is known.
+    pub(super) fn process(&self) -> Option<u32> {
+        self.process
+    }
+
+    /// Appends the statistics of all vCPUs. Returns whether a thread has ended, so that
+    /// the vCPUs have to be asked for again.
+    pub(super) fn read(
+        &self,
+        clock: Clock,
+        objects: &mut Vec<Object>,
+        absences: &mut Vec<Absence>,
+    ) -> bool {
+        absences.extend(self.absences.iter().cloned());
+        let mut has_ended = false;
+        for thread in &self.threads {
+            let begin = clock.now();
+            match read(&thread.schedstat) {
+                Ok(numbers) => objects.push(Object {
+                    table: Arc::clone(&self.table),
+                    id: thread.id.clone(),
+                    window: Window {
+                        begin,
+                        end: clock.now(),
+                    },
+                    values: numbers.map(Value::Number).into(),
+                }),
+                Err(reason) => {
+                    has_ended = true;
+                    absences.push(absence(Some(thread.id.clone()), reason));
+                }
+            }
+        }
+        has_ended
+    }
+}
+
+fn absence(object: Option<ObjectId>, reason: String) -> Absence {
+    Absence {
+        provider: provider(),
+        target: StatsTarget::Vcpu,
+        object,
+        reason,
+    }
+}
+
+/// Reads the three numbers of a schedstat file.
+fn read(file: &File) -> Result<[u64; 3], String> {
+    let mut buffer = [0; 128];
+    let count = file.read_at(&mut buffer, 0).map_err(|error| {
+        // ESRCH: the thread of this file has ended.
+        format!("the vCPU's thread has ended ({error})")
+    })?;
+    let text = String::from_utf8_lossy(buffer.get(..count).unwrap_or_default()).into_owned();
+    let numbers: Option<Vec<u64>> = text
+        .split_whitespace()
+        .map(|number| number.parse().ok())
+        .collect();
+    let numbers = numbers.and_then(|numbers| <[u64; 3]>::try_from(numbers).ok());
+    numbers.ok_or_else(|| "this kernel's schedstat has another form".to_owned())
+}
+
+/// Returns the process that the vCPUs' threads belong to.
+fn process(peer: Option<&Peer>, vcpus: &[Vcpu]) -> Result<u32, String> {
+    let Some(peer) = peer else {
+        return Err("the monitor's process is not known to be on this host".to_owned());
+    };
+    let Some(first) = vcpus.first() else {
+        return Err("the monitor does not tell the threads of the vCPUs".to_owned());
+    };
+    if vcpus.iter().any(|vcpu| vcpu.thread <= 0) {
+        return Err(
+            "a vCPU has no thread of its own (QEMU without KVM has one for all)".to_owned(),
+        );
+    }
+    if namespaces(peer.process).is_some_and(|levels| levels > 1) {
+        return Err(
+            "the virtual machine is in a pid namespace of its own, in which threads have other \
+             ids"
+            .to_owned(),
+        );
+    }
+    let group = group(first.thread).ok_or_else(|| {
+        format!(
+            "no thread {} is to be seen here: another pid namespace, or a /proc with hidepid",
+            first.thread
+        )
+    })?;
+    let is_one = vcpus
+        .iter()
+        .all(|vcpu| self::group(vcpu.thread) == Some(group));
+    // libvirt opens the socket itself, so that the peer is libvirtd, and names the threads.
+    let is_named = || {
+        vcpus
+            .iter()
+            .all(|vcpu| name(vcpu.thread).is_some_and(|name| is_vcpu_name(&name, vcpu.index)))
+    };
+    if is_one && (group == peer.process || is_named()) {
+        Ok(group)
+    } else {
+        Err(format!(
+            "the threads that the monitor tells are not of the process that listens ({})",
+            peer.process
+        ))
+    }
+}
+
+/// Returns whether a thread's name is QEMU's for a vCPU under KVM: `CPU 0/KVM`.
+fn is_vcpu_name(name: &str, index: i64) -> bool {
+    name == format!("CPU {index}/KVM")
+}
+
+/// Returns the process of a thread: `Tgid` of its status.
+fn group(thread: i64) -> Option<u32> {
+    status(thread, "Tgid:")?.trim().parse().ok()
+}
+
+/// Returns the number of pid namespaces that a process is in, below this program's.
+fn namespaces(process: u32) -> Option<usize> {
+    Some(status(process, "NSpid:")?.split_whitespace().count())
+}
+
+/// Returns a field of `/proc/ID/status`.
+fn status(id: impl std::fmt::Display, field: &str) -> Option<String> {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+    Some(line.to_owned())
+}
+
+fn name(thread: i64) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/{thread}/comm")).ok()?;
+    Some(name.trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own_vcpu(index: i64) -> Vcpu {
+        let thread = nix::unistd::gettid().as_raw().into();
+        Vcpu::new(index, thread)
+    }
+
+    #[test]
+    fn numbers_of_a_thread_of_the_peer_are_read() {
+        let mut steal = Steal::default();
+        steal.follow(Some(&Peer::of(std::process::id())), &[own_vcpu(0)]);
+        let (mut objects, mut absences) = (Vec::new(), Vec::new());
+        steal.read(Clock::start(), &mut objects, &mut absences);
+        assert_eq!(absences, []);
+        assert_eq!(objects.len(), 1);
+        assert!(matches!(
+            objects[0].value("run_ns"),
+            Some(Value::Number(1..))
+        ));
+    }
+
+    #[test]
+    fn steal_is_absent_with_its_reason_when_a_thread_is_not_the_peers() {
+        let reason = |peer: Option<Peer>, vcpu: Vcpu| process(peer.as_ref(), &[vcpu]).unwrap_err();
+        let own = Peer::of(std::process::id());
+        assert!(reason(None, own_vcpu(0)).contains("on this host"));
+        // Process 1 is not this one.
+        let other = Vcpu::new(0, 1);
+        assert!(reason(Some(own.clone()), other).contains("not of the process"));
+        assert!(reason(Some(own.clone()), Vcpu::new(0, 0)).contains("no thread"));
+        let gone = Vcpu::new(0, i64::from(i32::MAX));
+        assert!(reason(Some(own), gone).contains("no thread"));
+        assert!(is_vcpu_name("CPU 3/KVM", 3) && !is_vcpu_name("CPU 3/KVM", 2));
+    }
+}
