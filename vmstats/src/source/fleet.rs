@@ -73,6 +73,8 @@ pub enum Update {
 /// News of a virtual machine.
 #[derive(Debug)]
 pub enum Event {
+    /// Its address was found. Its monitor has not been asked yet.
+    Found,
     /// Its monitor answered, and described itself.
     Connected(Arc<Connected>),
     /// Its statistics were read.
@@ -296,6 +298,10 @@ impl Search {
                 endpoint,
             });
             self.next += 1;
+            // Send before the thread starts, so that this is the first news of each.
+            if !self.shared.send(Update::Vm(Arc::clone(&vm), Event::Found)) {
+                return None;
+            }
             let observer = Observer {
                 shared: Arc::clone(&self.shared),
                 vm,
