@@ -19,9 +19,11 @@ use crate::failure::Failure;
 use crate::host::Vm;
 use crate::monitor_server::{self, MonitorServer};
 use crate::printable::printable;
+use crate::sample::Clock;
+use crate::selection::Selection;
 use crate::shutdown::{PendingSignals, ShutdownSignal, ShutdownTrigger};
-use crate::watch::{Snapshot, Watch};
-use crate::{replay, shell, table};
+use crate::source::Monitor;
+use crate::{changes, query, replay, shell, table};
 
 /// How long the demo's own monitor may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -177,10 +179,13 @@ fn show(
     writeln!(out, "Monitor version {version} ({package})")?;
     let schemas = client.execute(&QueryStatsSchemas { provider: None })?;
     summarize(out, &schemas)?;
-    let mut watch = Watch::new(schemas, Snapshot::take(&mut client)?);
     if matches!(machine, Machine::Recorded { .. }) {
-        return Ok(watch.print_values(out)?);
+        return query::print_everything(&mut client, out);
     }
+    let endpoint = server.path().display().to_string();
+    let everything = Selection::default();
+    let mut monitor = Monitor::open(client, &endpoint, everything, Clock::start(), true)?;
+    let mut last = monitor.sample(0)?;
     let begin = Instant::now();
     for second in 1..=seconds {
         let next = begin + Duration::from_secs(second);
@@ -188,7 +193,9 @@ fn show(
             break;
         }
         table::heading(out, &format!("after {second} s"))?;
-        watch.advance(Snapshot::take(&mut client)?, out)?;
+        let sample = monitor.sample(0)?;
+        changes::print(&last, &sample, out)?;
+        last = sample;
     }
     Ok(())
 }

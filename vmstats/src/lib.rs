@@ -4,6 +4,7 @@
 //! itself is `main.rs`, which only runs a command and prints its failure.
 
 pub mod byte_order;
+pub mod changes;
 pub mod cli;
 pub mod client;
 pub mod connection;
@@ -35,4 +36,3 @@ pub mod table;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 pub mod tls;
 pub mod uuid;
-pub mod watch;

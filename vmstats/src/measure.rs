@@ -52,6 +52,18 @@ pub fn amount(value: u64, meaning: Option<&StatsSchemaValue>) -> String {
     format!("{}{}", scale.number(measure, VALUE_DIGITS), scale.unit)
 }
 
+/// Returns a rate with its unit per second, such as `1,234` or `12.5 ms/s`. Without a
+/// schema, a rate is a plain number.
+#[must_use]
+pub fn rate(per_second: f64, meaning: Option<&StatsSchemaValue>) -> String {
+    let Some(meaning) = meaning.filter(|meaning| !is_count(meaning)) else {
+        return Scale::plain().number(Measure(per_second), VALUE_DIGITS);
+    };
+    let measure = Measure::scaled(per_second, meaning);
+    let scale = Scale::of(measure, meaning);
+    format!("{}{}/s", scale.number(measure, VALUE_DIGITS), scale.unit)
+}
+
 /// Returns the range of values that a histogram's bucket counts, with one unit for
 /// both bounds. The bucket with the index 0 is the lowest. Returns the index in
 /// brackets if the schema has no such bucket.
@@ -102,10 +114,13 @@ struct Measure(f64);
 impl Measure {
     #[expect(clippy::cast_precision_loss, reason = "the text has four digits")]
     fn of(value: u64, meaning: &StatsSchemaValue) -> Self {
+        Self::scaled(value as f64, meaning)
+    }
+
+    fn scaled(value: f64, meaning: &StatsSchemaValue) -> Self {
         let (base, exponent) = (meaning.base.unwrap_or(10), i32::from(meaning.exponent));
         // Divide by a positive power, because 10^-9 is not exact.
         let power = f64::from(base).powi(exponent.abs());
-        let value = value as f64;
         Self(if exponent < 0 {
             value / power
         } else {
@@ -130,10 +145,15 @@ impl Scale {
             Some(StatsUnit::Seconds) => Self::largest(measure, 10.0, &SECONDS, "s"),
             Some(StatsUnit::Bytes) => Self::largest(measure, 2.0, &BYTES, "B"),
             Some(unit) => Self::new(1.0, unit.name()),
-            None => Self {
-                divisor: 1.0,
-                unit: String::new(),
-            },
+            None => Self::plain(),
+        }
+    }
+
+    /// Returns the scale of a plain number.
+    fn plain() -> Self {
+        Self {
+            divisor: 1.0,
+            unit: String::new(),
         }
     }
 
@@ -247,6 +267,16 @@ mod tests {
             "9 joules",
         );
         assert_eq!(amount(1234, None), "1,234");
+    }
+
+    #[test]
+    fn rate_has_the_unit_per_second() {
+        let ns = meaning(Some(StatsUnit::Seconds), 10, -9);
+        assert_eq!(rate(12_500_000.0, Some(&ns)), "12.5 ms/s");
+        let plain = meaning(None, 10, 0);
+        assert_eq!(rate(1234.56, Some(&plain)), "1,235");
+        assert_eq!(rate(0.25, None), "0.25");
+        assert_eq!(rate(0.0, None), "0");
     }
 
     #[test]

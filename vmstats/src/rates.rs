@@ -1,7 +1,7 @@
 //! How statistics change between two samples.
 //!
 //! In: two samples of one virtual machine. Out: for each object and statistic the growth
-//! with the time that it took, or why there is none. A series is compared before series
+//! with the time that it took, or the reason why the growth is unknown. A series is compared before series
 //! are summed, because a counter that was reset would otherwise hide in a sum.
 
 use std::time::Duration;
@@ -72,7 +72,7 @@ pub enum Life {
 /// The changes of one object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObjectChanges {
-    /// Whether the object was there before.
+    /// How the object came through the time between the samples.
     pub life: Life,
     /// The time between the readings; `None` if the object was not there before.
     pub elapsed: Option<Elapsed>,
@@ -83,7 +83,7 @@ pub struct ObjectChanges {
 /// The changes of a virtual machine between two samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison<'a> {
-    /// Whether the virtual machine was started again between the samples. All its series
+    /// True if the virtual machine was started again between the samples. All its series
     /// begin then.
     pub is_restarted: bool,
     /// The changes of each object of the later sample, in its order.
@@ -251,14 +251,14 @@ pub struct Aggregate {
 /// A combined value, by the kind of the statistic.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Amount {
-    /// Of counters: the sum of the rates and the sum of the values.
+    /// The sum of counters and of their rates.
     Count {
         /// The sum of the rates per second.
         per_second: f64,
         /// The sum of the values at the later time.
         total: u128,
     },
-    /// Of histograms: the growth of each bucket, and its rates summed.
+    /// The sum of histograms, of their growths and of their rates.
     Histogram {
         /// The sum of the growths, the lowest bucket first.
         increases: Vec<u64>,
@@ -267,11 +267,11 @@ pub enum Amount {
         /// The sum of the counts at the later time, the lowest bucket first.
         totals: Vec<u64>,
     },
-    /// Of gauges and of unknown types: the sum.
+    /// The sum of gauges, or of numbers of an unknown type.
     Sum(u128),
-    /// Of truth values: the number of true ones.
+    /// The number of truth values that are true.
     True(usize),
-    /// Of peaks: the maximum.
+    /// The maximum of peaks.
     Highest(u64),
 }
 
@@ -307,7 +307,8 @@ pub fn aggregate<'a>(
     sum.map(|sum| Aggregate { missing, ..sum })
 }
 
-/// Returns the value of one series; `None` if there is none, or no rate of a counter.
+/// Returns the value of one series; `None` if the value is absent, or a counter has no
+/// rate.
 #[must_use]
 pub fn amount(
     kind: Kind,
@@ -410,7 +411,8 @@ pub fn percentile(counts: &[u64], share: f64) -> Option<usize> {
         clippy::cast_sign_loss,
         reason = "a rank is at least 1 and rounds up"
     )]
-    let rank = ((all as f64 * share).ceil() as u128).clamp(1, all);
+    // A little less, because 0.07 × 100 is above 7 as a binary fraction.
+    let rank = ((all as f64 * share * (1.0 - 1e-12)).ceil() as u128).clamp(1, all);
     let mut seen = 0;
     counts.iter().position(|count| {
         seen += u128::from(*count);
@@ -608,6 +610,7 @@ mod tests {
         assert_eq!(percentile(&[0, 0], 0.5), None);
         assert_eq!(percentile(&[1, 0, 0, 99], 0.01), Some(0));
         assert_eq!(percentile(&[1, 0, 0, 99], 0.011), Some(3));
+        assert_eq!(percentile(&[7, 93], 0.07), Some(0));
         assert_eq!(percentile(&[1, 0, 0, 99], 0.99), Some(3));
         assert_eq!(percentile(&[u64::MAX, 5], 1.0), Some(0));
         assert_eq!(percentile(&[0, 4], 0.0), Some(1));

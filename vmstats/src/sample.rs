@@ -1,13 +1,16 @@
-//! What was read of a virtual machine, with the time of reading.
+//! Values that were read of a virtual machine, with the time of reading.
 //!
 //! In: nothing. Out: types for values of statistics as their source told them. Nothing
 //! here computes: `rates` compares samples, and `source` makes them.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use qapi_stats::stats::{StatsProvider, StatsSchemaValue, StatsTarget, StatsType, StatsUnit};
+use qapi_stats::stats::{
+    StatsProvider, StatsSchema, StatsSchemaValue, StatsTarget, StatsType, StatsUnit,
+};
 
 /// A moment in nanoseconds since 1970, on a [`Clock`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -158,6 +161,19 @@ pub struct Table {
 }
 
 impl Table {
+    /// Makes a table of a schema. A name that comes twice counts once.
+    #[must_use]
+    pub fn new(schema: StatsSchema) -> Self {
+        let mut seen = HashSet::new();
+        let mut stats = schema.stats;
+        stats.retain(|stat| seen.insert(stat.name.clone()));
+        Self {
+            provider: schema.provider,
+            target: schema.target,
+            stats: stats.into_iter().map(Stat::new).collect(),
+        }
+    }
+
     /// Returns the place of a statistic.
     #[must_use]
     pub fn position(&self, name: &str) -> Option<usize> {
@@ -250,7 +266,7 @@ pub struct Sample {
     pub run: u32,
     /// The objects: the VM first, then its vCPUs by index, then others.
     pub objects: Vec<Object>,
-    /// What could not be read.
+    /// The values that could not be read.
     pub absences: Vec<Absence>,
 }
 

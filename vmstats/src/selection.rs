@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use qapi_stats::stats::{StatsProvider, StatsRequest, StatsSchema, StatsTarget};
 
 use crate::nearest::{hint, listed};
+use crate::sample::ObjectId;
 use crate::selector::{NamePattern, NamePatterns, VcpuSelector};
 
 /// The choice that the arguments make.
@@ -36,6 +37,15 @@ pub struct TargetPlan {
     pub target: StatsTarget,
     /// The providers with their statistics; `None` asks for everything.
     pub providers: Option<Vec<StatsRequest>>,
+}
+
+impl VcpuSelector {
+    fn selects(&self, id: &ObjectId) -> bool {
+        match self {
+            Self::Numbers(numbers) => id.index.is_some_and(|index| numbers.contains(&index)),
+            Self::Path(path) => id.qom_path.as_ref() == Some(path),
+        }
+    }
 }
 
 impl TargetPlan {
@@ -102,6 +112,32 @@ impl Selection {
     #[must_use]
     pub fn has_names(&self) -> bool {
         !self.names.is_empty()
+    }
+
+    /// Returns whether an object is selected: any but the vCPUs that are not chosen.
+    #[must_use]
+    pub fn has_object(&self, target: &StatsTarget, id: &ObjectId) -> bool {
+        let mut vcpus = self.vcpus.iter();
+        *target != StatsTarget::Vcpu || self.vcpus.is_empty() || vcpus.any(|vcpu| vcpu.selects(id))
+    }
+
+    /// Returns a sentence for each choice of vCPUs that none of these matches.
+    pub fn missing_vcpus(&self, ids: &[ObjectId]) -> Vec<String> {
+        let missing = self
+            .vcpus
+            .iter()
+            .filter(|vcpu| !ids.iter().any(|id| vcpu.selects(id)));
+        missing
+            .map(|vcpu| match vcpu {
+                VcpuSelector::Numbers(numbers) if numbers.start() == numbers.end() => {
+                    format!("no vCPU {}", numbers.start())
+                }
+                VcpuSelector::Numbers(numbers) => {
+                    format!("no vCPU from {} to {}", numbers.start(), numbers.end())
+                }
+                VcpuSelector::Path(path) => format!("no vCPU '{path}'"),
+            })
+            .collect()
     }
 
     /// Chooses among the statistics of a monitor.

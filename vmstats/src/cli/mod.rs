@@ -14,7 +14,8 @@ use qapi_stats::stats::StatsTarget;
 
 use crate::endpoint::Endpoint;
 use crate::selector::{NamePatterns, VcpuSelector};
-use value::{endpoint, seconds};
+use crate::source::Place;
+use value::{endpoint, interval, place, seconds};
 
 pub use fleet::FleetArgs;
 pub use server::{DemoArgs, HmpEndpoint, LimitArgs, ServeArgs, ServerArgs};
@@ -91,32 +92,39 @@ impl ConnectionArgs {
 }
 
 /// Several monitors, and how to reach them.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct MonitorsArgs {
-    /// The monitors: a socket's path, @NAME for an abstract socket, HOST:PORT or
-    /// tcp:HOST:PORT, tls:HOST:PORT or vsock:CID:PORT; several are asked at once
-    #[arg(value_name = "ENDPOINT", required = true, value_parser = endpoint())]
-    pub endpoints: Vec<Endpoint>,
+    /// The monitors: a socket's path, a folder of sockets, a glob such as
+    /// '/run/vm/*.sock', @NAME for an abstract socket, HOST:PORT or tcp:HOST:PORT,
+    /// tls:HOST:PORT or vsock:CID:PORT; several are asked at once
+    #[arg(value_name = "ENDPOINT-OR-GLOB", required = true, value_parser = place())]
+    places: Vec<Place>,
     /// How the monitors are reached.
     #[command(flatten)]
     pub reach: ReachArgs,
 }
 
 impl MonitorsArgs {
-    /// Returns the endpoints with the credentials for TLS.
+    /// Returns where the monitors are, with the credentials for TLS.
     #[must_use]
-    pub fn endpoints(&self) -> Vec<Endpoint> {
-        let endpoints = self.endpoints.iter().cloned();
+    pub fn places(&self) -> Vec<Place> {
+        let places = self.places.iter().cloned();
         let credentials = self.reach.tls.as_deref();
-        endpoints
-            .map(|endpoint| endpoint.with_credentials(credentials))
+        places
+            .map(|place| place.with_credentials(credentials))
             .collect()
+    }
+
+    /// Returns whether monitors are looked for at a single place.
+    #[must_use]
+    pub fn is_one_place(&self) -> bool {
+        self.places.len() == 1
     }
 
     /// Returns whether there is a single monitor.
     #[must_use]
     pub fn is_one(&self) -> bool {
-        self.endpoints.len() == 1
+        matches!(self.places.as_slice(), [place] if !place.is_searched())
     }
 }
 
@@ -155,6 +163,10 @@ pub struct QueryArgs {
     /// Show the buckets of histograms, the lowest first, in a table
     #[arg(long)]
     pub buckets: bool,
+    /// Show what moved every S seconds, with rates, until interrupted; a vCPU's time
+    /// of waiting for a processor of this host is run_delay_ns
+    #[arg(long, value_name = "S", value_parser = interval, allow_negative_numbers = true)]
+    pub watch: Option<Duration>,
 }
 
 /// Ask monitors what their statistics mean.

@@ -8,10 +8,16 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use qapi_wire::client::deadline::TIMEOUT_MAX;
 
 use crate::endpoint::Endpoint;
+use crate::source::Place;
 
 /// Returns the parser of a monitor's address, which may be a path of any bytes.
 pub(super) fn endpoint() -> impl TypedValueParser<Value = Endpoint> {
     OsStringValueParser::new().try_map(|text| Endpoint::parse(&text))
+}
+
+/// Returns the parser of a monitor's address, or of a folder or a glob of sockets.
+pub(super) fn place() -> impl TypedValueParser<Value = Place> {
+    OsStringValueParser::new().try_map(|text| Place::parse(&text))
 }
 
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {

@@ -8,6 +8,7 @@ mod monitors;
 mod overview;
 mod records;
 mod schemas;
+mod watch;
 
 use std::io::{self, Write};
 
@@ -16,6 +17,7 @@ use qapi_stats::wire::message::Return;
 use qapi_stats::wire::{Writer, to_json};
 
 use crate::cli::{Format, QueryArgs, Target};
+use crate::client::Client;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::selection::{self, Selection};
@@ -48,6 +50,9 @@ pub fn query(arguments: &QueryArgs, out: &mut dyn Write) -> Result<(), Failure> 
         &arguments.names,
         arguments.vcpus.clone(),
     );
+    if let Some(interval) = arguments.watch {
+        return watch::watch(arguments, selection, interval, out);
+    }
     let mut printer = Printer {
         arguments,
         selection: &selection,
@@ -62,6 +67,22 @@ pub fn query(arguments: &QueryArgs, out: &mut dyn Write) -> Result<(), Failure> 
         |client| answer::ask(client, &selection),
         |endpoint, answer| printer.print(endpoint, &answer, out),
     )
+}
+
+/// Prints everything that a monitor tells and that is not 0.
+///
+/// # Errors
+///
+/// Returns an error if the monitor does not answer.
+pub fn print_everything(client: &mut Client, out: &mut dyn Write) -> Result<(), Failure> {
+    let selection = Selection::default();
+    let answer = answer::ask(client, &selection)?;
+    let detail = Detail {
+        zeros: false,
+        buckets: false,
+        selection: &selection,
+    };
+    Ok(overview::print(&answer, &detail, out)?)
 }
 
 /// Prints the answers of several monitors, one after the other.

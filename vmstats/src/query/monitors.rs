@@ -30,12 +30,12 @@ pub(super) fn ask_each<T: Send>(
     ask: impl Fn(&mut Client) -> Result<T, Failure> + Sync,
     mut print: impl FnMut(&Endpoint, T) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let endpoints = monitors.endpoints();
+    let endpoints = endpoints(monitors)?;
     let ask_one = |endpoint: &Endpoint| {
         let mut client = connection::connect(endpoint, &monitors.reach)?;
         ask(&mut client)
     };
-    if let [endpoint] = endpoints.as_slice() {
+    if let ([endpoint], true) = (endpoints.as_slice(), monitors.is_one()) {
         return print(endpoint, ask_one(endpoint)?);
     }
     let mut failed = 0;
@@ -92,4 +92,19 @@ pub(super) fn ask_each<T: Send>(
             endpoints.len()
         ))),
     }
+}
+
+/// Returns the addresses of all monitors, each once.
+fn endpoints(monitors: &MonitorsArgs) -> Result<Vec<Endpoint>, Failure> {
+    let credentials = monitors.reach.tls.as_deref();
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    for place in monitors.places() {
+        let found = place.scan().map_err(Failure::other)?;
+        for endpoint in found {
+            if !place.is_searched() || !endpoints.contains(&endpoint) {
+                endpoints.push(endpoint.with_credentials(credentials));
+            }
+        }
+    }
+    Ok(endpoints)
 }

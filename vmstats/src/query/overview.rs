@@ -13,6 +13,7 @@ use qapi_stats::stats::{StatsProvider, StatsSchemaValue, StatsTarget, StatsType,
 use super::answer::{Answer, Meanings, Object, Value, meanings};
 use crate::measure;
 use crate::printable::printable;
+use crate::rates;
 use crate::selection::Selection;
 use crate::table;
 
@@ -334,8 +335,8 @@ impl Histogram<'_> {
         if detail.buckets {
             rows.push(Row {
                 label: format!("{} samples", self.name),
-                cells: self.cells(|counts| count_cell(samples(counts))),
-                sum: measure::grouped(samples(&total)),
+                cells: self.cells(|counts| count_cell(rates::sum(counts))),
+                sum: measure::grouped(rates::sum(&total)),
             });
         }
         for percent in PERCENTILES {
@@ -369,12 +370,9 @@ impl Histogram<'_> {
 
     /// Returns the counts of all objects together.
     fn total(&self) -> Vec<u64> {
-        let counts = self.objects.iter().flatten();
-        let mut total = vec![0; counts.clone().map(Vec::len).max().unwrap_or(0)];
-        for counts in counts {
-            for (sum, count) in total.iter_mut().zip(counts) {
-                *sum = u64::saturating_add(*sum, *count);
-            }
+        let mut total = Vec::new();
+        for counts in self.objects.iter().flatten() {
+            rates::add_buckets(&mut total, counts);
         }
         total
     }
@@ -382,13 +380,8 @@ impl Histogram<'_> {
     /// Returns the bucket with the percentile. A value within the bucket would be a
     /// guess.
     fn percentile(&self, counts: &[u64], percent: u8) -> Cell {
-        let samples: u128 = counts.iter().map(|count| u128::from(*count)).sum();
-        let mut below: u128 = 0;
-        let index = counts.iter().position(|count| {
-            below += u128::from(*count);
-            below * 100 >= samples * u128::from(percent)
-        });
-        match index.filter(|_| samples > 0) {
+        let share = f64::from(percent) / 100.0;
+        match rates::percentile(counts, share) {
             Some(index) => Cell {
                 text: measure::bucket(self.meaning, index, counts.len()),
                 rank: u64::try_from(index).ok(),
@@ -399,13 +392,6 @@ impl Histogram<'_> {
             },
         }
     }
-}
-
-/// Returns the number of samples in all buckets.
-fn samples(counts: &[u64]) -> u64 {
-    counts
-        .iter()
-        .fold(0, |sum, count| sum.saturating_add(*count))
 }
 
 fn count_cell(count: u64) -> Cell {

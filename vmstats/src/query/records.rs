@@ -10,6 +10,8 @@ use qapi_stats::stats::{StatsSchema, StatsSchemaValue, StatsValue};
 use qapi_stats::wire::{Encode, Writer, to_json};
 
 use super::answer::{Answer, Meanings, Object, Value, meanings};
+use crate::rates::{self, Change, Elapsed};
+use crate::sample::{self, Absence, Identity, Sample, Stat, Timestamp};
 
 /// The form of the lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +66,40 @@ impl Records {
             for (name, value) in stats {
                 self.line(&value_fields(from, object, name, value, &meanings), out)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Writes the statistics of a later sample with their changes since an earlier one,
+    /// and what could not be read.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of writing.
+    pub(super) fn changes(
+        &mut self,
+        identity: &Identity,
+        before: &Sample,
+        after: &Sample,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let comparison = rates::compare(before, after);
+        for (object, changes) in after.objects.iter().zip(&comparison.objects) {
+            let stats = object.table.stats.iter().zip(&object.values);
+            for ((stat, value), change) in stats.zip(&changes.changes) {
+                let line = Line {
+                    identity,
+                    object,
+                    stat,
+                    value,
+                    change,
+                    elapsed: changes.elapsed,
+                };
+                self.line(&line.fields(), out)?;
+            }
+        }
+        for absence in &after.absences {
+            self.line(&absence_fields(identity, after, absence), out)?;
         }
         Ok(())
     }
@@ -153,7 +189,7 @@ fn value_fields(
     let unit = unit.filter(|unit| !unit.is_empty());
     let (value, buckets) = match value {
         Value::Known(value) => match meaning.filter(|_| is_histogram) {
-            Some(meaning) => (None, Some(buckets(value, meaning))),
+            Some(meaning) => (None, Some(buckets(&value.lowest_first(), meaning))),
             None => (Some(scalar(value)), None),
         },
         Value::Other(json) => (Some(json.clone()), None),
@@ -175,6 +211,105 @@ fn value_fields(
     ]
 }
 
+/// A statistic of an object with its change.
+struct Line<'a> {
+    identity: &'a Identity,
+    object: &'a sample::Object,
+    stat: &'a Stat,
+    value: &'a sample::Value,
+    change: &'a Change,
+    elapsed: Option<Elapsed>,
+}
+
+impl Line<'_> {
+    /// Returns the fields in the order in which they are written.
+    fn fields(&self) -> [Field; 16] {
+        let Self { object, stat, .. } = self;
+        let schema = stat.schema.as_ref();
+        let unit = schema.map(|schema| schema.quantity().to_string());
+        let unit = unit.filter(|unit| !unit.is_empty());
+        let (value, counts) = match self.value {
+            sample::Value::Number(number) => (json(number), None),
+            sample::Value::Boolean(value) => (json(value), None),
+            sample::Value::Buckets(counts) => (None, Some(counts)),
+            sample::Value::Absent => (None, None),
+        };
+        let (increase, increases) = match self.change {
+            Change::Increase(increase) => (Some(*increase), None),
+            Change::Buckets(increases) => (Some(rates::sum(increases)), json(&increases.to_vec())),
+            _ => (None, None),
+        };
+        let (elapsed, rate) = match (self.elapsed, increase) {
+            (Some(elapsed), Some(increase)) => (Some(elapsed.seconds), elapsed.rate(increase)),
+            _ => (None, None),
+        };
+        [
+            ("time", Some(seconds(object.window.middle()))),
+            ("endpoint", json(&self.identity.endpoint)),
+            ("vm", self.identity.name.as_ref().and_then(json)),
+            ("provider", json(object.table.provider.name())),
+            ("target", json(object.table.target.name())),
+            ("qom-path", object.id.qom_path.as_ref().and_then(json)),
+            ("vcpu", object.id.index.as_ref().and_then(json)),
+            ("name", json(&stat.name)),
+            ("unit", unit.as_ref().and_then(json)),
+            ("value", value),
+            (
+                "buckets",
+                counts.and_then(|counts| Some(buckets(counts, schema?))),
+            ),
+            ("seconds", elapsed.map(|seconds| format!("{seconds:.6}"))),
+            ("per-second", rate.map(|rate| format!("{rate:.6}"))),
+            ("increases", increases),
+            ("change", change_name(self.change).and_then(json)),
+            ("reason", None),
+        ]
+    }
+}
+
+/// Returns the name of a change that has no rate; `None` for growth and for a level.
+fn change_name(change: &Change) -> Option<&'static str> {
+    match change {
+        Change::Increase(_) | Change::Buckets(_) | Change::Level => None,
+        Change::Begins => Some("begins"),
+        Change::WentBack(_) => Some("went-back"),
+        Change::Reset => Some("reset"),
+        Change::Absent => Some("absent"),
+    }
+}
+
+/// Returns the fields of values that could not be read.
+fn absence_fields(identity: &Identity, sample: &Sample, absence: &Absence) -> [Field; 16] {
+    let object = absence.object.as_ref();
+    [
+        ("time", Some(seconds(sample.window.middle()))),
+        ("endpoint", json(&identity.endpoint)),
+        ("vm", identity.name.as_ref().and_then(json)),
+        ("provider", json(absence.provider.name())),
+        ("target", json(absence.target.name())),
+        (
+            "qom-path",
+            object.and_then(|id| json(id.qom_path.as_ref()?)),
+        ),
+        ("vcpu", object.and_then(|id| json(id.index.as_ref()?))),
+        ("name", None),
+        ("unit", None),
+        ("value", None),
+        ("buckets", None),
+        ("seconds", None),
+        ("per-second", None),
+        ("increases", None),
+        ("change", json("absent")),
+        ("reason", json(&absence.reason)),
+    ]
+}
+
+/// Returns a moment as seconds since 1970, as JSON.
+fn seconds(moment: Timestamp) -> String {
+    const NANOS: u64 = 1_000_000_000;
+    format!("{}.{:09}", moment.0 / NANOS, moment.0 % NANOS)
+}
+
 /// Returns a value as JSON; a list outside of histograms has its lowest element
 /// first, as their buckets have.
 fn scalar(value: &StatsValue) -> String {
@@ -186,8 +321,7 @@ fn scalar(value: &StatsValue) -> String {
 
 /// Returns the buckets of a histogram, the lowest first. A bucket counts from
 /// `lower` on and below `upper`; the last one has no upper bound.
-fn buckets(value: &StatsValue, meaning: &StatsSchemaValue) -> String {
-    let counts = value.lowest_first();
+fn buckets(counts: &[u64], meaning: &StatsSchemaValue) -> String {
     let mut text = Vec::new();
     let mut writer = Writer::new(&mut text);
     let mut array = writer.array();

@@ -47,7 +47,7 @@ pub struct FleetOptions {
     pub credentials: Option<PathBuf>,
     /// The statistics to ask for.
     pub selection: Selection,
-    /// Whether to read the steal time of the vCPUs.
+    /// True if the steal time of the vCPUs is read too.
     pub with_steal: bool,
 }
 
@@ -65,8 +65,7 @@ pub struct Vm {
 pub enum Update {
     /// News of a virtual machine.
     Vm(Arc<Vm>, Event),
-    /// What is found at a place: `None` if at least one socket is there, else the reason
-    /// why none is.
+    /// The place has at least one socket (`None`), or has none for this reason.
     Place(String, Option<String>),
 }
 
@@ -88,7 +87,7 @@ pub enum Event {
 /// The description of a monitor that answered.
 #[derive(Debug)]
 pub struct Connected {
-    /// Who it is.
+    /// The identity of the virtual machine.
     pub identity: Identity,
     /// The selected statistics.
     pub tables: Vec<Arc<Table>>,
@@ -324,7 +323,7 @@ impl Search {
 struct Observer {
     shared: Arc<Shared>,
     vm: Arc<Vm>,
-    /// Whether the address is forgotten when its socket is gone.
+    /// True if the address is forgotten when its socket is gone.
     is_searched: bool,
     last: Option<Incarnation>,
     run: u32,
@@ -394,7 +393,7 @@ impl Observer {
             identity: monitor.identity().clone(),
             tables: monitor.tables().cloned().collect(),
             run: self.run,
-            problems: monitor.problems(),
+            problems: monitor.problems().to_vec(),
         };
         if !self.send(Event::Connected(Arc::new(connected))) {
             return None;

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use qapi_stats::machine::commands::{QueryCpusFast, QueryUuid};
 use qapi_stats::misc::commands::QueryName;
 use qapi_stats::stats::commands::{QueryStats, QueryStatsSchemas};
-use qapi_stats::stats::{StatsFilter, StatsProvider, StatsSchema, StatsTarget, StatsValue};
+use qapi_stats::stats::{StatsFilter, StatsProvider, StatsTarget, StatsValue};
 use qapi_stats::wire::message::Return;
 use qapi_stats::wire::{Context, Node, from_node};
 
 use super::process::{Incarnation, Peer, Vcpu};
-use super::steal::Steal;
+use super::steal::{self, Steal};
 use crate::client::{Client, ClientError};
 use crate::sample::{
     Absence, Clock, Identity, Object, ObjectId, Sample, Stat, Table, Value, Window,
@@ -43,11 +43,14 @@ pub struct Monitor {
     plans: Vec<TargetPlan>,
     tables: HashMap<(StatsTarget, StatsProvider), Arc<Table>>,
     vcpus: HashMap<String, i64>,
+    with_steal: bool,
     steal: Option<Steal>,
-    /// Whether a reply had something that the schemas and the list of vCPUs lack.
+    problems: Vec<String>,
+    /// True if a reply had something that the schemas and the list of vCPUs lack.
     is_outdated: bool,
-    /// What was looked for in the schemas and the list of vCPUs once because a reply had
-    /// it, so that a monitor that never describes it is not asked again each time.
+    /// The names in replies for which the schemas and the list of vCPUs were asked again.
+    /// Each name causes that once, so that a monitor that never describes it is not asked
+    /// each time.
     strangers: HashSet<String>,
 }
 
@@ -88,7 +91,9 @@ impl Monitor {
             plans: Vec::new(),
             tables: HashMap::new(),
             vcpus: HashMap::new(),
-            steal: with_steal.then(Steal::default),
+            with_steal,
+            steal: None,
+            problems: Vec::new(),
             is_outdated: false,
             strangers: HashSet::new(),
         };
@@ -110,17 +115,8 @@ impl Monitor {
     /// Returns the parts of the selection that nothing of this monitor matches, as
     /// sentences.
     #[must_use]
-    pub fn problems(&self) -> Vec<String> {
-        let schemas = self.tables.values().map(|table| StatsSchema {
-            provider: table.provider.clone(),
-            target: table.target.clone(),
-            stats: table
-                .stats
-                .iter()
-                .filter_map(|stat| stat.schema.clone())
-                .collect(),
-        });
-        self.selection.plan(&schemas.collect::<Vec<_>>()).problems
+    pub fn problems(&self) -> &[String] {
+        &self.problems
     }
 
     pub(super) fn incarnation(&self) -> &Incarnation {
@@ -158,6 +154,7 @@ impl Monitor {
             // The thread of an unplugged vCPU has ended.
             self.is_outdated = steal.read(self.clock, &mut objects, &mut absences);
         }
+        objects.retain(|object| self.selection.has_object(&object.table.target, &object.id));
         objects.sort_by(|left, right| place(left).cmp(&place(right)));
         Ok(Sample {
             window: Window {
@@ -172,35 +169,43 @@ impl Monitor {
 
     /// Asks for the schemas and the vCPUs again.
     fn refresh(&mut self) -> Result<(), ClientError> {
-        let schemas = self.client.execute(&QueryStatsSchemas { provider: None })?;
-        self.plans = self.selection.plan(&schemas).targets;
+        let mut schemas = self.client.execute(&QueryStatsSchemas { provider: None })?;
+        if self.with_steal {
+            schemas.push(steal::schema());
+        }
+        let plan = self.selection.plan(&schemas);
+        self.problems = plan.problems;
         self.tables.clear();
-        for schema in schemas {
-            let StatsSchema {
-                provider,
-                target,
-                stats,
-            } = schema;
-            let plan = self.plans.iter().find(|plan| plan.target == target);
-            let Some(plan) = plan.filter(|plan| plan.has_provider(&provider)) else {
+        for mut schema in schemas {
+            let of_target = plan.targets.iter();
+            let Some(plan) = { of_target }.find(|plan| plan.target == schema.target) else {
                 continue;
             };
-            let mut table = Table {
-                provider,
-                target,
-                stats: Vec::new(),
-            };
-            let mut seen = HashSet::new();
-            for stat in stats {
-                if plan.has(&table.provider, &stat.name) && seen.insert(stat.name.clone()) {
-                    table.stats.push(Stat::new(stat));
-                }
+            schema
+                .stats
+                .retain(|stat| plan.has(&schema.provider, &stat.name));
+            schema.stats.truncate(STATS_MAX);
+            if !schema.stats.is_empty() {
+                let key = (schema.target.clone(), schema.provider.clone());
+                // A provider that is described twice is asked once.
+                self.tables
+                    .entry(key)
+                    .or_insert_with(|| Arc::new(Table::new(schema)));
             }
-            table.stats.truncate(STATS_MAX);
-            let key = (table.target.clone(), table.provider.clone());
-            // A provider that is described twice is asked once.
-            self.tables.entry(key).or_insert_with(|| Arc::new(table));
         }
+        self.plans = plan.targets;
+        self.plans.retain_mut(|plan| {
+            let requests = plan.providers.as_mut();
+            // No monitor knows the provider of the steal time.
+            requests.is_none_or(|requests| {
+                requests.retain(|request| request.provider != steal::provider());
+                !requests.is_empty()
+            })
+        });
+        self.refresh_vcpus()
+    }
+
+    fn refresh_vcpus(&mut self) -> Result<(), ClientError> {
         let vcpus = optional(self.client.execute(&QueryCpusFast {}))?;
         let vcpus: Vec<Vcpu> = vcpus
             .into_iter()
@@ -214,10 +219,15 @@ impl Monitor {
         if self.incarnation.threads.is_empty() {
             self.incarnation.threads = vcpus.iter().map(|vcpu| vcpu.thread).collect();
         }
-        if let Some(steal) = &mut self.steal {
+        let of_steal = (StatsTarget::Vcpu, steal::provider());
+        self.steal = self.tables.get(&of_steal).map(|table| {
+            let mut steal = Steal::new(Arc::clone(table));
             steal.follow(self.incarnation.peer.as_ref(), &vcpus);
-            self.identity.process = steal.process();
-        }
+            steal
+        });
+        self.identity.process = self.steal.as_ref().and_then(Steal::process);
+        let ids: Vec<ObjectId> = vcpus.iter().map(Vcpu::id).collect();
+        self.problems.extend(self.selection.missing_vcpus(&ids));
         self.vcpus = vcpus
             .into_iter()
             .map(|vcpu| (vcpu.qom_path, vcpu.index))

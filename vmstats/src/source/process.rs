@@ -3,7 +3,9 @@
 //! In: what a monitor and the kernel tell. Out: types by which one run of a virtual
 //! machine is told from the next. This file reads no statistics.
 
-/// What tells one run of a virtual machine from the next at the same address.
+use crate::sample::ObjectId;
+
+/// The marks that tell one run of a virtual machine from the next at the same address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Incarnation {
     /// The process that listens, if it is known.
@@ -26,13 +28,21 @@ pub(super) struct Peer {
 pub(super) struct Vcpu {
     /// The index.
     pub(super) index: i64,
-    /// The id of the thread that runs the vCPU; 0 if there is none.
+    /// The id of the thread that runs the vCPU; 0 if the vCPU has no thread.
     pub(super) thread: i64,
     /// The QOM path.
     pub(super) qom_path: String,
 }
 
 impl Vcpu {
+    /// Returns the identity of the vCPU.
+    pub(super) fn id(&self) -> ObjectId {
+        ObjectId {
+            index: Some(self.index),
+            qom_path: Some(self.qom_path.clone()),
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn new(index: i64, thread: i64) -> Self {
         Self {

@@ -13,10 +13,10 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use qapi_stats::stats::{StatsProvider, StatsSchemaValue, StatsTarget};
+use qapi_stats::stats::{StatsProvider, StatsSchema, StatsSchemaValue, StatsTarget};
 
 use super::process::{Peer, Vcpu};
-use crate::sample::{Absence, Clock, Object, ObjectId, Stat, Table, Value, Window};
+use crate::sample::{Absence, Clock, Object, ObjectId, Table, Value, Window};
 
 /// The name of the provider, which no monitor has.
 pub const PROVIDER: &str = "sched";
@@ -28,6 +28,8 @@ pub const RUN_DELAY: &str = "run_delay_ns";
 #[derive(Debug)]
 pub(super) struct Steal {
     table: Arc<Table>,
+    /// A flag for each of the file's numbers: true if the table has the number.
+    wanted: Vec<bool>,
     threads: Vec<Thread>,
     process: Option<u32>,
     absences: Vec<Absence>,
@@ -42,41 +44,40 @@ struct Thread {
     schedstat: File,
 }
 
-impl Default for Steal {
-    fn default() -> Self {
+/// Describes the statistics, in the order of the file's numbers.
+pub(super) fn schema() -> StatsSchema {
+    StatsSchema {
+        provider: provider(),
+        target: StatsTarget::Vcpu,
+        stats: vec![
+            StatsSchemaValue::cumulative("run_ns").seconds(-9),
+            StatsSchemaValue::cumulative(RUN_DELAY).seconds(-9),
+            StatsSchemaValue::cumulative("timeslices"),
+        ],
+    }
+}
+
+/// Returns the provider of the steal time, which no monitor has.
+pub(super) fn provider() -> StatsProvider {
+    StatsProvider::Unknown(PROVIDER.into())
+}
+
+impl Steal {
+    /// Makes a reader of the statistics in a table.
+    pub(super) fn new(table: Arc<Table>) -> Self {
+        let names = schema().stats.into_iter();
+        let wanted = names.map(|stat| table.position(&stat.name).is_some());
         Self {
-            table: Arc::new(table()),
+            wanted: wanted.collect(),
+            table,
             threads: Vec::new(),
             process: None,
             absences: Vec::new(),
         }
     }
-}
 
-/// Describes the statistics, in the order of the file's numbers.
-fn table() -> Table {
-    let stats = [
-        StatsSchemaValue::cumulative("run_ns").seconds(-9),
-        StatsSchemaValue::cumulative(RUN_DELAY).seconds(-9),
-        StatsSchemaValue::cumulative("timeslices"),
-    ];
-    Table {
-        provider: provider(),
-        target: StatsTarget::Vcpu,
-        stats: stats.map(Stat::new).into(),
-    }
-}
-
-fn provider() -> StatsProvider {
-    StatsProvider::Unknown(PROVIDER.into())
-}
-
-impl Steal {
     /// Opens the files of these vCPUs.
     pub(super) fn follow(&mut self, peer: Option<&Peer>, vcpus: &[Vcpu]) {
-        self.threads.clear();
-        self.absences.clear();
-        self.process = None;
         match process(peer, vcpus) {
             Ok(process) => self.process = Some(process),
             Err(reason) => {
@@ -85,10 +86,7 @@ impl Steal {
             }
         }
         for vcpu in vcpus {
-            let id = ObjectId {
-                index: Some(vcpu.index),
-                qom_path: None,
-            };
+            let id = vcpu.id();
             match File::open(format!("/proc/{0}/task/{0}/schedstat", vcpu.thread)) {
                 Ok(schedstat) => self.threads.push(Thread { id, schedstat }),
                 Err(error) => {
@@ -124,7 +122,12 @@ impl Steal {
                         begin,
                         end: clock.now(),
                     },
-                    values: numbers.map(Value::Number).into(),
+                    values: numbers
+                        .into_iter()
+                        .zip(&self.wanted)
+                        .filter(|(_, is_wanted)| **is_wanted)
+                        .map(|(number, _)| Value::Number(number))
+                        .collect(),
                 }),
                 Err(reason) => {
                     has_ended = true;
@@ -244,7 +247,7 @@ mod tests {
 
     #[test]
     fn numbers_of_a_thread_of_the_peer_are_read() {
-        let mut steal = Steal::default();
+        let mut steal = Steal::new(Arc::new(Table::new(schema())));
         steal.follow(Some(&Peer::of(std::process::id())), &[own_vcpu(0)]);
         let (mut objects, mut absences) = (Vec::new(), Vec::new());
         steal.read(Clock::start(), &mut objects, &mut absences);
