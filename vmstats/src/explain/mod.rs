@@ -1,23 +1,27 @@
-//! `vmstats explain`: the meaning of KVM's statistics.
+//! `vmstats explain`: the meaning of Linux's statistics: KVM's, and the scheduler's of
+//! vCPUs.
 //!
 //! In: the names of statistics. Out: sentences, each with the file of the kernel
-//! that it is about. Nothing here asks a monitor or a kernel: `kvm.txt` is the one
+//! that it is about. Nothing here asks a monitor or a kernel: `linux.txt` is the one
 //! table.
 
 use std::collections::BTreeSet;
 use std::io::Write;
 
+use qapi_stats::stats::{StatsProvider, StatsTarget};
+
 use crate::cli::ExplainArgs;
 use crate::failure::Failure;
 use crate::nearest::hint;
+use crate::source::SCHED;
 
 /// The table, in sections for a target and its architectures.
-const KVM: &str = include_str!("kvm.txt");
+const LINUX: &str = include_str!("linux.txt");
 
 /// The word for all architectures in the head of a section.
 const ALL: &str = "all";
 
-/// The meaning of a statistic of KVM.
+/// The meaning of a statistic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Explanation {
     /// The name of the statistic.
@@ -35,7 +39,7 @@ pub struct Explanation {
 /// Returns all explanations, in the order of the table.
 pub fn explanations() -> impl Iterator<Item = Explanation> {
     let mut section = ("", "", "");
-    KVM.lines().filter_map(move |line| {
+    LINUX.lines().filter_map(move |line| {
         if let Some(head) = line.strip_prefix("= ") {
             let mut words = head.split(' ');
             let mut word = || words.next().unwrap_or("");
@@ -54,10 +58,15 @@ pub fn explanations() -> impl Iterator<Item = Explanation> {
     })
 }
 
-/// Returns the meaning of a statistic of KVM, on each architecture if it differs.
-/// Returns `None` if the statistic is unknown to this build.
+/// Returns the meaning of a statistic, on each architecture if it differs. Returns
+/// `None` if the statistic is unknown to this build, or of a provider other than KVM and
+/// the scheduler.
 #[must_use]
-pub fn meaning(target: &str, name: &str) -> Option<String> {
+pub fn meaning(provider: &StatsProvider, target: &StatsTarget, name: &str) -> Option<String> {
+    if *provider != StatsProvider::Kvm && provider.name() != SCHED {
+        return None;
+    }
+    let target = target.name();
     let mut found: Vec<Explanation> = Vec::new();
     for explanation in explanations() {
         let is_new = found
@@ -125,7 +134,9 @@ pub fn run(arguments: &ExplainArgs, out: &mut dyn Write) -> Result<(), Failure> 
 mod tests {
     use std::collections::HashSet;
 
-    use super::{KVM, explanations, meaning};
+    use qapi_stats::stats::{StatsProvider, StatsTarget};
+
+    use super::{LINUX, explanations, meaning};
 
     #[test]
     fn table_has_no_line_that_is_lost_or_contradicts_another() {
@@ -139,21 +150,22 @@ mod tests {
                 assert!(!part.is_empty() && !part.contains(' '), "{}", one.name);
             }
         }
-        let lines = KVM.lines().filter(|line| !line.is_empty());
+        let lines = LINUX.lines().filter(|line| !line.is_empty());
         let lines = lines.filter(|line| !line.starts_with(['#', '=']));
         assert_eq!(seen.len(), lines.count());
     }
 
     #[test]
     fn meaning_names_the_architectures_when_they_differ() {
-        assert_eq!(meaning("vcpu", "nosuch"), None);
-        assert_eq!(meaning("vm", "exits"), None);
-        let mmio = meaning("vcpu", "mmio_exits").unwrap();
+        let meaning = |target, name| meaning(&StatsProvider::Kvm, &target, name);
+        assert_eq!(meaning(StatsTarget::Vcpu, "nosuch"), None);
+        assert_eq!(meaning(StatsTarget::Vm, "exits"), None);
+        let mmio = meaning(StatsTarget::Vcpu, "mmio_exits").unwrap();
         assert!(
             mmio.contains("x86: ") && mmio.contains(" powerpc: "),
             "{mmio}"
         );
-        let exits = meaning("vcpu", "exits").unwrap();
+        let exits = meaning(StatsTarget::Vcpu, "exits").unwrap();
         assert_eq!(exits, "Exits from the guest to KVM, for any reason.");
     }
 }

@@ -5,8 +5,8 @@
 
 use std::io::{self, Write};
 
+use qapi_stats::stats::StatsSchema;
 use qapi_stats::stats::commands::QueryStatsSchemas;
-use qapi_stats::stats::{StatsProvider, StatsSchema};
 use qapi_stats::wire::message::Return;
 use qapi_stats::wire::to_json;
 
@@ -133,6 +133,5 @@ fn print_table(schemas: &[StatsSchema], out: &mut dyn Write) -> io::Result<()> {
 
 /// Returns the meaning of a statistic of KVM.
 fn explain(schema: &StatsSchema, name: &str) -> Option<String> {
-    let is_kvm = schema.provider == StatsProvider::Kvm;
-    meaning(schema.target.name(), name).filter(|_| is_kvm)
+    meaning(&schema.provider, &schema.target, name)
 }
