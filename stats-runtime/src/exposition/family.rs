@@ -16,12 +16,20 @@ use super::omitted::{Omitted, OmittedReason};
 /// The metrics of one statistic.
 #[derive(Clone, Debug)]
 pub(super) struct Family {
+    pub(super) head: Head,
+    pub(super) samples: Vec<Sample>,
+}
+
+/// The description of a family.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
     /// The name, without the `_total` of a counter.
     pub(super) name: String,
     pub(super) kind: Kind,
     pub(super) unit: Option<String>,
     pub(super) help: String,
-    pub(super) samples: Vec<Sample>,
+    /// The power by which the statistic's integers are multiplied.
+    pub(super) scale: Scale,
 }
 
 /// The type of a family.
@@ -43,7 +51,8 @@ pub(super) struct Sample {
 
 /// The object of a sample, as a label.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Object {
+#[non_exhaustive]
+pub enum Object {
     /// The VM, or the only object of another target.
     Only,
     /// The vCPU with this index.
@@ -86,14 +95,79 @@ impl Kind {
     }
 }
 
+/// The names that families have, each the name of one statistic.
+#[derive(Clone, Debug)]
+pub(super) struct FamilyNames {
+    prefix: String,
+    /// The names of samples that a statistic has, and that statistic.
+    taken: HashMap<String, String>,
+}
+
+impl FamilyNames {
+    pub(super) fn new(prefix: &str) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+            taken: HashMap::new(),
+        }
+    }
+
+    /// Describes the family of a statistic, and takes its names.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason why the statistic has no family, or `None` if the samples of
+    /// a histogram have the statistic already.
+    pub(super) fn head(
+        &mut self,
+        described: Described<'_>,
+        stat: &StatsSchemaValue,
+    ) -> Result<Head, Option<OmittedReason>> {
+        let kind = Kind::of(&stat.type_);
+        let Described {
+            provider,
+            target,
+            stats,
+        } = described;
+        let name = [
+            self.prefix.as_str(),
+            &sanitized(provider.name()),
+            &sanitized(target.name()),
+            &stem(stat),
+        ]
+        .join("_");
+        let is_in_histogram = stats.iter().any(|other| is_sum(stat, other));
+        if let Some(taken) = self.taken_by(&name, kind) {
+            return Err((!is_in_histogram).then_some(OmittedReason::NameTaken(taken)));
+        }
+        for suffix in kind.suffixes() {
+            let owner = format!("{provider} {target} {}", stat.name);
+            self.taken.insert(format!("{name}{suffix}"), owner);
+        }
+        Ok(Head {
+            name,
+            kind,
+            unit: unit(stat),
+            help: help(described, stat),
+            scale: Scale::new(stat.base, stat.exponent).ok_or(OmittedReason::Exponent)?,
+        })
+    }
+
+    /// Returns the statistic that has one of the names of a new family.
+    fn taken_by(&self, name: &str, kind: Kind) -> Option<String> {
+        let mut names = kind
+            .suffixes()
+            .iter()
+            .map(|suffix| format!("{name}{suffix}"));
+        names.find_map(|name| self.taken.get(&name).cloned())
+    }
+}
+
 /// The families of all providers, while they are collected.
 #[derive(Debug)]
 pub(super) struct Families<'a> {
-    prefix: &'a str,
+    names: FamilyNames,
     /// The vCPUs' paths, with their indexes.
     vcpus: HashMap<&'a str, u64>,
-    /// The names of samples that a statistic has, and that statistic.
-    taken: HashMap<String, String>,
     pub(super) families: Vec<Family>,
     pub(super) omitted: Vec<Omitted>,
 }
@@ -115,12 +189,11 @@ struct Values<'a> {
 impl<'a> Families<'a> {
     pub(super) fn new(prefix: &'a str, vcpus: &'a [(u64, String)]) -> Self {
         Self {
-            prefix,
+            names: FamilyNames::new(prefix),
             vcpus: vcpus
                 .iter()
                 .map(|(index, path)| (path.as_str(), *index))
                 .collect(),
-            taken: HashMap::new(),
             families: Vec::new(),
             omitted: Vec::new(),
         }
@@ -174,35 +247,12 @@ impl<'a> Families<'a> {
         stat: &StatsSchemaValue,
         objects: &[Values<'_>],
     ) {
-        let kind = Kind::of(&stat.type_);
-        let Described {
-            provider,
-            target,
-            stats,
-        } = described;
-        let name = [
-            self.prefix,
-            &sanitized(provider.name()),
-            &sanitized(target.name()),
-            &stem(stat),
-        ]
-        .join("_");
-        let is_in_histogram = stats.iter().any(|other| is_sum(stat, other));
-        if let Some(taken) = self.taken_by(&name, kind) {
-            // The samples of the histogram already have the sum.
-            if !is_in_histogram {
-                self.omit(described, &stat.name, OmittedReason::NameTaken(taken));
-            }
-            return;
-        }
-        for suffix in kind.suffixes() {
-            let owner = format!("{provider} {target} {}", stat.name);
-            self.taken.insert(format!("{name}{suffix}"), owner);
-        }
-        let Some(scale) = Scale::new(stat.base, stat.exponent) else {
-            return self.omit(described, &stat.name, OmittedReason::Exponent);
+        let head = match self.names.head(described, stat) {
+            Ok(head) => head,
+            Err(Some(reason)) => return self.omit(described, &stat.name, reason),
+            Err(None) => return,
         };
-        let sum = stats.iter().find(|other| is_sum(other, stat));
+        let sum = sum_of(described, stat);
         let mut samples = Vec::new();
         let mut seen = HashSet::new();
         for Values { object, values } in objects {
@@ -214,7 +264,7 @@ impl<'a> Families<'a> {
                 continue;
             }
             let sum = sum.and_then(|sum| values.get(sum.name.as_str()));
-            match sample(stat, scale, value, sum.copied()) {
+            match sample(stat, head.scale, value, sum.copied()) {
                 Ok(value) => samples.push(Sample {
                     object: object.clone(),
                     value,
@@ -223,23 +273,8 @@ impl<'a> Families<'a> {
             }
         }
         if !samples.is_empty() {
-            self.families.push(Family {
-                name,
-                kind,
-                unit: unit(stat),
-                help: help(described, stat),
-                samples,
-            });
+            self.families.push(Family { head, samples });
         }
-    }
-
-    /// Returns the statistic that has one of the names of a new family.
-    fn taken_by(&self, name: &str, kind: Kind) -> Option<String> {
-        let mut names = kind
-            .suffixes()
-            .iter()
-            .map(|suffix| format!("{name}{suffix}"));
-        names.find_map(|name| self.taken.get(&name).cloned())
     }
 
     /// Notes a statistic that is left out, once for each reason.
@@ -254,6 +289,17 @@ impl<'a> Families<'a> {
             self.omitted.push(omitted);
         }
     }
+}
+
+/// Returns the statistic that is the sum of what a histogram counts.
+pub(super) fn sum_of<'a>(
+    described: Described<'a>,
+    histogram: &StatsSchemaValue,
+) -> Option<&'a StatsSchemaValue> {
+    described
+        .stats
+        .iter()
+        .find(|other| is_sum(other, histogram))
 }
 
 /// Returns whether one statistic is the sum of what another one counts.
@@ -285,7 +331,7 @@ fn help(described: Described<'_>, stat: &StatsSchemaValue) -> String {
 }
 
 /// Returns the sample of a value, or the reason why the value has no sample.
-fn sample(
+pub(super) fn sample(
     stat: &StatsSchemaValue,
     scale: Scale,
     value: &StatsValue,

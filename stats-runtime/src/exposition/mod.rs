@@ -49,6 +49,7 @@ use crate::registry::Registry;
 
 mod decimal;
 mod family;
+mod history;
 mod names;
 mod omitted;
 mod options;
@@ -56,6 +57,8 @@ mod text;
 
 use family::{Described, Families, Family};
 
+pub use family::Object;
+pub use history::{History, Metric, Point};
 pub use omitted::{Omitted, OmittedReason};
 pub use options::{Format, InvalidName, Options};
 

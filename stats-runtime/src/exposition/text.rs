@@ -5,7 +5,8 @@
 
 use std::fmt::{Display, Write as _};
 
-use super::family::{Family, Kind, Object, Sample, SampleValue};
+use super::decimal::Decimal;
+use super::family::{Family, Head, Kind, Object, Sample, SampleValue};
 use super::names::escape;
 use super::options::Format;
 
@@ -15,14 +16,15 @@ pub(super) const END: &str = "# EOF\n";
 /// Returns the text of a family: its metadata, and a line for each number.
 pub(super) fn of_family(format: Format, labels: &[(String, String)], family: &Family) -> String {
     let mut out = String::new();
-    write_metadata(&mut out, format, family);
+    write_metadata(&mut out, format, &family.head);
     for sample in &family.samples {
-        write_sample(&mut out, format, labels, family, sample);
+        write_sample(&mut out, format, labels, &family.head, sample, None);
     }
     out
 }
 
-fn write_metadata(out: &mut String, format: Format, family: &Family) {
+/// Writes the lines of a family that come before its samples.
+pub(super) fn write_metadata(out: &mut String, format: Format, family: &Head) {
     let kind = match (family.kind, format) {
         (Kind::Counter, _) => "counter",
         (Kind::Gauge, _) => "gauge",
@@ -43,18 +45,25 @@ fn write_metadata(out: &mut String, format: Format, family: &Family) {
     out.push('\n');
 }
 
-fn write_sample(
+/// Writes a line for each number of a sample, with a timestamp in seconds if there is
+/// one.
+pub(super) fn write_sample(
     out: &mut String,
     format: Format,
     labels: &[(String, String)],
-    family: &Family,
+    family: &Head,
     sample: &Sample,
+    seconds: Option<Decimal>,
 ) {
     let mut line = |suffix: &str, bound: Option<&str>, value: &dyn Display| {
         out.push_str(&family.name);
         out.push_str(suffix);
         write_labels(out, labels, &sample.object, bound);
-        push(out, format_args!(" {value}\n"));
+        push(out, format_args!(" {value}"));
+        if let Some(seconds) = seconds {
+            push(out, format_args!(" {seconds}"));
+        }
+        out.push('\n');
     };
     match &sample.value {
         SampleValue::Number(number) if family.kind == Kind::Counter => line("_total", None, number),
