@@ -59,9 +59,18 @@ pub fn rate(per_second: f64, meaning: Option<&StatsSchemaValue>) -> String {
     let Some(meaning) = meaning.filter(|meaning| !is_count(meaning)) else {
         return Scale::plain().number(Measure(per_second), VALUE_DIGITS);
     };
-    let measure = Measure::scaled(per_second, meaning);
+    format!("{}/s", mean(per_second, Some(meaning)))
+}
+
+/// Returns a mean of values with its unit. Without a schema, a mean is a plain number.
+#[must_use]
+pub fn mean(value: f64, meaning: Option<&StatsSchemaValue>) -> String {
+    let Some(meaning) = meaning.filter(|meaning| !is_count(meaning)) else {
+        return Scale::plain().number(Measure(value), VALUE_DIGITS);
+    };
+    let measure = Measure::scaled(value, meaning);
     let scale = Scale::of(measure, meaning);
-    format!("{}{}/s", scale.number(measure, VALUE_DIGITS), scale.unit)
+    format!("{}{}", scale.number(measure, VALUE_DIGITS), scale.unit)
 }
 
 /// Returns the range of values that a histogram's bucket counts, with one unit for

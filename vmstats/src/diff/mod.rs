@@ -1,0 +1,8 @@
+//! `vmstats diff`: what changed between two spans of recordings.
+//!
+//! In: two recordings, or parts of one. Out: the rates, means and percentiles of both with
+//! their ratio, the largest change first.
+
+mod difference;
+
+pub use difference::{Difference, Matches, SHARES, differences, matches};

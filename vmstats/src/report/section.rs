@@ -1,0 +1,370 @@
+//! The part of the page about one virtual machine.
+//!
+//! In: its samples, one after the other. Out: HTML of a bounded size, and how much the
+//! virtual machine changed. This file knows no other virtual machine.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use qapi_stats::stats::StatsProvider;
+
+use super::columns::{Course, Courses, Grid};
+use super::html::escaped;
+use super::plot::{self, Marks};
+use crate::diff::{Difference, SHARES, differences};
+use crate::explain;
+use crate::measure;
+use crate::sample::{Identity, Kind, Sample, Timestamp};
+use crate::source::{RUN_DELAY, SCHED};
+use crate::summary::{Figure, Step, Summarizer, Summary};
+use crate::time_span;
+
+/// The number of plots of a virtual machine.
+const PLOTS_MAX: usize = 8;
+
+/// The number of heat maps of a virtual machine.
+const HEAT_MAPS_MAX: usize = 4;
+
+/// The number of vCPUs whose steal time is plotted.
+const STEAL_PLOTS_MAX: usize = 16;
+
+/// The number of events and absences that are listed.
+const LIST_MAX: usize = 50;
+
+/// The number of rows in the table of all statistics.
+const ROWS_MAX: usize = 300;
+
+/// Collects the samples of a virtual machine.
+#[derive(Debug)]
+pub struct SectionBuilder {
+    identity: Identity,
+    grid: Grid,
+    split: Timestamp,
+    gap_min: Duration,
+    last: Option<Sample>,
+    whole: Summarizer,
+    parts: [Summarizer; 2],
+    courses: Courses,
+    steal: Courses,
+}
+
+/// The part of the page about one virtual machine.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// The virtual machine.
+    pub identity: Identity,
+    /// What happened in the whole recording.
+    pub whole: Summary,
+    /// The statistics that moved, the largest change first.
+    pub differences: Vec<Difference>,
+    /// The share of time in which a vCPU waited for a processor, in both parts.
+    pub steal: [Option<f64>; 2],
+    /// The plots and tables.
+    pub body: String,
+}
+
+impl SectionBuilder {
+    /// Starts without samples. The parts before and after `split` are compared.
+    #[must_use]
+    pub fn new(identity: Identity, grid: Grid, split: Timestamp, gap_min: Duration) -> Self {
+        let sched = StatsProvider::Unknown(SCHED.into());
+        Self {
+            identity,
+            grid,
+            split,
+            gap_min,
+            last: None,
+            whole: Summarizer::new(false),
+            parts: [Summarizer::new(false), Summarizer::new(false)],
+            courses: Courses::new(grid, false, None),
+            steal: Courses::new(grid, true, Some(sched)),
+        }
+    }
+
+    /// Adds the next sample.
+    pub fn add(&mut self, sample: Sample) {
+        let step = Step::new(self.last.as_ref(), &sample, self.gap_min);
+        self.whole.add(&step);
+        let [first, second] = &mut self.parts;
+        if sample.window.middle() <= self.split {
+            first.add(&step);
+        } else {
+            second.add(&step);
+        }
+        self.courses.add(&step);
+        self.steal.add(&step);
+        self.last = Some(sample);
+    }
+
+    /// Writes the section.
+    #[must_use]
+    pub fn finish(self) -> Section {
+        let whole = self.whole.finish();
+        let parts = self.parts.map(Summarizer::finish);
+        let mut differences = differences(&parts[0], &parts[1]);
+        differences.retain(Difference::is_moving);
+        let marks = Marks {
+            grid: self.grid,
+            split: self.split,
+            events: &whole.events,
+        };
+        let mut body = String::new();
+        write_events(&mut body, &whole);
+        write_steal(&mut body, &marks, &self.steal.courses);
+        write_plots(&mut body, &marks, &differences, &self.courses.courses);
+        write_table(&mut body, &differences);
+        Section {
+            steal: parts.each_ref().map(steal_share),
+            identity: self.identity,
+            whole,
+            differences,
+            body,
+        }
+    }
+}
+
+impl Section {
+    /// Returns how much the virtual machine changed, in doublings of its statistics that
+    /// changed most.
+    #[must_use]
+    pub fn change(&self) -> f64 {
+        let largest = self.differences.iter().take(PLOTS_MAX);
+        largest.map(|one| one.doublings().abs()).sum()
+    }
+}
+
+/// Returns the share of time in which a vCPU waited for a processor.
+#[expect(clippy::cast_precision_loss, reason = "vCPUs are few")]
+fn steal_share(part: &Summary) -> Option<f64> {
+    let mut groups = part.groups.iter();
+    let group = groups.find(|group| group.provider.name() == SCHED)?;
+    let mut series = group.series.iter();
+    let series = series.find(|series| series.stat.name == RUN_DELAY)?;
+    let rate = series.figure.as_ref()?.level()?;
+    Some(rate / 1e9 / group.objects_max.max(1) as f64)
+}
+
+/// Returns a share as a percentage.
+#[must_use]
+pub(super) fn percent(share: f64) -> String {
+    format!("{} %", measure::rate(share * 100.0, None))
+}
+
+fn write_events(out: &mut String, whole: &Summary) {
+    if whole.events.is_empty() && whole.absences.is_empty() {
+        return;
+    }
+    out.push_str("<h3>What happened</h3><ul>");
+    for event in whole.events.iter().take(LIST_MAX) {
+        let _ = write!(
+            out,
+            "<li>{}: {}</li>",
+            time_span::date_time(event.at),
+            escaped(&plot::event(event))
+        );
+    }
+    let more = whole.events.len().saturating_sub(LIST_MAX);
+    let more = u64::try_from(more).unwrap_or(u64::MAX) + whole.events_unlisted;
+    if more > 0 {
+        let _ = write!(out, "<li>and {} more events</li>", measure::grouped(more));
+    }
+    for reason in whole.absences.iter().take(LIST_MAX) {
+        let _ = write!(out, "<li>not read: {}</li>", escaped(reason));
+    }
+    out.push_str("</ul>");
+}
+
+fn write_steal(out: &mut String, marks: &Marks<'_>, courses: &[Course]) {
+    let mut delays: Vec<&Course> = courses
+        .iter()
+        .filter(|course| course.stat.name == RUN_DELAY)
+        .collect();
+    if delays.is_empty() {
+        return;
+    }
+    delays.sort_by_key(|course| course.object.clone());
+    out.push_str(
+        "<h3>Steal: time that vCPUs waited for a processor of the host</h3><div class=\"plots\">",
+    );
+    for course in delays.iter().take(STEAL_PLOTS_MAX) {
+        let id = course.object.as_ref().map(ToString::to_string);
+        let heading = format!(
+            "<figcaption><b>vCPU {}</b><span class=\"dim\">waiting per second</span></figcaption>",
+            escaped(&id.unwrap_or_default())
+        );
+        out.push_str(&plot::plot(marks, course, &heading));
+    }
+    out.push_str("</div>");
+    if delays.len() > STEAL_PLOTS_MAX {
+        let _ = write!(
+            out,
+            "<p class=\"dim\">{} more vCPUs have no plot.</p>",
+            delays.len() - STEAL_PLOTS_MAX
+        );
+    }
+}
+
+fn write_plots(
+    out: &mut String,
+    marks: &Marks<'_>,
+    differences: &[Difference],
+    courses: &[Course],
+) {
+    let course = |one: &Difference| {
+        courses.iter().find(|course| {
+            (course.provider == one.provider && course.target == one.target)
+                && (course.stat.name == one.stat.name && course.stat.kind == one.stat.kind)
+        })
+    };
+    // Histograms have heat maps, and steal has plots for each vCPU.
+    let is_plotted =
+        |one: &&Difference| one.stat.kind != Kind::Histogram && one.stat.name != RUN_DELAY;
+    let plots: String = differences
+        .iter()
+        .filter(is_plotted)
+        .filter_map(|one| Some(plot::plot(marks, course(one)?, &heading(one))))
+        .take(PLOTS_MAX)
+        .collect();
+    if !plots.is_empty() {
+        let _ = write!(
+            out,
+            "<h3>Statistics that changed most</h3><div class=\"plots\">{plots}</div>"
+        );
+    }
+    let heat_maps: String = differences
+        .iter()
+        .filter(|one| one.stat.kind == Kind::Histogram)
+        .filter_map(|one| Some(plot::heat_map(marks, course(one)?, &heading(one))))
+        .filter(|map| !map.is_empty())
+        .take(HEAT_MAPS_MAX)
+        .collect();
+    if !heat_maps.is_empty() {
+        let _ = write!(
+            out,
+            "<h3>Histograms over time</h3><div class=\"plots\">{heat_maps}</div>"
+        );
+    }
+}
+
+fn heading(one: &Difference) -> String {
+    let meaning = explain::meaning(&one.provider, &one.target, &one.stat.name);
+    format!(
+        "<figcaption title=\"{}\"><b>{}</b><span class=\"dim\">{} · {}</span>{}</figcaption>",
+        escaped(&meaning.unwrap_or_default()),
+        escaped(&one.stat.name),
+        escaped(one.target.name()),
+        escaped(one.provider.name()),
+        change(one)
+    )
+}
+
+/// Returns the change of a statistic as a coloured word.
+#[must_use]
+pub(super) fn change(one: &Difference) -> String {
+    let class = match one.doublings() {
+        doublings if doublings > 0.05 => "up",
+        doublings if doublings < -0.05 => "down",
+        _ => "dim",
+    };
+    let text = match (one.ratio(), one.levels()) {
+        (Some(ratio), _) => format!("×{ratio:.2}"),
+        (None, [Some(_), Some(after)]) if after > 0.0 => "new".to_owned(),
+        (None, [Some(_), Some(_)]) => "–".to_owned(),
+        (None, [None, _]) => "only after".to_owned(),
+        (None, [_, None]) => "only before".to_owned(),
+    };
+    format!("<span class=\"{class}\">{text}</span>")
+}
+
+/// Returns the values of a statistic in one part, as HTML.
+#[must_use]
+pub(super) fn value(one: &Difference, part: usize) -> String {
+    let Some(figure) = one.figures.get(part).and_then(Option::as_ref) else {
+        return "not read".to_owned();
+    };
+    let Some(level) = figure.level() else {
+        return "not read".to_owned();
+    };
+    let mut text = escaped(&plot::level(&one.stat, level));
+    let meaning = one.stat.schema.as_ref();
+    match figure {
+        Figure::Histogram { increases, .. } => {
+            for (name, share) in SHARES {
+                let bucket = one.buckets(share).get(part).copied().flatten();
+                if let (Some(bucket), Some(meaning)) = (bucket, meaning) {
+                    let bounds = measure::bucket(meaning, bucket, increases.len());
+                    let _ = write!(text, "<br><small>{name} {}</small>", escaped(&bounds));
+                }
+            }
+        }
+        Figure::Gauge { min, max, .. } if min != max => {
+            #[expect(clippy::cast_precision_loss, reason = "rounded for people")]
+            let bound = |bound: u128| escaped(&measure::mean(bound as f64, meaning));
+            let _ = write!(
+                text,
+                "<br><small>{} to {}</small>",
+                bound(*min),
+                bound(*max)
+            );
+        }
+        _ => {}
+    }
+    text
+}
+
+fn write_table(out: &mut String, differences: &[Difference]) {
+    if differences.is_empty() {
+        out.push_str("<p>No statistic moved.</p>");
+        return;
+    }
+    let _ = write!(
+        out,
+        "<details><summary>All {} statistics that moved, with their meaning</summary>{TABLE_HEAD}",
+        differences.len()
+    );
+    for one in differences.iter().take(ROWS_MAX) {
+        out.push_str(&row(one, ""));
+    }
+    out.push_str("</tbody></table></div></details>");
+    if differences.len() > ROWS_MAX {
+        let _ = write!(
+            out,
+            "<p class=\"dim\">The table has the {ROWS_MAX} that changed most.</p>"
+        );
+    }
+}
+
+/// The begin of a table of statistics.
+pub(super) const TABLE_HEAD: &str = "<div class=\"wide\"><table class=\"cards\"><thead><tr>\
+    <th>Statistic</th><th class=\"n\">Before</th><th class=\"n\">After</th>\
+    <th class=\"n\">Change</th><th>Meaning</th></tr></thead><tbody>";
+
+/// Returns the row of a statistic; `vm` comes before its name.
+#[must_use]
+pub(super) fn row(one: &Difference, vm: &str) -> String {
+    let meaning = explain::meaning(&one.provider, &one.target, &one.stat.name);
+    let left_out = match one.left_out {
+        [0, 0] => String::new(),
+        [first, second] => format!(
+            "<br><small>{} steps left out: reset or not read</small>",
+            measure::grouped(first + second)
+        ),
+    };
+    format!(
+        "<tr><td class=\"name\">{}{} <small>{} · {}</small>{left_out}</td>\
+         <td class=\"n\" data-h=\"before\">{}</td><td class=\"n\" data-h=\"after\">{}</td>\
+         <td class=\"n\" data-h=\"change\">{}</td><td class=\"meaning\">{}</td></tr>",
+        if vm.is_empty() {
+            String::new()
+        } else {
+            format!("<b>{}</b> ", escaped(vm))
+        },
+        escaped(&one.stat.name),
+        escaped(one.target.name()),
+        escaped(one.provider.name()),
+        value(one, 0),
+        value(one, 1),
+        change(one),
+        escaped(&meaning.unwrap_or_default()),
+    )
+}
