@@ -39,4 +39,6 @@ pub mod table;
 pub mod time_span;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 pub mod tls;
+#[cfg(feature = "top")]
+pub mod top;
 pub mod uuid;

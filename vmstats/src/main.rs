@@ -18,6 +18,8 @@ fn main() -> ExitCode {
     let outcome = match &cli.command {
         Command::Demo(arguments) => demo::run(arguments, &mut out),
         Command::Serve(arguments) => serve::run(arguments, &mut out),
+        #[cfg(feature = "top")]
+        Command::Top(arguments) => vmstats::top::run(arguments, &mut out),
         Command::Query(arguments) => query::query(arguments, &mut out),
         Command::Schemas(arguments) => query::schemas(arguments, &mut out),
         Command::Explain(arguments) => explain::run(arguments, &mut out),

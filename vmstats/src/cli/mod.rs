@@ -4,6 +4,7 @@
 
 mod fleet;
 mod server;
+mod top;
 mod value;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use value::{endpoint, interval, place, seconds};
 
 pub use fleet::FleetArgs;
 pub use server::{DemoArgs, HmpEndpoint, LimitArgs, ServeArgs, ServerArgs};
+pub use top::TopArgs;
 
 /// Statistics of virtual machines, without a shell on the host.
 ///
@@ -46,6 +48,9 @@ pub enum Command {
     Demo(DemoArgs),
     /// Serve recorded statistics files as if they were live
     Serve(ServeArgs),
+    /// Show the statistics of many virtual machines as they change
+    #[cfg(feature = "top")]
+    Top(TopArgs),
     /// Ask monitors for statistics
     Query(QueryArgs),
     /// Ask monitors what their statistics mean

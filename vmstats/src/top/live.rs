@@ -1,0 +1,69 @@
+//! News of running virtual machines.
+//!
+//! In: places. Out: what is new, as it comes. This file computes nothing.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use super::VmId;
+use super::observed::News;
+use crate::failure::Failure;
+use crate::sample::{Clock, Timestamp};
+use crate::source::{Fleet, FleetOptions, Place, Update};
+
+/// A fleet of virtual machines.
+#[derive(Debug)]
+pub(super) struct Live {
+    fleet: Fleet,
+    updates: Receiver<Update>,
+    clock: Clock,
+}
+
+impl Live {
+    /// Starts to take samples.
+    pub(super) fn start(places: Vec<Place>, options: FleetOptions) -> Result<Self, Failure> {
+        let clock = Clock::start();
+        let (fleet, updates) = Fleet::start(places, options, clock)?;
+        Ok(Self {
+            fleet,
+            updates,
+            clock,
+        })
+    }
+
+    /// Returns the current moment.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Returns the news that have come, without waiting.
+    pub(super) fn news(&mut self) -> Vec<News> {
+        self.updates.try_iter().map(news).collect()
+    }
+
+    /// Waits for news.
+    pub(super) fn wait(&mut self, timeout: Duration) -> Option<News> {
+        match self.updates.recv_timeout(timeout) {
+            Ok(update) => Some(news(update)),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => {
+                // All threads have ended, because no place can have a virtual machine
+                // again. Wait nevertheless, so that a caller's loop does not spin.
+                std::thread::sleep(timeout);
+                None
+            }
+        }
+    }
+
+    /// Changes the time from one sample to the next.
+    pub(super) fn set_interval(&mut self, interval: Duration) {
+        self.fleet.set_interval(interval);
+    }
+}
+
+fn news(update: Update) -> News {
+    match update {
+        Update::Place(place, problem) => News::Place(place, problem),
+        Update::Vm(vm, event) => News::Vm(VmId(vm.id), vm.endpoint.to_string(), event),
+    }
+}
