@@ -24,6 +24,8 @@ pub mod nearest;
 pub mod printable;
 pub mod query;
 pub mod rates;
+#[cfg(feature = "record")]
+pub mod recording;
 pub mod replay;
 pub mod report;
 pub mod sample;

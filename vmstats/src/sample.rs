@@ -234,6 +234,12 @@ impl Object {
         self.values.get(self.table.position(name)?)
     }
 
+    /// Returns the key by which the objects of a sample are sorted.
+    #[must_use]
+    pub fn order(&self) -> (&StatsTarget, &StatsProvider, &ObjectId) {
+        (&self.table.target, &self.table.provider, &self.id)
+    }
+
     /// Returns whether the other object is the same one at another time.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {

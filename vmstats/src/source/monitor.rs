@@ -155,7 +155,7 @@ impl Monitor {
             self.is_outdated = steal.read(self.clock, &mut objects, &mut absences);
         }
         objects.retain(|object| self.selection.has_object(&object.table.target, &object.id));
-        objects.sort_by(|left, right| place(left).cmp(&place(right)));
+        objects.sort_by(|left, right| left.order().cmp(&right.order()));
         Ok(Sample {
             window: Window {
                 begin,
@@ -375,11 +375,6 @@ fn decode_value(value: Node<'_>) -> Value {
         Ok(list @ StatsValue::List(_)) => Value::Buckets(list.lowest_first().into()),
         Err(_) => Value::Absent,
     }
-}
-
-/// Returns the key by which the objects of a sample are sorted.
-fn place(object: &Object) -> (&StatsTarget, &StatsProvider, &ObjectId) {
-    (&object.table.target, &object.table.provider, &object.id)
 }
 
 /// Returns `None` instead of an error if the monitor refuses the command.

@@ -1,0 +1,250 @@
+//! The files of a recording's folder.
+//!
+//! In: names of files, and `schema.json`. Out: which file is what. A recording is
+//!
+//! - `schema.json`: the virtual machines and the descriptions of all statistics;
+//! - `NNNN-PROVIDER-TARGET.parquet` and `NNNN-events.parquet`: sealed segments;
+//! - `NNNN-sealing.jsonl`: lines that are being sealed. While the file exists, it is the
+//!   segment, and Parquet files of the same number are incomplete;
+//! - `tail.jsonl`: the newest lines;
+//! - `lock`: locked while a recorder writes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use qapi_stats::wire::{Context, Decode, Document, Node, Writer, from_node};
+
+use super::row::{Layout, layouts_from_json, layouts_json};
+use crate::sample::Identity;
+
+/// The file with the virtual machines and the descriptions.
+pub const SCHEMA: &str = "schema.json";
+
+/// The file with the newest lines.
+pub const TAIL: &str = "tail.jsonl";
+
+/// The file that a recorder locks.
+pub const LOCK: &str = "lock";
+
+/// The mark of the format in `schema.json`.
+const FORMAT: &str = "vmstats recording";
+
+/// The version of the format. A reader refuses a later one.
+const VERSION: u64 = 1;
+
+/// The length of `schema.json`. A longer one was not written by a recorder.
+const SCHEMA_BYTES_MAX: u64 = 64 << 20;
+
+/// A virtual machine of a recording.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordedVm {
+    /// The name in the rows, which is unique in the recording.
+    pub vm: String,
+    /// The identity that its monitor told last.
+    pub identity: Identity,
+}
+
+/// The contents of `schema.json`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct About {
+    /// The name and the release of the host's kernel.
+    pub host: String,
+    /// The time between two samples, in seconds.
+    pub interval_seconds: f64,
+    /// The virtual machines.
+    pub vms: Vec<RecordedVm>,
+    /// The descriptions of all statistics.
+    pub layouts: Vec<Layout>,
+}
+
+impl About {
+    /// Returns the text of `schema.json`.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        let mut writer = Writer::new(&mut text);
+        let mut members = writer.object();
+        members.required("format", FORMAT);
+        members.required("version", &VERSION);
+        members.required("host", self.host.as_str());
+        members.required("interval", &self.interval_seconds);
+        let mut vms = members.name("vms").array();
+        for vm in &self.vms {
+            let mut members = vms.element().object();
+            let identity = &vm.identity;
+            members.required("vm", vm.vm.as_str());
+            members.required("endpoint", identity.endpoint.as_str());
+            members.optional("name", &identity.name);
+            members.optional("uuid", &identity.uuid);
+            members.required("version", identity.version.as_str());
+            members.optional("process", &identity.process);
+            members.end();
+        }
+        vms.end();
+        members
+            .name("tables")
+            .raw(layouts_json(&self.layouts).as_bytes());
+        members.end();
+        text.push(b'\n');
+        text
+    }
+
+    /// Reads the text of `schema.json`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason if the text is another one, or of a later version.
+    pub fn from_json(text: &[u8]) -> Result<Self, String> {
+        let document = Document::parse(text).map_err(|error| error.to_string())?;
+        let root = document.root();
+        if optional::<String>(root, "format")?.as_deref() != Some(FORMAT) {
+            return Err("it does not describe a recording".to_owned());
+        }
+        match optional::<u64>(root, "version")? {
+            Some(VERSION) => {}
+            version => {
+                return Err(format!(
+                    "the recording has version {}, and this build reads {VERSION}",
+                    version.map_or_else(|| "?".to_owned(), |version| version.to_string())
+                ));
+            }
+        }
+        let vms = root.get("vms").and_then(Node::elements);
+        let vms = vms.ok_or("'vms' is missing")?.map(|vm| {
+            let text = |name| optional::<String>(vm, name);
+            Ok(RecordedVm {
+                vm: text("vm")?.ok_or("'vm' is missing")?,
+                identity: Identity {
+                    endpoint: text("endpoint")?.unwrap_or_default(),
+                    name: text("name")?,
+                    uuid: text("uuid")?,
+                    version: text("version")?.unwrap_or_default(),
+                    process: optional(vm, "process")?,
+                },
+            })
+        });
+        let tables = root.get("tables").ok_or("'tables' is missing")?;
+        Ok(Self {
+            host: optional(root, "host")?.unwrap_or_default(),
+            interval_seconds: optional(root, "interval")?.unwrap_or_default(),
+            vms: vms.collect::<Result<_, String>>()?,
+            layouts: layouts_from_json(qapi_stats::wire::to_json(&tables).as_bytes())?,
+        })
+    }
+
+    /// Reads `schema.json` of a folder.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason if the file cannot be read or is another one.
+    pub fn read(folder: &Path) -> io::Result<Self> {
+        let path = folder.join(SCHEMA);
+        let metadata = fs::metadata(&path)?;
+        if !metadata.is_file() || metadata.len() > SCHEMA_BYTES_MAX {
+            return Err(io::Error::other("not a file of a recording"));
+        }
+        Self::from_json(&fs::read(path)?).map_err(io::Error::other)
+    }
+
+    /// Writes `schema.json` of a folder, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of writing.
+    pub fn write(&self, folder: &Path) -> io::Result<()> {
+        let mut file = tempfile::Builder::new()
+            .prefix(".schema")
+            .suffix(".tmp")
+            .tempfile_in(folder)?;
+        io::Write::write_all(&mut file, &self.to_json())?;
+        file.as_file().sync_all()?;
+        file.persist(folder.join(SCHEMA))
+            .map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+fn optional<T: Decode>(node: Node<'_>, name: &str) -> Result<Option<T>, String> {
+    node.get(name)
+        .map(|node| from_node(node, &Context::tolerant()).map_err(|error| error.to_string()))
+        .transpose()
+}
+
+/// The files of one segment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Segment {
+    /// The Parquet files.
+    pub files: Vec<PathBuf>,
+    /// The lines that are being sealed. While they exist, the Parquet files are
+    /// incomplete.
+    pub sealing: Option<PathBuf>,
+}
+
+/// Returns the segments of a folder by their numbers.
+///
+/// # Errors
+///
+/// Returns the error of reading the folder.
+pub fn segments(folder: &Path) -> io::Result<BTreeMap<u64, Segment>> {
+    let mut segments: BTreeMap<u64, Segment> = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let Some((number, rest)) = path.file_name().and_then(|name| number_of(name.to_str()?))
+        else {
+            continue;
+        };
+        if rest == "sealing.jsonl" {
+            segments.entry(number).or_default().sealing = Some(path);
+        } else if rest.ends_with(".parquet") {
+            segments.entry(number).or_default().files.push(path);
+        }
+    }
+    for segment in segments.values_mut() {
+        segment.files.sort();
+    }
+    Ok(segments)
+}
+
+/// Splits the name of a segment's file: `0007-kvm-vcpu.parquet`.
+fn number_of(name: &str) -> Option<(u64, &str)> {
+    let (number, rest) = name.split_once('-')?;
+    let is_number = number.len() >= 4 && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| Some((number.parse().ok()?, rest)))?
+}
+
+/// Returns the name of the file with the rows of a layout.
+#[must_use]
+pub fn rows_name(number: u64, layout: &Layout) -> String {
+    let safe = |name: &str| -> String {
+        let letter = |letter: char| {
+            if letter.is_ascii_alphanumeric() || letter == '_' {
+                letter
+            } else {
+                '_'
+            }
+        };
+        name.chars().map(letter).take(64).collect()
+    };
+    let (provider, target) = (
+        safe(layout.table.provider.name()),
+        safe(layout.table.target.name()),
+    );
+    match layout.variant {
+        0 => format!("{number:04}-{provider}-{target}.parquet"),
+        variant => format!("{number:04}-{provider}-{target}-{variant}.parquet"),
+    }
+}
+
+/// Returns the name of the file with the events of a segment, which every segment has.
+#[must_use]
+pub fn events_name(number: u64) -> String {
+    format!("{number:04}-events.parquet")
+}
+
+/// Returns the name of the lines of a segment that is being sealed.
+#[must_use]
+pub fn sealing_name(number: u64) -> String {
+    format!("{number:04}-sealing.jsonl")
+}

@@ -1,0 +1,518 @@
+//! Recordings of statistics, as they are read.
+//!
+//! In: a folder that a recorder wrote or is writing, or one packed file. Out: the samples of
+//! each virtual machine by time, and events. A part of the recording is read when a sample
+//! of it is asked for, so that hours open in a moment.
+
+pub mod file;
+pub mod folder;
+pub mod line;
+pub mod row;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use qapi_stats::wire::{Context, Decode, Document, Node, Writer, from_node};
+
+use crate::failure::Failure;
+use crate::sample::{Absence, ObjectId, Sample, Timestamp, Window};
+use file::Contents;
+use folder::{About, RecordedVm};
+use line::{LINE_BYTES_MAX, Line};
+use row::{Event, EventKind, Layout, Row};
+
+/// The number of parts that are kept in memory: the one that is read, and its neighbour.
+const PARTS_MAX: usize = 2;
+
+/// The length of lines that are read as one part. A recorder seals long before.
+const LINES_BYTES_MAX: u64 = 1 << 30;
+
+/// A recording.
+#[derive(Debug)]
+pub struct Recording {
+    about: About,
+    parts: Vec<Part>,
+    /// The parts that were read last, the newest last.
+    loaded: Vec<(usize, Rc<Loaded>)>,
+}
+
+/// A sample of a recording.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// The name of the virtual machine: see [`RecordedVm::vm`].
+    pub vm: Arc<str>,
+    /// The sample.
+    pub sample: Arc<Sample>,
+}
+
+/// A part of a recording, which is read as a whole.
+#[derive(Debug)]
+struct Part {
+    source: Source,
+    begin: Timestamp,
+    end: Timestamp,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// The Parquet files of a segment, or a packed recording.
+    Files(Vec<PathBuf>),
+    /// Lines that are not sealed.
+    Lines(PathBuf),
+}
+
+/// The contents of a part.
+#[derive(Debug, Default)]
+struct Loaded {
+    samples: Vec<Recorded>,
+    events: Vec<Event>,
+}
+
+impl Recording {
+    /// Opens a recording without reading its samples.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that names the file which is damaged, or says that the path is
+    /// no recording.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        if path.is_file() {
+            return Self::open_packed(path);
+        }
+        let about = About::read(path).map_err(|error| {
+            let path = path.display();
+            Failure::other(match error.kind() {
+                std::io::ErrorKind::NotFound => format!(
+                    "{path} is not a recording: it has no {}; `vmstats record` makes recordings",
+                    folder::SCHEMA
+                ),
+                _ => format!("{path}/{}: {error}", folder::SCHEMA),
+            })
+        })?;
+        let segments = folder::segments(path).map_err(|error| cannot(path, &error))?;
+        let mut parts = Vec::new();
+        for segment in segments.into_values() {
+            match segment.sealing {
+                Some(lines) => parts.extend(lines_part(lines)?),
+                None => parts.extend(files_part(segment.files)?),
+            }
+        }
+        let tail = path.join(folder::TAIL);
+        if tail.exists() {
+            parts.extend(lines_part(tail)?);
+        }
+        parts.sort_by_key(|part| part.begin);
+        Ok(Self {
+            about,
+            parts,
+            loaded: Vec::new(),
+        })
+    }
+
+    fn open_packed(path: &Path) -> Result<Self, Failure> {
+        let part = files_part(vec![path.to_owned()])?;
+        let about = file::about(path).map_err(|reason| cannot(path, &reason))?;
+        Ok(Self {
+            about,
+            parts: part.into_iter().collect(),
+            loaded: Vec::new(),
+        })
+    }
+
+    /// Returns what the recording says of itself.
+    #[must_use]
+    pub fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// Returns the virtual machines.
+    #[must_use]
+    pub fn vms(&self) -> &[RecordedVm] {
+        &self.about.vms
+    }
+
+    /// Returns the descriptions of all statistics.
+    #[must_use]
+    pub fn layouts(&self) -> &[Layout] {
+        &self.about.layouts
+    }
+
+    /// Returns the first and the last moment; `None` if the recording is empty.
+    #[must_use]
+    pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
+        let begin = self.parts.iter().map(|part| part.begin).min()?;
+        let end = self.parts.iter().map(|part| part.end).max()?;
+        Some((begin, end))
+    }
+
+    /// Returns the samples of all virtual machines that begin at or after a moment, in the
+    /// order of time.
+    pub fn samples(&mut self, from: Timestamp) -> Samples<'_> {
+        let part = self.parts.iter().position(|part| part.end >= from);
+        Samples {
+            part: part.unwrap_or(self.parts.len()),
+            recording: self,
+            from,
+            current: None,
+            next: 0,
+        }
+    }
+
+    /// Returns the last sample of a virtual machine that begins at or before a moment.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that names the file which is damaged.
+    pub fn last(&mut self, vm: &str, at: Timestamp) -> Result<Option<Arc<Sample>>, Failure> {
+        for index in (0..self.parts.len()).rev() {
+            if self.parts.get(index).is_some_and(|part| part.begin > at) {
+                continue;
+            }
+            let loaded = self.load(index)?;
+            let mut samples = loaded.samples.iter().rev();
+            let found = samples.find(|one| one.vm.as_ref() == vm && one.sample.window.begin <= at);
+            if let Some(found) = found {
+                return Ok(Some(Arc::clone(&found.sample)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns all events in the order of time. The events of what cannot be read are
+    /// repeated at the begin of each segment, and are left out here when nothing changed.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that names the file which is damaged.
+    pub fn events(&mut self) -> Result<Vec<Event>, Failure> {
+        let mut events = Vec::new();
+        let mut absent: HashMap<Option<Arc<str>>, String> = HashMap::new();
+        for index in 0..self.parts.len() {
+            for event in &self.load(index)?.events {
+                let is_repeated = event.kind == EventKind::Absent
+                    && absent.insert(event.vm.clone(), event.text.clone()).as_ref()
+                        == Some(&event.text);
+                if !is_repeated {
+                    events.push(event.clone());
+                }
+            }
+        }
+        Ok(events)
+    }
+
+    /// Reads a part, unless it was read before.
+    fn load(&mut self, index: usize) -> Result<Rc<Loaded>, Failure> {
+        if let Some((_, loaded)) = self.loaded.iter().find(|(known, _)| *known == index) {
+            return Ok(Rc::clone(loaded));
+        }
+        let Some(part) = self.parts.get(index) else {
+            return Ok(Rc::default());
+        };
+        let mut rows = Vec::new();
+        let mut events = Vec::new();
+        match &part.source {
+            Source::Files(files) => {
+                for path in files {
+                    match file::read(path) {
+                        Ok(contents) => {
+                            rows.extend(contents.rows.into_iter().map(|(_, row)| row));
+                            events.extend(contents.events);
+                        }
+                        // A recorder that keeps a bounded time removes old segments.
+                        Err(_) if !path.exists() => {}
+                        Err(reason) => return Err(cannot(path, &reason)),
+                    }
+                }
+            }
+            Source::Lines(path) => {
+                let contents = read_lines(path, &self.about.layouts)?;
+                rows.extend(contents.rows.into_iter().map(|(_, row)| row));
+                events.extend(contents.events);
+            }
+        }
+        let loaded = Rc::new(Loaded::new(rows, events));
+        if self.loaded.len() >= PARTS_MAX {
+            self.loaded.remove(0);
+        }
+        self.loaded.push((index, Rc::clone(&loaded)));
+        Ok(loaded)
+    }
+}
+
+/// An iterator over the samples of a recording, in the order of time.
+#[derive(Debug)]
+pub struct Samples<'a> {
+    recording: &'a mut Recording,
+    from: Timestamp,
+    part: usize,
+    current: Option<Rc<Loaded>>,
+    next: usize,
+}
+
+impl Iterator for Samples<'_> {
+    type Item = Result<Recorded, Failure>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if self.part >= self.recording.parts.len() {
+                return None;
+            }
+            let current = match &self.current {
+                Some(current) => Rc::clone(current),
+                None => match self.recording.load(self.part) {
+                    Ok(loaded) => {
+                        self.next = 0;
+                        self.current = Some(Rc::clone(&loaded));
+                        loaded
+                    }
+                    Err(failure) => {
+                        self.part = self.recording.parts.len();
+                        return Some(Err(failure));
+                    }
+                },
+            };
+            match current.samples.get(self.next) {
+                Some(recorded) => {
+                    self.next += 1;
+                    if recorded.sample.window.begin >= self.from {
+                        return Some(Ok(recorded.clone()));
+                    }
+                }
+                None => {
+                    self.part += 1;
+                    self.current = None;
+                }
+            }
+        }
+    }
+}
+
+impl Loaded {
+    /// Puts the rows of each sample together.
+    fn new(mut rows: Vec<Row>, mut events: Vec<Event>) -> Self {
+        events.sort_by_key(|event| event.time);
+        rows.sort_by(|left, right| {
+            let key = |row: &Row| (row.sample, Arc::clone(&row.vm));
+            key(left).cmp(&key(right))
+        });
+        let mut samples: Vec<Recorded> = Vec::new();
+        let mut rows = rows.into_iter().peekable();
+        while let Some(row) = rows.next() {
+            let Row {
+                sample: number,
+                vm,
+                run,
+                object,
+            } = row;
+            let mut objects = vec![object];
+            while let Some(row) = rows.next_if(|row| row.sample == number && row.vm == vm) {
+                objects.push(row.object);
+            }
+            objects.sort_by(|left, right| left.order().cmp(&right.order()));
+            let windows = || objects.iter().map(|object| object.window);
+            let begin = windows().map(|window| window.begin).min();
+            let end = windows().map(|window| window.end).max();
+            let (Some(begin), Some(end)) = (begin, end) else {
+                continue;
+            };
+            samples.push(Recorded {
+                vm,
+                sample: Arc::new(Sample {
+                    window: Window { begin, end },
+                    run,
+                    objects,
+                    absences: Vec::new(),
+                }),
+            });
+        }
+        samples.sort_by_key(|recorded| recorded.sample.window.begin);
+        let mut absences: HashMap<Arc<str>, Vec<Absence>> = HashMap::new();
+        let mut told = events
+            .iter()
+            .filter(|event| event.kind == EventKind::Absent)
+            .peekable();
+        for recorded in &mut samples {
+            let end = recorded.sample.window.end;
+            while let Some(event) = told.next_if(|event| event.time <= end) {
+                if let Some(vm) = &event.vm {
+                    absences.insert(Arc::clone(vm), read_absences(&event.text));
+                }
+            }
+            if let Some(absences) = absences.get(&recorded.vm).filter(|list| !list.is_empty()) {
+                Arc::make_mut(&mut recorded.sample)
+                    .absences
+                    .clone_from(absences);
+            }
+        }
+        Self { samples, events }
+    }
+}
+
+/// Returns the text of an event of the kind [`EventKind::Absent`].
+#[must_use]
+pub fn write_absences(absences: &[Absence]) -> String {
+    let mut text = Vec::new();
+    let mut writer = Writer::new(&mut text);
+    let mut list = writer.array();
+    for absence in absences {
+        let mut members = list.element().object();
+        members.required("provider", absence.provider.name());
+        members.required("target", absence.target.name());
+        if let Some(object) = &absence.object {
+            members.optional("vcpu", &object.index);
+            members.optional("object", &object.qom_path);
+        }
+        members.required("reason", absence.reason.as_str());
+        members.end();
+    }
+    list.end();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Reads the text of an event of the kind [`EventKind::Absent`]. What cannot be
+/// understood is left out: the values are absent in any case.
+fn read_absences(text: &str) -> Vec<Absence> {
+    let Ok(document) = Document::parse(text.as_bytes()) else {
+        return Vec::new();
+    };
+    let absences = document.root().elements().into_iter().flatten();
+    absences
+        .filter_map(|node| {
+            let Ok(provider) = member::<String>(node, "provider")?.parse();
+            let Ok(target) = member::<String>(node, "target")?.parse();
+            let object = ObjectId {
+                index: member(node, "vcpu"),
+                qom_path: member(node, "object"),
+            };
+            Some(Absence {
+                provider,
+                target,
+                object: (object != ObjectId::default()).then_some(object),
+                reason: member(node, "reason")?,
+            })
+        })
+        .collect()
+}
+
+fn member<T: Decode>(node: Node<'_>, name: &str) -> Option<T> {
+    from_node(node.get(name)?, &Context::tolerant()).ok()
+}
+
+/// Reads all whole lines of a file. The last line may be cut off, because its recorder was
+/// killed or is writing it.
+///
+/// # Errors
+///
+/// Returns an error that names the line which is damaged.
+pub fn read_lines(path: &Path, layouts: &[Layout]) -> Result<Contents, Failure> {
+    let file = File::open(path).map_err(|error| cannot(path, &error))?;
+    let mut reader = BufReader::new(file.take(LINES_BYTES_MAX));
+    let mut contents = Contents {
+        layouts: layouts.to_vec(),
+        ..Contents::default()
+    };
+    let mut text = Vec::new();
+    for number in 1.. {
+        text.clear();
+        let limited = &mut (&mut reader).take(LINE_BYTES_MAX as u64 + 1);
+        limited
+            .read_until(b'\n', &mut text)
+            .map_err(|error| cannot(path, &error))?;
+        if text.last() != Some(&b'\n') {
+            break;
+        }
+        match line::read(&text, layouts) {
+            Ok(Line::Row(layout, row)) => contents.rows.push((layout, row)),
+            Ok(Line::Event(event)) => contents.events.push(event),
+            Err(reason) => return Err(cannot(path, &format!("line {number}: {reason}"))),
+        }
+    }
+    Ok(contents)
+}
+
+/// Makes the part of a segment's files. Returns `None` if the files are gone or empty.
+fn files_part(files: Vec<PathBuf>) -> Result<Option<Part>, Failure> {
+    // The file of the events is small and has the span of the whole segment.
+    let events = files.iter().find(|path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.ends_with("-events.parquet"))
+    });
+    let Some(path) = events.or(files.first()) else {
+        return Ok(None);
+    };
+    match file::span(path) {
+        Ok(span) => Ok(span.map(|(begin, end)| Part {
+            source: Source::Files(files),
+            begin,
+            end,
+        })),
+        Err(_) if !path.exists() => Ok(None),
+        Err(reason) => Err(cannot(path, &reason)),
+    }
+}
+
+/// Makes the part of lines. Returns `None` if there is no whole line.
+fn lines_part(path: PathBuf) -> Result<Option<Part>, Failure> {
+    let ends = ends(&path).map_err(|error| cannot(&path, &error))?;
+    let Some((first, last)) = ends else {
+        return Ok(None);
+    };
+    let moment = |line: &[u8], name: &str| {
+        let document = Document::parse(line).map_err(|error| cannot(&path, &error))?;
+        let moment = member::<u64>(document.root(), name).map(Timestamp);
+        moment.ok_or_else(|| cannot(&path, &format!("a line has no {name}")))
+    };
+    Ok(Some(Part {
+        begin: moment(&first, "t0")?,
+        end: moment(&last, "t1")?,
+        source: Source::Lines(path),
+    }))
+}
+
+/// Returns the first and the last whole line of a file.
+fn ends(path: &Path) -> std::io::Result<Option<(Vec<u8>, Vec<u8>)>> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut first = Vec::new();
+    let limited = (&mut file).take(LINE_BYTES_MAX as u64);
+    BufReader::new(limited).read_until(b'\n', &mut first)?;
+    if first.last() != Some(&b'\n') {
+        return Ok(None);
+    }
+    let length = file.metadata()?.len();
+    let mut bytes: u64 = 64 << 10;
+    loop {
+        let begin = length.saturating_sub(bytes);
+        file.seek(SeekFrom::Start(begin))?;
+        let mut end = Vec::new();
+        (&mut file).take(bytes).read_to_end(&mut end)?;
+        // Two line feeds, or one and the file's begin, have a whole line between them.
+        let mut feeds = end
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(|(_, byte)| **byte == b'\n');
+        let last = feeds.next().map(|(at, _)| at);
+        let before = feeds.next().map(|(at, _)| at + 1);
+        let before = before.or_else(|| (begin == 0).then_some(0));
+        if let (Some(last), Some(before)) = (last, before) {
+            let line = end.get(before..=last).unwrap_or_default().to_vec();
+            return Ok(Some((first, line)));
+        }
+        if begin == 0 || bytes > 2 * LINE_BYTES_MAX as u64 {
+            return Ok(None);
+        }
+        bytes *= 4;
+    }
+}
+
+fn cannot(path: &Path, reason: &dyn std::fmt::Display) -> Failure {
+    Failure::other(format!("{}: {reason}", path.display()))
+}
