@@ -53,7 +53,7 @@ pub struct SectionBuilder {
 pub struct Section {
     /// The virtual machine.
     pub identity: Identity,
-    /// What happened in the whole recording.
+    /// The summary of the whole recording.
     pub whole: Summary,
     /// The statistics that moved, the largest change first.
     pub differences: Vec<Difference>,
