@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::MonitorsArgs;
+use super::reach::MonitorsArgs;
 use super::value::interval;
 use crate::client::TIMEOUT;
 use crate::selection::{Selection, provider};

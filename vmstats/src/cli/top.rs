@@ -4,7 +4,7 @@
 
 use clap::Args;
 
-use super::FleetArgs;
+use super::fleet::FleetArgs;
 
 /// Show the statistics of many virtual machines as they change.
 ///

@@ -77,8 +77,8 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// Returns an error that names the file which is damaged, or says that the path is
-    /// no recording.
+    /// Returns an error that names the file which is damaged, or says that nothing at the
+    /// path is a recording.
     pub fn open(path: &Path) -> Result<Self, Failure> {
         if path.is_file() {
             return Self::open_packed(path);
@@ -455,7 +455,7 @@ fn files_part(files: Vec<PathBuf>) -> Result<Option<Part>, Failure> {
     }
 }
 
-/// Makes the part of lines. Returns `None` if there is no whole line.
+/// Makes the part of lines. Returns `None` if all lines are cut off.
 fn lines_part(path: PathBuf) -> Result<Option<Part>, Failure> {
     let ends = ends(&path).map_err(|error| cannot(&path, &error))?;
     let Some((first, last)) = ends else {
