@@ -59,4 +59,15 @@ impl TopArgs {
     pub fn is_printed(&self) -> bool {
         self.batch || self.once || self.csv || self.json
     }
+
+    /// Returns an option that has a meaning only if text is printed.
+    #[must_use]
+    pub fn for_printing(&self) -> Option<&'static str> {
+        let options = [
+            (self.per_vcpu, "--per-vcpu"),
+            (self.skip_zeros, "--skip-zeros"),
+            (self.limit.is_some(), "--limit"),
+        ];
+        { options.into_iter() }.find_map(|(is_given, option)| is_given.then_some(option))
+    }
 }

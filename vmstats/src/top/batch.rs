@@ -7,17 +7,18 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use super::VmId;
 use super::column::{Column, unknown};
 use super::list::{Folding, Order, Row, cell, fit, rows};
 use super::live::Live;
 use super::observed::{Condition, Observed, Severity};
 use super::records::{Form, Records};
+use super::vm_id::VmId;
 use crate::cli::TopArgs;
 use crate::failure::Failure;
 use crate::sample::Timestamp;
 use crate::shutdown::{PendingSignals, ShutdownSignal};
 use crate::table;
+use crate::time_span::time;
 
 /// The time after a tick by which samples have come, unless monitors are slow.
 const GRACE_MAX: Duration = Duration::from_millis(500);
@@ -117,7 +118,7 @@ impl Batch<'_> {
 
     fn is_complete(&self, now: Timestamp) -> bool {
         let is_searched = self.observed.places.len() >= self.place_count;
-        // Without a single virtual machine there is nothing to wait for.
+        // An empty host is complete, because nothing can answer.
         is_searched
             && self
                 .observed
@@ -159,7 +160,7 @@ impl Batch<'_> {
         // As long as nothing was described, nothing is known to be missing.
         let is_missing =
             names.peek().is_some() && self.observed.stat_names().all(|one| one != name);
-        // The default order is no wish.
+        // Nobody asked for the default order, so its absence is accepted.
         if is_missing && self.arguments.sort.is_some() {
             return Err(Failure::usage(format!(
                 "--sort: {}",
@@ -293,7 +294,7 @@ fn print_table(
         });
         printed.add_row(cells);
     }
-    table::heading(out, &super::time::clock_time(now))?;
+    table::heading(out, &format!("{} UTC", time(now)))?;
     if list.is_empty() {
         writeln!(out, "no virtual machine")?;
     } else {

@@ -29,7 +29,7 @@ pub(super) enum Column {
     Query,
     /// The rate of exits over the last minutes.
     Trend,
-    /// Whether the virtual machine answers.
+    /// The state of the virtual machine: whether it answers.
     State,
 }
 
@@ -72,7 +72,7 @@ impl Column {
         columns.extend([Self::Steal, Self::Run, Self::Halt, Self::Wait, Self::Query]);
         columns.extend([Self::Trend, Self::State]);
         let rates = RATES.iter().skip(1).map(|(name, _)| rate(name));
-        // Before the trend, so that numbers stand together.
+        // Before the trend, so that numbers are together.
         let at = columns.len() - 3;
         columns.splice(at..at, rates);
         if let Some(sort) = sort.filter(|sort| !columns.contains(sort)) {

@@ -11,10 +11,10 @@ use super::column::Column;
 use crate::rates::{
     Amount, Change, Comparison, Life, ObjectChanges, aggregate, compare, percentile, share_of_time,
 };
-use crate::sample::{Kind, Object, ObjectId, Sample, Stat, Value};
+use crate::sample::{Object, ObjectId, Sample, Stat, Value};
 use crate::source::{RUN_DELAY, SCHED};
 
-/// A number for each column; `None` where there is none.
+/// A number for each column; `None` if it was not read.
 pub(super) type Numbers = Box<[Option<f64>]>;
 
 /// The figures of one interval.
@@ -141,8 +141,8 @@ fn count(number: usize) -> f64 {
     number as f64
 }
 
-/// Returns the percentage of its time that a vCPU spent in what a counter of
-/// nanoseconds counts: the mean over the vCPUs.
+/// Returns the percentage of its time that a vCPU spent in a state, which a
+/// counter of nanoseconds measures: the mean over the vCPUs.
 fn share(pairs: &[Pair<'_>], name: &str) -> Option<f64> {
     let mut shares = Vec::new();
     for (object, changes) in pairs {
@@ -167,7 +167,7 @@ fn share(pairs: &[Pair<'_>], name: &str) -> Option<f64> {
     (!shares.is_empty()).then(|| 100.0 * sum / count(shares.len()))
 }
 
-/// Returns what happened between two samples.
+/// Returns sentences about the events between two samples.
 fn notes(comparison: &Comparison<'_>, pairs: &[Pair<'_>]) -> Vec<String> {
     if comparison.is_restarted {
         return vec!["restarted".to_owned()];
@@ -199,11 +199,6 @@ fn subject(object: &Object) -> String {
         StatsTarget::Vcpu => format!("vCPU {}", object.id),
         target => format!("{target} {}", object.id),
     }
-}
-
-/// Returns whether a value of this statistic is a rate.
-pub(super) fn is_rated(kind: Kind) -> bool {
-    matches!(kind, Kind::Counter | Kind::Histogram)
 }
 
 /// Returns the value of a series that has no rate, for a drawing.

@@ -7,8 +7,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::VmId;
 use super::figures::Figures;
+use super::vm_id::VmId;
 use crate::sample::{Object, Sample, Timestamp, Value};
 
 /// The age beyond which samples are dropped.
@@ -16,7 +16,7 @@ pub(super) const AGE_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// The memory of all samples together. The last two of each virtual machine remain
 /// beyond it, because rates need them.
-const BYTES_MAX: usize = 64 << 20;
+pub(super) const BYTES_MAX: usize = 64 << 20;
 
 /// The number of samples of a virtual machine that answers which are never dropped.
 const KEPT_MIN: usize = 2;
@@ -107,11 +107,6 @@ impl History {
         if let Some(span) = self.spans.remove(&vm) {
             self.bytes -= span.iter().map(|entry| entry.bytes).sum::<usize>();
         }
-    }
-
-    /// Drops all samples.
-    pub(super) fn clear(&mut self) {
-        *self = Self::new(self.bytes_max, self.age_max);
     }
 
     /// Returns the samples of a virtual machine until a moment, the oldest first.

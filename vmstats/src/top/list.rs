@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 use qapi_stats::stats::StatsSchemaValue;
 use regex_lite::Regex;
 
-use super::VmId;
 use super::column::Column;
 use super::figures::Numbers;
 use super::history::Entry;
 use super::observed::{Observed, Severity};
 use super::stats::Scope;
+use super::vm_id::VmId;
 use crate::measure;
 use crate::printable::printable;
 use crate::sample::{Kind, Sample, Stat, Timestamp};
@@ -50,9 +50,9 @@ pub(super) struct Row<'a> {
     pub(super) scope: Scope,
     /// The name for people.
     pub(super) name: String,
-    /// The sample; `None` if there is none.
+    /// The sample; `None` before the first one.
     pub(super) entry: Option<&'a Entry>,
-    /// The numbers, for each column one; `None` if there is no sample.
+    /// The numbers, for each column one; `None` before the first sample.
     pub(super) numbers: Option<&'a Numbers>,
     /// The state of the virtual machine.
     pub(super) state: (Severity, String),

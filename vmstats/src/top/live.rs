@@ -5,8 +5,8 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::VmId;
 use super::observed::News;
+use super::vm_id::VmId;
 use crate::failure::Failure;
 use crate::sample::{Clock, Timestamp};
 use crate::source::{Fleet, FleetOptions, Place, Update};

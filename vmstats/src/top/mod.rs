@@ -3,34 +3,43 @@
 //! In: places of monitors. Out: a screen, or tables and records for scripts. State,
 //! update and drawing are apart: drawing is a function of the state.
 
-#![allow(dead_code, reason = "the screen uses the rest")]
-
 mod batch;
 mod column;
+mod draw;
 mod figures;
 mod history;
+mod jump;
+mod keys;
 mod list;
 mod live;
 mod observed;
 mod records;
+mod screen;
+mod series;
+mod state;
 mod stats;
-mod time;
+mod terminal;
+mod vm_id;
 
 use std::io::Write;
 
 use crate::cli::TopArgs;
 use crate::failure::Failure;
 
-/// A number that no other virtual machine of a screen has or had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct VmId(usize);
-
 /// Runs `vmstats top`.
 ///
 /// # Errors
 ///
-/// Returns an error if there is no terminal, if nothing is there to observe, or, when it
-/// prints once, if a virtual machine failed.
+/// Returns an error if a screen has no terminal, if nothing is there to observe, or, when
+/// it prints once, if a virtual machine failed.
 pub fn run(arguments: &TopArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    batch::run(arguments, out)
+    if arguments.is_printed() {
+        return batch::run(arguments, out);
+    }
+    if let Some(option) = arguments.for_printing() {
+        return Err(Failure::usage(format!(
+            "{option} is for --batch, -1, --csv or --json; a key does it on the screen"
+        )));
+    }
+    screen::run(arguments)
 }

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::VmId;
 use super::column::Column;
 use super::figures::figures;
 use super::history::{Entry, History};
+use super::vm_id::VmId;
 use crate::printable::printable;
 use crate::sample::{Sample, Timestamp};
 use crate::source::{Connected, Event};
@@ -26,12 +26,12 @@ const NOTES_MAX: usize = 64;
 pub(super) enum News {
     /// News of the virtual machine with this id and address.
     Vm(VmId, String, Event),
-    /// What is found at a place: `None` if at least one socket is there, else the reason
-    /// why none is.
+    /// A place was searched: `None` if it has a socket, else the reason for finding
+    /// nothing.
     Place(String, Option<String>),
 }
 
-/// Whether a virtual machine answers.
+/// The relation to the monitor of a virtual machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Condition {
     /// Its monitor was not reached yet.
@@ -51,7 +51,7 @@ pub(super) enum Severity {
     Good,
     /// Something happened, or is not complete.
     Notable,
-    /// Nothing can be read.
+    /// The virtual machine cannot be read.
     Bad,
 }
 
@@ -60,9 +60,9 @@ pub(super) enum Severity {
 pub(super) struct Machine {
     /// The address of its monitor.
     pub(super) endpoint: String,
-    /// What its monitor told about itself.
+    /// The description by its monitor.
     pub(super) connected: Option<Arc<Connected>>,
-    /// Whether it answers.
+    /// The relation to its monitor.
     pub(super) condition: Condition,
     /// The moment of the last change of the condition.
     pub(super) since: Timestamp,

@@ -1,7 +1,7 @@
 //! The statistics of a virtual machine or of one of its vCPUs in one interval.
 //!
 //! In: two samples. Out: a row for each statistic, with its rate and total, or the
-//! reason why there is none. This file formats nothing.
+//! reason why they are absent. This file formats nothing.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub(super) struct StatRow<'a> {
     pub(super) value: Option<Aggregate>,
     /// The time that a rate is about.
     pub(super) elapsed: Option<Elapsed>,
-    /// The reason why there is no value, or why some objects are not part of it.
+    /// The reason why the value is absent, or why some objects are not part of it.
     pub(super) reason: Option<String>,
     /// The growth since the baseline, if there is one.
     pub(super) since_baseline: Option<u128>,

@@ -1,7 +1,7 @@
-//! Moments and durations as people read and write them.
+//! Jumps in time as people write them.
 //!
-//! In: moments, words. Out: times of the day in UTC, because a program without a database
-//! of time zones does not know the local time; moments.
+//! In: words, and the moment that is shown. Out: another moment. Times of the day are in
+//! UTC, because a program without a database of time zones does not know the local time.
 
 use std::time::Duration;
 
@@ -9,32 +9,6 @@ use crate::sample::Timestamp;
 
 /// The seconds of a day.
 const DAY: u64 = 24 * 60 * 60;
-
-/// Returns the time of the day, such as `08:15:30`.
-pub(super) fn clock_time(moment: Timestamp) -> String {
-    let second = moment.0 / 1_000_000_000 % DAY;
-    format!(
-        "{:02}:{:02}:{:02} UTC",
-        second / 3600,
-        second / 60 % 60,
-        second % 60
-    )
-}
-
-/// Returns a duration in at most two units, such as `5 s`, `2 min 5 s` or `3 h`.
-pub(super) fn span(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let two = |number: u64, unit: &str, rest: u64, small: &str| match rest {
-        0 => format!("{number} {unit}"),
-        _ => format!("{number} {unit} {rest} {small}"),
-    };
-    match seconds {
-        0 if !duration.is_zero() => format!("{} ms", duration.as_millis()),
-        0..60 => format!("{seconds} s"),
-        60..3600 => two(seconds / 60, "min", seconds % 60, "s"),
-        _ => two(seconds / 3600, "h", seconds / 60 % 60, "min"),
-    }
-}
 
 /// A way to a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +31,9 @@ pub(super) fn parse(text: &str) -> Result<Jump, String> {
         )
     };
     let text = text.trim();
+    if let Ok(seconds) = text.parse() {
+        return Ok(Jump::By(Duration::from_secs(seconds)));
+    }
     if text.contains(':') {
         let parts: Result<Vec<u64>, _> = text.split(':').map(str::parse).collect();
         return match parts.as_deref() {
@@ -67,29 +44,7 @@ pub(super) fn parse(text: &str) -> Result<Jump, String> {
             _ => Err(expected()),
         };
     }
-    let mut seconds = 0.0;
-    let mut rest = text;
-    if rest.is_empty() {
-        return Err(expected());
-    }
-    while !rest.is_empty() {
-        let end = rest.find(|one: char| !one.is_ascii_digit() && one != '.');
-        let (number, tail) = rest.split_at(end.unwrap_or(rest.len()));
-        let number: f64 = number.parse().map_err(|_| expected())?;
-        let unit = tail.chars().next();
-        let factor = match unit {
-            None | Some('s') => 1.0,
-            Some('m') => 60.0,
-            Some('h') => 3600.0,
-            Some('d') => 86400.0,
-            Some(_) => return Err(expected()),
-        };
-        seconds += number * factor;
-        rest = tail
-            .get(unit.map_or(0, char::len_utf8)..)
-            .unwrap_or_default();
-    }
-    Duration::try_from_secs_f64(seconds)
+    humantime::parse_duration(text)
         .map(Jump::By)
         .map_err(|_| expected())
 }
@@ -126,6 +81,7 @@ impl Jump {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time_span::time;
 
     const SECOND: u64 = 1_000_000_000;
 
@@ -145,23 +101,14 @@ mod tests {
     #[test]
     fn time_of_the_day_is_the_next_or_the_last_one() {
         let noon = Timestamp((100 * DAY + DAY / 2) * SECOND);
-        assert_eq!(clock_time(noon), "12:00:00 UTC");
+        assert_eq!(time(noon), "12:00:00");
         let at = |jump: &str, is_back| {
             let moment = parse(jump).unwrap().from(noon, is_back);
-            (moment.0 / SECOND / DAY, clock_time(moment))
+            (moment.0 / SECOND / DAY, time(moment))
         };
-        assert_eq!(at("13:00", false), (100, "13:00:00 UTC".to_owned()));
-        assert_eq!(at("13:00", true), (99, "13:00:00 UTC".to_owned()));
-        assert_eq!(at("11:00", false), (101, "11:00:00 UTC".to_owned()));
-        assert_eq!(at("90s", true), (100, "11:58:30 UTC".to_owned()));
-    }
-
-    #[test]
-    fn span_has_at_most_two_units() {
-        let text = |seconds| span(Duration::from_secs(seconds));
-        assert_eq!(text(0), "0 s");
-        assert_eq!(text(125), "2 min 5 s");
-        assert_eq!(text(7200), "2 h");
-        assert_eq!(span(Duration::from_millis(250)), "250 ms");
+        assert_eq!(at("13:00", false), (100, "13:00:00".to_owned()));
+        assert_eq!(at("13:00", true), (99, "13:00:00".to_owned()));
+        assert_eq!(at("11:00", false), (101, "11:00:00".to_owned()));
+        assert_eq!(at("90s", true), (100, "11:58:30".to_owned()));
     }
 }

@@ -1,0 +1,149 @@
+//! The terminal while the screen is shown.
+//!
+//! In: nothing. Out: a terminal to draw on, which is restored when it is dropped, when
+//! the program stops, and on a panic of any thread.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
+
+use crossterm::cursor::{Hide, Show};
+use crossterm::execute;
+use crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use ratatui::backend::CrosstermBackend;
+
+use super::state::Look;
+use crate::failure::Failure;
+
+/// Whether the terminal is changed, so that it must be restored.
+static IS_CHANGED: AtomicBool = AtomicBool::new(false);
+
+/// Whether a thread panicked while the screen was shown.
+static HAS_PANICKED: AtomicBool = AtomicBool::new(false);
+
+/// The terminal that is drawn on. Output does not go through `io::stdout`, because its
+/// lock is held for the whole program; a panic of another thread would wait for it.
+pub(super) type Terminal = ratatui::Terminal<CrosstermBackend<BufWriter<File>>>;
+
+/// A terminal with the screen on it.
+#[derive(Debug)]
+pub(super) struct Screen {
+    /// The terminal to draw on.
+    pub(super) terminal: Terminal,
+}
+
+impl Screen {
+    /// Takes the terminal.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no terminal.
+    pub(super) fn open() -> Result<Self, Failure> {
+        let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+        let is_dumb = env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
+        if !is_terminal || is_dumb {
+            let reason = if is_terminal {
+                "TERM names no terminal that a screen can be drawn on"
+            } else {
+                "standard input and output are no terminal"
+            };
+            return Err(Failure::usage(format!(
+                "{reason}; --batch prints tables, -1 a single one, --json and --csv lines"
+            )));
+        }
+        restore_on_panic();
+        let output = output().map_err(cannot_use)?;
+        change().map_err(cannot_use)?;
+        let backend = CrosstermBackend::new(BufWriter::new(output));
+        match ratatui::Terminal::new(backend) {
+            Ok(terminal) => Ok(Self { terminal }),
+            Err(error) => {
+                restore();
+                Err(cannot_use(error))
+            }
+        }
+    }
+
+    /// Stops the program until the shell continues it.
+    pub(super) fn suspend(&mut self) -> Result<(), Failure> {
+        restore();
+        // The default action of SIGTSTP stops all programs of the job.
+        let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+        change().map_err(cannot_use)?;
+        self.terminal.clear().map_err(cannot_use)
+    }
+
+    /// Returns whether a thread panicked, so that the terminal was restored.
+    pub(super) fn has_panicked() -> bool {
+        HAS_PANICKED.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Returns the failure of drawing.
+pub(super) fn cannot_use(error: io::Error) -> Failure {
+    Failure::other(format!("cannot use the terminal: {error}"))
+}
+
+fn output() -> io::Result<File> {
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+fn change() -> io::Result<()> {
+    IS_CHANGED.store(true, Ordering::Relaxed);
+    let changed = enable_raw_mode().and_then(|()| execute!(output()?, EnterAlternateScreen, Hide));
+    if changed.is_err() {
+        restore();
+    }
+    changed
+}
+
+fn restore() {
+    if IS_CHANGED.swap(false, Ordering::Relaxed) {
+        // Nothing can be done about a terminal that is gone.
+        let _ = disable_raw_mode();
+        if let Ok(mut output) = output() {
+            let _ = execute!(output, LeaveAlternateScreen, Show);
+            let _ = output.flush();
+        }
+    }
+}
+
+fn restore_on_panic() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let report = Arc::new(std::panic::take_hook());
+        std::panic::set_hook(Box::new(move |information| {
+            HAS_PANICKED.store(true, Ordering::Relaxed);
+            restore();
+            report(information);
+        }));
+    });
+}
+
+/// Returns what the terminal has, as the environment tells it.
+pub(super) fn look(no_color: bool, ascii: bool) -> Look {
+    let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
+    Look {
+        has_color: !no_color && !is_set("NO_COLOR"),
+        is_ascii: ascii || !locale.is_some_and(|locale| is_utf8(&locale)),
+    }
+}
+
+fn is_utf8(locale: &str) -> bool {
+    let locale = locale.to_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
