@@ -59,10 +59,40 @@ struct Part {
 
 #[derive(Debug)]
 enum Source {
-    /// The Parquet files of a segment, or a packed recording.
+    /// The Parquet files of a segment.
     Files(Vec<PathBuf>),
+    /// A group of rows of a packed recording.
+    Group(PathBuf, usize),
     /// Lines that are not sealed.
     Lines(PathBuf),
+}
+
+impl Source {
+    /// Reads all rows and events. The places of the layouts are those of the file that a
+    /// row is in.
+    fn read(&self, layouts: &[Layout]) -> Result<Contents, Failure> {
+        match self {
+            Self::Lines(path) => read_lines(path, layouts),
+            Self::Group(path, group) => {
+                file::read(path, Some(*group)).map_err(|reason| cannot(path, &reason))
+            }
+            Self::Files(files) => {
+                let mut all = Contents::default();
+                for path in files {
+                    match file::read(path, None) {
+                        Ok(contents) => {
+                            all.rows.extend(contents.rows);
+                            all.events.extend(contents.events);
+                        }
+                        // A recorder that keeps a bounded time removes old segments.
+                        Err(_) if !path.exists() => {}
+                        Err(reason) => return Err(cannot(path, &reason)),
+                    }
+                }
+                Ok(all)
+            }
+        }
+    }
 }
 
 /// The contents of a part.
@@ -114,11 +144,19 @@ impl Recording {
     }
 
     fn open_packed(path: &Path) -> Result<Self, Failure> {
-        let part = files_part(vec![path.to_owned()])?;
         let about = file::about(path).map_err(|reason| cannot(path, &reason))?;
+        let groups = file::groups(path).map_err(|reason| cannot(path, &reason))?;
+        let parts = groups
+            .into_iter()
+            .enumerate()
+            .map(|(group, (begin, end))| Part {
+                source: Source::Group(path.to_owned(), group),
+                begin,
+                end,
+            });
         Ok(Self {
             about,
-            parts: part.into_iter().collect(),
+            parts: parts.collect(),
             loaded: Vec::new(),
         })
     }
@@ -204,6 +242,38 @@ impl Recording {
         Ok(events)
     }
 
+    /// Writes the whole recording into one file, part by part.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that names the file which is damaged or cannot be written.
+    pub fn pack(&self, path: &Path) -> Result<(), Failure> {
+        let written = |error: parquet::errors::ParquetError| cannot(path, &error);
+        let layouts = self.about.layouts.clone();
+        let mut writer = file::Writer::create(path, layouts, Some(&self.about)).map_err(written)?;
+        for part in &self.parts {
+            let contents = part.source.read(&self.about.layouts)?;
+            let mut rows = contents.rows;
+            for (place, row) in &mut rows {
+                let layouts = self.about.layouts.iter();
+                let own = layouts
+                    .clone()
+                    .position(|layout| layout.covers(&row.object.table));
+                *place = own.ok_or_else(|| {
+                    let table = &row.object.table;
+                    let (provider, target) = (&table.provider, &table.target);
+                    cannot(
+                        path,
+                        &format!("schema.json lacks statistics of {provider} {target}"),
+                    )
+                })?;
+            }
+            row::sort(&mut rows);
+            writer.append(&rows, &contents.events).map_err(written)?;
+        }
+        writer.finish(None).map_err(written)
+    }
+
     /// Reads a part, unless it was read before.
     fn load(&mut self, index: usize) -> Result<Rc<Loaded>, Failure> {
         if let Some((_, loaded)) = self.loaded.iter().find(|(known, _)| *known == index) {
@@ -212,28 +282,9 @@ impl Recording {
         let Some(part) = self.parts.get(index) else {
             return Ok(Rc::default());
         };
-        let mut rows = Vec::new();
-        let mut events = Vec::new();
-        match &part.source {
-            Source::Files(files) => {
-                for path in files {
-                    match file::read(path) {
-                        Ok(contents) => {
-                            rows.extend(contents.rows.into_iter().map(|(_, row)| row));
-                            events.extend(contents.events);
-                        }
-                        // A recorder that keeps a bounded time removes old segments.
-                        Err(_) if !path.exists() => {}
-                        Err(reason) => return Err(cannot(path, &reason)),
-                    }
-                }
-            }
-            Source::Lines(path) => {
-                let contents = read_lines(path, &self.about.layouts)?;
-                rows.extend(contents.rows.into_iter().map(|(_, row)| row));
-                events.extend(contents.events);
-            }
-        }
+        let contents = part.source.read(&self.about.layouts)?;
+        let rows = contents.rows.into_iter().map(|(_, row)| row).collect();
+        let events = contents.events;
         let loaded = Rc::new(Loaded::new(rows, events));
         if self.loaded.len() >= PARTS_MAX {
             self.loaded.remove(0);

@@ -147,6 +147,17 @@ impl Layout {
         Some(Self::new(Arc::new(table), self.variant))
     }
 
+    /// Returns whether the layout has a column for every statistic of a table.
+    #[must_use]
+    pub fn covers(&self, table: &Arc<Table>) -> bool {
+        let is_same = self.table.provider == table.provider && self.table.target == table.target;
+        let has = |stat: &Stat| {
+            let mut known = self.table.stats.iter();
+            known.any(|known| known.name == stat.name && known.schema == stat.schema)
+        };
+        Arc::ptr_eq(&self.table, table) || is_same && table.stats.iter().all(has)
+    }
+
     /// Returns the description of the table as a monitor tells it. A statistic without
     /// a description is of the type `unknown`.
     #[must_use]
@@ -192,6 +203,18 @@ pub fn layouts_from_json(text: &[u8]) -> Result<Vec<Layout>, String> {
         layouts.push(Layout::new(Arc::new(table), variant));
     }
     Ok(layouts)
+}
+
+/// Sorts rows so that those of one object follow each other in time: their counters then
+/// differ little from row to row.
+pub fn sort(rows: &mut [(usize, Row)]) {
+    rows.sort_by(|(left_layout, left), (right_layout, right)| {
+        let key = |layout: &usize, row: &Row| (*layout, Arc::clone(&row.vm));
+        key(left_layout, left)
+            .cmp(&key(right_layout, right))
+            .then_with(|| left.object.id.cmp(&right.object.id))
+            .then_with(|| left.object.window.begin.cmp(&right.object.window.begin))
+    });
 }
 
 /// Returns the name of each statistic's column: the statistic's own, with underscores

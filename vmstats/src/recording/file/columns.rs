@@ -18,6 +18,9 @@ pub(super) const RECORDING: &str = "vmstats.recording";
 pub(super) const BEGIN: &str = "vmstats.begin";
 pub(super) const END: &str = "vmstats.end";
 
+/// The key of the metadata with the first and the last moment of each group of rows.
+pub(super) const GROUPS: &str = "vmstats.groups";
+
 /// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cell {

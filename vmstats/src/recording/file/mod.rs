@@ -14,8 +14,8 @@ mod write;
 
 use super::row::{Event, Layout, Row};
 
-pub use read::{about, read, span};
-pub use write::write;
+pub use read::{about, groups, read, span};
+pub use write::{Writer, write};
 
 /// The contents of a file.
 #[derive(Debug, Default, PartialEq)]
@@ -98,14 +98,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.parquet");
         write(&path, &contents, None).unwrap();
-        assert_eq!(read(&path).unwrap(), contents);
+        assert_eq!(read(&path, None).unwrap(), contents);
         let expected = (Timestamp(1_000), Timestamp(3_005));
         assert_eq!(span(&path).unwrap(), Some(expected));
         // A file that is cut off anywhere is refused.
         let bytes = std::fs::read(&path).unwrap();
         for length in [0, 4, bytes.len() / 2, bytes.len() - 1] {
             std::fs::write(&path, &bytes[..length]).unwrap();
-            assert!(read(&path).is_err(), "{length}");
+            assert!(read(&path, None).is_err(), "{length}");
         }
     }
 
@@ -145,7 +145,7 @@ mod tests {
             damaged[place] ^= 0x55;
             std::fs::write(&path, &damaged).unwrap();
             // Whatever is read is an error or rows; values are not protected by a sum.
-            let _ = read(&path);
+            let _ = read(&path, None);
         }
     }
 }

@@ -15,11 +15,12 @@ use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use qapi_stats::wire::{Context, from_json};
 
 use super::super::folder::About;
 use super::super::row::{Event, EventKind, FIXED, Row, layouts_from_json};
 use super::Contents;
-use super::columns::{BEGIN, Cell, Column, END, LAYOUTS, RECORDING, columns};
+use super::columns::{BEGIN, Cell, Column, END, GROUPS, LAYOUTS, RECORDING, columns};
 use crate::sample::{Object, ObjectId, Timestamp, Value, Window};
 
 /// The number of rows of a file. A file with more was not written by a recorder.
@@ -43,15 +44,34 @@ pub fn span(path: &Path) -> Result<Option<(Timestamp, Timestamp)>, String> {
 
 fn read_span(path: &Path) -> Result<Option<(Timestamp, Timestamp)>, String> {
     let reader = open(path)?;
-    let metadata = reader.metadata().file_metadata();
-    if metadata.num_rows() == 0 {
-        return Ok(None);
-    }
+    let metadata = reader.metadata().file_metadata().key_value_metadata();
+    value_of(metadata, LAYOUTS)?;
     let moment = |key| {
-        let text = value_of(metadata.key_value_metadata(), key)?;
-        text.parse().map(Timestamp).map_err(|_| not_ours())
+        let text = value_of(metadata, key).ok()?;
+        text.parse().map(Timestamp).ok()
     };
-    Ok(Some((moment(BEGIN)?, moment(END)?)))
+    Ok(moment(BEGIN).zip(moment(END)))
+}
+
+/// Reads the first and the last moment of each group of rows.
+///
+/// # Errors
+///
+/// Returns the reason if the file is damaged or another one.
+pub fn groups(path: &Path) -> Result<Vec<(Timestamp, Timestamp)>, String> {
+    let reader = contained(|| open(path))?;
+    let metadata = reader.metadata();
+    let json = value_of(metadata.file_metadata().key_value_metadata(), GROUPS)?;
+    let groups: Vec<Vec<u64>> =
+        from_json(json.as_bytes(), &Context::tolerant()).map_err(|error| error.to_string())?;
+    if groups.len() != metadata.num_row_groups() {
+        return Err("its groups are not those of its metadata".to_owned());
+    }
+    let span = |group: &Vec<u64>| match group.as_slice() {
+        [begin, end] => Ok((Timestamp(*begin), Timestamp(*end))),
+        _ => Err(not_ours()),
+    };
+    groups.iter().map(span).collect()
 }
 
 /// Reads what a packed recording says of itself.
@@ -68,13 +88,13 @@ pub fn about(path: &Path) -> Result<About, String> {
     About::from_json(json.as_bytes())
 }
 
-/// Reads a file.
+/// Reads a file, or one of its groups of rows.
 ///
 /// # Errors
 ///
 /// Returns the reason if the file is damaged or another one.
-pub fn read(path: &Path) -> Result<Contents, String> {
-    contained(|| read_whole(path))
+pub fn read(path: &Path, group: Option<usize>) -> Result<Contents, String> {
+    contained(|| read_groups(path, group))
 }
 
 /// Runs the library's decoder on a thread of its own, because the decoder panics at some
@@ -98,7 +118,7 @@ fn contained<T: Send>(read: impl FnOnce() -> Result<T, String> + Send) -> Result
     })
 }
 
-fn read_whole(path: &Path) -> Result<Contents, String> {
+fn read_groups(path: &Path, group: Option<usize>) -> Result<Contents, String> {
     let reader = open(path)?;
     let file = reader.metadata().file_metadata();
     let layouts = layouts_from_json(value_of(file.key_value_metadata(), LAYOUTS)?.as_bytes())?;
@@ -111,7 +131,11 @@ fn read_whole(path: &Path) -> Result<Contents, String> {
         layouts,
         ..Contents::default()
     };
-    for group in 0..reader.num_row_groups() {
+    let groups = match group {
+        Some(group) => group..group.saturating_add(1),
+        None => 0..reader.num_row_groups(),
+    };
+    for group in groups {
         let group = reader.get_row_group(group).map_err(text)?;
         let rows = usize::try_from(group.metadata().num_rows()).map_err(|_| not_ours())?;
         let mut read: Vec<Vec<Value>> = Vec::with_capacity(columns.len());

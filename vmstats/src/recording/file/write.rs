@@ -13,13 +13,14 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, Type};
+use qapi_stats::wire::to_json;
 
 use super::super::folder::About;
 use super::super::row::{Event, FIXED, Layout, Row, layouts_json};
 use super::Contents;
-use super::columns::{BEGIN, Cell, Column, END, LAYOUTS, RECORDING, columns, fixed_cell};
+use super::columns::{BEGIN, Cell, Column, END, GROUPS, LAYOUTS, RECORDING, columns, fixed_cell};
 use crate::explain;
-use crate::sample::{Value, Window};
+use crate::sample::{Timestamp, Value, Window};
 
 /// The rows of a group. A reader decodes a group at a time.
 const GROUP_ROWS: usize = 100_000;
@@ -67,38 +68,115 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Writes a file. The rows of each object must follow each other in time. `about` makes
-/// the file a whole recording.
+/// Writes a file of one segment. The rows of each object must follow each other in time.
+/// `span` is the time of the whole segment.
 ///
 /// # Errors
 ///
 /// Returns the error of writing or of the format.
-pub fn write(path: &Path, contents: &Contents, about: Option<&About>) -> Result<(), ParquetError> {
-    let columns = columns(&contents.layouts);
-    let properties = properties(contents, &columns, about);
-    let file = File::create(path)?;
-    let mut writer =
-        SerializedFileWriter::new(file, Arc::new(schema(&columns)?), Arc::new(properties))?;
-    let rows = contents
-        .rows
-        .iter()
-        .map(|(layout, row)| Entry::Row(*layout, row));
-    let entries: Vec<Entry<'_>> = rows
-        .chain(contents.events.iter().map(Entry::Event))
-        .collect();
-    for group in entries.chunks(GROUP_ROWS) {
-        let mut out = writer.next_row_group()?;
-        for name in FIXED {
-            write_fixed(&mut out, name, group, &contents.layouts)?;
-        }
-        for column in columns.iter().skip(FIXED.len()) {
-            write_stat(&mut out, column, group, &contents.layouts)?;
-        }
-        out.close()?;
+pub fn write(
+    path: &Path,
+    contents: &Contents,
+    span: Option<(Timestamp, Timestamp)>,
+) -> Result<(), ParquetError> {
+    let mut writer = Writer::create(path, contents.layouts.clone(), None)?;
+    writer.append(&contents.rows, &contents.events)?;
+    writer.finish(span)
+}
+
+/// A file that is written group by group.
+pub struct Writer {
+    layouts: Vec<Layout>,
+    columns: Vec<Column>,
+    out: SerializedFileWriter<File>,
+    /// The first and the last moment of each group.
+    spans: Vec<(Timestamp, Timestamp)>,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
     }
-    let file = writer.into_inner()?;
-    file.sync_all()?;
-    Ok(())
+}
+
+impl Writer {
+    /// Creates a file for rows of these layouts. `about` makes the file a whole recording.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of creating the file.
+    pub fn create(
+        path: &Path,
+        layouts: Vec<Layout>,
+        about: Option<&About>,
+    ) -> Result<Self, ParquetError> {
+        let columns = columns(&layouts);
+        let properties = properties(&layouts, &columns, about);
+        let schema = Arc::new(schema(&columns)?);
+        let file = File::create(path)?;
+        let out = SerializedFileWriter::new(file, schema, Arc::new(properties))?;
+        Ok(Self {
+            layouts,
+            columns,
+            out,
+            spans: Vec::new(),
+        })
+    }
+
+    /// Appends rows and events. The rows of each object must follow each other in time.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of writing.
+    pub fn append(&mut self, rows: &[(usize, Row)], events: &[Event]) -> Result<(), ParquetError> {
+        let rows = rows.iter().map(|(layout, row)| Entry::Row(*layout, row));
+        let entries: Vec<Entry<'_>> = rows.chain(events.iter().map(Entry::Event)).collect();
+        for group in entries.chunks(GROUP_ROWS) {
+            let mut out = self.out.next_row_group()?;
+            for name in FIXED {
+                write_fixed(&mut out, name, group, &self.layouts)?;
+            }
+            for column in self.columns.iter().skip(FIXED.len()) {
+                write_stat(&mut out, column, group, &self.layouts)?;
+            }
+            out.close()?;
+            let windows = || group.iter().map(|entry| entry.window());
+            let begin = windows().map(|window| window.begin).min();
+            let end = windows().map(|window| window.end).max();
+            self.spans.extend(begin.zip(end));
+        }
+        Ok(())
+    }
+
+    /// Completes the file, and waits until it is on the disk. `span` is the time that
+    /// the file says it is about; by default that of its rows.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of writing.
+    pub fn finish(mut self, span: Option<(Timestamp, Timestamp)>) -> Result<(), ParquetError> {
+        let own = || {
+            let begin = self.spans.iter().map(|span| span.0).min();
+            begin.zip(self.spans.iter().map(|span| span.1).max())
+        };
+        if let Some((begin, end)) = span.or_else(own) {
+            let groups: Vec<Vec<u64>> = self
+                .spans
+                .iter()
+                .map(|(begin, end)| vec![begin.0, end.0])
+                .collect();
+            for (key, value) in [
+                (BEGIN, begin.0.to_string()),
+                (END, end.0.to_string()),
+                (GROUPS, to_json(&groups)),
+            ] {
+                let pair = KeyValue::new(key.to_owned(), value);
+                self.out.append_key_value_metadata(pair);
+            }
+        }
+        self.out.into_inner()?.sync_all()?;
+        Ok(())
+    }
 }
 
 fn schema(columns: &[Column]) -> Result<Type, ParquetError> {
@@ -144,9 +222,9 @@ fn schema(columns: &[Column]) -> Result<Type, ParquetError> {
         .build()
 }
 
-fn properties(contents: &Contents, columns: &[Column], about: Option<&About>) -> WriterProperties {
+fn properties(layouts: &[Layout], columns: &[Column], about: Option<&About>) -> WriterProperties {
     let mut metadata = vec![
-        KeyValue::new(LAYOUTS.to_owned(), layouts_json(&contents.layouts)),
+        KeyValue::new(LAYOUTS.to_owned(), layouts_json(layouts)),
         KeyValue::new(
             "vmstats.about".to_owned(),
             "statistics of virtual machines; t0 and t1 are nanoseconds since 1970 before and \
@@ -154,25 +232,12 @@ fn properties(contents: &Contents, columns: &[Column], about: Option<&About>) ->
                 .to_owned(),
         ),
     ];
-    let rows = contents.rows.iter().map(|(_, row)| row.object.window);
-    let windows = rows.chain(contents.events.iter().map(|event| Window {
-        begin: event.time,
-        end: event.time,
-    }));
-    let span = windows.fold(None, |span: Option<(u64, u64)>, window| {
-        let (begin, end) = (window.begin.0, window.end.0);
-        Some(span.map_or((begin, end), |span| (span.0.min(begin), span.1.max(end))))
-    });
-    if let Some((begin, end)) = span {
-        metadata.push(KeyValue::new(BEGIN.to_owned(), begin.to_string()));
-        metadata.push(KeyValue::new(END.to_owned(), end.to_string()));
-    }
     if let Some(about) = about {
         let json = String::from_utf8_lossy(&about.to_json()).into_owned();
         metadata.push(KeyValue::new(RECORDING.to_owned(), json));
     }
     for column in columns {
-        metadata.extend(description(column, &contents.layouts));
+        metadata.extend(description(column, layouts));
     }
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::LZ4_RAW)
