@@ -20,7 +20,7 @@ use value::interval;
 pub use fleet::FleetArgs;
 pub use reach::{ConnectionArgs, MonitorsArgs, ReachArgs};
 pub use server::{DemoArgs, HmpEndpoint, LimitArgs, ServeArgs, ServerArgs};
-pub use top::TopArgs;
+pub use top::{ReplayArgs, TopArgs};
 
 /// Statistics of virtual machines, without a shell on the host.
 ///
@@ -51,6 +51,9 @@ pub enum Command {
     /// Show the statistics of many virtual machines as they change
     #[cfg(feature = "top")]
     Top(TopArgs),
+    /// Show a recording on the screen of `top`
+    #[cfg(all(feature = "top", feature = "record"))]
+    Replay(ReplayArgs),
     /// Ask monitors for statistics
     Query(QueryArgs),
     /// Ask monitors what their statistics mean

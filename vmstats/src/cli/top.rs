@@ -2,9 +2,12 @@
 //!
 //! In: words. Out: places, and how their statistics are shown.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::fleet::FleetArgs;
+use crate::time_span::Moment;
 
 /// Show the statistics of many virtual machines as they change.
 ///
@@ -70,4 +73,38 @@ impl TopArgs {
         ];
         { options.into_iter() }.find_map(|(is_given, option)| is_given.then_some(option))
     }
+}
+
+/// Show a recording on the screen of `top`, as time passes in it.
+///
+/// Space pauses, `t` and `T` step, `j` and `J` jump to a time, `<` and `>` change the
+/// speed; `h` lists all keys.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The folder of the recording, or its packed file
+    #[arg(value_name = "FOLDER")]
+    pub recording: PathBuf,
+    /// How many times as fast as it was
+    #[arg(long, value_name = "X", default_value = "1", value_parser = speed)]
+    pub speed: f64,
+    /// Where to begin: HH:MM:SS in UTC, +10m after the beginning or -90s before the end
+    #[arg(long, value_name = "TIME", value_parser = Moment::parse, allow_hyphen_values = true)]
+    pub at: Option<Moment>,
+    /// Sort by a column or by any statistic, the largest first
+    #[arg(long, value_name = "COLUMN")]
+    pub sort: Option<String>,
+    /// Use no colours, as with the variable NO_COLOR
+    #[arg(long)]
+    pub no_color: bool,
+    /// Draw with ASCII only, as where the locale is not UTF-8
+    #[arg(long)]
+    pub ascii: bool,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed: Option<f64> = text.parse().ok();
+    let range = 0.01..=4096.0;
+    speed
+        .filter(|speed| range.contains(speed))
+        .ok_or_else(|| "expected a number from 0.01 to 4096".to_owned())
 }

@@ -11,6 +11,7 @@ use regex_lite::Regex;
 use super::draw::shown_columns;
 use super::jump;
 use super::state::{Focus, Overlay, Prompt, Question, State, StatsColumn};
+use crate::sample::Timestamp;
 
 /// The number of rows of a page.
 const PAGE: isize = 10;
@@ -23,7 +24,11 @@ const INTERVALS: [u64; 11] = [
     100, 200, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 20_000, 30_000, 60_000,
 ];
 
-/// What the program must do outside of the state.
+/// The slowest and the fastest replay.
+const SPEED_MIN: f64 = 1.0 / 64.0;
+const SPEED_MAX: f64 = 4096.0;
+
+/// A change outside of the state.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Effect {
     /// Nothing.
@@ -34,6 +39,8 @@ pub(super) enum Effect {
     Suspend,
     /// Take samples at another interval.
     SetInterval(Duration),
+    /// Go to this moment of a recording.
+    Seek(Timestamp),
 }
 
 /// Changes the state as a key means it.
@@ -90,6 +97,10 @@ fn sort_beside(state: &mut State, width: u16, is_right: bool) {
 fn letter_key(state: &mut State, letter: char) -> Effect {
     match letter {
         'q' => return Effect::Quit,
+        '<' => state.speed = state.speed.map(|speed| (speed / 2.0).max(SPEED_MIN)),
+        '>' => state.speed = state.speed.map(|speed| (speed * 2.0).min(SPEED_MAX)),
+        // A recording has the interval with which it was made.
+        '+' | '-' | 's' if state.speed.is_some() => {}
         '+' => return change_interval(state, true),
         '-' => return change_interval(state, false),
         ' ' => {
@@ -130,6 +141,10 @@ fn letter_key(state: &mut State, letter: char) -> Effect {
         't' | 'T' => {
             if state.paused.is_none() {
                 state.paused = Some(state.now);
+            }
+            if state.speed.is_some() {
+                let jump = jump::Jump::By(state.interval());
+                return Effect::Seek(jump.from(state.moment(), letter == 'T'));
             }
             state.step_time(letter == 't');
         }
@@ -195,7 +210,11 @@ fn accept(state: &mut State, prompt: Prompt) -> Effect {
         }
         Question::Jump { is_back } => match jump::parse(text) {
             Ok(jump) => {
-                state.jump(jump.from(state.moment(), is_back));
+                let moment = jump.from(state.moment(), is_back);
+                if state.speed.is_some() {
+                    return Effect::Seek(moment);
+                }
+                state.jump(moment);
                 return Effect::None;
             }
             Err(problem) => problem,

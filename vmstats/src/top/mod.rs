@@ -13,6 +13,8 @@ mod keys;
 mod list;
 mod live;
 mod observed;
+#[cfg(feature = "record")]
+mod player;
 mod records;
 mod screen;
 mod series;
@@ -23,6 +25,8 @@ mod vm_id;
 
 use std::io::Write;
 
+#[cfg(feature = "record")]
+use crate::cli::ReplayArgs;
 use crate::cli::TopArgs;
 use crate::failure::Failure;
 
@@ -42,4 +46,14 @@ pub fn run(arguments: &TopArgs, out: &mut dyn Write) -> Result<(), Failure> {
         )));
     }
     screen::run(arguments)
+}
+
+/// Runs `vmstats replay`.
+///
+/// # Errors
+///
+/// Returns an error if a screen has no terminal, or if the recording cannot be read.
+#[cfg(feature = "record")]
+pub fn replay(arguments: &ReplayArgs) -> Result<(), Failure> {
+    screen::replay(arguments)
 }

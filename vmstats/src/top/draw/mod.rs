@@ -92,7 +92,12 @@ fn header(state: &State, area: Rect, buffer: &mut Buffer) {
     let mode = match (state.paused, state.speed) {
         (Some(paused), _) => {
             let back = state.now.since(paused);
-            format!(" PAUSED {} ago  {} UTC ", length(back), time(paused))
+            let ago = if back.is_zero() {
+                String::new()
+            } else {
+                format!(" {} ago", length(back))
+            };
+            format!(" PAUSED{ago}  {} UTC ", time(paused))
         }
         (None, Some(speed)) => format!(" REPLAY x{speed}  {} UTC ", time(moment)),
         (None, None) => format!(" {} UTC", time(moment)),
