@@ -25,6 +25,8 @@ pub mod printable;
 pub mod query;
 pub mod rates;
 #[cfg(feature = "record")]
+pub mod record;
+#[cfg(feature = "record")]
 pub mod recording;
 pub mod replay;
 pub mod report;

@@ -20,6 +20,8 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments, &mut out),
         #[cfg(feature = "top")]
         Command::Top(arguments) => vmstats::top::run(arguments, &mut out),
+        #[cfg(feature = "record")]
+        Command::Record(arguments) => vmstats::record::run(arguments),
         #[cfg(all(feature = "top", feature = "record"))]
         Command::Replay(arguments) => vmstats::top::replay(arguments),
         Command::Query(arguments) => query::query(arguments, &mut out),

@@ -4,6 +4,7 @@
 
 mod fleet;
 mod reach;
+mod record;
 mod server;
 mod top;
 mod value;
@@ -19,6 +20,7 @@ use value::interval;
 
 pub use fleet::FleetArgs;
 pub use reach::{ConnectionArgs, MonitorsArgs, ReachArgs};
+pub use record::RecordArgs;
 pub use server::{DemoArgs, HmpEndpoint, LimitArgs, ServeArgs, ServerArgs};
 pub use top::{ReplayArgs, TopArgs};
 
@@ -51,6 +53,9 @@ pub enum Command {
     /// Show the statistics of many virtual machines as they change
     #[cfg(feature = "top")]
     Top(TopArgs),
+    /// Record the statistics of virtual machines in a folder
+    #[cfg(feature = "record")]
+    Record(RecordArgs),
     /// Show a recording on the screen of `top`
     #[cfg(all(feature = "top", feature = "record"))]
     Replay(ReplayArgs),

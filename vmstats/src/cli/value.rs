@@ -46,6 +46,15 @@ pub(super) fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Parses a length of time: a number of seconds, or numbers with units such as `1h30m`.
+pub(super) fn span(text: &str) -> Result<Duration, String> {
+    let span = seconds(text)
+        .ok()
+        .or_else(|| humantime::parse_duration(text).ok());
+    span.filter(|span| !span.is_zero() && *span <= TIMEOUT_MAX)
+        .ok_or_else(|| "expected a time such as 90 (seconds), 10m20s or 2h".to_owned())
+}
+
 /// Parses a number of bytes that may end with K, M or G.
 pub(super) fn bytes(text: &str) -> Option<usize> {
     let units = [('K', 1 << 10), ('M', 1 << 20), ('G', 1 << 30)];

@@ -1,0 +1,465 @@
+//! `vmstats record`: the statistics of many virtual machines, in a folder.
+//!
+//! In: places of monitors. Out: the files of a recording, which `recording/` reads. One
+//! thread writes lines, and another one turns them into segments.
+
+mod folder;
+mod sealer;
+
+use std::collections::HashMap;
+use std::io::{self, IsTerminal, Write};
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+
+use self::folder::{Folder, Opened};
+use self::sealer::{Job, Ring, Sealer};
+use crate::cli::RecordArgs;
+use crate::failure::Failure;
+use crate::printable::printable;
+use crate::recording::folder::{About, RecordedVm};
+use crate::recording::line::{write_event, write_row};
+use crate::recording::row::{Event, EventKind, Layout, Row};
+use crate::recording::write_absences;
+use crate::sample::{Clock, Identity, Sample, Table};
+use crate::shutdown::PendingSignals;
+use crate::source::{self, Fleet, Update};
+
+/// A tail that is older is sealed.
+const TAIL_AGE_MAX: Duration = Duration::from_secs(600);
+/// A tail that is larger is sealed. A recorder needs some times the size in memory.
+const TAIL_BYTES_MAX: u64 = 8 << 20;
+/// A tail that is smaller is not sealed because of the recording's size.
+const TAIL_BYTES_MIN: u64 = 64 << 10;
+/// The time between two looks at signals, the command and the clock.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// A difference of clocks that is a step, not slewing.
+const STEP_NANOS_MIN: u64 = 500_000_000;
+
+/// Runs `vmstats record`.
+///
+/// # Errors
+///
+/// Returns an error if the folder is of something else or in use, if the command cannot be
+/// started, or if nothing could be recorded.
+pub fn run(arguments: &RecordArgs) -> Result<(), Failure> {
+    let signals = PendingSignals::install()?.start()?;
+    let clock = Clock::start();
+    let Opened {
+        folder,
+        mut about,
+        pending,
+        is_torn,
+    } = Folder::open(&arguments.output)?;
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease");
+    about.host = format!("Linux {}", release.unwrap_or_default().trim_end());
+    about.interval_seconds = arguments.fleet.interval.as_secs_f64();
+    let sealer = Sealer::start(
+        &arguments.output,
+        Ring {
+            keep: arguments.keep,
+            size: arguments.size,
+        },
+    )?;
+    let size = arguments
+        .size
+        .map_or(u64::MAX, |size| (size / 8).max(TAIL_BYTES_MIN));
+    let mut recorder = Recorder {
+        folder,
+        about,
+        clock,
+        sealer,
+        vms: HashMap::new(),
+        tail_bytes_max: size.min(TAIL_BYTES_MAX),
+        tail_begin: Instant::now(),
+        lost: 0,
+        samples: 0,
+        number: 0,
+        wall_ahead: clock.wall_ahead_nanos(),
+        last_reason: None,
+    };
+    recorder.describe()?;
+    for number in pending {
+        recorder.seal(number);
+    }
+    if is_torn {
+        let text = "the recorder before was killed while it wrote a line";
+        recorder.event(None, EventKind::Lost, text.to_owned());
+    }
+    let mut command = start(arguments)?;
+    let (fleet, updates) =
+        Fleet::start(arguments.fleet.places(), arguments.fleet.options(), clock)?;
+    let begin = Instant::now();
+    let mut progress = Progress::new(begin);
+    let mut looked = begin;
+    let status = loop {
+        match updates.recv_timeout(LOOK_INTERVAL) {
+            Ok(update) => recorder.take(update)?,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break None,
+        }
+        if looked.elapsed() < LOOK_INTERVAL {
+            continue;
+        }
+        looked = Instant::now();
+        recorder.look();
+        progress.show(&recorder);
+        if let Some(child) = &mut command
+            && let Some(status) = child
+                .try_wait()
+                .map_err(|error| Failure::other(format!("cannot wait for the command: {error}")))?
+        {
+            break Some(status);
+        }
+        let is_over = arguments
+            .duration
+            .is_some_and(|duration| begin.elapsed() >= duration);
+        if is_over || signals.wait_timeout(Duration::ZERO) {
+            break None;
+        }
+    };
+    fleet.stop();
+    progress.end();
+    recorder.finish()?;
+    if let Some(status) = status {
+        use std::os::unix::process::ExitStatusExt;
+        // A shell reports a command that a signal killed in the same way.
+        let code = status
+            .code()
+            .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+        std::process::exit(code);
+    }
+    Ok(())
+}
+
+fn start(arguments: &RecordArgs) -> Result<Option<Child>, Failure> {
+    let Some((program, rest)) = arguments.command.split_first() else {
+        return Ok(None);
+    };
+    let child = Command::new(program).args(rest).spawn();
+    let explain = |error| Failure::other(format!("{}: {error}", program.display()));
+    child.map(Some).map_err(explain)
+}
+
+/// A virtual machine that is being recorded.
+#[derive(Default)]
+struct Recorded {
+    /// The name in the rows.
+    vm: Option<Arc<str>>,
+    /// The reason why its monitor cannot be asked.
+    failure: Option<String>,
+    /// What cannot be read, as the tail says it.
+    absences: Option<String>,
+    /// The tables with the places of their layouts.
+    tables: Vec<(Arc<Table>, usize)>,
+}
+
+struct Recorder {
+    folder: Folder,
+    about: About,
+    clock: Clock,
+    sealer: Sealer,
+    vms: HashMap<String, Recorded>,
+    tail_bytes_max: u64,
+    tail_begin: Instant,
+    /// The number of samples that could not be written since the last one that was.
+    lost: u64,
+    samples: u64,
+    /// The number of the last sample.
+    number: u64,
+    wall_ahead: i64,
+    /// The last reason why nothing was read.
+    last_reason: Option<String>,
+}
+
+impl Recorder {
+    fn take(&mut self, update: Update) -> Result<(), Failure> {
+        match update {
+            Update::Place(_, Some(reason)) => {
+                self.last_reason = Some(reason.clone());
+                self.event(None, EventKind::Failed, reason);
+            }
+            Update::Place(_, None) => {}
+            Update::Vm(vm, event) => self.news(&vm.endpoint.to_string(), event)?,
+        }
+        Ok(())
+    }
+
+    fn news(&mut self, endpoint: &str, event: source::Event) -> Result<(), Failure> {
+        let recorded = self.vms.entry(endpoint.to_owned()).or_default();
+        let vm = recorded.vm.clone().unwrap_or_else(|| Arc::from(endpoint));
+        match event {
+            source::Event::Found => {}
+            source::Event::Connected(connected) => {
+                recorded.failure = None;
+                let identity = &connected.identity;
+                let vm = self.meet(endpoint, identity)?;
+                let text = std::iter::once(&identity.version).chain(&connected.problems);
+                let text: Vec<&str> = text.map(String::as_str).collect();
+                self.event(Some(&vm), EventKind::Connected, text.join("; "));
+            }
+            source::Event::Sampled(sample) => self.sample(endpoint, &vm, &sample)?,
+            source::Event::Failed(reason) => {
+                if recorded.failure.as_ref() != Some(&reason) {
+                    recorded.failure = Some(reason.clone());
+                    self.last_reason = Some(reason.clone());
+                    self.event(Some(&vm), EventKind::Failed, reason);
+                }
+            }
+            source::Event::Gone => self.event(Some(&vm), EventKind::Gone, String::new()),
+        }
+        Ok(())
+    }
+
+    /// Describes a virtual machine, and returns its name in the rows: its own, unless
+    /// another one has it.
+    fn meet(&mut self, endpoint: &str, identity: &Identity) -> Result<Arc<str>, Failure> {
+        let identity = Identity {
+            endpoint: endpoint.to_owned(),
+            ..identity.clone()
+        };
+        let vms = &mut self.about.vms;
+        let label = identity.label().to_owned();
+        let is_taken = vms.iter().any(|vm| vm.vm == label);
+        let known = vms.iter_mut().find(|vm| vm.identity.endpoint == endpoint);
+        let (name, is_new) = if let Some(known) = known {
+            let is_new = known.identity != identity;
+            known.identity = identity;
+            (known.vm.clone(), is_new)
+        } else {
+            let vm = if is_taken { endpoint.to_owned() } else { label };
+            vms.push(RecordedVm {
+                vm: vm.clone(),
+                identity,
+            });
+            (vm, true)
+        };
+        let name: Arc<str> = Arc::from(name);
+        self.vms.entry(endpoint.to_owned()).or_default().vm = Some(Arc::clone(&name));
+        if is_new {
+            self.describe()?;
+        }
+        Ok(name)
+    }
+
+    fn describe(&self) -> Result<(), Failure> {
+        let outcome = self.folder.describe(&self.about);
+        outcome.map_err(|error| Failure::other(format!("cannot describe the recording: {error}")))
+    }
+
+    /// Returns the place of the layout of a table, which is described before a line needs
+    /// it.
+    fn layout(&mut self, endpoint: &str, table: &Arc<Table>) -> Result<usize, Failure> {
+        let known = self.vms.entry(endpoint.to_owned()).or_default();
+        let known = known
+            .tables
+            .iter()
+            .find(|(known, _)| Arc::ptr_eq(known, table));
+        if let Some((_, place)) = known {
+            return Ok(*place);
+        }
+        let mut variant = 0;
+        let mut found = None;
+        for (place, layout) in self.about.layouts.iter_mut().enumerate() {
+            if layout.table.provider != table.provider || layout.table.target != table.target {
+                continue;
+            }
+            if let Some(merged) = layout.merged(table) {
+                *layout = merged;
+                found = Some(place);
+                break;
+            }
+            variant += 1;
+        }
+        let place = found.unwrap_or_else(|| {
+            self.about
+                .layouts
+                .push(Layout::new(Arc::clone(table), variant));
+            self.about.layouts.len() - 1
+        });
+        self.describe()?;
+        let known = self.vms.entry(endpoint.to_owned()).or_default();
+        known
+            .tables
+            .retain(|(known, _)| known.provider != table.provider || known.target != table.target);
+        known.tables.push((Arc::clone(table), place));
+        Ok(place)
+    }
+
+    fn sample(&mut self, endpoint: &str, vm: &Arc<str>, sample: &Sample) -> Result<(), Failure> {
+        self.number += 1;
+        let mut lines = Vec::new();
+        if self.lost > 0 {
+            let text = format!("{} samples could not be written", self.lost);
+            self.write_event(None, EventKind::Lost, text, &mut lines);
+        }
+        let absences = write_absences(&sample.absences);
+        let recorded = self.vms.entry(endpoint.to_owned()).or_default();
+        let told = recorded.absences.as_deref().unwrap_or("[]");
+        let is_news = told != absences;
+        if is_news {
+            self.write_event(Some(vm), EventKind::Absent, absences.clone(), &mut lines);
+        }
+        for object in &sample.objects {
+            let place = self.layout(endpoint, &object.table)?;
+            let row = Row {
+                sample: self.number,
+                vm: Arc::clone(vm),
+                run: sample.run,
+                object: object.clone(),
+            };
+            if let Some(layout) = self.about.layouts.get(place) {
+                write_row(&row, layout, &mut lines);
+            }
+        }
+        if !self.write(&lines) {
+            self.lost += 1;
+            return Ok(());
+        }
+        if self.lost > 0 {
+            self.lost = 0;
+            let _ = writeln!(io::stderr(), "vmstats: the recording goes on");
+        }
+        self.samples += 1;
+        if is_news {
+            self.vms.entry(endpoint.to_owned()).or_default().absences = Some(absences);
+        }
+        Ok(())
+    }
+
+    fn write_event(&self, vm: Option<&Arc<str>>, kind: EventKind, text: String, to: &mut Vec<u8>) {
+        let event = Event {
+            time: self.clock.now(),
+            vm: vm.cloned(),
+            kind,
+            text,
+        };
+        write_event(&event, to);
+    }
+
+    fn event(&mut self, vm: Option<&Arc<str>>, kind: EventKind, text: String) {
+        let mut line = Vec::new();
+        self.write_event(vm, kind, text, &mut line);
+        self.write(&line);
+    }
+
+    /// Writes lines. Returns whether they were written.
+    fn write(&mut self, lines: &[u8]) -> bool {
+        match self.folder.append(lines) {
+            Ok(()) => true,
+            Err(error) => {
+                if self.lost == 0 {
+                    let _ = writeln!(
+                        io::stderr(),
+                        "vmstats: cannot write the recording: {error}; trying again"
+                    );
+                }
+                false
+            }
+        }
+    }
+
+    /// Seals the tail when it is due, and notes a step of the wall clock.
+    fn look(&mut self) {
+        let ahead = self.clock.wall_ahead_nanos();
+        if ahead.abs_diff(self.wall_ahead) >= STEP_NANOS_MIN {
+            let step = i128::from(ahead) - i128::from(self.wall_ahead);
+            let text = format!("the wall clock was set by {} ms", step / 1_000_000);
+            self.event(None, EventKind::Clock, text);
+        }
+        self.wall_ahead = ahead;
+        let is_due = self.folder.tail_bytes >= self.tail_bytes_max
+            || self.tail_begin.elapsed() >= TAIL_AGE_MAX;
+        if is_due && self.folder.tail_bytes > 0 {
+            self.switch();
+        }
+    }
+
+    fn switch(&mut self) {
+        self.tail_begin = Instant::now();
+        // Each segment can be read without the ones before.
+        for vm in self.vms.values_mut() {
+            vm.absences = None;
+        }
+        match self.folder.switch() {
+            Ok(number) => self.seal(number),
+            Err(error) => {
+                let _ = writeln!(io::stderr(), "vmstats: cannot begin another tail: {error}");
+            }
+        }
+    }
+
+    fn seal(&self, number: u64) {
+        let layouts = self.about.layouts.clone();
+        self.sealer.seal(Job {
+            number,
+            layouts,
+            now: self.clock.now(),
+        });
+    }
+
+    fn finish(mut self) -> Result<(), Failure> {
+        if self.folder.tail_bytes > 0 {
+            self.switch();
+        }
+        self.sealer.finish()?;
+        if self.lost > 0 {
+            return Err(Failure::other(format!(
+                "{} samples could not be written",
+                self.lost
+            )));
+        }
+        match self.last_reason {
+            Some(reason) if self.samples == 0 => {
+                Err(Failure::other(format!("nothing was recorded: {reason}")))
+            }
+            None if self.samples == 0 => Err(Failure::other(
+                "nothing was recorded: no monitor answered in time",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A line on the terminal.
+struct Progress {
+    is_shown: bool,
+    begin: Instant,
+    last: Instant,
+}
+
+impl Progress {
+    fn new(begin: Instant) -> Self {
+        Self {
+            is_shown: io::stderr().is_terminal(),
+            begin,
+            last: begin,
+        }
+    }
+
+    fn show(&mut self, recorder: &Recorder) {
+        if !self.is_shown || self.last.elapsed() < Duration::from_secs(1) {
+            return;
+        }
+        self.last = Instant::now();
+        let vms = recorder.vms.len();
+        let failed = recorder
+            .vms
+            .iter()
+            .filter(|(_, vm)| vm.failure.is_some())
+            .count();
+        let seconds = self.begin.elapsed().as_secs();
+        let text = format!(
+            "{seconds} s: {} samples of {vms} VMs, {failed} fail, {} lost",
+            recorder.samples, recorder.lost
+        );
+        let _ = write!(io::stderr(), "\r{}\x1b[K", printable(&text));
+    }
+
+    fn end(&self) {
+        if self.is_shown {
+            let _ = writeln!(io::stderr());
+        }
+    }
+}
