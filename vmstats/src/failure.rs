@@ -14,6 +14,8 @@ pub enum Failure {
     Usage(String),
     /// The reader of the output has closed it; exit status 0.
     OutputClosed,
+    /// A command that was run failed with this exit status, and has said why.
+    Command(u8),
     /// Any other reason; exit status 1.
     Other(String),
 }
@@ -37,6 +39,7 @@ impl Failure {
         match self {
             Self::Usage(_) => 2,
             Self::OutputClosed => 0,
+            Self::Command(status) => *status,
             Self::Other(_) => 1,
         }
     }
@@ -47,6 +50,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Usage(text) | Self::Other(text) => f.write_str(&printable(text)),
             Self::OutputClosed => f.write_str("the output was closed"),
+            Self::Command(status) => write!(f, "the command failed with the exit status {status}"),
         }
     }
 }

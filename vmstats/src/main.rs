@@ -32,6 +32,7 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) | Err(Failure::OutputClosed) => ExitCode::SUCCESS,
+        Err(Failure::Command(status)) => ExitCode::from(status),
         Err(failure) => {
             // Nobody is left to be told if the stream has been closed.
             let _ = writeln!(io::stderr(), "vmstats: {failure}");

@@ -10,10 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::failure::Failure;
-use crate::recording::folder::{self as names, About, segments};
-
-/// The beginning of the name of a file that is being written.
-pub(super) const TEMPORARY: &str = ".new-";
+use crate::recording::folder::{self as names, About, TEMPORARY, segments};
 
 /// The folder of a recording, locked.
 #[derive(Debug)]

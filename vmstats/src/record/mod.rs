@@ -8,10 +8,13 @@ mod sealer;
 
 use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
-use std::process::{Child, Command};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use self::folder::{Folder, Opened};
 use self::sealer::{Job, Ring, Sealer};
@@ -78,8 +81,12 @@ pub fn run(arguments: &RecordArgs) -> Result<(), Failure> {
         number: 0,
         wall_ahead: clock.wall_ahead_nanos(),
         last_reason: None,
+        is_described: false,
     };
-    recorder.describe()?;
+    let described = recorder.folder.describe(&recorder.about);
+    described
+        .map_err(|error| Failure::other(format!("{}: {error}", arguments.output.display())))?;
+    recorder.is_described = true;
     for number in pending {
         recorder.seal(number);
     }
@@ -95,7 +102,7 @@ pub fn run(arguments: &RecordArgs) -> Result<(), Failure> {
     let mut looked = begin;
     let status = loop {
         match updates.recv_timeout(LOOK_INTERVAL) {
-            Ok(update) => recorder.take(update)?,
+            Ok(update) => recorder.take(update),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break None,
         }
@@ -121,16 +128,44 @@ pub fn run(arguments: &RecordArgs) -> Result<(), Failure> {
     };
     fleet.stop();
     progress.end();
+    let status = match (status, &mut command) {
+        (None, Some(child)) => Some(end(child)?),
+        (status, _) => status,
+    };
     recorder.finish()?;
-    if let Some(status) = status {
-        use std::os::unix::process::ExitStatusExt;
-        // A shell reports a command that a signal killed in the same way.
-        let code = status
-            .code()
-            .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
-        std::process::exit(code);
+    match status {
+        Some(status) => pass_on(status),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Asks the command to end, and waits for it. A signal of the terminal reached it already.
+fn end(child: &mut Child) -> Result<ExitStatus, Failure> {
+    let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    if let Some(id) = id {
+        // Fails if the command has ended.
+        let _ = kill_process(id, Signal::TERM);
+    }
+    let status = child.wait();
+    status.map_err(|error| Failure::other(format!("cannot wait for the command: {error}")))
+}
+
+/// Ends the program with the status of the command, as a shell does.
+fn pass_on(status: ExitStatus) -> Result<(), Failure> {
+    let code = match (status.code(), status.signal()) {
+        (Some(code), _) => code,
+        (None, signal) => 128 + signal.unwrap_or(0),
+    };
+    match u8::try_from(code) {
+        Ok(0) => Ok(()),
+        code => Err(Failure::Command(code.unwrap_or(u8::MAX))),
+    }
+}
+
+/// Tells a problem on the standard error stream.
+fn tell(problem: &str) {
+    // Nobody is left to be told if the stream has been closed.
+    let _ = writeln!(io::stderr(), "vmstats: {}", printable(problem));
 }
 
 fn start(arguments: &RecordArgs) -> Result<Option<Child>, Failure> {
@@ -171,22 +206,24 @@ struct Recorder {
     wall_ahead: i64,
     /// The last reason why nothing was read.
     last_reason: Option<String>,
+    /// True if the description on the disk has everything that a line needs.
+    is_described: bool,
 }
 
 impl Recorder {
-    fn take(&mut self, update: Update) -> Result<(), Failure> {
+    fn take(&mut self, update: Update) {
         match update {
             Update::Place(_, Some(reason)) => {
+                tell(&reason);
                 self.last_reason = Some(reason.clone());
                 self.event(None, EventKind::Failed, reason);
             }
             Update::Place(_, None) => {}
-            Update::Vm(vm, event) => self.news(&vm.endpoint.to_string(), event)?,
+            Update::Vm(vm, event) => self.news(&vm.endpoint.to_string(), event),
         }
-        Ok(())
     }
 
-    fn news(&mut self, endpoint: &str, event: source::Event) -> Result<(), Failure> {
+    fn news(&mut self, endpoint: &str, event: source::Event) {
         let recorded = self.vms.entry(endpoint.to_owned()).or_default();
         let vm = recorded.vm.clone().unwrap_or_else(|| Arc::from(endpoint));
         match event {
@@ -194,27 +231,30 @@ impl Recorder {
             source::Event::Connected(connected) => {
                 recorded.failure = None;
                 let identity = &connected.identity;
-                let vm = self.meet(endpoint, identity)?;
+                let vm = self.meet(endpoint, identity);
                 let text = std::iter::once(&identity.version).chain(&connected.problems);
                 let text: Vec<&str> = text.map(String::as_str).collect();
                 self.event(Some(&vm), EventKind::Connected, text.join("; "));
             }
-            source::Event::Sampled(sample) => self.sample(endpoint, &vm, &sample)?,
+            source::Event::Sampled(sample) => self.sample(endpoint, &vm, &sample),
             source::Event::Failed(reason) => {
                 if recorded.failure.as_ref() != Some(&reason) {
                     recorded.failure = Some(reason.clone());
                     self.last_reason = Some(reason.clone());
+                    tell(&format!("{endpoint}: {reason}"));
                     self.event(Some(&vm), EventKind::Failed, reason);
                 }
             }
-            source::Event::Gone => self.event(Some(&vm), EventKind::Gone, String::new()),
+            source::Event::Gone => {
+                tell(&format!("{endpoint}: the socket is gone"));
+                self.event(Some(&vm), EventKind::Gone, String::new());
+            }
         }
-        Ok(())
     }
 
     /// Describes a virtual machine, and returns its name in the rows: its own, unless
     /// another one has it.
-    fn meet(&mut self, endpoint: &str, identity: &Identity) -> Result<Arc<str>, Failure> {
+    fn meet(&mut self, endpoint: &str, identity: &Identity) -> Arc<str> {
         let identity = Identity {
             endpoint: endpoint.to_owned(),
             ..identity.clone()
@@ -238,26 +278,45 @@ impl Recorder {
         let name: Arc<str> = Arc::from(name);
         self.vms.entry(endpoint.to_owned()).or_default().vm = Some(Arc::clone(&name));
         if is_new {
-            self.describe()?;
+            self.is_described = false;
         }
-        Ok(name)
+        name
     }
 
-    fn describe(&self) -> Result<(), Failure> {
-        let outcome = self.folder.describe(&self.about);
-        outcome.map_err(|error| Failure::other(format!("cannot describe the recording: {error}")))
+    /// Writes the description. A full disk is told, and the description is written before
+    /// the next line.
+    fn describe(&mut self) -> bool {
+        match self.folder.describe(&self.about) {
+            Ok(()) => {
+                self.is_described = true;
+                true
+            }
+            Err(error) => {
+                self.is_described = false;
+                self.tell_unwritten(&error);
+                false
+            }
+        }
+    }
+
+    fn tell_unwritten(&self, error: &io::Error) {
+        if self.lost == 0 {
+            tell(&format!(
+                "cannot write the recording: {error}; trying again"
+            ));
+        }
     }
 
     /// Returns the place of the layout of a table, which is described before a line needs
     /// it.
-    fn layout(&mut self, endpoint: &str, table: &Arc<Table>) -> Result<usize, Failure> {
+    fn layout(&mut self, endpoint: &str, table: &Arc<Table>) -> usize {
         let known = self.vms.entry(endpoint.to_owned()).or_default();
         let known = known
             .tables
             .iter()
             .find(|(known, _)| Arc::ptr_eq(known, table));
         if let Some((_, place)) = known {
-            return Ok(*place);
+            return *place;
         }
         let mut variant = 0;
         let mut found = None;
@@ -278,16 +337,16 @@ impl Recorder {
                 .push(Layout::new(Arc::clone(table), variant));
             self.about.layouts.len() - 1
         });
-        self.describe()?;
+        self.is_described = false;
         let known = self.vms.entry(endpoint.to_owned()).or_default();
         known
             .tables
             .retain(|(known, _)| known.provider != table.provider || known.target != table.target);
         known.tables.push((Arc::clone(table), place));
-        Ok(place)
+        place
     }
 
-    fn sample(&mut self, endpoint: &str, vm: &Arc<str>, sample: &Sample) -> Result<(), Failure> {
+    fn sample(&mut self, endpoint: &str, vm: &Arc<str>, sample: &Sample) {
         self.number += 1;
         let mut lines = Vec::new();
         if self.lost > 0 {
@@ -302,7 +361,7 @@ impl Recorder {
             self.write_event(Some(vm), EventKind::Absent, absences.clone(), &mut lines);
         }
         for object in &sample.objects {
-            let place = self.layout(endpoint, &object.table)?;
+            let place = self.layout(endpoint, &object.table);
             let row = Row {
                 sample: self.number,
                 vm: Arc::clone(vm),
@@ -315,17 +374,16 @@ impl Recorder {
         }
         if !self.write(&lines) {
             self.lost += 1;
-            return Ok(());
+            return;
         }
         if self.lost > 0 {
             self.lost = 0;
-            let _ = writeln!(io::stderr(), "vmstats: the recording goes on");
+            tell("the recording goes on");
         }
         self.samples += 1;
         if is_news {
             self.vms.entry(endpoint.to_owned()).or_default().absences = Some(absences);
         }
-        Ok(())
     }
 
     fn write_event(&self, vm: Option<&Arc<str>>, kind: EventKind, text: String, to: &mut Vec<u8>) {
@@ -346,15 +404,13 @@ impl Recorder {
 
     /// Writes lines. Returns whether they were written.
     fn write(&mut self, lines: &[u8]) -> bool {
+        if !self.is_described && !self.describe() {
+            return false;
+        }
         match self.folder.append(lines) {
             Ok(()) => true,
             Err(error) => {
-                if self.lost == 0 {
-                    let _ = writeln!(
-                        io::stderr(),
-                        "vmstats: cannot write the recording: {error}; trying again"
-                    );
-                }
+                self.tell_unwritten(&error);
                 false
             }
         }

@@ -12,12 +12,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::folder::TEMPORARY;
 use crate::failure::Failure;
 use crate::recording::file::{self, Contents};
-use crate::recording::folder::{events_name, rows_name, sealing_name, segments};
+use crate::recording::folder::{
+    TEMPORARY, damaged_name, events_name, rows_name, sealing_name, segments,
+};
 use crate::recording::read_lines;
-use crate::recording::row::Layout;
+use crate::recording::row::{self, Layout};
 use crate::sample::Timestamp;
 
 /// The time between two tries to seal on a full disk.
@@ -113,12 +114,18 @@ fn run(folder: &PathBuf, ring: Ring, jobs: &Receiver<Job>) -> Result<(), Failure
 fn seal(folder: &Path, job: &Job) -> Result<(), Failure> {
     let tail = folder.join(sealing_name(job.number));
     let explain = |error: io::Error| Failure::other(format!("{}: {error}", tail.display()));
-    let mut contents = read_lines(&tail, &job.layouts)?;
-    contents.rows.sort_by(|(_, left), (_, right)| {
-        let order = left.vm.cmp(&right.vm);
-        let order = order.then_with(|| left.object.id.cmp(&right.object.id));
-        order.then(left.sample.cmp(&right.sample))
-    });
+    let mut contents = match read_lines(&tail, &job.layouts) {
+        Ok(contents) => contents,
+        Err(failure) if tail.exists() => {
+            // Keep the lines for people, so that the segments after them are sealed.
+            fs::rename(&tail, folder.join(damaged_name(job.number))).map_err(explain)?;
+            return Err(failure);
+        }
+        // The lines were found damaged before.
+        Err(_) => return Ok(()),
+    };
+    let span = contents.span();
+    row::sort(&mut contents.rows);
     let mut rows: Vec<Vec<_>> = job.layouts.iter().map(|_| Vec::new()).collect();
     for (place, row) in contents.rows {
         if let Some(rows) = rows.get_mut(place) {
@@ -133,32 +140,33 @@ fn seal(folder: &Path, job: &Job) -> Result<(), Failure> {
                 rows,
                 events: Vec::new(),
             };
-            write(folder, &rows_name(job.number, layout), &contents)?;
+            write(folder, &rows_name(job.number, layout), &contents, span)?;
         }
     }
     let events = Contents {
         events: contents.events,
         ..Contents::default()
     };
-    if !events.events.is_empty() {
-        write(folder, &events_name(job.number), &events)?;
-    }
+    // Every segment has this file, because a reader looks for the segment's span there.
+    write(folder, &events_name(job.number), &events, span)?;
     let sync = || File::open(folder)?.sync_all();
     sync().map_err(explain)?;
     fs::remove_file(&tail).map_err(explain)
 }
 
 /// Writes a file whole or not at all.
-fn write(folder: &Path, name: &str, contents: &Contents) -> Result<(), Failure> {
+fn write(
+    folder: &Path,
+    name: &str,
+    contents: &Contents,
+    span: Option<(Timestamp, Timestamp)>,
+) -> Result<(), Failure> {
     let path = folder.join(name);
     let temporary = folder.join(format!("{TEMPORARY}{name}"));
     let explain =
         |error: &dyn std::fmt::Display| Failure::other(format!("{}: {error}", path.display()));
-    let publish = || {
-        File::open(&temporary)?.sync_all()?;
-        fs::rename(&temporary, &path)
-    };
-    let outcome = file::write(&temporary, contents, None).map_err(|error| explain(&error));
+    let outcome = file::write(&temporary, contents, span).map_err(|error| explain(&error));
+    let publish = || fs::rename(&temporary, &path);
     let outcome = outcome.and_then(|()| publish().map_err(|error| explain(&error)));
     if outcome.is_err() {
         // A part of a file would keep a full disk full.

@@ -6,12 +6,13 @@
 //! - `NNNN-PROVIDER-TARGET.parquet` and `NNNN-events.parquet`: sealed segments;
 //! - `NNNN-sealing.jsonl`: lines that are being sealed. While the file exists, it is the
 //!   segment, and Parquet files of the same number are incomplete;
+//! - `NNNN-damaged.jsonl`: lines that could not be sealed, because the disk changed one;
 //! - `tail.jsonl`: the newest lines;
 //! - `lock`: locked while a recorder writes.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use qapi_stats::wire::{Context, Decode, Document, Node, Writer, from_node};
@@ -24,6 +25,9 @@ pub const SCHEMA: &str = "schema.json";
 
 /// The file with the newest lines.
 pub const TAIL: &str = "tail.jsonl";
+
+/// The beginning of the name of a file that is being written.
+pub const TEMPORARY: &str = ".new-";
 
 /// The file that a recorder locks.
 pub const LOCK: &str = "lock";
@@ -69,7 +73,9 @@ impl About {
         members.required("format", FORMAT);
         members.required("version", &VERSION);
         members.required("host", self.host.as_str());
-        members.required("interval", &self.interval_seconds);
+        members
+            .name("interval")
+            .raw(self.interval_seconds.to_string().as_bytes());
         let mut vms = members.name("vms").array();
         for vm in &self.vms {
             let mut members = vms.element().object();
@@ -154,15 +160,11 @@ impl About {
     ///
     /// Returns the error of writing.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .prefix(".schema")
-            .suffix(".tmp")
-            .tempfile_in(folder)?;
-        io::Write::write_all(&mut file, &self.to_json())?;
-        file.as_file().sync_all()?;
-        file.persist(folder.join(SCHEMA))
-            .map_err(|error| error.error)?;
-        Ok(())
+        let temporary = folder.join(format!("{TEMPORARY}{SCHEMA}"));
+        let mut file = File::create(&temporary)?;
+        file.write_all(&self.to_json())?;
+        file.sync_all()?;
+        fs::rename(&temporary, folder.join(SCHEMA))
     }
 }
 
@@ -241,6 +243,12 @@ pub fn rows_name(number: u64, layout: &Layout) -> String {
 #[must_use]
 pub fn events_name(number: u64) -> String {
     format!("{number:04}-events.parquet")
+}
+
+/// Returns the name of lines that could not be sealed, because one of them is damaged.
+#[must_use]
+pub fn damaged_name(number: u64) -> String {
+    format!("{number:04}-damaged.jsonl")
 }
 
 /// Returns the name of the lines of a segment that is being sealed.

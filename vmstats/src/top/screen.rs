@@ -150,7 +150,10 @@ fn show(
                 .map_err(cannot_use)?;
             drawn = Some(Instant::now());
         }
-        if !poll(PAUSE).map_err(cannot_use)? {
+        if !Screen::wait(PAUSE).map_err(cannot_use)? {
+            return Ok(());
+        }
+        if !poll(Duration::ZERO).map_err(cannot_use)? {
             continue;
         }
         let event = read().map_err(cannot_use)?;

@@ -9,6 +9,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
+use std::time::Duration;
 
 use crossterm::cursor::{Hide, Show};
 use crossterm::execute;
@@ -16,6 +17,8 @@ use crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::backend::CrosstermBackend;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 
 use super::state::Look;
 use crate::failure::Failure;
@@ -67,6 +70,24 @@ impl Screen {
                 Err(cannot_use(error))
             }
         }
+    }
+
+    /// Waits for a key, but no longer than `timeout`. Returns `false` if the terminal was
+    /// closed: crossterm would then read for ever without a result.
+    pub(super) fn wait(timeout: Duration) -> io::Result<bool> {
+        let stdin = io::stdin();
+        let mut files = [PollFd::new(&stdin, PollFlags::IN)];
+        let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
+        match rustix::event::poll(&mut files, Some(&timeout)) {
+            // The size of the terminal changed.
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let is_closed = |file: &PollFd<'_>| {
+            let closed = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+            file.revents().intersects(closed)
+        };
+        Ok(!files.iter().any(is_closed))
     }
 
     /// Stops the program until the shell continues it.

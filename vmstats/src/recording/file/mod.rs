@@ -13,6 +13,7 @@ mod read;
 mod write;
 
 use super::row::{Event, Layout, Row};
+use crate::sample::{Timestamp, Window};
 
 pub use read::{about, groups, read, span};
 pub use write::{Writer, write};
@@ -28,6 +29,22 @@ pub struct Contents {
     pub events: Vec<Event>,
 }
 
+impl Contents {
+    /// Returns the first and the last moment; `None` if there is neither a row nor an
+    /// event.
+    #[must_use]
+    pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
+        let rows = self.rows.iter().map(|(_, row)| row.object.window);
+        let events = self.events.iter().map(|event| Window {
+            begin: event.time,
+            end: event.time,
+        });
+        let windows = || rows.clone().chain(events.clone());
+        let begin = windows().map(|window| window.begin).min();
+        begin.zip(windows().map(|window| window.end).max())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use qapi_stats::stats::{StatsProvider, StatsSchemaValue, StatsTarget};
@@ -36,7 +53,7 @@ mod tests {
 
     use super::super::row::EventKind;
     use super::*;
-    use crate::sample::{Object, ObjectId, Stat, Table, Timestamp, Value, Window};
+    use crate::sample::{Object, ObjectId, Stat, Table, Value};
 
     fn layout(target: StatsTarget) -> Layout {
         let stats = [
