@@ -11,7 +11,11 @@ pub mod connection;
 pub mod decode;
 pub mod demo;
 pub mod diff;
+#[cfg(feature = "record")]
+pub mod dump;
 pub mod endpoint;
+#[cfg(feature = "record")]
+pub mod excerpt;
 pub mod explain;
 pub mod failure;
 pub mod host;

@@ -26,6 +26,12 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => vmstats::top::replay(arguments),
         Command::Query(arguments) => query::query(arguments, &mut out),
         Command::Schemas(arguments) => query::schemas(arguments, &mut out),
+        #[cfg(feature = "record")]
+        Command::Diff(arguments) => vmstats::diff::run(arguments, &mut out),
+        #[cfg(feature = "record")]
+        Command::Report(arguments) => vmstats::report::run(arguments, &mut out),
+        #[cfg(feature = "record")]
+        Command::Dump(arguments) => vmstats::dump::run(arguments, &mut out),
         Command::Explain(arguments) => explain::run(arguments, &mut out),
         Command::Shell(arguments) => shell::run(arguments, &mut out),
         Command::Decode(arguments) => decode::run(arguments, &mut out),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use qapi_stats::stats::{StatsProvider, StatsTarget};
 
+use crate::measure;
 use crate::rates::{Change, Comparison, Life, ObjectChanges, add_buckets, begin, compare, sum};
 use crate::sample::{Kind, Object, ObjectId, Sample, Stat, Table, Timestamp, Value};
 
@@ -522,5 +523,24 @@ impl Series {
             Figure::Peak(highest) => *highest = partial.highest.max(*highest),
             Figure::Counter { .. } | Figure::Histogram { .. } => {}
         }
+    }
+}
+
+/// Returns a level of a statistic with its unit.
+#[must_use]
+pub fn level(stat: &Stat, level: f64) -> String {
+    let meaning = stat.schema.as_ref();
+    match stat.kind {
+        Kind::Counter => {
+            let text = measure::rate(level, meaning);
+            if text.ends_with("/s") {
+                text
+            } else {
+                format!("{text}/s")
+            }
+        }
+        Kind::Histogram => format!("{}/s", measure::rate(level, None)),
+        Kind::Boolean => format!("{} %", measure::rate(level * 100.0, None)),
+        Kind::Gauge | Kind::Peak | Kind::Unknown => measure::mean(level, meaning),
     }
 }

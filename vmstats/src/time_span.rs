@@ -12,7 +12,7 @@ const DAY_SECONDS: u64 = 24 * 60 * 60;
 
 /// A recording, or a part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Excerpt {
+pub struct PlacedPart {
     /// The text of the command line.
     pub text: String,
     /// The folder of the recording.
@@ -50,7 +50,7 @@ pub enum Moment {
 const EXPECTED: &str = "expected a time in UTC such as 10:00, 10:00:30 or \
     2026-11-28T10:00:00Z, or +10m after the beginning, or -90s before the end of the recording";
 
-impl Excerpt {
+impl PlacedPart {
     /// Parses a folder, or `FOLDER@PART`.
     ///
     /// # Errors
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn excerpt_has_a_part_after_the_last_at_sign() {
-        let part = |text: &str| Excerpt::parse(text).map(|one| (one.folder, one.part));
+        let part = |text: &str| PlacedPart::parse(text).map(|one| (one.folder, one.part));
         let minutes = |minutes: u64| Moment::AfterBegin(Duration::from_secs(minutes * 60));
         assert_eq!(part("rec"), Ok(("rec".into(), Part::All)));
         assert_eq!(

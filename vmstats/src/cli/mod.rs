@@ -3,6 +3,8 @@
 //! In: words. Out: a command to run, every value checked.
 
 mod fleet;
+#[cfg(feature = "record")]
+mod past;
 mod reach;
 mod record;
 mod server;
@@ -19,6 +21,8 @@ use crate::selector::{NamePatterns, VcpuSelector};
 use value::interval;
 
 pub use fleet::FleetArgs;
+#[cfg(feature = "record")]
+pub use past::{DiffArgs, DiffFormat, DumpArgs, DumpFormat, ReportArgs};
 pub use reach::{ConnectionArgs, MonitorsArgs, ReachArgs};
 pub use record::RecordArgs;
 pub use server::{DemoArgs, HmpEndpoint, LimitArgs, ServeArgs, ServerArgs};
@@ -63,6 +67,15 @@ pub enum Command {
     Query(QueryArgs),
     /// Ask monitors what their statistics mean
     Schemas(SchemasArgs),
+    /// Compare two recordings, or two parts of one
+    #[cfg(feature = "record")]
+    Diff(DiffArgs),
+    /// Write a recording as one page for the review of an incident
+    #[cfg(feature = "record")]
+    Report(ReportArgs),
+    /// Write the values of a recording as CSV, JSON lines or OpenMetrics
+    #[cfg(feature = "record")]
+    Dump(DumpArgs),
     /// Explain what statistics of KVM mean, without a monitor
     Explain(ExplainArgs),
     /// Talk to a monitor in QMP or as a human monitor, by hand or from a script

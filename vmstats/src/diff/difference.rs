@@ -74,6 +74,19 @@ impl Difference {
         moves || self.figures.iter().any(Option::is_none) || self.levels()[0] != self.levels()[1]
     }
 
+    /// Returns the change as a word: a factor, or which of the two parts alone has the
+    /// statistic.
+    #[must_use]
+    pub fn change(&self, [first, second]: [&str; 2]) -> String {
+        match (self.ratio(), self.levels()) {
+            (Some(ratio), _) => format!("×{ratio:.2}"),
+            (None, [Some(_), Some(after)]) if after > 0.0 => "new".to_owned(),
+            (None, [None, None] | [Some(_), Some(_)]) => "–".to_owned(),
+            (None, [None, _]) => format!("only {second}"),
+            (None, [_, None]) => format!("only {first}"),
+        }
+    }
+
     /// Returns by how many doublings the level grew, or a percentile of a histogram moved
     /// if that is more. One event or unit is added to both sides, so that a change from
     /// none to a few events is not infinite. Returns zero if a side has no value.

@@ -4,5 +4,11 @@
 //! their ratio, the largest change first.
 
 mod difference;
+#[cfg(feature = "record")]
+mod print;
+#[cfg(feature = "record")]
+mod run;
 
 pub use difference::{Difference, Matches, SHARES, differences, matches};
+#[cfg(feature = "record")]
+pub use run::run;

@@ -6,7 +6,7 @@
 mod answer;
 mod monitors;
 mod overview;
-mod records;
+pub mod records;
 mod schemas;
 mod watch;
 

@@ -5,6 +5,7 @@
 //! shape of a line does not depend on the values of others.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use qapi_stats::stats::{StatsSchema, StatsSchemaValue, StatsValue};
 use qapi_stats::wire::{Encode, Writer, to_json};
@@ -12,10 +13,11 @@ use qapi_stats::wire::{Encode, Writer, to_json};
 use super::answer::{Answer, Meanings, Object, Value, meanings};
 use crate::rates::{self, Change, Elapsed};
 use crate::sample::{self, Absence, Identity, Sample, Stat, Timestamp};
+use crate::summary::Step;
 
 /// The form of the lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub enum Form {
     /// JSON, one object a line.
     Jsonl,
     /// CSV as in RFC 4180, but with line feeds.
@@ -24,18 +26,18 @@ pub(super) enum Form {
 
 /// A writer of lines, which writes the heading of a CSV once.
 #[derive(Debug)]
-pub(super) struct Records {
+pub struct Records {
     form: Form,
     has_heading: bool,
 }
 
 /// A field of a line: its name and its value as JSON; `None` if it is absent.
-type Field = (&'static str, Option<String>);
+pub type Field = (&'static str, Option<String>);
 
 impl Records {
     /// Makes a writer of lines.
     #[must_use]
-    pub(super) fn new(form: Form) -> Self {
+    pub fn new(form: Form) -> Self {
         Self {
             form,
             has_heading: false,
@@ -83,10 +85,32 @@ impl Records {
         after: &Sample,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        let comparison = rates::compare(before, after);
-        for (object, changes) in after.objects.iter().zip(&comparison.objects) {
+        self.step(
+            identity,
+            &Step::new(Some(before), after, Duration::MAX),
+            &|_| true,
+            out,
+        )
+    }
+
+    /// Writes the wanted statistics of a sample with their changes since the one before,
+    /// and what could not be read.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of writing.
+    pub fn step(
+        &mut self,
+        identity: &Identity,
+        step: &Step<'_>,
+        is_wanted: &dyn Fn(&str) -> bool,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let after = step.after;
+        for (object, changes) in step.objects() {
             let stats = object.table.stats.iter().zip(&object.values);
-            for ((stat, value), change) in stats.zip(&changes.changes) {
+            let stats = stats.zip(&changes.changes);
+            for ((stat, value), change) in stats.filter(|((stat, _), _)| is_wanted(&stat.name)) {
                 let line = Line {
                     identity,
                     object,
@@ -138,7 +162,12 @@ impl Records {
         Ok(())
     }
 
-    fn line(&mut self, fields: &[Field], out: &mut dyn Write) -> io::Result<()> {
+    /// Writes one line.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of writing.
+    pub fn line(&mut self, fields: &[Field], out: &mut dyn Write) -> io::Result<()> {
         match self.form {
             Form::Jsonl => {
                 let present = fields.iter().filter_map(|(name, value)| {

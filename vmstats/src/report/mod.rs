@@ -7,10 +7,14 @@ mod columns;
 mod html;
 mod page;
 mod plot;
+#[cfg(feature = "record")]
+mod run;
 mod section;
 
 pub use columns::Grid;
 pub use page::{Facts, page};
+#[cfg(feature = "record")]
+pub use run::run;
 pub use section::{Section, SectionBuilder};
 
 #[cfg(test)]
@@ -108,7 +112,7 @@ mod tests {
             };
             let gap_min = Duration::from_secs(3);
             let mut section = SectionBuilder::new(identity, grid, split, gap_min);
-            samples(count).for_each(|sample| section.add(sample));
+            samples(count).for_each(|sample| section.add(&Arc::new(sample)));
             section.finish()
         });
         let sections: Vec<Section> = sections.collect();

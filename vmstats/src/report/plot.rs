@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::columns::{Course, Grid};
 use super::html::escaped;
 use crate::measure;
-use crate::sample::{Kind, Stat, Timestamp};
-use crate::summary::{Event, Happening};
+use crate::sample::Timestamp;
+use crate::summary::{self, Event, Happening};
 use crate::time_span;
 
 /// The height of a drawing in its own units; the width is the number of columns.
@@ -84,25 +84,6 @@ fn line(out: &mut String, class: &str, x: f64, height: f64) {
     let _ = write!(out, "<path class=\"{class}\" d=\"M{x:.2} 0V{height}\"/>");
 }
 
-/// Returns a level of a statistic with its unit.
-#[must_use]
-pub(super) fn level(stat: &Stat, level: f64) -> String {
-    let meaning = stat.schema.as_ref();
-    match stat.kind {
-        Kind::Counter => {
-            let text = measure::rate(level, meaning);
-            if text.ends_with("/s") {
-                text
-            } else {
-                format!("{text}/s")
-            }
-        }
-        Kind::Histogram => format!("{}/s", measure::rate(level, None)),
-        Kind::Boolean => format!("{} %", measure::rate(level * 100.0, None)),
-        Kind::Gauge | Kind::Peak | Kind::Unknown => measure::mean(level, meaning),
-    }
-}
-
 /// Returns a plot of a statistic, with a heading.
 #[must_use]
 pub(super) fn plot(marks: &Marks<'_>, course: &Course, heading: &str) -> String {
@@ -143,7 +124,7 @@ pub(super) fn plot(marks: &Marks<'_>, course: &Course, heading: &str) -> String 
     let svg = marks.svg("plot", HEIGHT, &content);
     format!(
         "<figure>{heading}<div class=\"frame\"><span class=\"y\">{}</span>{svg}</div>{}</figure>",
-        escaped(&level(&course.stat, max)),
+        escaped(&summary::level(&course.stat, max)),
         marks.axis()
     )
 }

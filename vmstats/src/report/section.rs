@@ -4,6 +4,7 @@
 //! virtual machine changed. This file knows no other virtual machine.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use qapi_stats::stats::StatsProvider;
@@ -16,7 +17,7 @@ use crate::explain;
 use crate::measure;
 use crate::sample::{Identity, Kind, Sample, Timestamp};
 use crate::source::{RUN_DELAY, SCHED};
-use crate::summary::{Figure, Step, Summarizer, Summary};
+use crate::summary::{self, Figure, Step, Summarizer, Summary};
 use crate::time_span;
 
 /// The number of plots of a virtual machine.
@@ -41,7 +42,7 @@ pub struct SectionBuilder {
     grid: Grid,
     split: Timestamp,
     gap_min: Duration,
-    last: Option<Sample>,
+    last: Option<Arc<Sample>>,
     whole: Summarizer,
     parts: [Summarizer; 2],
     courses: Courses,
@@ -82,8 +83,8 @@ impl SectionBuilder {
     }
 
     /// Adds the next sample.
-    pub fn add(&mut self, sample: Sample) {
-        let step = Step::new(self.last.as_ref(), &sample, self.gap_min);
+    pub fn add(&mut self, sample: &Arc<Sample>) {
+        let step = Step::new(self.last.as_deref(), sample, self.gap_min);
         self.whole.add(&step);
         let [first, second] = &mut self.parts;
         if sample.window.middle() <= self.split {
@@ -93,7 +94,7 @@ impl SectionBuilder {
         }
         self.courses.add(&step);
         self.steal.add(&step);
-        self.last = Some(sample);
+        self.last = Some(Arc::clone(sample));
     }
 
     /// Writes the section.
@@ -266,13 +267,7 @@ pub(super) fn change(one: &Difference) -> String {
         doublings if doublings < -0.05 => "down",
         _ => "dim",
     };
-    let text = match (one.ratio(), one.levels()) {
-        (Some(ratio), _) => format!("×{ratio:.2}"),
-        (None, [Some(_), Some(after)]) if after > 0.0 => "new".to_owned(),
-        (None, [Some(_), Some(_)]) => "–".to_owned(),
-        (None, [None, _]) => "only after".to_owned(),
-        (None, [_, None]) => "only before".to_owned(),
-    };
+    let text = one.change(["before", "after"]);
     format!("<span class=\"{class}\">{text}</span>")
 }
 
@@ -285,7 +280,7 @@ pub(super) fn value(one: &Difference, part: usize) -> String {
     let Some(level) = figure.level() else {
         return "not read".to_owned();
     };
-    let mut text = escaped(&plot::level(&one.stat, level));
+    let mut text = escaped(&summary::level(&one.stat, level));
     let meaning = one.stat.schema.as_ref();
     match figure {
         Figure::Histogram { increases, .. } => {

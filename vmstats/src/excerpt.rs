@@ -1,0 +1,186 @@
+//! A part of a recording, as commands read it.
+//!
+//! In: a folder with a part of it, as words. Out: its samples in the order of time, and
+//! which names of statistics it has. Nothing here computes.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::failure::Failure;
+use crate::recording::{Recorded, Recording};
+use crate::sample::{Identity, Timestamp};
+use crate::selection::Selection;
+use crate::selector::{NamePattern, NamePatterns};
+use crate::time_span::{Moment, Part, PlacedPart};
+
+/// The number of intervals without a sample that are a gap.
+const GAP_INTERVALS: f64 = 3.0;
+
+/// The shortest gap: a busy host delays a sample.
+const GAP_MIN: Duration = Duration::from_millis(500);
+
+/// An opened part of a recording.
+#[derive(Debug)]
+pub struct Excerpt {
+    /// The recording.
+    pub recording: Recording,
+    /// The first and the last moment of the part.
+    pub span: (Timestamp, Timestamp),
+    /// The moment whose neighbours are the part; `None` for a span.
+    at: Option<Timestamp>,
+}
+
+impl Excerpt {
+    /// Opens a recording, and finds the part in it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no recording, it is empty, or the part is outside.
+    pub fn open(place: &PlacedPart) -> Result<Self, Failure> {
+        let (recording, whole) = open(&place.folder)?;
+        let outside =
+            |problem: String| Failure::other(format!("{}: {problem}", place.folder.display()));
+        let moment = |moment: Moment| moment.within(whole).map_err(outside);
+        let end = |end: Option<Moment>, default| end.map_or(Ok(default), moment);
+        let (span, at) = match place.part {
+            Part::All => (whole, None),
+            Part::Between(from, to) => ((end(from, whole.0)?, end(to, whole.1)?), None),
+            Part::At(at) => {
+                let at = moment(at)?;
+                ((at, at), Some(at))
+            }
+        };
+        if span.0 > span.1 {
+            return Err(outside("the part ends before it begins".to_owned()));
+        }
+        let mut excerpt = Self {
+            recording,
+            span,
+            at,
+        };
+        if let Some(at) = at {
+            let reach = u64::try_from(excerpt.gap_min().as_nanos()).unwrap_or(u64::MAX);
+            excerpt.span = (
+                Timestamp(at.0.saturating_sub(reach)),
+                Timestamp(at.0.saturating_add(reach)),
+            );
+        }
+        Ok(excerpt)
+    }
+
+    /// Returns the shortest time without a sample that is a gap.
+    #[must_use]
+    pub fn gap_min(&self) -> Duration {
+        gap_min(&self.recording)
+    }
+
+    /// Returns the identities of the virtual machines, by their names in the recording.
+    #[must_use]
+    pub fn identities(&self) -> HashMap<Arc<str>, Identity> {
+        let vms = self.recording.vms().iter();
+        vms.map(|one| (Arc::from(one.vm.as_str()), one.identity.clone()))
+            .collect()
+    }
+
+    /// Calls `take` with each sample of the part, in the order of time.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that names the file which is damaged, or the error of `take`.
+    pub fn each(
+        &mut self,
+        mut take: impl FnMut(Recorded) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let (from, to) = self.span;
+        let samples = self.recording.samples(from);
+        let samples = samples.take_while(|one| match one {
+            Ok(recorded) => recorded.sample.window.begin <= to,
+            Err(_) => true,
+        });
+        let Some(at) = self.at else {
+            for recorded in samples {
+                take(recorded?)?;
+            }
+            return Ok(());
+        };
+        let mut before: HashMap<Arc<str>, Recorded> = HashMap::new();
+        for recorded in samples {
+            let recorded = recorded?;
+            let vm = Arc::clone(&recorded.vm);
+            if recorded.sample.window.begin <= at {
+                before.insert(vm, recorded);
+            } else if let Some(before) = before.remove(&vm) {
+                // The first sample after the moment; further ones find no other.
+                take(before)?;
+                take(recorded)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that each pattern matches the name of a recorded statistic.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error about the patterns that match nothing.
+    pub fn check_names(&self, names: &Names) -> Result<(), Failure> {
+        let schemas = self.recording.layouts().iter();
+        let schemas: Vec<_> = schemas.map(|layout| layout.schema()).collect();
+        let problems = names.selection.plan(&schemas).problems;
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Failure::other(problems.join("; ")))
+        }
+    }
+}
+
+/// Opens a recording that has samples, and returns its ends.
+///
+/// # Errors
+///
+/// Returns an error if there is no recording or it is empty.
+pub fn open(folder: &Path) -> Result<(Recording, (Timestamp, Timestamp)), Failure> {
+    let recording = Recording::open(folder)?;
+    let Some(whole) = recording.span() else {
+        let folder = folder.display();
+        return Err(Failure::other(format!(
+            "{folder}: the recording has no samples yet"
+        )));
+    };
+    Ok((recording, whole))
+}
+
+/// Returns the shortest time without a sample that is a gap in a recording.
+#[must_use]
+pub fn gap_min(recording: &Recording) -> Duration {
+    let interval = recording.about().interval_seconds;
+    let gap = Duration::try_from_secs_f64(interval * GAP_INTERVALS);
+    gap.unwrap_or_default().max(GAP_MIN)
+}
+
+/// The names of statistics that a command was asked for.
+#[derive(Clone, Debug)]
+pub struct Names {
+    patterns: Vec<NamePattern>,
+    selection: Selection,
+}
+
+impl Names {
+    /// Collects the patterns of the command line; without any, all names are wanted.
+    #[must_use]
+    pub fn new(names: &[NamePatterns]) -> Self {
+        Self {
+            patterns: names.iter().flat_map(|names| names.0.clone()).collect(),
+            selection: Selection::new(None, Vec::new(), names, Vec::new()),
+        }
+    }
+
+    /// Returns whether a statistic is wanted.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.patterns.is_empty() || self.patterns.iter().any(|one| one.matches(name))
+    }
+}

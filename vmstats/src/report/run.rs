@@ -1,0 +1,89 @@
+//! The run of `vmstats report`.
+//!
+//! In: arguments. Out: a file with the page.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::columns::Grid;
+use super::page::{Facts, page};
+use super::section::{Section, SectionBuilder};
+use crate::cli::ReportArgs;
+use crate::excerpt::Excerpt;
+use crate::failure::Failure;
+use crate::sample::Timestamp;
+use crate::time_span;
+
+/// The number of intervals of a span, for the number of columns.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a length in seconds, divided by an interval"
+)]
+fn samples_in((begin, end): (Timestamp, Timestamp), interval_seconds: f64) -> u64 {
+    let samples = end.since(begin).as_secs_f64() / interval_seconds.max(1e-3);
+    samples.round() as u64 + 1
+}
+
+/// Runs `vmstats report`.
+///
+/// # Errors
+///
+/// Returns an error if the recording cannot be read or has no samples in its part, or if
+/// the file cannot be written.
+pub fn run(arguments: &ReportArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    let part = &arguments.recording;
+    let mut excerpt = Excerpt::open(part)?;
+    let (begin, end) = excerpt.span;
+    let split = match arguments.split {
+        None => Timestamp(begin.0.midpoint(end.0)),
+        Some(moment) => moment
+            .within(excerpt.span)
+            .map_err(|problem| Failure::other(format!("--split: {problem}")))?,
+    };
+    let about = excerpt.recording.about();
+    let interval = std::time::Duration::try_from_secs_f64(about.interval_seconds).ok();
+    let facts = Facts {
+        recording: part.text.clone(),
+        host: Some(about.host.clone()).filter(|host| !host.is_empty()),
+        interval: interval.filter(|interval| !interval.is_zero()),
+        grid: Grid::new(begin, end, samples_in(excerpt.span, about.interval_seconds)),
+        split,
+    };
+    let identities = excerpt.identities();
+    let gap_min = excerpt.gap_min();
+    let mut builders: HashMap<Arc<str>, SectionBuilder> = HashMap::new();
+    excerpt.each(|recorded| {
+        let builder = builders.entry(recorded.vm).or_insert_with_key(|vm| {
+            let identity = identities.get(vm).cloned().unwrap_or_default();
+            SectionBuilder::new(identity, facts.grid, split, gap_min)
+        });
+        builder.add(&recorded.sample);
+        Ok(())
+    })?;
+    if builders.is_empty() {
+        return Err(Failure::other(format!("{}: no samples", part.text)));
+    }
+    let mut sections: Vec<Section> = builders.into_values().map(SectionBuilder::finish).collect();
+    sections.sort_by(|left, right| {
+        let by_change = right.change().total_cmp(&left.change());
+        by_change.then_with(|| left.identity.endpoint.cmp(&right.identity.endpoint))
+    });
+    write(&arguments.output, &page(&facts, &sections))?;
+    writeln!(
+        out,
+        "{}: {} VMs, {} to {} UTC",
+        arguments.output.display(),
+        sections.len(),
+        time_span::date_time(begin),
+        time_span::date_time(end)
+    )?;
+    Ok(())
+}
+
+fn write(path: &Path, page: &str) -> Result<(), Failure> {
+    std::fs::write(path, page)
+        .map_err(|error| Failure::other(format!("{}: {error}", path.display())))
+}

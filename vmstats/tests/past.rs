@@ -1,0 +1,415 @@
+//! `vmstats diff`, `dump`, `report` and `serve --replay` on a recording of two guests.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    reason = "tests"
+)]
+
+mod program;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use program::{Server, stderr, stdout};
+use serde_json::Value;
+use tempfile::TempDir;
+use vmstats::client::Client;
+use vmstats::endpoint::Endpoint;
+use vmstats::recording::folder::{About, RecordedVm, TAIL};
+use vmstats::recording::line::write_row;
+use vmstats::recording::row::{Layout, Row};
+use vmstats::sample::{Clock, Sample};
+use vmstats::selection::Selection;
+use vmstats::source::Monitor;
+
+const INTERVAL: Duration = Duration::from_millis(50);
+
+fn vmstats(arguments: &[&str]) -> Output {
+    program::vmstats(arguments, "")
+}
+
+/// Runs a command that has to succeed, and returns its output.
+fn run(arguments: &[&str]) -> String {
+    let output = vmstats(arguments);
+    assert!(output.status.success(), "{}", stderr(&output));
+    stdout(&output)
+}
+
+/// Runs a command that has to fail, and returns its error.
+fn fail(arguments: &[&str]) -> String {
+    let output = vmstats(arguments);
+    assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+    stderr(&output)
+}
+
+/// Writes a recording of the virtual machines at these sockets. `at` is called with the
+/// number of each sample before the sample is taken.
+fn record(folder: &Path, sockets: &[&str], count: u64, mut at: impl FnMut(u64)) {
+    let clock = Clock::start();
+    let mut monitors: Vec<Monitor> = sockets
+        .iter()
+        .map(|socket| {
+            let endpoint = Endpoint::parse(socket.as_ref()).unwrap();
+            let client = Client::connect(&endpoint, Duration::from_secs(10)).unwrap();
+            Monitor::open(client, socket, Selection::default(), clock, true).unwrap()
+        })
+        .collect();
+    let mut rows: Vec<(usize, Sample)> = Vec::new();
+    for number in 0..count {
+        at(number);
+        for (vm, monitor) in monitors.iter_mut().enumerate() {
+            rows.push((vm, monitor.sample(0).unwrap()));
+        }
+        std::thread::sleep(INTERVAL);
+    }
+    let mut layouts: Vec<Layout> = Vec::new();
+    for object in rows.iter().flat_map(|(_, sample)| &sample.objects) {
+        let (provider, target) = (&object.table.provider, &object.table.target);
+        if !layouts.iter().any(|one| one.is_for(provider, target, 0)) {
+            layouts.push(Layout::new(Arc::clone(&object.table), 0));
+        }
+    }
+    let mut text = Vec::new();
+    for (number, (vm, sample)) in (0..).zip(rows) {
+        for object in sample.objects {
+            let (provider, target) = (&object.table.provider, &object.table.target);
+            let mut found = layouts.iter();
+            let layout = found.find(|one| one.is_for(provider, target, 0)).unwrap();
+            let row = Row {
+                sample: number,
+                vm: Arc::from(sockets[vm]),
+                run: sample.run,
+                object: object.clone(),
+            };
+            write_row(&row, layout, &mut text);
+        }
+    }
+    std::fs::write(folder.join(TAIL), text).unwrap();
+    let vms = sockets
+        .iter()
+        .zip(&monitors)
+        .map(|(socket, monitor)| RecordedVm {
+            vm: (*socket).to_owned(),
+            identity: monitor.identity().clone(),
+        });
+    let about = About {
+        host: "here".to_owned(),
+        interval_seconds: INTERVAL.as_secs_f64(),
+        vms: vms.collect(),
+        layouts,
+    };
+    about.write(folder).unwrap();
+}
+
+/// A recording of two guests, of which the second one is stopped in the first half.
+struct Scene {
+    folder: TempDir,
+    sockets: Vec<String>,
+}
+
+impl Scene {
+    /// Records; returns `None`, with the reason printed, without KVM.
+    fn new(count: u64) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let (calm, busy) = (path("calm.sock"), path("busy.sock"));
+        if !program::kvm_opens() {
+            return None;
+        }
+        let demo = ["demo", "--hold", "--vcpus", "2", "--control", "--qmp"];
+        let start = |socket, name| Server::start(&[&demo[..], &[socket, "--name", name]].concat());
+        let _servers = [start(&calm, "<script>calm"), start(&busy, "busy")];
+        let shell = |command: &str| {
+            let output = program::vmstats(&["shell", &busy, "--yes"], command);
+            assert!(output.status.success(), "{}", stderr(&output));
+        };
+        record(
+            folder.path(),
+            &[&calm, &busy],
+            count,
+            |number| match number {
+                0 => shell("stop"),
+                number if number == count / 2 => shell("cont"),
+                _ => {}
+            },
+        );
+        Some(Self {
+            folder,
+            sockets: vec![calm, busy],
+        })
+    }
+
+    fn path(&self) -> &str {
+        self.folder.path().to_str().unwrap()
+    }
+
+    /// Returns the lines of the recording.
+    fn lines(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.folder.path().join(TAIL)).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+fn json_lines(text: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn diff_has_the_rates_of_the_raw_values() {
+    let Some(scene) = Scene::new(24) else { return };
+    let lines = scene.lines();
+    let begin = lines
+        .iter()
+        .map(|line| line["t0"].as_u64().unwrap())
+        .min()
+        .unwrap();
+    let end = lines
+        .iter()
+        .map(|line| line["t1"].as_u64().unwrap())
+        .max()
+        .unwrap();
+    let middle = (end - begin) / 2 / 1_000_000;
+    let part = |part: String| format!("{}@{part}", scene.path());
+    let (first, second) = (
+        part(format!("..+{middle}ms")),
+        part(format!("+{middle}ms..")),
+    );
+    let found = json_lines(&run(&[
+        "diff", &first, &second, "--format", "jsonl", "--zeros",
+    ]));
+    // The same numbers from the lines of the recording, by first and last value.
+    let split = begin + middle * 1_000_000;
+    let mut compared = 0;
+    for one in &found {
+        if one["kind"] != "rate" || one["provider"] != "kvm" || one["target"] != "vcpu" {
+            continue;
+        }
+        let name = one["name"].as_str().unwrap();
+        for (side, is_first) in [("a", true), ("b", false)] {
+            let mut rate = 0.0;
+            for vcpu in 0..2 {
+                let series: Vec<(f64, f64)> = lines
+                    .iter()
+                    .filter(|line| {
+                        let t0 = line["t0"].as_u64().unwrap();
+                        line["vm"] == one["endpoint"]
+                            && line["provider"] == "kvm"
+                            && line["vcpu"] == vcpu
+                            && (if is_first { t0 <= split } else { t0 >= split })
+                    })
+                    .map(|line| {
+                        let nanos = |name: &str| line[name].as_u64().unwrap() - begin;
+                        let time = (nanos("t0") as f64 + nanos("t1") as f64) / 2e9;
+                        (time, line[name].as_u64().unwrap() as f64)
+                    })
+                    .collect();
+                let (early, late) = (series[0], series[series.len() - 1]);
+                rate += (late.1 - early.1) / (late.0 - early.0);
+            }
+            let told = one[side].as_f64().unwrap();
+            assert!(
+                (told - rate).abs() <= rate * 1e-4 + 1e-5,
+                "{name}: {told} and {rate}"
+            );
+            compared += 1;
+        }
+    }
+    assert!(compared > 40, "{compared}");
+    // The guest that went on is first in its list, with what went on.
+    let exits = found
+        .iter()
+        .find(|one| one["vm"] == "busy" && one["name"] == "exits");
+    let exits = exits.unwrap();
+    assert!(exits["doublings"].as_f64().unwrap() > 3.0, "{exits}");
+}
+
+#[test]
+fn diff_prints_a_table_and_tells_what_is_wrong() {
+    let Some(scene) = Scene::new(12) else { return };
+    let path = scene.path();
+    let half = [format!("{path}@..+300ms"), format!("{path}@+300ms..")];
+    let table = run(&[
+        "diff",
+        &half[0],
+        &half[1],
+        "--names",
+        "exits,halt_wait_hist",
+    ]);
+    for expected in ["A: ", " UTC", "busy", "exits", "p99", "CHANGE"] {
+        assert!(table.contains(expected), "{expected}: {table}");
+    }
+    assert!(!table.contains("halt_wakeup"), "{table}");
+    let each = run(&["diff", &half[0], &half[1], "--per-vcpu", "--format", "csv"]);
+    let heading = each.lines().next().unwrap();
+    assert!(heading.starts_with("vm,endpoint,provider"), "{heading}");
+    let vcpus = each.lines().filter(|line| line.contains(",exits,")).count();
+    assert_eq!(vcpus, 4, "{each}");
+    let late = format!("{path}@+1h..");
+    assert!(fail(&["diff", path, &late]).contains("is not in the recording"));
+    assert!(fail(&["diff", path, path, "--names", "exit"]).contains("exits"));
+    assert!(fail(&["diff", "/nowhere", path]).contains("/nowhere"));
+    assert!(
+        vmstats(&["diff", path, &format!("{path}@noon")])
+            .status
+            .code()
+            == Some(2)
+    );
+    // A moment is the time between the two samples around it.
+    let moment = format!("{path}@+200ms");
+    assert!(run(&["diff", &moment, path]).contains("between 2 samples"));
+}
+
+#[test]
+fn dump_has_all_values_in_each_form() {
+    let Some(scene) = Scene::new(8) else { return };
+    let lines = scene.lines();
+    let dumped = json_lines(&run(&[
+        "dump",
+        scene.path(),
+        "--format",
+        "jsonl",
+        "--names",
+        "exits",
+    ]));
+    let recorded: Vec<&Value> = lines
+        .iter()
+        .filter(|line| line.get("exits").is_some())
+        .collect();
+    assert_eq!(dumped.len(), recorded.len());
+    for (dumped, recorded) in dumped.iter().zip(&recorded) {
+        assert_eq!(dumped["value"], recorded["exits"]);
+    }
+    assert!(dumped.last().unwrap()["per-second"].as_f64().is_some());
+    let csv = run(&["dump", scene.path(), "--format", "csv", "--names", "exits"]);
+    assert_eq!(csv.lines().count(), 1 + recorded.len());
+}
+
+/// Returns whether a program is there; prints the reason if not.
+fn has_program(name: &str) -> bool {
+    let found = Command::new(name).arg("--version").output().is_ok();
+    if !found {
+        skip::because(format_args!("{name} is not installed"));
+    }
+    found
+}
+
+#[test]
+fn promtool_makes_blocks_of_a_dump() {
+    let Some(scene) = Scene::new(10) else { return };
+    let text = run(&["dump", scene.path(), "--format", "openmetrics"]);
+    assert!(text.ends_with("# EOF\n"));
+    let name = "vmstats_kvm_vcpu_exits_total{vm=\"busy\",vcpu=\"1\"}";
+    assert_eq!(
+        text.lines().filter(|line| line.starts_with(name)).count(),
+        10
+    );
+    assert!(text.contains("halt_wait_hist_seconds_bucket{vm=\"busy\",vcpu=\"0\",le=\"1e-09\"}"));
+    // Families are not mixed.
+    let types = text.lines().filter(|line| line.starts_with("# TYPE"));
+    let types: Vec<&str> = types.collect();
+    let mut unique = types.clone();
+    unique.dedup();
+    assert_eq!(types, unique);
+    if !has_program("promtool") {
+        return;
+    }
+    let file = scene.folder.path().join("dump.om");
+    File::create(&file)
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+    let blocks = scene.folder.path().join("blocks");
+    let made = Command::new("promtool")
+        .args(["tsdb", "create-blocks-from", "openmetrics"])
+        .args([&file, &blocks])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", stderr(&made));
+    // promtool 2.42 reads a database only if it has a folder for its log.
+    std::fs::create_dir_all(blocks.join("wal")).unwrap();
+    let dumped = Command::new("promtool")
+        .args(["tsdb", "dump"])
+        .arg(&blocks)
+        .output();
+    let dumped = dumped.unwrap();
+    assert!(dumped.status.success(), "{}", stderr(&dumped));
+    let dumped = stdout(&dumped);
+    let mut expected: HashMap<u64, f64> = HashMap::new();
+    for line in scene.lines() {
+        if line["vm"] == *scene.sockets[1] && line["vcpu"] == 1 && line["provider"] == "kvm" {
+            let millis = line["t0"]
+                .as_u64()
+                .unwrap()
+                .midpoint(line["t1"].as_u64().unwrap());
+            expected.insert(millis / 1_000_000, line["exits"].as_f64().unwrap());
+        }
+    }
+    let series = "__name__=\"vmstats_kvm_vcpu_exits_total\", vcpu=\"1\", vm=\"busy\"";
+    let found: Vec<(u64, f64)> = dumped
+        .lines()
+        .filter(|line| line.contains(series))
+        .map(|line| {
+            let mut words = line.rsplit(' ');
+            let time = words.next().unwrap().parse().unwrap();
+            (time, words.next().unwrap().parse().unwrap())
+        })
+        .collect();
+    assert_eq!(found.len(), expected.len(), "{dumped}");
+    for (time, value) in found {
+        // Prometheus keeps whole milliseconds.
+        let near = [time, time - 1, time + 1].map(|time| expected.get(&time));
+        assert!(near.contains(&Some(&value)), "{time} {value}: {expected:?}");
+    }
+}
+
+#[test]
+fn report_is_a_page_that_a_browser_draws() {
+    let Some(scene) = Scene::new(24) else { return };
+    let file = scene.folder.path().join("report.html");
+    let output = file.to_str().unwrap();
+    let told = run(&["report", scene.path(), "-o", output, "--split", "+600ms"]);
+    assert!(told.contains("2 VMs"), "{told}");
+    let page = std::fs::read_to_string(&file).unwrap();
+    assert!(page.contains("&lt;script&gt;calm") && !page.contains("<script"));
+    for expected in [
+        "<svg class=\"heat\"",
+        "vCPU 1",
+        "Exits from the guest",
+        "here",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    if !has_program("chromium") {
+        return;
+    }
+    for width in [390, 1280] {
+        let picture = scene.folder.path().join(format!("{width}.png"));
+        let browser = Command::new("chromium")
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--hide-scrollbars",
+            ])
+            .arg(format!("--user-data-dir={}", scene.path()))
+            .arg(format!("--window-size={width},2000"))
+            .arg(format!("--screenshot={}", picture.display()))
+            .arg(format!("file://{output}"))
+            .stderr(Stdio::null())
+            .status();
+        assert!(browser.unwrap().success());
+        assert!(std::fs::metadata(&picture).unwrap().len() > 20_000);
+    }
+}
