@@ -1,7 +1,7 @@
 //! The folder of a recording that is being written.
 //!
 //! In: lines. Out: a tail that ends with a whole line, also when the disk is full, and
-//! tails that are to be sealed. Nothing here knows monitors.
+//! tails that wait for the sealer. Nothing here knows monitors.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -28,9 +28,9 @@ pub(super) struct Folder {
 pub(super) struct Opened {
     pub(super) folder: Folder,
     pub(super) about: About,
-    /// The tails that are to be sealed.
+    /// The numbers of the tails that wait for the sealer.
     pub(super) pending: Vec<u64>,
-    /// Whether the recorder before was killed while it wrote a line.
+    /// True if the recorder before was killed while it wrote a line.
     pub(super) is_torn: bool,
 }
 

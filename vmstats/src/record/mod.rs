@@ -184,7 +184,7 @@ struct Recorded {
     vm: Option<Arc<str>>,
     /// The reason why its monitor cannot be asked.
     failure: Option<String>,
-    /// What cannot be read, as the tail says it.
+    /// The values that cannot be read, as the tail says it.
     absences: Option<String>,
     /// The tables with the places of their layouts.
     tables: Vec<(Arc<Table>, usize)>,

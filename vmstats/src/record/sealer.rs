@@ -72,7 +72,7 @@ impl Sealer {
     }
 }
 
-fn run(folder: &PathBuf, ring: Ring, jobs: &Receiver<Job>) -> Result<(), Failure> {
+fn run(folder: &Path, ring: Ring, jobs: &Receiver<Job>) -> Result<(), Failure> {
     let mut waiting: VecDeque<Job> = VecDeque::new();
     let mut told = false;
     loop {
