@@ -1,0 +1,380 @@
+//! `vmstats record`: recordings survive, stay small, and are read by other programs.
+
+#![cfg(feature = "record")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod program;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use program::{Running, Server, stderr};
+use serde_json::{Value, json};
+use vmstats::recording::row::EventKind;
+use vmstats::recording::{Recorded, Recording};
+use vmstats::sample::Timestamp;
+
+/// The vCPUs of a played monitor.
+const VCPUS: u64 = 2;
+
+/// A played monitor, whose counters are the number of the sample.
+struct Played {
+    socket: PathBuf,
+    told: Arc<AtomicU64>,
+}
+
+impl Played {
+    fn start(folder: &Path) -> Self {
+        let socket = folder.join("played.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let told = Arc::new(AtomicU64::new(0));
+        let telling = Arc::clone(&told);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                // The other side is killed at any moment.
+                let _ = serve(BufReader::new(stream.unwrap()), &telling);
+            }
+        });
+        Self { socket, told }
+    }
+}
+
+fn serve(mut stream: BufReader<UnixStream>, told: &AtomicU64) -> std::io::Result<()> {
+    let greeting = json!({"QMP": {"version": {
+        "qemu": {"major": 9, "minor": 0, "micro": 0}, "package": ""}, "capabilities": []}});
+    writeln!(stream.get_mut(), "{greeting}")?;
+    let mut line = String::new();
+    while stream.read_line(&mut line)? > 0 {
+        let request: Value = serde_json::from_str(&line).unwrap();
+        line.clear();
+        let path = |index: u64| format!("/machine/cpu[{index}]");
+        let reply = match request["execute"].as_str().unwrap() {
+            "qmp_capabilities" => json!({}),
+            "query-name" => json!({"name": "played"}),
+            "query-stats-schemas" => json!([{"provider": "kvm", "target": "vcpu", "stats": [
+                {"name": "exits", "type": "cumulative", "exponent": 0},
+                {"name": "waits", "type": "log2-histogram", "unit": "seconds", "base": 10,
+                 "exponent": -9},
+            ]}]),
+            "query-cpus-fast" => {
+                let vcpus = (0..VCPUS).map(|index| {
+                    json!({"cpu-index": index, "qom-path": path(index), "thread-id": 1,
+                           "target": "x86_64"})
+                });
+                vcpus.collect()
+            }
+            "query-stats" => {
+                let number = told.fetch_add(1, Ordering::SeqCst);
+                let vcpus = (0..VCPUS).map(|index| {
+                    json!({"provider": "kvm", "qom-path": path(index), "stats": [
+                        {"name": "exits", "value": number},
+                        {"name": "waits", "value": [0, number, 1]},
+                    ]})
+                });
+                vcpus.collect()
+            }
+            _ => {
+                let error = json!({"id": request["id"], "error":
+                    {"class": "CommandNotFound", "desc": "?"}});
+                writeln!(stream.get_mut(), "{error}")?;
+                continue;
+            }
+        };
+        let reply = json!({"id": request["id"], "return": reply});
+        writeln!(stream.get_mut(), "{reply}")?;
+    }
+    Ok(())
+}
+
+fn record(socket: &Path, folder: &Path, options: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vmstats"));
+    command.arg("record").arg(socket).arg("-o").arg(folder);
+    command.args(options).stderr(Stdio::piped());
+    command
+}
+
+fn start(socket: &Path, folder: &Path, options: &[&str]) -> Running {
+    Running(record(socket, folder, options).spawn().unwrap())
+}
+
+fn samples(folder: &Path) -> Vec<Recorded> {
+    let mut recording = Recording::open(folder).unwrap();
+    let samples = recording.samples(Timestamp(0));
+    samples.map(|sample| sample.unwrap()).collect()
+}
+
+/// Returns the counters of the first vCPU in the order of time.
+fn exits(samples: &[Recorded]) -> Vec<u64> {
+    let exits = samples.iter().map(|one| {
+        assert_eq!(one.sample.objects.len(), usize::try_from(VCPUS).unwrap());
+        match one.sample.objects[0].value("exits") {
+            Some(vmstats::sample::Value::Number(number)) => *number,
+            other => panic!("{other:?}"),
+        }
+    });
+    exits.collect()
+}
+
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "{what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn killed_recorders_lose_no_sample_but_the_one_being_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let played = Played::start(folder.path());
+    let recording = folder.path().join("rec");
+    // Moments from a simple generator, the same in each run of the test.
+    let mut random: u64 = 7;
+    let kills = 100;
+    for _ in 0..kills {
+        let before = played.told.load(Ordering::SeqCst);
+        let mut recorder = start(&played.socket, &recording, &["-i", "0.01"]);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        wait_until("samples", || {
+            played.told.load(Ordering::SeqCst) > before + (random >> 61)
+        });
+        thread::sleep(Duration::from_micros((random >> 40) % 12_000));
+        recorder.0.kill().unwrap();
+        recorder.0.wait().unwrap();
+        // What is there can be read, also before the next recorder mends it.
+        if recording.join("schema.json").exists() {
+            samples(&recording);
+        }
+    }
+    let output = record(&played.socket, &recording, &["--duration", "0.2"]).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let exits = exits(&samples(&recording));
+    let told = played.told.load(Ordering::SeqCst);
+    // The last sample of a killed recorder was told, and perhaps not written.
+    let missing = told - u64::try_from(exits.len()).unwrap();
+    assert!(missing <= kills, "{missing} of {told} are missing");
+    assert!(
+        exits.is_sorted_by(|left, right| left < right),
+        "doubled or out of order"
+    );
+    assert!(!fs::read_dir(&recording).unwrap().any(|entry| {
+        let name = entry.unwrap().file_name();
+        let name = name.to_str().unwrap();
+        name.contains("sealing") || name.starts_with('.')
+    }));
+}
+
+#[test]
+fn row_of_a_vcpu_takes_at_most_150_bytes() {
+    let Some(server) = Server::demo(&[]) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("rec");
+    let socket = Path::new(&server.socket);
+    let mut recorder = record(socket, &recording, &["-i", "0.01", "--duration", "6"]);
+    assert!(recorder.status().unwrap().success());
+    let rows = 2 * samples(&recording).len();
+    let bytes: u64 = segments(&recording, "-kvm-vcpu.parquet")
+        .iter()
+        .map(|path| fs::metadata(path).unwrap().len())
+        .sum();
+    let per_row = bytes / u64::try_from(rows).unwrap();
+    println!("{bytes} bytes, {rows} rows: {per_row} bytes a row");
+    assert!(rows > 300 && per_row <= 150, "{bytes} bytes, {rows} rows");
+}
+
+fn segments(recording: &Path, ending: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(recording).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| path.to_str().unwrap().ends_with(ending))
+        .collect()
+}
+
+#[test]
+fn other_programs_read_segments_and_tail_while_it_is_recorded() {
+    let Some(python) = std::env::var_os("PARQUET_PYTHON") else {
+        skip::because("PARQUET_PYTHON names no Python with duckdb, pandas and pyarrow");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let played = Played::start(folder.path());
+    let recording = folder.path().join("rec");
+    let mut first = record(
+        &played.socket,
+        &recording,
+        &["-i", "0.02", "--duration", "1"],
+    );
+    assert!(first.status().unwrap().success());
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/read_recording.py");
+    let mut recorder = start(&played.socket, &recording, &["-i", "0.02"]);
+    let sealed = samples(&recording).len();
+    wait_until("a tail", || samples(&recording).len() > sealed + 20);
+    recorder.0.kill().unwrap();
+    recorder.0.wait().unwrap();
+    let output = Command::new(python).arg(script).arg(&recording).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = program::stdout(&output);
+    let rows = usize::try_from(VCPUS).unwrap() * samples(&recording).len();
+    for reader in ["duckdb", "pandas"] {
+        let line = text.lines().find(|line| line.starts_with(reader)).unwrap();
+        assert!(
+            line.starts_with(&format!("{reader} played {rows} ")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn bounded_recording_keeps_the_newest_segments() {
+    let folder = tempfile::tempdir().unwrap();
+    let played = Played::start(folder.path());
+    let recording = folder.path().join("rec");
+    let options = ["-i", "0.01", "--keep", "0.2", "--duration", "0.4"];
+    for _ in 0..4 {
+        let status = record(&played.socket, &recording, &options).status();
+        assert!(status.unwrap().success());
+    }
+    let exits = exits(&samples(&recording));
+    let told = played.told.load(Ordering::SeqCst);
+    // The newest segment is kept whole, and those before are gone.
+    assert_eq!(segments(&recording, "-events.parquet").len(), 1);
+    assert!(exits[0] > told / 2, "{} of {told}", exits[0]);
+    assert_eq!(exits.last(), Some(&(told - 1)));
+}
+
+#[test]
+fn command_is_recorded_while_it_runs_and_its_status_is_passed_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let played = Played::start(folder.path());
+    let recording = folder.path().join("rec");
+    let command = ["-i", "0.05", "--", "sh", "-c", "sleep 0.5; exit 3"];
+    let status = record(&played.socket, &recording, &command)
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(3));
+    let samples = samples(&recording);
+    assert!((5..30).contains(&samples.len()), "{}", samples.len());
+}
+
+#[test]
+fn recording_is_refused_when_it_could_harm_or_record_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let played = Played::start(folder.path());
+    let foreign = folder.path().join("foreign");
+    fs::create_dir(&foreign).unwrap();
+    fs::write(foreign.join("thesis.txt"), "mine").unwrap();
+    let output = record(&played.socket, &foreign, &[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("is not a recording"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(fs::read_dir(&foreign).unwrap().count(), 1);
+
+    let recording = folder.path().join("rec");
+    let _first = start(&played.socket, &recording, &["-i", "0.05"]);
+    wait_until("the first recorder", || {
+        recording.join("schema.json").exists()
+    });
+    let output = record(&played.socket, &recording, &[]).output().unwrap();
+    assert!(
+        stderr(&output).contains("another recorder"),
+        "{}",
+        stderr(&output)
+    );
+
+    let nothing = folder.path().join("nothing.sock");
+    let empty = folder.path().join("empty");
+    let output = record(&nothing, &empty, &["--duration", "0.3"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("nothing was recorded"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn full_disk_is_told_and_survived() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = folder.path().join("disk");
+    fs::create_dir(&disk).unwrap();
+    let mount = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=256k", "none"])
+        .arg(&disk)
+        .stderr(Stdio::null())
+        .status();
+    if !mount.is_ok_and(|status| status.success()) {
+        skip::because("a small disk cannot be mounted here");
+        return;
+    }
+    let played = Played::start(folder.path());
+    let recording = disk.join("rec");
+    let mut recorder = start(&played.socket, &recording, &["-i", "0.01"]);
+    wait_until("samples", || played.told.load(Ordering::SeqCst) > 5);
+    let ballast = disk.join("ballast");
+    // Fill the disk. What does not fit is left out.
+    let _ = fs::File::create(&ballast).unwrap().write_all(&[0; 1 << 20]);
+    let told = played.told.load(Ordering::SeqCst);
+    wait_until("lost samples", || {
+        played.told.load(Ordering::SeqCst) > told + 20
+    });
+    fs::remove_file(&ballast).unwrap();
+    let told = played.told.load(Ordering::SeqCst);
+    wait_until("more samples", || {
+        played.told.load(Ordering::SeqCst) > told + 20
+    });
+    let id = recorder.0.id().to_string();
+    let stop = Command::new("kill").args(["-s", "TERM", &id]).status();
+    assert!(stop.unwrap().success());
+    let status = recorder.0.wait().unwrap();
+    let mut text = String::new();
+    let mut stream = recorder.0.stderr.take().unwrap();
+    std::io::Read::read_to_string(&mut stream, &mut text).unwrap();
+    let exits = exits(&samples(&recording));
+    let events = Recording::open(&recording).unwrap().events().unwrap();
+    assert!(
+        Command::new("umount")
+            .arg(&disk)
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(status.success(), "{text}");
+    assert!(
+        text.contains("No space left") && text.contains("goes on"),
+        "{text}"
+    );
+    assert!(exits.is_sorted_by(|left, right| left < right));
+    let lost = events.iter().find(|event| event.kind == EventKind::Lost);
+    let lost = &lost.unwrap().text;
+    let count: u64 = lost.split(' ').next().unwrap().parse().unwrap();
+    // The recording says how many samples it lacks.
+    let gaps: BTreeMap<u64, u64> = exits
+        .windows(2)
+        .map(|pair| (pair[1], pair[1] - pair[0] - 1))
+        .collect();
+    assert_eq!(gaps.values().sum::<u64>(), count, "{lost}");
+}
