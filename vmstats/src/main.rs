@@ -22,6 +22,10 @@ fn main() -> ExitCode {
         Command::Top(arguments) => vmstats::top::run(arguments, &mut out),
         #[cfg(feature = "record")]
         Command::Record(arguments) => vmstats::record::run(arguments),
+        #[cfg(feature = "record")]
+        Command::Snapshot(arguments) => vmstats::recording::copy::snapshot(arguments),
+        #[cfg(feature = "record")]
+        Command::Pack(arguments) => vmstats::recording::copy::pack(arguments),
         #[cfg(all(feature = "top", feature = "record"))]
         Command::Replay(arguments) => vmstats::top::replay(arguments),
         Command::Query(arguments) => query::query(arguments, &mut out),

@@ -24,7 +24,7 @@ pub use fleet::FleetArgs;
 #[cfg(feature = "record")]
 pub use past::{DiffArgs, DiffFormat, DumpArgs, DumpFormat, ReportArgs};
 pub use reach::{ConnectionArgs, MonitorsArgs, ReachArgs};
-pub use record::RecordArgs;
+pub use record::{CopyArgs, RecordArgs};
 pub use server::{DemoArgs, HmpEndpoint, LimitArgs, ServeArgs, ServerArgs};
 pub use top::{ReplayArgs, TopArgs};
 
@@ -60,6 +60,12 @@ pub enum Command {
     /// Record the statistics of virtual machines in a folder
     #[cfg(feature = "record")]
     Record(RecordArgs),
+    /// Copy a recording that may be growing into another folder
+    #[cfg(feature = "record")]
+    Snapshot(CopyArgs),
+    /// Write a recording into one Parquet file, to send it
+    #[cfg(feature = "record")]
+    Pack(CopyArgs),
     /// Show a recording on the screen of `top`
     #[cfg(all(feature = "top", feature = "record"))]
     Replay(ReplayArgs),

@@ -43,6 +43,17 @@ pub struct RecordArgs {
     pub command: Vec<OsString>,
 }
 
+/// Where a recording is copied to.
+#[derive(Debug, Args)]
+pub struct CopyArgs {
+    /// The folder of the recording, which may be growing
+    #[arg(value_name = "FOLDER")]
+    pub recording: PathBuf,
+    /// The copy, which must not exist
+    #[arg(long, short, value_name = "PATH")]
+    pub output: PathBuf,
+}
+
 /// The smallest bound of a recording.
 const SIZE_MIN: u64 = 1 << 20;
 

@@ -4,6 +4,7 @@
 //! each virtual machine by time, and events. A part of the recording is read when a sample
 //! of it is asked for, so that hours open in a moment.
 
+pub mod copy;
 pub mod file;
 pub mod folder;
 pub mod line;
@@ -123,18 +124,7 @@ impl Recording {
                 _ => format!("{path}/{}: {error}", folder::SCHEMA),
             })
         })?;
-        let segments = folder::segments(path).map_err(|error| cannot(path, &error))?;
-        let mut parts = Vec::new();
-        for segment in segments.into_values() {
-            match segment.sealing {
-                Some(lines) => parts.extend(lines_part(lines)?),
-                None => parts.extend(files_part(segment.files)?),
-            }
-        }
-        let tail = path.join(folder::TAIL);
-        if tail.exists() {
-            parts.extend(lines_part(tail)?);
-        }
+        let mut parts = parts(path)?;
         parts.sort_by_key(|part| part.begin);
         Ok(Self {
             about,
@@ -483,6 +473,31 @@ pub fn read_lines(path: &Path, layouts: &[Layout]) -> Result<Contents, Failure> 
         }
     }
     Ok(contents)
+}
+
+/// The number of looks at a folder whose segments change.
+const LOOKS: usize = 20;
+
+/// Finds the parts of a folder, which a recorder may be changing.
+fn parts(folder: &Path) -> Result<Vec<Part>, Failure> {
+    let segments = || folder::segments(folder).map_err(|error| cannot(folder, &error));
+    let mut before = segments()?;
+    for _ in 0..LOOKS {
+        let mut parts = Vec::new();
+        for segment in before.values().cloned() {
+            match segment.sealing {
+                Some(lines) => parts.extend(lines_part(lines)?),
+                None => parts.extend(files_part(segment.files)?),
+            }
+        }
+        parts.extend(lines_part(folder.join(folder::TAIL))?);
+        let after = segments()?;
+        if after == before {
+            return Ok(parts);
+        }
+        before = after;
+    }
+    Err(cannot(folder, &"the recording changes too fast to be read"))
 }
 
 /// Makes the part of a segment's files. Returns `None` if the files are gone or empty.
