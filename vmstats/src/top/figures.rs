@@ -172,7 +172,8 @@ fn notes(comparison: &Comparison<'_>, pairs: &[Pair<'_>]) -> Vec<String> {
     if comparison.is_restarted {
         return vec!["restarted".to_owned()];
     }
-    // What the scheduler tells comes and goes with the threads that the monitor tells.
+    // Without the provider of steal, because the threads that the monitor reports come
+    // and go; otherwise each of them makes a note.
     let is_told = |object: &Object| object.table.provider.name() != SCHED;
     let mut notes = Vec::new();
     let mut note = |text: String| {

@@ -1,4 +1,4 @@
-//! What the keys mean.
+//! The meaning of the keys.
 //!
 //! In: keys. Out: changes of the state, and what the program must do outside of it. The
 //! letters are those of kvm_stat, below and atop where they do not contradict each other.
@@ -31,7 +31,7 @@ const SPEED_MAX: f64 = 4096.0;
 /// A change outside of the state.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Effect {
-    /// Nothing.
+    /// Only the state changed, or the key has no meaning.
     None,
     /// End the program.
     Quit,

@@ -63,7 +63,8 @@ impl Source {
 /// Shows running virtual machines until a key or a signal ends it.
 pub(super) fn run(arguments: &TopArgs) -> Result<(), Failure> {
     let signals = PendingSignals::install()?.start()?;
-    // Before any thread asks a monitor, because without a terminal there is no screen.
+    // Before any thread asks a monitor, because a screen needs a terminal; otherwise
+    // monitors are asked in vain.
     let screen = Screen::open()?;
     let options = arguments.fleet.options();
     let interval = options.interval;

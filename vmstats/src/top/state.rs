@@ -65,7 +65,7 @@ pub(super) enum Question {
     Interval,
     /// How far to jump, or to which time.
     Jump {
-        /// Whether to jump back.
+        /// True for a jump to an earlier moment.
         is_back: bool,
     },
 }
@@ -82,9 +82,9 @@ pub(super) struct Prompt {
 /// How the screen is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Look {
-    /// Whether there are colours.
+    /// True if the terminal has colours.
     pub(super) has_color: bool,
-    /// Whether only ASCII is drawn.
+    /// True if only ASCII is drawn.
     pub(super) is_ascii: bool,
 }
 
@@ -111,15 +111,15 @@ pub(super) struct State {
     pub(super) stat: Option<StatKey>,
     /// The part that keys act on.
     pub(super) focus: Focus,
-    /// What covers the screen.
+    /// The cover of the screen.
     pub(super) overlay: Option<Overlay>,
     /// The filter of statistics.
     pub(super) names: Option<Regex>,
     /// The filter of virtual machines.
     pub(super) machines: Option<Regex>,
-    /// Whether statistics that are 0 are shown.
+    /// True if statistics that are 0 are shown.
     pub(super) has_zeros: bool,
-    /// Whether totals count from a baseline.
+    /// True if totals count from a baseline.
     pub(super) has_baseline: bool,
     /// The question at the bottom.
     pub(super) prompt: Option<Prompt>,

@@ -23,10 +23,10 @@ use rustix::io::Errno;
 use super::state::Look;
 use crate::failure::Failure;
 
-/// Whether the terminal is changed, so that it must be restored.
+/// True while the terminal is changed, so that it must be restored.
 static IS_CHANGED: AtomicBool = AtomicBool::new(false);
 
-/// Whether a thread panicked while the screen was shown.
+/// True after a thread panicked while the screen was shown.
 static HAS_PANICKED: AtomicBool = AtomicBool::new(false);
 
 /// The terminal that is drawn on. Output does not go through `io::stdout`, because its
@@ -41,11 +41,11 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// Takes the terminal.
+    /// Opens the screen on the terminal of the process.
     ///
     /// # Errors
     ///
-    /// Returns an error if there is no terminal.
+    /// Returns an error if standard input or output is something else than a terminal.
     pub(super) fn open() -> Result<Self, Failure> {
         let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
         let is_dumb = env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
@@ -131,7 +131,8 @@ fn change() -> io::Result<()> {
 
 fn restore() {
     if IS_CHANGED.swap(false, Ordering::Relaxed) {
-        // Nothing can be done about a terminal that is gone.
+        // Errors are ignored, because a terminal that is gone needs no mending; otherwise
+        // the real end of the program is hidden by a second error.
         let _ = disable_raw_mode();
         if let Ok(mut output) = output() {
             let _ = execute!(output, LeaveAlternateScreen, Show);

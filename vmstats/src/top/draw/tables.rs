@@ -52,7 +52,7 @@ fn split(area: Rect, height: u16) -> (Rect, Rect) {
     (upper, lower)
 }
 
-/// Says why there is no virtual machine.
+/// Draws the reason for an empty list.
 fn empty(state: &State, area: Rect, buffer: &mut Buffer) {
     let mut row = 1;
     let mut say = |text: String, style: Style| {
@@ -153,7 +153,8 @@ fn number_style(row: &Row<'_>, column: &Column, place: usize) -> Style {
         .numbers
         .and_then(|numbers| numbers.get(place).copied().flatten());
     match (column, number) {
-        // What is old is not what is.
+        // Dim, because the last numbers of a silent machine are old; otherwise they look
+        // current.
         _ if row.state.0 == Severity::Bad => DIM,
         (Column::Steal, Some(steal)) if steal >= 10.0 => BAD,
         (Column::Steal, Some(steal)) if steal >= 2.0 => NOTABLE,
