@@ -37,7 +37,7 @@ impl Excerpt {
     ///
     /// # Errors
     ///
-    /// Returns an error if there is no recording, it is empty, or the part is outside.
+    /// Returns an error if the recording is missing or empty, or the part is outside.
     pub fn open(place: &PlacedPart) -> Result<Self, Failure> {
         let (recording, whole) = open(&place.folder)?;
         let outside =
@@ -141,7 +141,7 @@ impl Excerpt {
 ///
 /// # Errors
 ///
-/// Returns an error if there is no recording or it is empty.
+/// Returns an error if the recording is missing or empty.
 pub fn open(folder: &Path) -> Result<(Recording, (Timestamp, Timestamp)), Failure> {
     let recording = Recording::open(folder)?;
     let Some(whole) = recording.span() else {
