@@ -44,6 +44,8 @@ pub struct Monitor {
     tables: HashMap<(StatsTarget, StatsProvider), Arc<Table>>,
     vcpus: HashMap<String, i64>,
     with_steal: bool,
+    /// True if the steal time is read from the host's kernel.
+    reads_steal: bool,
     steal: Option<Steal>,
     problems: Vec<String>,
     /// True if a reply had something that the schemas and the list of vCPUs lack.
@@ -92,6 +94,7 @@ impl Monitor {
             tables: HashMap::new(),
             vcpus: HashMap::new(),
             with_steal,
+            reads_steal: with_steal,
             steal: None,
             problems: Vec::new(),
             is_outdated: false,
@@ -170,7 +173,10 @@ impl Monitor {
     /// Asks for the schemas and the vCPUs again.
     fn refresh(&mut self) -> Result<(), ClientError> {
         let mut schemas = self.client.execute(&QueryStatsSchemas { provider: None })?;
-        if self.with_steal {
+        // A recording that is served tells the steal time itself.
+        let is_told = { schemas.iter() }.any(|schema| schema.provider == steal::provider());
+        self.reads_steal = self.with_steal && !is_told;
+        if self.reads_steal {
             schemas.push(steal::schema());
         }
         let plan = self.selection.plan(&schemas);
@@ -194,11 +200,12 @@ impl Monitor {
             }
         }
         self.plans = plan.targets;
+        let is_asked =
+            |provider: &StatsProvider| !self.reads_steal || *provider != steal::provider();
         self.plans.retain_mut(|plan| {
             let requests = plan.providers.as_mut();
-            // No monitor knows the provider of the steal time.
             requests.is_none_or(|requests| {
-                requests.retain(|request| request.provider != steal::provider());
+                requests.retain(|request| is_asked(&request.provider));
                 !requests.is_empty()
             })
         });
@@ -220,7 +227,8 @@ impl Monitor {
             self.incarnation.threads = vcpus.iter().map(|vcpu| vcpu.thread).collect();
         }
         let of_steal = (StatsTarget::Vcpu, steal::provider());
-        self.steal = self.tables.get(&of_steal).map(|table| {
+        let table = self.tables.get(&of_steal).filter(|_| self.reads_steal);
+        self.steal = table.map(|table| {
             let mut steal = Steal::new(Arc::clone(table));
             steal.follow(self.incarnation.peer.as_ref(), &vcpus);
             steal
