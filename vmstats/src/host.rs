@@ -13,6 +13,7 @@ use stats_runtime::Host;
 use stats_runtime::host::{Change, Vcpu};
 
 use crate::lock::Lock;
+use crate::sample::Identity;
 use crate::shutdown::ShutdownTrigger;
 use crate::uuid::Uuid;
 
@@ -21,7 +22,8 @@ use crate::uuid::Uuid;
 pub struct Vm {
     name: Option<String>,
     uuid: Option<String>,
-    vcpus: Vec<Vcpu>,
+    /// The vCPUs; `None` if they are those whose statistics are played.
+    vcpus: Option<Vec<Vcpu>>,
     /// The guest; `None` if statistics are replayed.
     guest: Option<Arc<Guest>>,
     /// Locked while the guest is stopped or continued, so that of two clients
@@ -44,7 +46,7 @@ impl Vm {
         Self {
             name: None,
             uuid: None,
-            vcpus: vcpus.collect(),
+            vcpus: Some(vcpus.collect()),
             guest: Some(guest),
             run_state: Lock::new(RunState::Running),
             shutdown,
@@ -61,9 +63,23 @@ impl Vm {
         Self {
             name: None,
             uuid: None,
-            vcpus: vcpus.collect(),
+            vcpus: Some(vcpus.collect()),
             guest: None,
             run_state: Lock::new(RunState::Paused),
+            shutdown,
+        }
+    }
+
+    /// Makes a VM whose recorded statistics move. Its vCPUs are those that the providers
+    /// know, which come and go as they did.
+    #[must_use]
+    pub fn played(identity: Identity, shutdown: ShutdownTrigger) -> Self {
+        Self {
+            name: identity.name,
+            uuid: identity.uuid,
+            vcpus: None,
+            guest: None,
+            run_state: Lock::new(RunState::Running),
             shutdown,
         }
     }
@@ -92,7 +108,10 @@ impl Vm {
             return Ok(Change::Unchanged);
         }
         let Some(guest) = &self.guest else {
-            return Err(Error::generic("Recorded statistics cannot be made to run"));
+            return Err(Error::generic(match wanted {
+                RunState::Running => "Recorded statistics cannot be made to run",
+                _ => "A recording cannot be stopped",
+            }));
         };
         change(guest).map_err(|error| {
             *state = RunState::InternalError;
@@ -128,7 +147,7 @@ impl Host for Vm {
     }
 
     fn vcpus(&self) -> Option<Vec<Vcpu>> {
-        Some(self.vcpus.clone())
+        self.vcpus.clone()
     }
 
     fn stop(&self) -> Result<Change, Error> {

@@ -25,6 +25,8 @@ pub mod log;
 pub mod measure;
 pub mod monitor_server;
 pub mod nearest;
+#[cfg(feature = "record")]
+pub mod playback;
 pub mod printable;
 pub mod query;
 pub mod rates;

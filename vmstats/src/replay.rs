@@ -44,7 +44,15 @@ pub fn open(folder: &Path) -> Result<Replay, Failure> {
         Failure::other(format!("{}: {why}", path.display()))
     };
     let path = folder.join("vm.bin");
-    let vm = open_image(&path, KvmTarget::Vm).map_err(|error| cannot(&path, &error))?;
+    let vm = open_image(&path, KvmTarget::Vm).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::NotFound => {
+                "; expected a recording of `vmstats record`, or a folder of statistics files"
+            }
+            _ => "",
+        };
+        cannot(&path, &format!("{error}{hint}"))
+    })?;
     let provider = KvmProvider::new();
     provider
         .set_vm_fd(OwnedFd::from(vm))

@@ -12,14 +12,15 @@ mod program;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use program::{Server, stderr, stdout};
-use serde_json::Value;
+use program::{RawClient, Server, stderr, stdout};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use vmstats::client::Client;
 use vmstats::endpoint::Endpoint;
@@ -68,7 +69,7 @@ fn record(folder: &Path, sockets: &[&str], count: u64, mut at: impl FnMut(u64)) 
         for (vm, monitor) in monitors.iter_mut().enumerate() {
             rows.push((vm, monitor.sample(0).unwrap()));
         }
-        std::thread::sleep(INTERVAL);
+        thread::sleep(INTERVAL);
     }
     let mut layouts: Vec<Layout> = Vec::new();
     for object in rows.iter().flat_map(|(_, sample)| &sample.objects) {
@@ -412,4 +413,124 @@ fn report_is_a_page_that_a_browser_draws() {
         assert!(browser.unwrap().success());
         assert!(std::fs::metadata(&picture).unwrap().len() > 20_000);
     }
+}
+
+/// Returns the value of a statistic of vCPU 1, or the error of a query.
+fn ask(client: &mut RawClient, name: &str) -> Result<Value, String> {
+    let request = json!({"execute": "query-stats", "arguments": {
+        "target": "vcpu",
+        "providers": [{"provider": "kvm", "names": [name]}],
+    }});
+    let reply = client.ask(&request.to_string());
+    match reply["error"]["desc"].as_str() {
+        Some(desc) => Err(desc.to_owned()),
+        None => Ok(reply["return"][1]["stats"][0]["value"].clone()),
+    }
+}
+
+#[test]
+fn recording_is_served_with_the_values_of_its_samples_as_time_passes() {
+    let Some(scene) = Scene::new(60) else { return };
+    // A second without samples.
+    let nanos = |line: &Value, name: &str| line[name].as_u64().unwrap();
+    let lines = scene.lines();
+    let begin = lines.iter().map(|line| nanos(line, "t0")).min().unwrap();
+    let gap = begin + 1_000_000_000..begin + 2_000_000_000;
+    let kept: Vec<&Value> = { lines.iter() }
+        .filter(|line| !gap.contains(&nanos(line, "t0")))
+        .collect();
+    let text: String = kept.iter().map(|line| format!("{line}\n")).collect();
+    std::fs::write(scene.folder.path().join(TAIL), text).unwrap();
+    let recorded: Vec<&Value> = kept
+        .into_iter()
+        .filter(|line| line["vm"] == *scene.sockets[0] && line["vcpu"] == 1)
+        .collect();
+    let of_kvm: Vec<&&Value> = { recorded.iter() }
+        .filter(|line| line["provider"] == "kvm")
+        .collect();
+    let expected: Vec<u64> = of_kvm.iter().map(|line| nanos(line, "exits")).collect();
+
+    let start = Instant::now();
+    let arguments = ["serve", "--replay", scene.path(), "--vm", "<script>calm"];
+    let server = Server::start(&arguments);
+    let mut client = RawClient::connect(&server.socket);
+    let name = client.ask("{'execute': 'query-name'}");
+    assert_eq!(name["return"]["name"], "<script>calm");
+    let vcpus = client.ask("{'execute': 'query-cpus-fast'}");
+    assert_eq!(vcpus["return"].as_array().unwrap().len(), 2);
+    // Any client of vmstats gets the recorded steal time too, not that of the server.
+    let watch = ["query", "--watch", "0.1", "--format", "jsonl"];
+    let names = ["--names", "exits,run_delay_ns", &server.socket];
+    let mut watch = Command::new(env!("CARGO_BIN_EXE_vmstats"))
+        .args([&watch[..], &names].concat())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map(program::Running)
+        .unwrap();
+    let mut seen: Vec<u64> = Vec::new();
+    let mut gaps = 0;
+    while seen.last() != expected.last() {
+        assert!(start.elapsed() < Duration::from_secs(30), "{seen:?}");
+        match ask(&mut client, "exits") {
+            Ok(value) => {
+                let value = value.as_u64().unwrap();
+                let place = expected.iter().position(|one| *one == value);
+                let offset = nanos(of_kvm[place.unwrap()], "t1") - begin;
+                assert!(start.elapsed() > Duration::from_nanos(offset), "too early");
+                assert!(seen.last().is_none_or(|last| *last <= value), "{seen:?}");
+                if seen.last() != Some(&value) {
+                    seen.push(value);
+                }
+            }
+            Err(reason) => {
+                assert!(reason.contains("nothing was recorded from"), "{reason}");
+                gaps += 1;
+            }
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(seen.len() > 10 && gaps > 0, "{seen:?} {gaps}");
+    let waits = ask(&mut client, "halt_wait_hist").unwrap();
+    let mut last = of_kvm.last().unwrap()["halt_wait_hist"].clone();
+    // QEMU's protocol has the highest bucket first.
+    last.as_array_mut().unwrap().reverse();
+    assert_eq!(waits, last);
+
+    watch.0.kill().unwrap();
+    let mut printed = String::new();
+    let stdout = watch.0.stdout.take().unwrap();
+    { stdout }.read_to_string(&mut printed).unwrap();
+    for name in ["exits", "run_delay_ns"] {
+        let lines = json_lines(&printed).into_iter();
+        let values = lines.filter(|line| line["name"] == name && line["vcpu"] == 1);
+        let mut values = values.filter_map(|line| line["value"].as_u64()).peekable();
+        assert!(values.peek().is_some(), "{name}: {printed}");
+        for value in values {
+            let known = recorded
+                .iter()
+                .any(|line| line[name].as_u64() == Some(value));
+            assert!(known, "{name}: {value}");
+        }
+    }
+}
+
+#[test]
+fn recording_is_not_served_when_it_is_unclear_what_to_serve() {
+    let Some(scene) = Scene::new(2) else { return };
+    let path = scene.path();
+    let several = fail(&["serve", "--replay", path]);
+    assert!(several.contains("--vm: <script>calm, busy"), "{several}");
+    let unknown = fail(&["serve", "--replay", path, "--vm", "web"]);
+    assert!(unknown.contains("no VM is called web"), "{unknown}");
+    let late = format!("{path}@+1h");
+    assert!(fail(&["serve", "--replay", &late, "--vm", "busy"]).contains("is not in the"));
+    let other = tempfile::tempdir().unwrap();
+    let other = other.path().to_str().unwrap();
+    let neither = fail(&["serve", "--replay", other]);
+    assert!(neither.contains("expected a recording"), "{neither}");
+    let files = fail(&["serve", "--replay", other, "--vm", "busy"]);
+    assert!(files.contains("is not a recording"), "{files}");
+    std::fs::write(scene.folder.path().join(TAIL), "").unwrap();
+    let empty = fail(&["serve", "--replay", path, "--vm", "busy"]);
+    assert!(empty.contains("no samples"), "{empty}");
 }

@@ -9,6 +9,7 @@ use nix::unistd::{Group, User};
 
 use super::value::bytes;
 use crate::listen::{Connect, Listen};
+use crate::time_span::PlacedPart;
 use crate::uuid::Uuid;
 
 /// Boot a tiny guest and show its statistics as they change.
@@ -116,20 +117,30 @@ pub struct LimitArgs {
     pub message_bytes_max: Option<usize>,
 }
 
-/// Serve recorded statistics files as if they were live.
+/// Serve a recorded VM as if it were live.
 ///
-/// DIR holds vm.bin, vcpu0.bin, vcpu1.bin and so on: copies of statistics files,
-/// read from offset 0. The first line printed is the socket's path. Serves until
-/// SIGINT, SIGTERM or SIGHUP.
+/// The statistics of a recording that `vmstats record` made move as they did then: a
+/// client gets the values of the last sample before the moment that has been reached. In a
+/// gap of the recording it gets an error; after the last sample the values stay. A
+/// monitor shows one VM, so that --vm chooses one of several.
+///
+/// A folder with vm.bin, vcpu0.bin, vcpu1.bin and so on, which are copies of statistics
+/// files read from offset 0, is served with values that do not change.
+///
+/// The first line printed is the socket's path. Serves until SIGINT, SIGTERM or SIGHUP.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// The folder with the recorded files
-    #[arg(long, value_name = "DIR")]
-    pub replay: PathBuf,
+    /// The recording, or a part of it: FOLDER@10:00 begins there, and FOLDER@FROM..TO
+    /// ends too, with times as for `vmstats diff`; or the folder of statistics files
+    #[arg(long, value_name = "FOLDER", value_parser = PlacedPart::parse)]
+    pub replay: PlacedPart,
+    /// The VM of the recording, by its name, UUID or endpoint
+    #[arg(long, value_name = "VM")]
+    pub vm: Option<String>,
     /// How the monitor is served.
     #[command(flatten)]
     pub server: ServerArgs,
-    /// The name of the VM
+    /// The name of the VM [default: the recorded one]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
 }

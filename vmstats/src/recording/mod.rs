@@ -103,6 +103,12 @@ struct Loaded {
     events: Vec<Event>,
 }
 
+/// Returns whether a path is a recording rather than a folder of other files.
+#[must_use]
+pub fn is_recording(path: &Path) -> bool {
+    path.is_file() || path.join(folder::SCHEMA).exists()
+}
+
 impl Recording {
     /// Opens a recording without reading its samples.
     ///
