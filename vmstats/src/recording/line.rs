@@ -8,7 +8,7 @@ use std::sync::Arc;
 use qapi_stats::wire::{Context, Decode, Document, Node, Writer, from_node};
 
 use super::row::{Event, EventKind, Layout, Row};
-use crate::sample::{Kind, Object, ObjectId, Timestamp, Value, Window};
+use crate::sample::{Absence, Kind, Object, ObjectId, Timestamp, Value, Window};
 
 /// The length of a line. A longer one was not written by a recorder.
 pub const LINE_BYTES_MAX: usize = 16 << 20;
@@ -62,6 +62,27 @@ pub fn write_event(event: &Event, line: &mut Vec<u8>) {
     members.required("text", event.text.as_str());
     members.end();
     line.push(b'\n');
+}
+
+/// Returns the text of an event of the kind [`EventKind::Absent`].
+#[must_use]
+pub fn write_absences(absences: &[Absence]) -> String {
+    let mut text = Vec::new();
+    let mut writer = Writer::new(&mut text);
+    let mut list = writer.array();
+    for absence in absences {
+        let mut members = list.element().object();
+        members.required("provider", absence.provider.name());
+        members.required("target", absence.target.name());
+        if let Some(object) = &absence.object {
+            members.optional("vcpu", &object.index);
+            members.optional("object", &object.qom_path);
+        }
+        members.required("reason", absence.reason.as_str());
+        members.end();
+    }
+    list.end();
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// A line of a recording.

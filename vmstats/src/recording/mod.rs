@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use qapi_stats::wire::{Context, Decode, Document, Node, Writer, from_node};
+use qapi_stats::wire::{Context, Decode, Document, Node, from_node};
 
 use crate::failure::Failure;
 use crate::sample::{Absence, ObjectId, Sample, Timestamp, Window};
@@ -94,13 +94,35 @@ impl Source {
             }
         }
     }
+
+    /// Reads the events only.
+    fn events(&self, layouts: &[Layout]) -> Result<Vec<Event>, Failure> {
+        match self {
+            Self::Lines(path) => Ok(read_lines(path, layouts)?.events),
+            Self::Group(path, group) => {
+                file::read_events(path, Some(*group)).map_err(|reason| cannot(path, &reason))
+            }
+            Self::Files(files) => {
+                let path = files.iter().find(|path| is_of_events(path));
+                // A recorder that keeps a bounded time removes old segments.
+                let Some(path) = path.filter(|path| path.exists()) else {
+                    return Ok(Vec::new());
+                };
+                file::read_events(path, None).map_err(|reason| cannot(path, &reason))
+            }
+        }
+    }
+}
+
+/// Returns whether a file of a segment has the segment's events.
+fn is_of_events(path: &Path) -> bool {
+    path.to_string_lossy().ends_with("-events.parquet")
 }
 
 /// The contents of a part.
 #[derive(Debug, Default)]
 struct Loaded {
     samples: Vec<Recorded>,
-    events: Vec<Event>,
 }
 
 /// Returns whether a path is a recording rather than a folder of other files.
@@ -216,22 +238,25 @@ impl Recording {
         Ok(None)
     }
 
-    /// Returns all events in the order of time. The events of what cannot be read are
-    /// repeated at the begin of each segment, and are left out here when nothing changed.
+    /// Returns all events in the order of time, without reading the statistics. The
+    /// events of what cannot be read are repeated at the begin of each segment, and are
+    /// left out here when nothing changed.
     ///
     /// # Errors
     ///
     /// Returns an error that names the file which is damaged.
-    pub fn events(&mut self) -> Result<Vec<Event>, Failure> {
+    pub fn events(&self) -> Result<Vec<Event>, Failure> {
         let mut events = Vec::new();
         let mut absent: HashMap<Option<Arc<str>>, String> = HashMap::new();
-        for index in 0..self.parts.len() {
-            for event in &self.load(index)?.events {
+        for part in &self.parts {
+            let mut of_part = part.source.events(&self.about.layouts)?;
+            of_part.sort_by_key(|event| event.time);
+            for event in of_part {
                 let is_repeated = event.kind == EventKind::Absent
                     && absent.insert(event.vm.clone(), event.text.clone()).as_ref()
                         == Some(&event.text);
                 if !is_repeated {
-                    events.push(event.clone());
+                    events.push(event);
                 }
             }
         }
@@ -280,8 +305,7 @@ impl Recording {
         };
         let contents = part.source.read(&self.about.layouts)?;
         let rows = contents.rows.into_iter().map(|(_, row)| row).collect();
-        let events = contents.events;
-        let loaded = Rc::new(Loaded::new(rows, events));
+        let loaded = Rc::new(Loaded::new(rows, contents.events));
         if self.loaded.len() >= PARTS_MAX {
             self.loaded.remove(0);
         }
@@ -395,29 +419,8 @@ impl Loaded {
                     .clone_from(absences);
             }
         }
-        Self { samples, events }
+        Self { samples }
     }
-}
-
-/// Returns the text of an event of the kind [`EventKind::Absent`].
-#[must_use]
-pub fn write_absences(absences: &[Absence]) -> String {
-    let mut text = Vec::new();
-    let mut writer = Writer::new(&mut text);
-    let mut list = writer.array();
-    for absence in absences {
-        let mut members = list.element().object();
-        members.required("provider", absence.provider.name());
-        members.required("target", absence.target.name());
-        if let Some(object) = &absence.object {
-            members.optional("vcpu", &object.index);
-            members.optional("object", &object.qom_path);
-        }
-        members.required("reason", absence.reason.as_str());
-        members.end();
-    }
-    list.end();
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Reads the text of an event of the kind [`EventKind::Absent`]. What cannot be
@@ -509,10 +512,7 @@ fn parts(folder: &Path) -> Result<Vec<Part>, Failure> {
 /// Makes the part of a segment's files. Returns `None` if the files are gone or empty.
 fn files_part(files: Vec<PathBuf>) -> Result<Option<Part>, Failure> {
     // The file of the events is small and has the span of the whole segment.
-    let events = files.iter().find(|path| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| name.ends_with("-events.parquet"))
-    });
+    let events = files.iter().find(|path| is_of_events(path));
     let Some(path) = events.or(files.first()) else {
         return Ok(None);
     };

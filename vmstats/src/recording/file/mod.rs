@@ -15,7 +15,7 @@ mod write;
 use super::row::{Event, Layout, Row};
 use crate::sample::{Timestamp, Window};
 
-pub use read::{about, groups, read, span};
+pub use read::{about, groups, read, read_events, span};
 pub use write::{Writer, write};
 
 /// The contents of a file.
@@ -116,6 +116,7 @@ mod tests {
         let path = folder.path().join("x.parquet");
         write(&path, &contents, None).unwrap();
         assert_eq!(read(&path, None).unwrap(), contents);
+        assert_eq!(read_events(&path, None).unwrap(), contents.events);
         let expected = (Timestamp(1_000), Timestamp(3_005));
         assert_eq!(span(&path).unwrap(), Some(expected));
         // A file that is cut off anywhere is refused.

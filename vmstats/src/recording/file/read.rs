@@ -94,7 +94,16 @@ pub fn about(path: &Path) -> Result<About, String> {
 ///
 /// Returns the reason if the file is damaged or another one.
 pub fn read(path: &Path, group: Option<usize>) -> Result<Contents, String> {
-    contained(|| read_groups(path, group))
+    contained(|| read_groups(path, group, true))
+}
+
+/// Reads the events of a file, or of one of its groups of rows, without the statistics.
+///
+/// # Errors
+///
+/// Returns the reason if the file is damaged or another one.
+pub fn read_events(path: &Path, group: Option<usize>) -> Result<Vec<Event>, String> {
+    contained(|| Ok(read_groups(path, group, false)?.events))
 }
 
 /// Runs the library's decoder on a thread of its own, because the decoder panics at some
@@ -118,7 +127,11 @@ fn contained<T: Send>(read: impl FnOnce() -> Result<T, String> + Send) -> Result
     })
 }
 
-fn read_groups(path: &Path, group: Option<usize>) -> Result<Contents, String> {
+fn read_groups(
+    path: &Path,
+    group: Option<usize>,
+    has_statistics: bool,
+) -> Result<Contents, String> {
     let reader = open(path)?;
     let file = reader.metadata().file_metadata();
     let layouts = layouts_from_json(value_of(file.key_value_metadata(), LAYOUTS)?.as_bytes())?;
@@ -140,7 +153,12 @@ fn read_groups(path: &Path, group: Option<usize>) -> Result<Contents, String> {
         let rows = usize::try_from(group.metadata().num_rows()).map_err(|_| not_ours())?;
         let mut read: Vec<Vec<Value>> = Vec::with_capacity(columns.len());
         let mut texts: HashMap<&str, Vec<Option<Arc<str>>>> = HashMap::new();
-        for (place, column) in columns.iter().enumerate() {
+        let wanted = if has_statistics {
+            columns.len()
+        } else {
+            FIXED.len()
+        };
+        for (place, column) in columns.iter().enumerate().take(wanted) {
             let reader = group.get_column_reader(place).map_err(text)?;
             if column.cell == Cell::Text {
                 texts.insert(column.name.as_str(), read_texts(reader, rows)?);
@@ -154,7 +172,7 @@ fn read_groups(path: &Path, group: Option<usize>) -> Result<Contents, String> {
             read: &mut read,
             texts: &texts,
         };
-        group.append(rows, &mut contents)?;
+        group.append(rows, has_statistics, &mut contents)?;
     }
     Ok(contents)
 }
@@ -210,7 +228,12 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
-    fn append(self, rows: usize, contents: &mut Contents) -> Result<(), String> {
+    fn append(
+        self,
+        rows: usize,
+        has_statistics: bool,
+        contents: &mut Contents,
+    ) -> Result<(), String> {
         for row in 0..rows {
             let time = |name| self.number(name, row).map(Timestamp);
             let window = Window {
@@ -225,6 +248,9 @@ impl Group<'_> {
                     kind: EventKind::from_name(&kind).ok_or("a row has an unknown event")?,
                     text: self.text("text", row).as_deref().unwrap_or("").to_owned(),
                 });
+                continue;
+            }
+            if !has_statistics {
                 continue;
             }
             let name = |name| {
