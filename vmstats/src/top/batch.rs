@@ -124,7 +124,7 @@ impl Batch<'_> {
                 .observed
                 .machines
                 .iter()
-                .all(|(id, machine)| match machine.condition {
+                .all(|(id, machine)| match machine.condition() {
                     Condition::Failed(_) | Condition::Gone => true,
                     Condition::Connecting if self.arguments.once => false,
                     Condition::Connecting => self.observed.state(*id, now).0 == Severity::Bad,
@@ -186,7 +186,10 @@ impl Batch<'_> {
             list.truncate(limit);
         }
         match &mut self.records {
-            Some(records) => write_records(records, &self.observed, &list, now, out)?,
+            Some(records) => {
+                let printed = &self.printed;
+                write_records(records, (&self.observed, printed), &list, now, out)?;
+            }
             None => print_table(&list, &self.observed.columns, &self.order, now, out)?,
         }
         for id in self.observed.machines.keys() {
@@ -227,7 +230,7 @@ impl Batch<'_> {
     /// Writes the failures that are new to the standard error stream.
     fn tell_failures(&mut self, now: Timestamp) {
         for (id, machine) in &self.observed.machines {
-            let reason = match &machine.condition {
+            let reason = match machine.condition() {
                 Condition::Failed(reason) => reason.as_str(),
                 Condition::Gone => "the socket is gone",
                 Condition::Answering if self.observed.state(*id, now).0 == Severity::Bad => {
@@ -306,7 +309,7 @@ fn print_table(
 
 fn write_records(
     records: &mut Records,
-    observed: &Observed,
+    (observed, printed): (&Observed, &HashMap<VmId, Timestamp>),
     list: &[Row<'_>],
     now: Timestamp,
     out: &mut dyn Write,
@@ -317,6 +320,10 @@ fn write_records(
         };
         match (row.state.0, observed.last_two(row.vm, now)) {
             (Severity::Bad, _) => records.write_failure(machine, now, &row.state.1, out)?,
+            // A sample is written once; otherwise its growth is counted twice in a sum.
+            (_, Some((_, after))) if printed.get(&row.vm) == Some(&after.end()) => {
+                records.write_failure(machine, now, "no new answer yet", out)?;
+            }
             (_, Some((before, after))) => {
                 let before = before.map(|entry| &*entry.sample);
                 records.write((machine, &row.scope), before, &after.sample, out)?;

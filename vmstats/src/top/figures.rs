@@ -175,23 +175,30 @@ fn notes(comparison: &Comparison<'_>, pairs: &[Pair<'_>]) -> Vec<String> {
     // Without the provider of steal, because the threads that the monitor reports come
     // and go; otherwise each of them makes a note.
     let is_told = |object: &Object| object.table.provider.name() != SCHED;
-    let mut notes = Vec::new();
-    let mut note = |text: String| {
-        if !notes.contains(&text) {
-            notes.push(text);
-        }
-    };
+    let (mut plugged, mut reset) = (Vec::new(), Vec::new());
     for (object, changes) in pairs.iter().filter(|(object, _)| is_told(object)) {
         match changes.life {
             Life::Continues => {}
-            Life::Appeared => note(format!("{} plugged in", subject(object))),
-            Life::Reset => note(format!("{} was reset", subject(object))),
+            Life::Appeared => plugged.push(subject(object)),
+            Life::Reset => reset.push(subject(object)),
         }
     }
-    for object in comparison.gone.iter().filter(|object| is_told(object)) {
-        note(format!("{} unplugged", subject(object)));
-    }
-    notes
+    let gone = comparison.gone.iter().filter(|object| is_told(object));
+    let unplugged = gone.map(|object| subject(object)).collect();
+    let events = [
+        (plugged, "plugged in"),
+        (reset, "reset"),
+        (unplugged, "unplugged"),
+    ];
+    let notes = events.into_iter().filter_map(|(mut subjects, event)| {
+        subjects.dedup();
+        match subjects.as_slice() {
+            [] => None,
+            [one] => Some(format!("{one} {event}")),
+            [first, others @ ..] => Some(format!("{first} and {} more {event}", others.len())),
+        }
+    });
+    notes.collect()
 }
 
 fn subject(object: &Object) -> String {

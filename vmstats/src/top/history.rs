@@ -222,8 +222,8 @@ mod tests {
             }
         }
         assert!(history.bytes() <= 10 * one);
-        assert_eq!(seconds(&history, 0), [98, 99, 100]);
         for vm in 0..3 {
+            assert!(seconds(&history, vm).ends_with(&[98, 99, 100]));
             history.forget(VmId(vm));
         }
         assert_eq!(history.bytes(), 0);

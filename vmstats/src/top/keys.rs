@@ -11,6 +11,7 @@ use regex_lite::Regex;
 use super::draw::shown_columns;
 use super::jump;
 use super::state::{Focus, Overlay, Prompt, Question, State, StatsColumn};
+use super::vm_id::VmId;
 use crate::sample::Timestamp;
 
 /// The number of rows of a page.
@@ -41,6 +42,13 @@ pub(super) enum Effect {
     SetInterval(Duration),
     /// Go to this moment of a recording.
     Seek(Timestamp),
+    /// Go to the next sample of a virtual machine in a recording, or to the one before.
+    Step {
+        /// The virtual machine.
+        vm: VmId,
+        /// True for the next sample.
+        is_forward: bool,
+    },
 }
 
 /// Changes the state as a key means it.
@@ -103,12 +111,13 @@ fn letter_key(state: &mut State, letter: char) -> Effect {
         '+' | '-' | 's' if state.speed.is_some() => {}
         '+' => return change_interval(state, true),
         '-' => return change_interval(state, false),
-        ' ' => {
-            state.paused = match state.paused {
-                Some(_) => None,
-                None => Some(state.now),
-            };
-        }
+        ' ' => match state.paused.take() {
+            Some(moment) if state.speed.is_some() && moment < state.now => {
+                return Effect::Seek(moment);
+            }
+            Some(_) => {}
+            None => state.paused = Some(state.now),
+        },
         'b' => {
             state.focus = Focus::Machines;
             state.unfolded.clear();
@@ -142,11 +151,13 @@ fn letter_key(state: &mut State, letter: char) -> Effect {
             if state.paused.is_none() {
                 state.paused = Some(state.now);
             }
-            if state.speed.is_some() {
-                let jump = jump::Jump::By(state.interval());
-                return Effect::Seek(jump.from(state.moment(), letter == 'T'));
+            let is_forward = letter == 't';
+            if !state.step_time(is_forward) {
+                match (state.speed, state.selected_vm()) {
+                    (Some(_), Some(vm)) => return Effect::Step { vm, is_forward },
+                    _ => state.message = Some(state.end_of_history(is_forward)),
+                }
             }
-            state.step_time(letter == 't');
         }
         'j' | 'J' => ask(
             state,

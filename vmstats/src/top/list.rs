@@ -37,7 +37,8 @@ pub(super) struct Order {
 pub(super) enum Folding<'a> {
     /// Rows of virtual machines, some followed by their vCPUs.
     Unfolded(&'a BTreeSet<VmId>),
-    /// Rows of vCPUs only, ordered among all.
+    /// Rows of vCPUs only, ordered among all. A virtual machine that cannot be read has
+    /// one row.
     VcpusOnly,
 }
 
@@ -50,9 +51,10 @@ pub(super) struct Row<'a> {
     pub(super) scope: Scope,
     /// The name for people.
     pub(super) name: String,
-    /// The sample; `None` before the first one.
+    /// The last sample; `None` before the first one.
     pub(super) entry: Option<&'a Entry>,
-    /// The numbers, for each column one; `None` before the first sample.
+    /// The numbers, for each column one; `None` if the virtual machine cannot be read:
+    /// then the numbers of its last sample are old.
     pub(super) numbers: Option<&'a Numbers>,
     /// The state of the virtual machine.
     pub(super) state: (Severity, String),
@@ -83,13 +85,15 @@ pub(super) fn rows<'a>(
         .filter(|(vm, _)| observed.is_there(*vm, moment))
         .map(|(vm, name)| {
             let entry = observed.history.at(vm, moment);
+            let state = observed.state(vm, moment);
+            let current = entry.filter(|_| state.0 != Severity::Bad);
             Row {
                 vm,
                 scope: Scope::Vm,
                 name,
                 entry,
-                numbers: entry.map(|entry| &entry.figures.vm),
-                state: observed.state(vm, moment),
+                numbers: current.map(|entry| &entry.figures.vm),
+                state,
             }
         })
         .collect();
@@ -108,10 +112,11 @@ pub(super) fn rows<'a>(
             with_vcpus.collect()
         }
         Folding::VcpusOnly => {
-            let mut vcpus: Vec<Row<'a>> = rows
-                .iter()
-                .flat_map(|row| vcpus(row, |id| format!("{}/{id}", row.name)))
-                .collect();
+            let one_or_vcpus = rows.into_iter().flat_map(|row| match row.numbers {
+                Some(_) => vcpus(&row, |id| format!("{}/{id}", row.name)),
+                None => vec![row],
+            });
+            let mut vcpus: Vec<Row<'a>> = one_or_vcpus.collect();
             sort(&mut vcpus);
             vcpus
         }
@@ -125,7 +130,7 @@ fn vcpus<'a>(row: &Row<'a>, name: impl Fn(&str) -> String) -> Vec<Row<'a>> {
         .map(|(id, numbers)| Row {
             scope: Scope::Vcpu(id.clone()),
             name: name(&printable(&id.to_string())),
-            numbers: Some(numbers),
+            numbers: row.numbers.map(|_| numbers),
             ..row.clone()
         })
         .collect()
@@ -198,8 +203,7 @@ pub(super) fn cell(row: &Row<'_>, column: &Column, place: usize) -> String {
         (Column::State, _) => {
             return match row.scope {
                 Scope::Vm => printable(&row.state.1).into_owned(),
-                // Its virtual machine has the state, unless nothing is read any more.
-                Scope::Vcpu(_) if row.state.0 == Severity::Bad => "old".to_owned(),
+                // The row of its virtual machine has the state.
                 Scope::Vcpu(_) => String::new(),
             };
         }

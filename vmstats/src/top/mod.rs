@@ -13,10 +13,11 @@ mod keys;
 mod list;
 mod live;
 mod observed;
-#[cfg(feature = "record")]
 mod player;
 mod records;
 mod screen;
+#[cfg(test)]
+mod screens;
 mod series;
 mod state;
 mod stats;
@@ -25,9 +26,7 @@ mod vm_id;
 
 use std::io::Write;
 
-#[cfg(feature = "record")]
-use crate::cli::ReplayArgs;
-use crate::cli::TopArgs;
+use crate::cli::{ReplayArgs, TopArgs};
 use crate::failure::Failure;
 
 /// Runs `vmstats top`.
@@ -53,7 +52,6 @@ pub fn run(arguments: &TopArgs, out: &mut dyn Write) -> Result<(), Failure> {
 /// # Errors
 ///
 /// Returns an error if a screen has no terminal, or if the recording cannot be read.
-#[cfg(feature = "record")]
 pub fn replay(arguments: &ReplayArgs) -> Result<(), Failure> {
     screen::replay(arguments)
 }

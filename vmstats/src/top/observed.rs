@@ -18,8 +18,9 @@ use crate::source::{Connected, Event};
 /// How long a note about a virtual machine is shown.
 const NOTE_AGE_MAX: Duration = Duration::from_secs(30);
 
-/// The number of notes that are kept of a virtual machine.
-const NOTES_MAX: usize = 64;
+/// The number of notes, and of relations to its monitor, that are kept of each virtual
+/// machine.
+const NOTES_MAX: usize = 256;
 
 /// News of a fleet or of a recording.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(super) enum News {
     /// A place was searched: `None` if it has a socket, else the reason for finding
     /// nothing.
     Place(String, Option<String>),
+    /// Something happened to the recording, as a sentence.
+    Told(String),
 }
 
 /// The relation to the monitor of a virtual machine.
@@ -62,18 +65,44 @@ pub(super) struct Machine {
     pub(super) endpoint: String,
     /// The description by its monitor.
     pub(super) connected: Option<Arc<Connected>>,
-    /// The relation to its monitor.
-    pub(super) condition: Condition,
-    /// The moment of the last change of the condition.
-    pub(super) since: Timestamp,
     /// The moment of the first news.
     pub(super) found: Timestamp,
     /// The sample from which on growth is counted, after a reset of the baseline.
     pub(super) baseline: Option<Arc<Sample>>,
+    /// The relations to its monitor in the order of time, each with its begin.
+    conditions: VecDeque<(Timestamp, Condition)>,
     notes: VecDeque<(Timestamp, String)>,
 }
 
 impl Machine {
+    /// Returns the relation to its monitor at a moment, and the begin of that relation.
+    fn condition_at(&self, moment: Timestamp) -> (Timestamp, &Condition) {
+        let mut begun = self.conditions.iter().rev();
+        let last = begun.find(|(begin, _)| *begin <= moment);
+        last.map_or(
+            (self.found, &Condition::Connecting),
+            |(begin, condition)| (*begin, condition),
+        )
+    }
+
+    /// Returns the last known relation to its monitor.
+    pub(super) fn condition(&self) -> &Condition {
+        self.condition_at(Timestamp(u64::MAX)).1
+    }
+
+    fn set_condition(&mut self, at: Timestamp, condition: Condition) {
+        if *self.condition_at(at).1 == condition {
+            return;
+        }
+        // News of a recording may come after later ones, because the end of a sample is
+        // known when its begin is reached.
+        let place = self.conditions.partition_point(|(begin, _)| *begin <= at);
+        self.conditions.insert(place, (at, condition));
+        if self.conditions.len() > NOTES_MAX {
+            self.conditions.pop_front();
+        }
+    }
+
     /// Returns the name for people.
     pub(super) fn label(&self) -> &str {
         match &self.connected {
@@ -85,23 +114,20 @@ impl Machine {
             }
         }
     }
+}
 
-    fn note(&mut self, at: Timestamp, text: String) {
-        self.notes.push_back((at, text));
-        if self.notes.len() > NOTES_MAX {
-            self.notes.pop_front();
-        }
+fn keep(notes: &mut VecDeque<(Timestamp, String)>, at: Timestamp, text: String) {
+    notes.push_back((at, text));
+    if notes.len() > NOTES_MAX {
+        notes.pop_front();
     }
+}
 
-    /// Returns what happened shortly before a moment, the latest first.
-    pub(super) fn notes(&self, moment: Timestamp) -> impl Iterator<Item = &str> {
-        let recent = self
-            .notes
-            .iter()
-            .rev()
-            .filter(move |(at, _)| *at <= moment && moment.since(*at) < NOTE_AGE_MAX);
-        recent.map(|(_, text)| text.as_str())
-    }
+/// Returns the notes of the time shortly before a moment, the latest first.
+fn recent(notes: &VecDeque<(Timestamp, String)>, moment: Timestamp) -> impl Iterator<Item = &str> {
+    let is_recent = move |at: Timestamp| at <= moment && moment.since(at) < NOTE_AGE_MAX;
+    let recent = notes.iter().rev().filter(move |(at, _)| is_recent(*at));
+    recent.map(|(_, text)| text.as_str())
 }
 
 /// All virtual machines.
@@ -113,6 +139,8 @@ pub(super) struct Observed {
     pub(super) machines: BTreeMap<VmId, Machine>,
     /// Their samples.
     pub(super) history: History,
+    /// Sentences about all of them.
+    notes: VecDeque<(Timestamp, String)>,
     /// The places, each with the reason why nothing is there.
     pub(super) places: BTreeMap<String, Option<String>>,
     /// The time from one sample to the next.
@@ -126,6 +154,7 @@ impl Observed {
             columns,
             machines: BTreeMap::new(),
             history: History::default(),
+            notes: VecDeque::new(),
             places: BTreeMap::new(),
             interval,
         }
@@ -138,38 +167,35 @@ impl Observed {
                 self.places.insert(place, problem);
                 return;
             }
+            News::Told(text) => {
+                keep(&mut self.notes, now, text);
+                return;
+            }
             News::Vm(id, endpoint, event) => (id, endpoint, event),
         };
         let machine = self.machines.entry(id).or_insert_with(|| Machine {
             endpoint,
             connected: None,
-            condition: Condition::Connecting,
-            since: now,
             found: now,
             baseline: None,
+            conditions: VecDeque::new(),
             notes: VecDeque::new(),
         });
-        let set = |machine: &mut Machine, condition| {
-            if machine.condition != condition {
-                machine.condition = condition;
-                machine.since = now;
-            }
-        };
         match event {
-            Event::Found => set(machine, Condition::Connecting),
+            Event::Found => machine.set_condition(now, Condition::Connecting),
             Event::Connected(connected) => {
                 machine.connected = Some(connected);
-                set(machine, Condition::Answering);
+                machine.set_condition(now, Condition::Answering);
             }
-            Event::Failed(reason) => set(machine, Condition::Failed(reason)),
-            Event::Gone => set(machine, Condition::Gone),
+            Event::Failed(reason) => machine.set_condition(now, Condition::Failed(reason)),
+            Event::Gone => machine.set_condition(now, Condition::Gone),
             Event::Sampled(sample) => {
-                set(machine, Condition::Answering);
+                machine.set_condition(now, Condition::Answering);
                 let last = self.history.at(id, Timestamp(u64::MAX));
                 let last = last.map(|entry| Arc::clone(&entry.sample));
                 let figures = figures(&self.columns, last.as_deref(), &sample);
                 for note in &figures.notes {
-                    machine.note(sample.window.end, note.clone());
+                    keep(&mut machine.notes, sample.window.end, note.clone());
                 }
                 self.history.push(id, sample, figures);
             }
@@ -182,8 +208,8 @@ impl Observed {
             .machines
             .iter()
             .filter(|(_, machine)| {
-                machine.condition == Condition::Gone
-                    && now.since(machine.since) > super::history::AGE_MAX
+                let (since, condition) = machine.condition_at(now);
+                *condition == Condition::Gone && now.since(since) > super::history::AGE_MAX
             })
             .map(|(id, _)| *id)
             .collect();
@@ -218,11 +244,11 @@ impl Observed {
         let Some(machine) = self.machines.get(&id) else {
             return (Severity::Bad, String::new());
         };
-        let changed_later = machine.since > moment;
-        match &machine.condition {
-            Condition::Failed(reason) if !changed_later => return (Severity::Bad, reason.clone()),
-            Condition::Gone if !changed_later => return (Severity::Bad, "gone".to_owned()),
-            _ => {}
+        let (since, condition) = machine.condition_at(moment);
+        match condition {
+            Condition::Failed(reason) => return (Severity::Bad, reason.clone()),
+            Condition::Gone => return (Severity::Bad, "gone".to_owned()),
+            Condition::Connecting | Condition::Answering => {}
         }
         let silent = |since: Timestamp| {
             let silence = moment.since(since);
@@ -234,20 +260,24 @@ impl Observed {
             })
         };
         let Some(entry) = self.history.at(id, moment) else {
-            return silent(machine.since)
-                .unwrap_or_else(|| (Severity::Notable, "connecting".to_owned()));
+            return silent(since).unwrap_or_else(|| (Severity::Notable, "connecting".to_owned()));
         };
         if let Some(silent) = silent(entry.end()) {
             return silent;
         }
         let problems = machine.connected.iter().flat_map(|one| &one.problems);
         let problems = problems.map(String::as_str);
-        let told: Vec<&str> = machine.notes(moment).chain(problems).collect();
+        let told: Vec<&str> = recent(&machine.notes, moment).chain(problems).collect();
         if told.is_empty() {
             (Severity::Good, "ok".to_owned())
         } else {
             (Severity::Notable, told.join("; "))
         }
+    }
+
+    /// Returns what happened to all of them shortly before a moment.
+    pub(super) fn note(&self, moment: Timestamp) -> Option<&str> {
+        recent(&self.notes, moment).next()
     }
 
     /// Returns whether a virtual machine was there at a moment.
@@ -256,7 +286,15 @@ impl Observed {
         self.machines.get(&id).is_some_and(is_found) || self.history.at(id, moment).is_some()
     }
 
-    /// Returns the silence after which a virtual machine is said not to answer.
+    /// Returns whether the socket of a virtual machine was gone at a moment.
+    pub(super) fn is_gone(&self, id: VmId, moment: Timestamp) -> bool {
+        let machine = self.machines.get(&id);
+        machine.is_some_and(|machine| *machine.condition_at(moment).1 == Condition::Gone)
+    }
+
+    /// Returns the silence after which a virtual machine is said not to answer: two
+    /// intervals, and never less than a second more than one, because a state that
+    /// changes several times a second cannot be read.
     fn patience(&self) -> Duration {
         self.interval + self.interval.max(Duration::from_secs(1))
     }

@@ -13,16 +13,14 @@ use super::keys::{Effect, press};
 use super::list::Order;
 use super::live::Live;
 use super::observed::{News, Observed};
-#[cfg(feature = "record")]
 use super::player::Player;
 use super::state::{Look, State};
 use super::terminal::{Screen, cannot_use, look};
-#[cfg(feature = "record")]
-use crate::cli::ReplayArgs;
-use crate::cli::TopArgs;
+use crate::cli::{ReplayArgs, TopArgs};
 use crate::failure::Failure;
 use crate::sample::Timestamp;
 use crate::shutdown::{PendingSignals, ShutdownSignal};
+use crate::time_span::time;
 
 /// The time between two looks at the news, which bounds the number of drawings.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -35,23 +33,32 @@ enum Source {
     /// Running virtual machines.
     Live(Live),
     /// A recording.
-    #[cfg(feature = "record")]
     Replay(Box<Player>),
 }
 
 impl Source {
+    fn is_at_end(&self) -> bool {
+        match self {
+            Self::Live(_) => false,
+            Self::Replay(player) => player.position() == player.span().1,
+        }
+    }
+
     fn now(&self) -> Timestamp {
         match self {
             Self::Live(live) => live.now(),
-            #[cfg(feature = "record")]
             Self::Replay(player) => player.position(),
         }
     }
 
-    fn news(&mut self, state: &State) -> Result<Vec<News>, Failure> {
+    /// Returns what is new, each with its moment.
+    fn news(&mut self, state: &State) -> Result<Vec<(Timestamp, News)>, Failure> {
         match self {
-            Self::Live(live) => Ok(live.news()),
-            #[cfg(feature = "record")]
+            Self::Live(live) => {
+                let news = live.news();
+                let now = live.now();
+                Ok(news.into_iter().map(|news| (now, news)).collect())
+            }
             Self::Replay(player) => player.news(match (state.paused, state.speed) {
                 (None, Some(speed)) => speed,
                 _ => 0.0,
@@ -84,7 +91,6 @@ pub(super) fn run(arguments: &TopArgs) -> Result<(), Failure> {
 }
 
 /// Shows a recording until a key or a signal ends it.
-#[cfg(feature = "record")]
 pub(super) fn replay(arguments: &ReplayArgs) -> Result<(), Failure> {
     let mut player = Player::open(&arguments.recording)?;
     if let Some(at) = arguments.at {
@@ -138,9 +144,10 @@ fn show(
         let news = source.news(&state)?;
         state.now = source.now();
         let has_changed = !news.is_empty();
-        for news in news {
-            state.observed.apply(state.now, news);
+        for (moment, news) in news {
+            state.observed.apply(moment, news);
         }
+        state.is_at_end = source.is_at_end();
         state.observed.forget_gone(state.now);
         check_sort(&mut state, &mut is_sort_wanted);
         let is_due = drawn.is_none_or(|drawn| drawn.elapsed() >= DRAWING_AGE_MAX);
@@ -171,16 +178,32 @@ fn show(
             (Effect::Quit, _) => return Ok(()),
             (Effect::Suspend, _) => screen.suspend()?,
             (Effect::SetInterval(interval), Source::Live(live)) => live.set_interval(interval),
-            #[cfg(feature = "record")]
-            (Effect::Seek(moment), Source::Replay(player)) => {
-                player.seek(moment);
-                let interval = state.observed.interval;
-                state.observed = Observed::new(state.observed.columns, interval);
-                state.paused = state.paused.map(|_| player.position());
+            (Effect::Seek(moment), Source::Replay(player)) => seek(&mut state, player, moment),
+            (Effect::Step { vm, is_forward }, Source::Replay(player)) => {
+                match player.beside(vm, state.moment(), is_forward)? {
+                    Some(moment) => seek(&mut state, player, moment),
+                    None => state.message = Some(state.end_of_history(is_forward)),
+                }
             }
-            (Effect::None | Effect::SetInterval(_) | Effect::Seek(_), _) => {}
+            (Effect::None | Effect::SetInterval(_) | Effect::Seek(_) | Effect::Step { .. }, _) => {}
         }
     }
+}
+
+/// Shows a moment of a recording, as near as the recording has it.
+fn seek(state: &mut State, player: &mut Player, moment: Timestamp) {
+    let (begin, end) = player.span();
+    if moment < begin || moment > end {
+        let (begin, end) = (time(begin), time(end));
+        state.message = Some(format!("the recording is from {begin} to {end} UTC"));
+    }
+    if player.seek(moment) {
+        let columns = std::mem::take(&mut state.observed.columns);
+        state.observed = Observed::new(columns, state.observed.interval);
+        state.has_baseline = false;
+    }
+    state.now = player.position();
+    state.paused = state.paused.map(|_| state.now);
 }
 
 /// Says once that the order is by a statistic that nothing has.

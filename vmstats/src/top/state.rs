@@ -10,7 +10,7 @@ use regex_lite::Regex;
 
 use super::column::Column;
 use super::list::{self, Folding, Order, natural};
-use super::observed::Observed;
+use super::observed::{Observed, Severity};
 use super::records::is_zero;
 use super::series::StatKey;
 use super::stats::{self, Scope, StatRow};
@@ -99,6 +99,8 @@ pub(super) struct State {
     pub(super) paused: Option<Timestamp>,
     /// The speed of a recording; `None` for running virtual machines.
     pub(super) speed: Option<f64>,
+    /// True if a recording was played to its end.
+    pub(super) is_at_end: bool,
     /// The order of the list.
     pub(super) order: Order,
     /// The order of the statistics.
@@ -137,6 +139,7 @@ impl State {
             now,
             paused: None,
             speed: None,
+            is_at_end: false,
             order,
             stats_order: (StatsColumn::Rate, false),
             selected: None,
@@ -186,6 +189,8 @@ impl State {
     }
 
     /// Returns the statistics of a row, sorted, and the number of hidden ones that are 0.
+    /// If the virtual machine cannot be read, its statistics keep their order, and have
+    /// no values.
     pub(super) fn stats<'a>(&'a self, vm: VmId, scope: &Scope) -> (Vec<StatRow<'a>>, usize) {
         let Some((before, after)) = self.observed.last_two(vm, self.moment()) else {
             return (Vec::new(), 0);
@@ -213,6 +218,13 @@ impl State {
             let order = if is_inverted { order.reverse() } else { order };
             order.then_with(by_name)
         });
+        let (severity, state) = self.observed.state(vm, self.moment());
+        if severity == Severity::Bad {
+            for row in &mut rows {
+                (row.value, row.elapsed, row.since_baseline) = (None, None, None);
+                row.reason = Some(state.clone());
+            }
+        }
         (rows, hidden)
     }
 
@@ -301,13 +313,20 @@ impl State {
         }
     }
 
-    /// Goes back from what was opened.
+    /// Goes back from what was opened: a chart, statistics, or the vCPUs of a virtual
+    /// machine.
     pub(super) fn back(&mut self) {
         match self.focus {
             Focus::Detail => self.focus = Focus::Stats,
             Focus::Stats => self.focus = Focus::Machines,
             Focus::Machines => {
-                self.unfolded.clear();
+                let list = self.list();
+                let selected = list.get(self.selected_place(&list)).map(|row| row.vm);
+                if selected.is_some_and(|vm| self.unfolded.contains(&vm)) {
+                    self.fold();
+                } else {
+                    self.unfolded.clear();
+                }
             }
         }
     }
@@ -340,12 +359,18 @@ impl State {
         }
     }
 
-    /// Shows the sample after or before the one that is shown. Other virtual machines
-    /// than the selected one show their last sample at that time.
-    pub(super) fn step_time(&mut self, is_forward: bool) {
+    /// Returns the selected virtual machine; `None` if the list is empty.
+    pub(super) fn selected_vm(&self) -> Option<VmId> {
         let list = self.list();
-        let Some(vm) = list.get(self.selected_place(&list)).map(|row| row.vm) else {
-            return;
+        list.get(self.selected_place(&list)).map(|row| row.vm)
+    }
+
+    /// Shows the sample after or before the one that is shown. Other virtual machines
+    /// than the selected one show their last sample at that time. Returns whether there
+    /// is such a sample.
+    pub(super) fn step_time(&mut self, is_forward: bool) -> bool {
+        let Some(vm) = self.selected_vm() else {
+            return false;
         };
         let history = &self.observed.history;
         let moment = self.moment();
@@ -356,20 +381,22 @@ impl State {
                 .last_two(vm, moment)
                 .and_then(|(before, _)| before)
         };
-        match target.map(super::history::Entry::end) {
-            // A little later, so that samples of the same tick are shown together.
-            Some(end) => {
-                let next = history
-                    .after(vm, end)
-                    .map_or(self.now, super::history::Entry::end);
-                self.paused = Some(Timestamp(end.0.midpoint(next.0)));
-            }
-            None => self.message = Some(self.end_of_history(is_forward)),
-        }
+        let Some(end) = target.map(super::history::Entry::end) else {
+            return false;
+        };
+        // A little later, so that samples of the same tick are shown together.
+        let next = history.after(vm, end);
+        let next = next.map_or(self.now, super::history::Entry::end);
+        self.paused = Some(Timestamp(end.0.midpoint(next.0)));
+        true
     }
 
-    fn end_of_history(&self, is_forward: bool) -> String {
-        if is_forward {
+    /// Returns a sentence for the first or the last sample.
+    pub(super) fn end_of_history(&self, is_forward: bool) -> String {
+        if self.speed.is_some() {
+            let end = if is_forward { "last" } else { "first" };
+            format!("this is the {end} sample of the recording")
+        } else if is_forward {
             "this is the last sample; space goes on".to_owned()
         } else {
             format!(

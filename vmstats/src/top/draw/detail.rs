@@ -9,16 +9,17 @@ use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Sparkline, Widget};
 
-use super::super::list::Row;
+use super::super::list::{NO_VALUE, Row};
 use super::super::series::{StatKey, buckets, rates};
 use super::super::state::{State, is_key, key};
 use super::super::stats::{Scope, StatRow};
 use super::cells::{DIM, HEADING, NOTABLE, TITLE, TREND, bars, line};
-use super::tables::{rate_text, timeline, total_text};
+use super::tables::{joined, percentile_text, rate_text, timeline, total_text};
 use crate::measure;
 use crate::printable::printable;
-use crate::rates::{Amount, percentile};
-use crate::time_span::length;
+use crate::rates::Amount;
+use crate::sample::Kind;
+use crate::time_span;
 
 /// The cells of a bucket's bounds, and of its count.
 const BOUNDS: u16 = 16;
@@ -43,19 +44,15 @@ pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         height: area.height.saturating_sub(1),
         ..area
     };
-    let histogram = match stat.value.as_ref().map(|value| &value.amount) {
-        Some(Amount::Histogram { increases, .. }) => Some(increases),
-        _ => None,
-    };
     figures(stat, below, buffer);
     let rest = Rect {
         y: area.y + 3,
         height: area.height.saturating_sub(3),
         ..area
     };
-    match histogram {
-        Some(increases) => heat_map(state, row, stat, increases, rest, buffer),
-        None => chart(state, row, stat, rest, buffer),
+    match stat.stat.kind {
+        Kind::Histogram => heat_map(state, row, stat, rest, buffer),
+        _ => chart(state, row, stat, rest, buffer),
     }
 }
 
@@ -73,31 +70,26 @@ fn title(state: &State, row: &Row<'_>, wanted: &StatKey, area: Rect, buffer: &mu
     line(buffer, area, 0, Line::styled(text, TITLE));
 }
 
-/// Draws the rate, the total and the percentiles.
+/// Draws the rate, the percentiles and the total, or the reason why they are absent.
 fn figures(stat: &StatRow<'_>, area: Rect, buffer: &mut Buffer) {
     let mut parts = Vec::new();
-    let rate = rate_text(stat);
-    if !rate.is_empty() {
-        parts.push(format!("per second {rate}"));
-    }
-    let total = total_text(stat);
-    if !total.is_empty() {
-        parts.push(format!("total {total}"));
-    }
-    if let Some(Amount::Histogram { increases, .. }) = stat.value.as_ref().map(|one| &one.amount) {
-        for (name, share) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)] {
-            if let (Some(index), Some(schema)) =
-                (percentile(increases, share), stat.stat.schema.as_ref())
-            {
-                let bucket = measure::bucket(schema, index, increases.len());
-                parts.push(format!("{name} {bucket}"));
-            }
+    if let Some(value) = &stat.value {
+        let rate = rate_text(stat);
+        if !rate.is_empty() {
+            parts.push(format!("{}/s", rate.trim_end_matches("/s")));
         }
+        if let Amount::Histogram { increases, .. } = &value.amount {
+            let shares = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)].into_iter();
+            parts.extend(
+                shares.filter_map(|(name, share)| percentile_text(stat, increases, name, share)),
+            );
+        }
+        parts.push(format!("total {}", total_text(stat)));
     }
     if let Some(reason) = &stat.reason {
         parts.push(printable(reason).into_owned());
     }
-    line(buffer, area, 0, Line::raw(parts.join("   ")));
+    line(buffer, area, 0, Line::raw(joined(parts, area.width)));
 }
 
 /// Draws a chart of the last minutes, and below it the vCPUs.
@@ -148,7 +140,7 @@ fn chart(state: &State, row: &Row<'_>, stat: &StatRow<'_>, area: Rect, buffer: &
     let y = height + 2;
     for (at, (name, values, last)) in (y..).zip(vcpus.into_iter().take(for_vcpus.into())) {
         let last = last.map_or_else(
-            || super::super::list::NO_VALUE.to_owned(),
+            || NO_VALUE.to_owned(),
             |last| super::super::list::value(last, Some(stat.stat)),
         );
         let spans = vec![
@@ -180,14 +172,11 @@ fn vcpus(
 }
 
 /// Draws the buckets of the last interval as bars, and beside them how they were.
-fn heat_map(
-    state: &State,
-    row: &Row<'_>,
-    stat: &StatRow<'_>,
-    increases: &[u64],
-    area: Rect,
-    buffer: &mut Buffer,
-) {
+fn heat_map(state: &State, row: &Row<'_>, stat: &StatRow<'_>, area: Rect, buffer: &mut Buffer) {
+    let increases = match stat.value.as_ref().map(|value| &value.amount) {
+        Some(Amount::Histogram { increases, .. }) => Some(increases.as_slice()),
+        _ => None,
+    };
     let bar_width = (area.width / 5).max(6);
     let left = BOUNDS + 1 + COUNT + 1 + bar_width + 2;
     let map_width = area.width.saturating_sub(left);
@@ -198,14 +187,11 @@ fn heat_map(
         &key(stat),
         timeline,
     );
-    let is_used = |index: &usize| {
-        increases.get(*index).is_some_and(|count| *count > 0)
-            || columns
-                .iter()
-                .flatten()
-                .any(|column| column.get(*index).is_some_and(|count| *count > 0))
-    };
-    let used: Vec<usize> = (0..increases.len()).filter(is_used).collect();
+    let known = || columns.iter().flatten().map(Vec::as_slice).chain(increases);
+    let length = known().map(<[u64]>::len).max().unwrap_or(0);
+    let is_used =
+        |index: &usize| known().any(|counts| counts.get(*index).is_some_and(|count| *count > 0));
+    let used: Vec<usize> = (0..length).filter(is_used).collect();
     let (Some(low), Some(high)) = (used.first(), used.last()) else {
         line(
             buffer,
@@ -220,14 +206,14 @@ fn heat_map(
         "BUCKET",
         "LAST",
         "",
-        length(timeline.step * u32::from(map_width)),
+        time_span::length(timeline.step * u32::from(map_width)),
         timeline.step.as_secs_f64(),
         width = usize::from(BOUNDS),
         COUNT_WIDTH = usize::from(COUNT),
         bars = usize::from(bar_width),
     );
     line(buffer, area, 0, Line::styled(heading, HEADING));
-    let highest = increases.iter().copied().max().unwrap_or(0);
+    let highest = increases.into_iter().flatten().copied().max().unwrap_or(0);
     let cells = columns.iter().flatten().flatten().copied();
     let hottest = cells.max().unwrap_or(0);
     // The largest values are the ones that matter if not all fit.
@@ -237,13 +223,14 @@ fn heat_map(
     for (index, y) in rows.zip(1..) {
         let bounds = stat.stat.schema.as_ref().map_or_else(
             || format!("[{index}]"),
-            |schema| measure::bucket(schema, index, increases.len()),
+            |schema| measure::bucket(schema, index, length),
         );
-        let count = increases.get(index).copied().unwrap_or(0);
-        let bar = "█".repeat(scaled(count, highest, bar_width));
+        let count = increases.map(|counts| counts.get(index).copied().unwrap_or(0));
+        let bar = "█".repeat(scaled(count.unwrap_or(0), highest, bar_width));
+        let count = count.map_or_else(|| NO_VALUE.to_owned(), measure::grouped);
         let mut spans = vec![
             Span::raw(pad(&bounds, BOUNDS)),
-            Span::raw(format!(" {:>10} ", measure::grouped(count))),
+            Span::raw(format!(" {count:>10} ")),
             Span::styled(format!("{bar:<width$}", width = bar_width.into()), TREND),
             Span::raw("  "),
         ];

@@ -20,10 +20,13 @@ use crate::time_span::length;
 /// The keys and what they do.
 const KEYS: [(&str, &str); 20] = [
     ("up down PgUp PgDn", "select a row"),
-    ("Enter", "fold a VM out, then its statistics, then a chart"),
-    ("Esc", "back"),
+    ("Enter", "the vCPUs of a VM, then statistics, then a chart"),
+    ("Esc", "back, and fold the vCPUs in"),
     ("Tab", "the list or the statistics"),
-    ("left right", "sort by the next column"),
+    (
+        "left right",
+        "sort by the column beside (Enter and Esc fold)",
+    ),
     ("i", "invert the order"),
     ("o", "sort statistics by total or by rate"),
     ("/ f", "show statistics that match a regular expression"),

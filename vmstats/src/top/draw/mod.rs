@@ -9,6 +9,8 @@ mod help;
 mod plain;
 mod tables;
 
+use std::time::Duration;
+
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -17,7 +19,7 @@ use ratatui::text::{Line, Span};
 
 use super::column::Column;
 use super::list;
-use super::observed::{Condition, Severity};
+use super::observed::Severity;
 use super::state::{Focus, Overlay, Question, State};
 use crate::printable::printable;
 use crate::time_span::{length, time};
@@ -65,43 +67,52 @@ fn header(state: &State, area: Rect, buffer: &mut Buffer) {
     let observed = &state.observed;
     let mut count = 0;
     let mut silent = 0;
-    let mut cost = 0.0;
-    for (id, machine) in &observed.machines {
+    let mut cost: Option<f64> = None;
+    for id in { observed.machines.keys() }.filter(|id| observed.is_there(**id, moment)) {
         count += 1;
         let is_bad = observed.state(*id, moment).0 == Severity::Bad;
-        silent += usize::from(is_bad && machine.condition != Condition::Gone);
-        if let Some(entry) = observed.history.at(*id, moment) {
-            cost += entry.sample.window.length().as_secs_f64() * 1e9;
+        silent += usize::from(is_bad && !observed.is_gone(*id, moment));
+        if let Some(entry) = observed.history.at(*id, moment).filter(|_| !is_bad) {
+            let length = entry.sample.window.length().as_secs_f64() * 1e9;
+            cost = Some(cost.unwrap_or(0.0) + length);
         }
     }
     let plural = if count == 1 { "" } else { "s" };
-    let mut spans = vec![
-        Span::styled("vmstats", TITLE),
-        Span::raw(format!("  {count} VM{plural}")),
-    ];
-    if silent > 0 {
-        spans.push(Span::raw(", "));
-        spans.push(Span::styled(format!("{silent} without answer"), BAD));
-    }
-    spans.push(Span::raw(format!(
-        "  every {}  queries {}",
-        seconds(state.interval().as_secs_f64()),
-        list::duration(cost)
-    )));
-    line(buffer, area, 0, Line::from(spans));
-    let mode = match (state.paused, state.speed) {
-        (Some(paused), _) => {
-            let back = state.now.since(paused);
-            let ago = if back.is_zero() {
-                String::new()
-            } else {
-                format!(" {} ago", length(back))
-            };
-            format!(" PAUSED{ago}  {} UTC ", time(paused))
+    let count = Span::raw(format!("{count} VM{plural}"));
+    let silent = (silent > 0).then(|| format!("{silent} without answer"));
+    let mut costs = vec![format!("  every {} s", state.interval().as_secs_f64())];
+    costs.extend(cost.map(|cost| format!("  queries {}", list::duration(cost))));
+    let left = |has_title: bool, costs: &[String]| {
+        let mut spans = Vec::new();
+        if has_title {
+            spans.extend([Span::styled("vmstats", TITLE), Span::raw("  ")]);
         }
-        (None, Some(speed)) => format!(" REPLAY x{speed}  {} UTC ", time(moment)),
-        (None, None) => format!(" {} UTC", time(moment)),
+        spans.push(count.clone());
+        if let Some(silent) = &silent {
+            spans.extend([Span::raw(", "), Span::styled(silent.clone(), BAD)]);
+        }
+        spans.extend(costs.iter().cloned().map(Span::raw));
+        Line::from(spans)
     };
+    // The parts that matter least are left out first, and as a whole.
+    let mut forms = Vec::new();
+    for mode in modes(state) {
+        for count in (0..=costs.len()).rev() {
+            forms.push((
+                left(true, costs.get(..count).unwrap_or_default()),
+                mode.clone(),
+            ));
+        }
+        forms.push((left(false, &[]), mode));
+    }
+    let fits = |(left, mode): &(Line<'_>, String)| {
+        left.width() + Span::raw(mode).width() <= usize::from(area.width)
+    };
+    let Some((left, mode)) = forms.into_iter().find(fits) else {
+        line(buffer, area, 0, left(false, &[]));
+        return;
+    };
+    line(buffer, area, 0, left);
     let style = if state.paused.is_some() {
         SELECTED
     } else {
@@ -110,8 +121,26 @@ fn header(state: &State, area: Rect, buffer: &mut Buffer) {
     right(buffer, area, 0, Span::styled(mode, style));
 }
 
-fn seconds(seconds: f64) -> String {
-    format!("{seconds} s")
+/// Returns texts for the time that is shown, the longest first. The last one is empty.
+fn modes(state: &State) -> Vec<String> {
+    let moment = time(state.moment());
+    let mut modes = match (state.paused, state.speed) {
+        (Some(paused), _) => {
+            let short = format!(" PAUSED  {moment} UTC ");
+            let back = state.now.since(paused);
+            if back.is_zero() {
+                vec![short]
+            } else {
+                let ago = length(Duration::from_secs(back.as_secs()));
+                vec![format!(" PAUSED {ago} ago  {moment} UTC "), short]
+            }
+        }
+        (None, Some(_)) if state.is_at_end => vec![format!(" REPLAY ended  {moment} UTC ")],
+        (None, Some(speed)) => vec![format!(" REPLAY x{speed}  {moment} UTC ")],
+        (None, None) => vec![format!(" {moment} UTC")],
+    };
+    modes.extend([format!(" {moment}"), String::new()]);
+    modes
 }
 
 /// Draws the question, the sentence, or the keys.
@@ -138,24 +167,43 @@ fn footer(state: &State, area: Rect, buffer: &mut Buffer) {
             spans
         }
         (None, Some(message)) => vec![Span::styled(message, NOTABLE)],
-        (None, None) => hint(state).into_iter().map(Span::raw).collect(),
+        (None, None) => match state.observed.note(state.moment()) {
+            Some(note) => vec![Span::styled(printable(note), NOTABLE)],
+            None => vec![Span::raw(hint(state, area.width.into()))],
+        },
     };
     line(buffer, area, row, Line::from(spans));
 }
 
-fn hint(state: &State) -> Vec<&'static str> {
+/// Returns as many of the most important keys as fit.
+fn hint(state: &State, width: usize) -> String {
+    const GAP: usize = 2;
     if state.overlay.is_some() {
-        return vec!["any key goes back  q quit"];
+        return "any key goes back  q quit".to_owned();
     }
-    let mut hint = vec![match state.focus {
-        Focus::Machines => "h help  Enter open  Tab statistics  arrows sort  / filter  ",
-        Focus::Stats => "h help  ? meaning  Enter chart  Esc back  / filter  z zeros  ",
-        Focus::Detail => "h help  ? meaning  up/down next statistic  Esc back  ",
-    }];
-    hint.push(match state.paused {
-        Some(_) => "t T step  j J jump  space go on  ",
-        None => "space pause  ",
+    let mut keys = vec!["q quit", "h help"];
+    keys.extend_from_slice(match state.paused {
+        Some(_) => &["space go on", "t T step", "j J jump"],
+        None => &["space pause"],
     });
-    hint.push("q quit");
-    hint
+    keys.extend_from_slice(match state.focus {
+        Focus::Machines => &["Enter open", "/ filter", "Tab statistics", "arrows sort"],
+        Focus::Stats => &[
+            "Enter chart",
+            "Esc back",
+            "? meaning",
+            "/ filter",
+            "z zeros",
+        ],
+        Focus::Detail => &["Esc back", "? meaning", "up/down next statistic"],
+    });
+    let mut left = width + GAP;
+    keys.retain(|key| {
+        let has_room = key.len() + GAP <= left;
+        if has_room {
+            left -= key.len() + GAP;
+        }
+        has_room
+    });
+    keys.join("  ")
 }

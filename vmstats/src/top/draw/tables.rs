@@ -19,10 +19,14 @@ use crate::measure;
 use crate::printable::printable;
 use crate::rates::{Amount, percentile};
 use crate::sample::Kind;
+use crate::time_span::time;
 
 /// The rows of the lower table that remain when the list is long: a title, a heading and
 /// some statistics.
 const STATS_MIN: u16 = 8;
+
+/// The cells that the column of names loses when the list is too narrow.
+const NAME_SPARE: u16 = 8;
 
 /// Draws both tables.
 pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
@@ -84,10 +88,21 @@ fn first(selected: usize, height: usize, length: usize) -> usize {
 fn machines(state: &State, list: &[Row<'_>], area: Rect, buffer: &mut Buffer) {
     let columns = &state.observed.columns;
     let (places, spare) = fit(columns, area.width, &state.order.column);
-    let widths: Vec<(usize, &Column, u16)> = places
+    let shown = places
         .iter()
-        .filter_map(|place| Some((*place, columns.get(*place)?)))
-        .map(|(place, column)| (place, column, column.width() + share(column, spare)))
+        .filter_map(|place| Some((*place, columns.get(*place)?)));
+    let least: u16 = shown.clone().map(|(_, column)| column.width() + 1).sum();
+    // A narrow name can still be told apart, but a narrow state says nothing.
+    let excess = least.saturating_sub(area.width + 1).min(NAME_SPARE);
+    let widths: Vec<(usize, &Column, u16)> = shown
+        .map(|(place, column)| {
+            let excess = if *column == Column::Name { excess } else { 0 };
+            (
+                place,
+                column,
+                column.width() + share(column, spare) - excess,
+            )
+        })
         .collect();
     let mut x = area.x;
     for (_, column, width) in &widths {
@@ -153,9 +168,6 @@ fn number_style(row: &Row<'_>, column: &Column, place: usize) -> Style {
         .numbers
         .and_then(|numbers| numbers.get(place).copied().flatten());
     match (column, number) {
-        // Dim, because the last numbers of a silent machine are old; otherwise they look
-        // current.
-        _ if row.state.0 == Severity::Bad => DIM,
         (Column::Steal, Some(steal)) if steal >= 10.0 => BAD,
         (Column::Steal, Some(steal)) if steal >= 2.0 => NOTABLE,
         _ => Style::new(),
@@ -178,7 +190,8 @@ fn name(state: &State, row: &Row<'_>) -> String {
     }
 }
 
-/// Writes a text into a column, cut at its width.
+/// Writes a text into a column. A text that is too long is cut, but a number is replaced,
+/// because the first digits of a number are another number.
 fn aligned(
     buffer: &mut Buffer,
     (x, y): (u16, u16),
@@ -187,17 +200,21 @@ fn aligned(
     style: Style,
     is_left: bool,
 ) {
-    let span = Span::styled(text, style);
-    let length = u16::try_from(span.width()).unwrap_or(u16::MAX);
+    let width = width.min(buffer.area().right().saturating_sub(x));
+    let length = |text: &str| u16::try_from(Span::raw(text).width()).unwrap_or(u16::MAX);
+    let fits = length(text) <= width;
+    let text = if fits || is_left { text } else { "…" };
     let indent = if is_left {
         0
     } else {
-        width.saturating_sub(length)
+        width.saturating_sub(length(text))
     };
-    let end = buffer.area().right();
-    if x + indent < end {
-        let most = (width - indent).min(end - x - indent);
-        buffer.set_span(x + indent, y, &span, most);
+    if width == 0 {
+        return;
+    }
+    buffer.set_stringn(x + indent, y, text, width.into(), style);
+    if !fits && is_left {
+        buffer.set_stringn(x + width - 1, y, "…", 1, style);
     }
 }
 
@@ -236,16 +253,19 @@ struct Widths {
 
 impl Widths {
     fn of(area: Rect) -> Self {
-        let wide = area.width >= 120;
+        // The width of a large number of nanoseconds, and of a sum of years.
+        let (rate, total) = (10, 17);
+        let (name, total, trend) = match area.width {
+            ..52 => (area.width.saturating_sub(rate + 1), 0, 0),
+            52..70 => (area.width - rate - total - 2, total, 0),
+            70..120 => (22, total, 10),
+            _ => (36, total, 40),
+        };
         Self {
-            name: if wide { 36 } else { 24.min(area.width / 3) },
-            rate: 12,
-            total: 13,
-            trend: match area.width {
-                0..60 => 0,
-                60..120 => 10,
-                _ => 40,
-            },
+            name,
+            rate,
+            total,
+            trend,
         }
     }
 }
@@ -259,10 +279,22 @@ fn stats(state: &State, row: &Row<'_>, area: Rect, buffer: &mut Buffer) {
     let widths = Widths::of(area);
     headings(state, &widths, area, buffer);
     let mut y = area.y + 2;
-    let absences = absences(row);
+    // The absences of an old sample say nothing of the current moment.
+    let absences = match row.numbers {
+        Some(_) => absences(row),
+        None => Vec::new(),
+    };
     let height = usize::from(area.height) - 2;
     let for_absences = absences.len().min(height / 3);
     let for_rows = height - for_absences;
+    if rows.is_empty() && hidden > 0 {
+        line(
+            buffer,
+            area,
+            2,
+            Line::styled("All are 0; z shows them.", DIM),
+        );
+    }
     let selected = state.stat_place(&rows);
     let first = first(selected, for_rows, rows.len());
     for (at, stat) in rows.iter().enumerate().skip(first).take(for_rows) {
@@ -328,21 +360,26 @@ fn title(
         let vm = state.observed.labels().remove(&row.vm).unwrap_or_default();
         text = format!("─ {vm}, {}", row.name);
     }
-    text += &format!(" ─ {shown} statistics");
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    match (shown, row.entry) {
+        (0, None) => text += " ─ nothing was read yet",
+        _ => text += &format!(" ─ {shown} statistic{}", plural(shown)),
+    }
     if hidden > 0 {
-        text += &format!(", {hidden} zeros hidden");
+        text += &format!(", {hidden} zero{} hidden", plural(hidden));
     }
     if let Some(names) = &state.names {
         text += &format!(", filter /{}/", printable(names.as_str()));
     }
-    if row.state.0 == Severity::Bad {
-        text += ", old";
+    if let (None, Some(entry)) = (row.numbers, row.entry) {
+        let (read, state) = (time(entry.end()), printable(&row.state.1));
+        text += &format!(", read last at {read}: {state}");
     }
     text.push(' ');
     let width = Span::raw(text.as_str()).width();
     let rest = usize::from(area.width).saturating_sub(width);
     text.extend(std::iter::repeat_n('─', rest));
-    line(buffer, area, 0, Line::styled(text, DIM));
+    aligned(buffer, (area.x, area.y), area.width, &text, DIM, true);
 }
 
 fn headings(state: &State, widths: &Widths, area: Rect, buffer: &mut Buffer) {
@@ -373,20 +410,16 @@ fn headings(state: &State, widths: &Widths, area: Rect, buffer: &mut Buffer) {
         buffer,
         (x, y),
         widths.rate,
-        "PER SECOND",
+        "RATE/s",
         style(StatsColumn::Rate),
         false,
     );
     x += widths.rate + 1;
-    aligned(
-        buffer,
-        (x, y),
-        widths.total,
-        total,
-        style(StatsColumn::Total),
-        false,
-    );
-    x += widths.total + 1;
+    if widths.total > 0 {
+        let style = style(StatsColumn::Total);
+        aligned(buffer, (x, y), widths.total, total, style, false);
+        x += widths.total + 1;
+    }
     if widths.trend > 0 {
         let step = timeline(state, widths.trend).step.as_secs_f64();
         let text = format!("{step} s each");
@@ -416,11 +449,16 @@ fn stat_line(
         true,
     );
     x += widths.name + 1;
-    let (rate, total) = (rate_text(stat), total_text(stat));
+    let (mut rate, total) = (rate_text(stat), total_text(stat));
+    if rate.is_empty() && widths.total == 0 {
+        rate.clone_from(&total);
+    }
     aligned(buffer, (x, y), widths.rate, &rate, Style::new(), false);
     x += widths.rate + 1;
-    aligned(buffer, (x, y), widths.total, &total, Style::new(), false);
-    x += widths.total + 1;
+    if widths.total > 0 {
+        aligned(buffer, (x, y), widths.total, &total, Style::new(), false);
+        x += widths.total + 1;
+    }
     if widths.trend > 0 {
         let timeline = timeline(state, widths.trend);
         let of = (row.vm, &row.scope);
@@ -429,7 +467,11 @@ fn stat_line(
         x += widths.trend + 1;
     }
     let rest = area.right().saturating_sub(x);
-    let (notes, style) = notes(stat);
+    // The title has the reason for all statistics of a virtual machine that is not read.
+    let (notes, style) = match row.numbers {
+        Some(_) => notes(stat, rest),
+        None => (String::new(), Style::new()),
+    };
     aligned(buffer, (x, y), rest, &notes, style, true);
 }
 
@@ -456,7 +498,7 @@ pub(super) fn rate_text(stat: &StatRow<'_>) -> String {
 /// Returns the total of a statistic with its unit.
 pub(super) fn total_text(stat: &StatRow<'_>) -> String {
     let Some(total) = total(stat) else {
-        return String::new();
+        return NO_VALUE.to_owned();
     };
     let schema = stat.stat.schema.as_ref();
     match (stat.stat.kind, stat.value.as_ref()) {
@@ -472,27 +514,50 @@ pub(super) fn total_text(stat: &StatRow<'_>) -> String {
     }
 }
 
-/// Returns the percentiles of a histogram as the buckets in which they lie, and the
-/// reason why something is missing.
-fn notes(stat: &StatRow<'_>) -> (String, Style) {
+/// Returns the percentiles of a histogram as the buckets in which they lie, as many as
+/// fit, or the reason why something is missing.
+fn notes(stat: &StatRow<'_>, width: u16) -> (String, Style) {
     if let Some(reason) = &stat.reason {
         return (printable(reason).into_owned(), NOTABLE);
     }
     let text = match stat.value.as_ref().map(|value| &value.amount) {
         Some(Amount::Histogram { increases, .. }) => {
-            let texts: Vec<String> = [("p99", 0.99), ("p50", 0.5)]
-                .into_iter()
-                .filter_map(|(name, share)| {
-                    let index = percentile(increases, share)?;
-                    let schema = stat.stat.schema.as_ref()?;
-                    let bucket = measure::bucket(schema, index, increases.len());
-                    Some(format!("{name} {bucket}"))
-                })
-                .collect();
-            texts.join("  ")
+            let parts = [("p99", 0.99), ("p50", 0.5)].into_iter();
+            let parts =
+                parts.filter_map(|(name, share)| percentile_text(stat, increases, name, share));
+            joined(parts, width)
         }
         Some(Amount::Highest(_)) => "peak".to_owned(),
         _ => String::new(),
     };
     (text, Style::new())
+}
+
+/// Returns a percentile with its name, as the bucket in which it lies; `None` if nothing
+/// was counted.
+pub(super) fn percentile_text(
+    stat: &StatRow<'_>,
+    increases: &[u64],
+    name: &str,
+    share: f64,
+) -> Option<String> {
+    let index = percentile(increases, share)?;
+    let schema = stat.stat.schema.as_ref()?;
+    let bucket = measure::bucket(schema, index, increases.len());
+    Some(format!("{name} {bucket}"))
+}
+
+/// Joins as many parts as fit into a width. The first part is always there.
+pub(super) fn joined(parts: impl IntoIterator<Item = String>, width: u16) -> String {
+    const GAP: &str = "  ";
+    let mut text = String::new();
+    for part in parts {
+        let length = Span::raw(&text).width() + GAP.len() + Span::raw(&part).width();
+        if text.is_empty() {
+            text = part;
+        } else if length <= width.into() {
+            text = text + GAP + &part;
+        }
+    }
+    text
 }
