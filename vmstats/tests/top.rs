@@ -13,11 +13,12 @@ mod program;
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::num::NonZero;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use program::{Running, Server, stderr, stdout, vmstats};
+use program::{Qemu, Running, Server, stderr, stdout, vmstats};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use serde_json::Value;
@@ -130,29 +131,37 @@ fn virtual_machine_that_hangs_is_named_and_the_others_are_printed() {
     );
 }
 
+/// The rows and columns of a terminal.
+const SIZE: (u16, u16) = (24, 80);
+
 /// The screen on a terminal of the test's own.
 struct Viewer {
     program: Running,
     ours: File,
     theirs: File,
-    seen: String,
+    terminal: vt100::Parser,
+    /// True if only ASCII was drawn so far.
+    is_ascii: bool,
 }
 
 impl Viewer {
     fn start(arguments: &[&str], locale: &str) -> Self {
         use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        // Programs must not inherit our side; otherwise the terminal is never closed.
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let ours = openpt(flags).unwrap();
         grantpt(&ours).unwrap();
         unlockpt(&ours).unwrap();
         let name = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
         let open = || File::options().read(true).write(true).open(&name).unwrap();
         let size = Winsize {
-            ws_row: 24,
-            ws_col: 80,
+            ws_row: SIZE.0,
+            ws_col: SIZE.1,
             ws_xpixel: 0,
             ws_ypixel: 0,
         };
         tcsetwinsize(&ours, size).unwrap();
+        let nonzero = |size| NonZero::new(size).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_vmstats"))
             .args(arguments)
             .env("TERM", "xterm")
@@ -166,34 +175,55 @@ impl Viewer {
             program: Running(child),
             ours: ours.into(),
             theirs: open(),
-            seen: String::new(),
+            terminal: vt100::Parser::new(nonzero(SIZE.0), nonzero(SIZE.1), 0),
+            is_ascii: true,
         }
     }
 
-    /// Reads what is drawn until a text has come, and forgets everything before its end.
+    /// Waits until the terminal shows a text.
     fn expect(&mut self, text: &str) {
         let begin = Instant::now();
-        loop {
-            if let Some(at) = self.seen.find(text) {
-                self.seen.drain(..at + text.len());
-                return;
-            }
-            assert!(begin.elapsed() < PATIENCE, "{text}: {:?}", self.seen);
+        while !self.shown().contains(text) {
+            assert!(begin.elapsed() < PATIENCE, "{text}:\n{}", self.shown());
             self.read();
         }
+    }
+
+    fn shown(&self) -> String {
+        self.terminal.screen().contents()
     }
 
     fn read(&mut self) {
         let mut ready = [PollFd::new(&self.ours, PollFlags::IN)];
         let pause = Timespec {
             tv_sec: 0,
-            tv_nsec: 200_000_000,
+            tv_nsec: 100_000_000,
         };
         if poll(&mut ready, Some(&pause)).unwrap() > 0 {
             let mut bytes = [0; 4096];
             let count = self.ours.read(&mut bytes).unwrap();
-            self.seen += &String::from_utf8_lossy(&bytes[..count]);
+            self.is_ascii &= bytes[..count].is_ascii();
+            self.terminal.process(&bytes[..count]);
         }
+    }
+
+    /// Counts the changes of a row, the first row being 0.
+    fn changes_of(&mut self, row: usize, time: Duration) -> usize {
+        let begin = Instant::now();
+        let content = |viewer: &Self| viewer.shown().lines().nth(row).unwrap().to_owned();
+        let mut last = content(self);
+        let mut changed = Vec::<Instant>::new();
+        while begin.elapsed() < time {
+            self.read();
+            let next = content(self);
+            // One drawing may be read in several parts.
+            let is_apart = |last: &Instant| last.elapsed() > Duration::from_millis(200);
+            if next != last && changed.last().is_none_or(is_apart) {
+                changed.push(Instant::now());
+            }
+            last = next;
+        }
+        changed.len()
     }
 
     fn press(&mut self, keys: &str) {
@@ -210,9 +240,10 @@ impl Viewer {
         }
         self.read();
         let modes = tcgetattr(&self.theirs).unwrap().local_modes;
+        let screen = self.terminal.screen();
         modes.contains(LocalModes::ICANON | LocalModes::ECHO)
-            && self.seen.contains("\u{1b}[?1049l")
-            && self.seen.contains("\u{1b}[?25h")
+            && !screen.alternate_screen()
+            && !screen.hide_cursor()
     }
 }
 
@@ -229,4 +260,170 @@ fn terminal_is_restored_when_a_key_or_a_signal_ends_the_screen() {
         }
         assert!(viewer.has_restored(), "{end:?}");
     }
+}
+
+#[test]
+fn program_ends_when_its_terminal_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::recording(folder.path(), &["--name", "still"]);
+    let mut viewer = Viewer::start(&["top", &server.socket], "C.UTF-8");
+    viewer.expect("still");
+    let pid = viewer.program.0.id();
+    // Without a signal: the terminal is not the program's controlling one.
+    let Viewer {
+        mut program,
+        ours,
+        theirs,
+        ..
+    } = viewer;
+    drop((ours, theirs));
+    let begin = Instant::now();
+    while program.0.try_wait().unwrap().is_none() {
+        assert!(begin.elapsed() < PATIENCE, "{pid} does not end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn screen_takes_little_time_of_a_processor_when_nothing_happens() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::recording(folder.path(), &["--name", "still"]);
+    let mut viewer = Viewer::start(&["top", &server.socket], "C.UTF-8");
+    viewer.expect("still");
+    let path = format!("/proc/{}/schedstat", viewer.program.0.id());
+    let spent = || {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let nanos = text.split(' ').next().unwrap().parse().unwrap();
+        Duration::from_nanos(nanos)
+    };
+    let before = spent();
+    viewer.changes_of(0, Duration::from_secs(2));
+    let spent = spent().saturating_sub(before);
+    assert!(spent < Duration::from_secs(1), "{spent:?} of 2 s");
+    viewer.press("q");
+    assert!(viewer.has_restored());
+}
+
+#[test]
+fn screen_shows_statistics_of_a_qemu_in_ascii_without_a_locale() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(qemu) = Qemu::start(folder.path(), &[]) else {
+        return;
+    };
+    let mut viewer = Viewer::start(&["top", &qemu.socket], "C");
+    viewer.expect("tried");
+    viewer.expect("ok");
+    viewer.press("z/exits\r");
+    viewer.expect("halt_exits");
+    // `\r` shows the vCPUs.
+    viewer.press("\r");
+    viewer.expect("vCPU 0");
+    viewer.press("\t?");
+    viewer.expect("for any reason");
+    assert!(viewer.is_ascii);
+    viewer.press(" q");
+    assert!(viewer.has_restored());
+}
+
+#[test]
+fn screen_draws_the_others_at_the_interval_when_a_virtual_machine_hangs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (Some(stopped), Some(_other)) = (demo(folder.path(), "aa"), demo(folder.path(), "bb"))
+    else {
+        return;
+    };
+    let glob = format!("{}/*.sock", folder.path().display());
+    let options = ["top", "-i", "0.5", "--sort", "name", &glob];
+    let mut viewer = Viewer::start(&options, "C.UTF-8");
+    viewer.expect("2 VMs");
+    viewer.expect("ok");
+    assert!(!viewer.shown().contains("without answer"));
+    signal(stopped.program.0.id(), "STOP");
+    viewer.expect("1 without answer");
+    viewer.expect("no answer for");
+    // The header, the heading, and the one that hangs are above.
+    let count = viewer.changes_of(3, Duration::from_secs(5));
+    assert!((7..=11).contains(&count), "{count} times in 5 s");
+    signal(stopped.program.0.id(), "CONT");
+    viewer.expect("ok");
+    // A guest that appears is shown.
+    let _third = demo(folder.path(), "cc");
+    viewer.expect("cc");
+    viewer.press("q");
+    assert!(viewer.has_restored());
+}
+
+/// Records a guest that ends and is started again. Returns `None`, with the reason
+/// printed, without KVM.
+fn record(folder: &Path) -> Option<String> {
+    let guest = demo(folder, "moody")?;
+    let socket = guest.socket.clone();
+    let recording = folder.join("recording").to_str().unwrap().to_owned();
+    let options = ["record", "-i", "0.1", "-o", &recording, &socket];
+    let program = Command::new(env!("CARGO_BIN_EXE_vmstats"))
+        .args(options)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut recorder = Running(program.unwrap());
+    let pause = || std::thread::sleep(Duration::from_secs(2));
+    pause();
+    guest.interrupt();
+    pause();
+    let _guest = demo(folder, "moody");
+    pause();
+    signal(recorder.0.id(), "INT");
+    assert!(recorder.0.wait().unwrap().success());
+    Some(recording)
+}
+
+#[test]
+fn replay_tells_failures_and_restarts_at_their_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(recording) = record(folder.path()) else {
+        return;
+    };
+    let packed = folder.path().join("packed.parquet");
+    let packed = packed.to_str().unwrap();
+    let output = vmstats(&["pack", &recording, "-o", packed], "");
+    assert!(output.status.success(), "{}", stderr(&output));
+    for recording in [recording.as_str(), packed] {
+        let mut viewer = Viewer::start(&["replay", "--speed", "2", recording], "C.UTF-8");
+        viewer.expect("REPLAY x2");
+        viewer.expect("ok");
+        viewer.expect("1 without answer");
+        viewer.expect("cannot connect");
+        viewer.expect("restarted");
+        viewer.expect("ended");
+        // Back over the gap, sample by sample, and forward again.
+        viewer.press("T");
+        viewer.expect("PAUSED");
+        viewer.press(&"T".repeat(100));
+        viewer.expect("the first sample of the recording");
+        viewer.press(&"t".repeat(100));
+        viewer.expect("restarted");
+        viewer.expect("the last sample of the recording");
+        viewer.press("J1h\r");
+        viewer.expect("the recording is from ");
+        viewer.press("q");
+        assert!(viewer.has_restored());
+    }
+
+    // From the end, everything is over.
+    let mut viewer = Viewer::start(&["replay", "--at", "-0s", &recording], "C.UTF-8");
+    viewer.expect("ended");
+    viewer.press("q");
+    assert!(viewer.has_restored());
+    for (option, reason) in [
+        (["--at", "+1h"], "is not in the recording"),
+        (["--at", "noon"], "expected a time"),
+        (["--speed", "0"], "from 0.01 to 4096"),
+    ] {
+        let output = vmstats(&[&["replay"][..], &option, &[&recording]].concat(), "");
+        assert_eq!(output.status.code(), Some(2), "{option:?}");
+        assert!(stderr(&output).contains(reason), "{}", stderr(&output));
+    }
+    let output = vmstats(&["replay", folder.path().to_str().unwrap()], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("is not a recording"));
 }
