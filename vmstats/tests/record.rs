@@ -17,7 +17,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,30 +34,46 @@ const VCPUS: u64 = 2;
 struct Played {
     socket: PathBuf,
     told: Arc<AtomicU64>,
+    is_ended: Arc<AtomicBool>,
 }
 
 impl Played {
+    /// Breaks the connections at their next request.
+    fn end(&self) {
+        self.is_ended.store(true, Ordering::SeqCst);
+    }
+
     fn start(folder: &Path) -> Self {
         let socket = folder.join("played.sock");
         let listener = UnixListener::bind(&socket).unwrap();
         let told = Arc::new(AtomicU64::new(0));
         let telling = Arc::clone(&told);
+        let is_ended = Arc::new(AtomicBool::new(false));
+        let ending = Arc::clone(&is_ended);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 // The other side is killed at any moment.
-                let _ = serve(BufReader::new(stream.unwrap()), &telling);
+                let _ = serve(BufReader::new(stream.unwrap()), &telling, &ending);
             }
         });
-        Self { socket, told }
+        Self {
+            socket,
+            told,
+            is_ended,
+        }
     }
 }
 
-fn serve(mut stream: BufReader<UnixStream>, told: &AtomicU64) -> std::io::Result<()> {
+fn serve(
+    mut stream: BufReader<UnixStream>,
+    told: &AtomicU64,
+    is_ended: &AtomicBool,
+) -> std::io::Result<()> {
     let greeting = json!({"QMP": {"version": {
         "qemu": {"major": 9, "minor": 0, "micro": 0}, "package": ""}, "capabilities": []}});
     writeln!(stream.get_mut(), "{greeting}")?;
     let mut line = String::new();
-    while stream.read_line(&mut line)? > 0 {
+    while stream.read_line(&mut line)? > 0 && !is_ended.load(Ordering::SeqCst) {
         let request: Value = serde_json::from_str(&line).unwrap();
         line.clear();
         let path = |index: u64| format!("/machine/cpu[{index}]");
@@ -259,6 +275,36 @@ fn bounded_recording_keeps_the_newest_segments() {
     assert_eq!(segments(&recording, "-events.parquet").len(), 1);
     assert!(exits[0] > told / 2, "{} of {told}", exits[0]);
     assert_eq!(exits.last(), Some(&(told - 1)));
+}
+
+#[test]
+fn run_is_another_one_when_a_socket_was_gone_and_came_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let sockets = folder.path().join("sockets");
+    fs::create_dir(&sockets).unwrap();
+    let recording = folder.path().join("rec");
+    let first = Played::start(&sockets);
+    let recorder = start(&sockets, &recording, &["--interval", "0.05"]);
+    wait_until("no first run", || first.told.load(Ordering::SeqCst) > 2);
+    // The listener stays after the restart; without its file, nobody can connect to it.
+    fs::remove_file(&first.socket).unwrap();
+    first.end();
+    let has = |kind: EventKind| {
+        let events = Recording::open(&recording).and_then(|mut one| one.events());
+        events.is_ok_and(|events| events.iter().any(|event| event.kind == kind))
+    };
+    wait_until("not gone", || has(EventKind::Gone));
+    let second = Played::start(&sockets);
+    wait_until("no second run", || second.told.load(Ordering::SeqCst) > 2);
+    drop(recorder);
+    let runs: BTreeMap<u32, usize> =
+        samples(&recording)
+            .iter()
+            .fold(BTreeMap::new(), |mut runs, one| {
+                *runs.entry(one.sample.run).or_default() += 1;
+                runs
+            });
+    assert_eq!(runs.keys().copied().collect::<Vec<_>>(), [0, 1]);
 }
 
 #[test]

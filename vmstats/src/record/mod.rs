@@ -187,6 +187,11 @@ struct Recorded {
     absences: Option<String>,
     /// The tables with the places of their layouts.
     tables: Vec<(Arc<Table>, usize)>,
+    /// The number of runs that ended with their sockets. The fleet counts from 0 again
+    /// when a socket comes back.
+    runs_before: u32,
+    /// The number of the last run in the rows.
+    run: u32,
 }
 
 struct Recorder {
@@ -245,6 +250,7 @@ impl Recorder {
                 }
             }
             source::Event::Gone => {
+                recorded.runs_before = recorded.run.saturating_add(1);
                 tell(&format!("{endpoint}: the socket is gone"));
                 self.event(Some(&vm), EventKind::Gone, String::new());
             }
@@ -356,6 +362,8 @@ impl Recorder {
         let recorded = self.vms.entry(endpoint.to_owned()).or_default();
         let told = recorded.absences.as_deref().unwrap_or("[]");
         let is_news = told != absences;
+        let run = recorded.runs_before.saturating_add(sample.run);
+        recorded.run = run;
         if is_news {
             self.write_event(Some(vm), EventKind::Absent, absences.clone(), &mut lines);
         }
@@ -364,7 +372,7 @@ impl Recorder {
             let row = Row {
                 sample: self.number,
                 vm: Arc::clone(vm),
-                run: sample.run,
+                run,
                 object: object.clone(),
             };
             if let Some(layout) = self.about.layouts.get(place) {
