@@ -40,7 +40,8 @@ pub struct DiffArgs {
     /// Compare each vCPU and device for itself, not their sum
     #[arg(long)]
     pub per_vcpu: bool,
-    /// Show statistics that did not move too
+    /// Show statistics that did not move too, and in a table those that differ by less
+    /// than 5 %
     #[arg(long)]
     pub zeros: bool,
 }

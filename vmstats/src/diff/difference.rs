@@ -110,6 +110,20 @@ impl Difference {
         )
     }
 
+    /// Returns whether both sides have a value and differ by less than 5 %.
+    #[must_use]
+    pub fn is_small(&self) -> bool {
+        let [before, after] = self
+            .figures
+            .each_ref()
+            .map(|figure| figure.as_ref()?.level());
+        let (Some(before), Some(after)) = (before, after) else {
+            return false;
+        };
+        let is_near = (after - before).abs() < before.max(after) * 0.05;
+        is_near && self.doublings().abs() < 1.05_f64.log2()
+    }
+
     /// Returns by how many doublings a percentile moved: by one for each bucket of a
     /// histogram by powers of two.
     #[expect(clippy::cast_precision_loss, reason = "buckets are few")]

@@ -29,6 +29,8 @@ pub(super) struct Machine<'a> {
     pub(super) identity: &'a Identity,
     pub(super) summaries: [&'a Summary; 2],
     pub(super) differences: &'a [Difference],
+    /// True if a table has the small differences too.
+    pub(super) has_small: bool,
 }
 
 /// Prints the differences of virtual machines, one after the other.
@@ -108,7 +110,12 @@ fn print_table(machine: &Machine<'_>, out: &mut dyn Write) -> io::Result<()> {
     for column in 1..4 {
         table::right_align(&mut rows, column);
     }
+    let mut small = 0;
     for one in machine.differences {
+        if !machine.has_small && one.is_small() {
+            small += 1;
+            continue;
+        }
         let object = one.object.as_ref().map(ToString::to_string);
         let object = object.filter(|object| !object.is_empty());
         let name = match object {
@@ -140,10 +147,20 @@ fn print_table(machine: &Machine<'_>, out: &mut dyn Write) -> io::Result<()> {
             }
         }
     }
-    if rows.is_empty() {
+    if machine.differences.is_empty() {
         return writeln!(out, "nothing moved");
     }
-    table::print(out, &rows)
+    if !rows.is_empty() {
+        table::print(out, &rows)?;
+    }
+    if small > 0 {
+        let plural = if small == 1 { "" } else { "s" };
+        writeln!(
+            out,
+            "{small} statistic{plural} differ by less than 5 %; --zeros shows all"
+        )?;
+    }
+    Ok(())
 }
 
 /// Returns a sentence about the time that a summary covers, and what happened in it.

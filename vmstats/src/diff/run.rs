@@ -72,6 +72,7 @@ pub fn run(arguments: &DiffArgs, out: &mut dyn Write) -> Result<(), Failure> {
             identity,
             summaries: [first, second],
             differences: &differences,
+            has_small: arguments.zeros || !arguments.names.is_empty(),
         })?;
     }
     printer.alone(&alone)?;
