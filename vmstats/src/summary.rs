@@ -101,7 +101,7 @@ pub struct Summary {
     pub events: Vec<Event>,
     /// The number of events beyond those that are listed.
     pub events_unlisted: u64,
-    /// The reasons for which values are absent, each once.
+    /// The provider, the target and the reason of absent values, each once.
     pub absences: Vec<String>,
     /// The statistics.
     pub groups: Vec<Group>,
@@ -265,8 +265,10 @@ impl Summarizer {
             summary.covered_seconds += at.since(before.window.middle()).as_secs_f64();
         }
         for absence in &step.after.absences {
-            if !summary.absences.contains(&absence.reason) && summary.absences.len() < EVENTS_MAX {
-                summary.absences.push(absence.reason.clone());
+            let (provider, target) = (&absence.provider, &absence.target);
+            let reason = format!("{provider} {target}: {}", absence.reason);
+            if !summary.absences.contains(&reason) && summary.absences.len() < EVENTS_MAX {
+                summary.absences.push(reason);
             }
         }
         for happening in happenings(step) {

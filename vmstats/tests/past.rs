@@ -25,9 +25,9 @@ use tempfile::TempDir;
 use vmstats::client::Client;
 use vmstats::endpoint::Endpoint;
 use vmstats::recording::folder::{About, RecordedVm, TAIL};
-use vmstats::recording::line::write_row;
-use vmstats::recording::row::{Layout, Row};
-use vmstats::sample::{Clock, Sample};
+use vmstats::recording::line::{write_event, write_row};
+use vmstats::recording::row::{Event, EventKind, Layout, Row};
+use vmstats::sample::{Clock, Sample, Timestamp};
 use vmstats::selection::Selection;
 use vmstats::source::Monitor;
 
@@ -252,6 +252,14 @@ fn diff_prints_a_table_and_tells_what_is_wrong() {
         assert!(table.contains(expected), "{expected}: {table}");
     }
     assert!(!table.contains("halt_wakeup"), "{table}");
+    // What did not change does not hide what did.
+    let same = run(&["diff", path, path]);
+    assert!(
+        same.contains("differ by less than 5 %; --zeros shows all"),
+        "{same}"
+    );
+    assert!(!same.contains("exits"), "{same}");
+    assert!(run(&["diff", path, path, "--zeros"]).contains("exits"));
     let each = run(&["diff", &half[0], &half[1], "--per-vcpu", "--format", "csv"]);
     let heading = each.lines().next().unwrap();
     assert!(heading.starts_with("vm,endpoint,provider"), "{heading}");
@@ -378,6 +386,18 @@ fn promtool_makes_blocks_of_a_dump() {
 #[test]
 fn report_is_a_page_that_a_browser_draws() {
     let Some(scene) = Scene::new(24) else { return };
+    // What happened to a monitor is in no sample.
+    let mut line = Vec::new();
+    let event = Event {
+        time: Timestamp(scene.lines().last().unwrap()["t1"].as_u64().unwrap()),
+        vm: Some(Arc::from(scene.sockets[1].as_str())),
+        kind: EventKind::Failed,
+        text: "no answer <in time>".to_owned(),
+    };
+    write_event(&event, &mut line);
+    let tail = scene.folder.path().join(TAIL);
+    let mut tail = File::options().append(true).open(tail).unwrap();
+    tail.write_all(&line).unwrap();
     let file = scene.folder.path().join("report.html");
     let output = file.to_str().unwrap();
     let told = run(&["report", scene.path(), "-o", output, "--split", "+600ms"]);
@@ -385,6 +405,7 @@ fn report_is_a_page_that_a_browser_draws() {
     let page = std::fs::read_to_string(&file).unwrap();
     assert!(page.contains("&lt;script&gt;calm") && !page.contains("<script"));
     for expected in [
+        "the monitor cannot be asked: no answer &lt;in time&gt;",
         "<svg class=\"heat\"",
         "vCPU 1",
         "Exits from the guest",
@@ -436,8 +457,13 @@ fn recording_is_served_with_the_values_of_its_samples_as_time_passes() {
     let lines = scene.lines();
     let begin = lines.iter().map(|line| nanos(line, "t0")).min().unwrap();
     let gap = begin + 1_000_000_000..begin + 2_000_000_000;
+    // The objects of one sample are read one after the other; all go together.
+    let lost: Vec<&Value> = { lines.iter() }
+        .filter(|line| gap.contains(&nanos(line, "t0")))
+        .map(|line| &line["sample"])
+        .collect();
     let kept: Vec<&Value> = { lines.iter() }
-        .filter(|line| !gap.contains(&nanos(line, "t0")))
+        .filter(|line| !lost.contains(&&line["sample"]))
         .collect();
     let text: String = kept.iter().map(|line| format!("{line}\n")).collect();
     std::fs::write(scene.folder.path().join(TAIL), text).unwrap();

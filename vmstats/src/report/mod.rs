@@ -122,6 +122,7 @@ mod tests {
             interval: Some(Duration::from_secs(1)),
             grid,
             split,
+            told: vec![(split, "the clock <b>".to_owned())],
         };
         page(&facts, &sections)
     }
@@ -138,7 +139,7 @@ mod tests {
         for expected in [
             "class=\"restart\"",
             "class=\"gap\"",
-            "no samples for 20",
+            "after 20s without any",
             "the VM was started again",
             "<svg class=\"heat\"",
             "Exits from the guest to KVM, for any reason.",

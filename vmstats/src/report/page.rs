@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::columns::{COLUMNS_MAX, Grid};
 use super::html::escaped;
-use super::section::{Section, TABLE_HEAD, percent, row};
+use super::section::{Section, TABLE_HEAD, percent, row, write_told};
 use crate::diff::Difference;
 use crate::measure;
 use crate::sample::Timestamp;
@@ -35,6 +35,8 @@ pub struct Facts {
     pub grid: Grid,
     /// The end of the first part.
     pub split: Timestamp,
+    /// The events of the recorder: times and sentences.
+    pub told: Vec<(Timestamp, String)>,
 }
 
 /// Returns the page. The sections come in the order of the page.
@@ -48,11 +50,16 @@ pub fn page(facts: &Facts, sections: &[Section]) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src \
          'unsafe-inline'\"><title>{title} – vmstats report</title><style>{STYLE}</style></head>\
-         <body><header><h1>{title}</h1>"
+         <body><header><h1>Statistics of virtual machines: {title}</h1>"
     );
     write_facts(&mut out, facts, sections);
     out.push_str("</header>");
     write_machines(&mut out, sections);
+    if !facts.told.is_empty() {
+        out.push_str("<h2>What happened to the recorder</h2><ul>");
+        write_told(&mut out, &facts.told);
+        out.push_str("</ul>");
+    }
     write_top(&mut out, facts, sections);
     write_key(&mut out);
     for (number, section) in sections.iter().take(SECTIONS_MAX).enumerate() {
@@ -156,7 +163,6 @@ fn write_machines(out: &mut String, sections: &[Section]) {
             label
         };
         let whole = &section.whole;
-        let events = u64::try_from(whole.events.len()).unwrap_or(u64::MAX);
         let covered = Duration::try_from_secs_f64(whole.covered_seconds).unwrap_or_default();
         let steal = section
             .steal
@@ -170,7 +176,7 @@ fn write_machines(out: &mut String, sections: &[Section]) {
              <td class=\"n\" data-h=\"steal after\">{after}</td></tr>",
             measure::grouped(whole.samples),
             time_span::length(covered),
-            measure::grouped(events + whole.events_unlisted),
+            measure::grouped(section.events),
         );
     }
     out.push_str(
@@ -210,6 +216,8 @@ fn write_key(out: &mut String) {
          <span><i class=\"k-gap\"></i>no samples</span>\
          <span><i class=\"k-p50\"></i>median of a histogram</span>\
          <span><i class=\"k-p99\"></i>99th percentile</span>\
-         <span>a darker cell of a histogram: more often, by powers</span></p>",
+         <span>histograms: time to the right, a row for each bucket; a darker cell has more \
+         events, each shade by the same factor</span>\
+         <span>the figure in a plot is the highest value</span></p>",
     );
 }

@@ -21,7 +21,7 @@ const HEIGHT: f64 = 100.0;
 const SHADES: usize = 6;
 
 /// The share of a drawing's height that the largest value takes.
-const HEADROOM: f64 = 0.94;
+const HEADROOM: f64 = 0.8;
 
 /// The marks that all drawings of a virtual machine have.
 #[derive(Clone, Debug)]
@@ -120,6 +120,14 @@ pub(super) fn plot(marks: &Marks<'_>, course: &Course, heading: &str) -> String 
         "<path class=\"line\" d=\"{}\"/>",
         steps(&levels, y)
     );
+    if max > 0.0 {
+        let columns = marks.grid.columns;
+        let _ = write!(
+            content,
+            "<path class=\"top\" d=\"M0 {:.1}H{columns}\"/>",
+            y(max)
+        );
+    }
     marks.write(&mut content, HEIGHT);
     let svg = marks.svg("plot", HEIGHT, &content);
     format!(
@@ -209,11 +217,11 @@ pub(super) fn heat_map(marks: &Marks<'_>, course: &Course, heading: &str) -> Str
         None => format!("[{index}]"),
     };
     format!(
-        "<figure>{heading}<div class=\"frame\"><span class=\"y\">{}</span>{svg}\
-         <span class=\"y low\">{}</span></div>{}</figure>",
-        escaped(&bucket(last)),
+        "<figure>{heading}<div class=\"frame\">{svg}</div>{}\
+         <div class=\"rows\">bottom {} · top {}</div></figure>",
+        marks.axis(),
         escaped(&bucket(first)),
-        marks.axis()
+        escaped(&bucket(last))
     )
 }
 
@@ -285,7 +293,10 @@ pub(super) fn event(event: &Event) -> String {
         Happening::Restarted => "the VM was started again".to_owned(),
         Happening::Gap(gap) => {
             let whole = Duration::from_millis(u64::try_from(gap.as_millis()).unwrap_or(u64::MAX));
-            format!("no samples for {}", time_span::length(whole))
+            format!(
+                "the first sample after {} without any",
+                time_span::length(whole)
+            )
         }
         Happening::Reset(target, id) => format!("{} counts from zero again", object(target, id)),
         Happening::Appeared(target, id) => format!("{} appeared", object(target, id)),

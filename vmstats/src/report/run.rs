@@ -13,6 +13,7 @@ use super::section::{Section, SectionBuilder};
 use crate::cli::ReportArgs;
 use crate::excerpt::Excerpt;
 use crate::failure::Failure;
+use crate::recording::row::{Event, EventKind};
 use crate::sample::Timestamp;
 use crate::time_span;
 
@@ -45,12 +46,13 @@ pub fn run(arguments: &ReportArgs, out: &mut dyn Write) -> Result<(), Failure> {
     };
     let about = excerpt.recording.about();
     let interval = std::time::Duration::try_from_secs_f64(about.interval_seconds).ok();
-    let facts = Facts {
+    let mut facts = Facts {
         recording: part.text.clone(),
         host: Some(about.host.clone()).filter(|host| !host.is_empty()),
         interval: interval.filter(|interval| !interval.is_zero()),
         grid: Grid::new(begin, end, samples_in(excerpt.span, about.interval_seconds)),
         split,
+        told: Vec::new(),
     };
     let identities = excerpt.identities();
     let gap_min = excerpt.gap_min();
@@ -65,6 +67,18 @@ pub fn run(arguments: &ReportArgs, out: &mut dyn Write) -> Result<(), Failure> {
     })?;
     if builders.is_empty() {
         return Err(Failure::other(format!("{}: no samples", part.text)));
+    }
+    for event in excerpt.recording.events()? {
+        if !(begin..=end).contains(&event.time) {
+            continue;
+        }
+        let Some(sentence) = sentence(&event) else {
+            continue;
+        };
+        match event.vm.and_then(|vm| builders.get_mut(&vm)) {
+            Some(builder) => builder.tell(event.time, sentence),
+            None => facts.told.push((event.time, sentence)),
+        }
     }
     let mut sections: Vec<Section> = builders.into_values().map(SectionBuilder::finish).collect();
     sections.sort_by(|left, right| {
@@ -81,6 +95,19 @@ pub fn run(arguments: &ReportArgs, out: &mut dyn Write) -> Result<(), Failure> {
         time_span::date_time(end)
     )?;
     Ok(())
+}
+
+/// Returns what an event tells that the samples do not.
+fn sentence(event: &Event) -> Option<String> {
+    let text = &event.text;
+    Some(match event.kind {
+        EventKind::Connected => format!("the monitor answers: version {text}"),
+        EventKind::Failed => format!("the monitor cannot be asked: {text}"),
+        EventKind::Gone => "the socket of the monitor is gone".to_owned(),
+        EventKind::Clock | EventKind::Lost => text.clone(),
+        // The section lists what could not be read.
+        EventKind::Absent => return None,
+    })
 }
 
 fn write(path: &Path, page: &str) -> Result<(), Failure> {

@@ -47,6 +47,8 @@ pub struct SectionBuilder {
     parts: [Summarizer; 2],
     courses: Courses,
     steal: Courses,
+    /// The events of the monitor: times and sentences.
+    told: Vec<(Timestamp, String)>,
 }
 
 /// The part of the page about one virtual machine.
@@ -60,6 +62,8 @@ pub struct Section {
     pub differences: Vec<Difference>,
     /// The share of time in which a vCPU waited for a processor, in both parts.
     pub steal: [Option<f64>; 2],
+    /// The number of events, of the virtual machine and of its monitor.
+    pub events: u64,
     /// The plots and tables.
     pub body: String,
 }
@@ -79,6 +83,7 @@ impl SectionBuilder {
             parts: [Summarizer::new(false), Summarizer::new(false)],
             courses: Courses::new(grid, false, None),
             steal: Courses::new(grid, true, Some(sched)),
+            told: Vec::new(),
         }
     }
 
@@ -97,6 +102,11 @@ impl SectionBuilder {
         self.last = Some(Arc::clone(sample));
     }
 
+    /// Adds a sentence about the monitor, which no sample tells.
+    pub fn tell(&mut self, at: Timestamp, sentence: String) {
+        self.told.push((at, sentence));
+    }
+
     /// Writes the section.
     #[must_use]
     pub fn finish(self) -> Section {
@@ -110,12 +120,16 @@ impl SectionBuilder {
             events: &whole.events,
         };
         let mut body = String::new();
-        write_events(&mut body, &whole);
+        let mut events = self.told;
+        events.extend({ whole.events.iter() }.map(|event| (event.at, plot::event(event))));
+        events.sort_by_key(|(at, _)| *at);
+        write_events(&mut body, &events, &whole);
         write_steal(&mut body, &marks, &self.steal.courses);
         write_plots(&mut body, &marks, &differences, &self.courses.courses);
         write_table(&mut body, &differences);
         Section {
             steal: parts.each_ref().map(steal_share),
+            events: u64::try_from(events.len()).unwrap_or(u64::MAX) + whole.events_unlisted,
             identity: self.identity,
             whole,
             differences,
@@ -151,20 +165,21 @@ pub(super) fn percent(share: f64) -> String {
     format!("{} %", measure::rate(share * 100.0, None))
 }
 
-fn write_events(out: &mut String, whole: &Summary) {
-    if whole.events.is_empty() && whole.absences.is_empty() {
+/// Writes a list of the first events.
+pub(super) fn write_told(out: &mut String, told: &[(Timestamp, String)]) {
+    for (at, sentence) in told.iter().take(LIST_MAX) {
+        let at = time_span::date_time(*at);
+        let _ = write!(out, "<li>{at}: {}</li>", escaped(sentence));
+    }
+}
+
+fn write_events(out: &mut String, events: &[(Timestamp, String)], whole: &Summary) {
+    if events.is_empty() && whole.absences.is_empty() {
         return;
     }
     out.push_str("<h3>What happened</h3><ul>");
-    for event in whole.events.iter().take(LIST_MAX) {
-        let _ = write!(
-            out,
-            "<li>{}: {}</li>",
-            time_span::date_time(event.at),
-            escaped(&plot::event(event))
-        );
-    }
-    let more = whole.events.len().saturating_sub(LIST_MAX);
+    write_told(out, events);
+    let more = events.len().saturating_sub(LIST_MAX);
     let more = u64::try_from(more).unwrap_or(u64::MAX) + whole.events_unlisted;
     if more > 0 {
         let _ = write!(out, "<li>and {} more events</li>", measure::grouped(more));
@@ -346,7 +361,7 @@ pub(super) fn row(one: &Difference, vm: &str) -> String {
         ),
     };
     format!(
-        "<tr><td class=\"name\">{}{} <small>{} · {}</small>{left_out}</td>\
+        "<tr><td class=\"name\">{}{} <small class=\"tag\">{} · {}</small>{left_out}</td>\
          <td class=\"n\" data-h=\"before\">{}</td><td class=\"n\" data-h=\"after\">{}</td>\
          <td class=\"n\" data-h=\"change\">{}</td><td class=\"meaning\">{}</td></tr>",
         if vm.is_empty() {
