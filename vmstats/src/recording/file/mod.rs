@@ -133,6 +133,18 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_a_variant_alone_are_read_as_they_were_written() {
+        let variant = layout(StatsTarget::Vcpu);
+        check(
+            vec![Layout {
+                variant: 2,
+                ..variant
+            }],
+            Vec::new(),
+        );
+    }
+
+    #[test]
     fn rows_of_several_layouts_and_events_are_read_as_they_were_written() {
         let event = Event {
             time: Timestamp(2_000),

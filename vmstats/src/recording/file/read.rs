@@ -261,6 +261,11 @@ impl Group<'_> {
             let Ok(target) = name("target")?.parse();
             let variant = self.number("variant", row).unwrap_or(0);
             let variant = u32::try_from(variant).map_err(|_| "a row has an odd variant")?;
+            if let [only] = contents.layouts.as_mut_slice() {
+                // The metadata of a file tells variants apart by their order, which says
+                // nothing about the number of the only one.
+                only.variant = variant;
+            }
             let place = contents
                 .layouts
                 .iter()
