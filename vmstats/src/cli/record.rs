@@ -16,7 +16,8 @@ use super::value::{bytes, span};
 /// The folder has a description (schema.json), segments that DuckDB and pandas read
 /// (NNNN-PROVIDER-TARGET.parquet, and NNNN-events.parquet with gaps and failures), and the
 /// lines since the last segment (tail.jsonl). A recorder that is killed loses at most the
-/// line that it writes; the next one on the same folder goes on.
+/// sample that it writes, and a power failure the last seconds that Linux had not written;
+/// the next recorder on the same folder goes on.
 ///
 /// Ends after --duration, when the command ends, or on SIGINT, SIGTERM or SIGHUP. The exit
 /// status is that of the command.
