@@ -82,9 +82,8 @@ pub fn groups(path: &Path) -> Result<Vec<(Timestamp, Timestamp)>, String> {
 pub fn about(path: &Path) -> Result<About, String> {
     let reader = contained(|| open(path))?;
     let metadata = reader.metadata().file_metadata().key_value_metadata();
-    let json = value_of(metadata, RECORDING).map_err(|_| {
-        "it is not a packed recording (`vmstats record --pack` makes one)".to_owned()
-    })?;
+    let json = value_of(metadata, RECORDING)
+        .map_err(|_| "it is not a packed recording (`vmstats pack` makes one)".to_owned())?;
     About::from_json(json.as_bytes())
 }
 
