@@ -62,12 +62,13 @@ pub enum DiffFormat {
 ///
 /// The lines of csv and jsonl are those of `vmstats query --watch`: a line for each
 /// sample, object and statistic, with its value, its growth since the sample before and
-/// the rate. openmetrics is for programs that take in the past:
-///
-///     vmstats dump REC --format openmetrics > rec.om
-///     promtool tsdb create-blocks-from openmetrics rec.om /var/lib/prometheus/data
+/// the rate. openmetrics is for programs that take in the past.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Example:\n  vmstats dump REC --format openmetrics > rec.om\n  \
+                  promtool tsdb create-blocks-from openmetrics rec.om /var/lib/prometheus/data"
+)]
 pub struct DumpArgs {
     /// The recording, or a part of it: FOLDER@FROM..TO as for `vmstats diff`
     #[arg(value_name = "RECORDING", value_parser = PlacedPart::parse)]
