@@ -4,6 +4,7 @@
 //! the arguments that nothing matches. This file asks no monitor.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use qapi_stats::stats::{StatsProvider, StatsRequest, StatsSchema, StatsTarget};
 
@@ -18,7 +19,7 @@ pub struct Selection {
     providers: Vec<StatsProvider>,
     names: Vec<NamePattern>,
     /// The chosen vCPUs; all of them if it is empty.
-    pub vcpus: Vec<VcpuSelector>,
+    vcpus: Vec<VcpuSelector>,
 }
 
 /// The requests that a selection needs.
@@ -121,23 +122,36 @@ impl Selection {
         *target != StatsTarget::Vcpu || self.vcpus.is_empty() || vcpus.any(|vcpu| vcpu.selects(id))
     }
 
-    /// Returns a sentence for each choice of vCPUs that none of these matches.
-    pub fn missing_vcpus(&self, ids: &[ObjectId]) -> Vec<String> {
-        let missing = self
-            .vcpus
+    /// Returns the QOM paths of the chosen ones of these vCPUs; `None` if all are wanted.
+    #[must_use]
+    pub fn chosen_vcpus(&self, vcpus: &[ObjectId]) -> Option<Vec<String>> {
+        if self.vcpus.is_empty() {
+            return None;
+        }
+        let chosen = vcpus
             .iter()
-            .filter(|vcpu| !ids.iter().any(|id| vcpu.selects(id)));
-        missing
-            .map(|vcpu| match vcpu {
-                VcpuSelector::Numbers(numbers) if numbers.start() == numbers.end() => {
-                    format!("no vCPU {}", numbers.start())
-                }
-                VcpuSelector::Numbers(numbers) => {
-                    format!("no vCPU from {} to {}", numbers.start(), numbers.end())
-                }
-                VcpuSelector::Path(path) => format!("no vCPU '{path}'"),
-            })
-            .collect()
+            .filter(|id| self.has_object(&StatsTarget::Vcpu, id));
+        Some(chosen.filter_map(|id| id.qom_path.clone()).collect())
+    }
+
+    /// Returns a sentence for each choice of vCPUs of which one is not among these.
+    #[must_use]
+    pub fn missing_vcpus(&self, vcpus: &[ObjectId]) -> Vec<String> {
+        let missing = self.vcpus.iter().filter_map(|selector| match selector {
+            VcpuSelector::Numbers(numbers) => {
+                let found = vcpus.iter().filter(|id| selector.selects(id)).count();
+                let found = i64::try_from(found).unwrap_or(i64::MAX);
+                let wanted = (numbers.end() - numbers.start()).saturating_add(1);
+                (found < wanted).then(|| no_such_number(numbers, vcpus))
+            }
+            VcpuSelector::Path(path) => {
+                let paths = vcpus.iter().filter_map(|id| id.qom_path.as_deref());
+                let paths: Vec<&str> = paths.collect();
+                (!paths.contains(&path.as_str()))
+                    .then(|| format!("no vCPU '{path}' ({})", hint(path, &paths)))
+            }
+        });
+        missing.collect()
     }
 
     /// Chooses among the statistics of a monitor.
@@ -274,6 +288,21 @@ impl Selection {
                 }
             })
             .collect()
+    }
+}
+
+fn no_such_number(numbers: &RangeInclusive<i64>, vcpus: &[ObjectId]) -> String {
+    let (first, last) = (numbers.start(), numbers.end());
+    let wanted = if first == last {
+        format!("no vCPU {first}")
+    } else {
+        format!("not all of the vCPUs {first} to {last} exist")
+    };
+    let existing = vcpus.iter().filter_map(|id| id.index);
+    match (existing.clone().min(), existing.max()) {
+        (Some(only), Some(last)) if only == last => format!("{wanted} (there is only {only})"),
+        (Some(first), Some(last)) => format!("{wanted} (there are {first} to {last})"),
+        _ => format!("{wanted} (there are none)"),
     }
 }
 

@@ -16,9 +16,8 @@ use qapi_stats::wire::{Context, Node, from_node, to_json};
 
 use crate::client::{Client, ClientError};
 use crate::failure::Failure;
-use crate::nearest;
+use crate::sample::ObjectId;
 use crate::selection::{Plan, Selection, TargetPlan};
-use crate::selector::VcpuSelector;
 
 /// The answer of one monitor.
 #[derive(Debug)]
@@ -60,12 +59,6 @@ pub(super) enum Value {
     Other(String),
 }
 
-/// A vCPU of the machine.
-struct Vcpu {
-    number: i64,
-    qom_path: String,
-}
-
 /// Asks a monitor for the statistics of a selection.
 ///
 /// # Errors
@@ -94,7 +87,8 @@ pub(super) fn ask(client: &mut Client, selection: &Selection) -> Result<Answer, 
     } else {
         Vec::new()
     };
-    let paths = chosen_paths(&selection.vcpus, &vcpus, &mut problems);
+    problems.extend(selection.missing_vcpus(&vcpus));
+    let paths = selection.chosen_vcpus(&vcpus);
     let mut replies = Vec::new();
     let mut objects = Vec::new();
     for TargetPlan { target, providers } in targets {
@@ -186,13 +180,13 @@ fn absent_kvm(client: &mut Client, schemas: &[StatsSchema]) -> Option<String> {
 /// Returns the vCPUs with their numbers. For a monitor without `query-cpus-fast`,
 /// the numbers are the places in its reply, in which the vCPU added last comes
 /// first.
-fn vcpus(client: &mut Client) -> Result<Vec<Vcpu>, Failure> {
+fn vcpus(client: &mut Client) -> Result<Vec<ObjectId>, Failure> {
     match client.execute(&QueryCpusFast {}) {
         Ok(vcpus) => Ok(vcpus
             .into_iter()
-            .map(|vcpu| Vcpu {
-                number: vcpu.cpu_index,
-                qom_path: vcpu.qom_path,
+            .map(|vcpu| ObjectId {
+                index: Some(vcpu.cpu_index),
+                qom_path: Some(vcpu.qom_path),
             })
             .collect()),
         Err(ClientError::Refused(_)) => {
@@ -208,75 +202,26 @@ fn vcpus(client: &mut Client) -> Result<Vec<Vcpu>, Failure> {
             let paths = paths.into_iter().rev();
             Ok((0..)
                 .zip(paths)
-                .map(|(number, qom_path)| Vcpu { number, qom_path })
+                .map(|(index, qom_path)| ObjectId {
+                    index: Some(index),
+                    qom_path: Some(qom_path),
+                })
                 .collect())
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// Returns the QOM paths of the chosen vCPUs; `None` if all are wanted.
-fn chosen_paths(
-    selectors: &[VcpuSelector],
-    vcpus: &[Vcpu],
-    problems: &mut Vec<String>,
-) -> Option<Vec<String>> {
-    if selectors.is_empty() {
-        return None;
-    }
-    let mut chosen: Vec<String> = Vec::new();
-    for selector in selectors {
-        let is_chosen = |vcpu: &&Vcpu| match selector {
-            VcpuSelector::Numbers(numbers) => numbers.contains(&vcpu.number),
-            VcpuSelector::Path(path) => vcpu.qom_path == *path,
-        };
-        let found: Vec<&Vcpu> = vcpus.iter().filter(is_chosen).collect();
-        let missing = match selector {
-            VcpuSelector::Numbers(numbers) => {
-                let missing = (*numbers.end() - *numbers.start() + 1)
-                    .saturating_sub(i64::try_from(found.len()).unwrap_or(i64::MAX));
-                (missing > 0).then(|| no_such_number(numbers, vcpus))
-            }
-            VcpuSelector::Path(path) if found.is_empty() => {
-                let paths: Vec<&str> = vcpus.iter().map(|vcpu| vcpu.qom_path.as_str()).collect();
-                Some(format!(
-                    "no vCPU '{path}' ({})",
-                    nearest::hint(path, &paths)
-                ))
-            }
-            VcpuSelector::Path(_) => None,
-        };
-        problems.extend(missing);
-        for vcpu in found {
-            if !chosen.contains(&vcpu.qom_path) {
-                chosen.push(vcpu.qom_path.clone());
-            }
-        }
-    }
-    Some(chosen)
-}
-
-fn no_such_number(numbers: &std::ops::RangeInclusive<i64>, vcpus: &[Vcpu]) -> String {
-    let (first, last) = (numbers.start(), numbers.end());
-    let wanted = if first == last {
-        format!("no vCPU {first}")
-    } else {
-        format!("not all of the vCPUs {first} to {last} exist")
-    };
-    let existing = vcpus.iter().map(|vcpu| vcpu.number);
-    match (existing.clone().min(), existing.max()) {
-        (Some(only), Some(last)) if only == last => format!("{wanted} (there is only {only})"),
-        (Some(first), Some(last)) => format!("{wanted} (there are {first} to {last})"),
-        _ => format!("{wanted} (there are none)"),
-    }
-}
-
 /// Decodes a reply value by value, so that one value of a kind that this program
 /// does not know leaves the others readable.
-fn decode(reply: &Return, target: &StatsTarget, vcpus: &[Vcpu]) -> Result<Vec<Object>, Failure> {
+fn decode(
+    reply: &Return,
+    target: &StatsTarget,
+    vcpus: &[ObjectId],
+) -> Result<Vec<Object>, Failure> {
     let numbers: HashMap<&str, i64> = vcpus
         .iter()
-        .map(|vcpu| (vcpu.qom_path.as_str(), vcpu.number))
+        .filter_map(|id| Some((id.qom_path.as_deref()?, id.index?)))
         .collect();
     let results = reply.value().elements();
     let results = results.ok_or_else(|| malformed("is no list"))?;
