@@ -10,6 +10,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use super::discovery::Place;
 use super::monitor::Monitor;
 use super::process::Incarnation;
@@ -26,8 +28,8 @@ const SCAN_INTERVAL: Duration = Duration::from_secs(1);
 /// The time between two tries to connect to a monitor that nobody serves.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The time between two tries to connect to a monitor that does not greet. Such a try
-/// takes a place in the queue of a QEMU that serves another client.
+/// The time between two tries to connect to a server that does not greet, or that has no
+/// statistics. Such a try occupies a server that has room for one client.
 const RETRY_SILENT_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The number of updates that wait for the reader. Beyond it, samples are taken later.
@@ -35,6 +37,10 @@ const UPDATES_MAX: usize = 1024;
 
 /// The number of virtual machines.
 const VMS_MAX: usize = 4096;
+
+/// The number of addresses without a socket whose last virtual machine is known. Beyond
+/// it all are forgotten; one that comes again begins with run 0 then.
+const PAST_MAX: usize = 4 * VMS_MAX;
 
 /// How samples are taken.
 #[derive(Clone, Debug)]
@@ -101,7 +107,6 @@ pub struct Connected {
 #[derive(Debug)]
 pub struct Fleet {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
@@ -130,6 +135,7 @@ impl Fleet {
         options: FleetOptions,
         clock: Clock,
     ) -> Result<(Self, Receiver<Update>), Failure> {
+        raise_file_limit();
         let (sender, receiver) = sync_channel(UPDATES_MAX);
         let shared = Arc::new(Shared {
             clock,
@@ -145,15 +151,12 @@ impl Fleet {
             shared: Arc::clone(&shared),
             places,
             found: HashMap::new(),
+            past: HashMap::new(),
             told: HashMap::new(),
             next: 0,
         };
-        let thread = spawn("discovery", move || search.run())?;
-        let fleet = Self {
-            shared,
-            threads: vec![thread],
-        };
-        Ok((fleet, receiver))
+        spawn("discovery", move || search.run())?;
+        Ok((Self { shared }, receiver))
     }
 
     /// Changes the interval from the next sample on.
@@ -171,14 +174,28 @@ impl Fleet {
 
 impl Drop for Fleet {
     fn drop(&mut self) {
-        self.stop();
         // A thread that waits for a monitor ends when the monitor answers or the time for
         // it is over; the program need not wait for it.
-        self.threads.clear();
+        self.stop();
     }
 }
 
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Failure> {
+/// Raises the limit of open files (often 1,024) as far as this program may. A virtual
+/// machine needs a file for its monitor and one for each vCPU's steal time.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // With a lower limit, the files that cannot be opened are told one by one.
+    let _ = setrlimit(Resource::Nofile, raised);
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, Failure> {
     let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
     thread.map_err(|error| Failure::other(format!("cannot start a thread: {error}")))
 }
@@ -232,7 +249,10 @@ fn next_tick(since_begin: Duration, interval: Duration) -> Duration {
 struct Search {
     shared: Arc<Shared>,
     places: Vec<Place>,
-    found: HashMap<String, JoinHandle<()>>,
+    found: HashMap<String, JoinHandle<History>>,
+    /// The histories of addresses whose sockets are gone. QEMU removes its socket when it
+    /// ends, and a virtual machine that is started again has the same address.
+    past: HashMap<String, History>,
     told: HashMap<usize, Option<String>>,
     next: usize,
 }
@@ -249,7 +269,21 @@ impl Search {
             if !is_searched || !self.shared.sleep(SCAN_INTERVAL) {
                 return;
             }
-            self.found.retain(|_, thread| !thread.is_finished());
+            self.forget_ended();
+        }
+    }
+
+    /// Makes the addresses free whose threads have ended.
+    fn forget_ended(&mut self) {
+        let ended = self.found.extract_if(|_, thread| thread.is_finished());
+        for (address, thread) in ended {
+            if self.past.len() >= PAST_MAX {
+                self.past.clear();
+            }
+            // A thread that panicked has told so, and is started again.
+            if let Ok(history) = thread.join() {
+                self.past.insert(address, history);
+            }
         }
     }
 
@@ -303,16 +337,18 @@ impl Search {
             }
             let observer = Observer {
                 shared: Arc::clone(&self.shared),
-                vm,
+                vm: Arc::clone(&vm),
                 is_searched,
-                last: None,
-                run: 0,
+                history: self.past.remove(&key).unwrap_or_default(),
             };
             match spawn("vm", move || observer.run()) {
                 Ok(thread) => {
                     self.found.insert(key, thread);
                 }
-                Err(failure) => return Some(failure.to_string()),
+                Err(failure) => {
+                    self.shared.send(Update::Vm(vm, Event::Gone));
+                    return Some(failure.to_string());
+                }
             }
         }
         None
@@ -325,12 +361,27 @@ struct Observer {
     vm: Arc<Vm>,
     /// True if the address is forgotten when its socket is gone.
     is_searched: bool,
+    history: History,
+}
+
+/// What is known of the virtual machines at an address.
+#[derive(Default)]
+struct History {
     last: Option<Incarnation>,
+    /// The number of times that the virtual machine was started again.
     run: u32,
+    /// True if the socket was away since the last connection.
+    was_gone: bool,
 }
 
 impl Observer {
-    fn run(mut self) {
+    /// Observes until the fleet ends or the socket is gone.
+    fn run(mut self) -> History {
+        self.observe_all();
+        self.history
+    }
+
+    fn observe_all(&mut self) {
         let mut told: Option<String> = None;
         loop {
             let error = match self.connect() {
@@ -344,6 +395,7 @@ impl Observer {
                 Err(error) => error,
             };
             if self.is_searched && is_gone(&self.vm.endpoint) {
+                self.history.was_gone = true;
                 self.send(Event::Gone);
                 return;
             }
@@ -355,8 +407,8 @@ impl Observer {
                 told = Some(reason);
             }
             let interval = match error {
-                ClientError::NoGreeting(_) | ClientError::Protocol(_) => RETRY_SILENT_INTERVAL,
-                _ => RETRY_INTERVAL,
+                ClientError::Connect(..) | ClientError::Transport(_) => RETRY_INTERVAL,
+                _ => RETRY_SILENT_INTERVAL,
             };
             if !self.shared.sleep(interval) {
                 return;
@@ -376,36 +428,39 @@ impl Observer {
             self.shared.clock,
             options.with_steal,
         )?;
-        if self
-            .last
-            .as_ref()
-            .is_some_and(|last| last != monitor.incarnation())
-        {
-            self.run += 1;
+        let history = &mut self.history;
+        let now = monitor.incarnation();
+        let last = history.last.replace(now.clone());
+        if last.is_some_and(|last| !now.continues(&last, history.was_gone)) {
+            history.run += 1;
         }
-        self.last = Some(monitor.incarnation().clone());
+        history.was_gone = false;
         Ok(monitor)
     }
 
     /// Takes samples until the connection breaks. Returns `None` if the fleet ends.
-    fn observe(&self, mut monitor: Monitor) -> Option<ClientError> {
+    fn observe(&mut self, mut monitor: Monitor) -> Option<ClientError> {
         let connected = Connected {
             identity: monitor.identity().clone(),
             tables: monitor.tables().cloned().collect(),
-            run: self.run,
+            run: self.history.run,
             problems: monitor.problems().to_vec(),
         };
         if !self.send(Event::Connected(Arc::new(connected))) {
             return None;
         }
         loop {
-            match monitor.sample(self.run) {
+            match monitor.sample(self.history.run) {
                 Ok(sample) => {
                     if !self.send(Event::Sampled(Arc::new(sample))) {
                         return None;
                     }
                 }
-                Err(error) => return Some(error),
+                Err(error) => {
+                    // vCPUs were plugged in since the connection was made.
+                    self.history.last = Some(monitor.incarnation().clone());
+                    return Some(error);
+                }
             }
             if !self.shared.sleep_until_tick() {
                 return None;

@@ -6,12 +6,29 @@
 use crate::sample::ObjectId;
 
 /// The marks that tell one run of a virtual machine from the next at the same address.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Incarnation {
     /// The process that listens, if it is known.
     pub(super) peer: Option<Peer>,
     /// The ids of the vCPUs' threads.
     pub(super) threads: Vec<i64>,
+}
+
+impl Incarnation {
+    /// Returns whether the virtual machine has run on since an earlier look: the same
+    /// process listens, and one of the vCPUs' threads is the same. Threads count because
+    /// libvirtd listens for its virtual machines; others may be of vCPUs that were
+    /// plugged in meanwhile.
+    ///
+    /// `was_gone` tells that the socket was away, as it is when QEMU has ended. Only a
+    /// thread that is the same shows then that the virtual machine has run on.
+    pub(super) fn continues(&self, earlier: &Self, was_gone: bool) -> bool {
+        let has_threads = !self.threads.is_empty() && !earlier.threads.is_empty();
+        let mut threads = self.threads.iter();
+        self.peer == earlier.peer
+            && ((!has_threads && !was_gone)
+                || threads.any(|thread| earlier.threads.contains(thread)))
+    }
 }
 
 /// The process that listens at a monitor's socket.
@@ -69,4 +86,28 @@ fn start_time(process: u32) -> Option<u64> {
     // The second field is a name in brackets, which may have blanks and brackets.
     let (_, fields) = stat.rsplit_once(')')?;
     fields.split_whitespace().nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_goes_on_while_a_thread_and_the_peer_stay() {
+        let of = |process, threads: &[i64]| Incarnation {
+            peer: Some(Peer {
+                process,
+                started: Some(7),
+            }),
+            threads: threads.to_vec(),
+        };
+        let first = of(1, &[10, 11]);
+        for was_gone in [false, true] {
+            assert!(of(1, &[10, 12]).continues(&first, was_gone));
+            assert!(!of(1, &[12]).continues(&first, was_gone));
+            assert!(!of(2, &[10, 11]).continues(&first, was_gone));
+        }
+        assert!(of(1, &[]).continues(&first, false));
+        assert!(!of(1, &[]).continues(&first, true));
+    }
 }
