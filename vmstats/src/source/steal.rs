@@ -10,8 +10,10 @@
 //! counts them whether or not `schedstats` is enabled.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use qapi_stats::stats::{StatsProvider, StatsSchema, StatsSchemaValue, StatsTarget};
 
@@ -24,6 +26,10 @@ pub const PROVIDER: &str = "sched";
 /// The statistic that is the steal time of a vCPU.
 pub const RUN_DELAY: &str = "run_delay_ns";
 
+/// The time after which threads that could not be read are looked for again. The reason
+/// may have been a thread that had just ended, or a lack of files.
+const RETRY_INTERVAL: Duration = Duration::from_secs(30);
+
 /// The schedstat files of a virtual machine's vCPUs.
 #[derive(Debug)]
 pub(super) struct Steal {
@@ -32,15 +38,17 @@ pub(super) struct Steal {
     wanted: Vec<bool>,
     threads: Vec<Thread>,
     process: Option<u32>,
+    /// What could not be opened, since `followed`.
     absences: Vec<Absence>,
+    followed: Instant,
 }
 
 /// A thread that runs a vCPU.
 #[derive(Debug)]
 struct Thread {
     id: ObjectId,
-    /// The file of the thread itself, so that a later thread with the same id is not
-    /// taken for it.
+    /// Kept open: if the thread ends and the kernel reuses its id, this descriptor fails
+    /// instead of reading the other thread.
     schedstat: File,
 }
 
@@ -73,6 +81,7 @@ impl Steal {
             threads: Vec::new(),
             process: None,
             absences: Vec::new(),
+            followed: Instant::now(),
         }
     }
 
@@ -102,8 +111,8 @@ impl Steal {
         self.process
     }
 
-    /// Appends the statistics of all vCPUs. Returns whether a thread has ended, so that
-    /// the vCPUs have to be asked for again.
+    /// Appends the statistics of all vCPUs. Returns whether the vCPUs have to be asked for
+    /// again: a thread has ended, or could not be read for some time.
     pub(super) fn read(
         &self,
         clock: Clock,
@@ -111,7 +120,8 @@ impl Steal {
         absences: &mut Vec<Absence>,
     ) -> bool {
         absences.extend(self.absences.iter().cloned());
-        let mut has_ended = false;
+        let mut is_outdated =
+            !self.absences.is_empty() && self.followed.elapsed() >= RETRY_INTERVAL;
         for thread in &self.threads {
             let begin = clock.now();
             match read(&thread.schedstat) {
@@ -130,12 +140,12 @@ impl Steal {
                         .collect(),
                 }),
                 Err(reason) => {
-                    has_ended = true;
+                    is_outdated = true;
                     absences.push(absence(Some(thread.id.clone()), reason));
                 }
             }
         }
-        has_ended
+        is_outdated
     }
 }
 
@@ -169,9 +179,9 @@ fn process(peer: Option<&Peer>, vcpus: &[Vcpu]) -> Result<u32, String> {
     let Some(peer) = peer else {
         return Err("the monitor's process is not known to be on this host".to_owned());
     };
-    let Some(first) = vcpus.first() else {
+    if vcpus.is_empty() {
         return Err("the monitor does not tell the threads of the vCPUs".to_owned());
-    };
+    }
     if vcpus.iter().any(|vcpu| vcpu.thread <= 0) {
         return Err(
             "a vCPU has no thread of its own (QEMU without KVM has one for all)".to_owned(),
@@ -184,15 +194,21 @@ fn process(peer: Option<&Peer>, vcpus: &[Vcpu]) -> Result<u32, String> {
             .to_owned(),
         );
     }
-    let group = group(first.thread).ok_or_else(|| {
-        format!(
-            "no thread {} is to be seen here: another pid namespace, or a /proc with hidepid",
-            first.thread
-        )
-    })?;
-    let is_one = vcpus
-        .iter()
-        .all(|vcpu| self::group(vcpu.thread) == Some(group));
+    let mut groups = vcpus.iter().map(|vcpu| {
+        let thread = vcpu.thread;
+        group(thread).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => format!(
+                "no thread {thread} is to be seen here: it has just ended, is in another pid \
+                 namespace, or /proc has hidepid"
+            ),
+            _ => format!("/proc/{thread}/status: {error}"),
+        })
+    });
+    let group = groups.next().transpose()?.unwrap_or(peer.process);
+    let mut is_one = true;
+    for other in groups {
+        is_one &= other? == group;
+    }
     // libvirt opens the socket itself, so that the peer is libvirtd, and names the threads.
     let is_named = || {
         vcpus
@@ -215,20 +231,23 @@ fn is_vcpu_name(name: &str, index: i64) -> bool {
 }
 
 /// Returns the process of a thread: `Tgid` of its status.
-fn group(thread: i64) -> Option<u32> {
-    status(thread, "Tgid:")?.trim().parse().ok()
+fn group(thread: i64) -> io::Result<u32> {
+    let group = status(thread, "Tgid:")?;
+    group.trim().parse().map_err(io::Error::other)
 }
 
 /// Returns the number of pid namespaces that a process is in, below this program's.
 fn namespaces(process: u32) -> Option<usize> {
-    Some(status(process, "NSpid:")?.split_whitespace().count())
+    let ids = status(process, "NSpid:").ok()?;
+    Some(ids.split_whitespace().count())
 }
 
 /// Returns a field of `/proc/ID/status`.
-fn status(id: impl std::fmt::Display, field: &str) -> Option<String> {
-    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
-    Some(line.to_owned())
+fn status(id: impl std::fmt::Display, field: &str) -> io::Result<String> {
+    let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let line = line.ok_or_else(|| io::Error::other(format!("no line '{field}'")))?;
+    Ok(line.to_owned())
 }
 
 fn name(thread: i64) -> Option<String> {
