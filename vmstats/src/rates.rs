@@ -1,9 +1,11 @@
 //! How statistics change between two samples.
 //!
 //! In: two samples of one virtual machine. Out: for each object and statistic the growth
-//! with the time that it took, or the reason why the growth is unknown. A series is compared before series
-//! are summed, because a counter that was reset would otherwise hide in a sum.
+//! with the time that it took, or the reason why the growth is unknown. A series is
+//! compared before series are summed, because a counter that was reset would otherwise
+//! hide in a sum.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::sample::{Kind, Object, Sample, Value, Window};
@@ -120,14 +122,14 @@ pub fn compare<'a>(before: &'a Sample, after: &Sample) -> Comparison<'a> {
         }
         before.objects.get(place)
     };
-    let objects = after
-        .objects
-        .iter()
+    let objects = after.objects.iter();
+    let mut objects: Vec<ObjectChanges> = objects
         .map(|object| match find(object) {
             Some(earlier) => compare_objects(earlier, object),
             None => begin(object),
         })
         .collect();
+    reset_replugged(&after.objects, &mut objects);
     let gone = before.objects.iter().zip(&is_found);
     Comparison {
         is_restarted: false,
@@ -136,6 +138,26 @@ pub fn compare<'a>(before: &'a Sample, after: &Sample) -> Comparison<'a> {
             .filter(|(_, is_found)| !**is_found)
             .map(|(object, _)| object)
             .collect(),
+    }
+}
+
+/// Makes all objects of a vCPU begin again if one of them did. A vCPU that was unplugged
+/// and plugged in has counters that passed their old values beside others that did not.
+/// Each provider's counters alone would look as if some had gone back.
+fn reset_replugged(objects: &[Object], changes: &mut [ObjectChanges]) {
+    let reset: HashSet<i64> = objects
+        .iter()
+        .zip(changes.iter())
+        .filter(|(_, changes)| changes.life == Life::Reset)
+        .filter_map(|(object, _)| object.id.index)
+        .collect();
+    if reset.is_empty() {
+        return;
+    }
+    for (object, changes) in objects.iter().zip(changes) {
+        if object.id.index.is_some_and(|index| reset.contains(&index)) {
+            changes.reset();
+        }
     }
 }
 
@@ -168,16 +190,25 @@ pub fn compare_objects(before: &Object, after: &Object) -> ObjectChanges {
             before.value(name)
         }
     };
-    let mut changes: Vec<Change> = stats
+    let changes: Vec<Change> = stats
         .map(|(place, (stat, value))| change(stat.kind, earlier(place, &stat.name), value))
         .collect();
-    let life = if is_reset(&changes) {
-        Life::Reset
-    } else {
-        Life::Continues
+    let mut changes = ObjectChanges {
+        life: Life::Continues,
+        elapsed: Some(Elapsed::between(before.window, after.window)),
+        changes,
     };
-    if life == Life::Reset {
-        for change in &mut changes {
+    if is_reset(&changes.changes) {
+        changes.reset();
+    }
+    changes
+}
+
+impl ObjectChanges {
+    /// Makes the object's counters count from zero.
+    fn reset(&mut self) {
+        self.life = Life::Reset;
+        for change in &mut self.changes {
             if matches!(
                 change,
                 Change::Increase(_) | Change::Buckets(_) | Change::WentBack(_)
@@ -186,15 +217,11 @@ pub fn compare_objects(before: &Object, after: &Object) -> ObjectChanges {
             }
         }
     }
-    ObjectChanges {
-        life,
-        elapsed: Some(Elapsed::between(before.window, after.window)),
-        changes,
-    }
 }
 
 /// Returns whether an object counts from zero again: some of its counters went back,
-/// and none grew. Counters that go back by themselves do so while others grow.
+/// and none grew. A single counter that goes back is not a reset: some of KVM's do, but
+/// then others grow.
 fn is_reset(changes: &[Change]) -> bool {
     let went_back = changes
         .iter()
