@@ -12,7 +12,7 @@ use qapi_stats::stats::{StatsSchemaValue, StatsTarget};
 use crate::measure;
 use crate::printable::printable;
 use crate::rates::{self, Aggregate, Amount, Change, Life, ObjectChanges};
-use crate::sample::{Object, Sample, Stat, Table};
+use crate::sample::{Absence, Object, Sample, Stat, Table};
 use crate::table;
 
 /// Prints what changed between two samples of one virtual machine.
@@ -22,8 +22,9 @@ use crate::table;
 /// Returns the error of writing.
 pub fn print(before: &Sample, after: &Sample, out: &mut dyn Write) -> io::Result<()> {
     let comparison = rates::compare(before, after);
-    for event in events(&comparison, after) {
-        writeln!(out, "{}", printable(&event))?;
+    let events = events(&comparison, after).into_iter();
+    for sentence in events.chain(absences(Some(before), after)) {
+        writeln!(out, "{}", printable(&sentence))?;
     }
     let mut rows = table::columns(&["", "NAME", "PER SECOND", "VALUE", "p50", "p99"]);
     for column in 2..6 {
@@ -74,6 +75,43 @@ fn events(comparison: &rates::Comparison<'_>, after: &Sample) -> Vec<String> {
             .map(|object| format!("{} is gone", name(object))),
     );
     events
+}
+
+/// Prints what the first sample of a virtual machine lacks.
+///
+/// # Errors
+///
+/// Returns the error of writing.
+pub fn print_absences(first: &Sample, out: &mut dyn Write) -> io::Result<()> {
+    for sentence in absences(None, first) {
+        writeln!(out, "{}", printable(&sentence))?;
+    }
+    Ok(())
+}
+
+/// Returns a sentence for each absence that is new, and for each that is over.
+fn absences(before: Option<&Sample>, after: &Sample) -> Vec<String> {
+    let name = |absence: &Absence| {
+        let of = match &absence.object {
+            Some(id) => format!("{} {id}", absence.target),
+            None => format!("every {}", absence.target),
+        };
+        format!("{} of {of}", absence.provider)
+    };
+    let earlier = before.map_or(&[][..], |before| &before.absences);
+    let without = |absences: &[Absence], others: &[Absence]| {
+        let mut rest = absences.to_vec();
+        rest.retain(|absence| !others.contains(absence));
+        rest
+    };
+    let begun = without(&after.absences, earlier).into_iter();
+    let begun = begun.map(|absence| format!("no {}: {}", name(&absence), absence.reason));
+    let ended = without(earlier, &after.absences).into_iter();
+    let ended = ended.map(|absence| {
+        let name = name(&absence);
+        format!("{name} is read again (before: {})", absence.reason)
+    });
+    begun.chain(ended).collect()
 }
 
 /// Returns the name of an object with its provider, for a sentence.

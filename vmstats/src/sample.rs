@@ -1,6 +1,6 @@
 //! Values that were read of a virtual machine, with the time of reading.
 //!
-//! In: nothing. Out: types for values of statistics as their source told them. Nothing
+//! In: nothing. Out: types for values of statistics, unchanged. Nothing
 //! here computes: `rates` compares samples, and `source` makes them.
 
 use std::collections::HashSet;
@@ -11,6 +11,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use qapi_stats::stats::{
     StatsProvider, StatsSchema, StatsSchemaValue, StatsTarget, StatsType, StatsUnit,
 };
+
+/// The number of buckets that a histogram may have: KVM's have 32.
+pub const BUCKETS_MAX: usize = 4096;
 
 /// A moment in nanoseconds since 1970, on a [`Clock`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,7 +62,7 @@ impl Clock {
 
 fn wall_nanos() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    // A clock before 1970 was never set.
+    // Treat a clock before 1970 as unset, and start at 0.
     since.map_or(0, nanos)
 }
 

@@ -14,8 +14,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -81,18 +81,27 @@ const PLAY: [Option<Vcpus>; 7] = [
     Some(&[(0, 600, 1, [9, 9, 9])]),
 ];
 
-/// Plays a monitor whose vCPUs are reset, plugged in, unplugged and started again.
-fn play(path: &Path) {
+/// The answer of a played monitor to a command.
+enum Answer {
+    Return(Value),
+    Unknown,
+    /// The connection breaks.
+    End,
+}
+
+/// Plays a monitor. `answer` gets the number of the connection and the command.
+fn play(path: &Path, mut answer: impl FnMut(usize, &str) -> Answer + Send + 'static) {
     let listener = UnixListener::bind(path).unwrap();
     thread::spawn(move || {
-        let mut next = 0;
         for (run, stream) in listener.incoming().enumerate() {
-            serve(BufReader::new(stream.unwrap()), run, &mut next);
+            serve(BufReader::new(stream.unwrap()), |command| {
+                answer(run, command)
+            });
         }
     });
 }
 
-fn serve(mut stream: BufReader<UnixStream>, run: usize, next: &mut usize) {
+fn serve(mut stream: BufReader<UnixStream>, mut answer: impl FnMut(&str) -> Answer) {
     let greeting = json!({"QMP": {"version": {
         "qemu": {"major": 9, "minor": 0, "micro": 0}, "package": ""}, "capabilities": []}});
     writeln!(stream.get_mut(), "{greeting}").unwrap();
@@ -100,27 +109,52 @@ fn serve(mut stream: BufReader<UnixStream>, run: usize, next: &mut usize) {
     while stream.read_line(&mut line).is_ok_and(|length| length > 0) {
         let request: Value = serde_json::from_str(&line).unwrap();
         line.clear();
-        let reply = match request["execute"].as_str().unwrap() {
+        let id = &request["id"];
+        let reply = match answer(request["execute"].as_str().unwrap()) {
+            Answer::Return(value) => json!({"id": id, "return": value}),
+            Answer::Unknown => {
+                json!({"id": id, "error": {"class": "CommandNotFound", "desc": "?"}})
+            }
+            Answer::End => return,
+        };
+        // The program may have ended.
+        if writeln!(stream.get_mut(), "{reply}").is_err() {
+            return;
+        }
+    }
+}
+
+fn schemas() -> Value {
+    json!([{"provider": "kvm", "target": "vcpu", "stats": [
+        {"name": "exits", "type": "cumulative", "exponent": 0},
+        {"name": "pages", "type": "instant", "exponent": 0},
+        {"name": "waits", "type": "log2-histogram", "unit": "seconds", "base": 10,
+         "exponent": -9},
+    ]}])
+}
+
+fn cpu(index: i64, thread: i64) -> Value {
+    json!({"cpu-index": index, "qom-path": path(index), "thread-id": thread,
+           "target": "x86_64"})
+}
+
+/// Plays a monitor whose vCPUs are reset, plugged in, unplugged and started again.
+fn play_changes(path_of_socket: &Path) {
+    let mut next = 0;
+    play(path_of_socket, move |run, command| {
+        let reply = match command {
             "qmp_capabilities" => json!({}),
-            "query-stats-schemas" => json!([{"provider": "kvm", "target": "vcpu", "stats": [
-                {"name": "exits", "type": "cumulative", "exponent": 0},
-                {"name": "pages", "type": "instant", "exponent": 0},
-                {"name": "waits", "type": "log2-histogram", "unit": "seconds", "base": 10,
-                 "exponent": -9},
-            ]}]),
+            "query-stats-schemas" => schemas(),
             "query-cpus-fast" => {
-                let cpus = (0..3).map(|index| {
-                    let thread = 1_000_000_000 + index + 10 * i64::try_from(run).unwrap();
-                    json!({"cpu-index": index, "qom-path": path(index), "thread-id": thread,
-                           "target": "x86_64"})
-                });
+                let run = i64::try_from(run).unwrap();
+                let cpus = (0..3).map(|index| cpu(index, 1_000_000_000 + index + 10 * run));
                 cpus.collect()
             }
             "query-stats" => {
-                let vcpus = PLAY.get(*next).copied().unwrap_or(PLAY[6]);
-                *next += 1;
+                let vcpus = PLAY.get(next).copied().unwrap_or(PLAY[6]);
+                next += 1;
                 let Some(vcpus) = vcpus else {
-                    return;
+                    return Answer::End;
                 };
                 let results = vcpus.iter().map(|(index, exits, pages, waits)| {
                     let mut highest_first = *waits;
@@ -133,16 +167,10 @@ fn serve(mut stream: BufReader<UnixStream>, run: usize, next: &mut usize) {
                 });
                 results.collect()
             }
-            _ => {
-                let error = json!({"id": request["id"], "error":
-                    {"class": "CommandNotFound", "desc": "?"}});
-                writeln!(stream.get_mut(), "{error}").unwrap();
-                continue;
-            }
+            _ => return Answer::Unknown,
         };
-        let reply = json!({"id": request["id"], "return": reply});
-        writeln!(stream.get_mut(), "{reply}").unwrap();
-    }
+        Answer::Return(reply)
+    });
 }
 
 fn path(index: i64) -> String {
@@ -164,7 +192,7 @@ fn assert_rate(line: &Value, increase: f64) {
 fn rates_are_told_through_reset_hotplug_unplug_and_restart() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("vm.sock");
-    play(&socket);
+    play_changes(&socket);
     let mut watch = Watch::start(&["--watch", "0.2", socket.to_str().unwrap()]);
     // The second sample: vCPU 1 counts from zero again, although its gauge grew.
     assert_rate(&watch.stat(0, "exits"), 50.0);
@@ -201,6 +229,111 @@ fn rates_are_told_through_reset_hotplug_unplug_and_restart() {
     assert_eq!(absent.get("value"), None);
 }
 
+/// A thread in the place of a vCPU's. It ends when it is dropped.
+struct VcpuThread {
+    id: i64,
+    end: Option<mpsc::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl VcpuThread {
+    fn start() -> Self {
+        let (end, ended) = mpsc::channel::<()>();
+        let (tell, told) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            tell.send(rustix::thread::gettid().as_raw_pid()).unwrap();
+            // Fails when the other side is dropped.
+            let _ = ended.recv();
+        });
+        Self {
+            id: told.recv().unwrap().into(),
+            end: Some(end),
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for VcpuThread {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+#[test]
+fn vcpu_has_its_index_and_steal_each_time_it_is_plugged_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("vm.sock");
+    let first = VcpuThread::start();
+    let first_id = first.id;
+    let second: Arc<Mutex<Option<VcpuThread>>> = Arc::default();
+    let plugged = Arc::clone(&second);
+    let mut exits = 0;
+    play(&socket, move |_, command| {
+        let plugged = plugged.lock().unwrap();
+        exits += 1;
+        let object = |index| {
+            json!({"provider": "kvm", "qom-path": path(index),
+                   "stats": [{"name": "exits", "value": exits}]})
+        };
+        Answer::Return(match (command, plugged.as_ref()) {
+            ("qmp_capabilities", _) => json!({}),
+            ("query-stats-schemas", _) => schemas(),
+            ("query-cpus-fast", None) => json!([cpu(0, first_id)]),
+            ("query-cpus-fast", Some(second)) => json!([cpu(0, first_id), cpu(1, second.id)]),
+            ("query-stats", None) => json!([object(0)]),
+            ("query-stats", Some(_)) => json!([object(0), object(1)]),
+            _ => return Answer::Unknown,
+        })
+    });
+    let mut watch = Watch::start(&["--watch", "0.05", socket.to_str().unwrap()]);
+    for _ in 0..3 {
+        *second.lock().unwrap() = Some(VcpuThread::start());
+        assert!(watch.stat(1, "exits")["value"].is_number());
+        assert!(watch.stat(1, "run_delay_ns")["value"].is_number());
+        *second.lock().unwrap() = None;
+        // The vCPU is unplugged, and the list of vCPUs is asked for again.
+        for _ in 0..4 {
+            watch.stat(0, "exits");
+        }
+    }
+}
+
+#[test]
+fn values_that_cannot_be_read_are_absent_with_their_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("vm.sock");
+    play(&socket, move |_, command| {
+        Answer::Return(match command {
+            "qmp_capabilities" => json!({}),
+            "query-stats-schemas" => schemas(),
+            "query-cpus-fast" => json!([]),
+            "query-stats" => json!([{"provider": "kvm", "qom-path": path(0), "stats": [
+                {"name": "exits", "value": 1},
+                {"name": "waits", "value": vec![0; 5000]},
+            ]}]),
+            _ => return Answer::Unknown,
+        })
+    });
+    let socket = socket.to_str().unwrap();
+    let mut watch = Watch::start(&["--watch", "0.05", socket]);
+    let absent = watch.find(|line| line["reason"].is_string() && line["provider"] == "kvm");
+    assert_eq!(absent["reason"], "'waits' has too many buckets");
+    assert_eq!(absent["qom-path"], path(0));
+    // Beside it, the other value is read; and a table says what is absent.
+    assert!(watch.find(|line| line["name"] == "exits")["value"].is_number());
+    drop(watch);
+    let table = Command::new(env!("CARGO_BIN_EXE_vmstats"))
+        .args(["query", "--watch", "0.05", socket])
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut table = Running(table.unwrap());
+    let stdout = BufReader::new(table.0.stdout.take().unwrap());
+    let mut lines = stdout.lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("'waits' has too many buckets")));
+    assert!(lines.any(|line| line.starts_with("no sched of every vcpu: ")));
+}
+
 #[test]
 fn watch_is_refused_when_it_could_show_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -212,6 +345,10 @@ fn watch_is_refused_when_it_could_show_nothing() {
             "did you mean 'exits'?",
         ),
         (vec![server.socket.as_str(), "--vcpu", "7"], "no vCPU 7"),
+        (
+            vec![server.socket.as_str(), "--vcpu", "0-7"],
+            "not all of the vCPUs 0 to 7 exist (there are 0 to 1)",
+        ),
         (
             vec![server.socket.as_str(), "--format", "json"],
             "--format table",

@@ -17,8 +17,8 @@ pub struct ReachArgs {
     /// The folder with ca-cert.pem, client-cert.pem and client-key.pem, for tls:
     #[arg(long, value_name = "DIR")]
     pub tls: Option<PathBuf>,
-    /// How many seconds to wait for the connection, and later for each reply; also
-    /// for a server that does not listen yet [default: 10, and not for such a server]
+    /// How many seconds a connection or a reply may take [default: 10]; if it is given,
+    /// a server that does not listen yet is waited for as long
     #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
 }

@@ -260,6 +260,8 @@ impl Line<'_> {
         let (value, counts) = match self.value {
             sample::Value::Number(number) => (json(number), None),
             sample::Value::Boolean(value) => (json(value), None),
+            // Without a schema, the numbers of a list have no bounds.
+            sample::Value::Buckets(counts) if schema.is_none() => (json(&counts.to_vec()), None),
             sample::Value::Buckets(counts) => (None, Some(counts)),
             sample::Value::Absent => (None, None),
         };

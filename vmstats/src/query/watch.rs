@@ -130,6 +130,12 @@ impl Watched {
                         (&before, &sample),
                         out,
                     ),
+                    None if self.format == Format::Table && !sample.absences.is_empty() => {
+                        if !self.is_one {
+                            table::heading(out, &format!("== {}", identity.endpoint))?;
+                        }
+                        Ok(changes::print_absences(&sample, out)?)
+                    }
                     None => Ok(()),
                 }
             }

@@ -364,7 +364,7 @@ struct Observer {
     history: History,
 }
 
-/// What is known of the virtual machines at an address.
+/// The past of the virtual machines at an address.
 #[derive(Default)]
 struct History {
     last: Option<Incarnation>,

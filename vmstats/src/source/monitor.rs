@@ -10,7 +10,9 @@ use std::sync::Arc;
 use qapi_stats::machine::commands::{QueryCpusFast, QueryUuid};
 use qapi_stats::misc::commands::QueryName;
 use qapi_stats::stats::commands::{QueryStats, QueryStatsSchemas};
-use qapi_stats::stats::{StatsFilter, StatsProvider, StatsTarget, StatsValue};
+use qapi_stats::stats::{
+    StatsFilter, StatsFilterBranch, StatsProvider, StatsTarget, StatsVCPUFilter, StatsValue,
+};
 use qapi_stats::wire::message::Return;
 use qapi_stats::wire::{Context, Node, from_node};
 
@@ -18,16 +20,21 @@ use super::process::{Incarnation, Peer, Vcpu};
 use super::steal::{self, Steal};
 use crate::client::{Client, ClientError};
 use crate::sample::{
-    Absence, Clock, Identity, Object, ObjectId, Sample, Stat, Table, Value, Window,
+    Absence, BUCKETS_MAX, Clock, Identity, Object, ObjectId, Sample, Stat, Table, Value, Window,
 };
 use crate::selection::{Selection, TargetPlan};
 
-/// The number of statistics that a table may have. A monitor that tells more is wrong or
-/// hostile.
-const STATS_MAX: usize = 10_000;
+/// The number of statistics that a table may have: KVM has 45 of a vCPU.
+const STATS_MAX: usize = 1000;
 
-/// The number of objects in a sample. A monitor that tells more is wrong or hostile.
-const OBJECTS_MAX: usize = 100_000;
+/// The number of objects in a sample: two of each vCPU, of which QEMU has up to 4,096.
+const OBJECTS_MAX: usize = 16_384;
+
+/// The number of tables: one of each provider and target.
+const TABLES_MAX: usize = 64;
+
+/// The number of bytes in the name of a statistic or a provider, or in a QOM path.
+const NAME_BYTES_MAX: usize = 1024;
 
 /// The nil UUID, which a monitor tells if the virtual machine has none.
 const NO_UUID: &str = "00000000-0000-0000-0000-000000000000";
@@ -54,6 +61,14 @@ pub struct Monitor {
     /// Each name causes that once, so that a monitor that never describes it is not asked
     /// each time.
     strangers: HashSet<String>,
+}
+
+/// The values of one object in a reply.
+struct Decoded {
+    table: Arc<Table>,
+    values: Vec<Value>,
+    /// The reason why a value is absent that the monitor told.
+    unread: Option<String>,
 }
 
 impl Monitor {
@@ -139,7 +154,8 @@ impl Monitor {
         for plan in self.plans.clone() {
             match self.ask(&plan) {
                 Ok((reply, window)) => {
-                    self.decode(&reply, &plan.target, window, &mut objects)?;
+                    let to = (&mut objects, &mut absences);
+                    self.decode(&reply, &plan.target, window, to)?;
                 }
                 Err(ClientError::Refused(error)) => {
                     absences.extend(self.refused(&plan.target, &error.to_string()));
@@ -190,8 +206,12 @@ impl Monitor {
             schema
                 .stats
                 .retain(|stat| plan.has(&schema.provider, &stat.name));
+            // A value beyond the bounds is refused when it comes.
             schema.stats.truncate(STATS_MAX);
-            if !schema.stats.is_empty() {
+            schema
+                .stats
+                .retain(|stat| stat.name.len() <= NAME_BYTES_MAX);
+            if !schema.stats.is_empty() && self.tables.len() < TABLES_MAX {
                 let key = (schema.target.clone(), schema.provider.clone());
                 // A provider that is described twice is asked once.
                 self.tables
@@ -223,9 +243,7 @@ impl Monitor {
                 qom_path: vcpu.qom_path,
             })
             .collect();
-        if self.incarnation.threads.is_empty() {
-            self.incarnation.threads = vcpus.iter().map(|vcpu| vcpu.thread).collect();
-        }
+        self.incarnation.threads = vcpus.iter().map(|vcpu| vcpu.thread).collect();
         let of_steal = (StatsTarget::Vcpu, steal::provider());
         let table = self.tables.get(&of_steal).filter(|_| self.reads_steal);
         self.steal = table.map(|table| {
@@ -234,6 +252,10 @@ impl Monitor {
             steal
         });
         self.identity.process = self.steal.as_ref().and_then(Steal::process);
+        // Otherwise a vCPU that is unplugged later and plugged in again would stay unknown.
+        for vcpu in &vcpus {
+            self.strangers.remove(&vcpu.qom_path);
+        }
         let ids: Vec<ObjectId> = vcpus.iter().map(Vcpu::id).collect();
         self.problems.extend(self.selection.missing_vcpus(&ids));
         self.vcpus = vcpus
@@ -246,17 +268,36 @@ impl Monitor {
     fn ask(&mut self, plan: &TargetPlan) -> Result<(Return, Window), ClientError> {
         let begin = self.clock.now();
         let reply = self.client.execute_raw(&QueryStats(StatsFilter {
-            target: (&plan.target).into(),
+            target: self.branch(&plan.target),
             providers: plan.providers.clone(),
         }))?;
         let end = self.clock.now();
         Ok((reply, Window { begin, end }))
     }
 
+    /// Returns the part of a request that names the objects. Only the chosen vCPUs are
+    /// asked for, because QEMU before 8.1 interrupts each vCPU that is.
+    fn branch(&self, target: &StatsTarget) -> StatsFilterBranch {
+        if *target != StatsTarget::Vcpu {
+            return target.into();
+        }
+        let vcpus = self.vcpus.iter().map(|(path, index)| ObjectId {
+            index: Some(*index),
+            qom_path: Some(path.clone()),
+        });
+        let vcpus: Vec<ObjectId> = vcpus.collect();
+        StatsFilterBranch::Vcpu(StatsVCPUFilter {
+            vcpus: self.selection.chosen_vcpus(&vcpus),
+        })
+    }
+
     /// Returns an absence for each provider of a target that refused.
     fn refused(&self, target: &StatsTarget, reason: &str) -> Vec<Absence> {
-        let providers = self.tables.keys().filter(|(of, _)| of == target);
+        let mut providers: Vec<_> = self.tables.keys().collect();
+        // The steal time is the kernel's, whatever the monitor refuses.
+        providers.retain(|(of, provider)| of == target && *provider != steal::provider());
         providers
+            .into_iter()
             .map(|(_, provider)| Absence {
                 provider: provider.clone(),
                 target: target.clone(),
@@ -272,7 +313,7 @@ impl Monitor {
         reply: &Return,
         target: &StatsTarget,
         window: Window,
-        objects: &mut Vec<Object>,
+        (objects, absences): (&mut Vec<Object>, &mut Vec<Absence>),
     ) -> Result<(), ClientError> {
         let results = reply.value().elements();
         for result in results.ok_or_else(|| malformed("is no list"))? {
@@ -281,8 +322,9 @@ impl Monitor {
             }
             let text = |name| result.get(name).and_then(Node::as_str);
             let provider = text("provider").ok_or_else(|| malformed("has no 'provider'"))?;
-            let Ok(provider) = provider.parse();
-            let qom_path = text("qom-path").map(str::to_owned);
+            let Ok(provider) = short(provider)?.parse();
+            let qom_path = text("qom-path").map(short).transpose()?;
+            let qom_path = qom_path.map(str::to_owned);
             let index = self.index(qom_path.as_deref());
             if let Some(path) = qom_path.as_deref().filter(|_| index.is_none())
                 && *target == StatsTarget::Vcpu
@@ -291,10 +333,21 @@ impl Monitor {
             }
             let stats = result.get("stats").and_then(Node::elements);
             let stats = stats.ok_or_else(|| malformed("has no list 'stats'"))?;
-            let (table, values) = self.values(target, provider, stats)?;
+            let id = ObjectId { index, qom_path };
+            let Decoded {
+                table,
+                values,
+                unread,
+            } = self.values(target, provider, stats)?;
+            absences.extend(unread.map(|reason| Absence {
+                provider: table.provider.clone(),
+                target: target.clone(),
+                object: Some(id.clone()),
+                reason,
+            }));
             objects.push(Object {
                 table,
-                id: ObjectId { index, qom_path },
+                id,
                 window,
                 values,
             });
@@ -309,8 +362,11 @@ impl Monitor {
         target: &StatsTarget,
         provider: StatsProvider,
         stats: impl Iterator<Item = Node<'a>>,
-    ) -> Result<(Arc<Table>, Vec<Value>), ClientError> {
+    ) -> Result<Decoded, ClientError> {
         let key = (target.clone(), provider);
+        if self.tables.len() >= TABLES_MAX && !self.tables.contains_key(&key) {
+            return Err(malformed("has too many providers"));
+        }
         let table = self.tables.entry(key).or_insert_with_key(|key| {
             let (target, provider) = key.clone();
             Arc::new(Table {
@@ -321,6 +377,7 @@ impl Monitor {
         });
         let mut values = vec![Value::Absent; table.stats.len()];
         let mut strangers = Vec::new();
+        let mut unread = None;
         let mut next = 0;
         for stat in stats {
             let name = stat.get("name").and_then(Node::as_str);
@@ -344,21 +401,30 @@ impl Monitor {
                 None => {
                     strangers.push(format!("{} {name}", table.provider));
                     let table = Arc::make_mut(table);
-                    table.stats.push(Stat::undescribed(name.to_owned()));
+                    table.stats.push(Stat::undescribed(short(name)?.to_owned()));
                     values.push(Value::Absent);
                     table.stats.len() - 1
                 }
             };
             next = place + 1;
-            if let Some(slot) = values.get_mut(place) {
-                *slot = decode_value(value);
+            match decode_value(value) {
+                Ok(value) => {
+                    if let Some(slot) = values.get_mut(place) {
+                        *slot = value;
+                    }
+                }
+                Err(problem) => unread = unread.or_else(|| Some(format!("'{name}' {problem}"))),
             }
         }
         let table = Arc::clone(table);
         for stranger in strangers {
             self.meet(&stranger);
         }
-        Ok((table, values))
+        Ok(Decoded {
+            table,
+            values,
+            unread,
+        })
     }
 
     /// Returns the index of the vCPU with a QOM path.
@@ -374,15 +440,28 @@ impl Monitor {
     }
 }
 
-/// Returns the value of a statistic; [`Value::Absent`] for a kind of value that this
-/// program does not know.
-fn decode_value(value: Node<'_>) -> Value {
+/// Returns the value of a statistic, or what is wrong with it.
+fn decode_value(value: Node<'_>) -> Result<Value, &'static str> {
     match from_node::<StatsValue>(value, &Context::tolerant()) {
-        Ok(StatsValue::Scalar(number)) => Value::Number(number),
-        Ok(StatsValue::Boolean(value)) => Value::Boolean(value),
-        Ok(list @ StatsValue::List(_)) => Value::Buckets(list.lowest_first().into()),
-        Err(_) => Value::Absent,
+        Ok(StatsValue::Scalar(number)) => Ok(Value::Number(number)),
+        Ok(StatsValue::Boolean(value)) => Ok(Value::Boolean(value)),
+        Ok(list @ StatsValue::List(_)) => {
+            let buckets = list.lowest_first();
+            if buckets.len() > BUCKETS_MAX {
+                return Err("has too many buckets");
+            }
+            Ok(Value::Buckets(buckets.into()))
+        }
+        Err(_) => Err("has a value of an unknown kind"),
     }
+}
+
+/// Refuses a name that is too long for a recording and a screen.
+fn short(name: &str) -> Result<&str, ClientError> {
+    if name.len() > NAME_BYTES_MAX {
+        return Err(malformed("has a name that is too long"));
+    }
+    Ok(name)
 }
 
 /// Returns `None` instead of an error if the monitor refuses the command.

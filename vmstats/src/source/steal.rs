@@ -38,7 +38,7 @@ pub(super) struct Steal {
     wanted: Vec<bool>,
     threads: Vec<Thread>,
     process: Option<u32>,
-    /// What could not be opened, since `followed`.
+    /// The threads that could not be opened, since `followed`.
     absences: Vec<Absence>,
     followed: Instant,
 }
