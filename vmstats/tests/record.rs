@@ -290,7 +290,7 @@ fn run_is_another_one_when_a_socket_was_gone_and_came_back() {
     fs::remove_file(&first.socket).unwrap();
     first.end();
     let has = |kind: EventKind| {
-        let events = Recording::open(&recording).and_then(|mut one| one.events());
+        let events = Recording::open(&recording).and_then(|one| one.events());
         events.is_ok_and(|events| events.iter().any(|event| event.kind == kind))
     };
     wait_until("not gone", || has(EventKind::Gone));
