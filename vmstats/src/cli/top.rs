@@ -14,7 +14,7 @@ use crate::time_span::Moment;
 /// Without other options, shows a screen; `h` there lists the keys. A virtual machine
 /// that hangs, stops or appears delays no other. STEAL% is the share of time in which
 /// vCPUs waited for a processor of the host. A percentile is the bucket of the histogram
-/// in which it lies.
+/// in which it lies. A value that was not read is -, and its reason is beside it.
 ///
 /// --batch, -1, --csv and --json print instead. The exit status of -1 is 1 if a virtual
 /// machine failed.

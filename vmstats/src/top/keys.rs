@@ -83,10 +83,10 @@ pub(super) fn press(state: &mut State, key: KeyEvent, width: u16) -> Effect {
         KeyCode::Enter => state.open(),
         KeyCode::Esc | KeyCode::Backspace => state.back(),
         KeyCode::Tab => {
-            state.focus = match state.focus {
+            state.set_focus(match state.focus {
                 Focus::Machines => Focus::Stats,
                 Focus::Stats | Focus::Detail => Focus::Machines,
-            };
+            });
         }
         KeyCode::Left => sort_beside(state, width, false),
         KeyCode::Right => sort_beside(state, width, true),

@@ -235,6 +235,15 @@ impl State {
         place.unwrap_or(0)
     }
 
+    /// Lets the keys act on another part of the screen. The selected row remains selected
+    /// when the order of rows changes, even if it was selected only by being the first.
+    pub(super) fn set_focus(&mut self, focus: Focus) {
+        if self.focus == Focus::Machines {
+            self.step(0);
+        }
+        self.focus = focus;
+    }
+
     /// Moves the selection in the part that keys act on.
     pub(super) fn step(&mut self, by: isize) {
         match self.focus {
@@ -299,7 +308,7 @@ impl State {
                 if is_folded {
                     self.fold();
                 } else {
-                    self.focus = Focus::Stats;
+                    self.set_focus(Focus::Stats);
                 }
             }
             Focus::Stats => {
@@ -400,7 +409,7 @@ impl State {
             "this is the last sample; space goes on".to_owned()
         } else {
             format!(
-                "there is no older sample: the last {} are kept",
+                "this is the first sample; those of the last {} are kept",
                 length(super::history::AGE_MAX)
             )
         }

@@ -169,3 +169,57 @@ fn is_utf8(locale: &str) -> bool {
     let locale = locale.to_lowercase();
     locale.contains("utf-8") || locale.contains("utf8")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::process::{Command, Stdio};
+    use std::thread;
+
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use rustix::termios::{LocalModes, tcgetattr};
+
+    use super::*;
+
+    /// The variable that makes the test the program whose thread panics.
+    const ROLE: &str = "VMSTATS_TEST_THAT_PANICS";
+
+    #[test]
+    fn terminal_is_restored_before_the_message_when_a_thread_panics() {
+        if env::var_os(ROLE).is_some() {
+            let screen = Screen::open().unwrap();
+            thread::spawn(|| panic!("on purpose")).join().unwrap_err();
+            assert!(Screen::has_panicked());
+            // Without the drop, which restores the terminal too.
+            std::mem::forget(screen);
+            return;
+        }
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let mut ours: File = openpt(flags).unwrap().into();
+        grantpt(&ours).unwrap();
+        unlockpt(&ours).unwrap();
+        let name = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
+        let open = || File::options().read(true).write(true).open(&name).unwrap();
+        let theirs = open();
+        let this = thread::current();
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", this.name().unwrap(), "--nocapture"])
+            .env(ROLE, "1")
+            .env("RUST_BACKTRACE", "0")
+            .env("TERM", "xterm")
+            .stdin(Stdio::from(open()))
+            .stdout(Stdio::from(open()))
+            .stderr(Stdio::from(open()))
+            .spawn()
+            .unwrap();
+        assert!(child.wait().unwrap().success());
+        let mut bytes = [0; 1 << 16];
+        let count = ours.read(&mut bytes).unwrap();
+        let text = String::from_utf8_lossy(&bytes[..count]);
+        let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part}: {text}"));
+        assert!(place("\u{1b}[?1049h") < place("\u{1b}[?1049l"));
+        assert!(place("\u{1b}[?1049l") < place("on purpose"));
+        let modes = tcgetattr(&theirs).unwrap().local_modes;
+        assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO));
+    }
+}

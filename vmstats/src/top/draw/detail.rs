@@ -201,13 +201,19 @@ fn heat_map(state: &State, row: &Row<'_>, stat: &StatRow<'_>, area: Rect, buffer
         );
         return;
     };
+    let times = [
+        format!(
+            "last {}",
+            time_span::length(timeline.step * u32::from(map_width))
+        ),
+        format!("one column is {} s", timeline.step.as_secs_f64()),
+    ];
     let heading = format!(
-        "{:>width$} {:>COUNT_WIDTH$} {:<bars$}  last {} (one column is {} s)",
+        "{:>width$} {:>COUNT_WIDTH$} {:<bars$}  {}",
         "BUCKET",
         "LAST",
         "",
-        time_span::length(timeline.step * u32::from(map_width)),
-        timeline.step.as_secs_f64(),
+        joined(times, map_width),
         width = usize::from(BOUNDS),
         COUNT_WIDTH = usize::from(COUNT),
         bars = usize::from(bar_width),

@@ -66,12 +66,16 @@ fn header(state: &State, area: Rect, buffer: &mut Buffer) {
     let moment = state.moment();
     let observed = &state.observed;
     let mut count = 0;
-    let mut silent = 0;
+    let (mut silent, mut gone) = (0, 0);
     let mut cost: Option<f64> = None;
     for id in { observed.machines.keys() }.filter(|id| observed.is_there(**id, moment)) {
+        if observed.is_gone(*id, moment) {
+            gone += 1;
+            continue;
+        }
         count += 1;
         let is_bad = observed.state(*id, moment).0 == Severity::Bad;
-        silent += usize::from(is_bad && !observed.is_gone(*id, moment));
+        silent += usize::from(is_bad);
         if let Some(entry) = observed.history.at(*id, moment).filter(|_| !is_bad) {
             let length = entry.sample.window.length().as_secs_f64() * 1e9;
             cost = Some(cost.unwrap_or(0.0) + length);
@@ -80,6 +84,7 @@ fn header(state: &State, area: Rect, buffer: &mut Buffer) {
     let plural = if count == 1 { "" } else { "s" };
     let count = Span::raw(format!("{count} VM{plural}"));
     let silent = (silent > 0).then(|| format!("{silent} without answer"));
+    let gone = (gone > 0).then(|| format!(", {gone} gone"));
     let mut costs = vec![format!("  every {} s", state.interval().as_secs_f64())];
     costs.extend(cost.map(|cost| format!("  queries {}", list::duration(cost))));
     let left = |has_title: bool, costs: &[String]| {
@@ -91,7 +96,7 @@ fn header(state: &State, area: Rect, buffer: &mut Buffer) {
         if let Some(silent) = &silent {
             spans.extend([Span::raw(", "), Span::styled(silent.clone(), BAD)]);
         }
-        spans.extend(costs.iter().cloned().map(Span::raw));
+        spans.extend(gone.iter().chain(costs).cloned().map(Span::raw));
         Line::from(spans)
     };
     // The parts that matter least are left out first, and as a whole.

@@ -25,6 +25,9 @@ use crate::time_span::time;
 /// some statistics.
 const STATS_MIN: u16 = 8;
 
+/// The width of a list whose heading has room for the place of the selected row.
+const PLACE_WIDTH_MIN: u16 = 60;
+
 /// The cells that the column of names loses when the list is too narrow.
 const NAME_SPARE: u16 = 8;
 
@@ -148,7 +151,7 @@ fn machines(state: &State, list: &[Row<'_>], area: Rect, buffer: &mut Buffer) {
             buffer.set_style(Rect::new(area.x, y, area.width, 1), style);
         }
     }
-    if list.len() > height {
+    if list.len() > height && area.width >= PLACE_WIDTH_MIN {
         let text = format!(" {} of {} ", selected + 1, list.len());
         right(buffer, area, 0, Span::styled(text, DIM));
     }
@@ -361,19 +364,19 @@ fn title(
         text = format!("─ {vm}, {}", row.name);
     }
     let plural = |count: usize| if count == 1 { "" } else { "s" };
-    match (shown, row.entry) {
-        (0, None) => text += " ─ nothing was read yet",
-        _ => text += &format!(" ─ {shown} statistic{}", plural(shown)),
+    match (row.numbers, row.entry) {
+        (_, None) => text += " ─ nothing was read yet",
+        (None, Some(entry)) => {
+            let (read, state) = (time(entry.end()), printable(&row.state.1));
+            text += &format!(" ─ read last at {read}: {state}");
+        }
+        (Some(_), Some(_)) => text += &format!(" ─ {shown} statistic{}", plural(shown)),
     }
-    if hidden > 0 {
+    if hidden > 0 && row.numbers.is_some() {
         text += &format!(", {hidden} zero{} hidden", plural(hidden));
     }
     if let Some(names) = &state.names {
         text += &format!(", filter /{}/", printable(names.as_str()));
-    }
-    if let (None, Some(entry)) = (row.numbers, row.entry) {
-        let (read, state) = (time(entry.end()), printable(&row.state.1));
-        text += &format!(", read last at {read}: {state}");
     }
     text.push(' ');
     let width = Span::raw(text.as_str()).width();

@@ -336,6 +336,18 @@ fn large_numbers_are_never_cut() {
 }
 
 #[test]
+fn chart_remains_of_its_machine_when_the_order_changes() {
+    let mut state = state(SECONDS);
+    open(&mut state, "exits");
+    // Another machine is the first one now.
+    key(&mut state, KeyCode::Tab);
+    keys(&mut state, "i");
+    key(&mut state, KeyCode::Tab);
+    key(&mut state, KeyCode::Enter);
+    check!("chart", &state, (80, 24));
+}
+
+#[test]
 fn empty_list_has_its_reason() {
     let mut state = pairs(&[]);
     let place = "/run/vm/*.sock".to_owned();
