@@ -17,7 +17,8 @@ use super::value::{bytes, span};
 /// (NNNN-PROVIDER-TARGET.parquet, and NNNN-events.parquet with gaps and failures), and the
 /// lines since the last segment (tail.jsonl). A recorder that is killed loses at most the
 /// sample that it writes, and a power failure the last seconds that Linux had not written;
-/// the next recorder on the same folder goes on.
+/// the next recorder on the same folder goes on. Only this user can read a folder that it
+/// makes.
 ///
 /// Ends after --duration, when the command ends, or on SIGINT, SIGTERM or SIGHUP. The exit
 /// status is that of the command.

@@ -48,15 +48,16 @@ const STEP_NANOS_MIN: u64 = 500_000_000;
 pub fn run(arguments: &RecordArgs) -> Result<(), Failure> {
     let signals = PendingSignals::install()?.start()?;
     let clock = Clock::start();
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease");
     let Opened {
         folder,
-        mut about,
+        about,
         pending,
         is_torn,
-    } = Folder::open(&arguments.output)?;
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease");
-    about.host = format!("Linux {}", release.unwrap_or_default().trim_end());
-    about.interval_seconds = arguments.fleet.interval.as_secs_f64();
+    } = Folder::open(&arguments.output, |about| {
+        about.host = format!("Linux {}", release.unwrap_or_default().trim_end());
+        about.interval_seconds = arguments.fleet.interval.as_secs_f64();
+    })?;
     let sealer = Sealer::start(
         &arguments.output,
         Ring {
@@ -80,12 +81,9 @@ pub fn run(arguments: &RecordArgs) -> Result<(), Failure> {
         number: 0,
         wall_ahead: clock.wall_ahead_nanos(),
         last_reason: None,
-        is_described: false,
+        is_described: true,
+        is_stuck: false,
     };
-    let described = recorder.folder.describe(&recorder.about);
-    described
-        .map_err(|error| Failure::other(format!("{}: {error}", arguments.output.display())))?;
-    recorder.is_described = true;
     for number in pending {
         recorder.seal(number);
     }
@@ -212,6 +210,8 @@ struct Recorder {
     last_reason: Option<String>,
     /// True if the description on the disk has everything that a line needs.
     is_described: bool,
+    /// True if the last try to begin another tail failed.
+    is_stuck: bool,
 }
 
 impl Recorder {
@@ -432,23 +432,31 @@ impl Recorder {
             self.event(None, EventKind::Clock, text);
         }
         self.wall_ahead = ahead;
-        let is_due = self.folder.tail_bytes >= self.tail_bytes_max
+        let is_due = self.folder.tail_bytes() >= self.tail_bytes_max
             || self.tail_begin.elapsed() >= TAIL_AGE_MAX;
-        if is_due && self.folder.tail_bytes > 0 {
+        if is_due && self.folder.tail_bytes() > 0 {
             self.switch();
         }
     }
 
     fn switch(&mut self) {
-        self.tail_begin = Instant::now();
-        // Each segment can be read without the ones before.
-        for vm in self.vms.values_mut() {
-            vm.absences = None;
-        }
         match self.folder.switch() {
-            Ok(number) => self.seal(number),
+            Ok(number) => {
+                self.is_stuck = false;
+                self.tail_begin = Instant::now();
+                // Each segment can be read without the ones before.
+                for vm in self.vms.values_mut() {
+                    vm.absences = None;
+                }
+                self.seal(number);
+            }
             Err(error) => {
-                let _ = writeln!(io::stderr(), "vmstats: cannot begin another tail: {error}");
+                if !self.is_stuck {
+                    tell(&format!(
+                        "cannot begin another tail: {error}; the lines go on into this one"
+                    ));
+                }
+                self.is_stuck = true;
             }
         }
     }
@@ -463,7 +471,7 @@ impl Recorder {
     }
 
     fn finish(mut self) -> Result<(), Failure> {
-        if self.folder.tail_bytes > 0 {
+        if self.folder.tail_bytes() > 0 {
             self.switch();
         }
         self.sealer.finish()?;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::failure::Failure;
 use crate::recording::file::{self, Contents};
 use crate::recording::folder::{
-    TEMPORARY, damaged_name, events_name, rows_name, sealing_name, segments,
+    damaged_name, events_name, rows_name, sealing_name, segments, temporary_name,
 };
 use crate::recording::read_lines;
 use crate::recording::row::{self, Layout};
@@ -162,7 +162,7 @@ fn write(
     span: Option<(Timestamp, Timestamp)>,
 ) -> Result<(), Failure> {
     let path = folder.join(name);
-    let temporary = folder.join(format!("{TEMPORARY}{name}"));
+    let temporary = folder.join(temporary_name(name));
     let explain =
         |error: &dyn std::fmt::Display| Failure::other(format!("{}: {error}", path.display()));
     let outcome = file::write(&temporary, contents, span).map_err(|error| explain(&error));

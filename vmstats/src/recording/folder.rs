@@ -27,7 +27,7 @@ pub const SCHEMA: &str = "schema.json";
 pub const TAIL: &str = "tail.jsonl";
 
 /// The beginning of the name of a file that is being written.
-pub const TEMPORARY: &str = ".new-";
+const TEMPORARY: &str = ".new-";
 
 /// The file that a recorder locks.
 pub const LOCK: &str = "lock";
@@ -160,7 +160,7 @@ impl About {
     ///
     /// Returns the error of writing.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
-        let temporary = folder.join(format!("{TEMPORARY}{SCHEMA}"));
+        let temporary = folder.join(temporary_name(SCHEMA));
         let mut file = File::create(&temporary)?;
         file.write_all(&self.to_json())?;
         file.sync_all()?;
@@ -207,6 +207,19 @@ pub fn segments(folder: &Path) -> io::Result<BTreeMap<u64, Segment>> {
         segment.files.sort();
     }
     Ok(segments)
+}
+
+/// Returns the name that a file has until it is complete.
+#[must_use]
+pub fn temporary_name(name: &str) -> String {
+    format!("{TEMPORARY}{name}")
+}
+
+/// Returns whether a file of this name was not completed by a recorder.
+#[must_use]
+pub fn is_temporary(name: &str) -> bool {
+    name.strip_prefix(TEMPORARY)
+        .is_some_and(|name| name == SCHEMA || name == TAIL || number_of(name).is_some())
 }
 
 /// Splits the name of a segment's file: `0007-kvm-vcpu.parquet`.
