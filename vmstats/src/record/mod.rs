@@ -4,10 +4,11 @@
 //! thread writes lines, and another one turns them into segments.
 
 mod folder;
+mod progress;
 mod sealer;
 
 use std::collections::HashMap;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
@@ -17,10 +18,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use self::folder::{Folder, Opened};
+use self::progress::{Progress, tell};
 use self::sealer::{Job, Ring, Sealer};
 use crate::cli::RecordArgs;
 use crate::failure::Failure;
-use crate::printable::printable;
 use crate::recording::folder::{About, RecordedVm};
 use crate::recording::line::{write_absences, write_event, write_row};
 use crate::recording::row::{Event, EventKind, Layout, Row};
@@ -64,6 +65,7 @@ pub fn run(arguments: &RecordArgs) -> Result<(), Failure> {
             keep: arguments.keep,
             size: arguments.size,
         },
+        clock,
     )?;
     let size = arguments
         .size
@@ -95,7 +97,7 @@ pub fn run(arguments: &RecordArgs) -> Result<(), Failure> {
     let (fleet, updates) =
         Fleet::start(arguments.fleet.places(), arguments.fleet.options(), clock)?;
     let begin = Instant::now();
-    let mut progress = Progress::new(begin);
+    let mut progress = Progress::new();
     let mut looked = begin;
     let status = loop {
         match updates.recv_timeout(LOOK_INTERVAL) {
@@ -108,7 +110,7 @@ pub fn run(arguments: &RecordArgs) -> Result<(), Failure> {
         }
         looked = Instant::now();
         recorder.look();
-        progress.show(&recorder);
+        progress.show(|| recorder.progress());
         if let Some(child) = &mut command
             && let Some(status) = child
                 .try_wait()
@@ -157,12 +159,6 @@ fn pass_on(status: ExitStatus) -> Result<(), Failure> {
         Ok(0) => Ok(()),
         code => Err(Failure::Command(code.unwrap_or(u8::MAX))),
     }
-}
-
-/// Tells a problem on the standard error stream.
-fn tell(problem: &str) {
-    // Nobody is left to be told if the stream has been closed.
-    let _ = writeln!(io::stderr(), "vmstats: {}", printable(problem));
 }
 
 fn start(arguments: &RecordArgs) -> Result<Option<Child>, Failure> {
@@ -463,11 +459,16 @@ impl Recorder {
 
     fn seal(&self, number: u64) {
         let layouts = self.about.layouts.clone();
-        self.sealer.seal(Job {
-            number,
-            layouts,
-            now: self.clock.now(),
-        });
+        self.sealer.seal(Job { number, layouts });
+    }
+
+    fn progress(&self) -> String {
+        let vms = self.vms.len();
+        let failed = self.vms.values().filter(|vm| vm.failure.is_some()).count();
+        format!(
+            "{} samples of {vms} VMs, {failed} fail, {} lost",
+            self.samples, self.lost
+        )
     }
 
     fn finish(mut self) -> Result<(), Failure> {
@@ -489,48 +490,6 @@ impl Recorder {
                 "nothing was recorded: no monitor answered in time",
             )),
             _ => Ok(()),
-        }
-    }
-}
-
-/// A line on the terminal.
-struct Progress {
-    is_shown: bool,
-    begin: Instant,
-    last: Instant,
-}
-
-impl Progress {
-    fn new(begin: Instant) -> Self {
-        Self {
-            is_shown: io::stderr().is_terminal(),
-            begin,
-            last: begin,
-        }
-    }
-
-    fn show(&mut self, recorder: &Recorder) {
-        if !self.is_shown || self.last.elapsed() < Duration::from_secs(1) {
-            return;
-        }
-        self.last = Instant::now();
-        let vms = recorder.vms.len();
-        let failed = recorder
-            .vms
-            .iter()
-            .filter(|(_, vm)| vm.failure.is_some())
-            .count();
-        let seconds = self.begin.elapsed().as_secs();
-        let text = format!(
-            "{seconds} s: {} samples of {vms} VMs, {failed} fail, {} lost",
-            recorder.samples, recorder.lost
-        );
-        let _ = write!(io::stderr(), "\r{}\x1b[K", printable(&text));
-    }
-
-    fn end(&self) {
-        if self.is_shown {
-            let _ = writeln!(io::stderr());
         }
     }
 }

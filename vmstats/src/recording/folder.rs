@@ -6,11 +6,12 @@
 //! - `NNNN-PROVIDER-TARGET.parquet` and `NNNN-events.parquet`: sealed segments;
 //! - `NNNN-sealing.jsonl`: lines that are being sealed. While the file exists, it is the
 //!   segment, and Parquet files of the same number are incomplete;
-//! - `NNNN-damaged.jsonl`: lines that could not be sealed, because the disk changed one;
+//! - `NNNN-damaged.jsonl`: lines that could not be parsed; kept for people, read by no
+//!   command;
 //! - `tail.jsonl`: the newest lines;
 //! - `lock`: locked while a recorder writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -31,6 +32,12 @@ const TEMPORARY: &str = ".new-";
 
 /// The file that a recorder locks.
 pub const LOCK: &str = "lock";
+
+/// The end of the name of the file with the events of a segment.
+const EVENTS: &str = "events.parquet";
+
+/// The end of the name of lines that are being sealed.
+const SEALING: &str = "sealing.jsonl";
 
 /// The mark of the format in `schema.json`.
 const FORMAT: &str = "vmstats recording";
@@ -184,7 +191,8 @@ pub struct Segment {
     pub sealing: Option<PathBuf>,
 }
 
-/// Returns the segments of a folder by their numbers.
+/// Returns the segments of a folder by their numbers. Files of other names that people put
+/// into the folder are left out.
 ///
 /// # Errors
 ///
@@ -197,15 +205,22 @@ pub fn segments(folder: &Path) -> io::Result<BTreeMap<u64, Segment>> {
         else {
             continue;
         };
-        if rest == "sealing.jsonl" {
+        if rest == SEALING {
             segments.entry(number).or_default().sealing = Some(path);
-        } else if rest.ends_with(".parquet") {
+        } else if rest == EVENTS || rest.ends_with(".parquet") && rest.contains('-') {
             segments.entry(number).or_default().files.push(path);
         }
     }
-    for segment in segments.values_mut() {
+    segments.retain(|number, segment| {
         segment.files.sort();
-    }
+        let has_events = || {
+            segment
+                .files
+                .iter()
+                .any(|path| path.ends_with(events_name(*number)))
+        };
+        segment.sealing.is_some() || has_events()
+    });
     Ok(segments)
 }
 
@@ -225,13 +240,18 @@ pub fn is_temporary(name: &str) -> bool {
 /// Splits the name of a segment's file: `0007-kvm-vcpu.parquet`.
 fn number_of(name: &str) -> Option<(u64, &str)> {
     let (number, rest) = name.split_once('-')?;
-    let is_number = number.len() >= 4 && number.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| Some((number.parse().ok()?, rest)))?
+    let value = number.parse().ok()?;
+    (number == digits(value)).then_some((value, rest))
 }
 
-/// Returns the name of the file with the rows of a layout.
+/// Returns the number of a segment as its files have it.
+fn digits(number: u64) -> String {
+    format!("{number:04}")
+}
+
+/// Returns the name of the file with the rows of each layout. Names are unique.
 #[must_use]
-pub fn rows_name(number: u64, layout: &Layout) -> String {
+pub fn rows_names(number: u64, layouts: &[Layout]) -> Vec<String> {
     let safe = |name: &str| -> String {
         let letter = |letter: char| {
             if letter.is_ascii_alphanumeric() || letter == '_' {
@@ -242,30 +262,71 @@ pub fn rows_name(number: u64, layout: &Layout) -> String {
         };
         name.chars().map(letter).take(64).collect()
     };
-    let (provider, target) = (
-        safe(layout.table.provider.name()),
-        safe(layout.table.target.name()),
-    );
-    match layout.variant {
-        0 => format!("{number:04}-{provider}-{target}.parquet"),
-        variant => format!("{number:04}-{provider}-{target}-{variant}.parquet"),
-    }
+    let number = digits(number);
+    let mut taken = HashSet::new();
+    let name = |(place, layout): (usize, &Layout)| {
+        let table = &layout.table;
+        let (provider, target) = (safe(table.provider.name()), safe(table.target.name()));
+        let mut name = match layout.variant {
+            0 => format!("{number}-{provider}-{target}"),
+            variant => format!("{number}-{provider}-{target}-{variant}"),
+        };
+        // Providers may differ only in letters that are replaced or cut off.
+        while !taken.insert(name.clone()) {
+            name = format!("{name}-{place}");
+        }
+        format!("{name}.parquet")
+    };
+    layouts.iter().enumerate().map(name).collect()
 }
 
 /// Returns the name of the file with the events of a segment, which every segment has.
 #[must_use]
 pub fn events_name(number: u64) -> String {
-    format!("{number:04}-events.parquet")
+    format!("{}-{EVENTS}", digits(number))
 }
 
-/// Returns the name of lines that could not be sealed, because one of them is damaged.
+/// Returns the name of the file with the lines of a segment that could not be parsed.
 #[must_use]
 pub fn damaged_name(number: u64) -> String {
-    format!("{number:04}-damaged.jsonl")
+    format!("{}-damaged.jsonl", digits(number))
 }
 
 /// Returns the name of the lines of a segment that is being sealed.
 #[must_use]
 pub fn sealing_name(number: u64) -> String {
-    format!("{number:04}-sealing.jsonl")
+    format!("{}-{SEALING}", digits(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_people_add_belong_to_no_segment() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = ["0001-events.parquet", "0001-kvm-vm.parquet"];
+        let others = [
+            "2026-11.parquet",
+            "2026-export.parquet",
+            "2026-11-28.parquet",
+            "0001-mine.parquet",
+            "00001-events.parquet",
+            "0001-kvm-vm.csv",
+        ];
+        for name in own.iter().chain(&others).chain(&["0002-sealing.jsonl"]) {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let path = |name: &str| folder.path().join(name);
+        let first = Segment {
+            files: own.map(path).into(),
+            sealing: None,
+        };
+        let second = Segment {
+            files: Vec::new(),
+            sealing: Some(path("0002-sealing.jsonl")),
+        };
+        let expected = BTreeMap::from([(1, first), (2, second)]);
+        assert_eq!(segments(folder.path()).unwrap(), expected);
+    }
 }

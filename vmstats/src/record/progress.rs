@@ -1,0 +1,55 @@
+//! What a recorder tells on the terminal.
+//!
+//! In: problems and counts. Out: lines on the standard error stream.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use crate::printable::printable;
+
+/// Clears the line of a terminal, which may have the progress.
+const CLEAR: &str = "\r\x1b[K";
+
+/// Tells a problem on the standard error stream.
+pub(super) fn tell(problem: &str) {
+    let mut stream = io::stderr();
+    let clear = if stream.is_terminal() { CLEAR } else { "" };
+    // Nobody is left to be told if the stream has been closed.
+    let _ = writeln!(stream, "{clear}vmstats: {}", printable(problem));
+}
+
+/// A line on the terminal that is replaced each second.
+pub(super) struct Progress {
+    is_shown: bool,
+    begin: Instant,
+    last: Instant,
+}
+
+impl Progress {
+    pub(super) fn new() -> Self {
+        let begin = Instant::now();
+        Self {
+            is_shown: io::stderr().is_terminal(),
+            begin,
+            last: begin,
+        }
+    }
+
+    /// Shows the progress, unless it was shown less than a second ago.
+    pub(super) fn show(&mut self, text: impl FnOnce() -> String) {
+        if !self.is_shown || self.last.elapsed() < Duration::from_secs(1) {
+            return;
+        }
+        self.last = Instant::now();
+        let seconds = self.begin.elapsed().as_secs();
+        let text = format!("{seconds} s: {}", text());
+        let _ = write!(io::stderr(), "{CLEAR}{}", printable(&text));
+    }
+
+    /// Leaves the line.
+    pub(super) fn end(&self) {
+        if self.is_shown {
+            let _ = writeln!(io::stderr());
+        }
+    }
+}
