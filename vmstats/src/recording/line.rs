@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use qapi_stats::wire::{Context, Decode, Document, Node, Writer, from_node};
 
-use super::row::{Event, EventKind, Layout, Row};
+use super::row::{Event, EventKind, Layout, Row, buckets};
 use crate::sample::{Absence, Kind, Object, ObjectId, Timestamp, Value, Window};
 
 /// The length of a line. A longer one was not written by a recorder.
@@ -154,7 +154,7 @@ pub fn read(text: &[u8], layouts: &[Layout]) -> Result<Line, String> {
 
 fn value(kind: Kind, node: Node<'_>) -> Result<Value, String> {
     if node.elements().is_some() {
-        return decode::<Vec<u64>>(node).map(|counts| Value::Buckets(counts.into()));
+        return decode(node).map(buckets);
     }
     if kind == Kind::Boolean
         && let Ok(value) = decode(node)

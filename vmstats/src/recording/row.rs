@@ -10,7 +10,7 @@ use qapi_stats::stats::{StatsProvider, StatsSchema, StatsSchemaValue, StatsTarge
 
 use qapi_stats::wire::{Context, from_json, to_json};
 
-use crate::sample::{Object, Stat, Table, Timestamp};
+use crate::sample::{BUCKETS_MAX, Object, Stat, Table, Timestamp, Value};
 
 /// The columns that every row has, before those of the statistics.
 pub const FIXED: [&str; 12] = [
@@ -203,6 +203,17 @@ pub fn layouts_from_json(text: &[u8]) -> Result<Vec<Layout>, String> {
         layouts.push(Layout::new(Arc::new(table), variant));
     }
     Ok(layouts)
+}
+
+/// Returns the value of a histogram. One with more buckets than a monitor may tell is
+/// absent, so that the other values of the recording can be read.
+#[must_use]
+pub fn buckets(counts: Vec<u64>) -> Value {
+    if counts.len() > BUCKETS_MAX {
+        Value::Absent
+    } else {
+        Value::Buckets(counts.into())
+    }
 }
 
 /// Sorts rows so that those of one object follow each other in time: their counters then

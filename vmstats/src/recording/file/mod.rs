@@ -178,4 +178,105 @@ mod tests {
             let _ = read(&path, None);
         }
     }
+
+    fn numbered(layout: &Layout, numbers: std::ops::Range<u64>) -> Vec<(usize, Row)> {
+        let values = vec![Value::Number(5), Value::Absent, Value::Absent];
+        numbers
+            .map(|number| (0, row(layout, number, values.clone())))
+            .collect()
+    }
+
+    #[test]
+    fn packed_recording_has_any_number_of_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.parquet");
+        let layout = layout(StatsTarget::Vcpu);
+        let mut writer = Writer::create(&path, vec![layout.clone()], None).unwrap();
+        let groups = [1..400, 400..800, 800..1_200].map(|numbers| numbered(&layout, numbers));
+        for rows in &groups {
+            writer.append(rows, &[]).unwrap();
+        }
+        writer.finish(None).unwrap();
+        assert!(groups.iter().map(Vec::len).sum::<usize>() > read::ROWS_MAX);
+        assert_eq!(super::groups(&path).unwrap().len(), groups.len());
+        for (group, rows) in groups.iter().enumerate() {
+            assert_eq!(&read(&path, Some(group)).unwrap().rows, rows);
+        }
+        let problem = read(&path, None).unwrap_err();
+        assert!(problem.contains("rows in one piece"), "{problem}");
+    }
+
+    /// Changes the number of rows that the metadata of a file tells.
+    fn change_rows(path: &std::path::Path, rows: i64) {
+        use parquet::file::metadata::{
+            ParquetMetaData, ParquetMetaDataReader, ParquetMetaDataWriter,
+        };
+        let bytes = std::fs::read(path).unwrap();
+        let old = ParquetMetaDataReader::new()
+            .parse_and_finish(&std::fs::File::open(path).unwrap())
+            .unwrap();
+        let groups = old.row_groups().iter().map(|group| {
+            let builder = group.clone().into_builder();
+            builder.set_num_rows(rows).build().unwrap()
+        });
+        let metadata = ParquetMetaData::new(old.file_metadata().clone(), groups.collect());
+        let length: [u8; 4] = bytes[bytes.len() - 8..bytes.len() - 4].try_into().unwrap();
+        let length = usize::try_from(u32::from_le_bytes(length)).unwrap();
+        let mut changed = bytes[..bytes.len() - 8 - length].to_vec();
+        ParquetMetaDataWriter::new(&mut changed, &metadata)
+            .finish()
+            .unwrap();
+        std::fs::write(path, changed).unwrap();
+    }
+
+    #[test]
+    fn impossible_numbers_of_rows_are_an_error_and_never_an_abort() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.parquet");
+        let layouts = vec![layout(StatsTarget::Vcpu)];
+        let contents = Contents {
+            rows: numbered(&layouts[0], 1..4),
+            layouts,
+            events: Vec::new(),
+        };
+        for rows in [1 << 40, i64::MAX, -1] {
+            write(&path, &contents, None).unwrap();
+            change_rows(&path, rows);
+            let problem = read(&path, None).unwrap_err();
+            assert!(
+                problem.contains(&format!("{rows} rows in one")),
+                "{problem}"
+            );
+        }
+        write(&path, &contents, None).unwrap();
+        change_rows(&path, 3);
+        assert_eq!(read(&path, None).unwrap(), contents);
+    }
+
+    #[test]
+    fn histogram_with_too_many_buckets_costs_one_value() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.parquet");
+        let layouts = vec![layout(StatsTarget::Vcpu)];
+        let long = Value::Buckets(vec![1; crate::sample::BUCKETS_MAX + 1].into());
+        let values = |waits| vec![Value::Number(5), Value::Boolean(true), waits];
+        let other = (
+            0,
+            row(&layouts[0], 2, values(Value::Buckets([1, 2].into()))),
+        );
+        let odd = row(&layouts[0], 1, values(long));
+        let mut line = Vec::new();
+        super::super::line::write_row(&odd, &layouts[0], &mut line);
+        let contents = Contents {
+            rows: vec![(0, odd), other.clone()],
+            layouts: layouts.clone(),
+            events: Vec::new(),
+        };
+        write(&path, &contents, None).unwrap();
+        let expected = row(&layouts[0], 1, values(Value::Absent));
+        let read = read(&path, None).unwrap();
+        assert_eq!(read.rows, [(0, expected.clone()), other]);
+        let read = super::super::line::read(&line, &layouts);
+        assert_eq!(read, Ok(super::super::line::Line::Row(0, expected)));
+    }
 }

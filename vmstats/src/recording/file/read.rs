@@ -18,19 +18,17 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use qapi_stats::wire::{Context, from_json};
 
 use super::super::folder::About;
-use super::super::row::{Event, EventKind, FIXED, Row, layouts_from_json};
+use super::super::row::{Event, EventKind, FIXED, Row, buckets, layouts_from_json};
 use super::Contents;
 use super::columns::{BEGIN, Cell, Column, END, GROUPS, LAYOUTS, RECORDING, columns};
 use crate::sample::{Object, ObjectId, Timestamp, Value, Window};
 
-/// The number of rows of a file. A file with more was not written by a recorder.
-const ROWS_MAX: i64 = 4 << 20;
+/// The number of rows that are read at once: those of a segment, or of a group of a packed
+/// recording, which may have any number of groups. A recorder writes far fewer.
+pub(super) const ROWS_MAX: usize = if cfg!(test) { 1_000 } else { 4 << 20 };
 
 /// The name of the threads that decode files.
 const DECODER: &str = "decoder";
-
-/// The number of values in a histogram.
-const BUCKETS_MAX: usize = 4096;
 
 /// Reads the first and the last moment of a file without its rows. Returns `None` if the
 /// file is empty.
@@ -147,9 +145,17 @@ fn read_groups(
         Some(group) => group..group.saturating_add(1),
         None => 0..reader.num_row_groups(),
     };
+    let mut rows_left = ROWS_MAX;
     for group in groups {
         let group = reader.get_row_group(group).map_err(text)?;
-        let rows = usize::try_from(group.metadata().num_rows()).map_err(|_| not_ours())?;
+        let rows = group.metadata().num_rows();
+        let rows = usize::try_from(rows)
+            .ok()
+            .filter(|rows| *rows <= rows_left)
+            .ok_or_else(|| {
+                format!("it has {rows} rows in one piece, and a piece has at most {ROWS_MAX}")
+            })?;
+        rows_left -= rows;
         let mut read: Vec<Vec<Value>> = Vec::with_capacity(columns.len());
         let mut texts: HashMap<&str, Vec<Option<Arc<str>>>> = HashMap::new();
         let wanted = if has_statistics {
@@ -180,10 +186,6 @@ fn open(path: &Path) -> Result<SerializedFileReader<File>, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let length = file.metadata().map_err(|error| error.to_string())?.len();
     let reader = SerializedFileReader::new(file).map_err(text)?;
-    let rows = reader.metadata().file_metadata().num_rows();
-    if !(0..=ROWS_MAX).contains(&rows) {
-        return Err("it has too many rows for a file of a recording".to_owned());
-    }
     check_ranges(reader.metadata(), length)?;
     Ok(reader)
 }
@@ -391,17 +393,13 @@ fn lists(
             let list = lists.last_mut().and_then(Option::as_mut);
             let list = list.ok_or("a list begins in its middle")?;
             let value = values.next().ok_or("a list is too short")?;
-            if list.len() >= BUCKETS_MAX {
-                return Err("a histogram has too many buckets".to_owned());
-            }
             list.push(value.cast_unsigned());
         }
     }
     if lists.len() != rows {
         return Err("a column is too short".to_owned());
     }
-    let value =
-        |list: Option<Vec<u64>>| list.map_or(Value::Absent, |counts| Value::Buckets(counts.into()));
+    let value = |list: Option<Vec<u64>>| list.map_or(Value::Absent, buckets);
     Ok(lists.into_iter().map(value).collect())
 }
 
