@@ -4,11 +4,13 @@
 //! which names of statistics it has. Nothing here computes.
 
 use std::collections::HashMap;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::failure::Failure;
+use crate::printable::printable;
 use crate::recording::{Recorded, Recording};
 use crate::sample::{Identity, Timestamp};
 use crate::selection::Selection;
@@ -84,7 +86,8 @@ impl Excerpt {
             .collect()
     }
 
-    /// Calls `take` with each sample of the part, in the order of time.
+    /// Calls `take` with each sample of the part, in the order of time. Tells on the
+    /// standard error stream which lines of the recording cannot be read.
     ///
     /// # Errors
     ///
@@ -94,6 +97,10 @@ impl Excerpt {
         mut take: impl FnMut(Recorded) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let (from, to) = self.span;
+        for damage in self.recording.damage() {
+            // Nobody is left to be told if the stream has been closed.
+            let _ = writeln!(io::stderr(), "vmstats: {}", printable(damage));
+        }
         let samples = self.recording.samples(from);
         let samples = samples.take_while(|one| match one {
             Ok(recorded) => recorded.sample.window.begin <= to,

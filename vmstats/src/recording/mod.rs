@@ -9,10 +9,9 @@ pub mod file;
 pub mod folder;
 pub mod line;
 pub mod row;
+mod unsealed;
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,14 +22,12 @@ use crate::failure::Failure;
 use crate::sample::{Absence, ObjectId, Sample, Timestamp, Window};
 use file::Contents;
 use folder::{About, RecordedVm};
-use line::{LINE_BYTES_MAX, Line};
 use row::{Event, EventKind, Layout, Row};
+use unsealed::Unsealed;
 
-/// The number of parts that are kept in memory: the one that is read, and its neighbour.
+/// The number of parts kept in memory. Two, because stepping back over a boundary needs the
+/// part before.
 const PARTS_MAX: usize = 2;
-
-/// The length of lines that are read as one part. A recorder seals long before.
-const LINES_BYTES_MAX: u64 = 1 << 30;
 
 /// A recording.
 #[derive(Debug)]
@@ -65,7 +62,7 @@ enum Source {
     /// A group of rows of a packed recording.
     Group(PathBuf, usize),
     /// Lines that are not sealed.
-    Lines(PathBuf),
+    Lines(Unsealed),
 }
 
 impl Source {
@@ -73,7 +70,10 @@ impl Source {
     /// row is in.
     fn read(&self, layouts: &[Layout]) -> Result<Contents, Failure> {
         match self {
-            Self::Lines(path) => read_lines(path, layouts),
+            Self::Lines(lines) => {
+                let contents = lines.read(layouts);
+                contents.map_err(|error| cannot(lines.path(), &error))
+            }
             Self::Group(path, group) => {
                 file::read(path, Some(*group)).map_err(|reason| cannot(path, &reason))
             }
@@ -98,7 +98,7 @@ impl Source {
     /// Reads the events only.
     fn events(&self, layouts: &[Layout]) -> Result<Vec<Event>, Failure> {
         match self {
-            Self::Lines(path) => Ok(read_lines(path, layouts)?.events),
+            Self::Lines(_) => Ok(self.read(layouts)?.events),
             Self::Group(path, group) => {
                 file::read_events(path, Some(*group)).map_err(|reason| cannot(path, &reason))
             }
@@ -152,7 +152,7 @@ impl Recording {
                 _ => format!("{path}/{}: {error}", folder::SCHEMA),
             })
         })?;
-        let mut parts = parts(path)?;
+        let mut parts = parts(path, &about.layouts)?;
         parts.sort_by_key(|part| part.begin);
         Ok(Self {
             about,
@@ -203,6 +203,16 @@ impl Recording {
         let begin = self.parts.iter().map(|part| part.begin).min()?;
         let end = self.parts.iter().map(|part| part.end).max()?;
         Some((begin, end))
+    }
+
+    /// Returns sentences about the lines that cannot be read. They are events of the kind
+    /// [`EventKind::Lost`] too.
+    pub fn damage(&self) -> impl Iterator<Item = &str> {
+        let damage = self.parts.iter().filter_map(|part| match &part.source {
+            Source::Lines(lines) => lines.damage.as_ref(),
+            Source::Files(_) | Source::Group(..) => None,
+        });
+        damage.map(|event| event.text.as_str())
     }
 
     /// Returns the samples of all virtual machines that begin at or after a moment, in the
@@ -452,54 +462,36 @@ fn member<T: Decode>(node: Node<'_>, name: &str) -> Option<T> {
     from_node(node.get(name)?, &Context::tolerant()).ok()
 }
 
-/// Reads all whole lines of a file. The last line may be cut off, because its recorder was
-/// killed or is writing it.
+/// Reads all whole lines of a file.
 ///
 /// # Errors
 ///
-/// Returns an error that names the line which is damaged.
+/// Returns an error that names the file if it cannot be read.
 pub fn read_lines(path: &Path, layouts: &[Layout]) -> Result<Contents, Failure> {
-    let file = File::open(path).map_err(|error| cannot(path, &error))?;
-    let mut reader = BufReader::new(file.take(LINES_BYTES_MAX));
-    let mut contents = Contents {
-        layouts: layouts.to_vec(),
-        ..Contents::default()
-    };
-    let mut text = Vec::new();
-    for number in 1.. {
-        text.clear();
-        let limited = &mut (&mut reader).take(LINE_BYTES_MAX as u64 + 1);
-        limited
-            .read_until(b'\n', &mut text)
-            .map_err(|error| cannot(path, &error))?;
-        if text.last() != Some(&b'\n') {
-            break;
-        }
-        match line::read(&text, layouts) {
-            Ok(Line::Row(layout, row)) => contents.rows.push((layout, row)),
-            Ok(Line::Event(event)) => contents.events.push(event),
-            Err(reason) => return Err(cannot(path, &format!("line {number}: {reason}"))),
-        }
+    match Unsealed::open(path.to_owned(), layouts) {
+        Ok(Some(lines)) => lines.read(layouts).map_err(|error| cannot(path, &error)),
+        Ok(None) if path.exists() => Ok(Contents::default()),
+        Ok(None) => Err(cannot(path, &"the file is gone")),
+        Err(error) => Err(cannot(path, &error)),
     }
-    Ok(contents)
 }
 
 /// The number of looks at a folder whose segments change.
 const LOOKS: usize = 20;
 
 /// Finds the parts of a folder, which a recorder may be changing.
-fn parts(folder: &Path) -> Result<Vec<Part>, Failure> {
+fn parts(folder: &Path, layouts: &[Layout]) -> Result<Vec<Part>, Failure> {
     let segments = || folder::segments(folder).map_err(|error| cannot(folder, &error));
     let mut before = segments()?;
     for _ in 0..LOOKS {
         let mut parts = Vec::new();
         for segment in before.values().cloned() {
             match segment.sealing {
-                Some(lines) => parts.extend(lines_part(lines)?),
+                Some(lines) => parts.extend(lines_part(lines, layouts)?),
                 None => parts.extend(files_part(segment.files)?),
             }
         }
-        parts.extend(lines_part(folder.join(folder::TAIL))?);
+        parts.extend(lines_part(folder.join(folder::TAIL), layouts)?);
         let after = segments()?;
         if after == before {
             return Ok(parts);
@@ -528,61 +520,14 @@ fn files_part(files: Vec<PathBuf>) -> Result<Option<Part>, Failure> {
 }
 
 /// Makes the part of lines. Returns `None` if all lines are cut off.
-fn lines_part(path: PathBuf) -> Result<Option<Part>, Failure> {
-    let ends = ends(&path).map_err(|error| cannot(&path, &error))?;
-    let Some((first, last)) = ends else {
-        return Ok(None);
-    };
-    let moment = |line: &[u8], name: &str| {
-        let document = Document::parse(line).map_err(|error| cannot(&path, &error))?;
-        let moment = member::<u64>(document.root(), name).map(Timestamp);
-        moment.ok_or_else(|| cannot(&path, &format!("a line has no {name}")))
-    };
-    Ok(Some(Part {
-        begin: moment(&first, "t0")?,
-        end: moment(&last, "t1")?,
-        source: Source::Lines(path),
+fn lines_part(path: PathBuf, layouts: &[Layout]) -> Result<Option<Part>, Failure> {
+    let place = path.clone();
+    let lines = Unsealed::open(path, layouts).map_err(|error| cannot(&place, &error))?;
+    Ok(lines.map(|lines| Part {
+        begin: lines.span.0,
+        end: lines.span.1,
+        source: Source::Lines(lines),
     }))
-}
-
-/// Returns the first and the last whole line of a file.
-fn ends(path: &Path) -> std::io::Result<Option<(Vec<u8>, Vec<u8>)>> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut first = Vec::new();
-    let limited = (&mut file).take(LINE_BYTES_MAX as u64);
-    BufReader::new(limited).read_until(b'\n', &mut first)?;
-    if first.last() != Some(&b'\n') {
-        return Ok(None);
-    }
-    let length = file.metadata()?.len();
-    let mut bytes: u64 = 64 << 10;
-    loop {
-        let begin = length.saturating_sub(bytes);
-        file.seek(SeekFrom::Start(begin))?;
-        let mut end = Vec::new();
-        (&mut file).take(bytes).read_to_end(&mut end)?;
-        // Two line feeds, or one and the file's begin, have a whole line between them.
-        let mut feeds = end
-            .iter()
-            .enumerate()
-            .rev()
-            .filter(|(_, byte)| **byte == b'\n');
-        let last = feeds.next().map(|(at, _)| at);
-        let before = feeds.next().map(|(at, _)| at + 1);
-        let before = before.or_else(|| (begin == 0).then_some(0));
-        if let (Some(last), Some(before)) = (last, before) {
-            let line = end.get(before..=last).unwrap_or_default().to_vec();
-            return Ok(Some((first, line)));
-        }
-        if begin == 0 || bytes > 2 * LINE_BYTES_MAX as u64 {
-            return Ok(None);
-        }
-        bytes *= 4;
-    }
 }
 
 fn cannot(path: &Path, reason: &dyn std::fmt::Display) -> Failure {
