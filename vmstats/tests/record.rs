@@ -403,6 +403,52 @@ fn copies_of_a_running_recording_are_whole() {
 }
 
 #[test]
+fn failed_copy_names_the_file_at_fault_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let played = Played::start(folder.path());
+    let recording = folder.path().join("rec");
+    let options = ["-i", "0.02", "--duration", "0.2"];
+    let status = record(&played.socket, &recording, &options).status();
+    assert!(status.unwrap().success());
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (packed, copy) = (path("rec.parquet"), path("copy"));
+    let packing = program::vmstats(&["pack", &path("rec"), "-o", &packed], "");
+    assert!(packing.status.success(), "{}", stderr(&packing));
+    let before = fs::read_dir(folder.path()).unwrap().count();
+    let check = |recording: &str, expected: &str| {
+        let output = program::vmstats(&["snapshot", recording, "-o", &copy], "");
+        assert_eq!(output.status.code(), Some(1));
+        let text = stderr(&output);
+        assert!(text.contains(expected), "{text}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before);
+    };
+    check(&packed, "rec.parquet: a packed recording is copied with cp");
+    // Reading a folder fails.
+    let damaged = recording.join("0001-kvm-vcpu.parquet");
+    fs::remove_file(&damaged).unwrap();
+    fs::create_dir(&damaged).unwrap();
+    check(&path("rec"), "rec/0001-kvm-vcpu.parquet: Is a directory");
+    let segment = path("rec/0001-events.parquet");
+    let output = program::vmstats(&["dump", "--format", "jsonl", &segment], "");
+    let text = stderr(&output);
+    assert!(text.contains("`vmstats pack` makes one"), "{text}");
+}
+
+#[test]
+fn interval_is_the_longest_one_of_a_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let played = Played::start(folder.path());
+    let recording = folder.path().join("rec");
+    for interval in ["0.3", "0.1"] {
+        let options = ["-i", interval, "--duration", "0.5"];
+        let status = record(&played.socket, &recording, &options).status();
+        assert!(status.unwrap().success());
+    }
+    let about = Recording::open(&recording).unwrap().about().clone();
+    assert!((about.interval_seconds - 0.3).abs() < 1e-9, "{about:?}");
+}
+
+#[test]
 fn full_disk_is_told_and_survived() {
     let folder = tempfile::tempdir().unwrap();
     let disk = folder.path().join("disk");

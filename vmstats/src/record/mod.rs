@@ -57,7 +57,10 @@ pub fn run(arguments: &RecordArgs) -> Result<(), Failure> {
         is_torn,
     } = Folder::open(&arguments.output, |about| {
         about.host = format!("Linux {}", release.unwrap_or_default().trim_end());
-        about.interval_seconds = arguments.fleet.interval.as_secs_f64();
+        // Readers take a longer time than some intervals for a gap, so that a shorter one
+        // would make gaps of all older samples.
+        let interval = arguments.fleet.interval.as_secs_f64();
+        about.interval_seconds = about.interval_seconds.max(interval);
     })?;
     let sealer = Sealer::start(
         &arguments.output,

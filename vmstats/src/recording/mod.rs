@@ -462,20 +462,6 @@ fn member<T: Decode>(node: Node<'_>, name: &str) -> Option<T> {
     from_node(node.get(name)?, &Context::tolerant()).ok()
 }
 
-/// Reads all whole lines of a file.
-///
-/// # Errors
-///
-/// Returns an error that names the file if it cannot be read.
-pub fn read_lines(path: &Path, layouts: &[Layout]) -> Result<Contents, Failure> {
-    match Unsealed::open(path.to_owned(), layouts) {
-        Ok(Some(lines)) => lines.read(layouts).map_err(|error| cannot(path, &error)),
-        Ok(None) if path.exists() => Ok(Contents::default()),
-        Ok(None) => Err(cannot(path, &"the file is gone")),
-        Err(error) => Err(cannot(path, &error)),
-    }
-}
-
 /// The number of looks at a folder whose segments change.
 const LOOKS: usize = 20;
 

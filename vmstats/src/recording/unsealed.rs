@@ -197,19 +197,19 @@ mod tests {
         let path = folder.path().join("tail.jsonl");
         let long = vec![b'x'; LINE_BYTES_MAX + 1];
         let parts: [&[u8]; 6] = [
-            &line("first", 7),
+            &line("first", 8),
             &long,
             b"\n",
             &line("second", 9),
             b"\0\0\0\n",
-            &line("third", 8),
+            &line("third", 7),
         ];
         std::fs::write(&path, parts.concat()).unwrap();
         let lines = Unsealed::open(path, &[]).unwrap().unwrap();
         assert_eq!(lines.span, (Timestamp(7), Timestamp(9)));
         let damage = "2 lines of tail.jsonl cannot be read; line 2: the line is too long";
         assert_eq!(texts(&lines), ["first", "second", "third", damage]);
-        assert_eq!(lines.damage.unwrap().time, Timestamp(7));
+        assert_eq!(lines.damage.unwrap().time, Timestamp(8));
     }
 
     #[test]
