@@ -7,8 +7,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Escapes the control characters in a text, and the characters that change the
-/// direction of writing.
+/// Escapes the characters in a text that could deceive the reader of a terminal.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unsafe) {
@@ -52,12 +51,14 @@ pub fn json_string(text: &str) -> String {
 }
 
 /// Returns whether a character could deceive the reader of a terminal: a control
-/// character, or a character that changes the direction of writing.
+/// character, one without a width, a separator of lines, or one that changes the direction
+/// of writing.
 fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{2069}' | '\u{feff}'
         )
 }
 
@@ -70,6 +71,7 @@ mod tests {
         assert_eq!(printable("é [x]"), "é [x]");
         assert_eq!(printable("a\nb\u{1b}[31m\u{9b}"), "a\\nb\\u{1b}[31m\\u{9b}");
         assert_eq!(printable("a\u{202e}b"), "a\\u{202e}b");
+        assert_eq!(printable("a\u{200b}b\u{feff}"), "a\\u{200b}b\\u{feff}");
         assert_eq!(json_string("é\u{202e}\u{1}"), "\"é\\u202e\\u0001\"");
     }
 }

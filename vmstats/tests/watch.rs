@@ -308,6 +308,7 @@ fn values_that_cannot_be_read_are_absent_with_their_reason() {
             "qmp_capabilities" => json!({}),
             "query-stats-schemas" => schemas(),
             "query-cpus-fast" => json!([]),
+            "query-name" => json!({"name": "é".repeat(1000)}),
             "query-stats" => json!([{"provider": "kvm", "qom-path": path(0), "stats": [
                 {"name": "exits", "value": 1},
                 {"name": "waits", "value": vec![0; 5000]},
@@ -320,6 +321,8 @@ fn values_that_cannot_be_read_are_absent_with_their_reason() {
     let absent = watch.find(|line| line["reason"].is_string() && line["provider"] == "kvm");
     assert_eq!(absent["reason"], "'waits' has too many buckets");
     assert_eq!(absent["qom-path"], path(0));
+    // A name that is too long for a screen is cut.
+    assert_eq!(absent["vm"], "é".repeat(512));
     // Beside it, the other value is read; and a table says what is absent.
     assert!(watch.find(|line| line["name"] == "exits")["value"].is_number());
     drop(watch);

@@ -33,7 +33,8 @@ const OBJECTS_MAX: usize = 16_384;
 /// The number of tables: one of each provider and target.
 const TABLES_MAX: usize = 64;
 
-/// The number of bytes in the name of a statistic or a provider, or in a QOM path.
+/// The number of bytes in the name of a statistic, a provider or a virtual machine, or in
+/// a QOM path.
 const NAME_BYTES_MAX: usize = 1024;
 
 /// The nil UUID, which a monitor tells if the virtual machine has none.
@@ -91,9 +92,11 @@ impl Monitor {
         let peer = client.peer_process().map(Peer::of);
         let identity = Identity {
             endpoint: endpoint.to_owned(),
-            name: name.filter(|name| !name.is_empty()),
-            uuid: uuid.filter(|uuid| uuid != NO_UUID && !uuid.is_empty()),
-            version,
+            name: name.filter(|name| !name.is_empty()).map(cut),
+            uuid: uuid
+                .filter(|uuid| uuid != NO_UUID && !uuid.is_empty())
+                .map(cut),
+            version: cut(version),
             process: None,
         };
         let mut monitor = Self {
@@ -454,6 +457,15 @@ fn decode_value(value: Node<'_>) -> Result<Value, &'static str> {
         }
         Err(_) => Err("has a value of an unknown kind"),
     }
+}
+
+/// Cuts a name that is too long for a recording and a screen.
+fn cut(mut name: String) -> String {
+    let ends = (0..=NAME_BYTES_MAX.min(name.len())).rev();
+    let end = { ends }.find(|end| name.is_char_boundary(*end));
+    // The empty name has a boundary.
+    name.truncate(end.unwrap_or(0));
+    name
 }
 
 /// Refuses a name that is too long for a recording and a screen.
