@@ -68,7 +68,7 @@ impl Playback {
         let mut excerpt = Excerpt::open(&place)?;
         let folder = place.folder.display();
         let wrong = |problem: String| Failure::other(format!("{folder}: {problem}"));
-        let RecordedVm { vm, identity } =
+        let RecordedVm { vm, identity, .. } =
             choose(excerpt.recording.vms(), vm).map_err(wrong)?.clone();
         let (from, to) = excerpt.span;
         let before = excerpt.recording.last(&vm, from)?;

@@ -28,7 +28,7 @@ use vmstats::recording::file::{self, Contents};
 use vmstats::recording::folder::{About, RecordedVm, TAIL, events_name, sealing_name};
 use vmstats::recording::line::{write_event, write_row};
 use vmstats::recording::row::{self, Event, EventKind, Layout, Row};
-use vmstats::sample::{Identity, Object, ObjectId, Sample, Stat, Table, Timestamp, Value, Window};
+use vmstats::sample::{Object, ObjectId, Sample, Stat, Table, Timestamp, Value, Window};
 
 /// The begin of the recordings, in nanoseconds since 1970.
 const BEGIN: u64 = 1_780_000_000_000_000_000;
@@ -147,9 +147,10 @@ impl Scene {
             interval_seconds: 1.0,
             vms: Vec::from(["a", "b", "c"].map(|vm| RecordedVm {
                 vm: vm.to_owned(),
-                identity: Identity::default(),
+                ..RecordedVm::default()
             })),
             layouts: layouts().into(),
+            ..About::default()
         };
         about.write(&scene.path()).unwrap();
         scene.with_tail(&[], &[])

@@ -100,12 +100,14 @@ fn record(folder: &Path, sockets: &[&str], count: u64, mut at: impl FnMut(u64)) 
         .map(|(socket, monitor)| RecordedVm {
             vm: (*socket).to_owned(),
             identity: monitor.identity().clone(),
+            ..RecordedVm::default()
         });
     let about = About {
         host: "here".to_owned(),
         interval_seconds: INTERVAL.as_secs_f64(),
         vms: vms.collect(),
         layouts,
+        ..About::default()
     };
     about.write(folder).unwrap();
 }

@@ -30,6 +30,9 @@ use vmstats::sample::Timestamp;
 /// The vCPUs of a played monitor.
 const VCPUS: u64 = 2;
 
+/// The id of the next played monitor's thread, which does not exist.
+static THREADS: AtomicU64 = AtomicU64::new(1_000_000_000);
+
 /// A played monitor, whose counters are the number of the sample.
 struct Played {
     socket: PathBuf,
@@ -50,10 +53,12 @@ impl Played {
         let telling = Arc::clone(&told);
         let is_ended = Arc::new(AtomicBool::new(false));
         let ending = Arc::clone(&is_ended);
+        // Another process of a virtual machine has other threads.
+        let thread = THREADS.fetch_add(1, Ordering::SeqCst);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 // The other side is killed at any moment.
-                let _ = serve(BufReader::new(stream.unwrap()), &telling, &ending);
+                let _ = serve(BufReader::new(stream.unwrap()), &telling, &ending, thread);
             }
         });
         Self {
@@ -68,6 +73,7 @@ fn serve(
     mut stream: BufReader<UnixStream>,
     told: &AtomicU64,
     is_ended: &AtomicBool,
+    thread: u64,
 ) -> std::io::Result<()> {
     let greeting = json!({"QMP": {"version": {
         "qemu": {"major": 9, "minor": 0, "micro": 0}, "package": ""}, "capabilities": []}});
@@ -87,7 +93,7 @@ fn serve(
             ]}]),
             "query-cpus-fast" => {
                 let vcpus = (0..VCPUS).map(|index| {
-                    json!({"cpu-index": index, "qom-path": path(index), "thread-id": 1,
+                    json!({"cpu-index": index, "qom-path": path(index), "thread-id": thread,
                            "target": "x86_64"})
                 });
                 vcpus.collect()
@@ -305,6 +311,7 @@ fn run_is_another_one_when_a_socket_was_gone_and_came_back() {
                 runs
             });
     assert_eq!(runs.keys().copied().collect::<Vec<_>>(), [0, 1]);
+    assert!(has(EventKind::Restarted));
 }
 
 #[test]
@@ -510,4 +517,128 @@ fn full_disk_is_told_and_survived() {
         .map(|pair| (pair[1], pair[1] - pair[0] - 1))
         .collect();
     assert_eq!(gaps.values().sum::<u64>(), count, "{lost}");
+}
+
+/// Waits until a recorder has ended. Returns its status and what it told.
+fn end(mut recorder: Running) -> (std::process::ExitStatus, String) {
+    let status = recorder.0.wait().unwrap();
+    let mut text = String::new();
+    let mut stream = recorder.0.stderr.take().unwrap();
+    std::io::Read::read_to_string(&mut stream, &mut text).unwrap();
+    (status, text)
+}
+
+fn signal(recorder: &Running, name: &str) {
+    let id = recorder.0.id().to_string();
+    let kill = Command::new("kill").args(["-s", name, &id]).status();
+    assert!(kill.unwrap().success());
+}
+
+#[test]
+fn selection_that_matches_nothing_is_told_and_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let played = Played::start(folder.path());
+    let recording = folder.path().join("rec");
+    let options = ["-i", "0.05", "--names", "exitz", "--duration", "0.5"];
+    let output = record(&played.socket, &recording, &options).output();
+    let output = output.unwrap();
+    let error = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("nothing was recorded"), "{error}");
+    assert!(error.contains("did you mean 'exits'?"), "{error}");
+}
+
+#[test]
+fn samples_that_wait_are_written_when_a_signal_ends_the_recorder() {
+    let folder = tempfile::tempdir().unwrap();
+    let played = Played::start(folder.path());
+    let recording = folder.path().join("rec");
+    // Nobody reads the problem that the second monitor is not there, so the recorder waits
+    // while samples are taken.
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    while writer.write(&[b'x'; 4096]).is_ok() {}
+    rustix::io::ioctl_fionbio(&writer, false).unwrap();
+    let mut command = record(&played.socket, &recording, &["-i", "0.02"]);
+    command
+        .arg(folder.path().join("nothing.sock"))
+        .stderr(writer);
+    let mut recorder = Running(command.spawn().unwrap());
+    drop(command);
+    wait_until("samples", || played.told.load(Ordering::SeqCst) > 40);
+    signal(&recorder, "TERM");
+    let told = played.told.load(Ordering::SeqCst);
+    let reading = thread::spawn(move || std::io::read_to_string(reader));
+    assert!(recorder.0.wait().unwrap().success());
+    reading.join().unwrap().unwrap();
+    let exits = exits(&samples(&recording));
+    assert!(exits.len() as u64 >= told, "{} of {told}", exits.len());
+}
+
+#[test]
+fn signal_copies_a_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let played = Played::start(folder.path());
+    let recording = folder.path().join("rec");
+    let recorder = start(&played.socket, &recording, &["-i", "0.02"]);
+    wait_until("samples", || {
+        recording.join("schema.json").exists() && samples(&recording).len() > 5
+    });
+    signal(&recorder, "USR1");
+    let copies = || -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder.path()).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths
+            .filter(|path| path.to_str().unwrap().contains("rec-snapshot-"))
+            .collect()
+    };
+    wait_until("a copy", || !copies().is_empty());
+    signal(&recorder, "TERM");
+    let (status, text) = end(recorder);
+    assert!(status.success(), "{text}");
+    let copies = copies();
+    let [copy] = copies.as_slice() else {
+        panic!("{copies:?}")
+    };
+    let told = format!("the snapshot is in {}", copy.display());
+    assert!(text.contains(&told), "{text}");
+    let copied = exits(&samples(copy));
+    assert!(copied.len() > 5);
+    assert!(exits(&samples(&recording)).starts_with(&copied));
+}
+
+#[test]
+fn command_that_cannot_be_started_has_the_status_of_a_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    let played = Played::start(folder.path());
+    let recording = folder.path().join("rec");
+    let not_executable = played.socket.to_str().unwrap();
+    for (command, code) in [("/no/such/command", 127), (not_executable, 126)] {
+        let output = record(&played.socket, &recording, &["--", command]).output();
+        let output = output.unwrap();
+        assert_eq!(output.status.code(), Some(code));
+        assert!(stderr(&output).contains(command), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn command_is_recorded_until_it_ends_after_a_signal() {
+    let folder = tempfile::tempdir().unwrap();
+    let played = Played::start(folder.path());
+    let recording = folder.path().join("rec");
+    // It does not end when it is asked to.
+    let script = "trap '' TERM; echo started >&2; while :; do sleep 0.1; done";
+    let command = ["-i", "0.02", "--duration", "0.5", "--", "sh", "-c", script];
+    let recorder = start(&played.socket, &recording, &command);
+    thread::sleep(Duration::from_millis(1_000));
+    let told = played.told.load(Ordering::SeqCst);
+    wait_until("samples after the end was asked for", || {
+        played.told.load(Ordering::SeqCst) > told + 5
+    });
+    signal(&recorder, "TERM");
+    let (status, text) = end(recorder);
+    // The second request is SIGKILL.
+    assert_eq!(status.code(), Some(128 + 9), "{text}");
+    let exits = exits(&samples(&recording));
+    assert!(*exits.last().unwrap() > told + 4);
 }

@@ -17,7 +17,7 @@ use vmstats::recording::file::{self, Contents};
 use vmstats::recording::folder::{About, RecordedVm, TAIL, events_name};
 use vmstats::recording::line::write_row;
 use vmstats::recording::row::{Layout, Row};
-use vmstats::sample::{Identity, Object, ObjectId, Stat, Table, Timestamp, Value, Window};
+use vmstats::sample::{Object, ObjectId, Stat, Table, Timestamp, Value, Window};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -109,9 +109,10 @@ fn write(folder: &Path) {
         interval_seconds: 1.0,
         vms: vec![RecordedVm {
             vm: "web".to_owned(),
-            identity: Identity::default(),
+            ..RecordedVm::default()
         }],
         layouts: vec![layout],
+        ..About::default()
     };
     about.write(folder).unwrap();
 }

@@ -21,7 +21,7 @@ use super::value::{bytes, span};
 /// makes.
 ///
 /// Ends after --duration, when the command ends, or on SIGINT, SIGTERM or SIGHUP. The exit
-/// status is that of the command.
+/// status is that of the command. SIGUSR1 copies the recording to FOLDER-snapshot-TIME.
 #[derive(Debug, Args)]
 pub struct RecordArgs {
     /// The monitors, and how samples are taken.
@@ -30,7 +30,8 @@ pub struct RecordArgs {
     /// The folder, which is made if it does not exist
     #[arg(long, short, value_name = "FOLDER")]
     pub output: PathBuf,
-    /// End after this time, such as 90 (seconds), 10m or 1h30m
+    /// End after this time, such as 90 (seconds), 10m or 1h30m; a command is asked to end
+    /// with SIGTERM
     #[arg(long, value_name = "TIME", value_parser = span)]
     pub duration: Option<Duration>,
     /// Remove segments that are older than this time, such as 2h
@@ -40,7 +41,8 @@ pub struct RecordArgs {
     /// such as 1G
     #[arg(long, value_name = "BYTES", value_parser = size)]
     pub size: Option<u64>,
-    /// A command to run, and to record for as long as it runs
+    /// A command to run, and to record for as long as it runs. A signal that ends the
+    /// recorder asks the command to end, and a second one kills it
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }

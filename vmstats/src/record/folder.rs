@@ -56,7 +56,8 @@ impl Folder {
         let mut pending = clean(path).map_err(explain)?;
         // Write the description first: only the lock and a temporary file may be in a
         // folder without a description.
-        about.write(path).map_err(explain)?;
+        let described = about.write(path).and_then(|file| file.sync_all());
+        described.map_err(explain)?;
         let segments = segments(path).map_err(explain)?;
         let last = segments.last_key_value().map_or(0, |(number, _)| *number);
         let mut next = last.saturating_add(1);
@@ -86,8 +87,8 @@ impl Folder {
         self.tail.bytes
     }
 
-    /// Writes the description.
-    pub(super) fn describe(&self, about: &About) -> io::Result<()> {
+    /// Writes the description. Returns its file, which may not be on the disk yet.
+    pub(super) fn describe(&self, about: &About) -> io::Result<File> {
         about.write(&self.path)
     }
 

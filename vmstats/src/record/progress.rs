@@ -1,4 +1,4 @@
-//! What a recorder tells on the terminal.
+//! The messages of a recorder on the terminal.
 //!
 //! In: problems and counts. Out: lines on the standard error stream.
 

@@ -38,21 +38,28 @@ pub(super) struct Ring {
 }
 
 /// A tail to seal.
-pub(super) struct Job {
-    pub(super) number: u64,
-    pub(super) layouts: Vec<Layout>,
+struct Job {
+    number: u64,
+    layouts: Vec<Layout>,
+}
+
+/// A request to the thread.
+enum Request {
+    Seal(Job),
+    /// A description that may not be on the disk yet.
+    Sync(File),
 }
 
 /// The thread.
 pub(super) struct Sealer {
-    jobs: Sender<Job>,
+    requests: Sender<Request>,
     thread: JoinHandle<Result<(), Failure>>,
 }
 
 impl Sealer {
     /// Starts the thread.
     pub(super) fn start(folder: &Path, ring: Ring, clock: Clock) -> Result<Self, Failure> {
-        let (jobs, receiver) = channel();
+        let (requests, receiver) = channel();
         let worker = Worker {
             folder: folder.to_owned(),
             ring,
@@ -65,18 +72,26 @@ impl Sealer {
             .name("sealer".to_owned())
             .spawn(move || worker.run(&receiver))
             .map_err(|error| Failure::other(format!("cannot start a thread: {error}")))?;
-        Ok(Self { jobs, thread })
+        Ok(Self { requests, thread })
     }
 
     /// Seals a tail soon.
-    pub(super) fn seal(&self, job: Job) {
+    pub(super) fn seal(&self, number: u64, layouts: Vec<Layout>) {
+        let job = Job { number, layouts };
         // Fails only if the thread ended by a panic, which `finish` reports.
-        let _ = self.jobs.send(job);
+        let _ = self.requests.send(Request::Seal(job));
+    }
+
+    /// Waits on the thread until a description is on the disk, so that a power failure
+    /// leaves one. A later description replaces one that waits.
+    pub(super) fn sync(&self, description: File) {
+        // Fails only if the thread ended by a panic, which `finish` reports.
+        let _ = self.requests.send(Request::Sync(description));
     }
 
     /// Waits until everything is sealed.
     pub(super) fn finish(self) -> Result<(), Failure> {
-        drop(self.jobs);
+        drop(self.requests);
         let outcome = self.thread.join();
         outcome.unwrap_or_else(|_| Err(Failure::other("the thread that seals failed")))
     }
@@ -94,18 +109,25 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self, jobs: &Receiver<Job>) -> Result<(), Failure> {
+    fn run(mut self, requests: &Receiver<Request>) -> Result<(), Failure> {
         loop {
             let timeout = if self.waiting.is_empty() {
                 LIMIT_INTERVAL
             } else {
                 RETRY_INTERVAL
             };
-            let mut is_last = false;
-            match jobs.recv_timeout(timeout) {
-                Ok(job) => self.waiting.push_back(job),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => is_last = true,
+            let first = requests.recv_timeout(timeout);
+            let is_last = matches!(first, Err(RecvTimeoutError::Disconnected));
+            let mut description = None;
+            for request in first.into_iter().chain(requests.try_iter()) {
+                match request {
+                    Request::Seal(job) => self.waiting.push_back(job),
+                    Request::Sync(file) => description = Some(file),
+                }
+            }
+            if let Some(Err(error)) = description.map(|file| file.sync_all()) {
+                let folder = self.folder.display();
+                tell(&format!("{folder}: the description may be lost: {error}"));
             }
             // Remove old segments first, because this makes room on a full disk.
             self.limit();
@@ -494,8 +516,7 @@ mod tests {
             size: None,
         };
         let sealer = Sealer::start(folder.path(), ring, Clock::start()).unwrap();
-        let layouts = Vec::new();
-        sealer.seal(Job { number: 3, layouts });
+        sealer.seal(3, Vec::new());
         assert!(sealer.finish().is_err());
         assert!(lines.exists());
         assert_eq!(numbers(folder.path()), [2, 3]);

@@ -55,6 +55,8 @@ pub struct RecordedVm {
     pub vm: String,
     /// The identity that its monitor told last.
     pub identity: Identity,
+    /// The last run in the rows.
+    pub run: u32,
 }
 
 /// The contents of `schema.json`.
@@ -64,6 +66,8 @@ pub struct About {
     pub host: String,
     /// The time between two samples, in seconds.
     pub interval_seconds: f64,
+    /// The highest number that a sample has or will have before it is written here again.
+    pub sample_max: u64,
     /// The virtual machines.
     pub vms: Vec<RecordedVm>,
     /// The descriptions of all statistics.
@@ -83,6 +87,7 @@ impl About {
         members
             .name("interval")
             .raw(self.interval_seconds.to_string().as_bytes());
+        members.required("sample-max", &self.sample_max);
         let mut vms = members.name("vms").array();
         for vm in &self.vms {
             let mut members = vms.element().object();
@@ -93,6 +98,7 @@ impl About {
             members.optional("uuid", &identity.uuid);
             members.required("version", identity.version.as_str());
             members.optional("process", &identity.process);
+            members.required("run", &vm.run);
             members.end();
         }
         vms.end();
@@ -136,12 +142,14 @@ impl About {
                     version: text("version")?.unwrap_or_default(),
                     process: optional(vm, "process")?,
                 },
+                run: optional(vm, "run")?.unwrap_or_default(),
             })
         });
         let tables = root.get("tables").ok_or("'tables' is missing")?;
         Ok(Self {
             host: optional(root, "host")?.unwrap_or_default(),
             interval_seconds: optional(root, "interval")?.unwrap_or_default(),
+            sample_max: optional(root, "sample-max")?.unwrap_or_default(),
             vms: vms.collect::<Result<_, String>>()?,
             layouts: layouts_from_json(qapi_stats::wire::to_json(&tables).as_bytes())?,
         })
@@ -161,17 +169,18 @@ impl About {
         Self::from_json(&fs::read(path)?).map_err(io::Error::other)
     }
 
-    /// Writes `schema.json` of a folder, whole or not at all.
+    /// Writes `schema.json` of a folder, whole or not at all. Returns the file, which may
+    /// not be on the disk yet.
     ///
     /// # Errors
     ///
     /// Returns the error of writing.
-    pub fn write(&self, folder: &Path) -> io::Result<()> {
+    pub fn write(&self, folder: &Path) -> io::Result<File> {
         let temporary = folder.join(temporary_name(SCHEMA));
         let mut file = File::create(&temporary)?;
         file.write_all(&self.to_json())?;
-        file.sync_all()?;
-        fs::rename(&temporary, folder.join(SCHEMA))
+        fs::rename(&temporary, folder.join(SCHEMA))?;
+        Ok(file)
     }
 }
 

@@ -38,6 +38,8 @@ pub enum EventKind {
     Connected,
     /// A monitor could not be asked, for the reason in the text.
     Failed,
+    /// A virtual machine was started again. The text is the number of its run.
+    Restarted,
     /// The socket of a monitor is gone.
     Gone,
     /// The text lists as JSON what cannot be read from now on; an empty list means that
@@ -51,9 +53,10 @@ pub enum EventKind {
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Connected,
         Self::Failed,
+        Self::Restarted,
         Self::Gone,
         Self::Absent,
         Self::Clock,
@@ -66,6 +69,7 @@ impl EventKind {
         match self {
             Self::Connected => "connected",
             Self::Failed => "failed",
+            Self::Restarted => "restarted",
             Self::Gone => "gone",
             Self::Absent => "absent",
             Self::Clock => "clock",

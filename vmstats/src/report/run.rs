@@ -103,6 +103,7 @@ fn sentence(event: &Event) -> Option<String> {
     Some(match event.kind {
         EventKind::Connected => format!("the monitor answers: version {text}"),
         EventKind::Failed => format!("the monitor cannot be asked: {text}"),
+        EventKind::Restarted => format!("the virtual machine was started again: {text}"),
         EventKind::Gone => "the socket of the monitor is gone".to_owned(),
         EventKind::Clock | EventKind::Lost => text.clone(),
         // The section lists what could not be read.

@@ -203,11 +203,11 @@ impl Player {
         Ok(news)
     }
 
-    /// Makes news of an event. What cannot be read is part of the samples.
+    /// Makes news of an event. What cannot be read and restarts are part of the samples.
     fn tell(&mut self, event: &row::Event, news: &mut Vec<(Timestamp, News)>) {
         let text = event.text.clone();
         let told = match (&event.vm, event.kind) {
-            (_, EventKind::Absent) => return,
+            (_, EventKind::Absent | EventKind::Restarted) => return,
             (Some(vm), EventKind::Connected | EventKind::Failed | EventKind::Gone) => {
                 let (id, identity) = self.id(vm);
                 let endpoint = identity.endpoint.clone();
