@@ -63,15 +63,23 @@ impl TopArgs {
         self.batch || self.once || self.csv || self.json
     }
 
-    /// Returns an option that has a meaning only if text is printed.
+    /// Returns an option that has a meaning only if text is printed, and what does the
+    /// same on the screen.
     #[must_use]
-    pub fn for_printing(&self) -> Option<&'static str> {
+    pub fn for_printing(&self) -> Option<(&'static str, &'static str)> {
         let options = [
-            (self.per_vcpu, "--per-vcpu"),
-            (self.skip_zeros, "--skip-zeros"),
-            (self.limit.is_some(), "--limit"),
+            (self.per_vcpu, "--per-vcpu", "x shows the vCPUs"),
+            (self.skip_zeros, "--skip-zeros", "z hides and shows zeros"),
+            (
+                self.limit.is_some(),
+                "--limit",
+                "as many rows are shown as fit",
+            ),
         ];
-        { options.into_iter() }.find_map(|(is_given, option)| is_given.then_some(option))
+        let mut given = options.into_iter().filter(|(is_given, ..)| *is_given);
+        given
+            .next()
+            .map(|(_, option, on_screen)| (option, on_screen))
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Figures {
     pub(super) vcpus: Vec<(ObjectId, Numbers)>,
     /// Sentences about what happened in the interval.
     pub(super) notes: Vec<String>,
+    /// True if counters began again in the interval.
+    pub(super) has_reset: bool,
 }
 
 /// An object, and its changes since the sample before.
@@ -84,6 +86,8 @@ pub(super) fn figures(columns: &[Column], before: Option<&Sample>, after: &Sampl
     Figures {
         vm: of_vm,
         vcpus: of_vcpus.collect(),
+        has_reset: comparison.is_restarted || { comparison.objects.iter() }
+            .any(|changes| changes.life == Life::Reset),
         notes: match before {
             Some(_) => notes(&comparison, &pairs),
             None => Vec::new(),
@@ -172,8 +176,8 @@ fn notes(comparison: &Comparison<'_>, pairs: &[Pair<'_>]) -> Vec<String> {
     if comparison.is_restarted {
         return vec!["restarted".to_owned()];
     }
-    // Without the provider of steal, because the threads that the monitor reports come
-    // and go; otherwise each of them makes a note.
+    // Ignore the objects of steal: they vanish whenever a thread cannot be read, which is
+    // not a hotplug.
     let is_told = |object: &Object| object.table.provider.name() != SCHED;
     let (mut plugged, mut reset) = (Vec::new(), Vec::new());
     for (object, changes) in pairs.iter().filter(|(object, _)| is_told(object)) {

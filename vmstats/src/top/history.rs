@@ -3,7 +3,7 @@
 //! In: samples as they come. Out: the samples of a virtual machine by time. Old samples
 //! are dropped by their age and when all samples together take too much memory.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +42,10 @@ impl Entry {
 #[derive(Debug)]
 pub(super) struct History {
     spans: HashMap<VmId, VecDeque<Entry>>,
+    /// The virtual machines of which samples were dropped.
+    dropped: HashSet<VmId>,
+    /// The moment that is looked at, whose samples have no age.
+    pinned: Option<Timestamp>,
     bytes: usize,
     bytes_max: usize,
     age_max: Duration,
@@ -58,6 +62,8 @@ impl History {
     pub(super) fn new(bytes_max: usize, age_max: Duration) -> Self {
         Self {
             spans: HashMap::new(),
+            dropped: HashSet::new(),
+            pinned: None,
             bytes: 0,
             bytes_max,
             age_max,
@@ -79,31 +85,47 @@ impl History {
             bytes,
         });
         self.bytes += bytes;
+        let newest = self.pinned.map_or(end, |pinned| pinned.min(end));
         while span.len() > KEPT_MIN
             && span
                 .front()
-                .is_some_and(|entry| end.since(entry.end()) > self.age_max)
+                .is_some_and(|entry| newest.since(entry.end()) > self.age_max)
             && let Some(entry) = span.pop_front()
         {
             self.bytes -= entry.bytes;
+            self.dropped.insert(vm);
         }
         while self.bytes > self.bytes_max && self.drop_oldest() {}
     }
 
     /// Drops the oldest sample of all that can be dropped. Returns whether there is one.
     fn drop_oldest(&mut self) -> bool {
-        let spans = self.spans.values_mut();
-        let long = spans.filter(|span| span.len() > KEPT_MIN);
-        let oldest = long.min_by_key(|span| span.front().map(Entry::end));
-        let Some(entry) = oldest.and_then(VecDeque::pop_front) else {
+        let spans = self.spans.iter_mut();
+        let long = spans.filter(|(_, span)| span.len() > KEPT_MIN);
+        let oldest = long.min_by_key(|(_, span)| span.front().map(Entry::end));
+        let Some((vm, span)) = oldest else {
             return false;
         };
-        self.bytes -= entry.bytes;
+        self.dropped.insert(*vm);
+        let bytes = span.pop_front().map_or(0, |entry| entry.bytes);
+        self.bytes -= bytes;
         true
+    }
+
+    /// Keeps the samples of a moment however old they become, as long as the memory
+    /// suffices; `None` ends that.
+    pub(super) fn pin(&mut self, moment: Option<Timestamp>) {
+        self.pinned = moment;
+    }
+
+    /// Returns whether samples of a virtual machine were dropped.
+    pub(super) fn has_dropped(&self, vm: VmId) -> bool {
+        self.dropped.contains(&vm)
     }
 
     /// Drops the samples of a virtual machine.
     pub(super) fn forget(&mut self, vm: VmId) {
+        self.dropped.remove(&vm);
         if let Some(span) = self.spans.remove(&vm) {
             self.bytes -= span.iter().map(|entry| entry.bytes).sum::<usize>();
         }
@@ -143,6 +165,15 @@ impl History {
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
+}
+
+/// Returns the moment that shows a sample, of which the end and the end of the next one
+/// are given: half an interval later at most, because other virtual machines' samples of
+/// the same tick may end slightly later.
+pub(super) fn shown_at(end: Timestamp, next: Option<Timestamp>, interval: Duration) -> Timestamp {
+    let half = u64::try_from(interval.as_nanos() / 2).unwrap_or(u64::MAX);
+    let latest = next.map_or(u64::MAX, |next| end.0.midpoint(next.0));
+    Timestamp(end.0.saturating_add(half).min(latest))
 }
 
 /// Returns about how much memory a sample takes.
@@ -185,6 +216,7 @@ mod tests {
             vm: Box::new([]),
             vcpus: Vec::new(),
             notes: Vec::new(),
+            has_reset: false,
         };
         history.push(VmId(vm), Arc::new(sample), figures);
     }
@@ -208,6 +240,19 @@ mod tests {
         assert_eq!(seconds(&history, 1), [2, 10]);
         history.forget(VmId(1));
         assert_eq!(history.begin(), Some(Timestamp(6_000_000_000)));
+    }
+
+    #[test]
+    fn sample_is_shown_within_half_an_interval_and_before_the_next_one() {
+        let shown = |next: Option<u64>| {
+            let next = next.map(Timestamp);
+            shown_at(Timestamp(100), next, Duration::from_nanos(10)).0
+        };
+        // Across a hang, within a tick, between samples that are close, and at the end.
+        assert_eq!(
+            [Some(1000), Some(110), Some(104), None].map(shown),
+            [105, 105, 102, 105]
+        );
     }
 
     #[test]

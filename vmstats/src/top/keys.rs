@@ -8,7 +8,7 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use regex_lite::Regex;
 
-use super::draw::shown_columns;
+use super::draw::{HELP_LINES, shown_columns};
 use super::jump;
 use super::state::{Focus, Overlay, Prompt, Question, State, StatsColumn};
 use super::vm_id::VmId;
@@ -53,24 +53,27 @@ pub(super) enum Effect {
 
 /// Changes the state as a key means it.
 pub(super) fn press(state: &mut State, key: KeyEvent, width: u16) -> Effect {
-    if key.modifiers.contains(KeyModifiers::CONTROL) {
-        match key.code {
-            KeyCode::Char('c') => return Effect::Quit,
-            KeyCode::Char('z') => return Effect::Suspend,
-            KeyCode::Char('l') => state.names = None,
-            _ => {}
-        }
-        return Effect::None;
+    let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
+    match key.code {
+        KeyCode::Char('c') if is_control => return Effect::Quit,
+        KeyCode::Char('z') if is_control => return Effect::Suspend,
+        _ => {}
     }
     state.message = None;
     if let Some(prompt) = state.prompt.take() {
         return answer(state, prompt, key);
     }
-    if state.overlay.is_some() {
-        if key.code == KeyCode::Char('q') {
-            return Effect::Quit;
+    if let Some(overlay) = state.overlay.take() {
+        state.overlay = scrolled(overlay, key.code);
+        return match key.code {
+            KeyCode::Char('q') => Effect::Quit,
+            _ => Effect::None,
+        };
+    }
+    if is_control {
+        if key.code == KeyCode::Char('l') {
+            return letter_key(state, 'c');
         }
-        state.overlay = None;
         return Effect::None;
     }
     match key.code {
@@ -90,7 +93,7 @@ pub(super) fn press(state: &mut State, key: KeyEvent, width: u16) -> Effect {
         }
         KeyCode::Left => sort_beside(state, width, false),
         KeyCode::Right => sort_beside(state, width, true),
-        KeyCode::F(1) => state.overlay = Some(Overlay::Help),
+        KeyCode::F(1) => state.overlay = Some(Overlay::Help(0)),
         KeyCode::Char(letter) => return letter_key(state, letter),
         _ => {}
     }
@@ -105,14 +108,15 @@ fn sort_beside(state: &mut State, width: u16, is_right: bool) {
 fn letter_key(state: &mut State, letter: char) -> Effect {
     match letter {
         'q' => return Effect::Quit,
-        '<' => state.speed = state.speed.map(|speed| (speed / 2.0).max(SPEED_MIN)),
-        '>' => state.speed = state.speed.map(|speed| (speed * 2.0).min(SPEED_MAX)),
-        // A recording has the interval with which it was made.
-        '+' | '-' | 's' if state.speed.is_some() => {}
+        '<' => change_speed(state, 0.5),
+        '>' => change_speed(state, 2.0),
+        '+' | '-' | 's' if state.replay.is_some() => {
+            state.message = Some("a recording keeps its interval; < > change the speed".to_owned());
+        }
         '+' => return change_interval(state, true),
         '-' => return change_interval(state, false),
         ' ' => match state.paused.take() {
-            Some(moment) if state.speed.is_some() && moment < state.now => {
+            Some(moment) if state.replay.is_some() && moment < state.now => {
                 return Effect::Seek(moment);
             }
             Some(_) => {}
@@ -126,10 +130,10 @@ fn letter_key(state: &mut State, letter: char) -> Effect {
         'f' | '/' => ask(state, Question::Names),
         'g' => ask(state, Question::Machines),
         's' => ask(state, Question::Interval),
-        'h' => state.overlay = Some(Overlay::Help),
+        'h' => state.overlay = Some(Overlay::Help(0)),
         '?' => {
             state.overlay = Some(match state.focus {
-                Focus::Machines => Overlay::Help,
+                Focus::Machines => Overlay::Help(0),
                 Focus::Stats | Focus::Detail => Overlay::Meaning,
             });
         }
@@ -140,11 +144,8 @@ fn letter_key(state: &mut State, letter: char) -> Effect {
                 _ => (StatsColumn::Rate, false),
             };
         }
-        'r' => {
-            state.has_baseline = !state.has_baseline;
-            let moment = state.has_baseline.then(|| state.moment());
-            state.observed.set_baseline(moment);
-        }
+        'r' => state.observed.set_baseline(Some(state.moment())),
+        'R' => state.observed.set_baseline(None),
         'x' => state.fold_all(),
         'z' => state.has_zeros = !state.has_zeros,
         't' | 'T' => {
@@ -153,7 +154,7 @@ fn letter_key(state: &mut State, letter: char) -> Effect {
             }
             let is_forward = letter == 't';
             if !state.step_time(is_forward) {
-                match (state.speed, state.selected_vm()) {
+                match (state.replay, state.selected_vm()) {
                     (Some(_), Some(vm)) => return Effect::Step { vm, is_forward },
                     _ => state.message = Some(state.end_of_history(is_forward)),
                 }
@@ -170,6 +171,27 @@ fn letter_key(state: &mut State, letter: char) -> Effect {
     Effect::None
 }
 
+/// Returns what covers the screen after a key.
+fn scrolled(overlay: Overlay, key: KeyCode) -> Option<Overlay> {
+    let Overlay::Help(first) = overlay else {
+        return None;
+    };
+    let first = match key {
+        KeyCode::Up => first.saturating_sub(1),
+        KeyCode::PageUp => first.saturating_sub(PAGE.unsigned_abs()),
+        KeyCode::Down => first + 1,
+        KeyCode::PageDown => first + PAGE.unsigned_abs(),
+        _ => return None,
+    };
+    Some(Overlay::Help(first.min(HELP_LINES - 1)))
+}
+
+fn change_speed(state: &mut State, factor: f64) {
+    if let Some(replay) = &mut state.replay {
+        replay.speed = (replay.speed * factor).clamp(SPEED_MIN, SPEED_MAX);
+    }
+}
+
 fn ask(state: &mut State, question: Question) {
     let old = match question {
         Question::Names => state.names.as_ref(),
@@ -182,12 +204,23 @@ fn ask(state: &mut State, question: Question) {
 
 /// Takes a key of an answer.
 fn answer(state: &mut State, mut prompt: Prompt, key: KeyEvent) -> Effect {
+    let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
     match key.code {
         KeyCode::Esc => return Effect::None,
         KeyCode::Enter => return accept(state, prompt),
+        KeyCode::Char('u') if is_control => prompt.text.clear(),
+        KeyCode::Char('w') if is_control => {
+            let words = prompt.text.trim_end();
+            let end = words.rfind(' ').map_or(0, |space| space + 1);
+            prompt.text.truncate(end);
+        }
+        KeyCode::Char('h') if is_control => {
+            prompt.text.pop();
+        }
         KeyCode::Backspace => {
             prompt.text.pop();
         }
+        KeyCode::Char(_) if is_control => {}
         KeyCode::Char(letter) if prompt.text.len() < ANSWER_MAX => prompt.text.push(letter),
         _ => {}
     }
@@ -219,17 +252,18 @@ fn accept(state: &mut State, prompt: Prompt) -> Effect {
                 None => "expected a number of seconds from 0.01 to 3600".to_owned(),
             }
         }
-        Question::Jump { is_back } => match jump::parse(text) {
-            Ok(jump) => {
-                let moment = jump.from(state.moment(), is_back);
-                if state.speed.is_some() {
-                    return Effect::Seek(moment);
+        Question::Jump { is_back } => {
+            let moment =
+                jump::parse(text).and_then(|jump| jump.from(state.moment(), is_back, state.span()));
+            match moment {
+                Ok(moment) if state.replay.is_some() => return Effect::Seek(moment),
+                Ok(moment) => {
+                    state.jump(moment);
+                    return Effect::None;
                 }
-                state.jump(moment);
-                return Effect::None;
+                Err(problem) => problem,
             }
-            Err(problem) => problem,
-        },
+        }
     };
     state.message = Some(problem);
     state.prompt = Some(prompt);
@@ -246,7 +280,7 @@ fn regex(text: &str) -> Result<Option<Regex>, String> {
 }
 
 fn change_interval(state: &mut State, is_longer: bool) -> Effect {
-    let interval = state.interval();
+    let interval = state.observed.interval_at(state.now);
     let mut intervals = INTERVALS.into_iter().map(Duration::from_millis);
     let next = if is_longer {
         intervals.find(|one| *one > interval)
@@ -260,6 +294,6 @@ fn change_interval(state: &mut State, is_longer: bool) -> Effect {
 }
 
 fn set_interval(state: &mut State, interval: Duration) -> Effect {
-    state.observed.interval = interval;
+    state.observed.set_interval(state.now, interval);
     Effect::SetInterval(interval)
 }

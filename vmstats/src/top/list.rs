@@ -247,12 +247,8 @@ fn text(number: f64, column: &Column, sample: Option<&Sample>) -> String {
 
 /// Returns the text of nanoseconds.
 pub(super) fn duration(nanoseconds: f64) -> String {
-    let text = measure::rate(nanoseconds, Some(&nanoseconds_schema()));
-    text.trim_end_matches("/s").to_owned()
-}
-
-fn nanoseconds_schema() -> StatsSchemaValue {
-    StatsSchemaValue::cumulative("duration").seconds(-9)
+    let schema = StatsSchemaValue::cumulative("duration").seconds(-9);
+    measure::mean(nanoseconds, Some(&schema))
 }
 
 /// Returns the text of a rate, or of a value that has none.
@@ -262,9 +258,7 @@ pub(super) fn value(number: f64, stat: Option<&Stat>) -> String {
         // The rate of a histogram counts its values.
         Some(Kind::Histogram) => measure::rate(number, None),
         Some(Kind::Counter) => measure::rate(number, schema),
-        _ => measure::rate(number, schema)
-            .trim_end_matches("/s")
-            .to_owned(),
+        _ => measure::mean(number, schema),
     }
 }
 

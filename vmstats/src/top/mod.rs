@@ -39,9 +39,9 @@ pub fn run(arguments: &TopArgs, out: &mut dyn Write) -> Result<(), Failure> {
     if arguments.is_printed() {
         return batch::run(arguments, out);
     }
-    if let Some(option) = arguments.for_printing() {
+    if let Some((option, on_screen)) = arguments.for_printing() {
         return Err(Failure::usage(format!(
-            "{option} is for --batch, -1, --csv or --json; a key does it on the screen"
+            "{option} is for --batch, -1, --csv or --json; on the screen, {on_screen}"
         )));
     }
     screen::run(arguments)

@@ -67,7 +67,8 @@ pub(super) struct Machine {
     pub(super) connected: Option<Arc<Connected>>,
     /// The moment of the first news.
     pub(super) found: Timestamp,
-    /// The sample from which on growth is counted, after a reset of the baseline.
+    /// The sample from which totals count, if there is a baseline: the one at the
+    /// baseline, or the first one after it from which counters did not begin again.
     pub(super) baseline: Option<Arc<Sample>>,
     /// The relations to its monitor in the order of time, each with its begin.
     conditions: VecDeque<(Timestamp, Condition)>,
@@ -94,8 +95,8 @@ impl Machine {
         if *self.condition_at(at).1 == condition {
             return;
         }
-        // News of a recording may come after later ones, because the end of a sample is
-        // known when its begin is reached.
+        // Insert by time: in a replay a sample is told at its begin but dated at its end,
+        // so an event may arrive after one of a later date.
         let place = self.conditions.partition_point(|(begin, _)| *begin <= at);
         self.conditions.insert(place, (at, condition));
         if self.conditions.len() > NOTES_MAX {
@@ -139,12 +140,15 @@ pub(super) struct Observed {
     pub(super) machines: BTreeMap<VmId, Machine>,
     /// Their samples.
     pub(super) history: History,
+    /// The moment from which totals count, instead of the start.
+    pub(super) baseline: Option<Timestamp>,
     /// Sentences about all of them.
     notes: VecDeque<(Timestamp, String)>,
     /// The places, each with the reason why nothing is there.
     pub(super) places: BTreeMap<String, Option<String>>,
-    /// The time from one sample to the next.
-    pub(super) interval: Duration,
+    /// The times from one sample to the next, each with the moment from which it is
+    /// used.
+    intervals: VecDeque<(Timestamp, Duration)>,
 }
 
 impl Observed {
@@ -154,9 +158,26 @@ impl Observed {
             columns,
             machines: BTreeMap::new(),
             history: History::default(),
+            baseline: None,
             notes: VecDeque::new(),
             places: BTreeMap::new(),
-            interval,
+            intervals: VecDeque::from([(Timestamp(0), interval)]),
+        }
+    }
+
+    /// Returns the time from one sample to the next at a moment.
+    pub(super) fn interval_at(&self, moment: Timestamp) -> Duration {
+        let mut used = self.intervals.iter().rev();
+        let last = used.find(|(begin, _)| *begin <= moment);
+        last.or_else(|| self.intervals.front())
+            .map_or(Duration::ZERO, |(_, interval)| *interval)
+    }
+
+    /// Changes the time from one sample to the next from a moment on.
+    pub(super) fn set_interval(&mut self, now: Timestamp, interval: Duration) {
+        self.intervals.push_back((now, interval));
+        if self.intervals.len() > NOTES_MAX {
+            self.intervals.pop_front();
         }
     }
 
@@ -197,13 +218,16 @@ impl Observed {
                 for note in &figures.notes {
                     keep(&mut machine.notes, sample.window.end, note.clone());
                 }
+                if self.baseline.is_some() && (machine.baseline.is_none() || figures.has_reset) {
+                    machine.baseline = Some(Arc::clone(&sample));
+                }
                 self.history.push(id, sample, figures);
             }
         }
     }
 
-    /// Drops the virtual machines that were gone long before a moment.
-    pub(super) fn forget_gone(&mut self, now: Timestamp) {
+    /// Drops the virtual machines that were gone long before a moment, and returns them.
+    pub(super) fn forget_gone(&mut self, now: Timestamp) -> Vec<VmId> {
         let gone: Vec<VmId> = self
             .machines
             .iter()
@@ -213,10 +237,11 @@ impl Observed {
             })
             .map(|(id, _)| *id)
             .collect();
-        for id in gone {
-            self.machines.remove(&id);
-            self.history.forget(id);
+        for id in &gone {
+            self.machines.remove(id);
+            self.history.forget(*id);
         }
+        gone
     }
 
     /// Returns the names of the virtual machines for people. Names that several have are
@@ -252,7 +277,7 @@ impl Observed {
         }
         let silent = |since: Timestamp| {
             let silence = moment.since(since);
-            (silence > self.patience()).then(|| {
+            (silence > self.patience(since, moment)).then(|| {
                 (
                     Severity::Bad,
                     format!("no answer for {} s", silence.as_secs()),
@@ -260,6 +285,9 @@ impl Observed {
             })
         };
         let Some(entry) = self.history.at(id, moment) else {
+            if self.history.has_dropped(id) {
+                return (Severity::Notable, "not kept any more".to_owned());
+            }
             return silent(since).unwrap_or_else(|| (Severity::Notable, "connecting".to_owned()));
         };
         if let Some(silent) = silent(entry.end()) {
@@ -294,9 +322,14 @@ impl Observed {
 
     /// Returns the silence after which a virtual machine is said not to answer: two
     /// intervals, and never less than a second more than one, because a state that
-    /// changes several times a second cannot be read.
-    fn patience(&self) -> Duration {
-        self.interval + self.interval.max(Duration::from_secs(1))
+    /// changes several times a second cannot be read. The interval is the longest that
+    /// was used in the silence.
+    fn patience(&self, since: Timestamp, moment: Timestamp) -> Duration {
+        let begun = { self.intervals.iter() }.filter(|(begin, _)| (since..=moment).contains(begin));
+        let interval = begun.map(|(_, interval)| *interval).max();
+        let interval = interval.max(Some(self.interval_at(since)));
+        let interval = interval.unwrap_or_default();
+        interval + interval.max(Duration::from_secs(1))
     }
 
     /// Returns the last two samples of a virtual machine at a moment.
@@ -306,12 +339,19 @@ impl Observed {
         Some((last.next(), after))
     }
 
-    /// Counts growth from the samples of a moment on.
+    /// Counts totals from a moment on; `None` is the start.
     pub(super) fn set_baseline(&mut self, moment: Option<Timestamp>) {
+        self.baseline = moment;
         for (id, machine) in &mut self.machines {
-            machine.baseline = moment
-                .and_then(|moment| self.history.at(*id, moment))
-                .map(|entry| Arc::clone(&entry.sample));
+            let baseline = moment.and_then(|moment| {
+                let all = self.history.until(*id, Timestamp(u64::MAX)).rev();
+                let mut later = all.take_while(|entry| entry.end() > moment);
+                let reset = later.find(|entry| entry.figures.has_reset);
+                reset
+                    .or_else(|| self.history.at(*id, moment))
+                    .or_else(|| self.history.after(*id, moment))
+            });
+            machine.baseline = baseline.map(|entry| Arc::clone(&entry.sample));
         }
     }
 

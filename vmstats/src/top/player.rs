@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::history::AGE_MAX;
+use super::history::{AGE_MAX, shown_at};
 use super::observed::News;
 use super::vm_id::VmId;
 use crate::failure::Failure;
@@ -132,7 +132,7 @@ impl Player {
             }
         }
         if !is_forward && before.is_none() {
-            // The virtual machine was silent for long.
+            // No sample within AGE_MAX: search further back.
             let mut at = shown.map_or(from, |shown: Timestamp| shown);
             for _ in 0..2 {
                 let last = self
@@ -154,12 +154,8 @@ impl Player {
         } else {
             (before, shown)
         };
-        let half = nanos(self.interval() / 2);
-        // A little later, so that samples of the same tick are shown together.
-        Ok(target.map(|end| {
-            let middle = next.map_or(u64::MAX, |next| end.0.midpoint(next.0));
-            Timestamp(end.0.saturating_add(half).min(middle))
-        }))
+        let interval = self.interval();
+        Ok(target.map(|end| shown_at(end, next, interval)))
     }
 
     /// Goes on for the time since the last call at a speed; a speed of 0 is a pause.
@@ -180,7 +176,8 @@ impl Player {
         let mut samples = Vec::new();
         for recorded in self.recording.samples(self.next) {
             let recorded = recorded?;
-            // The answer to a question that was asked before may have come later.
+            // Compare begins: a slow reply may end after the position although its request
+            // lies before.
             if recorded.sample.window.begin > self.position {
                 break;
             }
@@ -214,7 +211,7 @@ impl Player {
                 let event = match event.kind {
                     EventKind::Connected => {
                         self.told.insert(id);
-                        // The text begins with the version.
+                        // Skip the first part: the recorder writes `VERSION; PROBLEM; …`.
                         let problems = text.split("; ").skip(1).map(str::to_owned);
                         self.connected(identity, 0, problems.collect())
                     }

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use qapi_stats::wire::to_json;
 
 use super::observed::Machine;
-use super::stats::{Scope, StatRow, rows};
+use super::stats::{Origin, Scope, StatRow, rows};
 use crate::rates::Amount;
 use crate::sample::{Kind, Sample, Timestamp};
 
@@ -78,7 +78,7 @@ impl Records {
         after: &Sample,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        for row in rows(scope, before, after, None) {
+        for row in rows(scope, before, after, Origin::Start) {
             if self.is_zero_skipped && is_zero(&row) {
                 continue;
             }

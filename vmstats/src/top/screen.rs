@@ -14,13 +14,14 @@ use super::list::Order;
 use super::live::Live;
 use super::observed::{News, Observed};
 use super::player::Player;
-use super::state::{Look, State};
+use super::state::{Look, Replay, State};
 use super::terminal::{Screen, cannot_use, look};
+use super::vm_id::VmId;
 use crate::cli::{ReplayArgs, TopArgs};
 use crate::failure::Failure;
 use crate::sample::Timestamp;
 use crate::shutdown::{PendingSignals, ShutdownSignal};
-use crate::time_span::time;
+use crate::time_span::date_time;
 
 /// The time between two looks at the news, which bounds the number of drawings.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -51,6 +52,14 @@ impl Source {
         }
     }
 
+    /// Frees the addresses of virtual machines that were dropped.
+    fn forget(&mut self, gone: &[VmId]) {
+        match self {
+            Self::Live(live) => live.forget(gone),
+            Self::Replay(_) => {}
+        }
+    }
+
     /// Returns what is new, each with its moment.
     fn news(&mut self, state: &State) -> Result<Vec<(Timestamp, News)>, Failure> {
         match self {
@@ -59,8 +68,8 @@ impl Source {
                 let now = live.now();
                 Ok(news.into_iter().map(|news| (now, news)).collect())
             }
-            Self::Replay(player) => player.news(match (state.paused, state.speed) {
-                (None, Some(speed)) => speed,
+            Self::Replay(player) => player.news(match (state.paused, state.replay) {
+                (None, Some(replay)) => replay.speed,
                 _ => 0.0,
             }),
         }
@@ -70,9 +79,9 @@ impl Source {
 /// Shows running virtual machines until a key or a signal ends it.
 pub(super) fn run(arguments: &TopArgs) -> Result<(), Failure> {
     let signals = PendingSignals::install()?.start()?;
-    // Before any thread asks a monitor, because a screen needs a terminal; otherwise
-    // monitors are asked in vain.
-    let screen = Screen::open()?;
+    // Open the screen first: without a terminal the command fails, and should not have
+    // connected to any monitor by then.
+    let screen = Screen::open("--batch prints tables, -1 a single one, --json and --csv lines")?;
     let options = arguments.fleet.options();
     let interval = options.interval;
     let live = Live::start(arguments.fleet.places(), options)?;
@@ -97,7 +106,8 @@ pub(super) fn replay(arguments: &ReplayArgs) -> Result<(), Failure> {
         player.seek(at.within(player.span()).map_err(Failure::usage)?);
     }
     let signals = PendingSignals::install()?.start()?;
-    let screen = Screen::open()?;
+    let screen =
+        Screen::open("`vmstats dump` prints a recording, `vmstats report` writes a page of it")?;
     let state = state(
         arguments.sort.as_deref(),
         player.interval(),
@@ -105,7 +115,10 @@ pub(super) fn replay(arguments: &ReplayArgs) -> Result<(), Failure> {
     );
     let state = State {
         look: look(arguments.no_color, arguments.ascii),
-        speed: Some(arguments.speed),
+        replay: Some(Replay {
+            speed: arguments.speed,
+            span: player.span(),
+        }),
         ..state
     };
     let source = Source::Replay(Box::new(player));
@@ -134,6 +147,7 @@ fn show(
     mut is_sort_wanted: bool,
 ) -> Result<(), Failure> {
     let mut drawn: Option<Instant> = None;
+    let mut is_queued = false;
     loop {
         if signals.wait_timeout(Duration::ZERO) {
             return Ok(());
@@ -145,10 +159,11 @@ fn show(
         state.now = source.now();
         let has_changed = !news.is_empty();
         for (moment, news) in news {
-            state.observed.apply(moment, news);
+            state.apply(moment, news);
         }
         state.is_at_end = source.is_at_end();
-        state.observed.forget_gone(state.now);
+        let gone = state.observed.forget_gone(state.now);
+        source.forget(&gone);
         check_sort(&mut state, &mut is_sort_wanted);
         let is_due = drawn.is_none_or(|drawn| drawn.elapsed() >= DRAWING_AGE_MAX);
         if has_changed || is_due {
@@ -158,34 +173,43 @@ fn show(
                 .map_err(cannot_use)?;
             drawn = Some(Instant::now());
         }
-        if !Screen::wait(PAUSE).map_err(cannot_use)? {
+        let pause = if is_queued { Duration::ZERO } else { PAUSE };
+        if !Screen::wait(pause).map_err(cannot_use)? {
             return Ok(());
         }
-        if !poll(Duration::ZERO).map_err(cannot_use)? {
-            continue;
-        }
-        let event = read().map_err(cannot_use)?;
-        // Draw at once what a key or another size changed.
-        drawn = None;
-        let Event::Key(key) = event else {
-            continue;
-        };
-        if key.kind == KeyEventKind::Release {
-            continue;
-        }
-        let width = screen.terminal.size().map_err(cannot_use)?.width;
-        match (press(&mut state, key, width), &mut source) {
-            (Effect::Quit, _) => return Ok(()),
-            (Effect::Suspend, _) => screen.suspend()?,
-            (Effect::SetInterval(interval), Source::Live(live)) => live.set_interval(interval),
-            (Effect::Seek(moment), Source::Replay(player)) => seek(&mut state, player, moment),
-            (Effect::Step { vm, is_forward }, Source::Replay(player)) => {
-                match player.beside(vm, state.moment(), is_forward)? {
-                    Some(moment) => seek(&mut state, player, moment),
-                    None => state.message = Some(state.end_of_history(is_forward)),
-                }
+        is_queued = false;
+        // Handle all events before the next drawing: `Screen::wait` does not see those
+        // that were read from the terminal and are queued.
+        while !is_queued && poll(Duration::ZERO).map_err(cannot_use)? {
+            drawn = None;
+            let Event::Key(key) = read().map_err(cannot_use)? else {
+                continue;
+            };
+            if key.kind == KeyEventKind::Release {
+                continue;
             }
-            (Effect::None | Effect::SetInterval(_) | Effect::Seek(_) | Effect::Step { .. }, _) => {}
+            let width = screen.terminal.size().map_err(cannot_use)?.width;
+            match (press(&mut state, key, width), &mut source) {
+                (Effect::Quit, _) => return Ok(()),
+                (Effect::Suspend, _) => screen.suspend()?,
+                (Effect::SetInterval(interval), Source::Live(live)) => live.set_interval(interval),
+                (Effect::Seek(moment), Source::Replay(player)) => {
+                    seek(&mut state, player, moment);
+                    // The next key acts on the news of the new moment.
+                    is_queued = true;
+                }
+                (Effect::Step { vm, is_forward }, Source::Replay(player)) => {
+                    match player.beside(vm, state.moment(), is_forward)? {
+                        Some(moment) => seek(&mut state, player, moment),
+                        None => state.message = Some(state.end_of_history(is_forward)),
+                    }
+                    is_queued = true;
+                }
+                (
+                    Effect::None | Effect::SetInterval(_) | Effect::Seek(_) | Effect::Step { .. },
+                    _,
+                ) => {}
+            }
         }
     }
 }
@@ -194,13 +218,16 @@ fn show(
 fn seek(state: &mut State, player: &mut Player, moment: Timestamp) {
     let (begin, end) = player.span();
     if moment < begin || moment > end {
-        let (begin, end) = (time(begin), time(end));
+        let (begin, end) = (date_time(begin), date_time(end));
         state.message = Some(format!("the recording is from {begin} to {end} UTC"));
     }
     if player.seek(moment) {
         let columns = std::mem::take(&mut state.observed.columns);
-        state.observed = Observed::new(columns, state.observed.interval);
-        state.has_baseline = false;
+        let had_baseline = state.observed.baseline.is_some();
+        state.observed = Observed::new(columns, player.interval());
+        if had_baseline {
+            state.message = Some("totals count from the start again; r sets a baseline".to_owned());
+        }
     }
     state.now = player.position();
     state.paused = state.paused.map(|_| state.now);

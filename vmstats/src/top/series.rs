@@ -1,7 +1,7 @@
 //! A statistic over the last minutes.
 //!
 //! In: the samples of a virtual machine. Out: for each cell of a drawing the mean rate
-//! in the cell's time, or the growth of a histogram. A cell in which nothing can be
+//! over the cell's span, or the growth of a histogram. A cell in which nothing can be
 //! compared is empty, never 0.
 
 use std::time::Duration;
@@ -165,7 +165,7 @@ fn each(
     };
     let mut earlier = before.objects.iter().filter(is_wanted).peekable();
     for object in after.objects.iter().filter(is_wanted) {
-        // Objects keep their order.
+        // Both lists are sorted by id, so one pass finds the partners.
         while earlier.peek().is_some_and(|other| other.id < object.id) {
             earlier.next();
         }

@@ -9,13 +9,14 @@ use std::time::Duration;
 use regex_lite::Regex;
 
 use super::column::Column;
+use super::history::{AGE_MAX, Entry, shown_at};
 use super::list::{self, Folding, Order, natural};
-use super::observed::{Observed, Severity};
+use super::observed::{News, Observed, Severity};
 use super::records::is_zero;
 use super::series::StatKey;
-use super::stats::{self, Scope, StatRow};
+use super::stats::{self, Origin, Scope, Since, StatRow};
 use super::vm_id::VmId;
-use crate::sample::Timestamp;
+use crate::sample::{Sample, Timestamp};
 use crate::time_span::length;
 
 /// The part of the screen that the keys act on.
@@ -32,8 +33,8 @@ pub(super) enum Focus {
 /// Something that covers the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Overlay {
-    /// The keys.
-    Help,
+    /// The keys, from the line with this number on.
+    Help(usize),
     /// The meaning of the selected statistic.
     Meaning,
 }
@@ -88,6 +89,15 @@ pub(super) struct Look {
     pub(super) is_ascii: bool,
 }
 
+/// A recording that is played.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Replay {
+    /// How many times as fast as it was.
+    pub(super) speed: f64,
+    /// The first and the last moment.
+    pub(super) span: (Timestamp, Timestamp),
+}
+
 /// Everything that the screen shows.
 #[derive(Debug)]
 pub(super) struct State {
@@ -97,8 +107,8 @@ pub(super) struct State {
     pub(super) now: Timestamp,
     /// The moment that is shown instead of the current one.
     pub(super) paused: Option<Timestamp>,
-    /// The speed of a recording; `None` for running virtual machines.
-    pub(super) speed: Option<f64>,
+    /// The recording that is played; `None` for running virtual machines.
+    pub(super) replay: Option<Replay>,
     /// True if a recording was played to its end.
     pub(super) is_at_end: bool,
     /// The order of the list.
@@ -121,8 +131,6 @@ pub(super) struct State {
     pub(super) machines: Option<Regex>,
     /// True if statistics that are 0 are shown.
     pub(super) has_zeros: bool,
-    /// True if totals count from a baseline.
-    pub(super) has_baseline: bool,
     /// The question at the bottom.
     pub(super) prompt: Option<Prompt>,
     /// A sentence at the bottom, until the next key.
@@ -138,7 +146,7 @@ impl State {
             observed,
             now,
             paused: None,
-            speed: None,
+            replay: None,
             is_at_end: false,
             order,
             stats_order: (StatsColumn::Rate, false),
@@ -150,7 +158,6 @@ impl State {
             names: None,
             machines: None,
             has_zeros: false,
-            has_baseline: false,
             prompt: None,
             message: None,
             look,
@@ -196,11 +203,16 @@ impl State {
             return (Vec::new(), 0);
         };
         let before = before.map(|entry| &*entry.sample);
-        let baseline = self.observed.machines.get(&vm);
-        let baseline = baseline.and_then(|machine| machine.baseline.as_deref());
-        let mut rows = stats::rows(scope, before, &after.sample, baseline);
+        let origin = match self.observed.baseline {
+            None => Origin::Start,
+            Some(_) => Origin::Baseline(self.baseline(vm).filter(|baseline| {
+                // A baseline was set while an earlier moment is shown.
+                baseline.window.end <= after.end()
+            })),
+        };
+        let mut rows = stats::rows(scope, before, &after.sample, origin);
         if let Some(names) = &self.names {
-            rows.retain(|row| names.is_match(&row.stat.name));
+            rows.retain(|row| names.is_match(&row.stat.name) || names.is_match(&row.label()));
         }
         let all = rows.len();
         if !self.has_zeros {
@@ -221,11 +233,18 @@ impl State {
         let (severity, state) = self.observed.state(vm, self.moment());
         if severity == Severity::Bad {
             for row in &mut rows {
-                (row.value, row.elapsed, row.since_baseline) = (None, None, None);
+                (row.value, row.elapsed) = (None, None);
+                row.since = Since::Baseline(None);
                 row.reason = Some(state.clone());
             }
         }
         (rows, hidden)
+    }
+
+    /// Returns the sample from which the totals of a virtual machine count.
+    pub(super) fn baseline(&self, vm: VmId) -> Option<&Sample> {
+        let machine = self.observed.machines.get(&vm)?;
+        machine.baseline.as_deref()
     }
 
     /// Returns the place of the selected statistic among rows.
@@ -390,19 +409,18 @@ impl State {
                 .last_two(vm, moment)
                 .and_then(|(before, _)| before)
         };
-        let Some(end) = target.map(super::history::Entry::end) else {
+        let Some(end) = target.map(Entry::end) else {
             return false;
         };
-        // A little later, so that samples of the same tick are shown together.
-        let next = history.after(vm, end);
-        let next = next.map_or(self.now, super::history::Entry::end);
-        self.paused = Some(Timestamp(end.0.midpoint(next.0)));
+        let next = history.after(vm, end).map_or(self.now, Entry::end);
+        let interval = self.observed.interval_at(end);
+        self.paused = Some(shown_at(end, Some(next), interval));
         true
     }
 
     /// Returns a sentence for the first or the last sample.
     pub(super) fn end_of_history(&self, is_forward: bool) -> String {
-        if self.speed.is_some() {
+        if self.replay.is_some() {
             let end = if is_forward { "last" } else { "first" };
             format!("this is the {end} sample of the recording")
         } else if is_forward {
@@ -410,23 +428,36 @@ impl State {
         } else {
             format!(
                 "this is the first sample; those of the last {} are kept",
-                length(super::history::AGE_MAX)
+                length(AGE_MAX)
             )
         }
     }
 
-    /// Shows a moment, as near as there are samples.
+    /// Returns the first and the last moment that can be shown.
+    pub(super) fn span(&self) -> (Timestamp, Timestamp) {
+        let begin = || self.observed.history.begin().unwrap_or(self.now);
+        self.replay
+            .map_or_else(|| (begin(), self.now), |replay| replay.span)
+    }
+
+    /// Shows a moment of running virtual machines, as near as there are samples.
     pub(super) fn jump(&mut self, moment: Timestamp) {
-        let begin = self.observed.history.begin().unwrap_or(self.now);
+        let (begin, _) = self.span();
         if moment < begin || moment > self.now {
             self.message = Some(self.end_of_history(moment > self.now));
         }
         self.paused = Some(moment.max(begin).min(self.now));
     }
 
-    /// Returns the interval.
+    /// Returns the interval at the moment that is shown.
     pub(super) fn interval(&self) -> Duration {
-        self.observed.interval
+        self.observed.interval_at(self.moment())
+    }
+
+    /// Takes news into account, which came at a moment.
+    pub(super) fn apply(&mut self, moment: Timestamp, news: News) {
+        self.observed.history.pin(self.paused);
+        self.observed.apply(moment, news);
     }
 }
 
@@ -461,8 +492,8 @@ fn rank(row: &StatRow<'_>) -> f64 {
 /// Returns the total of a row.
 pub(super) fn total(row: &StatRow<'_>) -> Option<u128> {
     use crate::rates::Amount;
-    if row.since_baseline.is_some() {
-        return row.since_baseline;
+    if let Since::Baseline(growth) = row.since {
+        return growth;
     }
     Some(match &row.value.as_ref()?.amount {
         Amount::Count { total, .. } | Amount::Sum(total) => *total,

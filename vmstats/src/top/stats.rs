@@ -9,7 +9,7 @@ use qapi_stats::stats::StatsTarget;
 
 use super::figures::{Pair, is_vcpu};
 use crate::rates::{Aggregate, Change, Elapsed, ObjectChanges, aggregate, begin, compare, sum};
-use crate::sample::{Object, ObjectId, Sample, Stat, Table};
+use crate::sample::{Kind, Object, ObjectId, Sample, Stat, Table};
 
 /// The objects that rows are about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,20 +43,51 @@ pub(super) struct StatRow<'a> {
     pub(super) elapsed: Option<Elapsed>,
     /// The reason why the value is absent, or why some objects are not part of it.
     pub(super) reason: Option<String>,
-    /// The growth since the baseline, if there is one.
-    pub(super) since_baseline: Option<u128>,
+    /// The part of its growth that the total of a counter is.
+    pub(super) since: Since,
+}
+
+impl StatRow<'_> {
+    /// Returns the name for people. Statistics that no monitor tells have their provider.
+    pub(super) fn label(&self) -> String {
+        match self.table.provider.name() {
+            "kvm" => self.stat.name.clone(),
+            provider => format!("{provider} {}", self.stat.name),
+        }
+    }
+}
+
+/// The part of its growth that the total of a counter is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Since {
+    /// Everything since the start of the virtual machine.
+    Start,
+    /// The growth since the baseline; `None` if it is unknown.
+    Baseline(Option<u128>),
+}
+
+/// The moment from which totals count.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Origin<'a> {
+    /// At the start of the virtual machine.
+    Start,
+    /// At a baseline; `None` if nothing was read there.
+    Baseline(Option<&'a Sample>),
 }
 
 /// Returns the statistics of a scope, in the order of the tables. `before` is the sample
-/// that rates are computed from, and `baseline` the one that growth is counted from.
+/// that rates are computed from, and totals count from `origin`.
 pub(super) fn rows<'a>(
     scope: &Scope,
     before: Option<&Sample>,
     after: &'a Sample,
-    baseline: Option<&Sample>,
+    origin: Origin<'_>,
 ) -> Vec<StatRow<'a>> {
     let changes = changes(before, after);
-    let grown = baseline.map(|baseline| self::changes(Some(baseline), after));
+    let grown = match origin {
+        Origin::Start => None,
+        Origin::Baseline(baseline) => Some(self::changes(baseline, after)),
+    };
     let mut rows = Vec::new();
     let mut seen: Vec<Arc<Table>> = Vec::new();
     for object in after.objects.iter().filter(|object| scope.has(object)) {
@@ -72,12 +103,15 @@ pub(super) fn rows<'a>(
         for (place, stat) in table.stats.iter().enumerate() {
             let value = aggregate(pairs.iter().copied(), place);
             let is_partial = value.as_ref().is_none_or(|value| value.missing > 0);
+            let reason = is_partial.then(|| reason(&pairs, place, after)).flatten();
+            let is_counted = matches!(stat.kind, Kind::Counter | Kind::Histogram);
+            let grown = grown.as_ref().filter(|_| is_counted);
             rows.push(StatRow {
                 table,
                 stat,
                 elapsed: pairs.iter().find_map(|(_, changes)| changes.elapsed),
-                reason: is_partial.then(|| reason(&pairs, place, after)).flatten(),
-                since_baseline: grown.as_ref().and_then(|pairs| growth(pairs, place)),
+                reason: reason.or_else(|| uncounted(grown?, place)),
+                since: grown.map_or(Since::Start, |pairs| Since::Baseline(growth(pairs, place))),
                 value,
             });
         }
@@ -119,6 +153,21 @@ fn growth(pairs: &[Pair<'_>], place: usize) -> Option<u128> {
             _ => None,
         });
     growths.reduce(|sum, growth| sum + growth)
+}
+
+/// Returns that the growth of some objects since the baseline is unknown.
+fn uncounted(pairs: &[Pair<'_>], place: usize) -> Option<String> {
+    let is_counted = |(_, changes): &&Pair<'_>| {
+        matches!(
+            changes.changes.get(place),
+            Some(Change::Increase(_) | Change::Buckets(_))
+        )
+    };
+    match (pairs.iter().filter(is_counted).count(), pairs.len()) {
+        (counted, all) if counted == all => None,
+        (0, _) => Some("cannot be counted from r".to_owned()),
+        (counted, all) => Some(format!("only {counted} of {all} are counted from r")),
+    }
 }
 
 /// Returns why a statistic of some objects has no value.

@@ -41,12 +41,13 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// Opens the screen on the terminal of the process.
+    /// Opens the screen on the terminal of the process. `instead` says what to do without
+    /// a terminal.
     ///
     /// # Errors
     ///
     /// Returns an error if standard input or output is something else than a terminal.
-    pub(super) fn open() -> Result<Self, Failure> {
+    pub(super) fn open(instead: &str) -> Result<Self, Failure> {
         let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
         let is_dumb = env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
         if !is_terminal || is_dumb {
@@ -55,9 +56,7 @@ impl Screen {
             } else {
                 "standard input and output are no terminal"
             };
-            return Err(Failure::usage(format!(
-                "{reason}; --batch prints tables, -1 a single one, --json and --csv lines"
-            )));
+            return Err(Failure::usage(format!("{reason}; {instead}")));
         }
         restore_on_panic();
         let output = output().map_err(cannot_use)?;
@@ -131,8 +130,7 @@ fn change() -> io::Result<()> {
 
 fn restore() {
     if IS_CHANGED.swap(false, Ordering::Relaxed) {
-        // Errors are ignored, because a terminal that is gone needs no mending; otherwise
-        // the real end of the program is hidden by a second error.
+        // Ignore errors: a second one would hide why the program ends.
         let _ = disable_raw_mode();
         if let Ok(mut output) = output() {
             let _ = execute!(output, LeaveAlternateScreen, Show);
@@ -187,7 +185,7 @@ mod tests {
     #[test]
     fn terminal_is_restored_before_the_message_when_a_thread_panics() {
         if env::var_os(ROLE).is_some() {
-            let screen = Screen::open().unwrap();
+            let screen = Screen::open("").unwrap();
             thread::spawn(|| panic!("on purpose")).join().unwrap_err();
             assert!(Screen::has_panicked());
             // Without the drop, which restores the terminal too.

@@ -76,7 +76,9 @@ fn figures(stat: &StatRow<'_>, area: Rect, buffer: &mut Buffer) {
     if let Some(value) = &stat.value {
         let rate = rate_text(stat);
         if !rate.is_empty() {
-            parts.push(format!("{}/s", rate.trim_end_matches("/s")));
+            // The rate of a count has no unit.
+            let unit = if rate.ends_with("/s") { "" } else { "/s" };
+            parts.push(rate + unit);
         }
         if let Amount::Histogram { increases, .. } = &value.amount {
             let shares = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)].into_iter();

@@ -18,56 +18,57 @@ use crate::sample::Kind;
 use crate::time_span::length;
 
 /// The keys and what they do.
-const KEYS: [(&str, &str); 20] = [
+const KEYS: [(&str, &str); 18] = [
     ("up down PgUp PgDn", "select a row"),
-    ("Enter", "the vCPUs of a VM, then statistics, then a chart"),
+    ("Enter", "vCPUs, then statistics, then a chart"),
     ("Esc", "back, and fold the vCPUs in"),
     ("Tab", "the list or the statistics"),
-    (
-        "left right",
-        "sort by the column beside (Enter and Esc fold)",
-    ),
+    ("left right", "sort by the column beside"),
     ("i", "invert the order"),
     ("o", "sort statistics by total or by rate"),
-    ("/ f", "show statistics that match a regular expression"),
-    ("g", "show VMs that match a regular expression"),
-    ("c", "clear the filters"),
+    ("/ f", "show statistics that match a regex"),
+    ("g", "show VMs that match a regex"),
+    ("c Ctrl-L", "clear both filters"),
     ("z", "show or hide statistics that are 0"),
     ("x", "fold all vCPUs out or in"),
     ("b", "back to the list of guests"),
-    ("r", "count totals from now; again: from the start"),
+    ("r R", "totals from now (r), from the start (R)"),
     ("space", "pause, and go on"),
     ("t T", "one sample later, earlier"),
     ("j J", "jump later, earlier: 10s, 5m, 08:15:00"),
-    ("+ - s", "a longer, a shorter, another interval"),
     ("?", "what the selected statistic means"),
-    ("q Ctrl-C", "quit"),
 ];
 
-/// Draws the keys, and what the history takes.
-pub(super) fn keys(state: &State, area: Rect, buffer: &mut Buffer) {
+/// The keys that are different for running virtual machines and in a recording.
+const LIVE: (&str, &str) = ("+ - s", "a longer, a shorter, another interval");
+const REPLAY: (&str, &str) = ("< >", "play slower, faster");
+
+const LEAVE: (&str, &str) = ("q Ctrl-C Ctrl-Z", "quit; Ctrl-Z stops until `fg`");
+
+/// The number of lines below the heading.
+pub(in super::super) const LINES: usize = KEYS.len() + 3;
+
+/// Draws the keys, and what the history takes, from the line `first` on.
+pub(super) fn keys(state: &State, first: usize, area: Rect, buffer: &mut Buffer) {
     let heading = "Keys. STEAL% is time in which vCPUs waited for a processor of the host.";
     line(buffer, area, 0, Line::styled(heading, TITLE));
-    let mut keys: Vec<(&str, &str)> = KEYS.to_vec();
-    if state.speed.is_some() {
-        keys.push(("< >", "slower, faster"));
-    }
+    let own = match state.replay {
+        Some(_) => REPLAY,
+        None => LIVE,
+    };
+    let keys = KEYS.into_iter().chain([own, LEAVE]);
+    let mut lines: Vec<String> = keys
+        .map(|(key, meaning)| format!("  {key:<18} {meaning}"))
+        .collect();
     let history = &state.observed.history;
-    let kept = format!(
+    lines.push(format!(
         "The samples of the last {} are kept, in {} KiB of at most {}.",
         length(AGE_MAX),
         measure::grouped(u64::try_from(history.bytes() >> 10).unwrap_or(u64::MAX)),
         measure::grouped(u64::try_from(BYTES_MAX >> 10).unwrap_or(u64::MAX)),
-    );
-    let row = u16::try_from(keys.len() + 1).unwrap_or(u16::MAX);
-    line(buffer, area, row, Line::raw(kept));
-    for ((key, meaning), row) in keys.into_iter().zip(1..) {
-        line(
-            buffer,
-            area,
-            row,
-            Line::raw(format!("  {key:<18} {meaning}")),
-        );
+    ));
+    for (text, row) in lines.into_iter().skip(first).zip(1..) {
+        line(buffer, area, row, Line::raw(text));
     }
 }
 

@@ -22,8 +22,9 @@ use super::list;
 use super::observed::Severity;
 use super::state::{Focus, Overlay, Question, State};
 use crate::printable::printable;
-use crate::time_span::{length, time};
+use crate::time_span::{date_time, length, time};
 use cells::{BAD, NOTABLE, SELECTED, TITLE, line, right};
+pub(super) use help::LINES as HELP_LINES;
 
 /// The size below which nothing useful fits.
 const WIDTH_MIN: u16 = 24;
@@ -53,7 +54,7 @@ fn screen(state: &State, area: Rect, buffer: &mut Buffer) {
     header(state, area, buffer);
     let body = Rect::new(area.x, area.y + 1, area.width, area.height - 2);
     match (state.overlay, state.focus) {
-        (Some(Overlay::Help), _) => help::keys(state, body, buffer),
+        (Some(Overlay::Help(first)), _) => help::keys(state, first, body, buffer),
         (Some(Overlay::Meaning), _) => help::meaning(state, body, buffer),
         (None, Focus::Detail) => detail::draw(state, body, buffer),
         (None, _) => tables::draw(state, body, buffer),
@@ -128,23 +129,33 @@ fn header(state: &State, area: Rect, buffer: &mut Buffer) {
 
 /// Returns texts for the time that is shown, the longest first. The last one is empty.
 fn modes(state: &State) -> Vec<String> {
-    let moment = time(state.moment());
-    let mut modes = match (state.paused, state.speed) {
-        (Some(paused), _) => {
-            let short = format!(" PAUSED  {moment} UTC ");
-            let back = state.now.since(paused);
-            if back.is_zero() {
-                vec![short]
-            } else {
-                let ago = length(Duration::from_secs(back.as_secs()));
-                vec![format!(" PAUSED {ago} ago  {moment} UTC "), short]
-            }
-        }
-        (None, Some(_)) if state.is_at_end => vec![format!(" REPLAY ended  {moment} UTC ")],
-        (None, Some(speed)) => vec![format!(" REPLAY x{speed}  {moment} UTC ")],
-        (None, None) => vec![format!(" {moment} UTC")],
+    let moment = state.moment();
+    let (short, date) = (time(moment), date_time(moment));
+    // The date of a running virtual machine is that of today, unless midnight has passed.
+    let has_date =
+        state.replay.is_some() || date.split(' ').next() != date_time(state.now).split(' ').next();
+    let ago = state.paused.map(|paused| state.now.since(paused).as_secs());
+    let mode = match (ago, state.replay) {
+        (Some(0), _) => Some("PAUSED".to_owned()),
+        (Some(ago), _) => Some(format!("PAUSED {} ago", length(Duration::from_secs(ago)))),
+        (None, Some(_)) if state.is_at_end => Some("REPLAY ended".to_owned()),
+        (None, Some(replay)) => Some(format!("REPLAY x{}", replay.speed)),
+        (None, None) => None,
     };
-    modes.extend([format!(" {moment}"), String::new()]);
+    let mut modes = Vec::new();
+    match &mode {
+        Some(mode) => {
+            if has_date {
+                modes.push(format!(" {mode}  {date} UTC "));
+            }
+            modes.push(format!(" {mode}  {short} UTC "));
+        }
+        None => modes.push(format!(" {short} UTC")),
+    }
+    if state.paused.is_some() {
+        modes.push(format!(" PAUSED  {short} UTC "));
+    }
+    modes.extend([format!(" {short}"), String::new()]);
     modes
 }
 
@@ -161,15 +172,18 @@ fn footer(state: &State, area: Rect, buffer: &mut Buffer) {
                 Question::Jump { is_back: false } => "forward by (10s, 5m) or to (HH:MM:SS): ",
                 Question::Jump { is_back: true } => "back by (10s, 5m) or to (HH:MM:SS): ",
             };
-            let mut spans = vec![
-                Span::styled(question, TITLE),
-                Span::raw(printable(&prompt.text).into_owned()),
-                Span::styled(" ", SELECTED),
-            ];
+            // In the row above, because the answer may take the rest of its row.
             if let Some(message) = message {
-                spans.push(Span::styled(format!("  {message}"), BAD));
+                let width = usize::from(area.width);
+                let text = Span::styled(format!("{message:<width$}"), BAD);
+                line(buffer, area, row - 1, Line::from(text));
             }
-            spans
+            let room = usize::from(area.width).saturating_sub(question.len() + 1);
+            vec![
+                Span::styled(question, TITLE),
+                Span::raw(tail(&printable(&prompt.text), room)),
+                Span::styled(" ", SELECTED),
+            ]
         }
         (None, Some(message)) => vec![Span::styled(message, NOTABLE)],
         (None, None) => match state.observed.note(state.moment()) {
@@ -180,11 +194,28 @@ fn footer(state: &State, area: Rect, buffer: &mut Buffer) {
     line(buffer, area, row, Line::from(spans));
 }
 
+/// Returns the end of a text, as much as fits into a width.
+fn tail(text: &str, width: usize) -> String {
+    if Span::raw(text).width() <= width {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    for letter in text.chars().rev() {
+        if Span::raw(format!("…{letter}{kept}")).width() > width {
+            break;
+        }
+        kept.insert(0, letter);
+    }
+    format!("…{kept}")
+}
+
 /// Returns as many of the most important keys as fit.
 fn hint(state: &State, width: usize) -> String {
     const GAP: usize = 2;
-    if state.overlay.is_some() {
-        return "any key goes back  q quit".to_owned();
+    match state.overlay {
+        Some(Overlay::Help(_)) => return "up down scroll  any other key goes back".to_owned(),
+        Some(Overlay::Meaning) => return "any key goes back  q quit".to_owned(),
+        None => {}
     }
     let mut keys = vec!["q quit", "h help"];
     keys.extend_from_slice(match state.paused {

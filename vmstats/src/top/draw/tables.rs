@@ -74,10 +74,11 @@ fn empty(state: &State, area: Rect, buffer: &mut Buffer) {
     for problem in state.observed.places.values().flatten() {
         say(printable(problem).into_owned(), NOTABLE);
     }
-    say(
-        "Sockets that appear are observed at once.".to_owned(),
-        Style::new(),
-    );
+    let what_follows = match state.replay {
+        Some(_) => "Nothing is recorded at this moment; t goes to the next sample.",
+        None => "Sockets that appear are observed at once.",
+    };
+    say(what_follows.to_owned(), Style::new());
 }
 
 /// Returns the first row to draw, so that the selected one is in the middle if the list
@@ -365,7 +366,7 @@ fn title(
     }
     let plural = |count: usize| if count == 1 { "" } else { "s" };
     match (row.numbers, row.entry) {
-        (_, None) => text += " ─ nothing was read yet",
+        (_, None) => text += &format!(" ─ no sample: {}", printable(&row.state.1)),
         (None, Some(entry)) => {
             let (read, state) = (time(entry.end()), printable(&row.state.1));
             text += &format!(" ─ read last at {read}: {state}");
@@ -374,6 +375,9 @@ fn title(
     }
     if hidden > 0 && row.numbers.is_some() {
         text += &format!(", {hidden} zero{} hidden", plural(hidden));
+    }
+    if let Some(baseline) = state.baseline(row.vm) {
+        text += &format!(", since {}", time(baseline.window.end));
     }
     if let Some(names) = &state.names {
         text += &format!(", filter /{}/", printable(names.as_str()));
@@ -394,7 +398,7 @@ fn headings(state: &State, widths: &Widths, area: Rect, buffer: &mut Buffer) {
             HEADING
         }
     };
-    let total = if state.has_baseline {
+    let total = if state.observed.baseline.is_some() {
         "SINCE r"
     } else {
         "TOTAL"
@@ -447,7 +451,7 @@ fn stat_line(
         buffer,
         (x, y),
         widths.name,
-        &stat_name(stat),
+        &printable(&stat.label()),
         Style::new(),
         true,
     );
@@ -476,15 +480,6 @@ fn stat_line(
         None => (String::new(), Style::new()),
     };
     aligned(buffer, (x, y), rest, &notes, style, true);
-}
-
-/// Returns the name of a statistic. Those that no monitor tells have their provider.
-fn stat_name(stat: &StatRow<'_>) -> String {
-    let name = printable(&stat.stat.name).into_owned();
-    match stat.table.provider.name() {
-        "kvm" => name,
-        provider => format!("{} {name}", printable(provider)),
-    }
 }
 
 /// Returns the rate of a statistic; empty if it is a value without a rate.

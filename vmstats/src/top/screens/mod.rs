@@ -3,6 +3,8 @@
 //! In: states made of samples by hand. Out: a failed test for each screen that differs
 //! from its text. `BLESS=1` writes the texts, for a reader to compare by `git diff`.
 
+mod moments;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
