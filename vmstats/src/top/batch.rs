@@ -23,6 +23,9 @@ use crate::time_span::time;
 /// The time after a tick by which samples have come, unless monitors are slow.
 const GRACE_MAX: Duration = Duration::from_millis(500);
 
+/// The text about a virtual machine whose socket is gone.
+const GONE: &str = "the socket is gone";
+
 /// The longest time without a look at the signals.
 const WAIT_MAX: Duration = Duration::from_millis(100);
 
@@ -42,6 +45,7 @@ pub(super) fn run(arguments: &TopArgs, out: &mut dyn Write) -> Result<(), Failur
         observed: Observed::new(columns, options.interval),
         order,
         place_count,
+        was_found: false,
         printed: HashMap::new(),
         records: match (arguments.json, arguments.csv) {
             (true, _) => Some(Records::new(Form::Json, arguments.skip_zeros)),
@@ -58,7 +62,15 @@ pub(super) fn run(arguments: &TopArgs, out: &mut dyn Write) -> Result<(), Failur
     } else {
         grace
     };
-    let mut due = begin + options.interval + patience;
+    let tick = if arguments.once {
+        begin
+    } else {
+        begin + options.interval
+    };
+    let mut due = Due {
+        earliest: tick,
+        latest: begin + options.interval + patience,
+    };
     loop {
         if !batch.wait(&mut live, due, &signals) {
             return Ok(());
@@ -72,10 +84,24 @@ pub(super) fn run(arguments: &TopArgs, out: &mut dyn Write) -> Result<(), Failur
             return batch.verdict(now);
         }
         batch.tell_failures(now);
-        // The first tick that is later, so that a slow terminal gets fewer tables.
+        live.forget(&batch.forget_gone(now));
+        // Skip missed ticks: a slow terminal gets fewer tables, not a backlog.
         let ticks = begin.elapsed().as_secs_f64() / options.interval.as_secs_f64();
-        due = begin + options.interval.mul_f64(ticks.floor() + 1.0) + grace;
+        let tick = begin + options.interval.mul_f64(ticks.floor() + 1.0);
+        due = Due {
+            earliest: tick,
+            latest: tick + grace,
+        };
     }
+}
+
+/// The time of the next table.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    /// The moment before which nothing is printed, even if nothing is waited for.
+    earliest: Instant,
+    /// The moment at which monitors that have not answered are waited for no longer.
+    latest: Instant,
 }
 
 fn order(arguments: &TopArgs) -> Order {
@@ -91,6 +117,8 @@ struct Batch<'a> {
     observed: Observed,
     order: Order,
     place_count: usize,
+    /// True if there was a virtual machine at any time.
+    was_found: bool,
     /// The end of the sample of each virtual machine that was printed last.
     printed: HashMap<VmId, Timestamp>,
     records: Option<Records>,
@@ -101,17 +129,25 @@ struct Batch<'a> {
 impl Batch<'_> {
     /// Waits until each virtual machine that answers has a new sample, or until it is
     /// due. Returns whether the program goes on.
-    fn wait(&mut self, live: &mut Live, due: Instant, signals: &ShutdownSignal) -> bool {
+    fn wait(&mut self, live: &mut Live, due: Due, signals: &ShutdownSignal) -> bool {
         loop {
             if signals.wait_timeout(Duration::ZERO) {
                 return false;
             }
-            let left = due.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.is_complete(live.now()) {
+            let left = |moment: Instant| moment.saturating_duration_since(Instant::now());
+            let early = left(due.earliest);
+            let is_due = early.is_zero() && self.is_complete(live.now());
+            if is_due || left(due.latest).is_zero() {
                 return true;
             }
+            let left = if early.is_zero() {
+                left(due.latest)
+            } else {
+                early
+            };
             if let Some(news) = live.wait(left.min(WAIT_MAX)) {
                 self.observed.apply(live.now(), news);
+                self.was_found |= !self.observed.machines.is_empty();
             }
         }
     }
@@ -138,13 +174,12 @@ impl Batch<'_> {
                 })
     }
 
-    /// Fails if nothing was found at any place, or at one place and it is printed once.
+    /// Fails if nothing was ever found, and a place has a reason for that.
     fn check_places(&self) -> Result<(), Failure> {
         let problems: Vec<&str> = { self.observed.places.values() }
             .filter_map(|problem| problem.as_deref())
             .collect();
-        let is_nothing = self.observed.machines.is_empty() && !problems.is_empty();
-        if is_nothing {
+        if !self.was_found && !problems.is_empty() {
             Err(Failure::other(problems.join("; ")))
         } else {
             Ok(())
@@ -178,6 +213,12 @@ impl Batch<'_> {
             Folding::Unfolded(&unfolded)
         };
         let mut list = rows(&self.observed, now, &self.order, folding, None);
+        // Print that a virtual machine is gone once: a restart needs its samples, but
+        // further lines say nothing new.
+        list.retain(|row| {
+            let is_told = self.told.get(&row.vm).is_some_and(|told| told == GONE);
+            !(is_told && self.observed.is_gone(row.vm, now))
+        });
         if self.arguments.skip_zeros && self.records.is_none() {
             list.retain(|row| !is_idle(row, &self.observed.columns));
         }
@@ -198,6 +239,16 @@ impl Batch<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Drops the virtual machines that were gone long before a moment, and returns them.
+    fn forget_gone(&mut self, now: Timestamp) -> Vec<VmId> {
+        let gone = self.observed.forget_gone(now);
+        for id in &gone {
+            self.printed.remove(id);
+            self.told.remove(id);
+        }
+        gone
     }
 
     /// Returns a failure that names each virtual machine of which nothing was read in the
@@ -232,7 +283,7 @@ impl Batch<'_> {
         for (id, machine) in &self.observed.machines {
             let reason = match machine.condition() {
                 Condition::Failed(reason) => reason.as_str(),
-                Condition::Gone => "the socket is gone",
+                Condition::Gone => GONE,
                 Condition::Answering if self.observed.state(*id, now).0 == Severity::Bad => {
                     "no answer"
                 }
@@ -320,7 +371,7 @@ fn write_records(
         };
         match (row.state.0, observed.last_two(row.vm, now)) {
             (Severity::Bad, _) => records.write_failure(machine, now, &row.state.1, out)?,
-            // A sample is written once; otherwise its growth is counted twice in a sum.
+            // Write each sample once: a script that sums rows would count its growth twice.
             (_, Some((_, after))) if printed.get(&row.vm) == Some(&after.end()) => {
                 records.write_failure(machine, now, "no new answer yet", out)?;
             }
