@@ -13,8 +13,12 @@ use vmstats::{decode, demo, explain, log, query, serve, shell};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log::start(cli.verbose);
-    // Removes colours unless the output is a terminal.
-    let mut out = anstream::stdout().lock();
+    let mut out: Box<dyn Write> = if cli.command.is_for_programs() {
+        Box::new(io::stdout().lock())
+    } else {
+        // Removes colours unless the output is a terminal.
+        Box::new(anstream::stdout().lock())
+    };
     let outcome = match &cli.command {
         Command::Demo(arguments) => demo::run(arguments, &mut out),
         Command::Serve(arguments) => serve::run(arguments, &mut out),

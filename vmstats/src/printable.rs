@@ -53,7 +53,8 @@ pub fn json_string(text: &str) -> String {
 /// Returns whether a character could deceive the reader of a terminal: a control
 /// character, one without a width, a separator of lines, or one that changes the direction
 /// of writing.
-fn is_unsafe(character: char) -> bool {
+#[must_use]
+pub fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

@@ -13,6 +13,7 @@ use std::io::Write;
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Output};
 
+use clap::CommandFactory;
 use kvm_stats::{ImageBuilder, ImageStat};
 use program::{Server, kvm_opens, stderr, stdout};
 use serde_json::Value;
@@ -482,6 +483,25 @@ fn held_demo_answers_with_the_kernels_statistics() {
     assert!(filled(&after[2]) > filled(&before[2]));
     assert_eq!(number(&after[0], "exits"), 0);
     server.interrupt();
+}
+
+#[test]
+fn help_of_every_command_says_more_at_length() {
+    let cli = vmstats::cli::Cli::command();
+    let mut count = 0;
+    for command in cli.get_subcommands() {
+        let name = command.get_name();
+        let text = |about: Option<&clap::builder::StyledStr>| about.unwrap().to_string();
+        let short = text(command.get_about());
+        let long = text(command.get_long_about());
+        assert!(
+            long.starts_with(short.trim_end_matches('.')),
+            "{name}: {long}"
+        );
+        assert!(long.len() > short.len() + 40, "{name}: {long}");
+        count += 1;
+    }
+    assert!(count >= 9, "{count}");
 }
 
 #[test]

@@ -47,47 +47,63 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// A command.
+/// A command. The documentation of its arguments is its help; a comment at a variant would
+/// replace that, and hide all but one line of it.
 #[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "clap takes the help from the arguments")]
 pub enum Command {
-    /// Boot a tiny guest and show its statistics as they change
     Demo(DemoArgs),
-    /// Serve recorded statistics files as if they were live
     Serve(ServeArgs),
-    /// Show the statistics of many virtual machines as they change
     #[cfg(feature = "top")]
     Top(TopArgs),
-    /// Record the statistics of virtual machines in a folder
     #[cfg(feature = "record")]
     Record(RecordArgs),
     /// Copy a recording that may be growing into another folder
+    ///
+    /// The recorder goes on and is not asked. The copy has what was recorded up to now,
+    /// also what --keep and --size will remove. Sealed segments are the same files in both
+    /// folders if these are on one file system, and take no room twice.
     #[cfg(feature = "record")]
     Snapshot(CopyArgs),
     /// Write a recording into one Parquet file, to send it
+    ///
+    /// The commands that read a recording take the file in place of the folder. The recorder
+    /// goes on and is not asked.
     #[cfg(feature = "record")]
     Pack(CopyArgs),
-    /// Show a recording on the screen of `top`
     #[cfg(all(feature = "top", feature = "record"))]
     Replay(ReplayArgs),
-    /// Ask monitors for statistics
     Query(QueryArgs),
-    /// Ask monitors what their statistics mean
     Schemas(SchemasArgs),
-    /// Compare two recordings, or two parts of one
     #[cfg(feature = "record")]
     Diff(DiffArgs),
-    /// Write a recording as one page for the review of an incident
     #[cfg(feature = "record")]
     Report(ReportArgs),
-    /// Write the values of a recording as CSV, JSON lines or OpenMetrics
     #[cfg(feature = "record")]
     Dump(DumpArgs),
-    /// Explain what statistics of KVM mean, without a monitor
     Explain(ExplainArgs),
-    /// Talk to a monitor in QMP or as a human monitor, by hand or from a script
     Shell(ShellArgs),
-    /// Decode a copy of a KVM binary statistics file
     Decode(DecodeArgs),
+}
+
+impl Command {
+    /// Returns whether programs read the output, so that it must be the same wherever it
+    /// goes.
+    #[must_use]
+    pub fn is_for_programs(&self) -> bool {
+        match self {
+            Self::Query(arguments) => arguments.format != Format::Table,
+            Self::Schemas(arguments) => arguments.format != Format::Table,
+            #[cfg(feature = "top")]
+            Self::Top(arguments) => arguments.csv || arguments.json,
+            #[cfg(feature = "record")]
+            Self::Diff(arguments) => arguments.format != DiffFormat::Table,
+            #[cfg(feature = "record")]
+            Self::Dump(_) => true,
+            Self::Decode(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Ask monitors for statistics.
@@ -132,6 +148,9 @@ pub struct QueryArgs {
 }
 
 /// Ask monitors what their statistics mean.
+///
+/// Prints each statistic with its type and unit as the monitor describes it, and what it
+/// means if this build knows. The exit status is 1 if a monitor fails.
 #[derive(Debug, Args)]
 pub struct SchemasArgs {
     /// The monitors.

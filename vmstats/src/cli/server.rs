@@ -120,9 +120,9 @@ pub struct LimitArgs {
 /// Serve a recorded VM as if it were live.
 ///
 /// The statistics of a recording that `vmstats record` made move as they did then: a
-/// client gets the values of the last sample before the moment that has been reached. In a
-/// gap of the recording it gets an error; after the last sample the values stay. A
-/// monitor shows one VM, so that --vm chooses one of several.
+/// client gets the values of the last sample before the playback position. In a gap of the
+/// recording, and before the first sample, it gets an error; after the end of the recording
+/// the last values stay. A monitor shows one VM, so that --vm chooses one of several.
 ///
 /// A folder with vm.bin, vcpu0.bin, vcpu1.bin and so on, which are copies of statistics
 /// files read from offset 0, is served with values that do not change.

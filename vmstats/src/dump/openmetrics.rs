@@ -14,7 +14,7 @@ use stats_runtime::exposition::{History, Metric, Object as Label, Options, Point
 use super::spool::Spool;
 use crate::excerpt::{Excerpt, Names};
 use crate::failure::Failure;
-use crate::printable::printable;
+use crate::printable::{is_unsafe, printable};
 use crate::sample::{Identity, Object, ObjectId, Table, Value};
 
 /// Writes a part of a recording.
@@ -77,7 +77,8 @@ fn labels(identities: &HashMap<Arc<str>, Identity>) -> HashMap<Arc<str>, Options
         }
     };
     let options = identities.iter().filter_map(|(vm, identity)| {
-        let options = Options::new().label("vm", label(identity)).ok()?;
+        let options = Options::new().label("vm", printable(&label(identity)));
+        let options = options.ok()?;
         Some((Arc::clone(vm), options))
     });
     options.collect()
@@ -118,7 +119,7 @@ impl Text {
                     qom_path: Some(path),
                     ..
                 },
-            ) => Label::Path(path.clone()),
+            ) => Label::Path(printable(path).into_owned()),
             _ => Label::Only,
         };
         for metric in self.metrics(&object.table) {
@@ -185,13 +186,21 @@ impl Text {
             if objects.is_empty() {
                 continue;
             }
-            out.write_all(self.history.metadata(family).as_bytes())?;
+            // The help has the statistic's name. A backslash has a meaning there, so that
+            // `printable` does not fit.
+            let fit = |one: char| if is_fit(one) { one } else { '\u{fffd}' };
+            let metadata = self.history.metadata(family);
+            out.write_all({ metadata.chars().map(fit) }.collect::<String>().as_bytes())?;
             for chain in objects.values() {
                 self.spool.copy(*chain, out)?;
             }
         }
         out.write_all(History::END.as_bytes())
     }
+}
+
+fn is_fit(character: char) -> bool {
+    character == '\n' || !is_unsafe(character)
 }
 
 /// Returns a value as it is on the wire; `None` if it is absent.

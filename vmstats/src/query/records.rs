@@ -11,6 +11,7 @@ use qapi_stats::stats::{StatsSchema, StatsSchemaValue, StatsValue};
 use qapi_stats::wire::{Encode, Writer, to_json};
 
 use super::answer::{Answer, Meanings, Object, Value, meanings};
+use crate::printable::printable;
 use crate::rates::{self, Change, Elapsed};
 use crate::sample::{self, Absence, Identity, Sample, Stat, Timestamp};
 use crate::summary::Step;
@@ -193,12 +194,13 @@ fn json<T: Encode + ?Sized>(value: &T) -> Option<String> {
     Some(to_json(value))
 }
 
-/// Returns a value as a field of a CSV: a string without its quotation marks.
+/// Returns a value as a field of a CSV: a string without its quotation marks. CSV has no
+/// escapes of its own, so that characters that control a terminal become printable.
 fn csv_field(json: Option<&str>) -> String {
     let text = json.unwrap_or_default();
     let context = qapi_stats::wire::Context::tolerant();
     match qapi_stats::wire::from_json::<String>(text.as_bytes(), &context) {
-        Ok(string) => string,
+        Ok(string) => printable(&string).into_owned(),
         Err(_) => text.to_owned(),
     }
 }
