@@ -1,9 +1,9 @@
 //! A recording as providers of statistics that move as they were recorded.
 //!
 //! In: a part of a recording, and the name of a virtual machine. Out: providers whose values
-//! are those of the last sample before the moment that has been reached. Values between two
-//! samples are not made up: a client that asks more often than the recorder did sees the same
-//! values again. In a gap of the recording the providers refuse.
+//! are those of the last sample before the playback position. Values between two samples are
+//! not made up: a client that asks more often than the recorder did sees the same values
+//! again. In a gap, and before the first sample, the providers refuse.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -34,7 +34,7 @@ pub struct Playback {
     pub registry: Registry,
 }
 
-/// The contents of the moment that has been reached.
+/// The contents of the playback position.
 #[derive(Clone, Debug)]
 struct Moment {
     /// The last sample.
@@ -43,8 +43,8 @@ struct Moment {
     absence: Option<String>,
 }
 
-/// The moment that has been reached. The playing thread replaces it as a whole; otherwise an
-/// answer could mix two samples.
+/// The playback position. The playing thread replaces it as a whole; otherwise an answer
+/// could mix two samples.
 type Current = Arc<Lock<Moment>>;
 
 impl Playback {
@@ -80,13 +80,14 @@ impl Playback {
                 wrong(format!("no sample of {vm} from {from} to {to}"))
             })?,
         };
+        let begin = first.window.end;
         let current: Current = Arc::new(Lock::new(Moment {
             sample: first,
-            absence: None,
+            absence: (begin > from).then(|| nothing_recorded(from, begin)),
         }));
         let registry = register(excerpt.recording.layouts(), &current)?;
-        // A recording keeps parts that it shares within one thread, so that the thread opens
-        // the recording itself.
+        // `Recording` has parts that cannot move to another thread, so that the thread opens
+        // its own.
         let play = move || {
             if let Err(failure) = play(&place, &vm, &current) {
                 let absence = format!("the playback ended: {failure}");
@@ -170,11 +171,11 @@ fn register(layouts: &[Layout], current: &Current) -> Result<Registry, Failure> 
     Ok(registry)
 }
 
-/// Replaces the current moment until the part ends. The last sample then remains, as the
-/// values of a folder of statistics files do.
+/// Replaces the playback position until the part ends. The last sample then remains, as the
+/// values of a folder of statistics files do, unless the virtual machine ended before the part.
 fn play(place: &PlacedPart, vm: &str, current: &Current) -> Result<(), Failure> {
     let mut excerpt = Excerpt::open(place)?;
-    let (from, _) = excerpt.span;
+    let (from, to) = excerpt.span;
     let gap_min = excerpt.gap_min();
     let begin = Instant::now();
     let wait_until = |moment: Timestamp| {
@@ -188,8 +189,7 @@ fn play(place: &PlacedPart, vm: &str, current: &Current) -> Result<(), Failure> 
         let next = sample.window.end;
         if next.since(last) >= gap_min {
             wait_until(after(last, gap_min));
-            let (last, next) = (time_span::date_time(last), time_span::date_time(next));
-            current.lock().absence = Some(format!("nothing was recorded from {last} to {next}"));
+            current.lock().absence = Some(nothing_recorded(last, next));
         }
         wait_until(next);
         last = next;
@@ -198,7 +198,17 @@ fn play(place: &PlacedPart, vm: &str, current: &Current) -> Result<(), Failure> 
             absence: None,
         };
         Ok(())
-    })
+    })?;
+    if to.since(last) >= gap_min {
+        wait_until(after(last, gap_min));
+        current.lock().absence = Some(nothing_recorded(last, to));
+    }
+    Ok(())
+}
+
+fn nothing_recorded(from: Timestamp, to: Timestamp) -> String {
+    let (from, to) = (time_span::date_time(from), time_span::date_time(to));
+    format!("nothing was recorded from {from} to {to}")
 }
 
 fn after(moment: Timestamp, duration: Duration) -> Timestamp {
@@ -285,7 +295,7 @@ impl Provider for Played {
         let objects = sample.objects.iter().map(|object| &object.table);
         let current = objects.filter(|table| table.provider == self.name);
         let current = current.map(|table| self.described(table));
-        // A target of which the moment has no object may have one later.
+        // A target of which the sample has no object may have one later.
         let others = self.layouts.iter().map(|layout| layout.table.as_ref());
         for table in current.chain(others) {
             if !tables.iter().any(|known| known.target == table.target) {
