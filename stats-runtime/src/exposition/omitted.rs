@@ -74,3 +74,5 @@ impl fmt::Display for OmittedReason {
         }
     }
 }
+
+impl std::error::Error for OmittedReason {}
