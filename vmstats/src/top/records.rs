@@ -9,6 +9,7 @@ use qapi_stats::wire::to_json;
 
 use super::observed::Machine;
 use super::stats::{Origin, Scope, StatRow, rows};
+use crate::printable::printable;
 use crate::rates::Amount;
 use crate::sample::{Kind, Sample, Timestamp};
 
@@ -157,8 +158,10 @@ impl Records {
                     self.has_heading = true;
                 }
                 writer.write_record(fields.iter().map(|field| match field {
-                    Field::None => "",
-                    Field::Text(text) | Field::Plain(text) => text,
+                    Field::None => String::new(),
+                    // A name of a hostile monitor must not control the terminal.
+                    Field::Text(text) => printable(text).into_owned(),
+                    Field::Plain(plain) => plain.clone(),
                 }))?;
                 writer.flush()
             }
