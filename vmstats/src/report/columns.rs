@@ -30,7 +30,7 @@ pub struct Grid {
     reason = "times are drawn within a column's width"
 )]
 impl Grid {
-    /// Divides a span into as many columns as samples fit in, at most [`COLUMNS_MAX`].
+    /// Divides a span into as many columns as samples fit in, at most `COLUMNS_MAX`.
     #[must_use]
     pub fn new(begin: Timestamp, end: Timestamp, samples: u64) -> Self {
         let end = Timestamp(end.0.max(begin.0 + 1));
