@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -18,7 +18,7 @@ use crate::recording::file::{self, Contents};
 use crate::recording::folder::{
     TAIL, damaged_name, events_name, rows_names, sealing_name, segments, temporary_name,
 };
-use crate::recording::line::{self, LINE_BYTES_MAX, Line};
+use crate::recording::line::{self, Line};
 use crate::recording::row::{self, Event, EventKind, Layout};
 use crate::sample::{Clock, Timestamp};
 
@@ -210,33 +210,22 @@ struct Lines {
 }
 
 impl Lines {
-    /// Reads all whole lines. The last line may be cut off, because its recorder was
-    /// killed.
+    /// Reads all whole lines.
     fn read(file: File, layouts: &[Layout]) -> io::Result<Self> {
-        let mut reader = BufReader::new(file);
         let mut lines = Self {
             contents: Contents::default(),
             damaged: Vec::new(),
             damaged_lines: 0,
         };
-        let mut text = Vec::new();
-        loop {
-            text.clear();
-            let limited = &mut (&mut reader).take(LINE_BYTES_MAX as u64 + 1);
-            limited.read_until(b'\n', &mut text)?;
-            let is_whole = text.last() == Some(&b'\n');
-            if !is_whole && text.len() <= LINE_BYTES_MAX {
-                return Ok(lines);
+        line::read_all(BufReader::new(file), layouts, |piece| match piece.line {
+            Ok(Line::Row(layout, row)) => lines.contents.rows.push((layout, row)),
+            Ok(Line::Event(event)) => lines.contents.events.push(event),
+            Err(_) => {
+                lines.damaged.extend_from_slice(piece.text);
+                lines.damaged_lines += usize::from(piece.is_begin);
             }
-            match line::read(&text, layouts) {
-                Ok(Line::Row(layout, row)) => lines.contents.rows.push((layout, row)),
-                Ok(Line::Event(event)) => lines.contents.events.push(event),
-                Err(_) => {
-                    lines.damaged.extend_from_slice(&text);
-                    lines.damaged_lines += usize::from(is_whole);
-                }
-            }
-        }
+        })?;
+        Ok(lines)
     }
 
     /// Writes the files of a segment.
@@ -408,6 +397,7 @@ mod tests {
     use qapi_stats::stats::{StatsProvider, StatsSchemaValue, StatsTarget};
 
     use super::*;
+    use crate::recording::line::LINE_BYTES_MAX;
     use crate::recording::line::{write_event, write_row};
     use crate::recording::row::Row;
     use crate::sample::{Object, ObjectId, Stat, Table, Value, Window};

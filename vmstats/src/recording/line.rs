@@ -3,6 +3,7 @@
 //! In: rows and events, or a line. Out: a line that a reader understands by itself, or the
 //! row or event in it. The members are the columns of the Parquet files.
 
+use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 
 use qapi_stats::wire::{Context, Decode, Document, Node, Writer, from_node};
@@ -12,6 +13,8 @@ use crate::sample::{Absence, Kind, Object, ObjectId, Timestamp, Value, Window};
 
 /// The length of a line. A longer one was not written by a recorder.
 pub const LINE_BYTES_MAX: usize = 16 << 20;
+
+const TOO_LONG: &str = "the line is too long";
 
 /// Appends the line of a row.
 pub fn write_row(row: &Row, layout: &Layout, line: &mut Vec<u8>) {
@@ -94,6 +97,57 @@ pub enum Line {
     Event(Event),
 }
 
+/// A line in a file, or a part of a line that is too long.
+#[derive(Debug)]
+pub struct Piece<'a> {
+    /// The number of the line; the first one is 1.
+    pub number: u64,
+    /// The text, with the line feed if it is the end of the line.
+    pub text: &'a [u8],
+    /// True if the line begins here.
+    pub is_begin: bool,
+    /// The contents of the line, or the reason why it cannot be read.
+    pub line: Result<Line, String>,
+}
+
+/// Calls `take` with each line of a file. The last line may be cut off, because its recorder
+/// was killed or is writing it; it is left out.
+///
+/// # Errors
+///
+/// Returns the error of reading.
+pub fn read_all(
+    mut file: impl BufRead,
+    layouts: &[Layout],
+    mut take: impl FnMut(Piece<'_>),
+) -> io::Result<()> {
+    let mut text = Vec::new();
+    let mut number = 1;
+    let mut is_begin = true;
+    loop {
+        text.clear();
+        let limited = &mut (&mut file).take(LINE_BYTES_MAX as u64 + 1);
+        limited.read_until(b'\n', &mut text)?;
+        let is_end = text.last() == Some(&b'\n');
+        if !is_end && text.len() <= LINE_BYTES_MAX {
+            return Ok(());
+        }
+        let line = if is_begin {
+            read(&text, layouts)
+        } else {
+            Err(TOO_LONG.to_owned())
+        };
+        take(Piece {
+            number,
+            text: &text,
+            is_begin,
+            line,
+        });
+        number += u64::from(is_end);
+        is_begin = is_end;
+    }
+}
+
 /// Reads a line.
 ///
 /// # Errors
@@ -101,7 +155,7 @@ pub enum Line {
 /// Returns the reason if the text is not a whole line of a recording with these layouts.
 pub fn read(text: &[u8], layouts: &[Layout]) -> Result<Line, String> {
     if text.len() > LINE_BYTES_MAX {
-        return Err("the line is too long".to_owned());
+        return Err(TOO_LONG.to_owned());
     }
     let document = Document::parse(text).map_err(|error| error.to_string())?;
     let node = document.root();

@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::file::Contents;
-use super::line::{self, LINE_BYTES_MAX, Line};
+use super::line::{self, Line};
 use super::row::{Event, EventKind, Layout};
 use crate::sample::Timestamp;
 
@@ -51,21 +51,25 @@ impl Unsealed {
         }
         let mut span: Option<(Timestamp, Timestamp)> = None;
         let mut damage: Option<Damage> = None;
+        let mut bytes = 0;
         // All lines count, because those of a slow monitor are written after later ones.
-        let bytes = each_line(&file, length, layouts, |number, line| match line {
-            Ok(line) => {
-                let (begin, end) = moments(&line);
-                let (first, last) = span.unwrap_or((begin, end));
-                span = Some((first.min(begin), last.max(end)));
-            }
-            Err(reason) => {
-                let damage = damage.get_or_insert_with(|| Damage {
-                    after: span.map(|(_, last)| last),
-                    number,
-                    reason,
-                    lines: 0,
-                });
-                damage.lines += 1;
+        line::read_all(reader(&file, length)?, layouts, |piece| {
+            bytes += piece.text.len() as u64;
+            match piece.line {
+                Ok(line) => {
+                    let (begin, end) = moments(&line);
+                    let (first, last) = span.unwrap_or((begin, end));
+                    span = Some((first.min(begin), last.max(end)));
+                }
+                Err(reason) => {
+                    let damage = damage.get_or_insert_with(|| Damage {
+                        after: span.map(|(_, last)| last),
+                        number: piece.number,
+                        reason,
+                        lines: 0,
+                    });
+                    damage.lines += u64::from(piece.is_begin);
+                }
             }
         })?;
         Ok(span.map(|span| Self {
@@ -92,11 +96,13 @@ impl Unsealed {
             layouts: layouts.to_vec(),
             ..Contents::default()
         };
-        each_line(&self.file, self.bytes, layouts, |_, line| match line {
-            Ok(Line::Row(layout, row)) => contents.rows.push((layout, row)),
-            Ok(Line::Event(event)) => contents.events.push(event),
-            // The damage was noted when the file was opened.
-            Err(_) => {}
+        line::read_all(reader(&self.file, self.bytes)?, layouts, |piece| {
+            match piece.line {
+                Ok(Line::Row(layout, row)) => contents.rows.push((layout, row)),
+                Ok(Line::Event(event)) => contents.events.push(event),
+                // The damage was noted when the file was opened.
+                Err(_) => {}
+            }
         })?;
         contents.events.extend(self.damage.clone());
         Ok(contents)
@@ -131,34 +137,10 @@ impl Damage {
     }
 }
 
-/// Calls `take` with the number and the contents of each whole line in the first `bytes` of
-/// a file, or with the reason why the line cannot be read. Returns the length of the lines.
-fn each_line(
-    mut file: &File,
-    bytes: u64,
-    layouts: &[Layout],
-    mut take: impl FnMut(u64, Result<Line, String>),
-) -> io::Result<u64> {
+/// Returns a reader of the first `bytes` of a file.
+fn reader(mut file: &File, bytes: u64) -> io::Result<impl BufRead> {
     file.seek(SeekFrom::Start(0))?;
-    let mut reader = BufReader::new(file.take(bytes));
-    let mut text = Vec::new();
-    let mut length: u64 = 0;
-    for number in 1.. {
-        text.clear();
-        let limited = &mut (&mut reader).take(LINE_BYTES_MAX as u64);
-        limited.read_until(b'\n', &mut text)?;
-        if text.last() == Some(&b'\n') {
-            take(number, line::read(&text, layouts));
-        } else if text.len() < LINE_BYTES_MAX {
-            // The recorder was killed while it wrote the line, or is writing it.
-            break;
-        } else {
-            length += reader.skip_until(b'\n')? as u64;
-            take(number, Err("the line is too long".to_owned()));
-        }
-        length += text.len() as u64;
-    }
-    Ok(length)
+    Ok(BufReader::new(file.take(bytes)))
 }
 
 /// Returns the first and the last moment of a line.
@@ -171,7 +153,7 @@ fn moments(line: &Line) -> (Timestamp, Timestamp) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::line::write_event;
+    use super::super::line::{LINE_BYTES_MAX, write_event};
     use super::*;
 
     fn line(text: &str, time: u64) -> Vec<u8> {
