@@ -12,8 +12,7 @@ mod program;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -21,8 +20,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use program::played::{Answer, play};
 use program::{Running, Server, stderr};
-use serde_json::{Value, json};
+use serde_json::json;
 use vmstats::recording::row::EventKind;
 use vmstats::recording::{Recorded, Recording};
 use vmstats::sample::Timestamp;
@@ -48,18 +48,17 @@ impl Played {
 
     fn start(folder: &Path) -> Self {
         let socket = folder.join("played.sock");
-        let listener = UnixListener::bind(&socket).unwrap();
         let told = Arc::new(AtomicU64::new(0));
         let telling = Arc::clone(&told);
         let is_ended = Arc::new(AtomicBool::new(false));
         let ending = Arc::clone(&is_ended);
         // Another process of a virtual machine has other threads.
         let thread = THREADS.fetch_add(1, Ordering::SeqCst);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                // The other side is killed at any moment.
-                let _ = serve(BufReader::new(stream.unwrap()), &telling, &ending, thread);
+        play(&socket, move |_, command| {
+            if ending.load(Ordering::SeqCst) {
+                return Answer::End;
             }
+            answer(command, &telling, thread)
         });
         Self {
             socket,
@@ -69,56 +68,35 @@ impl Played {
     }
 }
 
-fn serve(
-    mut stream: BufReader<UnixStream>,
-    told: &AtomicU64,
-    is_ended: &AtomicBool,
-    thread: u64,
-) -> std::io::Result<()> {
-    let greeting = json!({"QMP": {"version": {
-        "qemu": {"major": 9, "minor": 0, "micro": 0}, "package": ""}, "capabilities": []}});
-    writeln!(stream.get_mut(), "{greeting}")?;
-    let mut line = String::new();
-    while stream.read_line(&mut line)? > 0 && !is_ended.load(Ordering::SeqCst) {
-        let request: Value = serde_json::from_str(&line).unwrap();
-        line.clear();
-        let path = |index: u64| format!("/machine/cpu[{index}]");
-        let reply = match request["execute"].as_str().unwrap() {
-            "qmp_capabilities" => json!({}),
-            "query-name" => json!({"name": "played"}),
-            "query-stats-schemas" => json!([{"provider": "kvm", "target": "vcpu", "stats": [
-                {"name": "exits", "type": "cumulative", "exponent": 0},
-                {"name": "waits", "type": "log2-histogram", "unit": "seconds", "base": 10,
-                 "exponent": -9},
-            ]}]),
-            "query-cpus-fast" => {
-                let vcpus = (0..VCPUS).map(|index| {
-                    json!({"cpu-index": index, "qom-path": path(index), "thread-id": thread,
-                           "target": "x86_64"})
-                });
-                vcpus.collect()
-            }
-            "query-stats" => {
-                let number = told.fetch_add(1, Ordering::SeqCst);
-                let vcpus = (0..VCPUS).map(|index| {
-                    json!({"provider": "kvm", "qom-path": path(index), "stats": [
-                        {"name": "exits", "value": number},
-                        {"name": "waits", "value": [0, number, 1]},
-                    ]})
-                });
-                vcpus.collect()
-            }
-            _ => {
-                let error = json!({"id": request["id"], "error":
-                    {"class": "CommandNotFound", "desc": "?"}});
-                writeln!(stream.get_mut(), "{error}")?;
-                continue;
-            }
-        };
-        let reply = json!({"id": request["id"], "return": reply});
-        writeln!(stream.get_mut(), "{reply}")?;
-    }
-    Ok(())
+fn answer(command: &str, told: &AtomicU64, thread: u64) -> Answer {
+    let path = |index: u64| format!("/machine/cpu[{index}]");
+    Answer::Return(match command {
+        "qmp_capabilities" => json!({}),
+        "query-name" => json!({"name": "played"}),
+        "query-stats-schemas" => json!([{"provider": "kvm", "target": "vcpu", "stats": [
+            {"name": "exits", "type": "cumulative", "exponent": 0},
+            {"name": "waits", "type": "log2-histogram", "unit": "seconds", "base": 10,
+             "exponent": -9},
+        ]}]),
+        "query-cpus-fast" => {
+            let vcpus = (0..VCPUS).map(|index| {
+                json!({"cpu-index": index, "qom-path": path(index), "thread-id": thread,
+                       "target": "x86_64"})
+            });
+            vcpus.collect()
+        }
+        "query-stats" => {
+            let number = told.fetch_add(1, Ordering::SeqCst);
+            let vcpus = (0..VCPUS).map(|index| {
+                json!({"provider": "kvm", "qom-path": path(index), "stats": [
+                    {"name": "exits", "value": number},
+                    {"name": "waits", "value": [0, number, 1]},
+                ]})
+            });
+            vcpus.collect()
+        }
+        _ => return Answer::Unknown,
+    })
 }
 
 fn record(socket: &Path, folder: &Path, options: &[&str]) -> Command {

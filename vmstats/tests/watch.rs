@@ -10,8 +10,7 @@
 mod program;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +18,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use program::played::{Answer, play};
 use program::{Qemu, RawClient, Running, Server, stderr, stdout};
 use serde_json::{Value, json};
 
@@ -80,49 +80,6 @@ const PLAY: [Option<Vcpus>; 7] = [
     Some(&[(0, 500, 1, [9, 9, 9])]),
     Some(&[(0, 600, 1, [9, 9, 9])]),
 ];
-
-/// The answer of a played monitor to a command.
-enum Answer {
-    Return(Value),
-    Unknown,
-    /// The connection breaks.
-    End,
-}
-
-/// Plays a monitor. `answer` gets the number of the connection and the command.
-fn play(path: &Path, mut answer: impl FnMut(usize, &str) -> Answer + Send + 'static) {
-    let listener = UnixListener::bind(path).unwrap();
-    thread::spawn(move || {
-        for (run, stream) in listener.incoming().enumerate() {
-            serve(BufReader::new(stream.unwrap()), |command| {
-                answer(run, command)
-            });
-        }
-    });
-}
-
-fn serve(mut stream: BufReader<UnixStream>, mut answer: impl FnMut(&str) -> Answer) {
-    let greeting = json!({"QMP": {"version": {
-        "qemu": {"major": 9, "minor": 0, "micro": 0}, "package": ""}, "capabilities": []}});
-    writeln!(stream.get_mut(), "{greeting}").unwrap();
-    let mut line = String::new();
-    while stream.read_line(&mut line).is_ok_and(|length| length > 0) {
-        let request: Value = serde_json::from_str(&line).unwrap();
-        line.clear();
-        let id = &request["id"];
-        let reply = match answer(request["execute"].as_str().unwrap()) {
-            Answer::Return(value) => json!({"id": id, "return": value}),
-            Answer::Unknown => {
-                json!({"id": id, "error": {"class": "CommandNotFound", "desc": "?"}})
-            }
-            Answer::End => return,
-        };
-        // The program may have ended.
-        if writeln!(stream.get_mut(), "{reply}").is_err() {
-            return;
-        }
-    }
-}
 
 fn schemas() -> Value {
     json!([{"provider": "kvm", "target": "vcpu", "stats": [
