@@ -4,13 +4,11 @@
 //! which names of statistics it has. Nothing here computes.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::failure::Failure;
-use crate::printable::printable;
+use crate::failure::{Failure, warn};
 use crate::recording::{Recorded, Recording};
 use crate::sample::{Identity, Timestamp};
 use crate::selection::Selection;
@@ -98,8 +96,7 @@ impl Excerpt {
     ) -> Result<(), Failure> {
         let (from, to) = self.span;
         for damage in self.recording.damage() {
-            // Nobody is left to be told if the stream has been closed.
-            let _ = writeln!(io::stderr(), "vmstats: {}", printable(damage));
+            warn(damage);
         }
         let samples = self.recording.samples(from);
         let samples = samples.take_while(|one| match one {

@@ -1,7 +1,9 @@
 //! The failure of a command of vmstats.
 //!
-//! In: an error of any part. Out: one line of text, and an exit status.
+//! In: an error of any part. Out: one line of text, and an exit status. Problems that do
+//! not end the program are written here too.
 
+use std::io::Write;
 use std::{fmt, io};
 
 use crate::client::ClientError;
@@ -43,6 +45,12 @@ impl Failure {
             Self::Other(_) => 1,
         }
     }
+}
+
+/// Writes a problem that does not end the program to the standard error stream.
+pub fn warn(problem: &str) {
+    // Nobody is left to be told if the stream has been closed.
+    let _ = writeln!(io::stderr(), "vmstats: {}", printable(problem));
 }
 
 impl fmt::Display for Failure {

@@ -6,7 +6,6 @@
 //! again. In a gap, and before the first sample, the providers refuse.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,7 +16,7 @@ use qapi_stats::stats::{StatsProvider, StatsTarget};
 use stats_runtime::{Provider, ProviderError, Registry, SchemaSink, StatsQuery, StatsSink};
 
 use crate::excerpt::Excerpt;
-use crate::failure::Failure;
+use crate::failure::{Failure, warn};
 use crate::lock::Lock;
 use crate::recording::folder::RecordedVm;
 use crate::recording::row::Layout;
@@ -91,8 +90,7 @@ impl Playback {
         let play = move || {
             if let Err(failure) = play(&place, &vm, &current) {
                 let absence = format!("the playback ended: {failure}");
-                // Fails if the stream is closed; clients are told in any case.
-                let _ = writeln!(io::stderr(), "vmstats: {absence}");
+                warn(&absence);
                 current.lock().absence = Some(absence);
             }
         };

@@ -19,7 +19,7 @@ use qapi_stats::wire::{Writer, to_json};
 use crate::cli::{Format, QueryArgs, Target};
 use crate::client::Client;
 use crate::endpoint::Endpoint;
-use crate::failure::Failure;
+use crate::failure::{Failure, warn};
 use crate::selection::{self, Selection};
 use crate::table;
 use answer::Answer;
@@ -174,9 +174,7 @@ fn print_wrapped(
 /// Says on the standard error stream why a monitor has nothing to tell.
 fn tell_emptiness(endpoint: &Endpoint, reason: Option<&str>) {
     if let Some(reason) = reason {
-        let mut stderr = io::stderr().lock();
-        // Ignore the error: the answer is complete without this line.
-        let _ = writeln!(stderr, "vmstats: {endpoint}: nothing: {reason}");
+        warn(&format!("{endpoint}: nothing: {reason}"));
     }
 }
 

@@ -4,7 +4,6 @@
 //! the answers in the order of the endpoints. This file knows no command of QMP.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -13,7 +12,7 @@ use crate::cli::MonitorsArgs;
 use crate::client::Client;
 use crate::connection;
 use crate::endpoint::Endpoint;
-use crate::failure::Failure;
+use crate::failure::{Failure, warn};
 
 /// The number of monitors that are asked at the same time.
 const THREADS_MAX: usize = 16;
@@ -45,8 +44,7 @@ pub(super) fn ask_each<T: Send>(
             Err(Failure::OutputClosed) => return Err(Failure::OutputClosed),
             Err(failure) => {
                 failed += 1;
-                // Nobody is left to be told if the stream has been closed.
-                let _ = writeln!(io::stderr(), "vmstats: {endpoint}: {failure}");
+                warn(&format!("{endpoint}: {failure}"));
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ use super::records::{Form, Records};
 use crate::changes;
 use crate::cli::{Format, QueryArgs};
 use crate::client::TIMEOUT;
-use crate::failure::Failure;
+use crate::failure::{Failure, warn};
 use crate::sample::{Clock, Identity, Sample};
 use crate::selection::Selection;
 use crate::source::{Connected, Event, Fleet, FleetOptions, Update};
@@ -87,7 +87,7 @@ impl Watched {
                 if self.is_one_place && self.machines.is_empty() {
                     return Err(Failure::other(problem));
                 }
-                tell(&problem);
+                warn(&problem);
                 Ok(())
             }
             Update::Vm(vm, Event::Connected(connected)) => {
@@ -109,12 +109,12 @@ impl Watched {
                 if self.is_one && !is_known {
                     return Err(Failure::other(reason));
                 }
-                tell(&told);
+                warn(&told);
                 Ok(())
             }
             Update::Vm(vm, Event::Gone) => {
                 self.machines.remove(&vm.id);
-                tell(&format!("{}: the socket is gone", vm.endpoint));
+                warn(&format!("{}: the socket is gone", vm.endpoint));
                 Ok(())
             }
             Update::Vm(vm, Event::Sampled(sample)) => {
@@ -147,7 +147,7 @@ impl Watched {
         if self.is_one {
             return Err(Failure::other(problem));
         }
-        tell(problem);
+        warn(problem);
         Ok(())
     }
 }
@@ -168,11 +168,4 @@ fn print(
     }
     // A reader in a pipe wants each sample when it is taken.
     Ok(out.flush()?)
-}
-
-/// Prints a problem to the standard error stream.
-fn tell(problem: &str) {
-    let mut stderr = std::io::stderr().lock();
-    // Nobody is left to be told if the stream has been closed.
-    let _ = writeln!(stderr, "vmstats: {}", crate::printable::printable(problem));
 }

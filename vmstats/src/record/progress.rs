@@ -5,17 +5,18 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use crate::failure::warn;
 use crate::printable::printable;
 
 /// Clears the line of a terminal, which may have the progress.
 const CLEAR: &str = "\r\x1b[K";
 
-/// Tells a problem on the standard error stream.
+/// Writes a problem in place of the progress.
 pub(super) fn tell(problem: &str) {
-    let mut stream = io::stderr();
-    let clear = if stream.is_terminal() { CLEAR } else { "" };
-    // Nobody is left to be told if the stream has been closed.
-    let _ = writeln!(stream, "{clear}vmstats: {}", printable(problem));
+    if io::stderr().is_terminal() {
+        let _ = write!(io::stderr(), "{CLEAR}");
+    }
+    warn(problem);
 }
 
 /// A line on the terminal that is replaced each second.

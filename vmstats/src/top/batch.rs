@@ -4,7 +4,7 @@
 //! virtual machine that does not answer delays no table by more than half an interval.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::io::{self, Write};
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use super::column::{Column, unknown};
@@ -14,7 +14,7 @@ use super::observed::{Condition, Observed, Severity};
 use super::records::{Form, Records};
 use super::vm_id::VmId;
 use crate::cli::TopArgs;
-use crate::failure::Failure;
+use crate::failure::{Failure, warn};
 use crate::sample::Timestamp;
 use crate::shutdown::{PendingSignals, ShutdownSignal};
 use crate::table;
@@ -294,9 +294,7 @@ impl Batch<'_> {
             };
             if self.told.get(id).is_none_or(|told| told != reason) {
                 self.told.insert(*id, reason.to_owned());
-                let text = Failure::other(format!("{}: {reason}", machine.endpoint));
-                // Nobody is left to be told if the stream has been closed.
-                let _ = writeln!(io::stderr(), "vmstats: {text}");
+                warn(&format!("{}: {reason}", machine.endpoint));
             }
         }
     }
