@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use demo_guest::qom_path;
 use qapi_stats::stats::{StatsProvider, StatsTarget};
@@ -186,7 +186,7 @@ fn play(place: &PlacedPart, vm: &str, current: &Current) -> Result<(), Failure> 
         }
         let next = sample.window.end;
         if next.since(last) >= gap_min {
-            wait_until(after(last, gap_min));
+            wait_until(last.plus(gap_min));
             current.lock().absence = Some(nothing_recorded(last, next));
         }
         wait_until(next);
@@ -198,7 +198,7 @@ fn play(place: &PlacedPart, vm: &str, current: &Current) -> Result<(), Failure> 
         Ok(())
     })?;
     if to.since(last) >= gap_min {
-        wait_until(after(last, gap_min));
+        wait_until(last.plus(gap_min));
         current.lock().absence = Some(nothing_recorded(last, to));
     }
     Ok(())
@@ -207,11 +207,6 @@ fn play(place: &PlacedPart, vm: &str, current: &Current) -> Result<(), Failure> 
 fn nothing_recorded(from: Timestamp, to: Timestamp) -> String {
     let (from, to) = (time_span::date_time(from), time_span::date_time(to));
     format!("nothing was recorded from {from} to {to}")
-}
-
-fn after(moment: Timestamp, duration: Duration) -> Timestamp {
-    let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-    Timestamp(moment.0.saturating_add(nanos))
 }
 
 /// A provider of a recording.

@@ -25,6 +25,18 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
+
+    /// Returns the moment that is this much later.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(nanos(duration)))
+    }
+
+    /// Returns the moment that is this much earlier, but not before 1970.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(nanos(duration)))
+    }
 }
 
 /// A clock that begins with the wall clock's time and then never goes back, so that a
@@ -48,7 +60,7 @@ impl Clock {
     /// Returns the current moment.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        Timestamp(self.wall.saturating_add(nanos(self.begin.elapsed())))
+        Timestamp(self.wall).plus(self.begin.elapsed())
     }
 
     /// Returns how many nanoseconds the wall clock is ahead of this one, because it was
@@ -299,15 +311,17 @@ impl Identity {
     /// endpoint.
     #[must_use]
     pub fn label(&self) -> &str {
-        match &self.name {
-            Some(name) => name,
-            None => {
-                let last = self.endpoint.rsplit('/').next();
-                last.filter(|last| !last.is_empty())
-                    .unwrap_or(&self.endpoint)
-            }
-        }
+        let name = self.name.as_deref();
+        name.unwrap_or_else(|| endpoint_label(&self.endpoint))
     }
+}
+
+/// Returns a name for people of a virtual machine that has none: the last part of its
+/// endpoint.
+#[must_use]
+pub fn endpoint_label(endpoint: &str) -> &str {
+    let last = endpoint.rsplit('/').next();
+    last.filter(|last| !last.is_empty()).unwrap_or(endpoint)
 }
 
 #[cfg(test)]

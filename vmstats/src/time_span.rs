@@ -123,27 +123,26 @@ impl Moment {
     ///
     /// Returns a sentence if the moment is outside of the recording.
     pub fn within(self, (begin, end): (Timestamp, Timestamp)) -> Result<Timestamp, String> {
-        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let moment = match self {
-            Self::Exact(moment) => moment.0,
+            Self::Exact(moment) => moment,
             Self::OfDay(of_day) => {
                 let day = DAY_SECONDS * 1_000_000_000;
                 let first = begin.0 - begin.0 % day + of_day;
-                if first < begin.0 && first.saturating_add(day) <= end.0 {
+                Timestamp(if first < begin.0 && first.saturating_add(day) <= end.0 {
                     first + day
                 } else {
                     first
-                }
+                })
             }
-            Self::AfterBegin(duration) => begin.0.saturating_add(nanos(duration)),
-            Self::BeforeEnd(duration) => end.0.saturating_sub(nanos(duration)),
+            Self::AfterBegin(duration) => begin.plus(duration),
+            Self::BeforeEnd(duration) => end.minus(duration),
         };
-        if (begin.0..=end.0).contains(&moment) {
-            Ok(Timestamp(moment))
+        if (begin..=end).contains(&moment) {
+            Ok(moment)
         } else {
             Err(format!(
                 "{} is not in the recording, which is from {} to {}",
-                date_time(Timestamp(moment)),
+                date_time(moment),
                 date_time(begin),
                 date_time(end)
             ))

@@ -40,9 +40,7 @@ impl Marks<'_> {
             let x = self.grid.place(event.at);
             let class = match &event.happening {
                 Happening::Gap(gap) => {
-                    let nanos = u64::try_from(gap.as_nanos()).unwrap_or(u64::MAX);
-                    let begin = Timestamp(event.at.0.saturating_sub(nanos));
-                    let begin = self.grid.place(begin);
+                    let begin = self.grid.place(event.at.minus(*gap));
                     let _ = write!(
                         out,
                         "<rect class=\"gap\" x=\"{begin:.2}\" y=\"0\" width=\"{:.2}\" height=\"{height}\"/>",

@@ -171,9 +171,8 @@ impl History {
 /// are given: half an interval later at most, because other virtual machines' samples of
 /// the same tick may end slightly later.
 pub(super) fn shown_at(end: Timestamp, next: Option<Timestamp>, interval: Duration) -> Timestamp {
-    let half = u64::try_from(interval.as_nanos() / 2).unwrap_or(u64::MAX);
-    let latest = next.map_or(u64::MAX, |next| end.0.midpoint(next.0));
-    Timestamp(end.0.saturating_add(half).min(latest))
+    let shown = end.plus(interval / 2);
+    next.map_or(shown, |next| shown.min(Timestamp(end.0.midpoint(next.0))))
 }
 
 /// Returns about how much memory a sample takes.

@@ -58,14 +58,8 @@ impl Jump {
         (begin, end): (Timestamp, Timestamp),
     ) -> Result<Timestamp, String> {
         match self {
-            Self::By(duration) => {
-                let by = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-                Ok(Timestamp(if is_back {
-                    moment.0.saturating_sub(by)
-                } else {
-                    moment.0.saturating_add(by)
-                }))
-            }
+            Self::By(duration) if is_back => Ok(moment.minus(duration)),
+            Self::By(duration) => Ok(moment.plus(duration)),
             Self::To(Moment::OfDay(of_day)) => {
                 let same_day = moment.0 - moment.0 % DAY + of_day;
                 let (last, next) = if same_day <= moment.0 {

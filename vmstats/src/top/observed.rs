@@ -12,7 +12,7 @@ use super::figures::figures;
 use super::history::{Entry, History};
 use super::vm_id::VmId;
 use crate::printable::printable;
-use crate::sample::{Sample, Timestamp};
+use crate::sample::{Sample, Timestamp, endpoint_label};
 use crate::source::{Connected, Event};
 
 /// How long a note about a virtual machine is shown.
@@ -108,11 +108,7 @@ impl Machine {
     pub(super) fn label(&self) -> &str {
         match &self.connected {
             Some(connected) => connected.identity.label(),
-            None => {
-                let last = self.endpoint.rsplit('/').next();
-                last.filter(|last| !last.is_empty())
-                    .unwrap_or(&self.endpoint)
-            }
+            None => endpoint_label(&self.endpoint),
         }
     }
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::history::{AGE_MAX, shown_at};
 use super::observed::News;
 use super::vm_id::VmId;
+use crate::excerpt;
 use crate::failure::Failure;
 use crate::recording::Recording;
 use crate::recording::row::{self, EventKind};
@@ -43,13 +44,7 @@ pub(super) struct Player {
 impl Player {
     /// Opens a recording at its first moment.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        let recording = Recording::open(path)?;
-        let Some((begin, end)) = recording.span() else {
-            return Err(Failure::other(format!(
-                "{}: the recording has no samples",
-                path.display()
-            )));
-        };
+        let (recording, (begin, end)) = excerpt::open(path)?;
         let mut player = Self {
             events: recording.events()?,
             recording,
@@ -65,7 +60,7 @@ impl Player {
         };
         // The first rates need two samples.
         let first = player.interval() * 2;
-        player.seek(Timestamp(begin.0.saturating_add(nanos(first))));
+        player.seek(begin.plus(first));
         Ok(player)
     }
 
@@ -95,7 +90,7 @@ impl Player {
         if self.position >= before && self.position.since(before) < AGE_MAX {
             return false;
         }
-        self.next = Timestamp(self.position.0.saturating_sub(nanos(AGE_MAX)));
+        self.next = self.position.minus(AGE_MAX);
         self.next_event = 0;
         self.told.clear();
         true
@@ -113,7 +108,7 @@ impl Player {
         let Some(name) = self.names.get(&vm).cloned() else {
             return Ok(None);
         };
-        let from = Timestamp(moment.0.saturating_sub(nanos(AGE_MAX)));
+        let from = moment.minus(AGE_MAX);
         let (mut before, mut shown) = (None, None);
         let mut later = [None, None];
         for recorded in self.recording.samples(from) {
@@ -163,8 +158,7 @@ impl Player {
     pub(super) fn news(&mut self, speed: f64) -> Result<Vec<(Timestamp, News)>, Failure> {
         let passed = self.last_look.elapsed().mul_f64(speed);
         self.last_look = Instant::now();
-        let position = self.position.0.saturating_add(nanos(passed));
-        self.position = Timestamp(position).min(self.end);
+        self.position = self.position.plus(passed).min(self.end);
         let mut news = Vec::new();
         while let Some(event) = self.events.get(self.next_event)
             && event.time <= self.position
@@ -249,8 +243,4 @@ impl Player {
             problems,
         }))
     }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
