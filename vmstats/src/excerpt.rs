@@ -12,7 +12,6 @@ use crate::failure::{Failure, warn};
 use crate::recording::{Recorded, Recording};
 use crate::sample::{Identity, Timestamp};
 use crate::selection::Selection;
-use crate::selector::{NamePattern, NamePatterns};
 use crate::time_span::{Moment, Part, PlacedPart};
 
 /// The number of intervals without a sample that are a gap.
@@ -61,11 +60,8 @@ impl Excerpt {
             at,
         };
         if let Some(at) = at {
-            let reach = u64::try_from(excerpt.gap_min().as_nanos()).unwrap_or(u64::MAX);
-            excerpt.span = (
-                Timestamp(at.0.saturating_sub(reach)),
-                Timestamp(at.0.saturating_add(reach)),
-            );
+            let reach = excerpt.gap_min();
+            excerpt.span = (at.minus(reach), at.plus(reach));
         }
         Ok(excerpt)
     }
@@ -129,10 +125,10 @@ impl Excerpt {
     /// # Errors
     ///
     /// Returns an error about the patterns that match nothing.
-    pub fn check_names(&self, names: &Names) -> Result<(), Failure> {
+    pub fn check_names(&self, names: &Selection) -> Result<(), Failure> {
         let schemas = self.recording.layouts().iter();
         let schemas: Vec<_> = schemas.map(|layout| layout.schema()).collect();
-        let problems = names.selection.plan(&schemas).problems;
+        let problems = names.plan(&schemas).problems;
         if problems.is_empty() {
             Ok(())
         } else {
@@ -163,28 +159,4 @@ pub fn gap_min(recording: &Recording) -> Duration {
     let interval = recording.about().interval_seconds;
     let gap = Duration::try_from_secs_f64(interval * GAP_INTERVALS);
     gap.unwrap_or_default().max(GAP_MIN)
-}
-
-/// The names of statistics that a command was asked for.
-#[derive(Clone, Debug)]
-pub struct Names {
-    patterns: Vec<NamePattern>,
-    selection: Selection,
-}
-
-impl Names {
-    /// Collects the patterns of the command line; without any, all names are wanted.
-    #[must_use]
-    pub fn new(names: &[NamePatterns]) -> Self {
-        Self {
-            patterns: names.iter().flat_map(|names| names.0.clone()).collect(),
-            selection: Selection::new(None, Vec::new(), names, Vec::new()),
-        }
-    }
-
-    /// Returns whether a statistic is wanted.
-    #[must_use]
-    pub fn has(&self, name: &str) -> bool {
-        self.patterns.is_empty() || self.patterns.iter().any(|one| one.matches(name))
-    }
 }

@@ -90,6 +90,12 @@ impl Selection {
         }
     }
 
+    /// Makes a selection of names alone.
+    #[must_use]
+    pub fn of_names(names: &[NamePatterns]) -> Self {
+        Self::new(None, Vec::new(), names, Vec::new())
+    }
+
     /// Returns whether the arguments narrow nothing but the target.
     #[must_use]
     pub fn is_everything(&self) -> bool {
@@ -205,7 +211,9 @@ impl Selection {
             && (self.providers.is_empty() || self.providers.contains(&schema.provider))
     }
 
-    fn has_name(&self, name: &str) -> bool {
+    /// Returns whether a statistic with this name is selected.
+    #[must_use]
+    pub fn has_name(&self, name: &str) -> bool {
         self.names.is_empty() || self.names.iter().any(|pattern| pattern.matches(name))
     }
 

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use super::difference::{differences, matches};
 use super::print::{Form, Machine, Printer};
 use crate::cli::{DiffArgs, DiffFormat};
-use crate::excerpt::{Excerpt, Names};
+use crate::excerpt::Excerpt;
 use crate::failure::Failure;
 use crate::sample::{Identity, Sample, Timestamp};
+use crate::selection::Selection;
 use crate::summary::{Step, Summarizer, Summary};
 use crate::time_span::PlacedPart;
 
@@ -29,7 +30,7 @@ struct Side {
 /// Returns an error if a recording cannot be read or has no samples in its part, if a
 /// name matches nothing, or if no virtual machine is on both sides.
 pub fn run(arguments: &DiffArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let names = Names::new(&arguments.names);
+    let names = Selection::of_names(&arguments.names);
     let before = side(&arguments.before, arguments, &names)?;
     let after = side(&arguments.after, arguments, &names)?;
     let matches = matches(&before.identities, &after.identities);
@@ -67,7 +68,8 @@ pub fn run(arguments: &DiffArgs, out: &mut dyn Write) -> Result<(), Failure> {
             continue;
         };
         let mut differences = differences(first, second);
-        differences.retain(|one| names.has(&one.stat.name) && (arguments.zeros || one.is_moving()));
+        differences
+            .retain(|one| names.has_name(&one.stat.name) && (arguments.zeros || one.is_moving()));
         printer.machine(&Machine {
             identity,
             summaries: [first, second],
@@ -80,7 +82,7 @@ pub fn run(arguments: &DiffArgs, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 /// Adds up the samples of one side.
-fn side(part: &PlacedPart, arguments: &DiffArgs, names: &Names) -> Result<Side, Failure> {
+fn side(part: &PlacedPart, arguments: &DiffArgs, names: &Selection) -> Result<Side, Failure> {
     let mut excerpt = Excerpt::open(part)?;
     excerpt.check_names(names)?;
     let gap_min = excerpt.gap_min();

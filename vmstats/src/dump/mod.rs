@@ -11,10 +11,11 @@ use std::io::Write;
 use std::sync::Arc;
 
 use crate::cli::{DumpArgs, DumpFormat};
-use crate::excerpt::{Excerpt, Names};
+use crate::excerpt::Excerpt;
 use crate::failure::Failure;
 use crate::query::records::{Form, Records};
 use crate::sample::{Identity, Sample};
+use crate::selection::Selection;
 use crate::summary::Step;
 
 /// Runs `vmstats dump`.
@@ -24,7 +25,7 @@ use crate::summary::Step;
 /// Returns an error if the recording cannot be read or has no samples in its part, or if
 /// a name matches nothing.
 pub fn run(arguments: &DumpArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let names = Names::new(&arguments.names);
+    let names = Selection::of_names(&arguments.names);
     let mut excerpt = Excerpt::open(&arguments.recording)?;
     excerpt.check_names(&names)?;
     let form = match arguments.format {
@@ -41,7 +42,7 @@ pub fn run(arguments: &DumpArgs, out: &mut dyn Write) -> Result<(), Failure> {
         let identity = identities.get(&recorded.vm).unwrap_or(&unknown);
         let before = last.get(&recorded.vm).map(AsRef::as_ref);
         let step = Step::new(before, &recorded.sample, gap_min);
-        records.step(identity, &step, &|name| names.has(name), out)?;
+        records.step(identity, &step, &|name| names.has_name(name), out)?;
         last.insert(recorded.vm, recorded.sample);
         Ok(())
     })?;

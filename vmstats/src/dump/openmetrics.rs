@@ -12,10 +12,11 @@ use qapi_stats::stats::{StatsSchema, StatsTarget, StatsValue};
 use stats_runtime::exposition::{History, Metric, Object as Label, Options, Point};
 
 use super::spool::Spool;
-use crate::excerpt::{Excerpt, Names};
+use crate::excerpt::Excerpt;
 use crate::failure::Failure;
 use crate::printable::{is_unsafe, printable};
 use crate::sample::{Identity, Object, ObjectId, Table, Value};
+use crate::selection::Selection;
 
 /// Writes a part of a recording.
 ///
@@ -25,7 +26,7 @@ use crate::sample::{Identity, Object, ObjectId, Table, Value};
 /// or the part has no samples.
 pub(super) fn run(
     excerpt: &mut Excerpt,
-    names: &Names,
+    names: &Selection,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let labels = labels(&excerpt.identities());
@@ -104,7 +105,7 @@ impl Text {
         vm: &Arc<str>,
         options: &Options,
         object: &Object,
-        names: &Names,
+        names: &Selection,
     ) -> io::Result<()> {
         let label = match (&object.table.target, &object.id) {
             (
@@ -124,7 +125,8 @@ impl Text {
         };
         for metric in self.metrics(&object.table) {
             let value = |name: &str| wire(object.value(name)?);
-            let Some(number) = value(metric.statistic()).filter(|_| names.has(metric.statistic()))
+            let Some(number) =
+                value(metric.statistic()).filter(|_| names.has_name(metric.statistic()))
             else {
                 continue;
             };
