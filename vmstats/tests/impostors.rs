@@ -288,7 +288,8 @@ fn error_says_that_another_client_is_served_when_one_is() {
         let served = listener.accept().unwrap();
         let error = query(&path, timeout).unwrap_err().to_string();
         assert!(
-            error.contains("another one, such as libvirt, is connected"),
+            error.contains("another one, such as libvirt, is connected; give the VM a second")
+                && error.contains("-qmp unix:PATH"),
             "{error}"
         );
         assert!(

@@ -11,10 +11,11 @@ use std::os::fd::AsFd;
 use rustix::net::SocketAddrUnix;
 
 use super::peer;
+use crate::endpoint::SECOND_MONITOR;
 use crate::stream::Stream;
 
 const BUSY: &str = "serves one client at a time on this socket, and another one, such as \
-                    libvirt, is connected: see \"Beside another client\" in docs/vmstats.md";
+                    libvirt, is connected";
 const HANGS: &str = "does not accept the connection: is it stopped, or does it hang?";
 const MUTE: &str = "accepts the connection but sends no greeting, like the socket of a guest \
                     agent or of a serial port; a QMP socket is made with QEMU's option -qmp";
@@ -33,7 +34,9 @@ pub(super) fn explain(stream: &Stream) -> String {
     let what = match own {
         Connections { queued: 0, .. } => MUTE,
         Connections { accepted: 0, .. } => HANGS,
-        Connections { .. } => BUSY,
+        Connections { .. } => {
+            return format!("no answer in time: {server} {BUSY}; {SECOND_MONITOR}");
+        }
     };
     format!("no answer in time: {server} {what}")
 }

@@ -67,13 +67,18 @@ const FOREIGN: [(&str, &str); 11] = [
     ("ssh:", NO_URL),
 ];
 
+/// The advice for a monitor that another program occupies.
+pub const SECOND_MONITOR: &str = "give the VM a second monitor, with QEMU's option -qmp \
+                                  unix:PATH,server=on,wait=off (in libvirt's XML within \
+                                  qemu:commandline)";
+
 const CHARDEV: &str = "write only where the chardev listens: unix:PATH (its path=), @NAME (with \
                        abstract=on) or tcp:HOST:PORT (its host= and port=)";
 const NO_CLIENT: &str = "no client can connect to such a character device; start QEMU with -qmp \
                          unix:PATH,server=on,wait=off and write unix:PATH";
 const LIBVIRT: &str = "a libvirt URI is not the address of a monitor; libvirt's own monitor of a \
                        VM is /var/lib/libvirt/qemu/domain-*/monitor.sock, which libvirt occupies: \
-                       give the VM a second one (see docs/vmstats.md)";
+                       give the VM a second one, with -qmp unix:PATH,server=on,wait=off";
 const NO_URL: &str = "a monitor is no web or SSH server; write tcp:HOST:PORT or tls:HOST:PORT";
 
 impl FromStr for Endpoint {

@@ -17,7 +17,7 @@ use vsock::VsockStream;
 use crate::stream::Stream;
 use crate::tls::{self, TlsStream};
 
-pub use address::{Endpoint, HostPort};
+pub use address::{Endpoint, HostPort, SECOND_MONITOR};
 
 impl Endpoint {
     /// Connects before the deadline.

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{Gid, Group, Uid, User};
 use rustix::io::Errno;
 
+use super::address::SECOND_MONITOR;
+
 /// The number of sockets in a folder that a message names.
 const NEIGHBOURS_MAX: usize = 3;
 
@@ -26,7 +28,10 @@ pub(super) fn explain(path: &Path, error: &io::Error) -> String {
         error.raw_os_error().map(Errno::from_raw_os_error),
     ) {
         (io::ErrorKind::TimedOut, _) => {
-            "no answer in time: the program that listens there accepts nobody".to_owned()
+            format!(
+                "no answer in time: the program that listens there accepts nobody; a QEMU that \
+                 serves one client lets one more wait; {SECOND_MONITOR}"
+            )
         }
         (io::ErrorKind::NotFound, _) => explain_absence(path),
         (io::ErrorKind::NotADirectory, _) => match first_that(path, |file| !file.is_dir()) {

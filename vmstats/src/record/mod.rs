@@ -90,14 +90,16 @@ pub fn run(arguments: &RecordArgs) -> Result<(), Failure> {
 
 /// Opens the folder, and lets lines go on where the recorder before ended.
 fn open(arguments: &RecordArgs, clock: Clock) -> Result<Recorder, Failure> {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease");
+    let [name, release] = ["hostname", "osrelease"]
+        .map(|file| fs::read_to_string(format!("/proc/sys/kernel/{file}")))
+        .map(Result::unwrap_or_default);
     let Opened {
         folder,
         about,
         pending,
         is_torn,
     } = Folder::open(&arguments.output, |about| {
-        about.host = format!("Linux {}", release.unwrap_or_default().trim_end());
+        about.host = format!("{}, Linux {}", name.trim_end(), release.trim_end());
         // Readers take a longer time than some intervals for a gap, so that a shorter one
         // would make gaps of all older samples.
         let interval = arguments.fleet.interval.as_secs_f64();

@@ -28,9 +28,7 @@ pub fn snapshot(arguments: &CopyArgs) -> Result<(), Failure> {
     if recording.is_file() {
         return Err(cannot(recording, &"a packed recording is copied with cp"));
     }
-    if output.symlink_metadata().is_ok() {
-        return Err(cannot(output, &"the copy exists; name another one"));
-    }
+    check_free(output)?;
     for _ in 0..TRIES {
         let copy = tempfile::Builder::new()
             .prefix(".snapshot-")
@@ -117,6 +115,14 @@ fn copy_bytes(from: &Path, to: &Path) -> Result<(), CopyError> {
     fs::write(to, bytes).map_err(of(to))
 }
 
+/// Checks that nothing is at the path of a copy, before the work of making it.
+fn check_free(output: &Path) -> Result<(), Failure> {
+    if output.symlink_metadata().is_ok() {
+        return Err(cannot(output, &"the copy exists; name another one"));
+    }
+    Ok(())
+}
+
 /// Runs `vmstats pack`.
 ///
 /// # Errors
@@ -125,6 +131,7 @@ fn copy_bytes(from: &Path, to: &Path) -> Result<(), CopyError> {
 /// written.
 pub fn pack(arguments: &CopyArgs) -> Result<(), Failure> {
     let CopyArgs { recording, output } = arguments;
+    check_free(output)?;
     let temporary = tempfile::Builder::new()
         .prefix(".pack-")
         .tempfile_in(folder_of(output));

@@ -62,7 +62,7 @@ pub struct RecordedVm {
 /// The contents of `schema.json`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct About {
-    /// The name and the release of the host's kernel.
+    /// The host's name, and the name and release of its kernel.
     pub host: String,
     /// The time between two samples, in seconds.
     pub interval_seconds: f64,
