@@ -42,10 +42,13 @@ impl Excerpt {
         let outside =
             |problem: String| Failure::other(format!("{}: {problem}", place.folder.display()));
         let moment = |moment: Moment| moment.within(whole).map_err(outside);
-        let end = |end: Option<Moment>, default| end.map_or(Ok(default), moment);
         let (span, at) = match place.part {
             Part::All => (whole, None),
-            Part::Between(from, to) => ((end(from, whole.0)?, end(to, whole.1)?), None),
+            Part::Between(from, to) => {
+                let from = from.map_or(Ok(whole.0), moment)?;
+                let to = to.map(|to| to.within_from(from, whole).map_err(outside));
+                ((from, to.unwrap_or(Ok(whole.1))?), None)
+            }
             Part::At(at) => {
                 let at = moment(at)?;
                 ((at, at), Some(at))
@@ -112,7 +115,7 @@ impl Excerpt {
             if recorded.sample.window.begin <= at {
                 before.insert(vm, recorded);
             } else if let Some(before) = before.remove(&vm) {
-                // The first sample after the moment; further ones find no other.
+                // The first sample after the moment; later ones find no entry and are skipped.
                 take(before)?;
                 take(recorded)?;
             }

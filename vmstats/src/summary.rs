@@ -26,6 +26,8 @@ pub struct Step<'a> {
     pub after: &'a Sample,
     /// The changes; `None` for the first sample, and after a gap.
     pub comparison: Option<Comparison<'a>>,
+    /// The time that the answer took, if that is as long as a gap.
+    pub delay: Option<Duration>,
 }
 
 impl<'a> Step<'a> {
@@ -38,6 +40,7 @@ impl<'a> Step<'a> {
             before,
             after,
             comparison: near.map(|before| compare(before, after)),
+            delay: Some(after.window.length()).filter(|delay| *delay >= gap_min),
         }
     }
 
@@ -80,6 +83,8 @@ pub enum Happening {
     Restarted,
     /// No sample was taken for this time.
     Gap(Duration),
+    /// The monitor took this time to answer, as one does that hangs.
+    Late(Duration),
     /// An object counts from zero again.
     Reset(StatsTarget, ObjectId),
     /// An object was plugged in.
@@ -323,6 +328,7 @@ fn happenings(step: &Step<'_>) -> Vec<Happening> {
     if let Some(gap) = step.gap() {
         happenings.push(Happening::Gap(gap));
     }
+    happenings.extend(step.delay.map(Happening::Late));
     if step.is_restarted() {
         happenings.push(Happening::Restarted);
     }
@@ -389,7 +395,7 @@ impl Group {
         }
         let mut places = Vec::new();
         for stat in &table.stats {
-            // A later program may describe a statistic in another way.
+            // Match by name and kind only: after an upgrade the unit may differ.
             let place = self.series.iter().position(|one| {
                 one.stat == *stat || (one.stat.name == stat.name && one.stat.kind == stat.kind)
             });

@@ -38,7 +38,7 @@ pub enum Moment {
     /// A date and a time.
     Exact(Timestamp),
     /// A time of the day, in nanoseconds since midnight: the first such time in the
-    /// recording.
+    /// recording, or after the beginning of a part that ends there.
     OfDay(u64),
     /// A time after the beginning.
     AfterBegin(Duration),
@@ -47,8 +47,8 @@ pub enum Moment {
 }
 
 /// The forms of a moment, for errors.
-const EXPECTED: &str = "expected a time in UTC such as 10:00, 10:00:30 or \
-    2026-11-28T10:00:00Z, or +10m after the beginning, or -90s before the end of the recording";
+const EXPECTED: &str = "expected a time in UTC such as 10:00, 10:00:30 (the first of the \
+    recording) or 2026-11-28T10:00:00Z, or +10m after the beginning, or -90s before the end of the recording";
 
 impl PlacedPart {
     /// Parses a folder, or `FOLDER@PART`.
@@ -122,13 +122,27 @@ impl Moment {
     /// # Errors
     ///
     /// Returns a sentence if the moment is outside of the recording.
-    pub fn within(self, (begin, end): (Timestamp, Timestamp)) -> Result<Timestamp, String> {
+    pub fn within(self, whole: (Timestamp, Timestamp)) -> Result<Timestamp, String> {
+        self.within_from(whole.0, whole)
+    }
+
+    /// Returns the moment in a recording that has these ends. A time of the day is the first
+    /// one after `from`; otherwise a part could not end on the day after it began.
+    ///
+    /// # Errors
+    ///
+    /// Returns a sentence if the moment is outside of the recording.
+    pub fn within_from(
+        self,
+        from: Timestamp,
+        (begin, end): (Timestamp, Timestamp),
+    ) -> Result<Timestamp, String> {
         let moment = match self {
             Self::Exact(moment) => moment,
             Self::OfDay(of_day) => {
                 let day = DAY_SECONDS * 1_000_000_000;
-                let first = begin.0 - begin.0 % day + of_day;
-                Timestamp(if first < begin.0 && first.saturating_add(day) <= end.0 {
+                let first = from.0 - from.0 % day + of_day;
+                Timestamp(if first < from.0 && first.saturating_add(day) <= end.0 {
                     first + day
                 } else {
                     first
@@ -198,6 +212,17 @@ pub fn time(moment: Timestamp) -> String {
     text.split(' ').next_back().unwrap_or_default().to_owned()
 }
 
+/// Returns a moment of a span as the time of the day, with the date if the span has a time of
+/// the day twice.
+#[must_use]
+pub fn time_in((begin, end): (Timestamp, Timestamp), moment: Timestamp) -> String {
+    if end.since(begin) >= Duration::from_secs(DAY_SECONDS) {
+        date_time(moment)
+    } else {
+        time(moment)
+    }
+}
+
 /// Returns a moment with all digits, such as `2026-11-28T10:00:00.123456789Z`.
 #[must_use]
 pub fn rfc3339(moment: Timestamp) -> String {
@@ -246,9 +271,24 @@ mod tests {
         ] {
             assert_eq!(resolved(text, 6_000), Ok(expected), "{text}");
         }
-        // The next day has the time that the first day has not.
+        // 09:00 lies before the beginning, so that the next day's is meant.
         assert_eq!(resolved("09:00", DAY_SECONDS), Ok(DAY_SECONDS - 3_500));
         assert!(resolved("09:00", 6_000).unwrap_err().contains("is not in"));
+    }
+
+    #[test]
+    fn end_of_a_part_is_on_the_next_day_when_its_time_is_earlier() {
+        let at = |seconds: u64| Timestamp(BEGIN.0 + seconds * SECOND);
+        let whole = (BEGIN, at(2 * DAY_SECONDS));
+        let end = |text: &str, from| Moment::parse(text).unwrap().within_from(from, whole);
+        // From 23:00, a little more than 13 hours after the beginning.
+        let from = Moment::parse("23:00").unwrap().within(whole).unwrap();
+        assert_eq!(from, at(46_900));
+        assert_eq!(end("08:30", from), Ok(at(46_900 + 34_200)));
+        assert_eq!(end("23:30", from), Ok(at(46_900 + 1_800)));
+        assert_eq!(end("+1h", from), Ok(at(3_600)));
+        assert_eq!(time_in((BEGIN, at(60)), BEGIN), "09:58:20");
+        assert_eq!(time_in(whole, BEGIN), "2026-11-28 09:58:20");
     }
 
     #[test]

@@ -13,14 +13,16 @@ use crate::time_span::{Moment, PlacedPart};
 ///
 /// A part is FOLDER@FROM..TO, or FOLDER@TIME for the time between the two samples around
 /// a moment. A time is in UTC: 10:00, 10:00:30 or 2026-11-28T10:00:00Z; or relative to
-/// the recording: +10m after its beginning, -90s before its end. FROM or TO may be left
-/// out.
+/// the recording: +10m after its beginning, -90s before its end. A time without a date is
+/// the first one in the recording, and as TO the first one after FROM. FROM or TO may be
+/// left out.
 ///
 /// Counters are compared by their rates per second, which leave out resets, restarts and
 /// gaps; gauges by their means; truth values by the share of time in which they are true;
 /// peaks by their maxima; histograms by their rates and the buckets of their percentiles.
 /// The largest change comes first: it is counted in doublings, with one event more on
-/// both sides, so that a few events do not lead. VMs belong together by their name, else
+/// both sides, so that a few events do not lead, and percentiles count if ten events lie
+/// beyond them. VMs belong together by their name, else
 /// their UUID, else their endpoint.
 #[derive(Debug, Args)]
 pub struct DiffArgs {

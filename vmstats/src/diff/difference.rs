@@ -5,12 +5,15 @@
 
 use qapi_stats::stats::{StatsProvider, StatsTarget};
 
-use crate::rates::percentile;
+use crate::rates::{percentile, sum};
 use crate::sample::{Identity, ObjectId, Stat};
 use crate::summary::{Figure, Group, Series, Summary};
 
 /// The shares of the percentiles that are compared: the median and the slow end.
 pub const SHARES: [(&str, f64); 2] = [("p50", 0.5), ("p99", 0.99)];
+
+/// The number of events beyond a percentile from which on its move counts.
+const EVENTS_BEYOND_MIN: f64 = 10.0;
 
 /// A statistic in two spans.
 #[derive(Clone, Debug, PartialEq)]
@@ -125,12 +128,21 @@ impl Difference {
     }
 
     /// Returns by how many doublings a percentile moved: by one for each bucket of a
-    /// histogram by powers of two.
+    /// histogram by powers of two. Returns zero if few events lie beyond the percentile,
+    /// because each of them could move it.
     #[expect(clippy::cast_precision_loss, reason = "buckets are few")]
     fn shift(&self, share: f64) -> f64 {
         let [Some(before), Some(after)] = self.buckets(share) else {
             return 0.0;
         };
+        let counts = self.figures.iter().map(|figure| match figure {
+            Some(Figure::Histogram { increases, .. }) => sum(increases),
+            _ => 0,
+        });
+        let fewest = counts.min().unwrap_or(0) as f64;
+        if fewest * (1.0 - share) < EVENTS_BEYOND_MIN {
+            return 0.0;
+        }
         match self.stat.schema.as_ref().and_then(|one| one.bucket_size) {
             Some(_) => ((after + 1) as f64 / (before + 1) as f64).log2(),
             None => after as f64 - before as f64,
@@ -167,7 +179,7 @@ pub fn differences(before: &Summary, after: &Summary) -> Vec<Difference> {
 fn find_group<'a>(summary: &'a Summary, like: &Group) -> Option<&'a Group> {
     let key = |group: &Group| {
         let object = group.object.as_ref();
-        // The path of a vCPU may be another one in another program; its index is not.
+        // A vCPU's path may differ between versions of a VMM; its index does not.
         let object =
             object.map(|id| (id.index, id.qom_path.clone().filter(|_| id.index.is_none())));
         (group.provider.clone(), group.target.clone(), object)
@@ -412,6 +424,27 @@ mod tests {
         assert!(sizes.is_sorted_by(|left, right| left >= right), "{sizes:?}");
         // A share of time that stays alike is last.
         assert_eq!(differences.last().unwrap().stat.name, "blocking");
+    }
+
+    #[test]
+    fn percentile_of_few_events_does_not_lead() {
+        let table = table();
+        // All events move from the highest bucket to the lowest one.
+        let shift = |count: u64| {
+            let mut parts = [1, 2].map(|second| sample(&table, second, 0, [0, 0]));
+            let mut others = parts.clone();
+            for (part, buckets) in [
+                (&mut parts[1], [0, 0, count]),
+                (&mut others[1], [count, 0, 0]),
+            ] {
+                part.objects[0].values[4] = Value::Buckets(buckets.into());
+            }
+            let found = differences(&summary(&parts), &summary(&others));
+            let mut waits = found.iter().filter(|one| one.stat.name == "waits");
+            waits.next().unwrap().doublings()
+        };
+        assert_eq!(shift(19), 0.0);
+        assert_eq!(shift(20), -2.0);
     }
 
     #[test]

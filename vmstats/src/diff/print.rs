@@ -194,6 +194,17 @@ fn covered(summary: &Summary) -> String {
             sentence.push_str(&format!(", {what}: {count}"));
         }
     }
+    let delays = summary.events.iter().filter_map(|one| match one.happening {
+        Happening::Late(delay) => Some(delay),
+        _ => None,
+    });
+    let late = delays.clone().count();
+    if let Some(longest) = delays.max() {
+        let longest = longest.as_secs_f64();
+        sentence.push_str(&format!(
+            ", late answers: {late}, the longest after {longest:.1} s"
+        ));
+    }
     if let Some(absence) = summary.absences.first() {
         sentence.push_str(&format!("; not read: {absence}"));
     }

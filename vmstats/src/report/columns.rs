@@ -55,7 +55,7 @@ impl Grid {
         place.clamp(0.0, self.columns as f64)
     }
 
-    /// Returns the columns that a time touches, each with its share of that time.
+    /// Returns the columns that a span of time overlaps, each with its share of that time.
     fn shares(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = (usize, f64)> {
         let (from, to) = (self.place(from), self.place(to));
         let last = self.columns - 1;

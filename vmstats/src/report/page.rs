@@ -57,7 +57,7 @@ pub fn page(facts: &Facts, sections: &[Section]) -> String {
     write_machines(&mut out, sections);
     if !facts.told.is_empty() {
         out.push_str("<h2>What happened to the recorder</h2><ul>");
-        write_told(&mut out, &facts.told);
+        write_told(&mut out, &facts.told, facts.split, 0);
         out.push_str("</ul>");
     }
     write_top(&mut out, facts, sections);
@@ -127,7 +127,12 @@ fn write_facts(out: &mut String, facts: &Facts, sections: &[Section]) {
     }
     fact(
         "Samples",
-        format!("{} of {} VMs", measure::grouped(samples), sections.len()),
+        format!(
+            "{} of {} VM{}",
+            measure::grouped(samples),
+            sections.len(),
+            if sections.len() == 1 { "" } else { "s" }
+        ),
     );
     fact(
         "Parts",
@@ -197,8 +202,8 @@ fn write_top(out: &mut String, facts: &Facts, sections: &[Section]) {
     top.sort_by(|(_, left), (_, right)| right.doublings().abs().total_cmp(&left.doublings().abs()));
     let _ = write!(
         out,
-        "<h2>What changed most</h2><p>Before and after {} UTC. A factor counts one event more on \
-         both sides, so that a few events do not lead the list.</p>{TABLE_HEAD}",
+        "<h2>What changed most</h2><p>Before and after {} UTC. The order counts one event more \
+         on both sides, so that a few events do not lead the list.</p>{TABLE_HEAD}",
         time_span::date_time(facts.split)
     );
     let is_one = sections.len() == 1;
@@ -213,7 +218,7 @@ fn write_key(out: &mut String) {
         "<p class=\"key\"><span><i class=\"k-split\"></i>end of the first part</span>\
          <span><i class=\"k-restart\"></i>VM started again</span>\
          <span><i class=\"k-plug\"></i>vCPU reset, plugged or unplugged</span>\
-         <span><i class=\"k-gap\"></i>no samples</span>\
+         <span><i class=\"k-gap\"></i>no samples, or a late answer</span>\
          <span><i class=\"k-p50\"></i>median of a histogram</span>\
          <span><i class=\"k-p99\"></i>99th percentile</span>\
          <span>histograms: time to the right, a row for each bucket; a darker cell has more \

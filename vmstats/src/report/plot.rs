@@ -39,7 +39,7 @@ impl Marks<'_> {
         for event in self.events {
             let x = self.grid.place(event.at);
             let class = match &event.happening {
-                Happening::Gap(gap) => {
+                Happening::Gap(gap) | Happening::Late(gap) => {
                     let begin = self.grid.place(event.at.minus(*gap));
                     let _ = write!(
                         out,
@@ -59,7 +59,7 @@ impl Marks<'_> {
     /// Returns the labels of the time axis.
     fn axis(&self) -> String {
         let Grid { begin, end, .. } = self.grid;
-        let label = |moment: Timestamp| format!("<span>{}</span>", time_span::time(moment));
+        let label = |moment| format!("<span>{}</span>", time_span::time_in((begin, end), moment));
         let middle = Timestamp(begin.0.midpoint(end.0));
         format!(
             "<div class=\"x\">{}{}{}</div>",
@@ -295,6 +295,9 @@ pub(super) fn event(event: &Event) -> String {
                 "the first sample after {} without any",
                 time_span::length(whole)
             )
+        }
+        Happening::Late(delay) => {
+            format!("the monitor took {:.1} s to answer", delay.as_secs_f64())
         }
         Happening::Reset(target, id) => format!("{} counts from zero again", object(target, id)),
         Happening::Appeared(target, id) => format!("{} appeared", object(target, id)),

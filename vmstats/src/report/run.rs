@@ -14,7 +14,7 @@ use crate::cli::ReportArgs;
 use crate::excerpt::Excerpt;
 use crate::failure::Failure;
 use crate::recording::row::{Event, EventKind};
-use crate::sample::Timestamp;
+use crate::sample::{Identity, Timestamp};
 use crate::time_span;
 
 /// The number of intervals of a span, for the number of columns.
@@ -46,7 +46,7 @@ pub fn run(arguments: &ReportArgs, out: &mut dyn Write) -> Result<(), Failure> {
     };
     let about = excerpt.recording.about();
     let interval = std::time::Duration::try_from_secs_f64(about.interval_seconds).ok();
-    let mut facts = Facts {
+    let facts = Facts {
         recording: part.text.clone(),
         host: Some(about.host.clone()).filter(|host| !host.is_empty()),
         interval: interval.filter(|interval| !interval.is_zero()),
@@ -56,17 +56,27 @@ pub fn run(arguments: &ReportArgs, out: &mut dyn Write) -> Result<(), Failure> {
     };
     let identities = excerpt.identities();
     let gap_min = excerpt.gap_min();
+    let mut told = Vec::new();
     let mut builders: HashMap<Arc<str>, SectionBuilder> = HashMap::new();
-    excerpt.each(|recorded| {
-        let builder = builders.entry(recorded.vm).or_insert_with_key(|vm| {
-            let identity = identities.get(vm).cloned().unwrap_or_default();
-            SectionBuilder::new(identity, facts.grid, split, gap_min)
+    let builder = |vm: &Arc<str>| {
+        let identity = identities.get(vm).cloned();
+        let identity = identity.unwrap_or_else(|| Identity {
+            endpoint: vm.as_ref().to_owned(),
+            ..Identity::default()
         });
+        SectionBuilder::new(identity, facts.grid, split, gap_min)
+    };
+    excerpt.each(|recorded| {
+        let builder = builders.entry(recorded.vm).or_insert_with_key(builder);
         builder.add(&recorded.sample);
         Ok(())
     })?;
     if builders.is_empty() {
         return Err(Failure::other(format!("{}: no samples", part.text)));
+    }
+    // The virtual machine that never answered may be the one that the review is about.
+    for vm in identities.keys() {
+        let _ = { builders.entry(Arc::clone(vm)) }.or_insert_with_key(builder);
     }
     for event in excerpt.recording.events()? {
         if !(begin..=end).contains(&event.time) {
@@ -75,9 +85,12 @@ pub fn run(arguments: &ReportArgs, out: &mut dyn Write) -> Result<(), Failure> {
         let Some(sentence) = sentence(&event) else {
             continue;
         };
-        match event.vm.and_then(|vm| builders.get_mut(&vm)) {
-            Some(builder) => builder.tell(event.time, sentence),
-            None => facts.told.push((event.time, sentence)),
+        match event.vm {
+            Some(vm) => {
+                let builder = builders.entry(vm).or_insert_with_key(builder);
+                builder.tell(event.time, sentence);
+            }
+            None => told.push((event.time, sentence)),
         }
     }
     let mut sections: Vec<Section> = builders.into_values().map(SectionBuilder::finish).collect();
@@ -85,10 +98,13 @@ pub fn run(arguments: &ReportArgs, out: &mut dyn Write) -> Result<(), Failure> {
         let by_change = right.change().total_cmp(&left.change());
         by_change.then_with(|| left.identity.endpoint.cmp(&right.identity.endpoint))
     });
+    told.sort_by_key(|(at, _)| *at);
+    let facts = Facts { told, ..facts };
     write(&arguments.output, &page(&facts, &sections))?;
+    let plural = if sections.len() == 1 { "" } else { "s" };
     writeln!(
         out,
-        "{}: {} VMs, {} to {} UTC",
+        "{}: {} VM{plural}, {} to {} UTC",
         arguments.output.display(),
         sections.len(),
         time_span::date_time(begin),

@@ -29,7 +29,7 @@ const HEAT_MAPS_MAX: usize = 4;
 /// The number of vCPUs whose steal time is plotted.
 const STEAL_PLOTS_MAX: usize = 16;
 
-/// The number of events and absences that are listed.
+/// The number of listed events, and of listed absences.
 const LIST_MAX: usize = 50;
 
 /// The number of rows in the table of all statistics.
@@ -123,10 +123,14 @@ impl SectionBuilder {
         let mut events = self.told;
         events.extend({ whole.events.iter() }.map(|event| (event.at, plot::event(event))));
         events.sort_by_key(|(at, _)| *at);
-        write_events(&mut body, &events, &whole);
+        write_events(&mut body, &events, self.split, &whole);
         write_steal(&mut body, &marks, &self.steal.courses);
         write_plots(&mut body, &marks, &differences, &self.courses.courses);
-        write_table(&mut body, &differences);
+        if whole.samples == 0 {
+            body.push_str("<p>It has no sample in this time.</p>");
+        } else {
+            write_table(&mut body, &differences);
+        }
         Section {
             steal: parts.each_ref().map(steal_share),
             events: u64::try_from(events.len()).unwrap_or(u64::MAX) + whole.events_unlisted,
@@ -165,27 +169,50 @@ pub(super) fn percent(share: f64) -> String {
     format!("{} %", measure::rate(share * 100.0, None))
 }
 
-/// Writes a list of the first events.
-pub(super) fn write_told(out: &mut String, told: &[(Timestamp, String)]) {
-    for (at, sentence) in told.iter().take(LIST_MAX) {
+/// Writes the events around the end of the first part, and how many others there are.
+pub(super) fn write_told(
+    out: &mut String,
+    told: &[(Timestamp, String)],
+    split: Timestamp,
+    unlisted: u64,
+) {
+    let before = told.partition_point(|(at, _)| *at <= split);
+    let last_start = told.len().saturating_sub(LIST_MAX);
+    let start = before.saturating_sub(LIST_MAX / 2).min(last_start);
+    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let more = |out: &mut String, count: u64, which: &str| {
+        if count > 0 {
+            let plural = if count == 1 { "" } else { "s" };
+            let count = measure::grouped(count);
+            let _ = write!(out, "<li>and {count} {which} event{plural}</li>");
+        }
+    };
+    more(out, count(start), "earlier");
+    for (at, sentence) in told.iter().skip(start).take(LIST_MAX) {
         let at = time_span::date_time(*at);
         let _ = write!(out, "<li>{at}: {}</li>", escaped(sentence));
     }
+    let later = last_start.saturating_sub(start);
+    more(out, count(later).saturating_add(unlisted), "later");
 }
 
-fn write_events(out: &mut String, events: &[(Timestamp, String)], whole: &Summary) {
+fn write_events(
+    out: &mut String,
+    events: &[(Timestamp, String)],
+    split: Timestamp,
+    whole: &Summary,
+) {
     if events.is_empty() && whole.absences.is_empty() {
         return;
     }
     out.push_str("<h3>What happened</h3><ul>");
-    write_told(out, events);
-    let more = events.len().saturating_sub(LIST_MAX);
-    let more = u64::try_from(more).unwrap_or(u64::MAX) + whole.events_unlisted;
-    if more > 0 {
-        let _ = write!(out, "<li>and {} more events</li>", measure::grouped(more));
-    }
+    write_told(out, events, split, whole.events_unlisted);
     for reason in whole.absences.iter().take(LIST_MAX) {
         let _ = write!(out, "<li>not read: {}</li>", escaped(reason));
+    }
+    let more = whole.absences.len().saturating_sub(LIST_MAX);
+    if more > 0 {
+        let _ = write!(out, "<li>and {more} more reasons</li>");
     }
     out.push_str("</ul>");
 }
