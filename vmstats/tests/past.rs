@@ -10,7 +10,7 @@
 
 mod program;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -330,9 +330,8 @@ fn promtool_makes_blocks_of_a_dump() {
     // Families are not mixed.
     let types = text.lines().filter(|line| line.starts_with("# TYPE"));
     let types: Vec<&str> = types.collect();
-    let mut unique = types.clone();
-    unique.dedup();
-    assert_eq!(types, unique);
+    let unique: HashSet<&&str> = types.iter().collect();
+    assert_eq!(types.len(), unique.len(), "{types:?}");
     if !has_program("promtool") {
         return;
     }
@@ -418,25 +417,48 @@ fn report_is_a_page_that_a_browser_draws() {
     if !has_program("chromium") {
         return;
     }
-    for width in [390, 1280] {
-        let picture = scene.folder.path().join(format!("{width}.png"));
+    // A copy of the page measures itself; the page has no script.
+    let policy = page.find("<meta http-equiv").unwrap();
+    let length = page[policy..].find('>').unwrap() + 1;
+    let measured = scene.folder.path().join("measured.html");
+    let copy = [&page[..policy], &page[policy + length..], MEASURE].concat();
+    std::fs::write(&measured, copy).unwrap();
+    for width in [500, 1280] {
         let browser = Command::new("chromium")
-            .args([
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--hide-scrollbars",
-            ])
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
             .arg(format!("--user-data-dir={}", scene.path()))
             .arg(format!("--window-size={width},2000"))
-            .arg(format!("--screenshot={}", picture.display()))
-            .arg(format!("file://{output}"))
-            .stderr(Stdio::null())
-            .status();
-        assert!(browser.unwrap().success());
-        assert!(std::fs::metadata(&picture).unwrap().len() > 20_000);
+            .arg(format!("file://{}", measured.display()))
+            .output();
+        let browser = browser.unwrap();
+        assert!(browser.status.success(), "{}", stderr(&browser));
+        let document = stdout(&browser);
+        let (_, found) = document.split_once("<title>{").unwrap();
+        let found = format!("{{{}", found.split_once("</title>").unwrap().0);
+        let found: Value = serde_json::from_str(&found).unwrap();
+        let number = |name: &str| found[name].as_f64().unwrap();
+        assert!(number("page") <= number("window"), "{found}");
+        assert!(number("window") <= f64::from(width), "{found}");
+        assert!(number("plots") > 5.0, "{found}");
+        assert!(
+            number("narrowest") > 100.0 && number("lowest") > 30.0,
+            "{found}"
+        );
+        assert!(number("widest") <= number("window"), "{found}");
     }
 }
+
+/// A script that puts the sizes of a report in its title.
+const MEASURE: &str = "<script>
+    const boxes = [...document.querySelectorAll('section svg')]
+        .map(one => one.getBoundingClientRect());
+    document.title = JSON.stringify({
+        page: document.documentElement.scrollWidth, window: window.innerWidth,
+        plots: boxes.length, narrowest: Math.min(...boxes.map(one => one.width)),
+        widest: Math.max(...boxes.map(one => one.right)),
+        lowest: Math.min(...boxes.map(one => one.height)),
+    });
+</script>";
 
 /// Returns the value of a statistic of vCPU 1, or the error of a query.
 fn ask(client: &mut RawClient, name: &str) -> Result<Value, String> {
