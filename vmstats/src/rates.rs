@@ -8,6 +8,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use qapi_stats::stats::StatsUnit;
+
 use crate::sample::{Kind, Object, Sample, Value, Window};
 
 /// The time between two readings of a series.
@@ -447,12 +449,40 @@ pub fn percentile(counts: &[u64], share: f64) -> Option<usize> {
     })
 }
 
-/// Returns the share of a processor's time that a counter of nanoseconds grew by, so
-/// that 1.0 is the whole time. Returns `None` if no time has passed.
-#[must_use]
-pub fn share_of_time(increase: u64, elapsed: Elapsed) -> Option<f64> {
-    let time = Duration::from_nanos(increase).as_secs_f64();
-    (elapsed.seconds > 0.0).then(|| time / elapsed.seconds)
+/// The share of their time that objects spent in a state, which a counter of nanoseconds
+/// measures.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TimeShare {
+    in_state_seconds: f64,
+    passed_seconds: f64,
+}
+
+impl TimeShare {
+    /// Adds an object's time since the sample before, and the growth of its counter
+    /// `name`. An object adds neither if the growth is unknown, or if the counter has
+    /// another unit.
+    pub fn add(&mut self, object: &Object, changes: &ObjectChanges, name: &str) {
+        let Some(place) = object.table.position(name) else {
+            return;
+        };
+        let schema = { object.table.stats.get(place) }.and_then(|stat| stat.schema.as_ref());
+        let is_nanoseconds = schema.is_some_and(|schema| {
+            schema.unit == Some(StatsUnit::Seconds)
+                && (schema.base, schema.exponent) == (Some(10), -9)
+        });
+        if let (true, Some(Change::Increase(increase)), Some(elapsed)) =
+            (is_nanoseconds, changes.changes.get(place), changes.elapsed)
+        {
+            self.in_state_seconds += Duration::from_nanos(*increase).as_secs_f64();
+            self.passed_seconds += elapsed.seconds;
+        }
+    }
+
+    /// Returns the share, so that 1.0 is the whole time; `None` if no time has passed.
+    #[must_use]
+    pub fn share(&self) -> Option<f64> {
+        (self.passed_seconds > 0.0).then(|| self.in_state_seconds / self.passed_seconds)
+    }
 }
 
 #[cfg(test)]
@@ -630,6 +660,47 @@ mod tests {
         assert!((elapsed.error_seconds - 0.15).abs() < 1e-9);
         assert!((elapsed.rate(95).unwrap() - 100.0).abs() < 1e-6);
         assert_eq!(Elapsed::between(after, after).rate(1), None);
+    }
+
+    #[test]
+    fn time_share_counts_each_vcpu_for_as_long_as_it_was_there() {
+        let table = |stats: &[StatsSchemaValue]| {
+            Arc::new(Table {
+                provider: StatsProvider::Kvm,
+                target: StatsTarget::Vcpu,
+                stats: stats.iter().cloned().map(Stat::new).collect(),
+            })
+        };
+        let delay = StatsSchemaValue::cumulative("delay");
+        let vcpus = |table: &Arc<Table>, minute: u64, count: i64| {
+            let vcpu = |index| {
+                let mut vcpu = vcpu(table, index, 60 * minute, 0);
+                // Half of the time, in nanoseconds.
+                vcpu.values = vec![Value::Number(30 * minute * SECOND)];
+                vcpu
+            };
+            sample(0, (0..count).map(vcpu).collect())
+        };
+        // Six vCPUs are plugged in after nine minutes, and unplugged after ten.
+        let share = |stat: StatsSchemaValue| {
+            let table = table(&[stat]);
+            let samples = [(0, 2), (9, 8), (10, 8), (20, 2)];
+            let samples = samples.map(|(minute, count)| vcpus(&table, minute, count));
+            let mut share = TimeShare::default();
+            for pair in samples.windows(2) {
+                let comparison = compare(&pair[0], &pair[1]);
+                for (object, changes) in pair[1].objects.iter().zip(&comparison.objects) {
+                    share.add(object, changes, "delay");
+                    share.add(object, changes, "other");
+                }
+            }
+            share.share()
+        };
+        assert_eq!(share(delay.clone().seconds(-9)), Some(0.5));
+        // A counter of microseconds or of events is no time in nanoseconds.
+        assert_eq!(share(delay.clone().seconds(-6)), None);
+        assert_eq!(share(delay), None);
+        assert_eq!(TimeShare::default().share(), None);
     }
 
     #[test]

@@ -121,13 +121,10 @@ pub struct Group {
     pub target: StatsTarget,
     /// The object; `None` for all objects together.
     pub object: Option<ObjectId>,
-    /// The largest number of objects at one time.
-    pub objects_max: usize,
     /// The statistics, in the order of the schema.
     pub series: Vec<Series>,
     /// The table of the last object, and the place of each of its statistics.
     places: Option<(Arc<Table>, Vec<usize>)>,
-    objects_now: usize,
 }
 
 /// A statistic over a span.
@@ -364,15 +361,12 @@ impl Group {
             provider,
             target,
             object,
-            objects_max: 0,
             series: Vec::new(),
             places: None,
-            objects_now: 0,
         }
     }
 
     fn add(&mut self, object: &Object, changes: &ObjectChanges) {
-        self.objects_now += 1;
         self.follow(&object.table);
         let Some((_, places)) = &self.places else {
             return;
@@ -413,8 +407,6 @@ impl Group {
     }
 
     fn end_sample(&mut self) {
-        self.objects_max = self.objects_max.max(self.objects_now);
-        self.objects_now = 0;
         for series in &mut self.series {
             let partial = std::mem::take(&mut series.partial);
             series.add(partial);

@@ -151,6 +151,29 @@ mod tests {
     }
 
     #[test]
+    fn steal_counts_each_vcpu_for_as_long_as_it_was_there() {
+        let [end, split] = [99, 50].map(|second| Timestamp(BEGIN + second * SECOND));
+        let grid = Grid::new(Timestamp(BEGIN), end, 100);
+        let gap_min = Duration::from_secs(3);
+        let mut section = SectionBuilder::new(Identity::default(), grid, split, gap_min);
+        for mut sample in samples(100) {
+            let second = (sample.window.begin.0 - BEGIN) / SECOND;
+            // vCPU 1 is plugged in for ten seconds of each part.
+            let is_plugged = (10..20).contains(&second) || second >= 90;
+            sample
+                .objects
+                .retain(|object| object.id.index == Some(0) || is_plugged);
+            for object in &mut sample.objects {
+                if object.table.provider.name() == "sched" {
+                    object.values = vec![Value::Number(second * SECOND / 2)];
+                }
+            }
+            section.add(&Arc::new(sample));
+        }
+        assert_eq!(section.finish().steal, [Some(0.5); 2]);
+    }
+
+    #[test]
     fn page_is_bounded_when_the_recording_is_long() {
         let short = page_of(&["a"], 2_000).len();
         let long = page_of(&["a"], 20_000).len();

@@ -15,6 +15,7 @@ use super::plot::{self, Marks};
 use crate::diff::{Difference, SHARES, differences};
 use crate::explain;
 use crate::measure;
+use crate::rates::TimeShare;
 use crate::sample::{Identity, Kind, Sample, Timestamp};
 use crate::source::{RUN_DELAY, SCHED};
 use crate::summary::{self, Figure, Step, Summarizer, Summary};
@@ -44,11 +45,18 @@ pub struct SectionBuilder {
     gap_min: Duration,
     last: Option<Arc<Sample>>,
     whole: Summarizer,
-    parts: [Summarizer; 2],
+    parts: [PartBuilder; 2],
     courses: Courses,
     steal: Courses,
     /// The events of the monitor: times and sentences.
     told: Vec<(Timestamp, String)>,
+}
+
+/// Collects the samples before the split, or those after it.
+#[derive(Debug)]
+struct PartBuilder {
+    summarizer: Summarizer,
+    steal: TimeShare,
 }
 
 /// The part of the page about one virtual machine.
@@ -60,7 +68,7 @@ pub struct Section {
     pub whole: Summary,
     /// The statistics that moved, the largest change first.
     pub differences: Vec<Difference>,
-    /// The share of time in which a vCPU waited for a processor, in both parts.
+    /// The share of their time in which the vCPUs waited for a processor, in both parts.
     pub steal: [Option<f64>; 2],
     /// The number of events, of the virtual machine and of its monitor.
     pub events: u64,
@@ -80,7 +88,7 @@ impl SectionBuilder {
             gap_min,
             last: None,
             whole: Summarizer::new(false),
-            parts: [Summarizer::new(false), Summarizer::new(false)],
+            parts: [PartBuilder::new(), PartBuilder::new()],
             courses: Courses::new(grid, false, None),
             steal: Courses::new(grid, true, Some(sched)),
             told: Vec::new(),
@@ -111,8 +119,9 @@ impl SectionBuilder {
     #[must_use]
     pub fn finish(self) -> Section {
         let whole = self.whole.finish();
-        let parts = self.parts.map(Summarizer::finish);
-        let mut differences = differences(&parts[0], &parts[1]);
+        let steal = self.parts.each_ref().map(|part| part.steal.share());
+        let [before, after] = self.parts.map(|part| part.summarizer.finish());
+        let mut differences = differences(&before, &after);
         differences.retain(Difference::is_moving);
         let marks = Marks {
             grid: self.grid,
@@ -132,12 +141,31 @@ impl SectionBuilder {
             write_table(&mut body, &differences);
         }
         Section {
-            steal: parts.each_ref().map(steal_share),
+            steal,
             events: u64::try_from(events.len()).unwrap_or(u64::MAX) + whole.events_unlisted,
             identity: self.identity,
             whole,
             differences,
             body,
+        }
+    }
+}
+
+impl PartBuilder {
+    fn new() -> Self {
+        Self {
+            summarizer: Summarizer::new(false),
+            steal: TimeShare::default(),
+        }
+    }
+
+    fn add(&mut self, step: &Step<'_>) {
+        self.summarizer.add(step);
+        let changes = step.comparison.iter().flat_map(|one| &one.objects);
+        for (object, changes) in step.after.objects.iter().zip(changes) {
+            if object.table.provider.name() == SCHED {
+                self.steal.add(object, changes, RUN_DELAY);
+            }
         }
     }
 }
@@ -150,17 +178,6 @@ impl Section {
         let largest = self.differences.iter().take(PLOTS_MAX);
         largest.map(|one| one.doublings().abs()).sum()
     }
-}
-
-/// Returns the share of time in which a vCPU waited for a processor.
-#[expect(clippy::cast_precision_loss, reason = "vCPUs are few")]
-fn steal_share(part: &Summary) -> Option<f64> {
-    let mut groups = part.groups.iter();
-    let group = groups.find(|group| group.provider.name() == SCHED)?;
-    let mut series = group.series.iter();
-    let series = series.find(|series| series.stat.name == RUN_DELAY)?;
-    let rate = series.figure.as_ref()?.level()?;
-    Some(rate / 1e9 / group.objects_max.max(1) as f64)
 }
 
 /// Returns a share as a percentage.

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use qapi_stats::stats::{StatsTarget, StatsUnit};
+use qapi_stats::stats::StatsTarget;
 
 use super::column::Column;
 use crate::rates::{
-    Amount, Change, Comparison, Life, ObjectChanges, aggregate, compare, percentile, share_of_time,
+    Amount, Comparison, Life, ObjectChanges, TimeShare, aggregate, compare, percentile,
 };
 use crate::sample::{Object, ObjectId, Sample, Stat, Value};
 use crate::source::{RUN_DELAY, SCHED};
@@ -145,30 +145,14 @@ fn count(number: usize) -> f64 {
     number as f64
 }
 
-/// Returns the percentage of its time that a vCPU spent in a state, which a
-/// counter of nanoseconds measures: the mean over the vCPUs.
+/// Returns the percentage of their time that vCPUs spent in a state, which a counter of
+/// nanoseconds measures.
 fn share(pairs: &[Pair<'_>], name: &str) -> Option<f64> {
-    let mut shares = Vec::new();
+    let mut share = TimeShare::default();
     for (object, changes) in pairs {
-        let Some(place) = object.table.position(name) else {
-            continue;
-        };
-        let is_nanoseconds = object.table.stats.get(place).is_some_and(|stat| {
-            let schema = stat.schema.as_ref();
-            schema.is_some_and(|schema| {
-                schema.unit == Some(StatsUnit::Seconds)
-                    && schema.exponent == -9
-                    && schema.base == Some(10)
-            })
-        });
-        if let (true, Some(Change::Increase(increase)), Some(elapsed)) =
-            (is_nanoseconds, changes.changes.get(place), changes.elapsed)
-        {
-            shares.extend(share_of_time(*increase, elapsed));
-        }
+        share.add(object, changes, name);
     }
-    let sum: f64 = shares.iter().sum();
-    (!shares.is_empty()).then(|| 100.0 * sum / count(shares.len()))
+    share.share().map(|share| 100.0 * share)
 }
 
 /// Returns sentences about the events between two samples.
