@@ -17,6 +17,7 @@ pub mod endpoint;
 #[cfg(feature = "record")]
 pub mod excerpt;
 pub mod explain;
+pub mod exposed;
 pub mod failure;
 pub mod host;
 pub mod listen;

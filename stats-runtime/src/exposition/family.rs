@@ -122,7 +122,6 @@ impl FamilyNames {
         described: Described<'_>,
         stat: &StatsSchemaValue,
     ) -> Result<Head, Option<OmittedReason>> {
-        let kind = Kind::of(&stat.type_);
         let Described {
             provider,
             target,
@@ -135,20 +134,51 @@ impl FamilyNames {
             &stem(stat),
         ]
         .join("_");
+        let owner = format!("{provider} {target} {}", stat.name);
+        let taken = match self.take(name, stat, owner, help(described, stat)) {
+            Err(OmittedReason::NameTaken(taken)) => taken,
+            outcome => return outcome.map_err(Some),
+        };
         let is_in_histogram = stats.iter().any(|other| is_sum(stat, other));
+        Err((!is_in_histogram).then_some(OmittedReason::NameTaken(taken)))
+    }
+
+    /// Describes the family of a metric that is no statistic, and takes its names.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason why the metric has no family.
+    pub(super) fn own_head(
+        &mut self,
+        stat: &StatsSchemaValue,
+        help: &str,
+    ) -> Result<Head, OmittedReason> {
+        let name = [self.prefix.as_str(), &stem(stat)].join("_");
+        self.take(name, stat, stat.name.clone(), help.to_owned())
+    }
+
+    /// Takes the names of a family.
+    fn take(
+        &mut self,
+        name: String,
+        stat: &StatsSchemaValue,
+        owner: String,
+        help: String,
+    ) -> Result<Head, OmittedReason> {
+        let kind = Kind::of(&stat.type_);
+        let scale = Scale::new(stat.base, stat.exponent).ok_or(OmittedReason::Exponent)?;
         if let Some(taken) = self.taken_by(&name, kind) {
-            return Err((!is_in_histogram).then_some(OmittedReason::NameTaken(taken)));
+            return Err(OmittedReason::NameTaken(taken));
         }
         for suffix in kind.suffixes() {
-            let owner = format!("{provider} {target} {}", stat.name);
-            self.taken.insert(format!("{name}{suffix}"), owner);
+            self.taken.insert(format!("{name}{suffix}"), owner.clone());
         }
         Ok(Head {
             name,
             kind,
             unit: unit(stat),
-            help: help(described, stat),
-            scale: Scale::new(stat.base, stat.exponent).ok_or(OmittedReason::Exponent)?,
+            help: visible(&help),
+            scale,
         })
     }
 
@@ -328,6 +358,20 @@ fn help(described: Described<'_>, stat: &StatsSchemaValue) -> String {
     }
     help.push(')');
     help
+}
+
+/// Returns a text with its control characters escaped, because not every parser of the
+/// text accepts them.
+fn visible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            visible.extend(character.escape_default());
+        } else {
+            visible.push(character);
+        }
+    }
+    visible
 }
 
 /// Returns the sample of a value, or the reason why the value has no sample.

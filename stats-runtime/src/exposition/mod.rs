@@ -47,9 +47,9 @@ use qapi_stats::stats::{StatsFilter, StatsProvider, StatsRequest, StatsSchemaVal
 use crate::provider::ProviderError;
 use crate::registry::Registry;
 
+mod catalog;
 mod decimal;
 mod family;
-mod history;
 mod names;
 mod omitted;
 mod options;
@@ -57,10 +57,10 @@ mod text;
 
 use family::{Described, Families, Family};
 
+pub use catalog::{Catalog, Metric, Point};
 pub use family::Object;
-pub use history::{History, Metric, Point};
 pub use omitted::{Omitted, OmittedReason};
-pub use options::{Format, InvalidName, Options};
+pub use options::{Buckets, Format, InvalidName, Options};
 
 /// The statistics of a registry at one moment, as metrics.
 ///

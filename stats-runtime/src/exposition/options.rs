@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::num::NonZeroUsize;
 
 use super::names::{is_free_label, is_prefix};
 
@@ -24,6 +25,32 @@ impl Format {
         match self {
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
             Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
+
+/// The bounds of a histogram that are written. The others' counts are in the next bound
+/// that is, so that all numbers stay exact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Buckets {
+    /// All bounds.
+    #[default]
+    All,
+    /// The bounds of each n-th bucket, and that of the last one, which is infinite.
+    Every(NonZeroUsize),
+    /// Only the infinite bound.
+    Infinite,
+}
+
+impl Buckets {
+    /// Returns whether the bound of the bucket at `index` is written.
+    #[must_use]
+    pub fn has(self, index: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Every(step) => (index + 1) % step == 0,
+            Self::Infinite => false,
         }
     }
 }

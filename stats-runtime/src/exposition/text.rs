@@ -8,7 +8,7 @@ use std::fmt::{Display, Write as _};
 use super::decimal::Decimal;
 use super::family::{Family, Head, Kind, Object, Sample, SampleValue};
 use super::names::escape;
-use super::options::Format;
+use super::options::{Buckets, Format};
 
 /// The last line of OpenMetrics.
 pub(super) const END: &str = "# EOF\n";
@@ -18,7 +18,8 @@ pub(super) fn of_family(format: Format, labels: &[(String, String)], family: &Fa
     let mut out = String::new();
     write_metadata(&mut out, format, &family.head);
     for sample in &family.samples {
-        write_sample(&mut out, format, labels, &family.head, sample, None);
+        let (all, times) = (Buckets::All, Times::default());
+        write_sample(&mut out, format, labels, &family.head, sample, all, times);
     }
     out
 }
@@ -45,22 +46,37 @@ pub(super) fn write_metadata(out: &mut String, format: Format, family: &Head) {
     out.push('\n');
 }
 
-/// Writes a line for each number of a sample, with a timestamp in seconds if there is
-/// one.
+/// Times that belong to a value, in seconds since 1970.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Times {
+    /// The time of the reading, which is the timestamp of each line.
+    pub(super) read: Option<Decimal>,
+    /// The time at which a counter or a histogram was zero.
+    pub(super) created: Option<Decimal>,
+}
+
+/// Writes a line for each number of a sample.
 pub(super) fn write_sample(
     out: &mut String,
     format: Format,
     labels: &[(String, String)],
     family: &Head,
     sample: &Sample,
-    seconds: Option<Decimal>,
+    buckets: Buckets,
+    times: Times,
 ) {
+    let labels = labels_text(labels, &sample.object);
     let mut line = |suffix: &str, bound: Option<&str>, value: &dyn Display| {
         out.push_str(&family.name);
         out.push_str(suffix);
-        write_labels(out, labels, &sample.object, bound);
+        match bound {
+            Some(bound) if labels.is_empty() => push(out, format_args!("{{le=\"{bound}\"}}")),
+            Some(bound) => push(out, format_args!("{{{labels},le=\"{bound}\"}}")),
+            None if labels.is_empty() => {}
+            None => push(out, format_args!("{{{labels}}}")),
+        }
         push(out, format_args!(" {value}"));
-        if let Some(seconds) = seconds {
+        if let Some(seconds) = times.read {
             push(out, format_args!(" {seconds}"));
         }
         out.push('\n');
@@ -73,15 +89,16 @@ pub(super) fn write_sample(
             counts,
             sum,
         } => {
-            let mut bounds = bounds.iter();
             let mut total = 0u128;
-            for count in counts {
+            for (index, count) in counts.iter().enumerate() {
                 total += u128::from(*count);
-                let bound = match bounds.next() {
-                    Some(bound) => bound.bound(),
-                    None => "+Inf".to_owned(),
-                };
-                line("_bucket", Some(&bound), &total);
+                match bounds.get(index) {
+                    Some(bound) if buckets.has(index) => {
+                        line("_bucket", Some(&bound.bound()), &total);
+                    }
+                    Some(_) => {}
+                    None => line("_bucket", Some("+Inf"), &total),
+                }
             }
             // OpenMetrics 1.0 has a count if and only if there is a sum.
             if sum.is_some() || format == Format::Prometheus {
@@ -92,20 +109,23 @@ pub(super) fn write_sample(
             }
         }
     }
+    let is_created = matches!(family.kind, Kind::Counter | Kind::Histogram);
+    if let Some(created) = { times.created }.filter(|_| is_created)
+        && format == Format::OpenMetrics
+    {
+        line("_created", None, &created);
+    }
 }
 
-fn write_labels(
-    out: &mut String,
-    labels: &[(String, String)],
-    object: &Object,
-    bound: Option<&str>,
-) {
-    let mut before = '{';
+/// Returns the labels of a sample without the brackets.
+fn labels_text(labels: &[(String, String)], object: &Object) -> String {
+    let mut out = String::new();
     let mut label = |name: &str, value: &str| {
-        out.push(before);
-        before = ',';
-        push(out, format_args!("{name}=\""));
-        escape(value, true, out);
+        if !out.is_empty() {
+            out.push(',');
+        }
+        push(&mut out, format_args!("{name}=\""));
+        escape(value, true, &mut out);
         out.push('"');
     };
     for (name, value) in labels {
@@ -116,12 +136,7 @@ fn write_labels(
         Object::Vcpu(index) => label("vcpu", &index.to_string()),
         Object::Path(path) => label("qom_path", path),
     }
-    if let Some(bound) = bound {
-        label("le", bound);
-    }
-    if before == ',' {
-        out.push('}');
-    }
+    out
 }
 
 fn push(out: &mut String, text: std::fmt::Arguments<'_>) {

@@ -8,14 +8,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use qapi_stats::stats::{StatsSchema, StatsTarget, StatsValue};
-use stats_runtime::exposition::{History, Metric, Object as Label, Options, Point};
+use qapi_stats::stats::StatsSchema;
+use stats_runtime::exposition::{Catalog, Format, Metric, Options, Point};
 
 use super::spool::Spool;
 use crate::excerpt::Excerpt;
+use crate::exposed;
 use crate::failure::Failure;
 use crate::printable::{is_unsafe, printable};
-use crate::sample::{Identity, Object, ObjectId, Table, Value};
+use crate::sample::{Identity, Object, ObjectId, Table};
 use crate::selection::Selection;
 
 /// Writes a part of a recording.
@@ -31,7 +32,7 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let labels = labels(&excerpt.identities());
     let mut text = Text {
-        history: History::new(&Options::new()),
+        catalog: Catalog::new(&Options::new()),
         metrics: Vec::new(),
         families: Vec::new(),
         spool: Spool::new()?,
@@ -53,7 +54,7 @@ pub(super) fn run(
         return Err(Failure::other("the part of the recording has no samples"));
     }
     text.write(out)?;
-    for omitted in text.history.omitted() {
+    for omitted in text.catalog.omitted() {
         writeln!(io::stderr(), "vmstats: {}", printable(&omitted.to_string()))?;
     }
     for refused in &text.refused {
@@ -90,7 +91,7 @@ type Key = (usize, Arc<str>, ObjectId);
 
 /// The text, while it is collected.
 struct Text {
-    history: History,
+    catalog: Catalog,
     metrics: Vec<(Arc<Table>, Vec<Metric>)>,
     families: Vec<BTreeMap<(Arc<str>, ObjectId), usize>>,
     spool: Spool,
@@ -107,38 +108,23 @@ impl Text {
         object: &Object,
         names: &Selection,
     ) -> io::Result<()> {
-        let label = match (&object.table.target, &object.id) {
-            (
-                StatsTarget::Vcpu,
-                ObjectId {
-                    index: Some(index), ..
-                },
-            ) => u64::try_from(*index).map_or(Label::Only, Label::Vcpu),
-            (
-                _,
-                ObjectId {
-                    qom_path: Some(path),
-                    ..
-                },
-            ) => Label::Path(printable(path).into_owned()),
-            _ => Label::Only,
-        };
+        let label = exposed::label(&object.table.target, &object.id);
         for metric in self.metrics(&object.table) {
-            let value = |name: &str| wire(object.value(name)?);
+            let value = |name: &str| exposed::value(object.value(name)?);
             let Some(number) =
                 value(metric.statistic()).filter(|_| names.has_name(metric.statistic()))
             else {
                 continue;
             };
             let sum = metric.sum_statistic().and_then(value);
-            let point = Point {
-                nanos: object.window.middle().0,
-                value: &number,
-                sum: sum.as_ref(),
-            };
+            let point = Point::new(&number)
+                .with_sum(sum.as_ref())
+                .read_at(object.window.middle().0);
             let key = (metric.family(), Arc::clone(vm), object.id.clone());
-            match self.history.lines(&metric, options, &label, &point) {
-                Ok(lines) => {
+            let mut lines = String::new();
+            let format = Format::OpenMetrics;
+            match { &self.catalog }.write(&mut lines, format, &metric, options, &label, &point) {
+                Ok(()) => {
                     let chain = self.chain(key);
                     self.spool.append(chain, lines.as_bytes())?;
                 }
@@ -158,7 +144,7 @@ impl Text {
             return metrics.clone();
         }
         let stats = table.stats.iter().filter_map(|stat| stat.schema.clone());
-        let metrics = self.history.describe(&StatsSchema {
+        let metrics = self.catalog.describe(&StatsSchema {
             provider: table.provider.clone(),
             target: table.target.clone(),
             stats: stats.collect(),
@@ -191,26 +177,16 @@ impl Text {
             // The help has the statistic's name. A backslash has a meaning there, so that
             // `printable` does not fit.
             let fit = |one: char| if is_fit(one) { one } else { '\u{fffd}' };
-            let metadata = self.history.metadata(family);
+            let metadata = self.catalog.metadata(Format::OpenMetrics, family);
             out.write_all({ metadata.chars().map(fit) }.collect::<String>().as_bytes())?;
             for chain in objects.values() {
                 self.spool.copy(*chain, out)?;
             }
         }
-        out.write_all(History::END.as_bytes())
+        out.write_all(Catalog::END.as_bytes())
     }
 }
 
 fn is_fit(character: char) -> bool {
     character == '\n' || !is_unsafe(character)
-}
-
-/// Returns a value as it is on the wire; `None` if it is absent.
-fn wire(value: &Value) -> Option<StatsValue> {
-    Some(match value {
-        Value::Number(number) => StatsValue::Scalar(*number),
-        Value::Boolean(value) => StatsValue::Boolean(*value),
-        Value::Buckets(counts) => StatsValue::List(counts.iter().rev().copied().collect()),
-        Value::Absent => return None,
-    })
 }
