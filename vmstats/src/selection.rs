@@ -18,6 +18,8 @@ pub struct Selection {
     target: Option<StatsTarget>,
     providers: Vec<StatsProvider>,
     names: Vec<NamePattern>,
+    /// The names that are chosen of single providers.
+    names_of: Vec<(StatsProvider, Vec<String>)>,
     /// The chosen vCPUs; all of them if it is empty.
     vcpus: Vec<VcpuSelector>,
 }
@@ -86,6 +88,7 @@ impl Selection {
             target: target.or((!vcpus.is_empty()).then_some(StatsTarget::Vcpu)),
             providers,
             names: names.collect(),
+            names_of: Vec::new(),
             vcpus,
         }
     }
@@ -96,10 +99,21 @@ impl Selection {
         Self::new(None, Vec::new(), names, Vec::new())
     }
 
+    /// Selects only these statistics of a provider, and all of other providers. A name
+    /// that a monitor does not have is no problem of the selection.
+    #[must_use]
+    pub fn with_names_of(mut self, provider: StatsProvider, names: Vec<String>) -> Self {
+        self.names_of.push((provider, names));
+        self
+    }
+
     /// Returns whether the arguments narrow nothing but the target.
     #[must_use]
     pub fn is_everything(&self) -> bool {
-        self.providers.is_empty() && self.names.is_empty() && self.vcpus.is_empty()
+        self.providers.is_empty()
+            && self.names.is_empty()
+            && self.names_of.is_empty()
+            && self.vcpus.is_empty()
     }
 
     /// Returns the chosen target.
@@ -184,7 +198,8 @@ impl Selection {
                 continue;
             }
             let names = schema.stats.iter().map(|stat| stat.name.clone());
-            let names: Vec<String> = names.filter(|name| self.has_name(name)).collect();
+            let names = names.filter(|name| self.has_name_of(&schema.provider, name));
+            let names: Vec<String> = names.collect();
             // A provider that is asked twice answers twice.
             let is_asked = requests
                 .iter()
@@ -192,11 +207,13 @@ impl Selection {
             if !names.is_empty() && !is_asked {
                 requests.push(StatsRequest {
                     provider: schema.provider.clone(),
-                    names: self.has_names().then_some(names),
+                    names: (self.has_names() || self.names_of(&schema.provider).is_some())
+                        .then_some(names),
                 });
             }
         }
-        let is_filtered = self.has_names() || !self.providers.is_empty();
+        let is_filtered =
+            self.has_names() || !self.providers.is_empty() || !self.names_of.is_empty();
         (!requests.is_empty()).then(|| TargetPlan {
             target: target.clone(),
             providers: is_filtered.then_some(requests),
@@ -215,6 +232,20 @@ impl Selection {
     #[must_use]
     pub fn has_name(&self, name: &str) -> bool {
         self.names.is_empty() || self.names.iter().any(|pattern| pattern.matches(name))
+    }
+
+    fn has_name_of(&self, provider: &StatsProvider, name: &str) -> bool {
+        self.has_name(name)
+            && self
+                .names_of(provider)
+                .is_none_or(|names| names.iter().any(|other| other == name))
+    }
+
+    /// Returns the names that are chosen of a provider alone.
+    fn names_of(&self, provider: &StatsProvider) -> Option<&[String]> {
+        let mut names_of = self.names_of.iter();
+        let (_, names) = names_of.find(|(other, _)| other == provider)?;
+        Some(names)
     }
 
     fn missing_target(&self, schemas: &[StatsSchema]) -> Vec<String> {

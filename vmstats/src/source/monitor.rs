@@ -24,7 +24,8 @@ use crate::sample::{
 };
 use crate::selection::{Selection, TargetPlan};
 
-/// The number of statistics that a table may have: KVM has 45 of a vCPU.
+/// The number of statistics that a table may have: KVM has 45 of a vCPU. Others are left
+/// out.
 const STATS_MAX: usize = 1000;
 
 /// The number of objects in a sample: two of each vCPU, of which QEMU has up to 4,096.
@@ -56,6 +57,12 @@ pub struct Monitor {
     reads_steal: bool,
     steal: Option<Steal>,
     problems: Vec<String>,
+    /// The number of statistics that the bounds leave out of the schemas.
+    left_out_of_schemas: usize,
+    /// The largest number of statistics that they leave out of an object's values.
+    left_out_of_values: usize,
+    /// The start of the virtual machine's process, in nanoseconds since 1970.
+    started: Option<u64>,
     /// True if a reply had something that the schemas and the list of vCPUs lack.
     is_outdated: bool,
     /// The names in replies for which the schemas and the list of vCPUs were asked again.
@@ -115,6 +122,9 @@ impl Monitor {
             reads_steal: with_steal,
             steal: None,
             problems: Vec::new(),
+            left_out_of_schemas: 0,
+            left_out_of_values: 0,
+            started: None,
             is_outdated: false,
             strangers: HashSet::new(),
         };
@@ -140,6 +150,26 @@ impl Monitor {
         &self.problems
     }
 
+    /// Returns the number of statistics that the monitor has and the last sample lacks,
+    /// because there are too many, or because their names are too long.
+    #[must_use]
+    pub fn left_out(&self) -> usize {
+        self.left_out_of_schemas.max(self.left_out_of_values)
+    }
+
+    /// Returns the time in nanoseconds since 1970 at which the process of the virtual
+    /// machine started, if it is known and on this host.
+    #[must_use]
+    pub fn started(&self) -> Option<u64> {
+        self.started
+    }
+
+    /// Returns the number of vCPUs, if the monitor tells it.
+    #[must_use]
+    pub fn vcpus(&self) -> Option<usize> {
+        (!self.vcpus.is_empty()).then_some(self.vcpus.len())
+    }
+
     pub(super) fn incarnation(&self) -> &Incarnation {
         &self.incarnation
     }
@@ -154,6 +184,7 @@ impl Monitor {
         let begin = self.clock.now();
         let mut objects = Vec::new();
         let mut absences = Vec::new();
+        self.left_out_of_values = 0;
         for plan in self.plans.clone() {
             match self.ask(&plan) {
                 Ok((reply, window)) => {
@@ -198,6 +229,14 @@ impl Monitor {
         if self.reads_steal {
             schemas.push(steal::schema());
         }
+        let all: usize = schemas.iter().map(|schema| schema.stats.len()).sum();
+        for schema in &mut schemas {
+            let stats = &mut schema.stats;
+            stats.retain(|stat| stat.name.len() <= NAME_BYTES_MAX);
+            stats.truncate(STATS_MAX);
+        }
+        let kept: usize = schemas.iter().map(|schema| schema.stats.len()).sum();
+        self.left_out_of_schemas = all - kept;
         let plan = self.selection.plan(&schemas);
         self.problems = plan.problems;
         self.tables.clear();
@@ -209,11 +248,6 @@ impl Monitor {
             schema
                 .stats
                 .retain(|stat| plan.has(&schema.provider, &stat.name));
-            // A value beyond the bounds is refused when it comes.
-            schema.stats.truncate(STATS_MAX);
-            schema
-                .stats
-                .retain(|stat| stat.name.len() <= NAME_BYTES_MAX);
             if !schema.stats.is_empty() && self.tables.len() < TABLES_MAX {
                 let key = (schema.target.clone(), schema.provider.clone());
                 // A provider that is described twice is asked once.
@@ -255,6 +289,8 @@ impl Monitor {
             steal
         });
         self.identity.process = self.steal.as_ref().and_then(Steal::process);
+        let process = self.identity.process.map(Peer::of);
+        self.started = process.and_then(|process| process.started_nanos());
         // Otherwise a vCPU that is unplugged later and plugged in again would stay unknown.
         for vcpu in &vcpus {
             self.strangers.remove(&vcpu.qom_path);
@@ -381,6 +417,8 @@ impl Monitor {
         let mut values = vec![Value::Absent; table.stats.len()];
         let mut strangers = Vec::new();
         let mut unread = None;
+        let mut places: Option<HashMap<String, usize>> = None;
+        let mut left_out = 0;
         let mut next = 0;
         for stat in stats {
             let name = stat.get("name").and_then(Node::as_str);
@@ -394,19 +432,26 @@ impl Monitor {
             let place = if is_next {
                 Some(next)
             } else {
-                table.position(name)
+                // An index, because an order that is not that of the schema would make each
+                // search long.
+                let places = places.get_or_insert_with(|| places_of(table));
+                places.get(name).copied()
             };
             let place = match place {
                 Some(place) => place,
-                None if table.stats.len() >= STATS_MAX => {
-                    return Err(malformed("has too many statistics"));
+                None if table.stats.len() >= STATS_MAX || name.len() > NAME_BYTES_MAX => {
+                    left_out += 1;
+                    continue;
                 }
                 None => {
                     strangers.push(format!("{} {name}", table.provider));
                     let table = Arc::make_mut(table);
-                    table.stats.push(Stat::undescribed(short(name)?.to_owned()));
+                    table.stats.push(Stat::undescribed(name.to_owned()));
                     values.push(Value::Absent);
-                    table.stats.len() - 1
+                    let place = table.stats.len() - 1;
+                    let places = places.get_or_insert_default();
+                    places.insert(name.to_owned(), place);
+                    place
                 }
             };
             next = place + 1;
@@ -418,6 +463,11 @@ impl Monitor {
                 }
                 Err(problem) => unread = unread.or_else(|| Some(format!("'{name}' {problem}"))),
             }
+        }
+        if left_out > 0 {
+            unread =
+                unread.or_else(|| Some(format!("{left_out} statistics are beyond the bounds")));
+            self.left_out_of_values = self.left_out_of_values.max(left_out);
         }
         let table = Arc::clone(table);
         for stranger in strangers {
@@ -441,6 +491,14 @@ impl Monitor {
             self.is_outdated = true;
         }
     }
+}
+
+/// Returns the places of the statistics of a table.
+fn places_of(table: &Table) -> HashMap<String, usize> {
+    let stats = table.stats.iter().enumerate();
+    stats
+        .map(|(place, stat)| (stat.name.clone(), place))
+        .collect()
 }
 
 /// Returns the value of a statistic, or what is wrong with it.

@@ -78,6 +78,21 @@ impl Peer {
             started: start_time(process),
         }
     }
+
+    /// Returns the time in nanoseconds since 1970 at which the process started.
+    pub(super) fn started_nanos(&self) -> Option<u64> {
+        let ticks_per_second = rustix::param::clock_ticks_per_second();
+        let nanos_per_tick = 1_000_000_000u64.checked_div(ticks_per_second)?;
+        let boot = boot_time()?.checked_mul(1_000_000_000)?;
+        boot.checked_add(self.started?.checked_mul(nanos_per_tick)?)
+    }
+}
+
+/// Returns the time of the host's boot in seconds since 1970: `btime` of `/proc/stat`.
+fn boot_time() -> Option<u64> {
+    let stat = std::fs::read_to_string("/proc/stat").ok()?;
+    let seconds = { stat.lines() }.find_map(|line| line.strip_prefix("btime "))?;
+    seconds.trim().parse().ok()
 }
 
 /// Returns the moment at which a process started: field 22 of `/proc/PID/stat`.
