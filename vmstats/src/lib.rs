@@ -17,9 +17,12 @@ pub mod endpoint;
 #[cfg(feature = "record")]
 pub mod excerpt;
 pub mod explain;
+#[cfg(feature = "export")]
+pub mod export;
 pub mod exposed;
 pub mod failure;
 pub mod host;
+pub mod html;
 pub mod listen;
 mod lock;
 pub mod log;

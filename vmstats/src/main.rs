@@ -40,6 +40,8 @@ fn main() -> ExitCode {
         Command::Report(arguments) => vmstats::report::run(arguments, &mut out),
         #[cfg(feature = "record")]
         Command::Dump(arguments) => vmstats::dump::run(arguments, &mut out),
+        #[cfg(feature = "export")]
+        Command::Export(arguments) => vmstats::export::run(arguments, &mut out),
         Command::Explain(arguments) => explain::run(arguments, &mut out),
         Command::Shell(arguments) => shell::run(arguments, &mut out),
         Command::Decode(arguments) => decode::run(arguments, &mut out),

@@ -35,6 +35,30 @@ pub fn listen(_address: SocketAddr, _folder: &Path, _subjects: &[String]) -> io:
     unsupported()
 }
 
+/// Credentials that no program has.
+#[cfg(feature = "export")]
+#[derive(Clone, Debug)]
+pub struct Acceptor(Infallible);
+
+#[cfg(feature = "export")]
+impl Acceptor {
+    /// Refuses a folder.
+    ///
+    /// # Errors
+    ///
+    /// Always returns [`InvalidInput`](io::ErrorKind::InvalidInput).
+    pub fn new(_folder: &Path, _subjects: &[String]) -> io::Result<Self> {
+        unsupported()
+    }
+
+    pub(crate) async fn accept(
+        &self,
+        _stream: tokio::net::TcpStream,
+    ) -> io::Result<tokio::net::TcpStream> {
+        match self.0 {}
+    }
+}
+
 /// A connection that no program has.
 #[derive(Clone, Debug)]
 pub struct TlsStream(Infallible);

@@ -100,7 +100,7 @@ impl Selection {
     }
 
     /// Selects only these statistics of a provider, and all of other providers. A name
-    /// that a monitor does not have is no problem of the selection.
+    /// that a monitor does not have causes no complaint.
     #[must_use]
     pub fn with_names_of(mut self, provider: StatsProvider, names: Vec<String>) -> Self {
         self.names_of.push((provider, names));

@@ -52,6 +52,38 @@ pub fn listen(address: SocketAddr, folder: &Path, subjects: &[String]) -> io::Re
     Listener::tls(address, credentials)
 }
 
+/// The credentials of a server over HTTP.
+#[cfg(feature = "export")]
+#[derive(Clone)]
+pub struct Acceptor(tokio_rustls::TlsAcceptor);
+
+#[cfg(feature = "export")]
+impl Acceptor {
+    /// Loads the credentials of [`listen`].
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that names the file which is missing or cannot be used.
+    pub fn new(folder: &Path, subjects: &[String]) -> io::Result<Self> {
+        let tls = TlsBuilder::from_folder(folder)
+            .and_then(|builder| builder.admit_subjects(subjects).build())
+            .map_err(io::Error::other)?;
+        Ok(Self(tls.server_config().into()))
+    }
+
+    /// Makes the handshake of a connection.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the client has no certificate that is admitted.
+    pub async fn accept(
+        &self,
+        stream: tokio::net::TcpStream,
+    ) -> io::Result<tokio_rustls::server::TlsStream<tokio::net::TcpStream>> {
+        self.0.accept(stream).await
+    }
+}
+
 /// Loads a client's certificates from a folder with `ca-cert.pem`,
 /// `client-cert.pem` and `client-key.pem`. A server whose certificate is in
 /// `ca-crl.pem`, if that file exists, is refused, and so is every server once the

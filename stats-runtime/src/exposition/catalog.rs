@@ -10,8 +10,10 @@ use qapi_stats::stats::{StatsProvider, StatsSchema, StatsSchemaValue, StatsTarge
 
 use super::decimal::Scale;
 use super::family::{Described, FamilyNames, Head, Object, Sample, sample, sum_of};
+use super::names::base;
 use super::omitted::{Omitted, OmittedReason};
 use super::options::{Buckets, Format, Options};
+use super::reading::{Description, Reading, reading};
 use super::text::{self, Times};
 
 /// The metrics of several virtual machines, of which statistics that are described alike
@@ -82,6 +84,13 @@ impl Metric {
     #[must_use]
     pub fn statistic(&self) -> &str {
         &self.stat.name
+    }
+
+    /// Returns the name of the statistic without what its type and its unit say:
+    /// `halt_wait` for `halt_wait_ns`.
+    #[must_use]
+    pub fn base_name(&self) -> String {
+        base(&self.stat)
     }
 
     /// Returns the name of the statistic that is the sum of what this one counts.
@@ -249,6 +258,25 @@ impl Catalog {
         Ok(())
     }
 
+    /// Returns the description of a metric; `None` for one of another catalog.
+    #[must_use]
+    pub fn description(&self, metric: &Metric) -> Option<Description<'_>> {
+        self.heads.get(metric.family).map(Description::of)
+    }
+
+    /// Returns a value as numbers, with the chosen bounds of a histogram.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason why the value has none.
+    pub fn read(&self, metric: &Metric, point: &Point<'_>) -> Result<Reading, OmittedReason> {
+        let Some(head) = self.heads.get(metric.family) else {
+            return Err(OmittedReason::NotDescribed);
+        };
+        let value = sample(&metric.stat, head.scale, point.value, point.sum)?;
+        reading(&value, self.buckets).ok_or(OmittedReason::WrongValue)
+    }
+
     /// Returns the number of lines that a value of a metric has at most, which a program
     /// can check before it writes.
     #[must_use]
@@ -304,6 +332,7 @@ impl Catalog {
 mod tests {
     use std::num::NonZeroUsize;
 
+    use super::super::reading::MetricKind;
     use super::*;
 
     fn schema(stats: Vec<StatsSchemaValue>) -> StatsSchema {
@@ -407,6 +436,34 @@ mod tests {
             assert_eq!(lines, format!("{expected}{NAME}_count 6\n"));
             assert!(lines.lines().count() <= catalog.lines(&counts));
         }
+    }
+
+    #[test]
+    fn value_is_rounded_once_and_buckets_are_merged_when_it_is_read_as_numbers() {
+        let (schema, counts, sum) = histogram();
+        let mut catalog = Catalog::new(&Options::new()).with_buckets(Buckets::Infinite);
+        let metrics = catalog.describe(&schema);
+        let point = Point::new(&counts).with_sum(Some(&sum));
+        let read = catalog.read(&metrics[0], &point).unwrap();
+        let expected = Reading::Histogram {
+            bounds: Vec::new(),
+            counts: vec![6],
+            sum: Some(7e-9),
+        };
+        assert_eq!(read, expected);
+        let large = StatsValue::Scalar(u64::MAX);
+        let read = catalog.read(&metrics[1], &Point::new(&large)).unwrap();
+        let expected = Reading::Number {
+            value: 18_446_744_073.709_553,
+            integer: None,
+        };
+        assert_eq!(read, expected);
+        assert_eq!(metrics[1].base_name(), "halt_wait");
+        let description = catalog.description(&metrics[1]).unwrap();
+        assert_eq!(
+            (description.kind, description.unit),
+            (MetricKind::Counter, Some("seconds"))
+        );
     }
 
     #[test]

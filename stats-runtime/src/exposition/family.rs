@@ -143,7 +143,7 @@ impl FamilyNames {
         Err((!is_in_histogram).then_some(OmittedReason::NameTaken(taken)))
     }
 
-    /// Describes the family of a metric that is no statistic, and takes its names.
+    /// Describes the family of a metric of another kind than a statistic, and takes its names.
     ///
     /// # Errors
     ///

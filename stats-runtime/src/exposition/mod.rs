@@ -53,6 +53,7 @@ mod family;
 mod names;
 mod omitted;
 mod options;
+mod reading;
 mod text;
 
 use family::{Described, Families, Family};
@@ -61,6 +62,7 @@ pub use catalog::{Catalog, Metric, Point};
 pub use family::Object;
 pub use omitted::{Omitted, OmittedReason};
 pub use options::{Buckets, Format, InvalidName, Options};
+pub use reading::{Description, MetricKind, Reading};
 
 /// The statistics of a registry at one moment, as metrics.
 ///

@@ -49,10 +49,19 @@ pub(super) fn unit(stat: &StatsSchemaValue) -> Option<String> {
 /// Returns a statistic's part of the name of its family: sanitized, and with its
 /// unit at the end.
 pub(super) fn stem(stat: &StatsSchemaValue) -> String {
+    let stem = base(stat);
+    match unit(stat) {
+        Some(unit) if without(&stem, &format!("_{unit}")) == stem => format!("{stem}_{unit}"),
+        _ => stem,
+    }
+}
+
+/// Returns the sanitized name of a statistic without what its type and unit say.
+pub(super) fn base(stat: &StatsSchemaValue) -> String {
     let name = sanitized(&stat.name);
-    let mut stem = name.as_str();
+    let mut base = name.as_str();
     if stat.type_ == StatsType::Cumulative {
-        stem = without(stem, "_total");
+        base = without(base, "_total");
     }
     let prefixed = match (&stat.unit, stat.base, stat.exponent) {
         (Some(StatsUnit::Seconds), Some(10), -9) => "_ns",
@@ -60,11 +69,7 @@ pub(super) fn stem(stat: &StatsSchemaValue) -> String {
         (Some(StatsUnit::Seconds), Some(10), -3) => "_ms",
         _ => "",
     };
-    stem = without(stem, prefixed);
-    match unit(stat) {
-        Some(unit) if without(stem, &format!("_{unit}")) == stem => format!("{stem}_{unit}"),
-        _ => stem.to_owned(),
-    }
+    without(base, prefixed).to_owned()
 }
 
 /// Returns a name without its end, unless nothing else is in the name.

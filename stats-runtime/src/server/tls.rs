@@ -256,6 +256,13 @@ impl TlsBuilder {
 }
 
 impl Tls {
+    /// Returns the configuration, for a server of another protocol with the same
+    /// credentials.
+    #[must_use]
+    pub fn server_config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
+    }
+
     /// Creates the channel of a client that has just connected.
     pub(super) fn channel(&self) -> Result<Channel, rustls::Error> {
         let mut connection = ServerConnection::new(Arc::clone(&self.config))?;

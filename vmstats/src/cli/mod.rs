@@ -2,6 +2,8 @@
 //!
 //! In: words. Out: a command to run, every value checked.
 
+#[cfg(feature = "export")]
+mod export;
 mod fleet;
 #[cfg(feature = "record")]
 mod past;
@@ -20,6 +22,8 @@ use qapi_stats::stats::StatsTarget;
 use crate::selector::{NamePatterns, VcpuSelector};
 use value::interval;
 
+#[cfg(feature = "export")]
+pub use export::{ExportArgs, OtlpUrl};
 pub use fleet::FleetArgs;
 #[cfg(feature = "record")]
 pub use past::{DiffArgs, DiffFormat, DumpArgs, DumpFormat, ReportArgs};
@@ -81,6 +85,8 @@ pub enum Command {
     Report(ReportArgs),
     #[cfg(feature = "record")]
     Dump(DumpArgs),
+    #[cfg(feature = "export")]
+    Export(ExportArgs),
     Explain(ExplainArgs),
     Shell(ShellArgs),
     Decode(DecodeArgs),

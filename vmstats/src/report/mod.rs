@@ -4,7 +4,6 @@
 //! size: who was recorded, what changed, plots, heat maps and tables.
 
 mod columns;
-mod html;
 mod page;
 mod plot;
 #[cfg(feature = "record")]

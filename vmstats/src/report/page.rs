@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::columns::{COLUMNS_MAX, Grid};
-use super::html::escaped;
 use super::section::{Section, TABLE_HEAD, percent, row, write_told};
 use crate::diff::Difference;
+use crate::html::escaped;
 use crate::measure;
 use crate::sample::Timestamp;
 use crate::time_span;

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::columns::{Course, Grid};
-use super::html::escaped;
+use crate::html::escaped;
 use crate::measure;
 use crate::sample::Timestamp;
 use crate::summary::{self, Event, Happening};

@@ -10,10 +10,10 @@ use std::time::Duration;
 use qapi_stats::stats::StatsProvider;
 
 use super::columns::{Course, Courses, Grid};
-use super::html::escaped;
 use super::plot::{self, Marks};
 use crate::diff::{Difference, SHARES, differences};
 use crate::explain;
+use crate::html::escaped;
 use crate::measure;
 use crate::rates::TimeShare;
 use crate::sample::{Identity, Kind, Sample, Timestamp};

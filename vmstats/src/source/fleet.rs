@@ -182,7 +182,7 @@ impl Drop for Fleet {
 
 /// Raises the limit of open files (often 1,024) as far as this program may. A virtual
 /// machine needs a file for its monitor and one for each vCPU's steal time.
-fn raise_file_limit() {
+pub fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,

@@ -10,6 +10,6 @@ mod process;
 mod steal;
 
 pub use discovery::Place;
-pub use fleet::{Connected, Event, Fleet, FleetOptions, Update, Vm};
+pub use fleet::{Connected, Event, Fleet, FleetOptions, Update, Vm, raise_file_limit};
 pub use monitor::Monitor;
 pub use steal::{PROVIDER as SCHED, RUN_DELAY};

@@ -7,7 +7,7 @@ use crate::printable::printable;
 
 /// Escapes a text, and makes control characters visible.
 #[must_use]
-pub(super) fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let text = printable(text);
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

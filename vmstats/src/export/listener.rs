@@ -1,0 +1,167 @@
+//! The sockets at which scrapers connect.
+//!
+//! In: addresses of the command line. Out: connections, over TLS where the address says
+//! so. This file knows no HTTP.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use crate::failure::Failure;
+use crate::listen::Listen;
+use crate::tls;
+
+/// The time after which the kernel ends a connection whose client takes nothing.
+const UNACKNOWLEDGED_TIMEOUT_MS: u32 = 60_000;
+
+/// The time that a handshake of TLS may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The mode of a Unix socket: the group of the process may scrape.
+const MODE: u32 = 0o660;
+
+/// A connection of any kind.
+pub(super) trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
+
+/// A socket that listens.
+pub(super) struct Listener {
+    socket: Socket,
+    /// The address as a URL, or as the path of a socket.
+    pub(super) url: String,
+}
+
+enum Socket {
+    Tcp(TcpListener),
+    Tls(TcpListener, tls::Acceptor),
+    Unix(UnixListener, PathBuf),
+}
+
+impl Listener {
+    /// Binds an address. Call it within a runtime of tokio.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the address cannot be bound, or a certificate cannot be used.
+    pub(super) fn bind(
+        address: &Listen,
+        credentials: Option<&Path>,
+        subjects: &[String],
+    ) -> Result<Self, Failure> {
+        let cannot = |error| Failure::other(format!("cannot listen on {address}: {error}"));
+        let (socket, url) = match address {
+            Listen::Tcp(at) => {
+                let socket = tcp(*at).map_err(cannot)?;
+                let url = format!("http://{}/metrics", socket.local_addr().map_err(cannot)?);
+                (Socket::Tcp(socket), url)
+            }
+            Listen::Tls(at) => {
+                let folder = tls::folder(credentials);
+                let folder = folder.map_err(|error| Failure::usage(error.to_string()))?;
+                let acceptor = tls::Acceptor::new(folder, subjects).map_err(cannot)?;
+                let socket = tcp(*at).map_err(cannot)?;
+                let url = format!("https://{}/metrics", socket.local_addr().map_err(cannot)?);
+                (Socket::Tls(socket, acceptor), url)
+            }
+            Listen::Unix(path) => {
+                let socket = unix(path).map_err(cannot)?;
+                let url = format!("unix:{}", path.display());
+                (Socket::Unix(socket, path.clone()), url)
+            }
+            Listen::Vsock { .. } | Listen::Inherited(_) => {
+                return Err(Failure::usage(format!("HTTP is not served on {address}")));
+            }
+        };
+        Ok(Self { socket, url })
+    }
+
+    /// Waits for a connection.
+    ///
+    /// # Errors
+    ///
+    /// Returns the kernel's error.
+    pub(super) async fn accept(&self) -> io::Result<Accepted> {
+        match &self.socket {
+            Socket::Tcp(socket) => {
+                let (stream, _) = socket.accept().await?;
+                bound(&stream);
+                Ok(Accepted::Tcp(stream))
+            }
+            Socket::Tls(socket, acceptor) => {
+                let (stream, _) = socket.accept().await?;
+                bound(&stream);
+                Ok(Accepted::Tls(stream, acceptor.clone()))
+            }
+            Socket::Unix(socket, _) => {
+                let (stream, _) = socket.accept().await?;
+                Ok(Accepted::Unix(stream))
+            }
+        }
+    }
+}
+
+/// A connection before the handshake of TLS.
+pub(super) enum Accepted {
+    Tcp(TcpStream),
+    Tls(TcpStream, tls::Acceptor),
+    Unix(UnixStream),
+}
+
+impl Accepted {
+    /// Makes the handshake.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the client has no certificate that is admitted, or takes too
+    /// long.
+    pub(super) async fn open(self) -> io::Result<Box<dyn Connection>> {
+        Ok(match self {
+            Self::Tcp(stream) => Box::new(stream),
+            Self::Unix(stream) => Box::new(stream),
+            Self::Tls(stream, acceptor) => {
+                let handshake = acceptor.accept(stream);
+                let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await;
+                Box::new(handshake.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??)
+            }
+        })
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Socket::Unix(_, path) = &self.socket {
+            // Fails if somebody has removed the socket already.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Makes the kernel end the connection of a client that takes nothing.
+fn bound(stream: &TcpStream) {
+    // Without it the client is found out later, when the response takes too long.
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(stream, UNACKNOWLEDGED_TIMEOUT_MS);
+}
+
+fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}
+
+/// Binds a Unix socket. A socket that nobody serves is removed first.
+fn unix(path: &Path) -> io::Result<UnixListener> {
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    if is_socket && std::os::unix::net::UnixStream::connect(path).is_err() {
+        fs::remove_file(path)?;
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(MODE))?;
+    Ok(listener)
+}

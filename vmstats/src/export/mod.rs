@@ -1,0 +1,179 @@
+//! `vmstats export`: statistics for Prometheus and OpenTelemetry.
+//!
+//! In: arguments. Out: an HTTP server, a file or messages, until a signal. A virtual
+//! machine is asked when somebody wants to know: nothing is asked between scrapes.
+
+mod answer;
+mod choice;
+mod collector;
+mod dry_run;
+mod encoder;
+mod exporter;
+mod http;
+mod landing;
+mod listener;
+mod naming;
+mod negotiation;
+mod observer;
+mod otlp;
+mod own;
+mod plan;
+mod points;
+mod sums;
+mod textfile;
+mod totals;
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use stats_runtime::exposition::Format;
+
+use crate::cli::ExportArgs;
+use crate::failure::{Failure, warn};
+use crate::listen::Listen;
+use crate::selection::Selection;
+use crate::shutdown::PendingSignals;
+use crate::source::raise_file_limit;
+use choice::Choice;
+use collector::{Collector, CollectorOptions};
+use encoder::Encoder;
+use exporter::Exporter;
+use listener::Listener;
+use otlp::Receiver;
+use otlp::message::message;
+
+/// How long virtual machines are waited for if neither a scraper nor the arguments say it.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The port without `--listen`.
+const PORT: u16 = 9747;
+
+/// The number of scrapes that wait for a collection at a time.
+const SCRAPES_MAX: usize = 16;
+
+/// Runs `vmstats export`.
+///
+/// # Errors
+///
+/// Returns an error if an address cannot be bound or a file cannot be written.
+pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    raise_file_limit();
+    let choice = Choice::new(arguments);
+    let timeout = arguments.monitors.reach.timeout.unwrap_or(TIMEOUT);
+    if arguments.dry_run {
+        let collection = make_collector(arguments, choice.everything()).collect(timeout);
+        return dry_run::print(&collection, &choice, arguments.hosts, out);
+    }
+    let signals = PendingSignals::install()?;
+    let collector = make_collector(arguments, choice.selection());
+    let exporter = Arc::new(Exporter::new(collector, Encoder::new(choice)));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .max_blocking_threads(SCRAPES_MAX)
+        .build()
+        .map_err(|error| Failure::other(format!("cannot start: {error}")))?;
+    let entered = runtime.enter();
+    let mut listeners = Vec::new();
+    for address in addresses(arguments) {
+        let credentials = arguments.monitors.reach.tls.as_deref();
+        let listener = Listener::bind(&address, credentials, &arguments.tls_allow)?;
+        writeln!(out, "{}", listener.url)?;
+        listeners.push(listener);
+    }
+    out.flush()?;
+    drop(entered);
+    let shutdown = signals.start()?;
+    if let Some(path) = &arguments.textfile {
+        // The first file is written before anything else, so that a folder that does not
+        // exist is an error of the command.
+        write_textfile(&exporter, path, timeout)?;
+        let (exporter, path) = (Arc::clone(&exporter), path.clone());
+        spawn("textfile", arguments.interval, move || {
+            if let Err(failure) = write_textfile(&exporter, &path, timeout) {
+                warn(&failure.to_string());
+            }
+        })?;
+    }
+    let receiver = arguments.otlp.clone().map(Receiver::new);
+    if let Some(receiver) = receiver.clone() {
+        let exporter = Arc::clone(&exporter);
+        let push = move || {
+            let message = exporter.collect(timeout, message);
+            receiver.push(&message);
+            exporter.set_otlp(receiver.figures());
+        };
+        push();
+        spawn("otlp", arguments.interval, push)?;
+    }
+    let (sender, ended) = tokio::sync::oneshot::channel();
+    thread::spawn(move || {
+        shutdown.wait();
+        // Fails if the program is ending already.
+        let _ = sender.send(());
+    });
+    runtime.block_on(async {
+        for listener in listeners {
+            tokio::spawn(http::serve(listener, Arc::clone(&exporter), timeout));
+        }
+        if let Some(receiver) = receiver {
+            tokio::spawn(receiver.send());
+        }
+        // Fails if the thread of the signals has ended, which is an end too.
+        let _ = ended.await;
+    });
+    // A scrape that waits for a virtual machine need not delay the end.
+    runtime.shutdown_background();
+    Ok(())
+}
+
+/// Makes a collector of the places of the arguments.
+fn make_collector(arguments: &ExportArgs, selection: Selection) -> Collector {
+    let options = CollectorOptions {
+        credentials: arguments.monitors.reach.tls.clone(),
+        selection,
+    };
+    Collector::new(arguments.monitors.places(), options)
+}
+
+/// Returns the addresses to serve at.
+fn addresses(arguments: &ExportArgs) -> Vec<Listen> {
+    let has_other = arguments.textfile.is_some() || arguments.otlp.is_some();
+    if arguments.listen.is_empty() && !has_other {
+        return vec![Listen::Tcp(([127, 0, 0, 1], PORT).into())];
+    }
+    arguments.listen.clone()
+}
+
+fn write_textfile(exporter: &Exporter, path: &Path, timeout: Duration) -> Result<(), Failure> {
+    let text = exporter.scrape(timeout, Format::Prometheus);
+    textfile::write(path, &text)
+        .map_err(|error| Failure::other(format!("cannot write {}: {error}", path.display())))
+}
+
+/// Starts a thread that does something at an interval, for the first time after it.
+fn spawn(
+    name: &str,
+    interval: Duration,
+    mut act: impl FnMut() + Send + 'static,
+) -> Result<(), Failure> {
+    let run = move || {
+        let begin = Instant::now();
+        loop {
+            // The next multiple of the interval, so that a slow turn moves no other one.
+            let since = begin.elapsed().as_nanos();
+            let left = interval.as_nanos() - since % interval.as_nanos().max(1);
+            thread::sleep(Duration::from_nanos(
+                u64::try_from(left).unwrap_or(u64::MAX),
+            ));
+            act();
+        }
+    };
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
+    thread
+        .map(drop)
+        .map_err(|error| Failure::other(format!("cannot start a thread: {error}")))
+}

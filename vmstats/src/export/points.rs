@@ -1,0 +1,137 @@
+//! The values of a virtual machine, each with its metric.
+//!
+//! In: an answer and the plans of its tables. Out: points in an order in which those of
+//! one metric follow each other. This file knows no format.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use qapi_stats::stats::StatsValue;
+use stats_runtime::exposition::Object as Label;
+
+use super::answer::Answer;
+use super::plan::{Column, Plan, Plans};
+use super::sums::combine;
+use crate::exposed;
+use crate::sample::{Kind, Object, Value};
+
+/// A value with its metric.
+#[derive(Debug)]
+pub(super) struct VmPoint<'a> {
+    /// The metric.
+    pub(super) column: &'a Column,
+    /// The object.
+    pub(super) label: Label,
+    /// The value.
+    pub(super) value: StatsValue,
+    /// The value of the statistic that is its sum.
+    pub(super) sum: Option<StatsValue>,
+}
+
+/// Calls `take` with each point of an answer. `take` returns false if the point was left
+/// out. Returns the number of statistics that were left out.
+pub(super) fn each(
+    answer: &Answer,
+    plans: &Plans,
+    take: &mut dyn FnMut(VmPoint<'_>) -> bool,
+) -> usize {
+    let mut dropped = answer.left_out;
+    let mut counted = HashSet::new();
+    let mut seen = HashSet::new();
+    // The objects are sorted, so that those of one table follow each other, unless the
+    // monitor added statistics between two objects.
+    let groups = answer
+        .sample
+        .objects
+        .chunk_by(|one, next| Arc::ptr_eq(&one.table, &next.table));
+    for group in groups {
+        let Some(first) = group.first() else {
+            continue;
+        };
+        let Some(plan) = plans.of(&first.table) else {
+            continue;
+        };
+        if counted.insert(Arc::as_ptr(plan).addr()) {
+            dropped += plan.dropped;
+        }
+        let mut unique = Vec::new();
+        for object in group {
+            let label = exposed::label(&object.table.target, &object.id);
+            let key = (&object.table.target, &object.table.provider, label.clone());
+            if seen.insert(key) {
+                unique.push((object, label));
+            } else {
+                // Two values of one object would make the whole text invalid.
+                dropped += 1;
+            }
+        }
+        // The values of vCPUs that are gone belong to the sums for ever.
+        let unplugged = { answer.unplugged.iter() }
+            .filter(|object| object.table == first.table)
+            .collect::<Vec<_>>();
+        dropped += sums(plan, &unique, &unplugged, take);
+        dropped += objects(plan, &unique, take);
+    }
+    dropped
+}
+
+/// Takes the points of each object.
+fn objects(
+    plan: &Plan,
+    objects: &[(&Object, Label)],
+    take: &mut dyn FnMut(VmPoint<'_>) -> bool,
+) -> usize {
+    let mut dropped = 0;
+    for (object, label) in objects {
+        for column in &plan.objects {
+            let value = |place: usize| exposed::value(object.values.get(place)?);
+            let Some(number) = value(column.place) else {
+                continue;
+            };
+            let is_taken = take(VmPoint {
+                column,
+                label: label.clone(),
+                value: number,
+                sum: column.sum_place.and_then(value),
+            });
+            dropped += usize::from(!is_taken);
+        }
+    }
+    dropped
+}
+
+/// Takes the points of all vCPUs together.
+fn sums(
+    plan: &Plan,
+    objects: &[(&Object, Label)],
+    unplugged: &[&Object],
+    take: &mut dyn FnMut(VmPoint<'_>) -> bool,
+) -> usize {
+    let mut dropped = 0;
+    for column in &plan.sums {
+        let counts = matches!(column.kind, Kind::Counter | Kind::Histogram);
+        let unplugged = if counts { unplugged } else { &[] };
+        let values = |place: usize| {
+            let objects = objects.iter().map(|(object, _)| *object);
+            let all = objects.chain(unplugged.iter().copied());
+            all.map(move |object| object.values.get(place))
+        };
+        let mut present = values(column.place).flatten();
+        if present.all(|value| *value == Value::Absent) {
+            continue;
+        }
+        let value = combine(column.kind, values(column.place));
+        let sum = column.sum_place;
+        let sum = sum.and_then(|place| combine(Kind::Counter, values(place)));
+        let is_taken = value.is_some_and(|value| {
+            take(VmPoint {
+                column,
+                label: Label::Only,
+                value,
+                sum,
+            })
+        });
+        dropped += usize::from(!is_taken);
+    }
+    dropped
+}

@@ -1,0 +1,231 @@
+//! The outputs of `vmstats export` beside HTTP: a file, an OpenTelemetry receiver, and the
+//! table of costs.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod program;
+mod scraper;
+mod simulated;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use flate2::read::GzDecoder;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
+use program::{Running, stderr, stdout, vmstats};
+use prost::Message;
+use scraper::{Exporter, glob, samples};
+
+fn monitor(folder: &Path) -> String {
+    simulated::serve(&folder.join("one.sock"), simulated::machine("one", 2));
+    glob(folder)
+}
+
+fn start(options: &[&str]) -> Running {
+    let program = Command::new(env!("CARGO_BIN_EXE_vmstats"))
+        .arg("export")
+        .args(options)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    Running(program.unwrap())
+}
+
+#[test]
+fn file_is_replaced_as_a_whole_at_the_interval() {
+    let folder = tempfile::tempdir().unwrap();
+    let glob = monitor(folder.path());
+    let file = folder.path().join("vmstats.prom");
+    let path = file.to_str().unwrap();
+    let _exporter = start(&["--textfile", path, "--interval", "0.2", &glob]);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut values = Vec::new();
+    while values.len() < 5 {
+        assert!(Instant::now() < deadline, "{values:?}");
+        thread::sleep(Duration::from_millis(50));
+        let Ok(text) = fs::read_to_string(&file) else {
+            continue;
+        };
+        let samples = samples(&text);
+        // The first and the last family are there whenever the file is.
+        assert!(samples.contains_key("vmstats_vms"));
+        let exits = &samples["vmstats_kvm_vcpus_exits_total{vm=\"one\"}"];
+        if values.last() != Some(exits) {
+            values.push(exits.clone());
+        }
+    }
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o644);
+    let names = fs::read_dir(folder.path()).unwrap();
+    let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(names.len() <= 3, "{names:?}");
+}
+
+#[test]
+fn folder_that_does_not_exist_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let glob = monitor(folder.path());
+    let output = vmstats(&["export", "--textfile", "/nowhere/x.prom", &glob], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cannot write /nowhere/x.prom"));
+}
+
+/// Takes requests, with these statuses one after the other and then 200.
+fn receiver(listener: TcpListener, statuses: &'static [&'static str]) -> Receiver<Vec<u8>> {
+    let (sender, requests) = channel();
+    thread::spawn(move || {
+        let mut statuses = statuses.iter();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let body = request(&mut stream);
+            let status = statuses.next().unwrap_or(&"200 OK");
+            let head = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+            stream.write_all(head.as_bytes()).unwrap();
+            if sender.send(body).is_err() {
+                return;
+            }
+        }
+    });
+    requests
+}
+
+/// Reads a request, and returns its body.
+fn request(stream: &mut TcpStream) -> Vec<u8> {
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    let mut head = String::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if line == "\r\n" {
+            break;
+        }
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        head.push_str(&line.to_lowercase());
+    }
+    assert!(head.starts_with("post /v1/metrics http/1.1"), "{head}");
+    assert!(
+        head.contains("content-type: application/x-protobuf"),
+        "{head}"
+    );
+    assert!(head.contains("content-encoding: gzip"), "{head}");
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    let mut text = Vec::new();
+    GzDecoder::new(&*body).read_to_end(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn receiver_gets_exact_metrics_when_it_was_away_at_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let glob = monitor(folder.path());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let exporter = Exporter::start(&["--otlp", &url, "--interval", "0.5", &glob]);
+    let requests = receiver(listener, &["503 Service Unavailable", "400 Bad Request"]);
+    let next = || requests.recv_timeout(Duration::from_secs(30)).unwrap();
+    // The first message is tried again, and then refused for good.
+    let (first, again, second) = (next(), next(), next());
+    assert_eq!(first, again);
+    assert_ne!(first, second);
+    let message = ExportMetricsServiceRequest::decode(&*second).unwrap();
+    let resource = &message.resource_metrics[0];
+    let attributes = &resource.resource.as_ref().unwrap().attributes;
+    assert_eq!(attributes[0].key, "service.name");
+    let metrics = &resource.scope_metrics[0].metrics;
+    let find = |name: &str| metrics.iter().find(|metric| metric.name == name).unwrap();
+    let exits = find("vmstats.kvm.vcpus.exits");
+    let Some(Data::Sum(sum)) = &exits.data else {
+        panic!("{exits:?}");
+    };
+    assert!(sum.is_monotonic && sum.aggregation_temporality == 2);
+    let Some(Number::AsInt(value)) = sum.data_points[0].value else {
+        panic!("{exits:?}");
+    };
+    // Each query of the machine adds this to each of two vCPUs.
+    assert_eq!(value % (2 * 123_456_789), 0);
+    let turn = u64::try_from(value).unwrap() / (2 * 123_456_789);
+    let wait = find("vmstats.kvm.vcpus.halt_wait_hist");
+    assert_eq!(wait.unit, "s");
+    let Some(Data::Histogram(histogram)) = &wait.data else {
+        panic!("{wait:?}");
+    };
+    let point = &histogram.data_points[0];
+    let expected: Vec<u64> = (0..32).map(|bucket| 2 * bucket * turn).collect();
+    assert_eq!(point.bucket_counts, expected);
+    assert_eq!(point.count, expected.iter().sum::<u64>());
+    #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+    let bounds: Vec<f64> = (0..31)
+        .map(|bucket| ((1u64 << bucket) - 1) as f64 / 1e9)
+        .collect();
+    assert_eq!(point.explicit_bounds, bounds);
+    #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+    let seconds = (2 * 123_456_789 * turn) as f64 / 1e9;
+    assert_eq!(point.sum, Some(seconds));
+    let up = find("vmstats.vm.up");
+    assert!(matches!(&up.data, Some(Data::Gauge(gauge)) if gauge.data_points.len() == 1));
+    // What became of the messages is a metric of the other output.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let samples = samples(&exporter.metrics(""));
+        let count = |outcome: &str| {
+            let name = format!("vmstats_otlp_exports_total{{outcome=\"{outcome}\"}}");
+            samples[&name].parse::<u64>().unwrap()
+        };
+        if count("failed") == 1 && count("sent") >= 1 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{samples:?}");
+        thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn costs_are_those_of_the_text_when_they_are_printed_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let glob = monitor(folder.path());
+    let output = vmstats(&["export", "--dry-run", "--hosts", "1000", &glob], "");
+    assert_eq!(stderr(&output), "");
+    let table = stdout(&output);
+    let row = |name: &str| -> Vec<u64> {
+        let line = table.lines().find(|line| line.starts_with(name));
+        let line = line.unwrap_or_else(|| panic!("{table}"));
+        let numbers = line[name.len()..].split_whitespace();
+        numbers.map(|number| number.parse().unwrap()).collect()
+    };
+    let asked = row("as asked");
+    let exporter = Exporter::start(&[&glob]);
+    let scraped = samples(&exporter.metrics(""));
+    assert_eq!(asked[0], u64::try_from(scraped.len()).unwrap());
+    // Three histograms of 34 samples are three series.
+    assert_eq!(asked[1], asked[0] - 3 * 33);
+    assert_eq!(asked[4], 1000 * asked[1]);
+    assert_eq!(asked[5], (asked[4] * 3).div_ceil(300_000));
+    assert!(row("--names '*' --per-vcpu")[0] > row("--per-vcpu")[0]);
+    assert!(row("--buckets none")[0] < row("--buckets every-2")[0]);
+    let wrong = vmstats(&["export", "--dry-run", "--names", "nothing", &glob], "");
+    assert!(stderr(&wrong).contains("no statistic matches 'nothing'"));
+    let nobody = vmstats(&["export", "--dry-run", "/nowhere/*.sock"], "");
+    assert!(
+        stderr(&nobody).contains("no socket matches"),
+        "{}",
+        stderr(&nobody)
+    );
+}
