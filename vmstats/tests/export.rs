@@ -496,3 +496,27 @@ fn scrape_of_many_machines_is_complete_and_linear() {
     }
     assert!(costs[1] < 20.0 * costs[0].max(0.005), "{costs:?}");
 }
+
+#[test]
+fn totals_of_the_host_do_not_fall_when_a_machine_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["one", "two"] {
+        let path = folder.path().join(format!("{name}.sock"));
+        simulated::serve(&path, simulated::machine(name, 1));
+    }
+    let exporter = Exporter::start(&["--top", "1", &glob(folder.path())]);
+    let total = || {
+        thread::sleep(Duration::from_millis(150));
+        let text = exporter.metrics("");
+        let of_machines = "vmstats_kvm_vcpus_exits_total{";
+        let count = text.lines().filter(|line| line.starts_with(of_machines));
+        assert_eq!(count.count(), 1, "{text}");
+        let total = &samples(&text)["vmstats_kvm_host_exits_total"];
+        total.parse::<u64>().unwrap()
+    };
+    // What was counted before the first scrape belongs to no interval.
+    assert_eq!(total(), 0);
+    assert_eq!(total(), 2 * 123_456_789);
+    fs::remove_file(folder.path().join("two.sock")).unwrap();
+    assert_eq!(total(), 3 * 123_456_789);
+}
