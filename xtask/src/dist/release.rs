@@ -17,6 +17,8 @@ pub(super) struct Program {
     pub(super) section: &'static str,
     /// The documents of the workspace that its users read.
     pub(super) documents: &'static [&'static str],
+    /// The folder with files for those who deploy the program, its units among them.
+    pub(super) deploy: Option<&'static str>,
     /// True if the program has the feature `tls`.
     pub(super) has_tls: bool,
 }
@@ -27,7 +29,13 @@ pub(super) const PROGRAMS: [Program; 2] = [
         name: "vmstats",
         summary: "statistics of virtual machines from the command line",
         section: "admin",
-        documents: &["docs/vmstats.md", "docs/qmp.md"],
+        documents: &[
+            "docs/vmstats.md",
+            "docs/operators.md",
+            "docs/fleet.md",
+            "docs/qmp.md",
+        ],
+        deploy: Some("vmstats/deploy"),
         has_tls: true,
     },
     Program {
@@ -35,6 +43,7 @@ pub(super) const PROGRAMS: [Program; 2] = [
         summary: "compiler of QAPI schemas",
         section: "devel",
         documents: &["docs/qapi-gen.md", "docs/schema-language.md"],
+        deploy: None,
         has_tls: false,
     },
 ];

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::licences;
@@ -48,6 +48,9 @@ pub(super) fn stage(
         fs::copy(workspace().join(document), documents.join(name))
             .map_err(|error| format!("{document}: {error}"))?;
     }
+    if let Some(deploy) = release.program.deploy {
+        stage_deploy(&root.join("usr"), name, &workspace().join(deploy))?;
+    }
     step("licences of linked packages");
     let linked = licences::of_linked_packages(name, &release.target, features)?;
     fs::write(documents.join("THIRD-PARTY-LICENSES"), linked).map_err(text)?;
@@ -60,6 +63,44 @@ pub(super) fn stage(
     }
     output(&mut gzip)?;
     set_modes(root)
+}
+
+/// Copies the files for those who deploy a program, the units to where systemd looks for
+/// them. Nothing enables the units.
+fn stage_deploy(usr: &Path, name: &str, deploy: &Path) -> Result<(), Failure> {
+    let copy = |from: &Path, to: &Path| {
+        fs::create_dir_all(to.parent().unwrap_or(to))
+            .and_then(|()| fs::copy(from, to))
+            .map_err(|error| format!("{}: {error}", from.display()))
+    };
+    let files = |folder: &Path| -> Result<Vec<PathBuf>, Failure> {
+        let entries =
+            fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        entries
+            .map(|entry| Ok(entry.map_err(text)?.path()))
+            .collect()
+    };
+    let share = usr.join("share").join(name).join("deploy");
+    for path in files(deploy)? {
+        let inner = if path.is_dir() {
+            files(&path)?
+        } else {
+            vec![path]
+        };
+        for file in inner {
+            let relative = file.strip_prefix(deploy).map_err(text)?;
+            let unit = file.file_name().unwrap_or_default();
+            let to = match relative.to_str() {
+                Some("systemd/tmpfiles.conf") => usr.join(format!("lib/tmpfiles.d/{name}.conf")),
+                Some(one) if one.starts_with("systemd/") => {
+                    usr.join("lib/systemd/system").join(unit)
+                }
+                _ => share.join(relative),
+            };
+            copy(&file, &to)?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes files readable for everybody, whatever the umask of this process is.
