@@ -32,6 +32,7 @@ pub(super) const PROGRAMS: [Program; 2] = [
         documents: &[
             "docs/vmstats.md",
             "docs/operators.md",
+            "docs/export.md",
             "docs/fleet.md",
             "docs/qmp.md",
         ],
