@@ -6,19 +6,13 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::failure::{Failure, warn};
+use crate::intervals::Intervals;
 use crate::recording::{Recorded, Recording};
 use crate::sample::{Identity, Timestamp};
 use crate::selection::Selection;
 use crate::time_span::{Moment, Part, PlacedPart};
-
-/// The number of intervals without a sample that are a gap.
-const GAP_INTERVALS: f64 = 3.0;
-
-/// The shortest gap: a busy host delays a sample.
-const GAP_MIN: Duration = Duration::from_millis(500);
 
 /// An opened part of a recording.
 #[derive(Debug)]
@@ -63,16 +57,16 @@ impl Excerpt {
             at,
         };
         if let Some(at) = at {
-            let reach = excerpt.gap_min();
+            let reach = excerpt.intervals().gap_min(at);
             excerpt.span = (at.minus(reach), at.plus(reach));
         }
         Ok(excerpt)
     }
 
-    /// Returns the shortest time without a sample that is a gap.
+    /// Returns the times from one sample to the next.
     #[must_use]
-    pub fn gap_min(&self) -> Duration {
-        gap_min(&self.recording)
+    pub fn intervals(&self) -> &Intervals {
+        &self.recording.about().intervals
     }
 
     /// Returns the identities of the virtual machines, by their names in the recording.
@@ -154,12 +148,4 @@ pub fn open(folder: &Path) -> Result<(Recording, (Timestamp, Timestamp)), Failur
         )));
     };
     Ok((recording, whole))
-}
-
-/// Returns the shortest time without a sample that is a gap in a recording.
-#[must_use]
-pub fn gap_min(recording: &Recording) -> Duration {
-    let interval = recording.about().interval_seconds;
-    let gap = Duration::try_from_secs_f64(interval * GAP_INTERVALS);
-    gap.unwrap_or_default().max(GAP_MIN)
 }

@@ -23,6 +23,7 @@ pub mod exposed;
 pub mod failure;
 pub mod host;
 pub mod html;
+pub mod intervals;
 pub mod listen;
 mod lock;
 pub mod log;

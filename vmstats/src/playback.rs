@@ -70,8 +70,9 @@ impl Playback {
         let RecordedVm { vm, identity, .. } =
             choose(excerpt.recording.vms(), vm).map_err(wrong)?.clone();
         let (from, to) = excerpt.span;
+        let gap_min = excerpt.intervals().gap_min(from);
         let before = excerpt.recording.last(&vm, from)?;
-        let first = before.filter(|before| from.since(before.window.end) < excerpt.gap_min());
+        let first = before.filter(|before| from.since(before.window.end) < gap_min);
         let first = match first {
             Some(first) => first,
             None => first_between(&mut excerpt, &vm)?.ok_or_else(|| {
@@ -174,7 +175,7 @@ fn register(layouts: &[Layout], current: &Current) -> Result<Registry, Failure> 
 fn play(place: &PlacedPart, vm: &str, current: &Current) -> Result<(), Failure> {
     let mut excerpt = Excerpt::open(place)?;
     let (from, to) = excerpt.span;
-    let gap_min = excerpt.gap_min();
+    let intervals = excerpt.intervals().clone();
     let begin = Instant::now();
     let wait_until = |moment: Timestamp| {
         thread::sleep(moment.since(from).saturating_sub(begin.elapsed()));
@@ -185,6 +186,7 @@ fn play(place: &PlacedPart, vm: &str, current: &Current) -> Result<(), Failure> 
             return Ok(());
         }
         let next = sample.window.end;
+        let gap_min = intervals.gap_min(last);
         if next.since(last) >= gap_min {
             wait_until(last.plus(gap_min));
             current.lock().absence = Some(nothing_recorded(last, next));
@@ -197,6 +199,7 @@ fn play(place: &PlacedPart, vm: &str, current: &Current) -> Result<(), Failure> 
         };
         Ok(())
     })?;
+    let gap_min = intervals.gap_min(last);
     if to.since(last) >= gap_min {
         wait_until(last.plus(gap_min));
         current.lock().absence = Some(nothing_recorded(last, to));

@@ -144,7 +144,7 @@ impl Scene {
         fs::create_dir(scene.path()).unwrap();
         let about = About {
             host: "here".to_owned(),
-            interval_seconds: 1.0,
+            intervals: Duration::from_secs(1).into(),
             vms: Vec::from(["a", "b", "c"].map(|vm| RecordedVm {
                 vm: vm.to_owned(),
                 ..RecordedVm::default()

@@ -104,7 +104,7 @@ fn record(folder: &Path, sockets: &[&str], count: u64, mut at: impl FnMut(u64)) 
         });
     let about = About {
         host: "here".to_owned(),
-        interval_seconds: INTERVAL.as_secs_f64(),
+        intervals: INTERVAL.into(),
         vms: vms.collect(),
         layouts,
         ..About::default()

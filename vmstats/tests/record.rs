@@ -420,17 +420,21 @@ fn failed_copy_names_the_file_at_fault_and_leaves_nothing() {
 }
 
 #[test]
-fn interval_is_the_longest_one_of_a_recording() {
+fn recording_has_the_interval_of_each_recorder() {
     let folder = tempfile::tempdir().unwrap();
     let played = Played::start(folder.path());
     let recording = folder.path().join("rec");
-    for interval in ["0.3", "0.1"] {
+    for interval in ["0.3", "0.3", "0.1"] {
         let options = ["-i", interval, "--duration", "0.5"];
         let status = record(&played.socket, &recording, &options).status();
         assert!(status.unwrap().success());
     }
-    let about = Recording::open(&recording).unwrap().about().clone();
-    assert!((about.interval_seconds - 0.3).abs() < 1e-9, "{about:?}");
+    let recording = Recording::open(&recording).unwrap();
+    let intervals = &recording.about().intervals;
+    assert_eq!(intervals.changes().count(), 2, "{intervals:?}");
+    let (begin, end) = recording.span().unwrap();
+    let found = [begin, end].map(|moment| intervals.at(moment).as_millis());
+    assert_eq!(found, [300, 100]);
 }
 
 #[test]

@@ -30,10 +30,11 @@ struct Made {
 }
 
 impl Made {
-    /// Writes a recording; `vms` are names with the times of their samples, and `events` are
-    /// endpoints with the times and texts of failures.
+    /// Writes a recording. `intervals` are milliseconds after [`BEGIN`], each with the
+    /// interval from then on, in milliseconds; `vms` are names with the times of their
+    /// samples, and `events` are endpoints with the times and texts of failures.
     fn new(
-        interval: f64,
+        intervals: &[(u64, u64)],
         stat: &str,
         vms: &[(&str, Vec<Times>)],
         events: &[(&str, u64, &str)],
@@ -60,8 +61,12 @@ impl Made {
             json!({"vm": format!("{name}.sock"), "endpoint": format!("{name}.sock"),
                    "name": name, "version": "1"})
         });
+        let intervals = intervals.iter().map(
+            |(since, millis)| json!({"since": nanos(*since), "nanoseconds": millis * 1_000_000}),
+        );
         let schema = json!({
-            "format": "vmstats recording", "version": 1, "host": "here", "interval": interval,
+            "format": "vmstats recording", "version": 1, "host": "here",
+            "intervals": intervals.collect::<Vec<Value>>(),
             "vms": described.collect::<Vec<Value>>(),
             "tables": [{"provider": "kvm", "target": "vcpu",
                         "stats": [{"name": stat, "type": "cumulative", "exponent": 0}]}],
@@ -115,7 +120,7 @@ fn late_answer_is_told_when_the_monitor_hung_for_less_than_the_timeout() {
     let mut samples = every(1_000, 0, 9_000);
     samples.push((10_000, 18_800));
     samples.extend(every(1_000, 19_000, 25_000));
-    let made = Made::new(1.0, "exits", &[("web", samples)], &[]);
+    let made = Made::new(&[(0, 1_000)], "exits", &[("web", samples)], &[]);
     let table = run(&["diff", &made.part("..+9s"), &made.part("+9s..")]);
     let lines: Vec<&str> = table.lines().collect();
     let of = |side: &str| lines.iter().rfind(|line| line.starts_with(side)).unwrap();
@@ -135,7 +140,7 @@ fn vm_is_not_served_before_its_first_and_after_its_last_sample() {
         ("early", every(50, 0, 3_500)),
         ("late", every(50, 1_000, 1_800)),
     ];
-    let made = Made::new(0.05, "exits", &vms, &[]);
+    let made = Made::new(&[(0, 50)], "exits", &vms, &[]);
     let server = Server::start(&["serve", "--replay", made.path(), "--vm", "late"]);
     let mut client = RawClient::connect(&server.socket);
     let request = json!({"execute": "query-stats", "arguments": {"target": "vcpu"}});
@@ -158,7 +163,12 @@ fn vm_is_not_served_before_its_first_and_after_its_last_sample() {
 #[test]
 fn part_ends_on_the_day_after_it_began_when_its_end_is_an_earlier_time() {
     let hour = 3_600_000;
-    let made = Made::new(3_600.0, "exits", &[("web", every(hour, 0, 49 * hour))], &[]);
+    let made = Made::new(
+        &[(0, 3_600_000)],
+        "exits",
+        &[("web", every(hour, 0, 49 * hour))],
+        &[],
+    );
     let dump = |part: &str| run(&["dump", &made.part(part), "--format", "jsonl"]);
     // From 23:00 of the first day to 08:00 of the second one.
     let text = dump("23:00..08:30");
@@ -176,9 +186,35 @@ fn part_ends_on_the_day_after_it_began_when_its_end_is_an_earlier_time() {
 }
 
 #[test]
+fn gap_is_judged_by_the_interval_at_its_time_when_recorders_had_several() {
+    let mut samples = every(4_000, 0, 40_000);
+    samples.extend(every(500, 41_000, 50_000));
+    samples.extend(every(500, 53_000, 60_000));
+    let intervals = [(0, 4_000), (41_000, 500)];
+    let made = Made::new(&intervals, "exits", &[("web", samples)], &[]);
+    let table = run(&["diff", &made.part("..+40s"), &made.part("+41s..")]);
+    let of = |side: &str| table.lines().rfind(|line| line.starts_with(side)).unwrap();
+    assert_eq!(of("A: "), "A: 40.0 s between 11 samples");
+    assert_eq!(of("B: "), "B: 16.0 s between 34 samples, gaps: 1");
+    let rates = |part: &str| {
+        let lines = run(&["dump", &made.part(part), "--format", "jsonl"]);
+        lines.matches("\"per-second\"").count()
+    };
+    assert_eq!((rates("..+40s"), rates("+41s..")), (10, 32));
+    let (_, page) = made.report();
+    assert!(page.contains("4s, then 500ms"));
+    assert_eq!(page.matches("without any").count(), 1);
+}
+
+#[test]
 fn report_names_a_vm_when_it_never_answered() {
     let events = [("mute.sock", 1_000, "no answer in time")];
-    let made = Made::new(1.0, "exits", &[("web", every(1_000, 0, 4_000))], &events);
+    let made = Made::new(
+        &[(0, 1_000)],
+        "exits",
+        &[("web", every(1_000, 0, 4_000))],
+        &events,
+    );
     let (told, page) = made.report();
     assert!(told.contains(": 2 VMs, "), "{told}");
     assert!(page.contains("5 of 2 VMs"));
@@ -190,7 +226,12 @@ fn report_names_a_vm_when_it_never_answered() {
         assert!(section.contains(expected), "{expected}: {section}");
     }
     assert!(!page.contains("What happened to the recorder"));
-    let alone = Made::new(1.0, "exits", &[("web", every(1_000, 0, 4_000))], &[]);
+    let alone = Made::new(
+        &[(0, 1_000)],
+        "exits",
+        &[("web", every(1_000, 0, 4_000))],
+        &[],
+    );
     let (told, page) = alone.report();
     assert!(told.contains(": 1 VM, "), "{told}");
     assert!(page.contains("5 of 1 VM<"));
@@ -205,7 +246,12 @@ fn report_lists_the_events_around_the_split_when_there_are_many() {
     let events: Vec<(&str, u64, &str)> = events
         .map(|(number, text)| ("web.sock", 10 * number, text.as_str()))
         .collect();
-    let made = Made::new(0.1, "exits", &[("web", every(100, 0, 1_990))], &events);
+    let made = Made::new(
+        &[(0, 100)],
+        "exits",
+        &[("web", every(100, 0, 1_990))],
+        &events,
+    );
     let (_, page) = made.report();
     assert!(page.contains("failure 95.") && page.contains("failure 105."));
     assert!(!page.contains("failure 5.") && !page.contains("failure 195."));
@@ -215,7 +261,7 @@ fn report_lists_the_events_around_the_split_when_there_are_many() {
 #[test]
 fn names_control_no_terminal_when_they_are_written_as_lines() {
     let vms = [("b\u{1b}[2J", every(1_000, 0, 4_000))];
-    let made = Made::new(1.0, "st\u{1b}[31m", &vms, &[]);
+    let made = Made::new(&[(0, 1_000)], "st\u{1b}[31m", &vms, &[]);
     let path = made.path();
     let escaped = "b\\u{1b}[2J";
     let csv = run(&["dump", path, "--format", "csv"]);
@@ -240,7 +286,12 @@ fn names_control_no_terminal_when_they_are_written_as_lines() {
 
 #[test]
 fn copy_says_what_to_do_when_its_path_is_taken() {
-    let made = Made::new(1.0, "exits", &[("web", every(1_000, 0, 4_000))], &[]);
+    let made = Made::new(
+        &[(0, 1_000)],
+        "exits",
+        &[("web", every(1_000, 0, 4_000))],
+        &[],
+    );
     for command in ["snapshot", "pack"] {
         let taken = made.folder.path().join(command);
         std::fs::create_dir(&taken).unwrap();

@@ -106,7 +106,7 @@ fn write(folder: &Path) {
     fs::write(folder.join(TAIL), tail).unwrap();
     let about = About {
         host: "here".to_owned(),
-        interval_seconds: 1.0,
+        intervals: Duration::from_secs(1).into(),
         vms: vec![RecordedVm {
             vm: "web".to_owned(),
             ..RecordedVm::default()

@@ -85,7 +85,7 @@ pub fn run(arguments: &DiffArgs, out: &mut dyn Write) -> Result<(), Failure> {
 fn side(part: &PlacedPart, arguments: &DiffArgs, names: &Selection) -> Result<Side, Failure> {
     let mut excerpt = Excerpt::open(part)?;
     excerpt.check_names(names)?;
-    let gap_min = excerpt.gap_min();
+    let intervals = excerpt.intervals().clone();
     let identities = excerpt.identities();
     let mut machines: HashMap<Arc<str>, (Option<Arc<Sample>>, Summarizer)> = HashMap::new();
     let mut order = Vec::new();
@@ -94,6 +94,7 @@ fn side(part: &PlacedPart, arguments: &DiffArgs, names: &Selection) -> Result<Si
             order.push(Arc::clone(&recorded.vm));
             (None, Summarizer::new(arguments.per_vcpu))
         });
+        let gap_min = intervals.gap_min(recorded.sample.window.begin);
         summarizer.add(&Step::new(last.as_deref(), &recorded.sample, gap_min));
         *last = Some(recorded.sample);
         Ok(())

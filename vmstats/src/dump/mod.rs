@@ -34,13 +34,14 @@ pub fn run(arguments: &DumpArgs, out: &mut dyn Write) -> Result<(), Failure> {
         DumpFormat::Openmetrics => return openmetrics::run(&mut excerpt, &names, out),
     };
     let identities = excerpt.identities();
-    let gap_min = excerpt.gap_min();
+    let intervals = excerpt.intervals().clone();
     let mut records = Records::new(form);
     let mut last: HashMap<Arc<str>, Arc<Sample>> = HashMap::new();
     excerpt.each(|recorded| {
         let unknown = Identity::default();
         let identity = identities.get(&recorded.vm).unwrap_or(&unknown);
         let before = last.get(&recorded.vm).map(AsRef::as_ref);
+        let gap_min = intervals.gap_min(recorded.sample.window.begin);
         let step = Step::new(before, &recorded.sample, gap_min);
         records.step(identity, &step, &|name| names.has_name(name), out)?;
         last.insert(recorded.vm, recorded.sample);

@@ -100,10 +100,9 @@ fn open(arguments: &RecordArgs, clock: Clock) -> Result<Recorder, Failure> {
         is_torn,
     } = Folder::open(&arguments.output, |about| {
         about.host = format!("{}, Linux {}", name.trim_end(), release.trim_end());
-        // Readers take a longer time than some intervals for a gap, so that a shorter one
-        // would make gaps of all older samples.
-        let interval = arguments.fleet.interval.as_secs_f64();
-        about.interval_seconds = about.interval_seconds.max(interval);
+        about
+            .intervals
+            .change(clock.now(), arguments.fleet.interval);
     })?;
     let ring = Ring {
         keep: arguments.keep,

@@ -15,11 +15,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use qapi_stats::wire::{Context, Decode, Document, Node, Writer, from_node};
 
 use super::row::{Layout, layouts_from_json, layouts_json};
-use crate::sample::Identity;
+use crate::intervals::Intervals;
+use crate::sample::{Identity, Timestamp};
 
 /// The file with the virtual machines and the descriptions.
 pub const SCHEMA: &str = "schema.json";
@@ -64,8 +66,8 @@ pub struct RecordedVm {
 pub struct About {
     /// The host's name, and the name and release of its kernel.
     pub host: String,
-    /// The time between two samples, in seconds.
-    pub interval_seconds: f64,
+    /// The times from one sample to the next. Each recorder on the folder has its own.
+    pub intervals: Intervals,
     /// The highest number that a sample has or will have before it is written here again.
     pub sample_max: u64,
     /// The virtual machines.
@@ -84,9 +86,15 @@ impl About {
         members.required("format", FORMAT);
         members.required("version", &VERSION);
         members.required("host", self.host.as_str());
-        members
-            .name("interval")
-            .raw(self.interval_seconds.to_string().as_bytes());
+        let mut intervals = members.name("intervals").array();
+        for (since, interval) in self.intervals.changes() {
+            let mut members = intervals.element().object();
+            members.required("since", &since.0);
+            let nanos = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+            members.required("nanoseconds", &nanos);
+            members.end();
+        }
+        intervals.end();
         members.required("sample-max", &self.sample_max);
         let mut vms = members.name("vms").array();
         for vm in &self.vms {
@@ -145,10 +153,20 @@ impl About {
                 run: optional(vm, "run")?.unwrap_or_default(),
             })
         });
+        let intervals = root.get("intervals").and_then(Node::elements);
+        let mut known = Intervals::default();
+        for interval in intervals.ok_or("'intervals' is missing")? {
+            let number = |name| {
+                let number = optional::<u64>(interval, name)?;
+                number.ok_or_else(|| format!("'{name}' of an interval is missing"))
+            };
+            let nanos = Duration::from_nanos(number("nanoseconds")?);
+            known.change(Timestamp(number("since")?), nanos);
+        }
         let tables = root.get("tables").ok_or("'tables' is missing")?;
         Ok(Self {
             host: optional(root, "host")?.unwrap_or_default(),
-            interval_seconds: optional(root, "interval")?.unwrap_or_default(),
+            intervals: known,
             sample_max: optional(root, "sample-max")?.unwrap_or_default(),
             vms: vms.collect::<Result<_, String>>()?,
             layouts: layouts_from_json(qapi_stats::wire::to_json(&tables).as_bytes())?,

@@ -109,8 +109,8 @@ mod tests {
                 name: Some((*name).to_owned()),
                 ..Identity::default()
             };
-            let gap_min = Duration::from_secs(3);
-            let mut section = SectionBuilder::new(identity, grid, split, gap_min);
+            let mut section =
+                SectionBuilder::new(identity, grid, split, Duration::from_secs(1).into());
             samples(count).for_each(|sample| section.add(&Arc::new(sample)));
             section.finish()
         });
@@ -118,7 +118,7 @@ mod tests {
         let facts = Facts {
             recording: "rec<img src=x>".to_owned(),
             host: Some("host".to_owned()),
-            interval: Some(Duration::from_secs(1)),
+            intervals: vec![Duration::from_secs(1)],
             grid,
             split,
             told: vec![(split, "the clock <b>".to_owned())],
@@ -153,8 +153,12 @@ mod tests {
     fn steal_counts_each_vcpu_for_as_long_as_it_was_there() {
         let [end, split] = [99, 50].map(|second| Timestamp(BEGIN + second * SECOND));
         let grid = Grid::new(Timestamp(BEGIN), end, 100);
-        let gap_min = Duration::from_secs(3);
-        let mut section = SectionBuilder::new(Identity::default(), grid, split, gap_min);
+        let mut section = SectionBuilder::new(
+            Identity::default(),
+            grid,
+            split,
+            Duration::from_secs(1).into(),
+        );
         for mut sample in samples(100) {
             let second = (sample.window.begin.0 - BEGIN) / SECOND;
             // vCPU 1 is plugged in for ten seconds of each part.

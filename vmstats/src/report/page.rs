@@ -29,8 +29,8 @@ pub struct Facts {
     pub recording: String,
     /// The host that recorded, if it is known.
     pub host: Option<String>,
-    /// The time from one sample to the next, if it is known.
-    pub interval: Option<Duration>,
+    /// The times from one sample to the next, in the order in which they were used.
+    pub intervals: Vec<Duration>,
     /// The columns of all plots.
     pub grid: Grid,
     /// The end of the first part.
@@ -122,9 +122,11 @@ fn write_facts(out: &mut String, facts: &Facts, sections: &[Section]) {
     if let Some(host) = &facts.host {
         fact("Host", escaped(host));
     }
-    if let Some(interval) = facts.interval {
-        fact("Interval", time_span::length(interval));
-    }
+    let intervals = facts.intervals.iter().copied().map(time_span::length);
+    fact(
+        "Interval",
+        intervals.collect::<Vec<String>>().join(", then "),
+    );
     fact(
         "Samples",
         format!(

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::columns::Grid;
 use super::page::{Facts, page};
@@ -23,8 +24,8 @@ use crate::time_span;
     clippy::cast_sign_loss,
     reason = "a length in seconds, divided by an interval"
 )]
-fn samples_in((begin, end): (Timestamp, Timestamp), interval_seconds: f64) -> u64 {
-    let samples = end.since(begin).as_secs_f64() / interval_seconds.max(1e-3);
+fn samples_in((begin, end): (Timestamp, Timestamp), interval: Duration) -> u64 {
+    let samples = end.since(begin).as_secs_f64() / interval.as_secs_f64().max(1e-3);
     samples.round() as u64 + 1
 }
 
@@ -45,17 +46,18 @@ pub fn run(arguments: &ReportArgs, out: &mut dyn Write) -> Result<(), Failure> {
             .map_err(|problem| Failure::other(format!("--split: {problem}")))?,
     };
     let about = excerpt.recording.about();
-    let interval = std::time::Duration::try_from_secs_f64(about.interval_seconds).ok();
+    let intervals: Vec<Duration> = excerpt.intervals().between(begin, end).collect();
+    let shortest = intervals.iter().min().copied().unwrap_or_default();
     let facts = Facts {
         recording: part.text.clone(),
         host: Some(about.host.clone()).filter(|host| !host.is_empty()),
-        interval: interval.filter(|interval| !interval.is_zero()),
-        grid: Grid::new(begin, end, samples_in(excerpt.span, about.interval_seconds)),
+        intervals,
+        grid: Grid::new(begin, end, samples_in(excerpt.span, shortest)),
         split,
         told: Vec::new(),
     };
     let identities = excerpt.identities();
-    let gap_min = excerpt.gap_min();
+    let intervals = excerpt.intervals().clone();
     let mut told = Vec::new();
     let mut builders: HashMap<Arc<str>, SectionBuilder> = HashMap::new();
     let builder = |vm: &Arc<str>| {
@@ -64,7 +66,7 @@ pub fn run(arguments: &ReportArgs, out: &mut dyn Write) -> Result<(), Failure> {
             endpoint: vm.as_ref().to_owned(),
             ..Identity::default()
         });
-        SectionBuilder::new(identity, facts.grid, split, gap_min)
+        SectionBuilder::new(identity, facts.grid, split, intervals.clone())
     };
     excerpt.each(|recorded| {
         let builder = builders.entry(recorded.vm).or_insert_with_key(builder);

@@ -5,7 +5,6 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use qapi_stats::stats::StatsProvider;
 
@@ -14,6 +13,7 @@ use super::plot::{self, Marks};
 use crate::diff::{Difference, SHARES, differences};
 use crate::explain;
 use crate::html::escaped;
+use crate::intervals::Intervals;
 use crate::measure;
 use crate::rates::TimeShare;
 use crate::sample::{Identity, Kind, Sample, Timestamp};
@@ -42,7 +42,7 @@ pub struct SectionBuilder {
     identity: Identity,
     grid: Grid,
     split: Timestamp,
-    gap_min: Duration,
+    intervals: Intervals,
     last: Option<Arc<Sample>>,
     whole: Summarizer,
     parts: [PartBuilder; 2],
@@ -79,13 +79,13 @@ pub struct Section {
 impl SectionBuilder {
     /// Starts without samples. The parts before and after `split` are compared.
     #[must_use]
-    pub fn new(identity: Identity, grid: Grid, split: Timestamp, gap_min: Duration) -> Self {
+    pub fn new(identity: Identity, grid: Grid, split: Timestamp, intervals: Intervals) -> Self {
         let sched = StatsProvider::Unknown(SCHED.into());
         Self {
             identity,
             grid,
             split,
-            gap_min,
+            intervals,
             last: None,
             whole: Summarizer::new(false),
             parts: [PartBuilder::new(), PartBuilder::new()],
@@ -97,7 +97,8 @@ impl SectionBuilder {
 
     /// Adds the next sample.
     pub fn add(&mut self, sample: &Arc<Sample>) {
-        let step = Step::new(self.last.as_deref(), sample, self.gap_min);
+        let gap_min = self.intervals.gap_min(sample.window.begin);
+        let step = Step::new(self.last.as_deref(), sample, gap_min);
         self.whole.add(&step);
         let [first, second] = &mut self.parts;
         if sample.window.middle() <= self.split {

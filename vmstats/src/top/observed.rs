@@ -11,6 +11,7 @@ use super::column::Column;
 use super::figures::figures;
 use super::history::{Entry, History};
 use super::vm_id::VmId;
+use crate::intervals::Intervals;
 use crate::printable::printable;
 use crate::sample::{Sample, Timestamp, endpoint_label};
 use crate::source::{Connected, Event};
@@ -142,14 +143,13 @@ pub(super) struct Observed {
     notes: VecDeque<(Timestamp, String)>,
     /// The places, each with the reason why nothing is there.
     pub(super) places: BTreeMap<String, Option<String>>,
-    /// The times from one sample to the next, each with the moment from which it is
-    /// used.
-    intervals: VecDeque<(Timestamp, Duration)>,
+    /// The times from one sample to the next.
+    intervals: Intervals,
 }
 
 impl Observed {
     /// Begins without virtual machines.
-    pub(super) fn new(columns: Vec<Column>, interval: Duration) -> Self {
+    pub(super) fn new(columns: Vec<Column>, intervals: impl Into<Intervals>) -> Self {
         Self {
             columns,
             machines: BTreeMap::new(),
@@ -157,24 +157,18 @@ impl Observed {
             baseline: None,
             notes: VecDeque::new(),
             places: BTreeMap::new(),
-            intervals: VecDeque::from([(Timestamp(0), interval)]),
+            intervals: intervals.into(),
         }
     }
 
     /// Returns the time from one sample to the next at a moment.
     pub(super) fn interval_at(&self, moment: Timestamp) -> Duration {
-        let mut used = self.intervals.iter().rev();
-        let last = used.find(|(begin, _)| *begin <= moment);
-        last.or_else(|| self.intervals.front())
-            .map_or(Duration::ZERO, |(_, interval)| *interval)
+        self.intervals.at(moment)
     }
 
     /// Changes the time from one sample to the next from a moment on.
     pub(super) fn set_interval(&mut self, now: Timestamp, interval: Duration) {
-        self.intervals.push_back((now, interval));
-        if self.intervals.len() > NOTES_MAX {
-            self.intervals.pop_front();
-        }
+        self.intervals.change(now, interval);
     }
 
     /// Takes news into account, which came at the moment `now`.
@@ -321,9 +315,7 @@ impl Observed {
     /// changes several times a second cannot be read. The interval is the longest that
     /// was used in the silence.
     fn patience(&self, since: Timestamp, moment: Timestamp) -> Duration {
-        let begun = { self.intervals.iter() }.filter(|(begin, _)| (since..=moment).contains(begin));
-        let interval = begun.map(|(_, interval)| *interval).max();
-        let interval = interval.max(Some(self.interval_at(since)));
+        let interval = self.intervals.between(since, moment).max();
         let interval = interval.unwrap_or_default();
         interval + interval.max(Duration::from_secs(1))
     }

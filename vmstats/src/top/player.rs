@@ -7,13 +7,14 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::history::{AGE_MAX, shown_at};
 use super::observed::News;
 use super::vm_id::VmId;
 use crate::excerpt;
 use crate::failure::Failure;
+use crate::intervals::Intervals;
 use crate::recording::Recording;
 use crate::recording::row::{self, EventKind};
 use crate::sample::{Identity, Table, Timestamp};
@@ -59,7 +60,7 @@ impl Player {
             told: HashSet::new(),
         };
         // The first rates need two samples.
-        let first = player.interval() * 2;
+        let first = player.intervals().at(begin).saturating_mul(2);
         player.seek(begin.plus(first));
         Ok(player)
     }
@@ -74,12 +75,9 @@ impl Player {
         self.position
     }
 
-    /// Returns the time between two samples.
-    pub(super) fn interval(&self) -> Duration {
-        Duration::try_from_secs_f64(self.recording.about().interval_seconds)
-            .ok()
-            .filter(|interval| !interval.is_zero())
-            .unwrap_or(Duration::from_secs(1))
+    /// Returns the times from one sample to the next.
+    pub(super) fn intervals(&self) -> &Intervals {
+        &self.recording.about().intervals
     }
 
     /// Goes to a moment, as near as the recording has it. Returns whether all news are
@@ -149,8 +147,7 @@ impl Player {
         } else {
             (before, shown)
         };
-        let interval = self.interval();
-        Ok(target.map(|end| shown_at(end, next, interval)))
+        Ok(target.map(|end| shown_at(end, next, self.intervals().at(end))))
     }
 
     /// Goes on for the time since the last call at a speed; a speed of 0 is a pause.

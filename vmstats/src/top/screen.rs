@@ -19,6 +19,7 @@ use super::terminal::{Screen, cannot_use, look};
 use super::vm_id::VmId;
 use crate::cli::{ReplayArgs, TopArgs};
 use crate::failure::Failure;
+use crate::intervals::Intervals;
 use crate::sample::Timestamp;
 use crate::shutdown::{PendingSignals, ShutdownSignal};
 use crate::time_span::date_time;
@@ -110,7 +111,7 @@ pub(super) fn replay(arguments: &ReplayArgs) -> Result<(), Failure> {
         Screen::open("`vmstats dump` prints a recording, `vmstats report` writes a page of it")?;
     let state = state(
         arguments.sort.as_deref(),
-        player.interval(),
+        player.intervals().clone(),
         player.position(),
     );
     let state = State {
@@ -125,14 +126,14 @@ pub(super) fn replay(arguments: &ReplayArgs) -> Result<(), Failure> {
     show(&signals, screen, source, state, arguments.sort.is_some())
 }
 
-fn state(sort: Option<&str>, interval: Duration, now: Timestamp) -> State {
+fn state(sort: Option<&str>, intervals: impl Into<Intervals>, now: Timestamp) -> State {
     let order = Order {
         column: Column::parse(sort.unwrap_or(column::EXITS)),
         is_inverted: false,
     };
     let columns = Column::all(Some(&order.column));
     State::new(
-        Observed::new(columns, interval),
+        Observed::new(columns, intervals),
         order,
         now,
         Look::default(),
@@ -224,7 +225,7 @@ fn seek(state: &mut State, player: &mut Player, moment: Timestamp) {
     if player.seek(moment) {
         let columns = std::mem::take(&mut state.observed.columns);
         let had_baseline = state.observed.baseline.is_some();
-        state.observed = Observed::new(columns, player.interval());
+        state.observed = Observed::new(columns, player.intervals().clone());
         if had_baseline {
             state.message = Some("totals count from the start again; r sets a baseline".to_owned());
         }
