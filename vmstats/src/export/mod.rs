@@ -22,6 +22,7 @@ mod points;
 mod sums;
 mod textfile;
 mod totals;
+mod unplugged;
 
 use std::io::Write;
 use std::path::Path;
