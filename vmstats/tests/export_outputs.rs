@@ -204,22 +204,63 @@ fn costs_are_those_of_the_text_when_they_are_printed_before() {
     let output = vmstats(&["export", "--dry-run", "--hosts", "1000", &glob], "");
     assert_eq!(stderr(&output), "");
     let table = stdout(&output);
-    let row = |name: &str| -> Vec<u64> {
-        let line = table.lines().find(|line| line.starts_with(name));
-        let line = line.unwrap_or_else(|| panic!("{table}"));
-        let numbers = line[name.len()..].split_whitespace();
-        numbers.map(|number| number.parse().unwrap()).collect()
+    let rows = |name: &str| -> Vec<Vec<f64>> {
+        let lines = { table.lines() }.filter_map(|line| line.strip_prefix(name));
+        let number = |text: &str| text.replace(',', "").parse().unwrap();
+        let rows = lines.map(|line| line.split_whitespace().map(number).collect());
+        let rows: Vec<_> = rows.collect();
+        assert_eq!(rows.len(), 2, "{name}: {table}");
+        rows
     };
-    let asked = row("as asked");
+    let asked = rows("as asked");
     let exporter = Exporter::start(&[&glob]);
     let scraped = samples(&exporter.metrics(""));
-    assert_eq!(asked[0], u64::try_from(scraped.len()).unwrap());
+    let [series, folded] = [asked[0][0], asked[0][1]];
+    assert_eq!(series, f64::from(u32::try_from(scraped.len()).unwrap()));
     // Three histograms of 34 samples are three series.
-    assert_eq!(asked[1], asked[0] - 3 * 33);
-    assert_eq!(asked[4], 1000 * asked[1]);
-    assert_eq!(asked[5], (asked[4] * 3).div_ceil(300_000));
-    assert!(row("--names '*' --per-vcpu")[0] > row("--per-vcpu")[0]);
-    assert!(row("--buckets none")[0] < row("--buckets every-2")[0]);
+    assert_eq!(folded, series - 3.0 * 33.0);
+    // Of 1,000 hosts.
+    let near = |value: f64, expected: f64| assert!((value - expected).abs() <= 0.05, "{table}");
+    for (series, place) in [(series, 0), (folded, 3)] {
+        assert_eq!(asked[1][place], 1000.0 * series);
+        let cores = 1000.0 * series * 3.0 / 300_000.0;
+        near(asked[1][place + 1], cores);
+        near(asked[1][place + 2], cores * 2.5);
+    }
+    let cheaper = |one: &str, other: &str| {
+        let [one, other] = [rows(one), rows(other)];
+        assert!(
+            one[0][0] < other[0][0] && one[1][1] < other[1][1],
+            "{table}"
+        );
+    };
+    cheaper("--per-vcpu", "--names '*' --per-vcpu");
+    cheaper("--buckets none", "--buckets every-2");
+    cheaper("--buckets every-4", "as asked");
+    // Totals of the host come with a choice of machines.
+    cheaper("as asked", "--top 10");
+    // The start of the process is not known here, so nothing says when counters were zero.
+    assert_eq!(rows("--created")[0][0], series);
+    let of_vm = { scraped.keys() }
+        .filter(|name| name.contains("{vm="))
+        .count();
+    let sentence = format!(
+        "a virtual machine has {of_vm} series, or {} as NHCB",
+        of_vm - 99
+    );
+    assert!(table.contains(&sentence), "{sentence}: {table}");
+    // Those that are silent are named, and the status tells scripts.
+    let silent = std::os::unix::net::UnixListener::bind(folder.path().join("x.sock")).unwrap();
+    let some = vmstats(&["export", "--dry-run", "--timeout", "1", &glob], "");
+    assert_eq!(some.status.code(), Some(1));
+    assert!(stdout(&some).starts_with("this host"));
+    let said = stderr(&some);
+    assert!(
+        said.contains("of the 1 virtual machine that answered"),
+        "{said}"
+    );
+    assert!(said.contains("x.sock: "), "{said}");
+    drop(silent);
     let wrong = vmstats(&["export", "--dry-run", "--names", "nothing", &glob], "");
     assert!(stderr(&wrong).contains("no statistic matches 'nothing'"));
     let nobody = vmstats(&["export", "--dry-run", "/nowhere/*.sock"], "");
