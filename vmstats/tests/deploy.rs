@@ -241,10 +241,8 @@ fn alert_has_texts_and_a_section_of_the_handbook() {
             assert!(rest.contains(key), "{name} has no {key}");
         }
         let anchor = name.to_ascii_lowercase();
-        assert!(
-            rest.contains(&format!("runbook: docs/fleet.md#{anchor}\n")),
-            "{name}"
-        );
+        let runbook = format!("runbook_url: file:///usr/share/doc/vmstats/fleet.md#{anchor}\n");
+        assert!(rest.contains(&runbook), "{name}");
         assert!(
             handbook.contains(&format!("\n### {name}\n")),
             "no section {name}"
