@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use engine::{Prometheus, major_version, promtool, run_installed};
 use program::{Running, Server, stderr, stdout};
-use scraper::Exporter;
+use scraper::{Exporter, signal};
 use serde_json::Value;
 
 const EXPORT: &str = "vmstats-export.service";
@@ -63,7 +63,7 @@ fn unit_is_confined_when_systemd_judges_it() {
 #[test]
 fn unit_is_valid_when_systemd_reads_it() {
     let folder = tempfile::tempdir().unwrap();
-    for (unit, name) in [(EXPORT, EXPORT), (RECORD, "vmstats-record@ring.service")] {
+    for (unit, name) in [(EXPORT, EXPORT), (RECORD, "vmstats-record@host.service")] {
         let text = read(&format!("systemd/{unit}"));
         let text = text.replace("/usr/bin/vmstats", env!("CARGO_BIN_EXE_vmstats"));
         let path = folder.path().join(name);
@@ -102,7 +102,10 @@ fn command(unit: &str, variables: &[(&str, &str)], specifiers: &[(&str, &str)]) 
     let mut words = Vec::new();
     for word in line("ExecStart=").split(' ') {
         match word.strip_prefix('$') {
-            Some(name) => words.extend(values[name].split(' ').map(str::to_owned)),
+            Some(name) => {
+                let name = name.trim_matches(['{', '}']);
+                words.extend(values[name].split_whitespace().map(str::to_owned));
+            }
             None => words.push(
                 specifiers
                     .iter()
@@ -137,15 +140,27 @@ fn recorder_writes_into_its_state_directory_when_started_as_the_unit_does() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::recording(folder.path(), &[]);
     let state = folder.path().join("state");
-    let specifiers = [("%S", state.to_str().unwrap()), ("%i", "ring")];
+    let specifiers = [("%S", state.to_str().unwrap()), ("%i", "host")];
     // systemd makes this folder: StateDirectory=vmstats/%i.
-    fs::create_dir_all(state.join("vmstats/ring")).unwrap();
-    let words = command(RECORD, &[("MONITORS", &server.socket)], &specifiers);
+    let own = state.join("vmstats/host");
+    fs::create_dir_all(&own).unwrap();
+    let variables = [("MONITORS", &*server.socket), ("OPTIONS", "--provider kvm")];
+    let words = command(RECORD, &variables, &specifiers);
+    let has = |option: &str| words.iter().any(|word| word == option);
+    assert!(has("--keep") && has("--size") && has("kvm"), "{words:?}");
     let mut recorder = Command::new(env!("CARGO_BIN_EXE_vmstats"));
-    let _recorder = Running(recorder.args(words).spawn().unwrap());
-    let tail = state.join("vmstats/ring/tail.jsonl");
+    let recorder = Running(recorder.args(words).spawn().unwrap());
+    let tail = own.join("ring/tail.jsonl");
     let has_rows = || fs::read_to_string(&tail).is_ok_and(|rows| rows.contains("exits"));
     wait_until("the recorder writes a row", has_rows);
+    // Nothing else of the host is writable for the unit, a snapshot neither.
+    signal(&recorder, "USR1");
+    let is_snapshot = |name: &str| name.starts_with("ring-snapshot-");
+    let has_snapshot = || {
+        { fs::read_dir(&own).unwrap() }
+            .any(|entry| is_snapshot(entry.unwrap().file_name().to_str().unwrap()))
+    };
+    wait_until("the recorder copies the ring", has_snapshot);
 }
 
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -174,6 +189,8 @@ fn exporter<S: AsRef<str>>(words: &[S]) -> Exporter {
 fn configuration_is_valid_when_prometheus_reads_it() {
     promtool_accepts(&["check", "config", "prometheus.yml"]);
     promtool_accepts(&["check", "config", "--agent", "agent.yml"]);
+    // Its certificates are not there.
+    promtool_accepts(&["check", "config", "--syntax-only", "prometheus-tls.yml"]);
     match major_version() {
         None => {}
         Some(..3) => skip::because("NHCB needs Prometheus 3"),
@@ -377,7 +394,7 @@ impl Scene {
         let again = guest(&path("again.sock"), "again");
         let doomed = guest(&path("doomed.sock"), "doomed");
         let pattern = path("*.sock");
-        let all = exporter(&["export", "--listen", "127.0.0.1:0", &pattern]);
+        let all = exporter(&["export", "--listen", "127.0.0.1:0", "--per-vcpu", &pattern]);
         // The limit is below what a virtual machine has, and the place has no sockets.
         let nothing = path("nothing/*.sock");
         let words = ["export", "--listen", "127.0.0.1:0", "--series-max", "9"];
