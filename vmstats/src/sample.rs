@@ -20,6 +20,12 @@ pub const BUCKETS_MAX: usize = 4096;
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
+    /// Returns the wall clock's time, which can go back.
+    #[must_use]
+    pub fn of_wall_clock() -> Self {
+        Self(wall_nanos())
+    }
+
     /// Returns the time since an earlier moment; zero if the other moment is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

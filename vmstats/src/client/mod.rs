@@ -97,6 +97,11 @@ impl Client {
         })
     }
 
+    /// Sets how long each reply may take from now on.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
     /// Starts a thread that reads from now on, and passes the server's unsolicited
     /// messages to `notify`. The thread ends with the connection, which ends when the
     /// client is dropped.

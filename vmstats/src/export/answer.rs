@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::client::ClientError;
 use crate::endpoint::Endpoint;
 use crate::sample::{Identity, Object, Sample, Timestamp};
+use crate::source::Peer;
 
 /// A virtual machine at an address.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) struct Answer {
     pub(super) identity: Identity,
     /// The number of vCPUs, if the monitor tells it.
     pub(super) vcpus: Option<usize>,
+    /// Its process, if it is known.
+    pub(super) process: Option<Peer>,
     /// The start of its process in nanoseconds since 1970, if it is known.
     pub(super) started: Option<u64>,
     /// The values.

@@ -74,6 +74,7 @@ mod tests {
                 ..Identity::default()
             },
             vcpus: None,
+            process: None,
             started: None,
             sample: Sample {
                 window: Window {

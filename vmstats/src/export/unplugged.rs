@@ -87,6 +87,7 @@ mod tests {
         Answer {
             identity: Identity::default(),
             vcpus: None,
+            process: None,
             started: Some(1),
             sample: sample(indexes),
             unplugged,

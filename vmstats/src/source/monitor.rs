@@ -61,7 +61,9 @@ pub struct Monitor {
     left_out_of_schemas: usize,
     /// The largest number of statistics that they leave out of an object's values.
     left_out_of_values: usize,
-    /// The start of the virtual machine's process, in nanoseconds since 1970.
+    /// The process that runs the vCPUs.
+    process: Option<Peer>,
+    /// Its start, in nanoseconds since 1970.
     started: Option<u64>,
     /// True if a reply had something that the schemas and the list of vCPUs lack.
     is_outdated: bool,
@@ -124,6 +126,7 @@ impl Monitor {
             problems: Vec::new(),
             left_out_of_schemas: 0,
             left_out_of_values: 0,
+            process: None,
             started: None,
             is_outdated: false,
             strangers: HashSet::new(),
@@ -155,6 +158,12 @@ impl Monitor {
     #[must_use]
     pub fn left_out(&self) -> usize {
         self.left_out_of_schemas.max(self.left_out_of_values)
+    }
+
+    /// Returns the process that runs the vCPUs, if it is known and on this host.
+    #[must_use]
+    pub fn process(&self) -> Option<&Peer> {
+        self.process.as_ref()
     }
 
     /// Returns the time in nanoseconds since 1970 at which the process of the virtual
@@ -289,8 +298,12 @@ impl Monitor {
             steal
         });
         self.identity.process = self.steal.as_ref().and_then(Steal::process);
-        let process = self.identity.process.map(Peer::of);
-        self.started = process.and_then(|process| process.started_nanos());
+        let process = steal::process(self.incarnation.peer.as_ref(), &vcpus).ok();
+        let process = process.map(Peer::of);
+        if process != self.process {
+            self.started = process.as_ref().and_then(Peer::started_nanos);
+            self.process = process;
+        }
         // Otherwise a vCPU that is unplugged later and plugged in again would stay unknown.
         for vcpu in &vcpus {
             self.strangers.remove(&vcpu.qom_path);

@@ -31,9 +31,10 @@ impl Incarnation {
     }
 }
 
-/// The process that listens at a monitor's socket.
+/// A process of this host, such as the one that listens at a monitor's socket. The time tells
+/// it from a later process with the same id.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Peer {
+pub struct Peer {
     /// The process's id.
     pub(super) process: u32,
     /// The moment at which the process started, in clock ticks since the host's boot.

@@ -175,7 +175,7 @@ fn read(file: &File) -> Result<[u64; 3], String> {
 }
 
 /// Returns the process that the vCPUs' threads belong to.
-fn process(peer: Option<&Peer>, vcpus: &[Vcpu]) -> Result<u32, String> {
+pub(super) fn process(peer: Option<&Peer>, vcpus: &[Vcpu]) -> Result<u32, String> {
     let Some(peer) = peer else {
         return Err("the monitor's process is not known to be on this host".to_owned());
     };
