@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
@@ -288,6 +289,89 @@ fn scrapers_at_the_same_time_share_a_collection() {
     }
     // One that came late, because the machine is busy, may have asked again.
     assert!(queries.load(std::sync::atomic::Ordering::Relaxed) <= 2);
+}
+
+#[test]
+fn scrapers_have_deadlines_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = simulated::machine("slow", 1);
+    let slow = move |command: &str, arguments: &Value| {
+        if command == "query-stats" {
+            thread::sleep(Duration::from_millis(400));
+        }
+        machine(command, arguments)
+    };
+    simulated::serve(&folder.path().join("slow.sock"), Arc::new(slow));
+    // Nobody accepts connections here.
+    let _silent = UnixListener::bind(folder.path().join("silent.sock")).unwrap();
+    let exporter = Exporter::start(&[&glob(folder.path())]);
+    let begin = Instant::now();
+    let scrape = |at: f64, timeout: f64| {
+        thread::sleep(Duration::from_secs_f64(at).saturating_sub(begin.elapsed()));
+        let text = exporter.metrics(&format!("X-Prometheus-Scrape-Timeout-Seconds: {timeout}"));
+        let line = text.lines().find(|line| {
+            line.starts_with("vmstats_vm_up{vm=\"slow") || line.contains("slow.sock\"")
+        });
+        let up = line.is_some_and(|line| line.ends_with(" 1"));
+        (up, begin.elapsed().as_secs_f64(), text)
+    };
+    thread::scope(|scope| {
+        let first = scope.spawn(|| scrape(0.0, 4.0));
+        let hasty = scope.spawn(|| scrape(0.15, 0.1));
+        // It asks the slow machine again shortly before the first one's deadline.
+        let third = scope.spawn(|| scrape(3.4, 4.0));
+        let (up, at, text) = first.join().unwrap();
+        assert!(up && (3.0..5.0).contains(&at), "{at}: {text}");
+        let (up, at, _) = hasty.join().unwrap();
+        assert!(!up && at < 2.0, "{at}");
+        let (up, _, text) = third.join().unwrap();
+        assert!(up, "{text}");
+    });
+    // The silent machine is not waited for again.
+    let (up, at, text) = scrape(8.0, 4.0);
+    assert!(up && at < 9.5, "{at}: {text}");
+}
+
+#[test]
+fn machine_is_seen_at_once_when_it_replaces_one_that_hangs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("one.sock");
+    let _hangs = UnixListener::bind(&path).unwrap();
+    let exporter = Exporter::start(&[&glob(folder.path())]);
+    let scrape = || exporter.metrics("X-Prometheus-Scrape-Timeout-Seconds: 1");
+    assert!(scrape().contains("reason=\"silent\"} 0\n"));
+    fs::remove_file(&path).unwrap();
+    simulated::serve(&path, simulated::machine("one", 1));
+    let text = scrape();
+    assert!(text.contains("vmstats_kvm_vcpus_exits_total{"), "{text}");
+}
+
+#[test]
+fn monitor_that_was_occupied_is_left_to_its_owner() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(qemu) = Qemu::start(folder.path(), &[]) else {
+        return;
+    };
+    let connect = || {
+        let begin = Instant::now();
+        let client = RawClient::connect(&qemu.socket);
+        assert!(
+            begin.elapsed() < Duration::from_secs(3),
+            "the monitor is taken"
+        );
+        client
+    };
+    let owner = connect();
+    let exporter = Exporter::start(&[&glob(folder.path())]);
+    let scrape = || exporter.metrics("X-Prometheus-Scrape-Timeout-Seconds: 3");
+    assert!(scrape().contains("reason=\"silent\"} 0\n"));
+    drop(owner);
+    let deadline = Instant::now() + Duration::from_secs(90);
+    while !scrape().contains("vmstats_kvm_vcpus_exits_total{") {
+        assert!(Instant::now() < deadline, "the exporter does not come back");
+        thread::sleep(Duration::from_secs(1));
+    }
+    drop(connect());
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Samples of many virtual machines when somebody asks for them.
 //!
-//! In: places. Out: what each virtual machine answered before a deadline. Each has a thread
-//! and a connection that stays open, so that one that hangs delays no other: it is waited
-//! for once, and then not before it has answered. This file knows no metric.
+//! In: places. Out: what each virtual machine answered before a deadline. Every virtual
+//! machine has a thread and an open connection, so that one that hangs delays no other.
+//! Scrapers have their own deadlines, and share requests and answers. This file knows no
+//! metric.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::answer::{Answer, Reason, Vm, VmState};
+use super::finding::{Found, Key, find};
 use super::observer::Observer;
 use crate::lock::Lock;
 use crate::sample::{Clock, Timestamp};
@@ -21,7 +23,7 @@ use crate::source::Place;
 /// The age up to which a collection is given to a second scraper too.
 const SHARED_AGE: Duration = Duration::from_millis(100);
 
-/// The number of virtual machines.
+/// The largest number of virtual machines.
 const VMS_MAX: usize = 4096;
 
 /// The stack of a virtual machine's thread, most of which is never touched.
@@ -36,7 +38,7 @@ pub(super) struct CollectorOptions {
     pub(super) selection: Selection,
 }
 
-/// The virtual machines at some places.
+/// The virtual machines at the places of the command line.
 #[derive(Debug)]
 pub(super) struct Collector {
     places: Vec<Place>,
@@ -48,7 +50,7 @@ pub(super) struct Collector {
 
 /// The state that the threads share.
 #[derive(Debug)]
-pub(super) struct Shared {
+struct Shared {
     options: CollectorOptions,
     clock: Clock,
     state: Lock<State>,
@@ -57,17 +59,25 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct State {
     entries: HashMap<usize, Entry>,
-    ids: HashMap<String, usize>,
+    ids: HashMap<Key, usize>,
     next: usize,
     /// The number of sockets at each place, or the reason for a place without any.
     places: Vec<Result<usize, String>>,
     /// The number of collections.
     generation: u64,
     began: Option<Instant>,
-    /// The number of virtual machines that were asked, did not answer, and are waited for.
-    awaited: usize,
+    /// The scrapers that wait.
+    waiters: HashMap<u64, Waiter>,
+    next_waiter: u64,
     /// The number of failures for each reason.
     failures: HashMap<Reason, u64>,
+}
+
+/// A scraper that waits for a collection.
+#[derive(Debug)]
+struct Waiter {
+    /// The virtual machines that it waits for, each with the end of the wait.
+    awaited: HashMap<usize, Instant>,
 }
 
 /// A virtual machine.
@@ -75,7 +85,8 @@ struct State {
 struct Entry {
     vm: Arc<Vm>,
     wake: SyncSender<()>,
-    request: Request,
+    /// The request that the thread is busy with.
+    asked: Option<Asked>,
     /// True if the thread has connected, and waits for values.
     is_connected: bool,
     outcome: Option<Outcome>,
@@ -83,20 +94,19 @@ struct Entry {
     last: Option<(Timestamp, Arc<Answer>)>,
 }
 
-/// The request to a virtual machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Request {
-    /// Nobody has asked.
-    None,
-    /// A collection has asked, and waits.
-    Awaited,
-    /// A collection has asked, and its deadline has passed.
-    Overdue,
+/// A request to a virtual machine, without an outcome so far.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    at: Instant,
+    /// True if a scraper has counted the request as a failure.
+    is_counted: bool,
 }
 
-/// The outcome of the last request, with the number of the collection that read it.
+/// The outcome of the last request.
 #[derive(Debug)]
 struct Outcome {
+    /// The number of the last collection that had begun. The outcome belongs to it and to
+    /// all earlier ones.
     generation: u64,
     failure: Option<(Reason, String)>,
 }
@@ -108,7 +118,7 @@ pub(super) struct Collection {
     pub(super) vms: Vec<VmState>,
     /// The places, each with its number of sockets, or the reason for a place without any.
     pub(super) places: Vec<(String, Result<usize, String>)>,
-    /// The end of the collection.
+    /// The end of the collection, by the wall clock.
     pub(super) at: Timestamp,
     /// The time that the collection took.
     pub(super) duration: Duration,
@@ -132,68 +142,66 @@ impl Collector {
         }
     }
 
-    /// Asks all virtual machines, and waits for their answers for at most `timeout`. A
+    /// Asks all virtual machines, and waits for their answers until the deadline. A
     /// collection that began a moment ago is shared.
-    pub(super) fn collect(&self, timeout: Duration) -> Collection {
+    ///
+    /// Does not wait for a virtual machine whose last request failed because it hung, nor
+    /// longer than from now to the deadline for a request that another scraper made.
+    pub(super) fn collect(&self, deadline: Instant) -> Collection {
         let begin = Instant::now();
-        self.ask();
-        let state = self.shared.state.lock();
-        let left = timeout.saturating_sub(begin.elapsed());
-        let mut state = { &self.shared.state }.wait_while(state, left, |state| state.awaited > 0);
-        if state.awaited > 0 {
-            state.stop_waiting();
-            // Another scraper that shares the collection need not wait either.
-            self.shared.state.notify();
+        let generation = self.ask();
+        let mut state = self.shared.state.lock();
+        let waiter = state.add_waiter(generation, begin, deadline);
+        while let Some(left) = state.time_to_wait(waiter) {
+            state = { &self.shared.state }.wait_while(state, left, |state| {
+                let waiter = state.waiters.get(&waiter);
+                waiter.is_some_and(|waiter| !waiter.awaited.is_empty())
+            });
         }
-        self.snapshot(&state, begin.elapsed())
+        state.waiters.remove(&waiter);
+        state.count_overdue(generation);
+        let of_collection = |entry: &Entry| entry.state(generation);
+        self.snapshot(&state, generation, begin.elapsed(), of_collection)
     }
 
-    /// Returns what is known without asking anybody.
+    /// Returns the last outcomes without asking anybody.
     pub(super) fn known(&self) -> Collection {
         let state = self.shared.state.lock();
-        self.snapshot(&state, Duration::ZERO)
+        self.snapshot(&state, state.generation, Duration::ZERO, Entry::known)
     }
 
-    /// Begins a collection, unless one began a moment ago.
-    fn ask(&self) {
-        let scan = self.scan.lock();
-        let is_fresh = |state: &State| state.began.is_some_and(|at| at.elapsed() < SHARED_AGE);
-        if is_fresh(&self.shared.state.lock()) {
-            return;
+    /// Begins a collection, unless one began a moment ago. Returns its number.
+    fn ask(&self) -> u64 {
+        let _scan = self.scan.lock();
+        {
+            let state = self.shared.state.lock();
+            if state.began.is_some_and(|at| at.elapsed() < SHARED_AGE) {
+                return state.generation;
+            }
         }
-        let found: Vec<_> = self.places.iter().map(Place::scan).collect();
+        let Found { sockets, places } = find(&self.places);
         let mut state = self.shared.state.lock();
         state.generation += 1;
         state.began = Some(Instant::now());
+        state.places = places;
         let mut present = HashSet::new();
-        state.places.clear();
-        for endpoints in found {
-            let endpoints = match endpoints {
-                Ok(endpoints) => endpoints,
-                Err(problem) => {
-                    state.places.push(Err(problem));
-                    continue;
-                }
-            };
-            state.places.push(Ok(endpoints.len()));
-            for endpoint in endpoints {
-                let vm = state.ids.get(&endpoint.to_string()).copied();
-                let vm = vm.or_else(|| {
-                    let id = state.next;
-                    let vm = Arc::new(Vm { id, endpoint });
-                    self.add(&mut state, vm).then_some(id)
-                });
-                present.extend(vm);
-            }
+        for (key, endpoint) in sockets {
+            let vm = { state.ids.get(&key).copied() }.or_else(|| {
+                let id = state.next;
+                let vm = Arc::new(Vm { id, endpoint });
+                self.add(&mut state, vm, key).then_some(id)
+            });
+            present.extend(vm);
         }
-        state.retain(&present);
+        if state.retain(&present) {
+            self.shared.state.notify();
+        }
         state.wake();
-        drop(state);
-        drop(scan);
+        state.generation
     }
 
     /// Adds a virtual machine with its thread. Returns false if there are too many.
-    fn add(&self, state: &mut State, vm: Arc<Vm>) -> bool {
+    fn add(&self, state: &mut State, vm: Arc<Vm>, key: Key) -> bool {
         if state.entries.len() >= VMS_MAX {
             return false;
         }
@@ -207,10 +215,10 @@ impl Collector {
             return false;
         }
         state.next = vm.id + 1;
-        state.ids.insert(vm.endpoint.to_string(), vm.id);
+        state.ids.insert(key, vm.id);
         let entry = Entry {
             wake,
-            request: Request::None,
+            asked: None,
             is_connected: false,
             outcome: None,
             last: None,
@@ -220,10 +228,14 @@ impl Collector {
         true
     }
 
-    fn snapshot(&self, state: &State, duration: Duration) -> Collection {
-        let mut vms: Vec<_> = { state.entries.values() }
-            .map(|entry| entry.state(state.generation))
-            .collect();
+    fn snapshot(
+        &self,
+        state: &State,
+        generation: u64,
+        duration: Duration,
+        of_entry: impl Fn(&Entry) -> VmState,
+    ) -> Collection {
+        let mut vms: Vec<_> = state.entries.values().map(of_entry).collect();
         vms.sort_by_key(|vm| vm.vm.id);
         let places = self.places.iter().map(ToString::to_string);
         let mut failures: Vec<_> = { state.failures.iter() }
@@ -232,44 +244,79 @@ impl Collector {
         failures.sort_unstable();
         Collection {
             vms,
-            at: self.shared.clock.now(),
+            at: Timestamp::of_wall_clock(),
             places: places.zip(state.places.iter().cloned()).collect(),
             duration,
-            generation: state.generation,
+            generation,
             failures,
         }
     }
 }
 
 impl State {
-    /// Removes the virtual machines whose sockets are gone. Their threads end.
-    fn retain(&mut self, present: &HashSet<usize>) {
+    /// Removes the virtual machines whose sockets are gone, or were bound again. Their
+    /// threads end. Returns whether somebody waits for nobody else.
+    fn retain(&mut self, present: &HashSet<usize>) -> bool {
         self.entries.retain(|id, _| present.contains(id));
         self.ids.retain(|_, id| present.contains(id));
-        let requests = self.entries.values().map(|entry| entry.request);
-        self.awaited = requests
-            .filter(|request| *request == Request::Awaited)
-            .count();
+        let mut is_done = false;
+        for waiter in self.waiters.values_mut() {
+            waiter.awaited.retain(|id, _| present.contains(id));
+            is_done |= waiter.awaited.is_empty();
+        }
+        is_done
     }
 
     /// Asks all virtual machines that have answered their last request.
     fn wake(&mut self) {
+        let now = Instant::now();
         for entry in self.entries.values_mut() {
             // A channel of one place is free, because the thread has taken the last word
             // out of it before it answered.
-            if entry.request == Request::None && entry.wake.try_send(()).is_ok() {
-                entry.request = Request::Awaited;
-                self.awaited += 1;
+            if entry.asked.is_none() && entry.wake.try_send(()).is_ok() {
+                entry.asked = Some(Asked {
+                    at: now,
+                    is_counted: false,
+                });
             }
         }
     }
 
-    fn stop_waiting(&mut self) {
-        self.awaited = 0;
+    /// Notes that a scraper waits for a collection. Returns the scraper's number.
+    fn add_waiter(&mut self, generation: u64, begin: Instant, deadline: Instant) -> u64 {
+        let patience = deadline.saturating_duration_since(begin);
+        let entries = self.entries.iter();
+        let entries = entries.filter(|(_, entry)| !entry.has_outcome(generation) && !entry.hung());
+        let awaited = entries.filter_map(|(id, entry)| {
+            let asked = entry.asked?;
+            // Nobody waits for a request longer than if it were the scraper's own.
+            Some((*id, asked.at.checked_add(patience)?.min(deadline)))
+        });
+        let awaited = awaited.collect();
+        let number = self.next_waiter;
+        self.next_waiter += 1;
+        self.waiters.insert(number, Waiter { awaited });
+        number
+    }
+
+    /// Returns how long a scraper has to wait until it waits for fewer virtual machines, even
+    /// if none answers; `None` if it waits for none.
+    fn time_to_wait(&mut self, waiter: u64) -> Option<Duration> {
+        let awaited = &mut self.waiters.get_mut(&waiter)?.awaited;
+        let now = Instant::now();
+        awaited.retain(|_, until| *until > now);
+        let until = awaited.values().min()?;
+        Some(until.saturating_duration_since(now))
+    }
+
+    /// Counts the requests that a scraper does not wait for any longer.
+    fn count_overdue(&mut self, generation: u64) {
         for entry in self.entries.values_mut() {
-            if entry.request == Request::Awaited {
-                entry.request = Request::Overdue;
-                let reason = entry.overdue_reason();
+            let reason = entry.overdue_reason();
+            let is_overdue = !entry.has_outcome(generation);
+            let asked = entry.asked.as_mut().filter(|_| is_overdue);
+            if let Some(asked) = asked.filter(|asked| !asked.is_counted) {
+                asked.is_counted = true;
                 *self.failures.entry(reason).or_default() += 1;
             }
         }
@@ -277,25 +324,52 @@ impl State {
 }
 
 impl Entry {
+    /// Returns whether a request had an outcome since a collection began.
+    fn has_outcome(&self, generation: u64) -> bool {
+        let outcome = self.outcome.as_ref();
+        outcome.is_some_and(|outcome| outcome.generation >= generation)
+    }
+
+    /// Returns whether the last request failed because the virtual machine hung.
+    fn hung(&self) -> bool {
+        let failure = self.outcome.as_ref().and_then(|last| last.failure.as_ref());
+        failure.is_some_and(|(reason, _)| matches!(reason, Reason::Timeout | Reason::Silent))
+    }
+
     /// Returns the reason why a virtual machine that was asked has not answered.
     fn overdue_reason(&self) -> Reason {
-        if self.is_connected {
+        if self.is_connected || self.last.is_some() {
             Reason::Timeout
         } else {
             Reason::Silent
         }
     }
 
+    /// Returns the state that a scraper of a collection sees.
     fn state(&self, generation: u64) -> VmState {
-        let failure = match (&self.request, &self.outcome) {
-            (Request::None, Some(outcome)) if outcome.generation == generation => {
-                outcome.failure.clone()
-            }
-            _ => {
-                let reason = self.overdue_reason();
-                Some((reason, reason.explanation().to_owned()))
-            }
-        };
+        let outcome = self.outcome.as_ref();
+        match outcome.filter(|_| self.has_outcome(generation) || self.hung()) {
+            Some(outcome) => self.with(outcome.failure.clone()),
+            None => self.overdue(),
+        }
+    }
+
+    /// Returns the state after the last request that has an outcome, or that a scraper has
+    /// waited for in vain.
+    fn known(&self) -> VmState {
+        match &self.outcome {
+            _ if self.asked.is_some_and(|asked| asked.is_counted) => self.overdue(),
+            Some(outcome) => self.with(outcome.failure.clone()),
+            None => self.with(Some((Reason::Silent, "no answer so far".to_owned()))),
+        }
+    }
+
+    fn overdue(&self) -> VmState {
+        let reason = self.overdue_reason();
+        self.with(Some((reason, reason.explanation().to_owned())))
+    }
+
+    fn with(&self, failure: Option<(Reason, String)>) -> VmState {
         VmState {
             vm: Arc::clone(&self.vm),
             last: self.last.clone(),
@@ -323,36 +397,34 @@ impl Shared {
 
     /// Notes the outcome of a request.
     fn finish(&self, vm: &Vm, outcome: Result<Arc<Answer>, (Reason, String)>) {
-        let now = self.clock.now();
+        let now = Timestamp::of_wall_clock();
         let mut state = self.state.lock();
         let generation = state.generation;
         let Some(entry) = state.entries.get_mut(&vm.id) else {
             return;
         };
-        let was_awaited = entry.request == Request::Awaited;
-        // An answer that came too late belongs to no collection: the next one asks again.
-        let generation = if was_awaited { generation } else { 0 };
-        entry.request = Request::None;
+        let is_counted = entry.asked.take().is_some_and(|asked| asked.is_counted);
         let failure = match outcome {
             Ok(answer) => {
                 entry.last = Some((now, answer));
                 None
             }
-            Err((reason, text)) => Some((reason, text)),
+            Err(failure) => Some(failure),
         };
         let reason = failure.as_ref().map(|(reason, _)| *reason);
         entry.outcome = Some(Outcome {
             generation,
             failure,
         });
-        if let Some(reason) = reason.filter(|_| was_awaited) {
+        if let Some(reason) = reason.filter(|_| !is_counted) {
             *state.failures.entry(reason).or_default() += 1;
         }
-        if was_awaited {
-            state.awaited -= 1;
-            if state.awaited == 0 {
-                self.state.notify();
-            }
+        let mut is_done = false;
+        for waiter in state.waiters.values_mut() {
+            is_done |= waiter.awaited.remove(&vm.id).is_some() && waiter.awaited.is_empty();
+        }
+        if is_done {
+            self.state.notify();
         }
     }
 }

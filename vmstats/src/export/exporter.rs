@@ -9,6 +9,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::body::Bytes;
+use qapi_wire::client::deadline;
 use stats_runtime::exposition::Format;
 
 use super::collector::{Collection, Collector};
@@ -35,7 +36,7 @@ impl Exporter {
 
     /// Asks all virtual machines, and returns the text.
     pub(super) fn scrape(&self, timeout: Duration, format: Format) -> Text {
-        let collection = self.collector.collect(timeout);
+        let collection = self.collector.collect(deadline::after(timeout));
         let otlp = *self.otlp.lock();
         self.encoder.lock().encode(&collection, format, otlp)
     }
@@ -46,7 +47,7 @@ impl Exporter {
         timeout: Duration,
         take: impl FnOnce(&Collection, &mut Encoder) -> T,
     ) -> T {
-        let collection = self.collector.collect(timeout);
+        let collection = self.collector.collect(deadline::after(timeout));
         take(&collection, &mut self.encoder.lock())
     }
 

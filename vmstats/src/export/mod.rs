@@ -9,6 +9,7 @@ mod collector;
 mod dry_run;
 mod encoder;
 mod exporter;
+mod finding;
 mod http;
 mod landing;
 mod listener;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use qapi_wire::client::deadline;
 use stats_runtime::exposition::Format;
 
 use crate::cli::ExportArgs;
@@ -65,7 +67,8 @@ pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let choice = Choice::new(arguments);
     let timeout = arguments.monitors.reach.timeout.unwrap_or(TIMEOUT);
     if arguments.dry_run {
-        let collection = make_collector(arguments, choice.everything()).collect(timeout);
+        let collection =
+            make_collector(arguments, choice.everything()).collect(deadline::after(timeout));
         return dry_run::print(&collection, &choice, arguments.hosts, out);
     }
     let signals = PendingSignals::install()?;
