@@ -26,7 +26,7 @@ use crate::value::Dict;
 
 /// The number of bytes that are read at a time: a reply about some vCPUs. Each client keeps
 /// the buffer, and a program can have a thousand clients.
-const READ_BYTES: usize = 8 << 10;
+const READ_BYTES: usize = 4 << 10;
 
 /// A connection to a QMP server, for one thread: calls wait for their reply.
 ///
