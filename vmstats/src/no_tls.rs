@@ -51,10 +51,7 @@ impl Acceptor {
         unsupported()
     }
 
-    pub(crate) async fn accept(
-        &self,
-        _stream: tokio::net::TcpStream,
-    ) -> io::Result<tokio::net::TcpStream> {
+    pub(crate) async fn accept<S>(&self, _stream: S) -> io::Result<S> {
         match self.0 {}
     }
 }

@@ -76,10 +76,10 @@ impl Acceptor {
     /// # Errors
     ///
     /// Returns an error if the client has no certificate that is admitted.
-    pub async fn accept(
+    pub async fn accept<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(
         &self,
-        stream: tokio::net::TcpStream,
-    ) -> io::Result<tokio_rustls::server::TlsStream<tokio::net::TcpStream>> {
+        stream: S,
+    ) -> io::Result<tokio_rustls::server::TlsStream<S>> {
         self.0.accept(stream).await
     }
 }

@@ -37,8 +37,7 @@ impl Exporter {
     /// Asks all virtual machines, and returns the text.
     pub(super) fn scrape(&self, timeout: Duration, format: Format) -> Text {
         let collection = self.collector.collect(deadline::after(timeout));
-        let otlp = *self.otlp.lock();
-        self.encoder.lock().encode(&collection, format, otlp)
+        self.encoder.lock().encode(&collection, format, self.otlp())
     }
 
     /// Asks all virtual machines, and calls `take` with what they answered.
@@ -49,6 +48,11 @@ impl Exporter {
     ) -> T {
         let collection = self.collector.collect(deadline::after(timeout));
         take(&collection, &mut self.encoder.lock())
+    }
+
+    /// Returns the figures of the messages to an OpenTelemetry receiver.
+    pub(super) fn otlp(&self) -> Option<OtlpFigures> {
+        *self.otlp.lock()
     }
 
     /// Returns what is known without asking anybody.

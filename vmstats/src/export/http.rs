@@ -5,10 +5,11 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY};
@@ -16,121 +17,134 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::Semaphore;
 
-use super::exporter::{Exporter, compressed, plain};
+use super::connections::{Connections, Seat};
+use super::exporter::Exporter;
 use super::landing;
-use super::listener::{Connection, Listener};
+use super::listener::{Accepted, Listener};
 use super::negotiation;
-use crate::lock::Lock;
+use super::texts::{Form, SentText, Texts};
 
-/// The number of connections at a time. Others wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 64;
+/// The time in which the first request of a connection has to come.
+const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The time in which a request's headers have to come, also the first of a connection that
-/// stays open: longer than the interval of most scrapers.
+/// The time in which the headers of each later request have to come: longer than the
+/// interval of most scrapers, which keep their connections.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// The number of headers of a request.
+/// The maximum number of headers of a request.
 const HEADERS_MAX: usize = 64;
 
-/// The size of a request's headers, and of the text that waits for a client.
+/// The maximum size of a request's headers, and of the text that a connection buffers.
 const BUFFER_BYTES_MAX: usize = 64 << 10;
-
-/// The time in which a client has to take a response.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The bytes of a response that are given to the socket at once.
 const FRAME_BYTES: usize = 32 << 10;
 
-/// The time between two looks whether a client takes its response.
-const WATCH_INTERVAL: Duration = Duration::from_secs(5);
+const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
-/// Serves connections until the future is dropped. `timeout` is how long virtual machines
-/// are waited for if a scraper does not say it.
-pub(super) async fn serve(listener: Listener, exporter: Arc<Exporter>, timeout: Duration) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+/// The exporter, and the state that all connections share.
+#[derive(Debug)]
+pub(super) struct Service {
+    exporter: Arc<Exporter>,
+    texts: Texts,
+    connections: Arc<Connections>,
+    /// The deadline of scrapers that do not tell theirs.
+    timeout: Duration,
+}
+
+impl Service {
+    /// Returns a service without connections. `timeout` is how long virtual machines are
+    /// waited for if a scraper does not tell its own timeout.
+    pub(super) fn new(exporter: Arc<Exporter>, timeout: Duration) -> Self {
+        Self {
+            texts: Texts::new(Arc::clone(&exporter)),
+            exporter,
+            connections: Arc::default(),
+            timeout,
+        }
+    }
+}
+
+/// Serves connections until the future is dropped.
+pub(super) async fn serve(listener: Listener, service: Arc<Service>) {
     loop {
-        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
-            return;
+        let Ok(accepted) = listener.accept().await else {
+            // The process has no descriptors left, or the client has gone: trying again at
+            // once would burn a processor.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
         };
-        let connection = match listener.accept().await {
-            Ok(connection) => connection,
-            Err(_) => {
-                // The process has no descriptors left, or the client has gone: trying
-                // again at once would burn a processor.
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        let exporter = Arc::clone(&exporter);
-        tokio::spawn(async move {
-            if let Ok(connection) = connection.open().await {
-                // A client's error concerns nobody else.
-                let _ = converse(connection, exporter, timeout).await;
-            }
-            drop(permit);
+        let of_connection = Arc::clone(&service);
+        { &service.connections }.open(|seat| {
+            tokio::spawn(converse(accepted, Arc::new(seat), of_connection)).abort_handle()
         });
     }
 }
 
-async fn converse(
-    connection: Box<dyn Connection>,
-    exporter: Arc<Exporter>,
-    timeout: Duration,
-) -> Result<(), hyper::Error> {
-    let progress = Arc::new(Progress::default());
-    let of_service = Arc::clone(&progress);
-    let service = service_fn(move |request| {
-        let exporter = Arc::clone(&exporter);
-        let progress = Arc::clone(&of_service);
-        async move { Ok::<_, Infallible>(respond(&request, exporter, progress, timeout).await) }
+/// Serves a connection until it ends.
+async fn converse(accepted: Accepted, seat: Arc<Seat>, service: Arc<Service>) {
+    let Ok(stream) = accepted.open().await else {
+        return;
+    };
+    let of_requests = Arc::clone(&seat);
+    let respond = service_fn(move |request| {
+        let (service, seat) = (Arc::clone(&service), Arc::clone(&of_requests));
+        async move { Ok::<_, Infallible>(respond(&request, service, seat).await) }
     });
-    let mut connection = std::pin::pin!(
+    let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADERS_TIMEOUT)
             .max_headers(HEADERS_MAX)
             .max_buf_size(BUFFER_BYTES_MAX)
-            .serve_connection(TokioIo::new(connection), service)
+            .serve_connection(TokioIo::new(stream), respond)
     );
-    loop {
-        match tokio::time::timeout(WATCH_INTERVAL, connection.as_mut()).await {
-            Ok(outcome) => return outcome,
-            Err(_) if progress.is_overdue() => return Ok(()),
-            Err(_) => {}
+    let mut first = pin!(tokio::time::sleep(FIRST_REQUEST_TIMEOUT));
+    poll_fn(|context| {
+        // The timer is not polled again once it rang and the client had asked in time.
+        if seat.is_new() && first.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
         }
-    }
-}
-
-/// The time at which the response began that a client is taking.
-#[derive(Debug, Default)]
-struct Progress(Lock<Option<Instant>>);
-
-impl Progress {
-    fn is_overdue(&self) -> bool {
-        { *self.0.lock() }.is_some_and(|begin| begin.elapsed() > RESPONSE_TIMEOUT)
-    }
+        // A client's error concerns nobody else.
+        connection.as_mut().poll(context).map(drop)
+    })
+    .await;
 }
 
 /// A body whose parts are made already.
 struct Parts {
     parts: VecDeque<Bytes>,
-    progress: Arc<Progress>,
+    seat: Arc<Seat>,
+    /// The text of the parts, which other scrapers may share meanwhile.
+    _text: Option<Arc<SentText>>,
 }
 
 impl Parts {
-    fn new(parts: impl Into<VecDeque<Bytes>>, progress: Arc<Progress>) -> Self {
-        *progress.0.lock() = Some(Instant::now());
-        let parts = parts.into();
-        Self { parts, progress }
+    /// Returns a body of a short text.
+    fn short(text: impl Into<Bytes>, seat: Arc<Seat>) -> Self {
+        seat.send(0, 0);
+        Self {
+            parts: VecDeque::from([text.into()]),
+            seat,
+            _text: None,
+        }
+    }
+
+    fn shared(text: Arc<SentText>, seat: Arc<Seat>) -> Self {
+        seat.send(Arc::as_ptr(&text).addr(), text.bytes());
+        Self {
+            parts: text.parts.iter().cloned().collect(),
+            seat,
+            _text: Some(text),
+        }
     }
 }
 
-/// The client has taken the response but for what the socket has buffered.
+/// The client has taken the response but for what the connection has buffered.
 impl Drop for Parts {
     fn drop(&mut self) {
-        *self.progress.0.lock() = None;
+        self.seat.rest();
     }
 }
 
@@ -164,75 +178,68 @@ impl Body for Parts {
 
 async fn respond(
     request: &Request<Incoming>,
-    exporter: Arc<Exporter>,
-    progress: Arc<Progress>,
-    timeout: Duration,
+    service: Arc<Service>,
+    seat: Arc<Seat>,
 ) -> Response<Parts> {
-    let text = |status, content_type, text: String| {
-        response(status, content_type, vec![Bytes::from(text)], &progress)
+    let short = |status, content_type, text: String| {
+        response(status, content_type, Parts::short(text, Arc::clone(&seat)))
     };
-    let plain_text = "text/plain; charset=utf-8";
     if ![Method::GET, Method::HEAD].contains(request.method()) {
-        let status = StatusCode::METHOD_NOT_ALLOWED;
-        let mut response = text(status, plain_text, "only GET and HEAD\n".to_owned());
+        let text = "only GET and HEAD\n".to_owned();
+        let mut response = short(StatusCode::METHOD_NOT_ALLOWED, PLAIN_TEXT, text);
         let allowed = HeaderValue::from_static("GET, HEAD");
         response.headers_mut().insert(ALLOW, allowed);
         return response;
     }
     match request.uri().path() {
-        "/metrics" => metrics(request, exporter, progress, timeout).await,
-        "/-/healthy" => text(StatusCode::OK, plain_text, "ok\n".to_owned()),
+        "/metrics" => metrics(request, service, seat).await,
+        "/-/healthy" => short(StatusCode::OK, PLAIN_TEXT, "ok\n".to_owned()),
         "/" => {
-            let page = landing::page(&exporter.known());
-            text(StatusCode::OK, "text/html; charset=utf-8", page)
+            let page = landing::page(&service.exporter.known());
+            short(StatusCode::OK, "text/html; charset=utf-8", page)
         }
         _ => {
             let there = "there are /metrics, /-/healthy and /\n".to_owned();
-            text(StatusCode::NOT_FOUND, plain_text, there)
+            short(StatusCode::NOT_FOUND, PLAIN_TEXT, there)
         }
     }
 }
 
 async fn metrics(
     request: &Request<Incoming>,
-    exporter: Arc<Exporter>,
-    progress: Arc<Progress>,
-    default: Duration,
+    service: Arc<Service>,
+    seat: Arc<Seat>,
 ) -> Response<Parts> {
-    let headers = request.headers();
-    let format = negotiation::format(headers);
-    let is_compressed = negotiation::accepts_gzip(headers);
-    let timeout = negotiation::timeout(headers, default);
-    let scrape = tokio::task::spawn_blocking(move || {
-        let text = exporter.scrape(timeout, format);
-        if is_compressed {
-            compressed(text)
-        } else {
-            plain(text)
-        }
-    });
-    let Ok(parts) = scrape.await else {
-        let why = vec![Bytes::from_static(b"the collection ended\n")];
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        return response(status, "text/plain; charset=utf-8", why, &progress);
+    let unavailable = |why: &'static str| {
+        let body = Parts::short(why, Arc::clone(&seat));
+        response(StatusCode::SERVICE_UNAVAILABLE, PLAIN_TEXT, body)
     };
-    let mut response = response(StatusCode::OK, format.content_type(), parts, &progress);
+    if !seat.collect() {
+        return unavailable("too many scrapers wait\n");
+    }
+    let headers = request.headers();
+    let form = Form {
+        format: negotiation::format(headers),
+        is_compressed: negotiation::accepts_gzip(headers),
+    };
+    let timeout = negotiation::timeout(headers, service.timeout);
+    let scrape = tokio::task::spawn_blocking(move || service.texts.scrape(timeout, form));
+    let Ok(text) = scrape.await else {
+        return unavailable("the collection ended\n");
+    };
+    let body = Parts::shared(text, Arc::clone(&seat));
+    let mut response = response(StatusCode::OK, form.format.content_type(), body);
     let vary = HeaderValue::from_static("Accept, Accept-Encoding");
     response.headers_mut().insert(VARY, vary);
-    if is_compressed {
+    if form.is_compressed {
         let gzip = HeaderValue::from_static("gzip");
         response.headers_mut().insert(CONTENT_ENCODING, gzip);
     }
     response
 }
 
-fn response(
-    status: StatusCode,
-    content_type: &'static str,
-    parts: Vec<Bytes>,
-    progress: &Arc<Progress>,
-) -> Response<Parts> {
-    let mut response = Response::new(Parts::new(parts, Arc::clone(progress)));
+fn response(status: StatusCode, content_type: &'static str, body: Parts) -> Response<Parts> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

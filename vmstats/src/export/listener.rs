@@ -13,15 +13,16 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
+use super::watched::Watched;
 use crate::failure::Failure;
 use crate::listen::Listen;
 use crate::tls;
 
-/// The time after which the kernel ends a connection whose client takes nothing.
-const UNACKNOWLEDGED_TIMEOUT_MS: u32 = 60_000;
+/// The time in which a client has to take a byte of what is written to it.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The time that a handshake of TLS may take.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The mode of a Unix socket: the group of the process may scrape.
 const MODE: u32 = 0o660;
@@ -91,12 +92,10 @@ impl Listener {
         match &self.socket {
             Socket::Tcp(socket) => {
                 let (stream, _) = socket.accept().await?;
-                bound(&stream);
                 Ok(Accepted::Tcp(stream))
             }
             Socket::Tls(socket, acceptor) => {
                 let (stream, _) = socket.accept().await?;
-                bound(&stream);
                 Ok(Accepted::Tls(stream, acceptor.clone()))
             }
             Socket::Unix(socket, _) => {
@@ -123,10 +122,10 @@ impl Accepted {
     /// long.
     pub(super) async fn open(self) -> io::Result<Box<dyn Connection>> {
         Ok(match self {
-            Self::Tcp(stream) => Box::new(stream),
-            Self::Unix(stream) => Box::new(stream),
+            Self::Tcp(stream) => Box::new(Watched::new(stream, WRITE_TIMEOUT)),
+            Self::Unix(stream) => Box::new(Watched::new(stream, WRITE_TIMEOUT)),
             Self::Tls(stream, acceptor) => {
-                let handshake = acceptor.accept(stream);
+                let handshake = acceptor.accept(Watched::new(stream, WRITE_TIMEOUT));
                 let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await;
                 Box::new(handshake.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??)
             }
@@ -141,12 +140,6 @@ impl Drop for Listener {
             let _ = fs::remove_file(path);
         }
     }
-}
-
-/// Makes the kernel end the connection of a client that takes nothing.
-fn bound(stream: &TcpStream) {
-    // Without it the client is found out later, when the response takes too long.
-    let _ = rustix::net::sockopt::set_tcp_user_timeout(stream, UNACKNOWLEDGED_TIMEOUT_MS);
 }
 
 fn tcp(address: SocketAddr) -> io::Result<TcpListener> {

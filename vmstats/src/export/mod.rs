@@ -6,6 +6,7 @@
 mod answer;
 mod choice;
 mod collector;
+mod connections;
 mod dry_run;
 mod encoder;
 mod exporter;
@@ -22,8 +23,10 @@ mod plan;
 mod points;
 mod sums;
 mod textfile;
+mod texts;
 mod totals;
 mod unplugged;
+mod watched;
 
 use std::io::Write;
 use std::path::Path;
@@ -54,7 +57,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// The port without `--listen`.
 const PORT: u16 = 9747;
 
-/// The number of scrapes that wait for a collection at a time.
+/// The maximum number of threads that collect and encode for scrapers.
 const SCRAPES_MAX: usize = 16;
 
 /// Runs `vmstats export`.
@@ -119,9 +122,10 @@ pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
         // Fails if the program is ending already.
         let _ = sender.send(());
     });
+    let service = Arc::new(http::Service::new(Arc::clone(&exporter), timeout));
     runtime.block_on(async {
         for listener in listeners {
-            tokio::spawn(http::serve(listener, Arc::clone(&exporter), timeout));
+            tokio::spawn(http::serve(listener, Arc::clone(&service)));
         }
         if let Some(receiver) = receiver {
             tokio::spawn(receiver.send());
