@@ -124,3 +124,24 @@ fn client_of_a_unix_socket_is_left_when_it_reads_nothing() {
         assert!(begin.elapsed() < Duration::from_secs(40));
     }
 }
+
+#[test]
+fn machines_are_left_alone_when_a_client_asks_for_headers_only() {
+    let folder = tempfile::tempdir().unwrap();
+    simulated::serve(
+        &folder.path().join("one.sock"),
+        simulated::machine("one", 1),
+    );
+    let exporter = Exporter::start(&[&glob(folder.path())]);
+    let mut client = TcpStream::connect(&exporter.address).unwrap();
+    let request = b"HEAD /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    client.write_all(request).unwrap();
+    let mut head = String::new();
+    client.read_to_string(&mut head).unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(head.contains("content-type: text/plain; version=0.0.4"));
+    // The size of a text that was not made is unknown.
+    assert!(!head.contains("content-length"), "{head}");
+    let text = exporter.metrics("");
+    assert!(text.contains("\nvmstats_collections_total 1\n"), "{text}");
+}

@@ -9,7 +9,7 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY};
@@ -124,8 +124,12 @@ impl Parts {
     /// Returns a body of a short text.
     fn short(text: impl Into<Bytes>, seat: Arc<Seat>) -> Self {
         seat.send(0, 0);
+        let text = text.into();
         Self {
-            parts: VecDeque::from([text.into()]),
+            parts: Some(text)
+                .filter(|text| !text.is_empty())
+                .into_iter()
+                .collect(),
             seat,
             _text: None,
         }
@@ -214,20 +218,35 @@ async fn metrics(
         let body = Parts::short(why, Arc::clone(&seat));
         response(StatusCode::SERVICE_UNAVAILABLE, PLAIN_TEXT, body)
     };
-    if !seat.collect() {
-        return unavailable("too many scrapers wait\n");
-    }
+    let arrival = Instant::now();
     let headers = request.headers();
     let form = Form {
         format: negotiation::format(headers),
         is_compressed: negotiation::accepts_gzip(headers),
     };
-    let timeout = negotiation::timeout(headers, service.timeout);
-    let scrape = tokio::task::spawn_blocking(move || service.texts.scrape(timeout, form));
-    let Ok(text) = scrape.await else {
-        return unavailable("the collection ended\n");
-    };
-    let body = Parts::shared(text, Arc::clone(&seat));
+    if request.method() == Method::HEAD {
+        // Nobody reads the text, for which all virtual machines would be interrupted.
+        return described(form, Parts::short("", seat));
+    }
+    if !seat.collect() {
+        return unavailable("too many scrapers wait\n");
+    }
+    let encoding = service.texts.encoding_time();
+    let timeout = negotiation::timeout(headers, service.timeout, encoding);
+    let scrape = tokio::task::spawn_blocking(move || {
+        // All threads may have been busy since the request came.
+        let left = timeout.checked_sub(arrival.elapsed())?;
+        Some(service.texts.scrape(left, form))
+    });
+    match scrape.await {
+        Ok(Some(text)) => described(form, Parts::shared(text, Arc::clone(&seat))),
+        Ok(None) => unavailable("other scrapers took all of the time\n"),
+        Err(_) => unavailable("the collection ended\n"),
+    }
+}
+
+/// Returns the response to a scraper, with the headers of a text.
+fn described(form: Form, body: Parts) -> Response<Parts> {
     let mut response = response(StatusCode::OK, form.format.content_type(), body);
     let vary = HeaderValue::from_static("Accept, Accept-Encoding");
     response.headers_mut().insert(VARY, vary);

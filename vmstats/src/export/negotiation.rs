@@ -15,28 +15,40 @@ const SCRAPE_TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-
 /// The longest deadline that a scraper can ask for.
 const TIMEOUT_MAX: Duration = Duration::from_secs(120);
 
+/// The shortest timeout that a scraper can tell.
+const TIMEOUT_MIN: Duration = Duration::from_millis(100);
+
 /// The least time that is left to the text's way to the scraper.
 const MARGIN: Duration = Duration::from_millis(100);
 
 /// Returns the format that a scraper prefers of those that it accepts: the older one if it
 /// names none.
 pub(super) fn format(headers: &HeaderMap) -> Format {
-    let open = quality(headers, ACCEPT, |range| {
-        let is_open = range.media == "application/openmetrics-text";
-        // Version 0.0.1 was the draft, to which this text belongs as well.
-        let is_known = |version: &str| ["1.0.0", "0.0.1"].contains(&version);
-        is_open && range.parameter("version").is_none_or(is_known)
+    let named = |media: &'static str, versions: &'static [&str]| {
+        move |range: &Range<'_>| {
+            range.media == media && { range.parameter("version") }
+                .is_none_or(|version| versions.contains(&version))
+        }
+    };
+    // Version 0.0.1 was the draft, to which this text belongs as well.
+    let is_open = named("application/openmetrics-text", &["1.0.0", "0.0.1"]);
+    let is_text = named("text/plain", &["0.0.4"]);
+    let is = |range: &Range<'_>, media: [&str; 2]| media.contains(&range.media);
+    let open = quality(headers, ACCEPT, is_open);
+    let any = quality(headers, ACCEPT, |range| {
+        is_open(range) || is(range, ["application/*", "*/*"])
     });
     let text = quality(headers, ACCEPT, |range| {
-        let is_text = ["text/plain", "text/*", "*/*"].contains(&range.media);
-        is_text
-            && range
-                .parameter("version")
-                .is_none_or(|version| version == "0.0.4")
+        is_text(range) || is(range, ["text/*", "*/*"])
     });
-    match (open, text) {
-        (Some(open), Some(text)) if open >= text && open > 0.0 => Format::OpenMetrics,
-        (Some(open), None) if open > 0.0 => Format::OpenMetrics,
+    let text = text.unwrap_or_default();
+    // Who accepts anything gets the text that any tool reads, unless it refuses that one.
+    let open = match open {
+        None if text == 0.0 => any,
+        open => open,
+    };
+    match open {
+        Some(open) if open >= text && open > 0.0 => Format::OpenMetrics,
         _ => Format::Prometheus,
     }
 }
@@ -49,15 +61,18 @@ pub(super) fn accepts_gzip(headers: &HeaderMap) -> bool {
     gzip.is_some_and(|quality| quality > 0.0)
 }
 
-/// Returns how long virtual machines are waited for: a tenth less than the scraper waits.
-pub(super) fn timeout(headers: &HeaderMap, default: Duration) -> Duration {
+/// Returns how long virtual machines are waited for: a tenth less than the scraper waits,
+/// and less than that by the time that a text takes to encode.
+pub(super) fn timeout(headers: &HeaderMap, default: Duration, encoding: Duration) -> Duration {
     let seconds = headers.get(SCRAPE_TIMEOUT);
     let seconds = seconds.and_then(|seconds| seconds.to_str().ok()?.trim().parse().ok());
     let timeout = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let Some(timeout) = timeout.filter(|timeout| !timeout.is_zero()) else {
         return default;
     };
-    let margin = (timeout / 10).max(MARGIN).min(timeout / 2);
+    let timeout = timeout.max(TIMEOUT_MIN);
+    let margin = { (timeout / 10).max(MARGIN) }.saturating_add(encoding);
+    let margin = margin.min(timeout / 2);
     (timeout - margin).min(TIMEOUT_MAX)
 }
 
@@ -77,7 +92,7 @@ impl Range<'_> {
     }
 }
 
-/// Returns the highest quality of the ranges that match; `None` if none does.
+/// Returns the quality of the most specific range that matches; `None` if none does.
 fn quality(
     headers: &HeaderMap,
     name: HeaderName,
@@ -86,7 +101,7 @@ fn quality(
     let values = headers.get_all(name).into_iter();
     let values = values.filter_map(|value| value.to_str().ok());
     let ranges = values.flat_map(|value| value.split(','));
-    let qualities = ranges.filter_map(|range| {
+    let matching = ranges.filter_map(|range| {
         let range = range.trim().to_ascii_lowercase();
         let (media, parameters) = range.split_once(';').unwrap_or((&range, ""));
         let range = Range {
@@ -94,9 +109,19 @@ fn quality(
             parameters,
         };
         let quality = range.parameter("q").map_or(Some(1.0), |q| q.parse().ok())?;
-        matches(&range).then_some(quality)
+        let is_versioned = range.parameter("version").is_some();
+        let specificity = match range.media {
+            "*" | "*/*" => 0,
+            media if media.ends_with("/*") => 1,
+            _ => 2 + u8::from(is_versioned),
+        };
+        matches(&range).then_some((specificity, quality))
     });
-    qualities.reduce(f32::max)
+    let best = matching.reduce(|best, other| {
+        let is_better = other.0 > best.0 || (other.0 == best.0 && other.1 > best.1);
+        if is_better { other } else { best }
+    });
+    best.map(|(_, quality)| quality)
 }
 
 #[cfg(test)]
@@ -142,6 +167,17 @@ mod tests {
             ),
             ("application/openmetrics-text;q=0", Format::Prometheus),
             (";;q=x,,", Format::Prometheus),
+            // The range that names more has precedence over the one that accepts all.
+            ("text/plain;q=0,*/*", Format::OpenMetrics),
+            (
+                "text/plain;q=0.9,application/openmetrics-text;q=0.5,*/*",
+                Format::Prometheus,
+            ),
+            (
+                "application/openmetrics-text;q=0.1,application/openmetrics-text;\
+                 version=1.0.0;q=0.9,text/plain;q=0.5",
+                Format::OpenMetrics,
+            ),
         ] {
             assert_eq!(format(&with(ACCEPT, accept)), expected, "{accept}");
         }
@@ -158,11 +194,22 @@ mod tests {
     #[test]
     fn deadline_is_before_that_of_the_scraper() {
         let default = Duration::from_secs(5);
-        let timeout = |text| timeout(&with(SCRAPE_TIMEOUT, text), default);
+        let timeout_with = |text, encoding| {
+            timeout(
+                &with(SCRAPE_TIMEOUT, text),
+                default,
+                Duration::from_millis(encoding),
+            )
+        };
+        let timeout = |text| timeout_with(text, 0);
         assert_eq!(timeout("10"), Duration::from_secs(9));
         assert_eq!(timeout("0.5"), Duration::from_millis(400));
         assert_eq!(timeout("0.1"), Duration::from_millis(50));
+        assert_eq!(timeout("0.001"), Duration::from_millis(50));
         assert_eq!(timeout("1e9"), TIMEOUT_MAX);
+        // The text that takes long to encode has to be there in time too.
+        assert_eq!(timeout_with("10", 700), Duration::from_millis(8300));
+        assert_eq!(timeout_with("10", 60_000), Duration::from_secs(5));
         for wrong in ["", "x", "-1", "0", "NaN", "inf", "1e300"] {
             assert_eq!(timeout(wrong), default, "{wrong}");
         }

@@ -4,7 +4,7 @@
 //! neither sockets nor metrics.
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
 use stats_runtime::exposition::Format;
@@ -44,6 +44,8 @@ pub(super) struct Texts {
     /// Weak, because a text is freed when the last client has it: after a scrape nobody
     /// needs the text any more.
     sent: Lock<Vec<(Key, Weak<SentText>)>>,
+    /// The time that the last text took to encode.
+    encoding: Lock<Duration>,
 }
 
 /// The content of a text, which is equal in two texts that differ only in the time that
@@ -78,7 +80,13 @@ impl Texts {
         Self {
             exporter,
             sent: Lock::new(Vec::new()),
+            encoding: Lock::new(Duration::ZERO),
         }
+    }
+
+    /// Returns the time that the last text took to encode.
+    pub(super) fn encoding_time(&self) -> Duration {
+        *self.encoding.lock()
     }
 
     /// Asks all virtual machines, and returns the text.
@@ -93,6 +101,7 @@ impl Texts {
             if let Some(text) = same.and_then(|(_, text)| text.upgrade()) {
                 return text;
             }
+            let begin = Instant::now();
             let text = encoder.encode(collection, form.format, self.exporter.otlp());
             let parts = if form.is_compressed {
                 compressed(text)
@@ -100,6 +109,7 @@ impl Texts {
                 plain(text)
             };
             let text = Arc::new(SentText { parts });
+            *self.encoding.lock() = begin.elapsed();
             sent.push((key, Arc::downgrade(&text)));
             text
         })
