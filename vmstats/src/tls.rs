@@ -80,7 +80,21 @@ impl Acceptor {
         &self,
         stream: S,
     ) -> io::Result<tokio_rustls::server::TlsStream<S>> {
-        self.0.accept(stream).await
+        self.0.accept(stream).await.map_err(refusal)
+    }
+}
+
+/// Returns an error of a handshake with the verifier's own reason, which TLS would show
+/// in a form for programmers.
+#[cfg(feature = "export")]
+fn refusal(error: io::Error) -> io::Error {
+    use rustls::Error::InvalidCertificate;
+    let cause = error.get_ref().and_then(|error| error.downcast_ref());
+    match cause {
+        Some(InvalidCertificate(CertificateError::Other(reason))) => {
+            io::Error::new(error.kind(), reason.0.to_string())
+        }
+        _ => error,
     }
 }
 

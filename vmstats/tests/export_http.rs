@@ -7,16 +7,26 @@
     reason = "tests"
 )]
 
+mod authority;
 mod program;
 mod scraper;
 mod simulated;
 
-use std::io::{ErrorKind, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use authority::Authority;
+use program::Running;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use scraper::{Exporter, get, glob};
 
 const METRICS: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -144,4 +154,104 @@ fn machines_are_left_alone_when_a_client_asks_for_headers_only() {
     assert!(!head.contains("content-length"), "{head}");
     let text = exporter.metrics("");
     assert!(text.contains("\nvmstats_collections_total 1\n"), "{text}");
+}
+
+/// Scrapes over TLS, as the client of a folder of certificates. Without a folder, the
+/// client has no certificate.
+fn scrape(port: u16, ours: &Path, client: Option<&Path>) -> io::Result<String> {
+    let mut roots = RootCertStore::empty();
+    let authority = CertificateDer::from_pem_file(ours.join("ca-cert.pem")).unwrap();
+    roots.add(authority).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    let config = match client {
+        None => config.with_no_client_auth(),
+        Some(folder) => {
+            let certificate = CertificateDer::from_pem_file(folder.join("client-cert.pem"));
+            let key = PrivateKeyDer::from_pem_file(folder.join("client-key.pem")).unwrap();
+            config
+                .with_client_auth_cert(vec![certificate.unwrap()], key)
+                .unwrap()
+        }
+    };
+    let name = ServerName::try_from("localhost").unwrap();
+    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    let socket = TcpStream::connect(("127.0.0.1", port))?;
+    socket.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let mut stream = StreamOwned::new(connection, socket);
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response)?;
+    Ok(response)
+}
+
+#[test]
+fn scraper_is_served_over_tls_when_its_certificate_is_admitted() {
+    let scratch = tempfile::tempdir().unwrap();
+    let [ours, theirs] = ["ours", "theirs"].map(|name| scratch.path().join(name));
+    let [authority, other] = [(), ()].map(|()| Authority::new());
+    authority.fill(&ours, &authority);
+    other.fill(&theirs, &authority);
+    // The subject of all certificates of the test.
+    let subject = "CN=rcgen self signed cert";
+    let (known, unknown) = (Some(ours.as_path()), Some(theirs.as_path()));
+    for (allowed, client, refusal) in [
+        (None, known, None),
+        (None, None, Some("sent no certificates")),
+        (None, unknown, Some("invalid peer certificate")),
+        (Some(subject), known, None),
+        (Some(subject), unknown, Some("invalid peer certificate")),
+        (
+            Some("CN=prometheus"),
+            known,
+            Some("subject is not admitted: CN=rcgen self signed cert"),
+        ),
+    ] {
+        let log = scratch.path().join("log");
+        let mut program = Command::new(env!("CARGO_BIN_EXE_vmstats"));
+        program.args(["export", "--listen", "tls:127.0.0.1:0", "--tls"]);
+        program.arg(&ours).args(["/nowhere/*.sock"]);
+        if let Some(allowed) = allowed {
+            program.args(["--tls-allow", allowed]);
+        }
+        program.stdout(Stdio::piped());
+        program.stderr(File::create(&log).unwrap());
+        let mut program = Running(program.spawn().unwrap());
+        let mut url = String::new();
+        let mut stdout = BufReader::new(program.0.stdout.take().unwrap());
+        stdout.read_line(&mut url).unwrap();
+        let port = url.trim().strip_prefix("https://127.0.0.1:").unwrap();
+        let port = port.strip_suffix("/metrics").unwrap().parse().unwrap();
+        let outcome = scrape(port, &ours, client);
+        match refusal {
+            None => assert!(outcome.unwrap().contains("\nvmstats_vms 0\n")),
+            Some(why) => {
+                outcome.unwrap_err();
+                let begin = Instant::now();
+                loop {
+                    let log = fs::read_to_string(&log).unwrap();
+                    if log.contains(why) && log.contains("127.0.0.1:") {
+                        break;
+                    }
+                    assert!(begin.elapsed() < Duration::from_secs(20), "{why}: {log}");
+                    thread::sleep(Duration::from_millis(50));
+                }
+            }
+        }
+        // A client without TLS learns nothing.
+        assert!(!String::from_utf8_lossy(&plain(port)).contains("vmstats_vms"));
+    }
+}
+
+/// What a client without TLS reads.
+fn plain(port: u16) -> Vec<u8> {
+    let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    client.write_all(METRICS).unwrap();
+    let mut response = Vec::new();
+    // Fails if the server closes before it has read everything.
+    let _ = client.read_to_end(&mut response);
+    response
 }

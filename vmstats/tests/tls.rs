@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod authority;
 mod program;
 
 use std::io::{ErrorKind, Read, Write};
@@ -12,14 +13,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use authority::{Authority, SERVER_SERIAL};
 use program::Running;
 
 use qapi_stats::misc::commands::HumanMonitorCommand;
 use qapi_stats::run_state::commands::QueryStatus;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, IsCa,
-    KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
-};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};
@@ -33,62 +31,6 @@ use vmstats::endpoint::Endpoint;
 use vmstats::listen::{self, Admission};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The serial number of each server's certificate.
-const SERVER_SERIAL: u64 = 1;
-
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = KeyPair::generate().unwrap();
-        Self(CertifiedIssuer::self_signed(params, key).unwrap())
-    }
-
-    /// A folder as both sides take it, whose certificates are of this authority
-    /// and which trusts `trusted`.
-    fn fill(&self, folder: &Path, trusted: &Self) {
-        std::fs::create_dir(folder).unwrap();
-        std::fs::write(folder.join("ca-cert.pem"), trusted.0.pem()).unwrap();
-        for (side, serial) in [("server", SERVER_SERIAL), ("client", 2)] {
-            let key = KeyPair::generate().unwrap();
-            let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-            params.serial_number = Some(serial.into());
-            let certificate = params.signed_by(&key, &self.0).unwrap();
-            let write = |what: &str, text: String| {
-                std::fs::write(folder.join(format!("{side}-{what}.pem")), text).unwrap();
-            };
-            write("cert", certificate.pem());
-            write("key", key.serialize_pem());
-        }
-    }
-}
-
-impl Authority {
-    /// Writes a revocation list with this serial number, which is current for some
-    /// days from the year 2000 on.
-    fn revoke(&self, folder: &Path, serial: u64, days: u64) {
-        let this_update = rcgen::date_time_ymd(2000, 1, 1);
-        let params = CertificateRevocationListParams {
-            this_update,
-            next_update: this_update + Duration::from_secs(days * 86_400),
-            crl_number: 1.into(),
-            issuing_distribution_point: None,
-            revoked_certs: vec![RevokedCertParams {
-                serial_number: serial.into(),
-                revocation_time: this_update,
-                reason_code: None,
-                invalidity_date: None,
-            }],
-            key_identifier_method: KeyIdMethod::Sha256,
-        };
-        let list = params.signed_by(&self.0).unwrap().pem().unwrap();
-        std::fs::write(folder.join("ca-crl.pem"), list).unwrap();
-    }
-}
 
 #[test]
 fn server_is_refused_when_its_certificate_is_revoked() {

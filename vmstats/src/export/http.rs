@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use super::landing;
 use super::listener::{Accepted, Listener};
 use super::negotiation;
 use super::texts::{Form, SentText, Texts};
+use crate::printable::printable;
 
 /// The time in which the first request of a connection has to come.
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -84,9 +86,16 @@ pub(super) async fn serve(listener: Listener, service: Arc<Service>) {
 
 /// Serves a connection until it ends.
 async fn converse(accepted: Accepted, seat: Arc<Seat>, service: Arc<Service>) {
-    let Ok(stream) = accepted.open().await else {
-        return;
+    let client = accepted.client();
+    let stream = match accepted.open().await {
+        Ok(stream) => stream,
+        Err(error) => {
+            let error = error.to_string();
+            tracing::warn!("refused {client}: {}", printable(&error));
+            return;
+        }
     };
+    tracing::info!("{client} connected");
     let of_requests = Arc::clone(&seat);
     let respond = service_fn(move |request| {
         let (service, seat) = (Arc::clone(&service), Arc::clone(&of_requests));
@@ -101,15 +110,28 @@ async fn converse(accepted: Accepted, seat: Arc<Seat>, service: Arc<Service>) {
             .serve_connection(TokioIo::new(stream), respond)
     );
     let mut first = pin!(tokio::time::sleep(FIRST_REQUEST_TIMEOUT));
-    poll_fn(|context| {
+    let end = poll_fn(|context| {
         // The timer is not polled again once it rang and the client had asked in time.
         if seat.is_new() && first.as_mut().poll(context).is_ready() {
-            return Poll::Ready(());
+            return Poll::Ready("no request in time".to_owned());
         }
-        // A client's error concerns nobody else.
-        connection.as_mut().poll(context).map(drop)
-    })
-    .await;
+        let connection = connection.as_mut().poll(context);
+        // The error of a client concerns nobody else.
+        connection.map(|outcome| match outcome {
+            Ok(()) => "the end".to_owned(),
+            Err(error) => with_cause(&error),
+        })
+    });
+    let end = end.await;
+    tracing::info!("{client} disconnected: {}", printable(&end));
+}
+
+/// Returns an error of hyper with its cause, which the error's own text lacks.
+fn with_cause(error: &hyper::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
 }
 
 /// A body whose parts are made already.
@@ -195,6 +217,7 @@ async fn respond(
         response.headers_mut().insert(ALLOW, allowed);
         return response;
     }
+    tracing::debug!("{} {}", request.method(), printable(request.uri().path()));
     match request.uri().path() {
         "/metrics" => metrics(request, service, seat).await,
         "/-/healthy" => short(StatusCode::OK, PLAIN_TEXT, "ok\n".to_owned()),

@@ -114,6 +114,21 @@ pub(super) enum Accepted {
 }
 
 impl Accepted {
+    /// Returns the client in words, for the log.
+    pub(super) fn client(&self) -> String {
+        let client = match self {
+            Self::Tcp(stream) | Self::Tls(stream, _) => {
+                stream.peer_addr().map(|address| address.to_string())
+            }
+            Self::Unix(stream) => stream.peer_cred().map(|peer| {
+                let pid = peer.pid().map(|pid| format!(" in process {pid}"));
+                format!("user {}{}", peer.uid(), pid.unwrap_or_default())
+            }),
+        };
+        // Fails if the client has left already.
+        client.unwrap_or_else(|error| format!("a client ({error})"))
+    }
+
     /// Makes the handshake.
     ///
     /// # Errors
@@ -127,7 +142,9 @@ impl Accepted {
             Self::Tls(stream, acceptor) => {
                 let handshake = acceptor.accept(Watched::new(stream, WRITE_TIMEOUT));
                 let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await;
-                Box::new(handshake.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??)
+                Box::new(handshake.map_err(|_| {
+                    io::Error::new(io::ErrorKind::TimedOut, "no handshake of TLS in time")
+                })??)
             }
         })
     }
