@@ -483,7 +483,7 @@ fn options_of_http_are_obeyed() {
         &folder.path().join("one.sock"),
         simulated::machine("one", 1),
     );
-    let exporter = Exporter::start(&["--buckets", "every-4th", &glob(folder.path())]);
+    let exporter = Exporter::start(&["--buckets", "every-4", &glob(folder.path())]);
     let (head, body) = get(&exporter.address, "/metrics", "Accept-Encoding: gzip");
     assert!(head.contains("content-encoding: gzip"), "{head}");
     assert!(

@@ -270,3 +270,24 @@ fn costs_are_those_of_the_text_when_they_are_printed_before() {
         stderr(&nobody)
     );
 }
+
+#[test]
+fn option_is_refused_when_it_cannot_act() {
+    for (options, why) in [
+        (&["--tls-allow", "CN=x"][..], "--tls-allow"),
+        (
+            &["--listen", "127.0.0.1:0", "--tls-allow", "CN=x"],
+            "--tls-allow",
+        ),
+        (&["--interval", "5"], "--interval"),
+        (&["--textfile", "/x/a.prom", "--created"], "--created"),
+        (&["--textfile", "/x/a.txt"], ".prom"),
+        (&["--buckets", "every-4banana"], "every-2"),
+        (&["--hosts", "0", "--dry-run"], "expected a number from 1"),
+        (&["--listen", "127.0.0.1:99999"], "65535"),
+    ] {
+        let output = vmstats(&[&["export"], options, &["/nowhere/*.sock"]].concat(), "");
+        assert_eq!(output.status.code(), Some(2), "{options:?}");
+        assert!(stderr(&output).contains(why), "{}", stderr(&output));
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! In: words. Out: places, the statistics that are exported, and where to.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use std::time::Duration;
 use clap::Args;
 use stats_runtime::exposition::Buckets;
 
-use super::reach::MonitorsArgs;
-use super::value::interval;
+use super::value::{interval, place, seconds};
 use crate::listen::Listen;
 use crate::selector::NamePatterns;
+use crate::source::Place;
 
 /// Export the statistics of many virtual machines to Prometheus or OpenTelemetry.
 ///
@@ -26,29 +26,41 @@ use crate::selector::NamePatterns;
 /// it has vmstats_vm_up 0 and no other values.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// The monitors.
-    #[command(flatten)]
-    pub monitors: MonitorsArgs,
-    /// Serve /metrics at this address: HOST:PORT of the loopback, unix:PATH, or
+    /// The monitors: a socket's path, a folder of sockets, a glob such as
+    /// '/run/vm/*.sock', @NAME for an abstract socket, HOST:PORT or tcp:HOST:PORT,
+    /// tls:HOST:PORT or vsock:CID:PORT
+    #[arg(value_name = "ENDPOINT-OR-GLOB", required = true, value_parser = place())]
+    places: Vec<Place>,
+    /// The folder with ca-cert.pem and, to listen at tls:, server-cert.pem and
+    /// server-key.pem; for monitors at tls:, client-cert.pem and client-key.pem. The files
+    /// to listen with are read once, at the start
+    #[arg(long, value_name = "DIR")]
+    pub tls: Option<PathBuf>,
+    /// How many seconds monitors are waited for if the scraper does not tell its own
+    /// timeout, as Prometheus does [default: 5]
+    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
+    pub timeout: Option<Duration>,
+    /// Serve /metrics at this address: ADDRESS:PORT of the loopback, unix:PATH, or
     /// tls:ADDRESS:PORT for scrapers with a certificate (see --tls); may be given several
-    /// times [default: 127.0.0.1:9747 without --textfile and --otlp]
+    /// times [default: 127.0.0.1:9747, unless --textfile or --otlp is given]
     #[arg(long, value_name = "ADDR", value_parser = listen)]
     pub listen: Vec<Listen>,
     /// Serve only scrapers whose certificate has this subject, such as
-    /// O=Example,CN=prometheus; may be given several times
+    /// O=Example,CN=prometheus, with its parts in the certificate's order; may be given
+    /// several times
     #[arg(long, value_name = "SUBJECT")]
     pub tls_allow: Vec<String>,
-    /// Write the statistics to this file at the interval, for the textfile collector of
-    /// node_exporter
+    /// Write the statistics to this file (*.prom) at the interval, for the textfile
+    /// collector of node_exporter; the file is removed at the end
     #[arg(long, value_name = "PATH")]
     pub textfile: Option<PathBuf>,
     /// Send the statistics at the interval to this OpenTelemetry receiver, such as
     /// http://127.0.0.1:4318/v1/metrics
     #[arg(long, value_name = "URL", value_parser = url)]
     pub otlp: Option<OtlpUrl>,
-    /// The number of seconds from one file or message to the next
-    #[arg(long, value_name = "S", default_value = "15", value_parser = interval, allow_negative_numbers = true)]
-    pub interval: Duration,
+    /// The number of seconds from one file or message to the next [default: 15]
+    #[arg(long, value_name = "S", value_parser = interval, allow_negative_numbers = true)]
+    pub interval: Option<Duration>,
     /// Export each vCPU too, beside the sums
     #[arg(long)]
     pub per_vcpu: bool,
@@ -64,22 +76,66 @@ pub struct ExportArgs {
     pub buckets: Buckets,
     /// Export statistics only of the N virtual machines that ran longest since the last
     /// scrape, and totals of the host
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub top: Option<NonZeroUsize>,
-    /// Write when each counter was zero, as OpenMetrics allows; a series more for each in
-    /// Prometheus 2
+    /// Add a _created line to each counter in OpenMetrics: when it was zero. Prometheus 2
+    /// stores the line as one more series
     #[arg(long)]
     pub created: bool,
-    /// The number of samples that a virtual machine may have; the others are left out and
-    /// counted
-    #[arg(long, value_name = "N", default_value = "10000")]
+    /// The maximum number of samples of a virtual machine; further ones are left out and
+    /// counted in vmstats_vm_dropped_statistics
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = count)]
     pub series_max: NonZeroUsize,
     /// Print how many series and bytes each choice costs, and end
     #[arg(long)]
     pub dry_run: bool,
     /// The number of hosts to compute the cost of
-    #[arg(long, value_name = "N", requires = "dry_run", default_value = "1")]
+    #[arg(long, value_name = "N", requires = "dry_run", default_value = "1", value_parser = count)]
     pub hosts: NonZeroUsize,
+}
+
+impl ExportArgs {
+    /// Returns where the monitors are, with the credentials for TLS.
+    #[must_use]
+    pub fn places(&self) -> Vec<Place> {
+        let places = self.places.iter().cloned();
+        let credentials = self.tls.as_deref();
+        places
+            .map(|place| place.with_credentials(credentials))
+            .collect()
+    }
+
+    /// Returns why an option cannot act beside the others. Returns `None` if all can.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<&'static str> {
+        let is_tls = |listen: &Listen| matches!(listen, Listen::Tls(_));
+        let has_interval = self.textfile.is_some() || self.otlp.is_some();
+        let has_scrapers = !self.listen.is_empty() || !has_interval;
+        let is_read = |path: &PathBuf| path.extension().is_some_and(|end| end == "prom");
+        if !self.tls_allow.is_empty() && !self.listen.iter().any(is_tls) {
+            Some("--tls-allow admits nobody by itself: it needs --listen tls:ADDRESS:PORT")
+        } else if self.interval.is_some() && !has_interval {
+            Some(
+                "--interval has no effect on scrapes, which come when the scraper wants: it needs \
+                 --textfile or --otlp",
+            )
+        } else if self.created && !has_scrapers {
+            Some("--created has no effect on --textfile and --otlp: it needs --listen")
+        } else if self.textfile.as_ref().is_some_and(|path| !is_read(path)) {
+            Some(
+                "--textfile needs a file name that ends with .prom, because node_exporter reads no \
+                 other",
+            )
+        } else {
+            None
+        }
+    }
+}
+
+/// Parses a number that is not zero.
+fn count(text: &str) -> Result<NonZeroUsize, String> {
+    let number = text.parse();
+    number.map_err(|_| "expected a number from 1".to_owned())
 }
 
 /// The address of an OpenTelemetry receiver over HTTP.
@@ -125,8 +181,17 @@ fn url(text: &str) -> Result<OtlpUrl, String> {
 
 /// Parses an address to serve at.
 fn listen(text: &str) -> Result<Listen, String> {
-    let wrong =
-        || "expected HOST:PORT such as 127.0.0.1:9747, unix:PATH, or tls:ADDRESS:PORT".to_owned();
+    let wrong = || {
+        "expected ADDRESS:PORT such as 127.0.0.1:9747 with a port of at most 65535, \
+         localhost:PORT, unix:PATH, or tls:ADDRESS:PORT"
+            .to_owned()
+    };
+    let local = text.strip_prefix("tcp:").unwrap_or(text);
+    let local = local.strip_prefix("localhost:").map(str::parse);
+    if let Some(port) = local {
+        let port: u16 = port.map_err(|_| wrong())?;
+        return Ok(Listen::Tcp((Ipv4Addr::LOCALHOST, port).into()));
+    }
     let listen = match text.parse::<SocketAddr>() {
         Ok(address) => Listen::Tcp(address),
         Err(_) => text.parse().map_err(|_| wrong())?,
@@ -147,10 +212,9 @@ fn buckets(text: &str) -> Result<Buckets, String> {
         "all" => Ok(Buckets::All),
         "none" => Ok(Buckets::Infinite),
         _ => {
-            let number = text.strip_prefix("every-").map(|number| {
-                // People write every-2nd, every-3rd and every-4th.
-                number.trim_end_matches(|character: char| character.is_ascii_lowercase())
-            });
+            let number = text.strip_prefix("every-");
+            // The parser of numbers would take a sign too.
+            let number = number.filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
             number
                 .and_then(|number| number.parse().ok())
                 .map(Buckets::Every)
@@ -173,7 +237,19 @@ mod tests {
                 .unwrap_err()
                 .contains("tls:0.0.0.0:9747")
         );
-        for wrong in ["9747", "localhost", "vsock:1:2", "fd:3", ""] {
+        let local = Ok(Listen::Tcp(([127, 0, 0, 1], 9747).into()));
+        assert_eq!(listen("localhost:9747"), local);
+        assert_eq!(listen("tcp:localhost:9747"), local);
+        for wrong in [
+            "9747",
+            "localhost",
+            "localhost:99999",
+            "127.0.0.1:99999",
+            "example:1",
+            "vsock:1:2",
+            "fd:3",
+            "",
+        ] {
             assert!(
                 listen(wrong).unwrap_err().contains("127.0.0.1:9747"),
                 "{wrong}"
@@ -204,9 +280,17 @@ mod tests {
     #[test]
     fn buckets_are_chosen_by_their_distance() {
         let every = |number| Buckets::Every(NonZeroUsize::new(number).unwrap());
-        assert_eq!(buckets("every-2nd"), Ok(every(2)));
         assert_eq!(buckets("every-4"), Ok(every(4)));
         assert_eq!(buckets("none"), Ok(Buckets::Infinite));
-        assert!(buckets("every-0").is_err() && buckets("2").is_err());
+        for wrong in [
+            "every-0",
+            "2",
+            "every-4th",
+            "every-4banana",
+            "every-+4",
+            "every-",
+        ] {
+            assert!(buckets(wrong).is_err(), "{wrong}");
+        }
     }
 }

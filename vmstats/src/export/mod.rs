@@ -54,6 +54,9 @@ use otlp::message::message;
 /// How long virtual machines are waited for if neither a scraper nor the arguments say it.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The time from one file or message to the next without `--interval`.
+const INTERVAL: Duration = Duration::from_secs(15);
+
 /// The port without `--listen`.
 const PORT: u16 = 9747;
 
@@ -64,11 +67,16 @@ const SCRAPES_MAX: usize = 16;
 ///
 /// # Errors
 ///
-/// Returns an error if an address cannot be bound or a file cannot be written.
+/// Returns an error if an option cannot act, an address cannot be bound, or a file cannot
+/// be written.
 pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    if let Some(why) = arguments.contradiction() {
+        return Err(Failure::usage(why));
+    }
     raise_file_limit();
+    let interval = arguments.interval.unwrap_or(INTERVAL);
     let choice = Choice::new(arguments);
-    let timeout = arguments.monitors.reach.timeout.unwrap_or(TIMEOUT);
+    let timeout = arguments.timeout.unwrap_or(TIMEOUT);
     if arguments.dry_run {
         let collection =
             make_collector(arguments, choice.everything()).collect(deadline::after(timeout));
@@ -86,7 +94,7 @@ pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let entered = runtime.enter();
     let mut listeners = Vec::new();
     for address in addresses(arguments) {
-        let credentials = arguments.monitors.reach.tls.as_deref();
+        let credentials = arguments.tls.as_deref();
         let listener = Listener::bind(&address, credentials, &arguments.tls_allow)?;
         writeln!(out, "{}", listener.url)?;
         listeners.push(listener);
@@ -99,7 +107,7 @@ pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
         // exist is an error of the command.
         write_textfile(&exporter, path, timeout)?;
         let (exporter, path) = (Arc::clone(&exporter), path.clone());
-        spawn("textfile", arguments.interval, move || {
+        spawn("textfile", interval, move || {
             if let Err(failure) = write_textfile(&exporter, &path, timeout) {
                 warn(&failure.to_string());
             }
@@ -114,7 +122,7 @@ pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
             exporter.set_otlp(receiver.figures());
         };
         push();
-        spawn("otlp", arguments.interval, push)?;
+        spawn("otlp", interval, push)?;
     }
     let (sender, ended) = tokio::sync::oneshot::channel();
     thread::spawn(move || {
@@ -141,10 +149,10 @@ pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
 /// Makes a collector of the places of the arguments.
 fn make_collector(arguments: &ExportArgs, selection: Selection) -> Collector {
     let options = CollectorOptions {
-        credentials: arguments.monitors.reach.tls.clone(),
+        credentials: arguments.tls.clone(),
         selection,
     };
-    Collector::new(arguments.monitors.places(), options)
+    Collector::new(arguments.places(), options)
 }
 
 /// Returns the addresses to serve at.
