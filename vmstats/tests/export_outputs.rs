@@ -28,7 +28,7 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use program::{Running, stderr, stdout, vmstats};
 use prost::Message;
-use scraper::{Exporter, glob, samples};
+use scraper::{Exporter, glob, samples, signal};
 
 fn monitor(folder: &Path) -> String {
     simulated::serve(&folder.join("one.sock"), simulated::machine("one", 2));
@@ -51,7 +51,7 @@ fn file_is_replaced_as_a_whole_at_the_interval() {
     let glob = monitor(folder.path());
     let file = folder.path().join("vmstats.prom");
     let path = file.to_str().unwrap();
-    let _exporter = start(&["--textfile", path, "--interval", "0.2", &glob]);
+    let mut exporter = start(&["--textfile", path, "--interval", "0.2", &glob]);
     let deadline = Instant::now() + Duration::from_secs(30);
     let mut values = Vec::new();
     while values.len() < 5 {
@@ -73,6 +73,10 @@ fn file_is_replaced_as_a_whole_at_the_interval() {
     let names = fs::read_dir(folder.path()).unwrap();
     let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
     assert!(names.len() <= 3, "{names:?}");
+    // node_exporter would serve the last values for ever.
+    signal(&exporter, "TERM");
+    assert!(exporter.0.wait().unwrap().success());
+    assert!(!file.exists());
 }
 
 #[test]
@@ -81,7 +85,9 @@ fn folder_that_does_not_exist_is_an_error() {
     let glob = monitor(folder.path());
     let output = vmstats(&["export", "--textfile", "/nowhere/x.prom", &glob], "");
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("cannot write /nowhere/x.prom"));
+    let expected = "vmstats: cannot write /nowhere/x.prom: No such file or directory";
+    assert!(stderr(&output).starts_with(expected), "{output:?}");
+    assert!(!stderr(&output).contains("at path"), "{output:?}");
 }
 
 /// Takes requests, with these statuses one after the other and then 200.

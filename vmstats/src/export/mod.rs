@@ -29,7 +29,6 @@ mod unplugged;
 mod watched;
 
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -50,6 +49,7 @@ use exporter::Exporter;
 use listener::Listener;
 use otlp::Receiver;
 use otlp::message::message;
+use textfile::Textfile;
 
 /// How long virtual machines are waited for if neither a scraper nor the arguments say it.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -102,13 +102,15 @@ pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
     out.flush()?;
     drop(entered);
     let shutdown = signals.start()?;
-    if let Some(path) = &arguments.textfile {
+    let textfile = arguments.textfile.as_deref().map(Textfile::new);
+    if let Some(writer) = textfile.as_ref().map(Textfile::writer) {
+        let exporter = Arc::clone(&exporter);
+        let write = move || writer.write(&exporter.scrape(timeout, Format::Prometheus));
         // The first file is written before anything else, so that a folder that does not
         // exist is an error of the command.
-        write_textfile(&exporter, path, timeout)?;
-        let (exporter, path) = (Arc::clone(&exporter), path.clone());
+        write()?;
         spawn("textfile", interval, move || {
-            if let Err(failure) = write_textfile(&exporter, &path, timeout) {
+            if let Err(failure) = write() {
                 warn(&failure.to_string());
             }
         })?;
@@ -143,6 +145,7 @@ pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
     });
     // A scrape that waits for a virtual machine need not delay the end.
     runtime.shutdown_background();
+    drop(textfile);
     Ok(())
 }
 
@@ -162,12 +165,6 @@ fn addresses(arguments: &ExportArgs) -> Vec<Listen> {
         return vec![Listen::Tcp(([127, 0, 0, 1], PORT).into())];
     }
     arguments.listen.clone()
-}
-
-fn write_textfile(exporter: &Exporter, path: &Path, timeout: Duration) -> Result<(), Failure> {
-    let text = exporter.scrape(timeout, Format::Prometheus);
-    textfile::write(path, &text)
-        .map_err(|error| Failure::other(format!("cannot write {}: {error}", path.display())))
 }
 
 /// Starts a thread that does something at an interval, for the first time after it.
