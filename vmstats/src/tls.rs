@@ -15,7 +15,7 @@ use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName};
 use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
-use stats_runtime::server::{Listener, TlsBuilder};
+use stats_runtime::server::{Listener, Tls, TlsBuilder};
 
 use crate::lock::Lock;
 use qapi_wire::client::deadline::remaining;
@@ -46,10 +46,13 @@ pub fn folder(credentials: Option<&Path>) -> io::Result<&Path> {
 /// Returns the kernel's error, or an error that names the file which is missing or
 /// cannot be used.
 pub fn listen(address: SocketAddr, folder: &Path, subjects: &[String]) -> io::Result<Listener> {
-    let credentials = TlsBuilder::from_folder(folder)
+    Listener::tls(address, server(folder, subjects)?)
+}
+
+fn server(folder: &Path, subjects: &[String]) -> io::Result<Tls> {
+    TlsBuilder::from_folder(folder)
         .and_then(|builder| builder.admit_subjects(subjects).build())
-        .map_err(io::Error::other)?;
-    Listener::tls(address, credentials)
+        .map_err(io::Error::other)
 }
 
 /// The credentials of a server over HTTP.
@@ -65,10 +68,7 @@ impl Acceptor {
     ///
     /// Returns an error that names the file which is missing or cannot be used.
     pub fn new(folder: &Path, subjects: &[String]) -> io::Result<Self> {
-        let tls = TlsBuilder::from_folder(folder)
-            .and_then(|builder| builder.admit_subjects(subjects).build())
-            .map_err(io::Error::other)?;
-        Ok(Self(tls.server_config().into()))
+        Ok(Self(server(folder, subjects)?.server_config().into()))
     }
 
     /// Makes the handshake of a connection.

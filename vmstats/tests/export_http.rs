@@ -15,6 +15,7 @@ mod simulated;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -254,4 +255,37 @@ fn plain(port: u16) -> Vec<u8> {
     // Fails if the server closes before it has read everything.
     let _ = client.read_to_end(&mut response);
     response
+}
+
+#[test]
+fn socket_of_a_server_that_hangs_is_not_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("export");
+    let listen = format!("unix:{}", socket.display());
+    let arguments = ["export", "--listen", &listen, "/nowhere/*.sock"];
+    // A server whose queue is full keeps whoever connects waiting.
+    let hanging = rustix::net::socket_with(
+        rustix::net::AddressFamily::UNIX,
+        rustix::net::SocketType::STREAM,
+        rustix::net::SocketFlags::empty(),
+        None,
+    );
+    let hanging = hanging.unwrap();
+    let address = rustix::net::SocketAddrUnix::new(&socket).unwrap();
+    rustix::net::bind(&hanging, &address).unwrap();
+    rustix::net::listen(&hanging, 0).unwrap();
+    let _queued = UnixStream::connect(&socket).unwrap();
+    let begin = Instant::now();
+    let output = program::vmstats(&arguments, "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(program::stderr(&output).contains("cannot listen on unix:"));
+    assert!(begin.elapsed() < Duration::from_secs(20));
+    // Once it is gone, the file is replaced, and removed in the end.
+    drop(hanging);
+    let server = program::Server::start(&arguments);
+    assert_eq!(server.socket, listen);
+    let mode = fs::metadata(&socket).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    server.end("TERM");
+    assert!(!socket.exists());
 }

@@ -3,13 +3,13 @@
 //! In: addresses of the command line. Out: connections, over TLS where the address says
 //! so. This file knows no HTTP.
 
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::os::fd::AsFd;
+use std::path::Path;
 use std::time::Duration;
 
+use stats_runtime::server::{self, UnixAccess};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
@@ -42,7 +42,11 @@ pub(super) struct Listener {
 enum Socket {
     Tcp(TcpListener),
     Tls(TcpListener, tls::Acceptor),
-    Unix(UnixListener, PathBuf),
+    /// The second listener owns the socket's file, which is removed when it is dropped.
+    Unix(
+        UnixListener,
+        #[expect(dead_code, reason = "dropped, never used")] server::Listener,
+    ),
 }
 
 impl Listener {
@@ -72,9 +76,9 @@ impl Listener {
                 (Socket::Tls(socket, acceptor), url)
             }
             Listen::Unix(path) => {
-                let socket = unix(path).map_err(cannot)?;
+                let (socket, owner) = unix(path).map_err(cannot)?;
                 let url = format!("unix:{}", path.display());
-                (Socket::Unix(socket, path.clone()), url)
+                (Socket::Unix(socket, owner), url)
             }
             Listen::Vsock { .. } | Listen::Inherited(_) => {
                 return Err(Failure::usage(format!("HTTP is not served on {address}")));
@@ -150,28 +154,17 @@ impl Accepted {
     }
 }
 
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if let Socket::Unix(_, path) = &self.socket {
-            // Fails if somebody has removed the socket already.
-            let _ = fs::remove_file(path);
-        }
-    }
-}
-
 fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let listener = std::net::TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
     TcpListener::from_std(listener)
 }
 
-/// Binds a Unix socket. A socket that nobody serves is removed first.
-fn unix(path: &Path) -> io::Result<UnixListener> {
-    let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    if is_socket && std::os::unix::net::UnixStream::connect(path).is_err() {
-        fs::remove_file(path)?;
-    }
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(MODE))?;
-    Ok(listener)
+/// Binds a Unix socket, and returns it with the owner of its file.
+fn unix(path: &Path) -> io::Result<(UnixListener, server::Listener)> {
+    let owner = server::Listener::unix_with(path, UnixAccess::mode(MODE))?;
+    let socket = owner.as_fd().try_clone_to_owned()?;
+    let socket = std::os::unix::net::UnixListener::from(socket);
+    socket.set_nonblocking(true)?;
+    Ok((UnixListener::from_std(socket)?, owner))
 }
