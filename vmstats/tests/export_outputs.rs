@@ -12,12 +12,16 @@ mod program;
 mod scraper;
 mod simulated;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,6 +33,7 @@ use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use program::{Running, stderr, stdout, vmstats};
 use prost::Message;
 use scraper::{Exporter, glob, samples, signal};
+use serde_json::json;
 
 fn monitor(folder: &Path) -> String {
     simulated::serve(&folder.join("one.sock"), simulated::machine("one", 2));
@@ -168,7 +173,7 @@ fn receiver_gets_exact_metrics_when_it_was_away_at_first() {
     // Each query of the machine adds this to each of two vCPUs.
     assert_eq!(value % (2 * 123_456_789), 0);
     let turn = u64::try_from(value).unwrap() / (2 * 123_456_789);
-    let wait = find("vmstats.kvm.vcpus.halt_wait_hist");
+    let wait = find("vmstats.kvm.vcpus.halt_wait_hist_seconds");
     assert_eq!(wait.unit, "s");
     let Some(Data::Histogram(histogram)) = &wait.data else {
         panic!("{wait:?}");
@@ -201,6 +206,97 @@ fn receiver_gets_exact_metrics_when_it_was_away_at_first() {
         assert!(Instant::now() < deadline, "{samples:?}");
         thread::sleep(Duration::from_millis(200));
     }
+}
+
+/// A machine with a number of seconds and a plain one, whose names differ in the unit.
+fn clashing() -> simulated::Answers {
+    let turns = AtomicU64::new(4);
+    let paths = ["/cpu0".to_owned()];
+    Arc::new(move |command, arguments| {
+        let counter = json!({"name": "x", "type": "cumulative", "exponent": 0});
+        let seconds = json!({
+            "name": "x_ns", "type": "cumulative", "exponent": -9, "base": 10, "unit": "seconds",
+        });
+        simulated::text(&match command {
+            "query-name" => json!({"name": "clash"}),
+            "query-cpus-fast" => simulated::cpus(&paths),
+            "query-stats-schemas" => {
+                json!([{"provider": "p", "target": "vcpu", "stats": [counter, seconds]}])
+            }
+            "query-stats" if arguments["target"] == "vcpu" => {
+                let half = turns.fetch_add(1, Ordering::Relaxed) * 500_000_000;
+                let stats = json!([{"name": "x", "value": 7}, {"name": "x_ns", "value": half}]);
+                json!([{"provider": "p", "qom-path": "/cpu0", "stats": stats}])
+            }
+            "query-stats" => json!([]),
+            _ => json!({"error": {"class": "CommandNotFound", "desc": "none"}}),
+        })
+    })
+}
+
+#[test]
+fn each_metric_has_one_name_and_type_when_it_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    simulated::serve(&folder.path().join("a.sock"), clashing());
+    let silent = UnixListener::bind(folder.path().join("b.sock")).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let options = [
+        "--otlp",
+        &url,
+        "--interval",
+        "0.5",
+        "--timeout",
+        "0.3",
+        "--top",
+        "5",
+    ];
+    let _exporter = start(&[&options[..], &[&glob(folder.path())]].concat());
+    let requests = receiver(listener, &[]);
+    let mut types = BTreeSet::new();
+    for turn in 0..3 {
+        let message = requests.recv_timeout(Duration::from_secs(30)).unwrap();
+        let message = ExportMetricsServiceRequest::decode(&*message).unwrap();
+        let metrics = &message.resource_metrics[0].scope_metrics[0].metrics;
+        let points = |name: &str| {
+            let mut named = metrics.iter().filter(|metric| metric.name == name);
+            let metric = named
+                .next()
+                .unwrap_or_else(|| panic!("{name}: {metrics:?}"));
+            assert!(named.next().is_none(), "{name}");
+            match &metric.data {
+                Some(Data::Sum(sum)) => sum.data_points.clone(),
+                Some(Data::Gauge(gauge)) => gauge.data_points.clone(),
+                _ => panic!("{metric:?}"),
+            }
+        };
+        assert_eq!(points("vmstats.p.vcpus.x")[0].value, Some(Number::AsInt(7)));
+        let seconds = points("vmstats.p.vcpus.x_seconds");
+        assert_eq!(seconds.len(), 1);
+        types.insert(matches!(seconds[0].value, Some(Number::AsDouble(_))));
+        // A total of the host counts from the start of the exporter.
+        let total = points("vmstats.p.host.x_seconds").remove(0);
+        assert!(total.start_time_unix_nano > 0 && total.attributes.is_empty());
+        assert!(total.start_time_unix_nano <= total.time_unix_nano);
+        assert_eq!(points("vmstats.vm.vcpus")[0].value, Some(Number::AsInt(1)));
+        assert_eq!(points("vmstats.vm.dropped_statistics").len(), 1);
+        assert_eq!(points("vmstats.vm.info").len(), 1);
+        assert_eq!(points("vmstats.vm.up").len(), 2);
+        let failures = points("vmstats.vm.failures");
+        let counts = failures.iter().map(|point| match point.value {
+            Some(Number::AsInt(count)) => count,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(
+            (failures.len(), counts.sum::<i64>() > 0),
+            (6, true),
+            "{turn}"
+        );
+        assert!(failures[0].start_time_unix_nano > 0);
+    }
+    // Also the number of seconds that has no fraction.
+    assert_eq!(types, BTreeSet::from([true]));
+    drop(silent);
 }
 
 #[test]

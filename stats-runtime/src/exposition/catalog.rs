@@ -461,9 +461,10 @@ mod tests {
         assert_eq!(metrics[1].base_name(), "halt_wait");
         let description = catalog.description(&metrics[1]).unwrap();
         assert_eq!(
-            (description.kind, description.unit),
-            (MetricKind::Counter, Some("seconds"))
+            (description.kind, description.unit, description.is_integer),
+            (MetricKind::Counter, Some("seconds"), false)
         );
+        assert_eq!(description.name, "vmstats_kvm_vcpu_halt_wait_seconds");
     }
 
     #[test]

@@ -40,6 +40,15 @@ impl Scale {
         }
     }
 
+    /// Returns whether an integer times this power is an integer.
+    pub(super) fn is_integer(self) -> bool {
+        match self {
+            Self::Ten(exponent) => exponent >= 0,
+            Self::Two(_) => true,
+            Self::Half(_) => false,
+        }
+    }
+
     /// Returns an integer times this power.
     pub(super) fn apply(self, value: u64) -> Decimal {
         let value = u128::from(value);

@@ -23,10 +23,14 @@ pub enum MetricKind {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Description<'a> {
+    /// The name of the family, which no other one has; without the `_total` of a counter.
+    pub name: &'a str,
     /// The type.
     pub kind: MetricKind,
     /// The name of the unit without a prefix, such as `seconds`.
     pub unit: Option<&'a str>,
+    /// True if all values in the unit are integers.
+    pub is_integer: bool,
     /// The help.
     pub help: &'a str,
 }
@@ -61,7 +65,9 @@ impl<'a> Description<'a> {
             Kind::Histogram => MetricKind::Histogram,
         };
         Self {
+            name: &head.name,
             kind,
+            is_integer: head.scale.is_integer(),
             unit: head.unit.as_deref(),
             help: &head.help,
         }

@@ -64,6 +64,11 @@ impl Encoder {
         }
     }
 
+    /// Returns the metrics of the last collection.
+    pub(super) fn plans(&self) -> &Plans {
+        &self.plans
+    }
+
     /// Takes the names of metrics and the totals of a collection.
     fn update(&mut self, collection: &Collection) {
         let answers: Vec<_> = { collection.vms.iter() }

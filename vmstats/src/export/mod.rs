@@ -39,6 +39,7 @@ use stats_runtime::exposition::Format;
 use crate::cli::ExportArgs;
 use crate::failure::{Failure, warn};
 use crate::listen::Listen;
+use crate::sample::Clock;
 use crate::selection::Selection;
 use crate::shutdown::PendingSignals;
 use crate::source::raise_file_limit;
@@ -115,11 +116,14 @@ pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
             }
         })?;
     }
+    let started = Clock::start().now();
     let receiver = arguments.otlp.clone().map(Receiver::new);
     if let Some(receiver) = receiver.clone() {
         let exporter = Arc::clone(&exporter);
         let push = move || {
-            let message = exporter.collect(timeout, message);
+            let message = exporter.collect(timeout, |collection, encoder| {
+                message(collection, encoder, started)
+            });
             receiver.push(&message);
             exporter.set_otlp(receiver.figures());
         };

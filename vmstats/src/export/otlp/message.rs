@@ -1,7 +1,7 @@
 //! A collection as OpenTelemetry's metrics.
 //!
-//! In: a collection. Out: a message: sums with the time at which they were zero, gauges,
-//! and histograms with their exact bounds. This file sends nothing.
+//! In: a collection. Out: a message: sums with their start time, gauges, and histograms
+//! with their exact bounds, under the names of the catalog. This file sends nothing.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +15,12 @@ use opentelemetry_proto::tonic::metrics::v1::{
     ResourceMetrics, ScopeMetrics, Sum,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use stats_runtime::exposition::{MetricKind, Object as Label, Point, Reading};
+use qapi_stats::stats::StatsValue;
+use stats_runtime::exposition::{
+    Catalog, Description, Metric as Family, MetricKind, Object as Label, Point, Reading,
+};
 
-use super::super::answer::VmState;
+use super::super::answer::{Reason, VmState};
 use super::super::collector::Collection;
 use super::super::encoder::Encoder;
 use super::super::naming;
@@ -27,28 +30,39 @@ use crate::sample::Timestamp;
 
 const CUMULATIVE: i32 = AggregationTemporality::Cumulative as i32;
 
-/// Makes the message of a collection.
+/// Makes the message of a collection. `started` is the start of this program.
 pub(in crate::export) fn message(
     collection: &Collection,
     encoder: &mut Encoder,
+    started: Timestamp,
 ) -> ExportMetricsServiceRequest {
-    let mut metrics = BTreeMap::new();
+    let mut metrics = Metrics::default();
     let labels = naming::labels(&collection.vms).labels;
     let vms = collection.vms.iter().zip(&labels);
     let attributes: Vec<_> = vms.map(|(vm, label)| attributes(vm, label)).collect();
-    for (vm, attributes) in collection.vms.iter().zip(&attributes) {
-        up(&mut metrics, vm, attributes, collection.at.0);
-    }
-    encoder.each_point(collection, &mut |plans, vm, point| {
+    // Totals of the host count from the start of this program.
+    let of_program = Times {
+        read: collection.at.0,
+        started: started.0,
+    };
+    let dropped = encoder.each_point(collection, &mut |plans, vm, point| {
         let answer = vm.and_then(|vm| collection.vms.get(vm)?.answer());
+        let times = answer.map_or(of_program, |answer| Times {
+            read: answer.sample.window.end.0,
+            started: answer.started.unwrap_or_default(),
+        });
         let attributes = vm.and_then(|vm| attributes.get(vm));
-        let read = Read {
-            at: answer.map_or(collection.at, |answer| answer.sample.window.end),
-            started: answer.and_then(|answer| answer.started),
-        };
         let attributes = attributes.map_or(&[][..], Vec::as_slice);
-        add(&mut metrics, plans, &point, &read, attributes).is_some()
+        statistic(&mut metrics, plans, &point, times, attributes).is_some()
     });
+    let own = Own {
+        plans: encoder.plans(),
+        times: of_program,
+    };
+    for ((vm, attributes), dropped) in collection.vms.iter().zip(&attributes).zip(dropped) {
+        own.machine(&mut metrics, vm, attributes, dropped);
+    }
+    own.program(&mut metrics, collection);
     let scope = InstrumentationScope {
         name: "vmstats".to_owned(),
         version: env!("VMSTATS_VERSION").to_owned(),
@@ -59,7 +73,7 @@ pub(in crate::export) fn message(
             resource: Some(resource()),
             scope_metrics: vec![ScopeMetrics {
                 scope: Some(scope),
-                metrics: metrics.into_values().collect(),
+                metrics: metrics.0.into_values().collect(),
                 schema_url: String::new(),
             }],
             schema_url: String::new(),
@@ -67,11 +81,12 @@ pub(in crate::export) fn message(
     }
 }
 
-/// The times of a data point.
-struct Read {
-    at: Timestamp,
-    /// The time at which a counter was zero, in nanoseconds since 1970.
-    started: Option<u64>,
+/// The times of a data point, in nanoseconds since 1970.
+#[derive(Clone, Copy)]
+struct Times {
+    read: u64,
+    /// The time at which a counter was zero, or 0 if it is unknown.
+    started: u64,
 }
 
 /// Returns the description of the sender.
@@ -96,62 +111,99 @@ fn attributes(vm: &VmState, label: &str) -> Vec<KeyValue> {
     vec![text("vmstats.vm.name", label), text("vmstats.vm.id", &id)]
 }
 
-/// Adds whether a virtual machine answered.
-fn up(metrics: &mut BTreeMap<String, Metric>, vm: &VmState, attributes: &[KeyValue], now: u64) {
-    let mut attributes = attributes.to_vec();
-    if let Some((reason, _)) = &vm.failure {
-        attributes.push(text("vmstats.reason", reason.name()));
-    }
-    let metric = metrics
-        .entry("vmstats.vm.up".to_owned())
-        .or_insert_with_key(|name| Metric {
-            name: name.clone(),
-            description: "1 if the virtual machine answered in time, else 0".to_owned(),
-            data: Some(Data::Gauge(Gauge::default())),
+/// The metrics of a message, by the number of their family.
+#[derive(Default)]
+struct Metrics(BTreeMap<usize, Metric>);
+
+impl Metrics {
+    /// Adds a value. `parts` are the first words of the family's name. Returns `None` if
+    /// the value has no number.
+    fn add(
+        &mut self,
+        catalog: &Catalog,
+        (family, parts): (&Family, &[&str]),
+        point: &Point<'_>,
+        times: Times,
+        attributes: Vec<KeyValue>,
+    ) -> Option<()> {
+        let description = catalog.description(family)?;
+        let reading = catalog.read(family, point).ok()?;
+        let entry = self.0.entry(family.family());
+        let metric = entry.or_insert_with(|| Metric {
+            name: dotted(description.name, parts),
+            description: description.help.to_owned(),
+            unit: unit(description.unit),
+            data: Some(match description.kind {
+                MetricKind::Counter => Data::Sum(Sum {
+                    data_points: Vec::new(),
+                    aggregation_temporality: CUMULATIVE,
+                    is_monotonic: true,
+                }),
+                MetricKind::Histogram => Data::Histogram(Histogram {
+                    data_points: Vec::new(),
+                    aggregation_temporality: CUMULATIVE,
+                }),
+                _ => Data::Gauge(Gauge::default()),
+            }),
             ..Metric::default()
         });
-    if let Some(Data::Gauge(gauge)) = &mut metric.data {
-        gauge.data_points.push(NumberDataPoint {
-            attributes,
-            time_unix_nano: now,
-            value: Some(Number::AsInt(i64::from(vm.failure.is_none()))),
-            ..NumberDataPoint::default()
-        });
+        let time_unix_nano = times.read;
+        match (&mut metric.data, reading) {
+            (Some(Data::Sum(Sum { data_points, .. })), Reading::Number { value, integer }) => {
+                data_points.push(NumberDataPoint {
+                    attributes,
+                    start_time_unix_nano: times.started,
+                    time_unix_nano,
+                    value: Some(number(&description, value, integer)),
+                    ..NumberDataPoint::default()
+                });
+            }
+            (Some(Data::Gauge(Gauge { data_points })), Reading::Number { value, integer }) => {
+                data_points.push(NumberDataPoint {
+                    attributes,
+                    time_unix_nano,
+                    value: Some(number(&description, value, integer)),
+                    ..NumberDataPoint::default()
+                });
+            }
+            (
+                Some(Data::Histogram(histogram)),
+                Reading::Histogram {
+                    bounds,
+                    counts,
+                    sum,
+                },
+            ) => {
+                let count = counts
+                    .iter()
+                    .try_fold(0u64, |sum, count| sum.checked_add(*count))?;
+                histogram.data_points.push(HistogramDataPoint {
+                    attributes,
+                    start_time_unix_nano: times.started,
+                    time_unix_nano,
+                    count,
+                    sum,
+                    bucket_counts: counts,
+                    explicit_bounds: bounds,
+                    ..HistogramDataPoint::default()
+                });
+            }
+            _ => return None,
+        }
+        Some(())
     }
 }
 
-/// Adds a point. Returns `None` if it has no number.
-fn add(
-    metrics: &mut BTreeMap<String, Metric>,
+/// Adds a value of a virtual machine, or a total of the host. Returns `None` if the value
+/// has no number.
+fn statistic(
+    metrics: &mut Metrics,
     plans: &Plans,
     point: &VmPoint<'_>,
-    read: &Read,
+    times: Times,
     attributes: &[KeyValue],
 ) -> Option<()> {
     let column = point.column;
-    let description = plans.catalog.description(&column.metric)?;
-    let exposed = Point::new(&point.value).with_sum(point.sum.as_ref());
-    let reading = plans.catalog.read(&column.metric, &exposed).ok()?;
-    let (provider, target) = (column.provider.name(), column.target.name());
-    let name = format!("vmstats.{provider}.{target}.{}", column.metric.base_name());
-    let metric = metrics.entry(name).or_insert_with_key(|name| Metric {
-        name: name.clone(),
-        description: description.help.to_owned(),
-        unit: unit(description.unit),
-        data: Some(match description.kind {
-            MetricKind::Counter => Data::Sum(Sum {
-                data_points: Vec::new(),
-                aggregation_temporality: CUMULATIVE,
-                is_monotonic: true,
-            }),
-            MetricKind::Histogram => Data::Histogram(Histogram {
-                data_points: Vec::new(),
-                aggregation_temporality: CUMULATIVE,
-            }),
-            _ => Data::Gauge(Gauge::default()),
-        }),
-        ..Metric::default()
-    });
     let mut attributes = attributes.to_vec();
     match &point.label {
         Label::Vcpu(index) => attributes.push(KeyValue {
@@ -164,48 +216,132 @@ fn add(
         Label::Path(path) => attributes.push(text("vmstats.object.path", &naming::text(path))),
         _ => {}
     }
-    let time_unix_nano = read.at.0;
-    let start_time_unix_nano = read.started.unwrap_or_default();
-    match (&mut metric.data, reading) {
-        (
-            Some(Data::Sum(Sum { data_points, .. }) | Data::Gauge(Gauge { data_points })),
-            Reading::Number { value, integer },
-        ) => {
-            // The protocol's integers end at 2^63.
-            let integer = integer.and_then(|integer| i64::try_from(integer).ok());
-            data_points.push(NumberDataPoint {
-                attributes,
-                start_time_unix_nano,
-                time_unix_nano,
-                value: Some(integer.map_or(Number::AsDouble(value), Number::AsInt)),
-                ..NumberDataPoint::default()
-            });
+    let parts = ["vmstats", column.provider.name(), column.target.name()];
+    let exposed = Point::new(&point.value).with_sum(point.sum.as_ref());
+    let family = (&column.metric, &parts[..]);
+    metrics.add(&plans.catalog, family, &exposed, times, attributes)
+}
+
+/// The metrics that are not statistics.
+struct Own<'a> {
+    plans: &'a Plans,
+    times: Times,
+}
+
+impl Own<'_> {
+    fn add(
+        &self,
+        metrics: &mut Metrics,
+        family: Option<&Family>,
+        attributes: Vec<KeyValue>,
+        value: u64,
+    ) {
+        if let Some(family) = family {
+            let value = StatsValue::Scalar(value);
+            let (family, point) = ((family, &["vmstats", "vm"][..]), Point::new(&value));
+            // A number is always one.
+            let _ = metrics.add(&self.plans.catalog, family, &point, self.times, attributes);
         }
-        (
-            Some(Data::Histogram(histogram)),
-            Reading::Histogram {
-                bounds,
-                counts,
-                sum,
-            },
-        ) => {
-            let count = counts
-                .iter()
-                .try_fold(0u64, |sum, count| sum.checked_add(*count))?;
-            histogram.data_points.push(HistogramDataPoint {
-                attributes,
-                start_time_unix_nano,
-                time_unix_nano,
-                count,
-                sum,
-                bucket_counts: counts,
-                explicit_bounds: bounds,
-                ..HistogramDataPoint::default()
-            });
-        }
-        _ => return None,
     }
-    Some(())
+
+    /// Adds what is known about a virtual machine.
+    fn machine(
+        &self,
+        metrics: &mut Metrics,
+        vm: &VmState,
+        attributes: &[KeyValue],
+        dropped: usize,
+    ) {
+        let own = &self.plans.own;
+        let attributes = attributes.to_vec();
+        if let Some((reason, _)) = &vm.failure {
+            let reason = text("vmstats.reason", reason.name());
+            let attributes = [attributes.clone(), vec![reason]].concat();
+            self.add(metrics, own.up.as_ref(), attributes, 0);
+        } else {
+            self.add(metrics, own.up.as_ref(), attributes.clone(), 1);
+        }
+        let Some(answer) = vm.answer() else {
+            return;
+        };
+        let identity = &answer.identity;
+        let uuid = naming::text(identity.uuid.as_deref().unwrap_or_default());
+        let name = naming::text(identity.name.as_deref().unwrap_or_default());
+        let info = vec![
+            text("vmstats.vm.told_name", &name),
+            text("vmstats.vm.uuid", &uuid),
+            text("vmstats.vm.socket", &naming::text(&identity.endpoint)),
+            text("vmstats.vm.version", &naming::text(&identity.version)),
+        ];
+        let info = [attributes.clone(), info].concat();
+        self.add(metrics, own.info.as_ref(), info, 1);
+        if let Some(vcpus) = answer.vcpus {
+            let vcpus = number_of(vcpus);
+            self.add(metrics, own.vcpus.as_ref(), attributes.clone(), vcpus);
+        }
+        let nanos = u64::try_from(answer.duration.as_nanos()).unwrap_or(u64::MAX);
+        let duration = own.vm_scrape_duration.as_ref();
+        self.add(metrics, duration, attributes.clone(), nanos);
+        let dropped = number_of(dropped);
+        self.add(
+            metrics,
+            own.dropped_statistics.as_ref(),
+            attributes,
+            dropped,
+        );
+    }
+
+    /// Adds what is known about this program.
+    fn program(&self, metrics: &mut Metrics, collection: &Collection) {
+        let own = &self.plans.own;
+        for reason in Reason::ALL {
+            let mut failures = collection.failures.iter();
+            let count = failures.find(|(of, _)| *of == reason);
+            let count = count.map_or(0, |(_, count)| *count);
+            let reason = vec![text("vmstats.reason", reason.name())];
+            self.add(metrics, own.failures.as_ref(), reason, count);
+        }
+        let nanos = u64::try_from(collection.duration.as_nanos()).unwrap_or(u64::MAX);
+        let vms = number_of(collection.vms.len());
+        let omitted = number_of(self.plans.catalog.omitted().len());
+        for (family, value) in [
+            (&own.scrape_duration, nanos),
+            (&own.collections, collection.generation),
+            (&own.vms, vms),
+            (&own.omitted_statistics, omitted),
+        ] {
+            self.add(metrics, family.as_ref(), Vec::new(), value);
+        }
+    }
+}
+
+fn number_of(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+/// Returns a name of the catalog with dots after its first words, as OpenTelemetry has
+/// them. Names that differ stay different, because a dot stands for an underscore.
+fn dotted(name: &str, parts: &[&str]) -> String {
+    let (mut dotted, mut rest) = (String::new(), name);
+    for part in parts {
+        let after = rest.strip_prefix(part);
+        let Some(after) = after.and_then(|after| after.strip_prefix('_')) else {
+            break;
+        };
+        dotted.push_str(part);
+        dotted.push('.');
+        rest = after;
+    }
+    dotted + rest
+}
+
+/// Returns a number in the type that all numbers of its family have, because a store takes
+/// two types for two streams.
+fn number(description: &Description<'_>, value: f64, integer: Option<u64>) -> Number {
+    // The protocol's integers end at 2^63.
+    let integer = integer.filter(|_| description.is_integer);
+    let integer = integer.and_then(|integer| i64::try_from(integer).ok());
+    integer.map_or(Number::AsDouble(value), Number::AsInt)
 }
 
 /// Returns a unit in the code that OpenTelemetry uses.
@@ -225,5 +361,24 @@ fn text(key: &str, value: &str) -> KeyValue {
             value: Some(Attribute::StringValue(value.to_owned())),
         }),
         ..KeyValue::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_catalog_stay_different_when_they_get_dots() {
+        let parts = ["vmstats", "kvm", "vcpus"];
+        for (name, expected) in [
+            ("vmstats_kvm_vcpus_x_seconds", "vmstats.kvm.vcpus.x_seconds"),
+            ("vmstats_kvm_vcpu_s_x", "vmstats.kvm.vcpu_s_x"),
+            // A provider's name may have been changed to fit.
+            ("vmstats_k_m_vcpus_x", "vmstats.k_m_vcpus_x"),
+        ] {
+            assert_eq!(dotted(name, &parts), expected);
+            assert_eq!(dotted(name, &parts).replace('.', "_"), name);
+        }
     }
 }
