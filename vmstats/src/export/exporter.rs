@@ -4,12 +4,11 @@
 //! socket of HTTP.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::Instant;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::body::Bytes;
-use qapi_wire::client::deadline;
 use stats_runtime::exposition::Format;
 
 use super::collector::{Collection, Collector};
@@ -35,18 +34,18 @@ impl Exporter {
     }
 
     /// Asks all virtual machines, and returns the text.
-    pub(super) fn scrape(&self, timeout: Duration, format: Format) -> Text {
-        let collection = self.collector.collect(deadline::after(timeout));
+    pub(super) fn scrape(&self, deadline: Instant, format: Format) -> Text {
+        let collection = self.collector.collect(deadline);
         self.encoder.lock().encode(&collection, format, self.otlp())
     }
 
     /// Asks all virtual machines, and calls `take` with what they answered.
     pub(super) fn collect<T>(
         &self,
-        timeout: Duration,
+        deadline: Instant,
         take: impl FnOnce(&Collection, &mut Encoder) -> T,
     ) -> T {
-        let collection = self.collector.collect(deadline::after(timeout));
+        let collection = self.collector.collect(deadline);
         take(&collection, &mut self.encoder.lock())
     }
 

@@ -256,10 +256,11 @@ async fn metrics(
     }
     let encoding = service.texts.encoding_time();
     let timeout = negotiation::timeout(headers, service.timeout, encoding);
+    let deadline = arrival + timeout;
     let scrape = tokio::task::spawn_blocking(move || {
         // All threads may have been busy since the request came.
-        let left = timeout.checked_sub(arrival.elapsed())?;
-        Some(service.texts.scrape(left, form))
+        let is_in_time = Instant::now() < deadline;
+        is_in_time.then(|| service.texts.scrape(deadline, form))
     });
     match scrape.await {
         Ok(Some(text)) => described(form, Parts::shared(text, Arc::clone(&seat))),

@@ -106,7 +106,8 @@ pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let textfile = arguments.textfile.as_deref().map(Textfile::new);
     if let Some(writer) = textfile.as_ref().map(Textfile::writer) {
         let exporter = Arc::clone(&exporter);
-        let write = move || writer.write(&exporter.scrape(timeout, Format::Prometheus));
+        let write =
+            move || writer.write(&exporter.scrape(deadline::after(timeout), Format::Prometheus));
         // The first file is written before anything else, so that a folder that does not
         // exist is an error of the command.
         write()?;
@@ -121,7 +122,7 @@ pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
     if let Some(receiver) = receiver.clone() {
         let exporter = Arc::clone(&exporter);
         let push = move || {
-            let message = exporter.collect(timeout, |collection, encoder| {
+            let message = exporter.collect(deadline::after(timeout), |collection, encoder| {
                 message(collection, encoder, started)
             });
             receiver.push(&message);

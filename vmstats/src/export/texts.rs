@@ -90,8 +90,8 @@ impl Texts {
     }
 
     /// Asks all virtual machines, and returns the text.
-    pub(super) fn scrape(&self, timeout: Duration, form: Form) -> Arc<SentText> {
-        self.exporter.collect(timeout, |collection, encoder| {
+    pub(super) fn scrape(&self, deadline: Instant, form: Form) -> Arc<SentText> {
+        self.exporter.collect(deadline, |collection, encoder| {
             let key = Key::new(form, collection);
             // The encoder's lock is held meanwhile, so that scrapers of one collection come
             // one after the other, and find the text of the first.
