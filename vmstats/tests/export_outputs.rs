@@ -352,7 +352,7 @@ fn costs_are_those_of_the_text_when_they_are_printed_before() {
     );
     assert!(table.contains(&sentence), "{sentence}: {table}");
     // Those that are silent are named, and the status tells scripts.
-    let silent = std::os::unix::net::UnixListener::bind(folder.path().join("x.sock")).unwrap();
+    let silent = UnixListener::bind(folder.path().join("x.sock")).unwrap();
     let some = vmstats(&["export", "--dry-run", "--timeout", "1", &glob], "");
     assert_eq!(some.status.code(), Some(1));
     assert!(stdout(&some).starts_with("this host"));

@@ -89,7 +89,7 @@ impl Table {
     }
 
     /// Ends the connection whose client has been taking a text for longest, but not one
-    /// that takes `spared`. Returns false if there is none.
+    /// that takes `spared`. Returns false if no other client takes a text.
     fn end_sending(&mut self, spared: Option<usize>) -> bool {
         self.end_longest(|state| match state {
             State::Sending { text, .. } => Some(text) != spared,

@@ -42,7 +42,8 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
         is_text(range) || is(range, ["text/*", "*/*"])
     });
     let text = text.unwrap_or_default();
-    // Who accepts anything gets the text that any tool reads, unless it refuses that one.
+    // Prefer the text that any tool reads for scrapers that accept anything, unless they
+    // refuse that text.
     let open = match open {
         None if text == 0.0 => any,
         open => open,

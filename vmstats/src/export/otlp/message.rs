@@ -320,7 +320,7 @@ fn number_of(count: usize) -> u64 {
 }
 
 /// Returns a name of the catalog with dots after its first words, as OpenTelemetry has
-/// them. Names that differ stay different, because a dot stands for an underscore.
+/// them. Names that differ stay different, because each dot is an underscore there.
 fn dotted(name: &str, parts: &[&str]) -> String {
     let (mut dotted, mut rest) = (String::new(), name);
     for part in parts {
