@@ -112,8 +112,8 @@ impl Observer {
     /// Notes a failure, and returns it.
     fn fail(&mut self, error: &ClientError) -> (Reason, String) {
         let reason = match Reason::of(error) {
-            // A monitor that answered at this socket has no other client: it hangs.
-            Reason::Silent if self.last.is_some() => Reason::Timeout,
+            // A monitor that kept the connection has no other client: it hangs.
+            Reason::Silent if self.last.is_some() && !self.is_occupied => Reason::Timeout,
             reason => reason,
         };
         let text = match reason {
@@ -146,9 +146,10 @@ impl Observer {
         connected: &mut dyn FnMut(bool),
     ) -> Result<Arc<Answer>, ClientError> {
         connected(false);
-        let timeout = match &self.hang {
-            Some(_) => GREETING_TIMEOUT_AGAIN,
-            None => GREETING_TIMEOUT,
+        let timeout = if self.hang.is_some() || self.is_occupied {
+            GREETING_TIMEOUT_AGAIN
+        } else {
+            GREETING_TIMEOUT
         };
         let begin = Instant::now();
         let mut client = Client::connect(&self.endpoint, timeout)?;
@@ -194,8 +195,11 @@ mod tests {
     #[test]
     fn monitor_hangs_if_it_answered_before_and_is_occupied_if_it_never_did() {
         let endpoint = Endpoint::Unix("/nowhere".into());
-        let selection = Selection::of_names(&[]);
-        let mut observer = Observer::new(endpoint, selection, Clock::start());
+        let new = || {
+            let selection = Selection::of_names(&[]);
+            Observer::new(endpoint.clone(), selection, Clock::start())
+        };
+        let mut observer = new();
         let silent = || ClientError::NoGreeting("no greeting".to_owned());
         let mut pauses = Vec::new();
         for _ in 0..7 {
@@ -210,7 +214,7 @@ mod tests {
         assert_eq!(reason, Reason::Silent);
 
         let now = Timestamp::of_wall_clock();
-        observer.last = Some(Arc::new(Answer {
+        let answer = Some(Arc::new(Answer {
             identity: Identity::default(),
             vcpus: None,
             process: None,
@@ -228,9 +232,17 @@ mod tests {
             duration: Duration::ZERO,
             left_out: 0,
         }));
+        // Its owner came back.
+        observer.last.clone_from(&answer);
+        assert_eq!(observer.fail(&silent()).0, Reason::Silent);
+
+        let mut observer = new();
+        observer.last = answer;
         let (reason, text) = observer.fail(&silent());
         assert_eq!(reason, Reason::Timeout);
         assert_eq!(text, Reason::Timeout.explanation());
+        observer.fail(&silent());
+        observer.fail(&silent());
         assert_eq!(observer.hang.as_ref().unwrap().pause, PAUSE_MAX_STOPPED);
         observer.fail(&ClientError::HumanMonitor);
         assert!(observer.hang.is_none());
