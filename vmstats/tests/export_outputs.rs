@@ -235,6 +235,21 @@ fn clashing() -> simulated::Answers {
 }
 
 #[test]
+fn receiver_is_spared_when_it_wants_no_pause() {
+    let folder = tempfile::tempdir().unwrap();
+    let glob = monitor(folder.path());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let _exporter = start(&["--otlp", &url, "--interval", "0.2", &glob]);
+    let requests = receiver(listener, &["503 Away\r\nRetry-After: 0"; 1000]);
+    requests.recv_timeout(Duration::from_secs(30)).unwrap();
+    thread::sleep(Duration::from_secs(4));
+    // After one second, and after two more.
+    let count = requests.try_iter().count();
+    assert!((1..=3).contains(&count), "{count}");
+}
+
+#[test]
 fn each_metric_has_one_name_and_type_when_it_is_sent() {
     let folder = tempfile::tempdir().unwrap();
     simulated::serve(&folder.path().join("a.sock"), clashing());

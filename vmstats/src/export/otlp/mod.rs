@@ -7,7 +7,7 @@ pub(super) mod message;
 mod queue;
 
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use flate2::Compression;
@@ -46,15 +46,24 @@ const RESPONSE_BYTES_MAX: usize = 64 << 10;
 pub(super) struct Receiver {
     url: OtlpUrl,
     queue: Arc<Queue>,
+    /// Called when a message is too large for the first time.
+    too_large: Arc<Once>,
 }
 
 /// The reason why a message was not taken.
 #[derive(Debug)]
 enum Refusal {
-    /// It may be taken later; the receiver may say when.
+    /// The receiver may take the message later, and may say when.
     Retry(String, Option<Duration>),
-    /// It is never taken.
+    /// The receiver never takes the message.
     Final(String),
+}
+
+/// How much of a message the receiver took.
+enum Taken {
+    Whole,
+    /// The receiver refused some data points, for this reason.
+    InPart(String),
 }
 
 impl Receiver {
@@ -63,6 +72,7 @@ impl Receiver {
         Self {
             url,
             queue: Arc::default(),
+            too_large: Arc::new(Once::new()),
         }
     }
 
@@ -71,8 +81,19 @@ impl Receiver {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         // Writing into memory does not fail.
         let _ = encoder.write_all(&message.encode_to_vec());
-        if let Ok(bytes) = encoder.finish() {
-            self.queue.push(Bytes::from(bytes));
+        let Ok(bytes) = encoder.finish() else {
+            return;
+        };
+        let size = bytes.len();
+        if !self.queue.push(Bytes::from(bytes)) {
+            self.too_large.call_once(|| {
+                let why = format!(
+                    "a message has {size} bytes, and at most {} are sent: export less, for \
+                     example with --top",
+                    queue::BYTES_MAX
+                );
+                warn(&self.url, &why);
+            });
         }
     }
 
@@ -86,22 +107,28 @@ impl Receiver {
         let mut pause = PAUSE_MIN;
         let mut told: Option<String> = None;
         loop {
+            let mut wait = None;
             let (number, message) = self.queue.first().await;
             let posted = tokio::time::timeout(TIMEOUT, post(&self.url, message)).await;
             let posted = posted
                 .unwrap_or_else(|_| Err(Refusal::Retry("no response in time".to_owned(), None)));
             let why = match posted {
-                Ok(()) => {
+                Ok(taken) => {
                     self.queue.finish(number, Outcome::Sent);
-                    (pause, told) = (PAUSE_MIN, None);
-                    continue;
+                    pause = PAUSE_MIN;
+                    let Taken::InPart(why) = taken else {
+                        told = None;
+                        continue;
+                    };
+                    why
                 }
                 Err(Refusal::Final(why)) => {
                     self.queue.finish(number, Outcome::Failed);
                     why
                 }
                 Err(Refusal::Retry(why, wanted)) => {
-                    tokio::time::sleep(wanted.unwrap_or(pause).min(PAUSE_MAX)).await;
+                    self.queue.finish(number, Outcome::Postponed);
+                    wait = Some(randomized(pause, wanted, fastrand::f64()));
                     pause = (pause * 2).min(PAUSE_MAX);
                     why
                 }
@@ -110,12 +137,23 @@ impl Receiver {
                 warn(&self.url, &why);
                 told = Some(why);
             }
+            if let Some(wait) = wait {
+                tokio::time::sleep(wait).await;
+            }
         }
     }
 }
 
+/// Returns the pause before a message is sent again: as long as the receiver wants, but not
+/// shorter than `pause`, and up to a half longer by a random part of one, because many
+/// hosts lose a receiver at the same moment.
+fn randomized(pause: Duration, wanted: Option<Duration>, part: f64) -> Duration {
+    let pause = wanted.unwrap_or_default().max(pause).min(PAUSE_MAX);
+    pause.mul_f64(1.0 + part / 2.0)
+}
+
 /// Sends a message.
-async fn post(url: &OtlpUrl, message: Bytes) -> Result<(), Refusal> {
+async fn post(url: &OtlpUrl, message: Bytes) -> Result<Taken, Refusal> {
     let retry = |error: &dyn std::fmt::Display| Refusal::Retry(error.to_string(), None);
     let stream = TcpStream::connect(&url.authority).await;
     let stream = stream.map_err(|error| retry(&error))?;
@@ -143,11 +181,11 @@ async fn post(url: &OtlpUrl, message: Bytes) -> Result<(), Refusal> {
         // A receiver that answers with something else has taken the message too.
         let response = ExportMetricsServiceResponse::decode(body).unwrap_or_default();
         return match response.partial_success {
-            Some(partial) if partial.rejected_data_points > 0 => Err(Refusal::Final(format!(
-                "it refuses {} data points: {}",
+            Some(partial) if partial.rejected_data_points > 0 => Ok(Taken::InPart(format!(
+                "the receiver refuses {} data points: {}",
                 partial.rejected_data_points, partial.error_message
             ))),
-            _ => Ok(()),
+            _ => Ok(Taken::Whole),
         };
     }
     let why = format!("HTTP {}", head.status);
@@ -169,4 +207,26 @@ async fn post(url: &OtlpUrl, message: Bytes) -> Result<(), Refusal> {
 fn warn(url: &OtlpUrl, why: &str) {
     let OtlpUrl { authority, path } = url;
     failure::warn(&format!("cannot send to http://{authority}{path}: {why}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pause_is_never_shorter_than_the_backoff() {
+        let seconds = Duration::from_secs;
+        for (pause, wanted, part, expected) in [
+            (1, None, 0.0, 1.0),
+            (1, Some(0), 0.0, 1.0),
+            (8, Some(2), 0.0, 8.0),
+            (1, Some(30), 0.0, 30.0),
+            (1, Some(u64::MAX), 0.0, 60.0),
+            (8, None, 0.5, 10.0),
+            (60, Some(0), 1.0, 90.0),
+        ] {
+            let pause = randomized(seconds(pause), wanted.map(seconds), part);
+            assert_eq!(pause, Duration::from_secs_f64(expected));
+        }
+    }
 }
