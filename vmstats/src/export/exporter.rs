@@ -13,6 +13,7 @@ use stats_runtime::exposition::Format;
 
 use super::collector::{Collection, Collector};
 use super::encoder::{Encoder, OtlpFigures, Text};
+use super::otlp::Receiver;
 use crate::lock::Lock;
 
 /// The collector and the encoder, for several scrapers at once.
@@ -20,16 +21,16 @@ use crate::lock::Lock;
 pub(super) struct Exporter {
     collector: Collector,
     encoder: Lock<Encoder>,
-    otlp: Lock<Option<OtlpFigures>>,
+    receiver: Option<Receiver>,
 }
 
 impl Exporter {
-    /// Makes an exporter, which asks nobody yet.
-    pub(super) fn new(collector: Collector, encoder: Encoder) -> Self {
+    /// Makes an exporter, which asks nobody yet. The text has the figures of `receiver`.
+    pub(super) fn new(collector: Collector, encoder: Encoder, receiver: Option<Receiver>) -> Self {
         Self {
             collector,
             encoder: Lock::new(encoder),
-            otlp: Lock::new(None),
+            receiver,
         }
     }
 
@@ -51,17 +52,12 @@ impl Exporter {
 
     /// Returns the figures of the messages to an OpenTelemetry receiver.
     pub(super) fn otlp(&self) -> Option<OtlpFigures> {
-        *self.otlp.lock()
+        self.receiver.as_ref().map(Receiver::figures)
     }
 
     /// Returns what is known without asking anybody.
     pub(super) fn known(&self) -> Collection {
         self.collector.known()
-    }
-
-    /// Notes the figures of the messages to an OpenTelemetry receiver.
-    pub(super) fn set_otlp(&self, figures: OtlpFigures) {
-        *self.otlp.lock() = Some(figures);
     }
 }
 

@@ -85,7 +85,12 @@ pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
     }
     let signals = PendingSignals::install()?;
     let collector = make_collector(arguments, choice.selection());
-    let exporter = Arc::new(Exporter::new(collector, Encoder::new(choice)));
+    let receiver = arguments.otlp.clone().map(Receiver::new);
+    let exporter = Arc::new(Exporter::new(
+        collector,
+        Encoder::new(choice),
+        receiver.clone(),
+    ));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -118,7 +123,6 @@ pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
         })?;
     }
     let started = Clock::start().now();
-    let receiver = arguments.otlp.clone().map(Receiver::new);
     if let Some(receiver) = receiver.clone() {
         let exporter = Arc::clone(&exporter);
         let push = move || {
@@ -126,7 +130,6 @@ pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
                 message(collection, encoder, started)
             });
             receiver.push(&message);
-            exporter.set_otlp(receiver.figures());
         };
         push();
         spawn("otlp", interval, push)?;
