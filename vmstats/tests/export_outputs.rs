@@ -410,3 +410,56 @@ fn option_is_refused_when_it_cannot_act() {
         assert!(stderr(&output).contains(why), "{}", stderr(&output));
     }
 }
+
+/// Scrapes until the log of an exporter has all of these texts.
+fn wait_for_log(exporter: &Exporter, log: &Path, expected: &[&str]) -> String {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        exporter.metrics("");
+        let text = fs::read_to_string(log).unwrap();
+        if expected.iter().all(|line| text.contains(line)) {
+            return text;
+        }
+        assert!(Instant::now() < deadline, "{expected:?}: {text}");
+        thread::sleep(Duration::from_millis(150));
+    }
+}
+
+#[test]
+fn log_says_which_machine_is_down_and_which_choice_selects_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let glob = monitor(folder.path());
+    let (log, socket) = (folder.path().join("log"), folder.path().join("two.sock"));
+    let listener = UnixListener::bind(&socket).unwrap();
+    drop(listener);
+    let options = [
+        "-v",
+        "--names",
+        "exits,exitz",
+        "--provider",
+        "kvm",
+        "--provider",
+        "nope",
+    ];
+    let places = [&*glob, "/nowhere/x.sock", "/nowhere/*.sock"];
+    let exporter = Exporter::start_with_log(&[&options[..], &places].concat(), &log);
+    let down = format!("{} is down (connect)", socket.display());
+    let text = wait_for_log(
+        &exporter,
+        &log,
+        &[
+            "no socket is at /nowhere/x.sock yet",
+            "no socket matches '/nowhere/*.sock'",
+            "matches 'exitz'",
+            "provider 'nope'",
+            &down,
+            " connected",
+        ],
+    );
+    assert!(!text.contains("'exits'") && !text.contains("provider 'kvm'"));
+    assert!(!text.contains("one.sock"), "{text}");
+    fs::remove_file(&socket).unwrap();
+    let gone = format!("{} is gone", socket.display());
+    let text = wait_for_log(&exporter, &log, &[&gone]);
+    assert_eq!(text.matches("exitz").count(), 1, "{text}");
+}

@@ -13,6 +13,7 @@ use stats_runtime::exposition::Format;
 
 use super::collector::{Collection, Collector};
 use super::encoder::{Encoder, OtlpFigures, Text};
+use super::journal::Journal;
 use super::otlp::Receiver;
 use crate::lock::Lock;
 
@@ -22,21 +23,34 @@ pub(super) struct Exporter {
     collector: Collector,
     encoder: Lock<Encoder>,
     receiver: Option<Receiver>,
+    journal: Lock<Journal>,
 }
 
 impl Exporter {
     /// Makes an exporter, which asks nobody yet. The text has the figures of `receiver`.
-    pub(super) fn new(collector: Collector, encoder: Encoder, receiver: Option<Receiver>) -> Self {
+    pub(super) fn new(
+        collector: Collector,
+        encoder: Encoder,
+        receiver: Option<Receiver>,
+        journal: Journal,
+    ) -> Self {
         Self {
             collector,
             encoder: Lock::new(encoder),
             receiver,
+            journal: Lock::new(journal),
         }
+    }
+
+    fn ask(&self, deadline: Instant) -> Collection {
+        let collection = self.collector.collect(deadline);
+        self.journal.lock().note(&collection);
+        collection
     }
 
     /// Asks all virtual machines, and returns the text.
     pub(super) fn scrape(&self, deadline: Instant, format: Format) -> Text {
-        let collection = self.collector.collect(deadline);
+        let collection = self.ask(deadline);
         self.encoder.lock().encode(&collection, format, self.otlp())
     }
 
@@ -46,7 +60,7 @@ impl Exporter {
         deadline: Instant,
         take: impl FnOnce(&Collection, &mut Encoder) -> T,
     ) -> T {
-        let collection = self.collector.collect(deadline);
+        let collection = self.ask(deadline);
         take(&collection, &mut self.encoder.lock())
     }
 

@@ -12,6 +12,7 @@ mod encoder;
 mod exporter;
 mod finding;
 mod http;
+mod journal;
 mod landing;
 mod listener;
 mod naming;
@@ -47,6 +48,7 @@ use choice::Choice;
 use collector::{Collector, CollectorOptions};
 use encoder::Encoder;
 use exporter::Exporter;
+use journal::Journal;
 use listener::Listener;
 use otlp::Receiver;
 use otlp::message::message;
@@ -86,11 +88,10 @@ pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let signals = PendingSignals::install()?;
     let collector = make_collector(arguments, choice.selection());
     let receiver = arguments.otlp.clone().map(Receiver::new);
-    let exporter = Arc::new(Exporter::new(
-        collector,
-        Encoder::new(choice),
-        receiver.clone(),
-    ));
+    let journal = Journal::new(choice.names.clone(), arguments.providers.clone());
+    let encoder = Encoder::new(choice);
+    let exporter = Exporter::new(collector, encoder, receiver.clone(), journal);
+    let exporter = Arc::new(exporter);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -16,6 +16,8 @@ use crate::program::{self, RawClient, Running, Server};
 
 pub(crate) const OPEN_METRICS: &str = "Accept: application/openmetrics-text;version=1.0.0";
 
+const LISTEN: [&str; 3] = ["export", "--listen", "127.0.0.1:0"];
+
 /// An exporter that runs.
 pub(crate) struct Exporter {
     pub(crate) server: Server,
@@ -24,9 +26,18 @@ pub(crate) struct Exporter {
 
 impl Exporter {
     pub(crate) fn start(options: &[&str]) -> Self {
-        let listen = ["export", "--listen", "127.0.0.1:0"];
+        Self::of(Server::start(&[&LISTEN[..], options].concat()))
+    }
+
+    /// An exporter whose standard error stream goes to a file.
+    pub(crate) fn start_with_log(options: &[&str], log: &Path) -> Self {
+        let log = File::create(log).unwrap();
+        let arguments = [&LISTEN[..], options].concat();
+        Self::of(Server::start_with_log(&arguments, log.into()))
+    }
+
+    fn of(server: Server) -> Self {
         // The first line of the program is its address.
-        let server = Server::start(&[&listen[..], options].concat());
         let url = server.socket.clone();
         let address = url.strip_prefix("http://").unwrap();
         let address = address.strip_suffix("/metrics").unwrap().to_owned();

@@ -48,7 +48,7 @@ pub(in crate::export) fn message(
     let dropped = encoder.each_point(collection, &mut |plans, vm, point| {
         let answer = vm.and_then(|vm| collection.vms.get(vm)?.answer());
         let times = answer.map_or(of_program, |answer| Times {
-            read: answer.sample.window.end.0,
+            read: collection.at.0,
             started: answer.started.unwrap_or_default(),
         });
         let attributes = vm.and_then(|vm| attributes.get(vm));
