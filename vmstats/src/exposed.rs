@@ -26,11 +26,21 @@ pub fn label(target: &StatsTarget, id: &ObjectId) -> Object {
 /// Returns a value as it is on the wire; `None` if it is absent.
 #[must_use]
 pub fn value(value: &Value) -> Option<StatsValue> {
+    owned(value.clone())
+}
+
+/// Returns a value as it is on the wire, without a copy; `None` if it is absent.
+#[must_use]
+pub fn owned(value: Value) -> Option<StatsValue> {
     Some(match value {
-        Value::Number(number) => StatsValue::Scalar(*number),
-        Value::Boolean(value) => StatsValue::Boolean(*value),
-        // A list has its highest bucket first.
-        Value::Buckets(counts) => StatsValue::List(counts.iter().rev().copied().collect()),
+        Value::Number(number) => StatsValue::Scalar(number),
+        Value::Boolean(value) => StatsValue::Boolean(value),
+        Value::Buckets(counts) => {
+            // A list has its highest bucket first.
+            let mut counts = counts.into_vec();
+            counts.reverse();
+            StatsValue::List(counts)
+        }
         Value::Absent => return None,
     })
 }

@@ -5,9 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::unplugged::Unplugged;
 use crate::client::ClientError;
 use crate::endpoint::Endpoint;
-use crate::sample::{Identity, Object, Sample, Timestamp};
+use crate::sample::{Identity, Sample, Timestamp};
 use crate::source::Peer;
 
 /// A virtual machine at an address.
@@ -32,8 +33,8 @@ pub(super) struct Answer {
     pub(super) started: Option<u64>,
     /// The values.
     pub(super) sample: Sample,
-    /// The last values of vCPUs that were unplugged since the process started.
-    pub(super) unplugged: Vec<Object>,
+    /// The counts of vCPUs that were unplugged since the process started.
+    pub(super) unplugged: Unplugged,
     /// The time from the question to the answer.
     pub(super) duration: Duration,
     /// The number of statistics that the sample lacks because there are too many.

@@ -85,7 +85,7 @@ mod tests {
                 objects: Vec::new(),
                 absences: Vec::new(),
             },
-            unplugged: Vec::new(),
+            unplugged: super::super::unplugged::Unplugged::default(),
             duration: Duration::ZERO,
             left_out: 0,
         };

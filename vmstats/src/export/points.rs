@@ -66,10 +66,8 @@ pub(super) fn each(
             }
         }
         // The values of vCPUs that are gone belong to the sums for ever.
-        let unplugged = { answer.unplugged.iter() }
-            .filter(|object| object.table == first.table)
-            .collect::<Vec<_>>();
-        dropped += sums(plan, &unique, &unplugged, take);
+        let unplugged = answer.unplugged.of(&first.table).unwrap_or_default();
+        dropped += sums(plan, &unique, unplugged, take);
         dropped += objects(plan, &unique, take);
     }
     dropped
@@ -104,25 +102,26 @@ fn objects(
 fn sums(
     plan: &Plan,
     objects: &[(&Object, Label)],
-    unplugged: &[&Object],
+    unplugged: &[Option<Value>],
     take: &mut dyn FnMut(VmPoint<'_>) -> bool,
 ) -> usize {
     let mut dropped = 0;
     for column in &plan.sums {
-        let counts = matches!(column.kind, Kind::Counter | Kind::Histogram);
-        let unplugged = if counts { unplugged } else { &[] };
         let values = |place: usize| {
-            let objects = objects.iter().map(|(object, _)| *object);
-            let all = objects.chain(unplugged.iter().copied());
-            all.map(move |object| object.values.get(place))
+            let objects = objects.iter();
+            objects.map(move |(object, _)| object.values.get(place))
         };
         let mut present = values(column.place).flatten();
         if present.all(|value| *value == Value::Absent) {
             continue;
         }
-        let value = combine(column.kind, values(column.place));
-        let sum = column.sum_place;
-        let sum = sum.and_then(|place| combine(Kind::Counter, values(place)));
+        let all = |place: usize| {
+            let unplugged = unplugged.get(place).and_then(Option::as_ref);
+            values(place).chain(unplugged.map(Some))
+        };
+        let sum = |kind: Kind, place: usize| exposed::owned(combine(kind, all(place))?);
+        let value = sum(column.kind, column.place);
+        let sum = { column.sum_place }.and_then(|place| sum(Kind::Counter, place));
         let is_taken = value.is_some_and(|value| {
             take(VmPoint {
                 column,

@@ -3,8 +3,6 @@
 //! In: the values of one statistic. Out: their sum, number or maximum, or nothing if it
 //! would not be exact. No absent value counts as zero.
 
-use qapi_stats::stats::StatsValue;
-
 use crate::sample::{Kind, Value};
 
 /// Combines the values of a statistic. Returns `None` if a value is absent or not one of
@@ -12,19 +10,15 @@ use crate::sample::{Kind, Value};
 pub(super) fn combine<'a>(
     kind: Kind,
     values: impl IntoIterator<Item = Option<&'a Value>>,
-) -> Option<StatsValue> {
+) -> Option<Value> {
     let mut values = values.into_iter();
     let mut total = unit(kind, values.next()??)?;
     for value in values {
         total = add(kind, total, unit(kind, value?)?)?;
     }
     Some(match total {
-        Total::Number(number) => StatsValue::Scalar(number),
-        Total::Buckets(mut counts) => {
-            // A list has its highest bucket first.
-            counts.reverse();
-            StatsValue::List(counts)
-        }
+        Total::Number(number) => Value::Number(number),
+        Total::Buckets(counts) => Value::Buckets(counts.into()),
     })
 }
 
@@ -73,13 +67,13 @@ fn add(kind: Kind, total: Total, value: Total) -> Option<Total> {
 mod tests {
     use super::*;
 
-    fn check(kind: Kind, values: &[Value], expected: Option<StatsValue>) {
+    fn check(kind: Kind, values: &[Value], expected: Option<Value>) {
         assert_eq!(combine(kind, values.iter().map(Some)), expected);
     }
 
     #[test]
     fn values_are_combined_by_their_kind() {
-        let number = StatsValue::Scalar;
+        let number = Value::Number;
         let numbers = [Value::Number(1), Value::Number(4)];
         check(Kind::Counter, &numbers, Some(number(5)));
         check(Kind::Peak, &numbers, Some(number(4)));
@@ -88,11 +82,7 @@ mod tests {
         check(Kind::Boolean, &truth, Some(number(2)));
         let buckets = |counts: &[u64]| Value::Buckets(counts.into());
         let histograms = [buckets(&[1, 2]), buckets(&[10, 20])];
-        check(
-            Kind::Histogram,
-            &histograms,
-            Some(StatsValue::List(vec![22, 11])),
-        );
+        check(Kind::Histogram, &histograms, Some(buckets(&[11, 22])));
     }
 
     #[test]

@@ -3,77 +3,268 @@
 //! In: an answer and the sample that follows it. Out: the values that sums over vCPUs keep.
 //! Nothing here asks a monitor.
 
-use qapi_stats::stats::StatsTarget;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use qapi_stats::stats::{StatsProvider, StatsTarget};
 
 use super::answer::Answer;
-use crate::sample::{Object, Sample};
+use super::sums::combine;
+use crate::sample::{Kind, Object, ObjectId, Sample, Table, Value};
 
-/// The number of unplugged vCPUs whose values are kept.
-const UNPLUGGED_MAX: usize = 4096;
+/// The maximum number of numbers that are kept of vCPUs that may come back: those of some
+/// 400 vCPUs of KVM. Older ones are added to the sums for good.
+const NUMBERS_MAX: usize = 1 << 16;
 
-/// Returns the last values of the vCPUs that were unplugged, so that sums do not go back: a
-/// scraper would take that for a reset, and count everything again.
-pub(super) fn unplugged(
-    last: Option<&Answer>,
-    sample: &Sample,
-    started: Option<u64>,
-) -> Vec<Object> {
+/// The counts of vCPUs that are gone, so that sums do not go back: a scraper would take
+/// that for a reset, and count everything again. A copy costs nothing.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unplugged(Arc<Kept>);
+
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    /// The vCPUs that may come back, the one that left first at the front.
+    away: Vec<(ObjectId, Counts)>,
+    /// The counts of vCPUs that began again, or that left long ago; one entry for each
+    /// provider.
+    begun_again: Vec<Counts>,
+    /// All of these counts together; one entry for each provider.
+    totals: Vec<Counts>,
+}
+
+/// Counters and histograms of one or more vCPUs.
+#[derive(Clone, Debug)]
+struct Counts {
+    table: Arc<Table>,
+    /// A value for each statistic of the table. `None` adds nothing to a sum;
+    /// [`Value::Absent`] makes a sum unknown.
+    values: Vec<Option<Value>>,
+}
+
+impl Unplugged {
+    /// Returns what vCPUs that are gone add to the sums of a table's statistics. Returns
+    /// `None` if they add nothing.
+    pub(super) fn of(&self, table: &Arc<Table>) -> Option<&[Option<Value>]> {
+        let mut totals = self.0.totals.iter();
+        let total = totals.find(|total| Arc::ptr_eq(&total.table, table))?;
+        Some(&total.values)
+    }
+}
+
+/// Returns the counts of vCPUs that are gone after a sample.
+pub(super) fn unplugged(last: Option<&Answer>, sample: &Sample, started: Option<u64>) -> Unplugged {
     // Another process counts from zero.
     let Some(last) = last.filter(|last| last.started == started) else {
-        return Vec::new();
+        return Unplugged::default();
     };
-    let vcpus = |sample: &Sample| -> Vec<Object> {
-        let objects = sample.objects.iter();
-        let vcpus = objects.filter(|object| object.table.target == StatsTarget::Vcpu);
-        vcpus.cloned().collect()
-    };
-    let mut unplugged = last.unplugged.clone();
-    let is_same = |(one, other): (&Object, &Object)| one.is(other);
+    let is_same =
+        |(one, other): (&Object, &Object)| Arc::ptr_eq(&one.table, &other.table) && one.is(other);
     let (before, after) = (&last.sample.objects, &sample.objects);
     if before.len() == after.len() && before.iter().zip(after).all(is_same) {
-        return unplugged;
+        return last.unplugged.clone();
     }
-    let (before, after) = (vcpus(&last.sample), vcpus(sample));
-    unplugged.extend(before.into_iter().filter(|object| {
-        let of_provider = |other: &&Object| other.table.provider == object.table.provider;
-        let mut others = after.iter().filter(of_provider).peekable();
-        // Without any vCPU, the provider refused, and its values are absent.
-        others.peek().is_some() && !others.any(|other| other.is(object))
-    }));
-    let excess = unplugged.len().saturating_sub(UNPLUGGED_MAX);
-    unplugged.drain(..excess);
-    unplugged
+    let is_vcpu = |object: &&Object| object.table.target == StatsTarget::Vcpu;
+    let present = after.iter().filter(is_vcpu);
+    let present: HashMap<_, _> = present.map(|object| (object.order(), object)).collect();
+    let mut kept = Kept::clone(&last.unplugged.0);
+    // Without any vCPU, the provider refused, and its values are absent.
+    let providers: HashMap<_, _> = { present.values() }
+        .map(|object| (&object.table.provider, &object.table))
+        .collect();
+    kept.follow(&providers);
+    kept.take_back(&present);
+    for object in before.iter().filter(is_vcpu) {
+        let table = providers.get(&object.table.provider);
+        if let Some(table) = table.filter(|_| !present.contains_key(&object.order())) {
+            let mut counts = Counts::of(object);
+            counts.follow(table);
+            if counts.numbers() > 0 {
+                kept.away.push((object.id.clone(), counts));
+            }
+        }
+    }
+    kept.bound(&providers);
+    kept.totals = kept.begun_again.clone();
+    for (_, counts) in &kept.away {
+        add(&mut kept.totals, counts);
+    }
+    Unplugged(Arc::new(kept))
+}
+
+/// The current table of each provider.
+type Tables<'a> = HashMap<&'a StatsProvider, &'a Arc<Table>>;
+
+/// The objects of a sample, by their order.
+type Objects<'a> = HashMap<(&'a StatsTarget, &'a StatsProvider, &'a ObjectId), &'a Object>;
+
+impl Kept {
+    /// Gives all counts the current table of their provider.
+    fn follow(&mut self, tables: &Tables<'_>) {
+        let away = self.away.iter_mut().map(|(_, counts)| counts);
+        for counts in away.chain(&mut self.begun_again) {
+            if let Some(table) = tables.get(&counts.table.provider) {
+                counts.follow(table);
+            }
+        }
+    }
+
+    /// Removes the vCPUs that are there again. The counts of those that began from zero
+    /// stay, because their new values do not have them.
+    fn take_back(&mut self, present: &Objects<'_>) {
+        let Self {
+            away, begun_again, ..
+        } = self;
+        away.retain(|(id, counts)| {
+            let order = (&StatsTarget::Vcpu, &counts.table.provider, id);
+            let Some(object) = present.get(&order) else {
+                return true;
+            };
+            if !counts.is_continued_by(object) {
+                add(begun_again, counts);
+            }
+            false
+        });
+    }
+
+    /// Limits what is kept, whatever a monitor tells.
+    fn bound(&mut self, tables: &Tables<'_>) {
+        let mut numbers: usize = { self.away.iter() }
+            .map(|(_, counts)| counts.numbers())
+            .sum();
+        let mut excess = 0;
+        for (_, counts) in &self.away {
+            if numbers <= NUMBERS_MAX {
+                break;
+            }
+            numbers -= counts.numbers();
+            excess += 1;
+        }
+        for (_, counts) in self.away.drain(..excess) {
+            add(&mut self.begun_again, &counts);
+        }
+        let mut left = NUMBERS_MAX;
+        self.begun_again.retain(|counts| {
+            let is_told = tables.contains_key(&counts.table.provider);
+            // A provider that refuses once may come back, but one is invented easily.
+            is_told || { left.checked_sub(counts.numbers()) }
+                .map(|rest| left = rest)
+                .is_some()
+        });
+    }
+}
+
+impl Counts {
+    /// Takes the values of a vCPU that only grow.
+    fn of(object: &Object) -> Self {
+        let stats = object.table.stats.iter().zip(&object.values);
+        let values = stats.map(|(stat, value)| {
+            matches!(stat.kind, Kind::Counter | Kind::Histogram).then(|| value.clone())
+        });
+        Self {
+            table: Arc::clone(&object.table),
+            values: values.collect(),
+        }
+    }
+
+    /// Gives the values the places of another table. A statistic that the other table
+    /// lacks is forgotten.
+    fn follow(&mut self, table: &Arc<Table>) {
+        if Arc::ptr_eq(&self.table, table) {
+            return;
+        }
+        if *self.table != **table {
+            let stats = self.table.stats.iter().zip(&mut self.values);
+            let mut values: HashMap<_, _> = stats
+                .map(|(stat, value)| ((&stat.name, stat.kind), value.take()))
+                .collect();
+            let stats = table.stats.iter();
+            let moved = stats.map(|stat| values.remove(&(&stat.name, stat.kind)).flatten());
+            self.values = moved.collect();
+        }
+        self.table = Arc::clone(table);
+    }
+
+    /// Returns whether no value of an object of the same table is lower.
+    fn is_continued_by(&self, object: &Object) -> bool {
+        let mut values = self.values.iter().zip(&object.values);
+        values.all(|(before, after)| match (before, after) {
+            (Some(Value::Number(before)), Value::Number(after)) => before <= after,
+            (Some(Value::Buckets(before)), Value::Buckets(after)) => {
+                before.len() == after.len() && before.iter().zip(after).all(|(a, b)| a <= b)
+            }
+            _ => true,
+        })
+    }
+
+    /// Returns how many numbers the values have.
+    fn numbers(&self) -> usize {
+        let values = self.values.iter().flatten();
+        values
+            .map(|value| match value {
+                Value::Buckets(counts) => counts.len(),
+                _ => 1,
+            })
+            .sum()
+    }
+}
+
+/// Adds counts to those of the same provider.
+fn add(totals: &mut Vec<Counts>, counts: &Counts) {
+    let mut same = totals.iter_mut();
+    let Some(total) = same.find(|total| total.table.provider == counts.table.provider) else {
+        totals.push(counts.clone());
+        return;
+    };
+    let stats = counts.table.stats.iter().zip(&counts.values);
+    for (total, (stat, value)) in total.values.iter_mut().zip(stats) {
+        *total = match (total.take(), value) {
+            (Some(total), Some(value)) => {
+                let sum = combine(stat.kind, [Some(&total), Some(value)]);
+                Some(sum.unwrap_or(Value::Absent))
+            }
+            (total, value) => total.or_else(|| value.clone()),
+        };
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Duration;
 
     use qapi_stats::stats::{StatsSchema, StatsSchemaValue};
 
     use super::*;
-    use crate::sample::{Identity, ObjectId, Table, Timestamp, Value, Window};
+    use crate::sample::{Identity, Timestamp, Window};
 
-    fn sample(indexes: &[i64]) -> Sample {
+    fn table() -> Arc<Table> {
+        Arc::new(Table::new(StatsSchema {
+            provider: "kvm".into(),
+            target: StatsTarget::Vcpu,
+            stats: vec![
+                StatsSchemaValue::cumulative("exits"),
+                StatsSchemaValue::log2_histogram("waits"),
+            ],
+        }))
+    }
+
+    /// A sample of vCPUs, each with its index and its exits.
+    fn sample(table: &Arc<Table>, vcpus: &[(i64, u64)], buckets: usize) -> Sample {
         let now = Timestamp(0);
         let window = Window {
             begin: now,
             end: now,
         };
-        let table = Arc::new(Table::new(StatsSchema {
-            provider: "kvm".into(),
-            target: StatsTarget::Vcpu,
-            stats: vec![StatsSchemaValue::cumulative("exits")],
-        }));
-        let objects = indexes.iter().map(|index| Object {
-            table: Arc::clone(&table),
+        let objects = vcpus.iter().map(|(index, exits)| Object {
+            table: Arc::clone(table),
             id: ObjectId {
                 index: Some(*index),
                 qom_path: None,
             },
             window,
-            values: vec![Value::Number(5)],
+            values: vec![
+                Value::Number(*exits),
+                Value::Buckets(vec![*exits; buckets].into()),
+            ],
         });
         Sample {
             window,
@@ -83,35 +274,72 @@ mod tests {
         }
     }
 
-    fn answer(indexes: &[i64], unplugged: Vec<Object>) -> Answer {
-        Answer {
-            identity: Identity::default(),
-            vcpus: None,
-            process: None,
-            started: Some(1),
-            sample: sample(indexes),
-            unplugged,
-            duration: Duration::ZERO,
-            left_out: 0,
+    /// Answers one after the other.
+    struct Answers {
+        last: Option<Answer>,
+    }
+
+    impl Answers {
+        /// Takes a sample, and returns the exits of vCPUs that are gone.
+        fn next(&mut self, sample: Sample, started: u64) -> u64 {
+            let unplugged = unplugged(self.last.as_ref(), &sample, Some(started));
+            let table = sample.objects.first().map(|object| &object.table);
+            let gone = match table.and_then(|table| unplugged.of(table)) {
+                Some([Some(Value::Number(exits)), _]) => *exits,
+                _ => 0,
+            };
+            self.last = Some(Answer {
+                identity: Identity::default(),
+                vcpus: None,
+                process: None,
+                started: Some(started),
+                sample,
+                unplugged,
+                duration: Duration::ZERO,
+                left_out: 0,
+            });
+            gone
         }
     }
 
     #[test]
-    fn unplugged_vcpus_are_kept_until_the_process_ends() {
-        let ids = |objects: &[Object]| -> Vec<_> {
-            objects.iter().map(|object| object.id.index).collect()
-        };
-        let last = answer(&[0, 1, 2], Vec::new());
-        let kept = unplugged(Some(&last), &sample(&[0, 2]), Some(1));
-        assert_eq!(ids(&kept), [Some(1)]);
-        // It was plugged in again, and counts from zero.
-        let last = answer(&[0, 2], kept);
-        let kept = unplugged(Some(&last), &sample(&[0, 1, 2]), Some(1));
-        assert_eq!(ids(&kept), [Some(1)]);
-        let last = answer(&[0, 1, 2], kept);
-        assert!(unplugged(Some(&last), &sample(&[0]), Some(2)).is_empty());
+    fn vcpu_that_is_away_for_one_reply_is_counted_once() {
+        let table = table();
+        let mut answers = Answers { last: None };
+        let all = [(0, 1000), (1, 1000), (2, 1000)];
+        assert_eq!(answers.next(sample(&table, &all, 2), 1), 0);
+        assert_eq!(answers.next(sample(&table, &[all[0], all[2]], 2), 1), 1000);
+        assert_eq!(answers.next(sample(&table, &all, 2), 1), 0);
+    }
+
+    #[test]
+    fn vcpu_that_begins_again_keeps_its_counts_until_the_process_ends() {
+        let table = table();
+        let mut answers = Answers { last: None };
+        answers.next(sample(&table, &[(0, 10), (1, 10)], 2), 1);
+        assert_eq!(answers.next(sample(&table, &[(0, 11)], 2), 1), 10);
+        assert_eq!(answers.next(sample(&table, &[(0, 11), (1, 2)], 2), 1), 10);
+        assert_eq!(answers.next(sample(&table, &[(0, 11)], 2), 1), 12);
+        // Another table of the same statistics is that of a monitor that was asked again.
+        let again = self::table();
+        assert_eq!(answers.next(sample(&again, &[(0, 11)], 2), 1), 12);
         // A provider that refuses has unplugged nothing.
-        let last = answer(&[0, 1], Vec::new());
-        assert!(unplugged(Some(&last), &sample(&[]), Some(1)).is_empty());
+        answers.next(sample(&again, &[], 2), 1);
+        assert_eq!(answers.next(sample(&again, &[(0, 11)], 2), 1), 12);
+        assert_eq!(answers.next(sample(&again, &[(0, 1)], 2), 2), 0);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_when_a_monitor_names_another_vcpu_each_time() {
+        let table = table();
+        let mut answers = Answers { last: None };
+        for turn in 0..200 {
+            let gone = answers.next(sample(&table, &[(turn, 1)], 4000), 1);
+            assert_eq!(gone, turn.unsigned_abs());
+        }
+        let kept = &answers.last.unwrap().unplugged.0;
+        let away = kept.away.iter().map(|(_, counts)| counts.numbers());
+        assert!(away.sum::<usize>() <= NUMBERS_MAX);
+        assert_eq!((kept.begun_again.len(), kept.totals.len()), (1, 1));
     }
 }
