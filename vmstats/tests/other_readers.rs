@@ -1,4 +1,4 @@
-//! Recordings are read by DuckDB and pandas as docs/operators.md says.
+//! Recordings are read by DuckDB and pandas as docs/operators.md and docs/fleet.md say.
 //!
 //! In: recordings, written by the crate, with what surprises other programs. Out: the rows
 //! and rates that the page's statements find, compared with those that the crate computes.
@@ -240,10 +240,10 @@ fn expected(folder: &Path) -> (usize, Rates) {
     (count, rates)
 }
 
-/// Returns the SQL of docs/operators.md.
-fn statements() -> Vec<String> {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operators.md");
-    let page = fs::read_to_string(page).unwrap();
+/// Returns the SQL of a page in docs/.
+fn statements(page: &str) -> Vec<String> {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let page = fs::read_to_string(docs.join(page)).unwrap();
     let blocks = page.split("```sql\n").skip(1);
     blocks
         .map(|block| block.split_once("```").unwrap().0.to_owned())
@@ -264,7 +264,7 @@ print(json.dumps([rows, rates]))
 "#;
 
 fn check_statements(python: &Path, what: &str, scene: &Scene) {
-    let statements = statements();
+    let statements = statements("operators.md");
     let [with_segments, tail_only, rates] = statements.as_slice() else {
         panic!("{} statements", statements.len());
     };
@@ -382,4 +382,67 @@ fn statements_of_the_page_find_the_rates_of_the_crate() {
         .with_segment(1, &[&old[..], &of_b, &of_c].concat())
         .with_tail(&[], &[&new[..], &[point("b", 0, 2, 26)]].concat());
     check_statements(&python, "variants", &scene);
+}
+
+/// Runs a statement with DuckDB in a folder, and prints what it finds.
+const ASK: &str = "import duckdb, json, sys\n\
+    print(json.dumps(duckdb.sql(sys.argv[1]).fetchall()))";
+
+#[test]
+fn busiest_machines_of_packed_recordings_are_found_by_the_statement_of_the_page() {
+    let Some(python) = std::env::var_os("PARQUET_PYTHON") else {
+        skip::because("PARQUET_PYTHON names no Python with duckdb, pandas and pyarrow");
+        return;
+    };
+    let lake = tempfile::tempdir().unwrap();
+    // "b" has columns of its own; "a" is reset; the newest rows are in the tail.
+    let of_b = [point("b", 0, 0, 5), point("b", 0, 1, 25)];
+    let of_a = [point("a", 0, 0, 900), point("a", 0, 1, 960)];
+    let newest = [
+        point("a", 0, 2, 10),
+        point("a", 0, 3, 20),
+        point("b", 0, 2, 26),
+    ];
+    let first = Scene::new()
+        .with_segment(1, &[&of_a[..], &of_b].concat())
+        .with_tail(&[], &newest);
+    // No segment was sealed yet, and there is one kind of row, so columns have plain names.
+    let second = Scene::new().with_tail(&[], &[point("a", 0, 0, 0), point("a", 0, 2, 900)]);
+    for (host, scene) in [("h1", &first), ("h2", &second)] {
+        let folder = lake
+            .path()
+            .join(format!("recordings/host={host}/date=2026-11-28"));
+        fs::create_dir_all(&folder).unwrap();
+        let output = folder.join("1015.parquet");
+        let recording = scene.path();
+        let words = [
+            "pack",
+            recording.to_str().unwrap(),
+            "-o",
+            output.to_str().unwrap(),
+        ];
+        let output = program::vmstats(&words, "");
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    let statement = statements("fleet.md").swap_remove(0);
+    let statement = statement.replace("s3://recordings", "recordings");
+    let output = Command::new(python)
+        .args(["-c", ASK, &statement])
+        .current_dir(lake.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let found: Vec<(String, String, u32, f64)> = serde_json::from_str(&stdout(&output)).unwrap();
+    // Two vCPUs each: 900 in 2 s; 60 and 10 in 2 s without the reset; 21 in 2 s.
+    let expected = [("h2", "a", 900.0), ("h1", "a", 70.0), ("h1", "b", 21.0)];
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for ((host, vm, vcpus, rate), expected) in found.iter().zip(expected) {
+        assert_eq!(
+            (&**host, &**vm, *vcpus),
+            (expected.0, expected.1, 2),
+            "{found:?}"
+        );
+        // Samples begin some nanoseconds after the second.
+        assert!((rate - expected.2).abs() < 1e-3, "{found:?}");
+    }
 }
