@@ -19,7 +19,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use engine::{Prometheus, major_version, promtool, run_installed};
+use engine::{Release, run_installed};
 use program::{Running, Server, stderr, stdout};
 use scraper::{Exporter, signal};
 use serde_json::Value;
@@ -35,9 +35,10 @@ fn read(path: &str) -> String {
     fs::read_to_string(deploy().join(path)).unwrap()
 }
 
-/// Asserts that promtool accepts something.
-fn promtool_accepts(arguments: &[&str]) {
-    if let Some(output) = promtool(&deploy().join("prometheus"), arguments) {
+/// Asserts that the promtool of each release accepts something.
+fn promtool_accepts<'a>(releases: impl IntoIterator<Item = &'a Release>, arguments: &[&str]) {
+    for release in releases {
+        let output = release.promtool(&deploy().join("prometheus"), arguments, "");
         let said = [stdout(&output), stderr(&output)].concat();
         assert!(output.status.success(), "{arguments:?}: {said}");
     }
@@ -187,26 +188,23 @@ fn exporter<S: AsRef<str>>(words: &[S]) -> Exporter {
 
 #[test]
 fn configuration_is_valid_when_prometheus_reads_it() {
-    promtool_accepts(&["check", "config", "prometheus.yml"]);
-    promtool_accepts(&["check", "config", "--agent", "agent.yml"]);
+    let releases = Release::all();
+    promtool_accepts(&releases, &["check", "config", "prometheus.yml"]);
+    promtool_accepts(&releases, &["check", "config", "--agent", "agent.yml"]);
     // Its certificates are not there.
-    promtool_accepts(&["check", "config", "--syntax-only", "prometheus-tls.yml"]);
-    match major_version() {
-        None => {}
-        Some(..3) => skip::because("NHCB needs Prometheus 3"),
-        Some(3..) => promtool_accepts(&["check", "config", "prometheus-nhcb.yml"]),
-    }
+    let syntax = ["check", "config", "--syntax-only", "prometheus-tls.yml"];
+    promtool_accepts(&releases, &syntax);
+    let with_nhcb = releases.iter().filter(|release| release.has_nhcb());
+    promtool_accepts(with_nhcb, &["check", "config", "prometheus-nhcb.yml"]);
 }
 
 #[test]
 fn rules_pass_their_tests() {
-    promtool_accepts(&["check", "rules", "vmstats.rules.yml"]);
-    promtool_accepts(&[&["test", "rules"], &RULE_TESTS[..]].concat());
-    match major_version() {
-        None => {}
-        Some(..3) => skip::because("NHCB needs Prometheus 3"),
-        Some(3..) => promtool_accepts(&["test", "rules", "vmstats.rules.nhcb.test.yml"]),
-    }
+    let releases = Release::all();
+    promtool_accepts(&releases, &["check", "rules", "vmstats.rules.yml"]);
+    promtool_accepts(&releases, &[&["test", "rules"], &RULE_TESTS[..]].concat());
+    let with_nhcb = releases.iter().filter(|release| release.has_nhcb());
+    promtool_accepts(with_nhcb, &["test", "rules", "vmstats.rules.nhcb.test.yml"]);
 }
 
 /// The tests that every promtool reads.
@@ -220,6 +218,9 @@ fn rule(line: &str) -> Option<&str> {
 
 #[test]
 fn tests_of_rules_fail_when_any_rule_is_missing() {
+    let Some(release) = Release::installed() else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let rules = read("prometheus/vmstats.rules.yml");
@@ -238,9 +239,7 @@ fn tests_of_rules_fail_when_any_rule_is_missing() {
         let mut arguments = vec!["test", "rules"];
         arguments.extend(RULE_TESTS.iter().filter(has_name).copied());
         assert!(arguments.len() > 2, "no test has {name}");
-        let Some(output) = promtool(folder.path(), &arguments) else {
-            return;
-        };
+        let output = release.promtool(folder.path(), &arguments, "");
         assert!(!output.status.success(), "no test needs {name}");
     }
 }
@@ -449,14 +448,19 @@ fn guest(socket: &str, name: &str) -> Server {
 }
 
 /// Asks a Prometheus that scrapes a scene everything that dashboard and rules ask.
-fn ask_everything(configuration: &str, options: &[&str], histograms: Histograms) {
+fn ask_everything(
+    release: &Release,
+    configuration: &str,
+    options: &[&str],
+    histograms: Histograms,
+) {
     let folder = tempfile::tempdir().unwrap();
     let sockets = tempfile::tempdir().unwrap();
     let Some(scene) = Scene::start(sockets.path()) else {
         return;
     };
     scene.configure(folder.path(), configuration);
-    let prometheus = Prometheus::start(folder.path(), configuration, options);
+    let prometheus = release.start(folder.path(), configuration, options);
     let started = r#"vmstats_vm_start_time_seconds{vm="again"}"#;
     let has_samples = || !prometheus.query(started).unwrap().is_empty();
     wait_until("Prometheus scrapes", has_samples);
@@ -547,21 +551,16 @@ fn ask_everything(configuration: &str, options: &[&str], histograms: Histograms)
 
 #[test]
 fn dashboard_and_rules_have_data_when_prometheus_scrapes_guests() {
-    if major_version().is_some() {
-        ask_everything("prometheus.yml", &[], Histograms::Classic);
+    if let Some(release) = Release::installed() {
+        ask_everything(&release, "prometheus.yml", &[], Histograms::Classic);
     }
 }
 
 #[test]
 fn dashboard_and_rules_have_data_when_prometheus_keeps_nhcb() {
-    match major_version() {
-        None => {}
-        Some(..3) => skip::because("NHCB needs Prometheus 3"),
-        Some(3..) => ask_everything(
-            "prometheus-nhcb.yml",
-            &["--enable-feature=native-histograms"],
-            Histograms::Nhcb,
-        ),
+    if let Some(release) = Release::with_nhcb() {
+        let flag = "--enable-feature=native-histograms";
+        ask_everything(&release, "prometheus-nhcb.yml", &[flag], Histograms::Nhcb);
     }
 }
 

@@ -1,9 +1,11 @@
-//! The installed Prometheus and its promtool.
+//! The engines that scrape exporters: Prometheus with its promtool, and VictoriaMetrics.
 //!
-//! In: a configuration and questions in PromQL. Out: answers. `PATH` says which release.
+//! In: a configuration and questions in PromQL. Out: answers. `PATH` has one release of
+//! Prometheus; `PROMETHEUS_3` names a folder with another one, and `VICTORIA_METRICS` a program.
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
+use std::env;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -31,65 +33,150 @@ pub(crate) fn run_installed(command: &mut Command) -> Option<Output> {
     }
 }
 
-/// Runs promtool in a folder.
-pub(crate) fn promtool(folder: &Path, arguments: &[&str]) -> Option<Output> {
-    run_installed(Command::new("promtool").args(arguments).current_dir(folder))
+/// A release of Prometheus, with its promtool.
+pub(crate) struct Release {
+    prometheus: PathBuf,
+    promtool: PathBuf,
+    major: u32,
 }
 
-/// Returns the major version of Prometheus.
-pub(crate) fn major_version() -> Option<u32> {
-    let output = run_installed(Command::new("prometheus").arg("--version"))?;
-    // "prometheus, version 2.42.0+ds (branch: ...": up to 2.42 on standard error.
-    let text = [output.stdout, output.stderr].concat();
-    let text = String::from_utf8(text).unwrap();
-    let version = text.split("version ").nth(1).unwrap();
-    Some(version.split('.').next().unwrap().parse().unwrap())
+impl Release {
+    /// Returns the release in `PATH`; `None`, with the reason printed, if there is none.
+    pub(crate) fn installed() -> Option<Self> {
+        Self::of(Path::new("prometheus"), Path::new("promtool"))
+    }
+
+    /// Returns a release that keeps NHCB; `None`, with the reason printed, if there is none.
+    pub(crate) fn with_nhcb() -> Option<Self> {
+        if let Some(folder) = env::var_os("PROMETHEUS_3").map(PathBuf::from) {
+            let release = Self::of(&folder.join("prometheus"), &folder.join("promtool"));
+            let release = release.filter(|release| release.major >= 3);
+            assert!(release.is_some(), "PROMETHEUS_3 has no Prometheus 3");
+            return release;
+        }
+        let installed = Self::installed().filter(|release| release.major >= 3);
+        if installed.is_none() {
+            skip::because("Prometheus 3 is not there: PROMETHEUS_3 names no folder with it");
+        }
+        installed
+    }
+
+    /// Returns all releases that are there, the installed one first.
+    pub(crate) fn all() -> Vec<Self> {
+        let installed = Self::installed();
+        // A release that is installed and has NHCB is not taken twice.
+        let is_new = installed.as_ref().is_none_or(|release| release.major < 3);
+        let other = is_new.then(Self::with_nhcb).flatten();
+        installed.into_iter().chain(other).collect()
+    }
+
+    fn of(prometheus: &Path, promtool: &Path) -> Option<Self> {
+        let output = run_installed(Command::new(prometheus).arg("--version"))?;
+        // "prometheus, version 2.42.0+ds (branch: ...": up to 2.42 on standard error.
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8(text).unwrap();
+        let version = text.split("version ").nth(1).unwrap();
+        Some(Self {
+            prometheus: prometheus.to_owned(),
+            promtool: promtool.to_owned(),
+            major: version.split('.').next().unwrap().parse().unwrap(),
+        })
+    }
+
+    /// Returns whether the release keeps NHCB.
+    pub(crate) fn has_nhcb(&self) -> bool {
+        self.major >= 3
+    }
+
+    /// Runs promtool in a folder, with an input.
+    pub(crate) fn promtool(&self, folder: &Path, arguments: &[&str], input: &str) -> Output {
+        let mut child = Command::new(&self.promtool)
+            .args(arguments)
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // It may have ended before it reads everything.
+        let _ = stdin.write_all(input.as_bytes());
+        drop(stdin);
+        child.wait_with_output().unwrap()
+    }
+
+    /// Starts this Prometheus with a configuration file of the folder, and waits until it is
+    /// ready.
+    pub(crate) fn start(&self, folder: &Path, configuration: &str, options: &[&str]) -> Engine {
+        Engine::start(&self.prometheus, folder, |command, address| {
+            command
+                .arg(format!("--config.file={configuration}"))
+                .arg(format!("--web.listen-address={address}"))
+                .arg("--storage.tsdb.path=data")
+                .args(options);
+        })
+    }
 }
 
-/// A Prometheus that runs.
-pub(crate) struct Prometheus {
+/// Starts VictoriaMetrics with a configuration file of the folder; returns `None`, with the
+/// reason printed, if it is not there.
+pub(crate) fn victoria_metrics(folder: &Path, configuration: &str) -> Option<Engine> {
+    let Some(program) = env::var_os("VICTORIA_METRICS") else {
+        skip::because("VictoriaMetrics is not there: VICTORIA_METRICS names no program");
+        return None;
+    };
+    let arguments = |command: &mut Command, address: &str| {
+        command
+            .arg(format!("-promscrape.config={configuration}"))
+            .arg(format!("-httpListenAddr={address}"))
+            .arg("-storageDataPath=data")
+            // Answers have samples that are younger than half a minute too.
+            .arg("-search.latencyOffset=0s");
+    };
+    Some(Engine::start(Path::new(&program), folder, arguments))
+}
+
+/// An engine that runs.
+pub(crate) struct Engine {
     address: String,
     log: PathBuf,
     program: Child,
 }
 
-impl Prometheus {
-    /// Starts a Prometheus with a configuration file of the folder, and waits until it is
-    /// ready. Call [`major_version`] before, which skips the test.
-    pub(crate) fn start(folder: &Path, configuration: &str, options: &[&str]) -> Self {
+impl Engine {
+    fn start(program: &Path, folder: &Path, arguments: impl FnOnce(&mut Command, &str)) -> Self {
+        // The port is free for a moment, which suffices on a machine for tests.
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap().to_string();
         drop(free);
-        let log = folder.join("prometheus.log");
-        let program = Command::new("prometheus")
-            .arg(format!("--config.file={configuration}"))
-            .arg(format!("--web.listen-address={address}"))
-            .arg("--storage.tsdb.path=data")
-            .args(options)
+        let log = folder.join("engine.log");
+        let mut command = Command::new(program);
+        arguments(&mut command, &address);
+        let program = command
             .current_dir(folder)
             .stdout(Stdio::null())
             .stderr(File::create(&log).unwrap())
             .spawn();
-        let mut prometheus = Self {
+        let mut engine = Self {
             address,
             log,
             program: program.unwrap(),
         };
         let begin = Instant::now();
-        while !prometheus.is_ready() {
-            let has_ended = prometheus.program.try_wait().unwrap().is_some();
+        while !engine.is_ready() {
+            let has_ended = engine.program.try_wait().unwrap().is_some();
             let is_late = begin.elapsed() > Duration::from_secs(60);
-            assert!(!has_ended && !is_late, "{}", prometheus.log());
+            assert!(!has_ended && !is_late, "{}", engine.log());
             thread::sleep(Duration::from_millis(100));
         }
-        prometheus
+        engine
     }
 
     fn is_ready(&self) -> bool {
         TcpStream::connect(&self.address).is_ok() && self.fetch("/-/ready").0 == 200
     }
 
-    /// Returns what Prometheus wrote to its log.
+    /// Returns what the engine wrote to its log.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }
@@ -125,9 +212,20 @@ impl Prometheus {
         let data = self.api("query", &[("query", expression)])?;
         Ok(data["result"].as_array().unwrap().clone())
     }
+
+    /// Returns the number that an expression has at a time in seconds since 1970. Returns
+    /// `None` if it has no series.
+    pub(crate) fn number_at(&self, expression: &str, time: f64) -> Option<f64> {
+        let time = format!("{time:.3}");
+        let data = self.api("query", &[("query", expression), ("time", &time)]);
+        let data = data.unwrap_or_else(|error| panic!("{expression}: {error}"));
+        let series = data["result"].as_array().unwrap();
+        assert!(series.len() <= 1, "{expression}: {data}");
+        series.first()?["value"][1].as_str()?.parse().ok()
+    }
 }
 
-impl Drop for Prometheus {
+impl Drop for Engine {
     fn drop(&mut self) {
         let _ = self.program.kill();
         let _ = self.program.wait();
