@@ -266,6 +266,46 @@ fn alert_has_texts_and_a_section_of_the_handbook() {
     }
 }
 
+/// The counters of other processors have other numbers.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn documents_name_the_series_that_a_machine_has() {
+    let sockets = tempfile::tempdir().unwrap();
+    if !program::kvm_opens() {
+        return;
+    }
+    let socket = sockets.path().join("one.sock");
+    let guest = guest(socket.to_str().unwrap(), "one");
+    let costs = stdout(&program::vmstats(
+        &["export", "--dry-run", &guest.socket],
+        "",
+    ));
+    let words: Vec<&str> = costs.split_whitespace().collect();
+    // "As asked, a virtual machine has 118 series, or 19 as NHCB"
+    let sentence = words
+        .windows(6)
+        .find(|words| words[1] == "series," && words[4] == "as");
+    let sentence = sentence.unwrap_or_else(|| panic!("{costs}"));
+    let [series, folded] = [sentence[0], sentence[3]];
+    let help = stdout(&program::vmstats(&["export", "--help"], ""));
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let page = |name: &str| fs::read_to_string(docs.join(name)).unwrap();
+    for (text, sentence) in [
+        (help, format!("{series} series, or {folded} if")),
+        (
+            page("export.md"),
+            format!("{series} series for each virtual machine, or {folded} if"),
+        ),
+        (
+            page("fleet.md"),
+            format!("| (default) | {series} | {folded} |"),
+        ),
+    ] {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        assert!(words.join(" ").contains(&sentence), "{sentence}");
+    }
+}
+
 // The dashboard.
 
 /// A question that the dashboard asks.
