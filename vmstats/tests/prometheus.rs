@@ -35,6 +35,10 @@ const WAIT: &str = "vmstats_kvm_vcpus_halt_wait_hist_seconds";
 /// The window of rates, in seconds.
 const WINDOW: f64 = 8.0;
 
+/// How much older than its scrape a sample may be, in seconds: scrapers that come within
+/// 100 ms share a collection. Some more, because engines round the times of scrapes.
+const SHARED: f64 = 0.12;
+
 /// The time for which raw replies are read.
 const READING: Duration = Duration::from_secs(15);
 
@@ -118,9 +122,10 @@ struct Truth<'a> {
 
 impl Truth<'_> {
     /// Returns what counters may be in a scrape that began at a time. They never go back, so
-    /// they are not below the last reply before and not above the first one after the scrape.
+    /// they are not below the last reply before its collection and not above the first one
+    /// after the scrape.
     fn at(&self, time: f64, number: impl Fn(&Reading) -> u128) -> Range {
-        let before = { self.readings.iter() }.rfind(|one| one.end < time - 0.01);
+        let before = { self.readings.iter() }.rfind(|one| one.end < time - SHARED);
         let after = { self.readings.iter() }.find(|one| one.begin > time + self.slowest);
         #[expect(clippy::cast_precision_loss, reason = "a rate is rounded anyway")]
         let number = |reading: Option<&Reading>| number(reading.unwrap()) as f64;
