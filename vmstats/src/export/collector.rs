@@ -143,13 +143,13 @@ impl Collector {
     }
 
     /// Asks all virtual machines, and waits for their answers until the deadline. A
-    /// collection that began a moment ago is shared.
+    /// collection that began a moment ago, or since the scraper came, is shared.
     ///
     /// Does not wait for a virtual machine whose last request failed because it hung, nor
     /// longer than from now to the deadline for a request that another scraper made.
-    pub(super) fn collect(&self, deadline: Instant) -> Collection {
+    pub(super) fn collect(&self, arrival: Instant, deadline: Instant) -> Collection {
         let begin = Instant::now();
-        let generation = self.ask();
+        let generation = self.ask(arrival);
         let mut state = self.shared.state.lock();
         let waiter = state.add_waiter(generation, begin, deadline);
         while let Some(left) = state.time_to_wait(waiter) {
@@ -170,12 +170,16 @@ impl Collector {
         self.snapshot(&state, state.generation, Duration::ZERO, Entry::known)
     }
 
-    /// Begins a collection, unless one began a moment ago. Returns its number.
-    fn ask(&self) -> u64 {
+    /// Begins a collection, unless one began a moment ago or since `arrival`. Returns its
+    /// number.
+    fn ask(&self, arrival: Instant) -> u64 {
         let _scan = self.scan.lock();
         {
             let state = self.shared.state.lock();
-            if state.began.is_some_and(|at| at.elapsed() < SHARED_AGE) {
+            // A scraper may wait long for a thread or a processor; what was asked meanwhile
+            // is as new as it wants.
+            let is_new = |began: Instant| began >= arrival || began.elapsed() < SHARED_AGE;
+            if state.began.is_some_and(is_new) {
                 return state.generation;
             }
         }
@@ -426,5 +430,26 @@ impl Shared {
         if is_done {
             self.state.notify();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn collection_is_shared_when_it_began_after_a_scraper_came() {
+        let options = CollectorOptions {
+            credentials: None,
+            selection: Selection::new(None, Vec::new(), &[], Vec::new()),
+        };
+        let collector = Collector::new(Vec::new(), options);
+        let collect = |arrival| collector.collect(arrival, Instant::now()).generation;
+        let arrival = Instant::now();
+        assert_eq!(collect(arrival), 1);
+        thread::sleep(2 * SHARED_AGE);
+        // It came at the same time as the first one, and waited for a processor.
+        assert_eq!(collect(arrival), 1);
+        assert_eq!(collect(Instant::now()), 2);
     }
 }

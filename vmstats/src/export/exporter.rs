@@ -42,25 +42,27 @@ impl Exporter {
         }
     }
 
-    fn ask(&self, deadline: Instant) -> Collection {
-        let collection = self.collector.collect(deadline);
+    fn ask(&self, arrival: Instant, deadline: Instant) -> Collection {
+        let collection = self.collector.collect(arrival, deadline);
         self.journal.lock().note(&collection);
         collection
     }
 
     /// Asks all virtual machines, and returns the text.
     pub(super) fn scrape(&self, deadline: Instant, format: Format) -> Text {
-        let collection = self.ask(deadline);
+        let collection = self.ask(Instant::now(), deadline);
         self.encoder.lock().encode(&collection, format, self.otlp())
     }
 
-    /// Asks all virtual machines, and calls `take` with what they answered.
+    /// Asks all virtual machines for somebody who came at `arrival`, and calls `take` with
+    /// what they answered.
     pub(super) fn collect<T>(
         &self,
+        arrival: Instant,
         deadline: Instant,
         take: impl FnOnce(&Collection, &mut Encoder) -> T,
     ) -> T {
-        let collection = self.ask(deadline);
+        let collection = self.ask(arrival, deadline);
         take(&collection, &mut self.encoder.lock())
     }
 

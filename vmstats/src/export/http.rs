@@ -260,7 +260,7 @@ async fn metrics(
     let scrape = tokio::task::spawn_blocking(move || {
         // All threads may have been busy since the request came.
         let is_in_time = Instant::now() < deadline;
-        is_in_time.then(|| service.texts.scrape(deadline, form))
+        is_in_time.then(|| service.texts.scrape(arrival, deadline, form))
     });
     match scrape.await {
         Ok(Some(text)) => described(form, Parts::shared(text, Arc::clone(&seat))),

@@ -81,8 +81,8 @@ pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let choice = Choice::new(arguments);
     let timeout = arguments.timeout.unwrap_or(TIMEOUT);
     if arguments.dry_run {
-        let collection =
-            make_collector(arguments, choice.everything()).collect(deadline::after(timeout));
+        let collection = make_collector(arguments, choice.everything())
+            .collect(Instant::now(), deadline::after(timeout));
         return dry_run::print(&collection, &choice, arguments.hosts, out);
     }
     let signals = PendingSignals::install()?;
@@ -127,9 +127,11 @@ pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
     if let Some(receiver) = receiver.clone() {
         let exporter = Arc::clone(&exporter);
         let push = move || {
-            let message = exporter.collect(deadline::after(timeout), |collection, encoder| {
-                message(collection, encoder, started)
-            });
+            let message = exporter.collect(
+                Instant::now(),
+                deadline::after(timeout),
+                |collection, encoder| message(collection, encoder, started),
+            );
             receiver.push(&message);
         };
         push();

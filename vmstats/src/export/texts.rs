@@ -90,28 +90,29 @@ impl Texts {
     }
 
     /// Asks all virtual machines, and returns the text.
-    pub(super) fn scrape(&self, deadline: Instant, form: Form) -> Arc<SentText> {
-        self.exporter.collect(deadline, |collection, encoder| {
-            let key = Key::new(form, collection);
-            // The encoder's lock is held meanwhile, so that scrapers of one collection come
-            // one after the other, and find the text of the first.
-            let mut sent = self.sent.lock();
-            sent.retain(|(_, text)| text.strong_count() > 0);
-            let same = sent.iter().find(|(other, _)| *other == key);
-            if let Some(text) = same.and_then(|(_, text)| text.upgrade()) {
-                return text;
-            }
-            let begin = Instant::now();
-            let text = encoder.encode(collection, form.format, self.exporter.otlp());
-            let parts = if form.is_compressed {
-                compressed(text)
-            } else {
-                plain(text)
-            };
-            let text = Arc::new(SentText { parts });
-            *self.encoding.lock() = begin.elapsed();
-            sent.push((key, Arc::downgrade(&text)));
-            text
-        })
+    pub(super) fn scrape(&self, arrival: Instant, deadline: Instant, form: Form) -> Arc<SentText> {
+        self.exporter
+            .collect(arrival, deadline, |collection, encoder| {
+                let key = Key::new(form, collection);
+                // The encoder's lock is held meanwhile, so that scrapers of one collection come
+                // one after the other, and find the text of the first.
+                let mut sent = self.sent.lock();
+                sent.retain(|(_, text)| text.strong_count() > 0);
+                let same = sent.iter().find(|(other, _)| *other == key);
+                if let Some(text) = same.and_then(|(_, text)| text.upgrade()) {
+                    return text;
+                }
+                let begin = Instant::now();
+                let text = encoder.encode(collection, form.format, self.exporter.otlp());
+                let parts = if form.is_compressed {
+                    compressed(text)
+                } else {
+                    plain(text)
+                };
+                let text = Arc::new(SentText { parts });
+                *self.encoding.lock() = begin.elapsed();
+                sent.push((key, Arc::downgrade(&text)));
+                text
+            })
     }
 }
