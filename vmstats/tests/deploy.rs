@@ -501,7 +501,7 @@ fn ask_everything(
     };
     scene.configure(folder.path(), configuration);
     let prometheus = release.start(folder.path(), configuration, options);
-    let started = r#"vmstats_vm_start_time_seconds{vm="again"}"#;
+    let started = r#"vmstats_vm_start_time_seconds{vm=~".*/again.sock"}"#;
     let has_samples = || !prometheus.query(started).unwrap().is_empty();
     wait_until("Prometheus scrapes", has_samples);
     let scene = scene.restart();

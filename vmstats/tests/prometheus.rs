@@ -356,7 +356,7 @@ fn engines_compute_what_the_raw_replies_tell() {
     let monitor = format!("unix:{second},server=on,wait=off");
     let qemu = Qemu::start(sockets.path(), &["-qmp", &monitor]);
     let exporter = Exporter::start(&[&glob(sockets.path())]);
-    let text = exporter.metrics("Accept: text/plain");
+    let text = exporter.text("Accept: text/plain");
 
     let mut engines = Vec::new();
     for (number, release) in releases.iter().enumerate() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::unplugged::Unplugged;
 use crate::client::ClientError;
 use crate::endpoint::Endpoint;
+use crate::printable::printable;
 use crate::sample::{Identity, Sample, Timestamp};
 use crate::source::Peer;
 
@@ -18,6 +19,19 @@ pub(super) struct Vm {
     pub(super) id: usize,
     /// The address of its monitor.
     pub(super) endpoint: Endpoint,
+    /// The address as a label, which is the identity of the virtual machine in all series.
+    pub(super) label: String,
+}
+
+impl Vm {
+    /// Makes the description of a virtual machine.
+    pub(super) fn new(id: usize, endpoint: Endpoint) -> Self {
+        Self {
+            id,
+            label: printable(&endpoint.to_string()).into_owned(),
+            endpoint,
+        }
+    }
 }
 
 /// The statistics of a virtual machine, with its description.

@@ -192,7 +192,7 @@ impl Collector {
         for (key, endpoint) in sockets {
             let vm = { state.ids.get(&key).copied() }.or_else(|| {
                 let id = state.next;
-                let vm = Arc::new(Vm { id, endpoint });
+                let vm = Arc::new(Vm::new(id, endpoint));
                 self.add(&mut state, vm, key).then_some(id)
             });
             present.extend(vm);

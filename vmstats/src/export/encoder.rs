@@ -9,7 +9,7 @@ use stats_runtime::exposition::{Catalog, Format, Metric, Object as Label, Option
 use super::answer::{Reason, VmState};
 use super::choice::Choice;
 use super::collector::Collection;
-use super::naming::{self, Labels};
+use super::naming;
 use super::plan::Plans;
 use super::points::{self, VmPoint};
 use super::totals::Totals;
@@ -121,9 +121,8 @@ impl Encoder {
         format: Format,
         otlp: Option<OtlpFigures>,
     ) -> Text {
-        let Labels { labels, duplicates } = naming::labels(&collection.vms);
-        let options: Vec<_> = { labels.iter() }
-            .map(|label| options(&[("vm", label)]))
+        let options: Vec<_> = { collection.vms.iter() }
+            .map(|vm| options(&[("vm", &vm.vm.label)]))
             .collect();
         let on_host = Options::new();
         let with_created = self.choice.with_created;
@@ -153,8 +152,8 @@ impl Encoder {
             format,
             texts,
         };
-        for ((vm, label), dropped) in collection.vms.iter().zip(&labels).zip(dropped) {
-            self.write_vm(&mut families, vm, label, dropped);
+        for (vm, dropped) in collection.vms.iter().zip(dropped) {
+            self.write_vm(&mut families, vm, dropped);
         }
         let own = &plans.own;
         let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
@@ -170,7 +169,8 @@ impl Encoder {
             families.own(own.failures.as_ref(), &[("reason", reason.name())], count);
         }
         families.own(own.vms.as_ref(), &[], number(collection.vms.len()));
-        families.own(own.duplicate_names.as_ref(), &[], number(duplicates));
+        let duplicates = number(naming::duplicates(&collection.vms));
+        families.own(own.duplicate_names.as_ref(), &[], duplicates);
         for (place, sockets) in &collection.places {
             let count = sockets.as_ref().map_or(0, |count| number(*count));
             families.own(
@@ -201,8 +201,9 @@ impl Encoder {
     }
 
     /// Writes a virtual machine.
-    fn write_vm(&self, families: &mut Families<'_>, vm: &VmState, label: &str, dropped: usize) {
+    fn write_vm(&self, families: &mut Families<'_>, vm: &VmState, dropped: usize) {
         let own = &self.plans.own;
+        let label = vm.vm.label.as_str();
         let labels = [("vm", label)];
         match &vm.failure {
             None => families.own(own.up.as_ref(), &labels, 1),
@@ -223,7 +224,6 @@ impl Encoder {
             ("vm", label),
             ("name", &*text(&identity.name)),
             ("uuid", &*text(&identity.uuid)),
-            ("socket", &*naming::text(&identity.endpoint)),
             ("version", &*naming::text(&identity.version)),
         ];
         families.own(own.info.as_ref(), &info, 1);

@@ -28,16 +28,16 @@ pub(super) fn page(collection: &Collection) -> String {
             Err(problem) => writeln!(page, "<p>{}</p>", escaped(problem)),
         };
     }
-    let labels = naming::labels(&collection.vms);
-    page.push_str("<table><tr><th>vm<th>socket<th>state</tr>\n");
-    for (vm, label) in collection.vms.iter().zip(&labels.labels).take(ROWS_MAX) {
+    page.push_str("<table><tr><th>vm<th>name<th>state</tr>\n");
+    for vm in collection.vms.iter().take(ROWS_MAX) {
         let state = match &vm.failure {
             None => "up".to_owned(),
             Some((reason, text)) => format!("{}: {}", reason.name(), escaped(text)),
         };
-        let socket = escaped(&vm.vm.endpoint.to_string());
-        let label = escaped(label);
-        let _ = writeln!(page, "<tr><td>{label}<td>{socket}<td>{state}</tr>");
+        let label = escaped(&vm.vm.label);
+        let name = vm.identity().and_then(|identity| identity.name.as_deref());
+        let name = escaped(&naming::text(name.unwrap_or_default()));
+        let _ = writeln!(page, "<tr><td>{label}<td>{name}<td>{state}</tr>");
     }
     page.push_str("</table>\n");
     if collection.vms.is_empty() {

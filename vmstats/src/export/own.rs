@@ -45,7 +45,7 @@ own_metrics! {
         "Requests to virtual machines without an answer in time, by reason.";
     vms: gauge("vms"), "Virtual machines that were found.";
     duplicate_names: gauge("duplicate_names"),
-        "Virtual machines whose name another one has, and whose label vm has their socket.";
+        "Virtual machines that share their name with another one.";
     place_sockets: gauge("place_sockets"), "Sockets at each place of the command line.";
     omitted_statistics: gauge("omitted_statistics"),
         "Statistics without a metric, because another one has its name or it cannot have one.";

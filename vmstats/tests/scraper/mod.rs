@@ -44,7 +44,13 @@ impl Exporter {
         Self { server, address }
     }
 
+    /// The text, whose labels `vm` are names of files instead of paths.
     pub(crate) fn metrics(&self, header: &str) -> String {
+        brief(&self.text(header))
+    }
+
+    /// The text as it is.
+    pub(crate) fn text(&self, header: &str) -> String {
         let (head, body) = get(&self.address, "/metrics", header);
         assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
         String::from_utf8(body).unwrap()
@@ -58,6 +64,18 @@ impl Exporter {
         let kilobytes = line.unwrap().trim().trim_end_matches("kB").trim();
         kilobytes.parse::<u64>().unwrap() << 10
     }
+}
+
+/// A text whose labels `vm` are names of files instead of paths.
+pub(crate) fn brief(text: &str) -> String {
+    let mut parts = text.split("vm=\"");
+    let mut brief = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (path, rest) = part.split_once('"').unwrap();
+        let file = Path::new(path).file_stem().unwrap().to_str().unwrap();
+        brief.push_str(&format!("vm=\"{file}\"{rest}"));
+    }
+    brief
 }
 
 /// The head and the body of a response.

@@ -37,9 +37,9 @@ pub(in crate::export) fn message(
     started: Timestamp,
 ) -> ExportMetricsServiceRequest {
     let mut metrics = Metrics::default();
-    let labels = naming::labels(&collection.vms).labels;
-    let vms = collection.vms.iter().zip(&labels);
-    let attributes: Vec<_> = vms.map(|(vm, label)| attributes(vm, label)).collect();
+    let attributes: Vec<_> = { collection.vms.iter() }
+        .map(|vm| vec![text("vmstats.vm.id", &vm.vm.label)])
+        .collect();
     // Totals of the host count from the start of this program.
     let of_program = Times {
         read: collection.at.0,
@@ -99,16 +99,6 @@ fn resource() -> Resource {
         ],
         ..Resource::default()
     }
-}
-
-/// Returns the attributes of a virtual machine's data points.
-fn attributes(vm: &VmState, label: &str) -> Vec<KeyValue> {
-    let uuid = vm.identity().and_then(|identity| identity.uuid.as_deref());
-    let id = match uuid {
-        Some(uuid) => naming::text(uuid),
-        None => naming::text(&vm.vm.endpoint.to_string()),
-    };
-    vec![text("vmstats.vm.name", label), text("vmstats.vm.id", &id)]
 }
 
 /// The metrics of a message, by the number of their family.
@@ -268,9 +258,8 @@ impl Own<'_> {
         let uuid = naming::text(identity.uuid.as_deref().unwrap_or_default());
         let name = naming::text(identity.name.as_deref().unwrap_or_default());
         let info = vec![
-            text("vmstats.vm.told_name", &name),
+            text("vmstats.vm.name", &name),
             text("vmstats.vm.uuid", &uuid),
-            text("vmstats.vm.socket", &naming::text(&identity.endpoint)),
             text("vmstats.vm.version", &naming::text(&identity.version)),
         ];
         let info = [attributes.clone(), info].concat();
