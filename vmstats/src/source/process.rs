@@ -61,6 +61,11 @@ impl Vcpu {
         }
     }
 
+    /// Returns whether a thread runs the vCPU.
+    pub(super) fn has_thread(&self) -> bool {
+        self.thread > 0
+    }
+
     #[cfg(test)]
     pub(super) fn new(index: i64, thread: i64) -> Self {
         Self {

@@ -96,6 +96,11 @@ impl Steal {
         }
         for vcpu in vcpus {
             let id = vcpu.id();
+            if !vcpu.has_thread() {
+                let reason = "the vCPU has no thread, because it does not run".to_owned();
+                self.absences.push(absence(Some(id), reason));
+                continue;
+            }
             match File::open(format!("/proc/{0}/task/{0}/schedstat", vcpu.thread)) {
                 Ok(schedstat) => self.threads.push(Thread { id, schedstat }),
                 Err(error) => {
@@ -182,10 +187,10 @@ pub(super) fn process(peer: Option<&Peer>, vcpus: &[Vcpu]) -> Result<u32, String
     if vcpus.is_empty() {
         return Err("the monitor does not tell the threads of the vCPUs".to_owned());
     }
-    if vcpus.iter().any(|vcpu| vcpu.thread <= 0) {
-        return Err(
-            "a vCPU has no thread of its own (QEMU without KVM has one for all)".to_owned(),
-        );
+    // A vCPU that does not run yet has no thread, whatever the others have.
+    let running: Vec<&Vcpu> = vcpus.iter().filter(|vcpu| vcpu.has_thread()).collect();
+    if running.is_empty() {
+        return Err("no vCPU has a thread (QEMU without KVM has one for all)".to_owned());
     }
     if namespaces(peer.process).is_some_and(|levels| levels > 1) {
         return Err(
@@ -194,7 +199,7 @@ pub(super) fn process(peer: Option<&Peer>, vcpus: &[Vcpu]) -> Result<u32, String
             .to_owned(),
         );
     }
-    let mut groups = vcpus.iter().map(|vcpu| {
+    let mut groups = running.iter().map(|vcpu| {
         let thread = vcpu.thread;
         group(thread).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => format!(
@@ -211,7 +216,7 @@ pub(super) fn process(peer: Option<&Peer>, vcpus: &[Vcpu]) -> Result<u32, String
     }
     // libvirt opens the socket itself, so that the peer is libvirtd, and names the threads.
     let is_named = || {
-        vcpus
+        running
             .iter()
             .all(|vcpu| name(vcpu.thread).is_some_and(|name| is_vcpu_name(&name, vcpu.index)))
     };
@@ -279,6 +284,24 @@ mod tests {
     }
 
     #[test]
+    fn steal_of_other_vcpus_is_read_when_one_has_no_thread() {
+        let mut steal = Steal::new(Arc::new(Table::new(schema())));
+        let vcpus = [Vcpu::new(0, 0), own_vcpu(1)];
+        steal.follow(Some(&Peer::of(std::process::id())), &vcpus);
+        let (mut objects, mut absences) = (Vec::new(), Vec::new());
+        steal.read(Clock::start(), &mut objects, &mut absences);
+        let [object] = objects.as_slice() else {
+            panic!("{objects:?}");
+        };
+        assert_eq!(object.id, vcpus[1].id());
+        let [absence] = absences.as_slice() else {
+            panic!("{absences:?}");
+        };
+        assert_eq!(absence.object, Some(vcpus[0].id()));
+        assert!(absence.reason.contains("no thread"), "{absence:?}");
+    }
+
+    #[test]
     fn steal_is_absent_with_its_reason_when_a_thread_is_not_the_peers() {
         let reason = |peer: Option<Peer>, vcpu: Vcpu| process(peer.as_ref(), &[vcpu]).unwrap_err();
         let own = Peer::of(std::process::id());
@@ -286,7 +309,7 @@ mod tests {
         // Process 1 is not this one.
         let other = Vcpu::new(0, 1);
         assert!(reason(Some(own.clone()), other).contains("not of the process"));
-        assert!(reason(Some(own.clone()), Vcpu::new(0, 0)).contains("no thread"));
+        assert!(reason(Some(own.clone()), Vcpu::new(0, 0)).contains("no vCPU has a thread"));
         let gone = Vcpu::new(0, i64::from(i32::MAX));
         assert!(reason(Some(own), gone).contains("no thread"));
         assert!(is_vcpu_name("CPU 3/KVM", 3) && !is_vcpu_name("CPU 3/KVM", 2));
