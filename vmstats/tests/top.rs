@@ -18,10 +18,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use program::played::{Answer, play};
 use program::{Qemu, Running, Server, stderr, stdout, vmstats};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// How long a screen may take for what it does at once.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -108,6 +109,44 @@ fn mistakes_are_named_when_nothing_can_be_shown() {
         stderr(&output).contains("did you mean 'exits'"),
         "{}",
         stderr(&output)
+    );
+}
+
+#[test]
+fn names_control_no_terminal_when_lines_are_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("hostile.sock");
+    let (vm, stat, odd) = ("b\u{1b}[2J", "st\u{1b}[31m", "odd\u{7}");
+    let answer = move |_, command: &str| {
+        Answer::Return(match command {
+            "qmp_capabilities" => json!({}),
+            "query-name" => json!({"name": vm}),
+            "query-stats-schemas" => json!([{"provider": "kvm", "target": "vm", "stats": [
+                {"name": stat, "type": "cumulative", "exponent": 0}]}]),
+            "query-stats" => json!([{"provider": "kvm", "stats": [
+                {"name": stat, "value": 1}, {"name": odd, "value": "text"}]}]),
+            _ => return Answer::Unknown,
+        })
+    };
+    play(&socket, answer);
+    let print = |form: &str| {
+        let options = ["top", "-1", form, "-i", "0.2", socket.to_str().unwrap()];
+        let output = vmstats(&options, "");
+        assert!(output.status.success(), "{}", stderr(&output));
+        let text = stdout(&output);
+        assert!(!text.contains(['\u{1b}', '\u{7}']), "{text}");
+        text
+    };
+    let csv = print("--csv");
+    for expected in ["b\\u{1b}[2J,", "st\\u{1b}[31m,", "'odd\\u{7}' has a value"] {
+        assert!(csv.contains(expected), "{expected}: {csv}");
+    }
+    // JSON has an escape of its own, so that its readers get the name itself.
+    let json = print("--json");
+    let line: Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (line["vm"].as_str(), line["name"].as_str()),
+        (Some(vm), Some(stat))
     );
 }
 
