@@ -171,10 +171,12 @@ impl Observer {
         let started = before
             .filter(|before| process.is_some() && before.process == process)
             .map_or_else(|| monitor.started(), |before| before.started);
+        let of_process = before.filter(|before| before.started == started);
+        let of_process = of_process.map(|before| (&before.sample, &before.unplugged));
         let answer = Arc::new(Answer {
             identity: monitor.identity().clone(),
             vcpus: monitor.vcpus(),
-            unplugged: unplugged(before, &sample, started),
+            unplugged: unplugged(of_process, &sample),
             process,
             started,
             sample,

@@ -1,6 +1,6 @@
 //! The vCPUs of a virtual machine that were unplugged.
 //!
-//! In: an answer and the sample that follows it. Out: the values that sums over vCPUs keep.
+//! In: a sample and the one before it. Out: the values that sums over vCPUs keep.
 //! Nothing here asks a monitor.
 
 use std::collections::HashMap;
@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use qapi_stats::stats::{StatsProvider, StatsTarget};
 
-use super::answer::Answer;
 use super::sums::combine;
 use crate::sample::{Kind, Object, ObjectId, Sample, Table, Value};
 
@@ -51,22 +50,22 @@ impl Unplugged {
     }
 }
 
-/// Returns the counts of vCPUs that are gone after a sample.
-pub(super) fn unplugged(last: Option<&Answer>, sample: &Sample, started: Option<u64>) -> Unplugged {
-    // Another process counts from zero.
-    let Some(last) = last.filter(|last| last.started == started) else {
+/// Returns the counts of vCPUs that are gone after a sample. `last` is the sample before, of
+/// the same process, with the counts after it; another process counts from zero.
+pub(super) fn unplugged(last: Option<(&Sample, &Unplugged)>, sample: &Sample) -> Unplugged {
+    let Some((last, unplugged)) = last else {
         return Unplugged::default();
     };
     let is_same =
         |(one, other): (&Object, &Object)| Arc::ptr_eq(&one.table, &other.table) && one.is(other);
-    let (before, after) = (&last.sample.objects, &sample.objects);
+    let (before, after) = (&last.objects, &sample.objects);
     if before.len() == after.len() && before.iter().zip(after).all(is_same) {
-        return last.unplugged.clone();
+        return unplugged.clone();
     }
     let is_vcpu = |object: &&Object| object.table.target == StatsTarget::Vcpu;
     let present = after.iter().filter(is_vcpu);
     let present: HashMap<_, _> = present.map(|object| (object.order(), object)).collect();
-    let mut kept = Kept::clone(&last.unplugged.0);
+    let mut kept = Kept::clone(&unplugged.0);
     // Without any vCPU, the provider refused, and its values are absent.
     let providers: HashMap<_, _> = { present.values() }
         .map(|object| (&object.table.provider, &object.table))
@@ -229,12 +228,10 @@ fn add(totals: &mut Vec<Counts>, counts: &Counts) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use qapi_stats::stats::{StatsSchema, StatsSchemaValue};
 
     use super::*;
-    use crate::sample::{Identity, Timestamp, Window};
+    use crate::sample::{Timestamp, Window};
 
     fn table() -> Arc<Table> {
         Arc::new(Table::new(StatsSchema {
@@ -276,28 +273,21 @@ mod tests {
 
     /// Answers one after the other.
     struct Answers {
-        last: Option<Answer>,
+        last: Option<(u64, Sample, Unplugged)>,
     }
 
     impl Answers {
         /// Takes a sample, and returns the exits of vCPUs that are gone.
         fn next(&mut self, sample: Sample, started: u64) -> u64 {
-            let unplugged = unplugged(self.last.as_ref(), &sample, Some(started));
+            let last = self.last.as_ref().filter(|(of, _, _)| *of == started);
+            let last = last.map(|(_, sample, unplugged)| (sample, unplugged));
+            let unplugged = unplugged(last, &sample);
             let table = sample.objects.first().map(|object| &object.table);
             let gone = match table.and_then(|table| unplugged.of(table)) {
                 Some([Some(Value::Number(exits)), _]) => *exits,
                 _ => 0,
             };
-            self.last = Some(Answer {
-                identity: Identity::default(),
-                vcpus: None,
-                process: None,
-                started: Some(started),
-                sample,
-                unplugged,
-                duration: Duration::ZERO,
-                left_out: 0,
-            });
+            self.last = Some((started, sample, unplugged));
             gone
         }
     }
@@ -337,7 +327,7 @@ mod tests {
             let gone = answers.next(sample(&table, &[(turn, 1)], 4000), 1);
             assert_eq!(gone, turn.unsigned_abs());
         }
-        let kept = &answers.last.unwrap().unplugged.0;
+        let kept = &answers.last.unwrap().2.0;
         let away = kept.away.iter().map(|(_, counts)| counts.numbers());
         assert!(away.sum::<usize>() <= NUMBERS_MAX);
         assert_eq!((kept.begun_again.len(), kept.totals.len()), (1, 1));
