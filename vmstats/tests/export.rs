@@ -633,3 +633,40 @@ fn totals_of_the_host_do_not_fall_when_a_machine_goes() {
     fs::remove_file(folder.path().join("two.sock")).unwrap();
     assert_eq!(total(), 3 * 123_456_789);
 }
+
+#[test]
+fn busiest_machine_is_exported_whatever_statistics_are_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    // The idle one is first in the order of paths, and tells values that do not grow.
+    let machine = simulated::machine("busy", 1);
+    simulated::serve(&folder.path().join("busy.sock"), Arc::clone(&machine));
+    let reply = machine("query-stats", &json!({"target": "vcpu"}));
+    let idle: simulated::Answers = Arc::new(move |command, arguments| match command {
+        "query-stats" if arguments["target"] == "vcpu" => Arc::clone(&reply),
+        "query-name" => simulated::text(&json!({"name": "an idle one"})),
+        _ => machine(command, arguments),
+    });
+    simulated::serve(&folder.path().join("a.sock"), idle);
+    for options in [
+        &[][..],
+        &["--names", "halt_exits"],
+        &["--provider", "kvm", "--names", "io_exits"],
+    ] {
+        let glob = glob(folder.path());
+        let all = [&["--top", "1"], options, &[&glob]].concat();
+        let exporter = Exporter::start(&all);
+        exporter.metrics("");
+        thread::sleep(Duration::from_millis(150));
+        let text = exporter.metrics("");
+        let of_machines: Vec<_> = { text.lines() }
+            .filter(|line| line.starts_with("vmstats_kvm_vcpus_"))
+            .collect();
+        assert!(!of_machines.is_empty(), "{text}");
+        assert!(
+            of_machines.iter().all(|line| line.contains("busy")),
+            "{options:?} {of_machines:?}"
+        );
+        let has_exits = text.contains("vmstats_kvm_vcpus_exits_total");
+        assert_eq!(has_exits, options.is_empty(), "{text}");
+    }
+}

@@ -74,7 +74,7 @@ pub struct ExportArgs {
     /// Export only these bounds of histograms: all, every-N for each N-th, or none
     #[arg(long, value_name = "WHICH", default_value = "all", value_parser = buckets)]
     pub buckets: Buckets,
-    /// Export statistics only of the N virtual machines that ran longest since the last
+    /// Export statistics only of the N busiest virtual machines since the last
     /// scrape, and totals of the host
     #[arg(long, value_name = "N", value_parser = count)]
     pub top: Option<NonZeroUsize>,

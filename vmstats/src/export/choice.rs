@@ -50,6 +50,9 @@ const THREADS: [&str; 2] = [RUN, RUN_DELAY];
 /// The time that a vCPU's thread ran.
 pub(super) const RUN: &str = "run_ns";
 
+/// The statistics of KVM that count all exits: one of them on most architectures.
+pub(super) const EXITS: [&str; 2] = ["exits", "sum_exits"];
+
 /// The choice of statistics, which the arguments make.
 #[derive(Clone, Debug)]
 pub(super) struct Choice {
@@ -106,18 +109,27 @@ impl Choice {
         if !self.names.is_empty() {
             return self.everything();
         }
-        let names = KVM.iter().chain(&KVM_SUMS);
+        let ranks = EXITS.iter().filter(|_| self.top.is_some());
+        let names = KVM.iter().chain(&KVM_SUMS).chain(ranks);
         let names = names.map(|name| (*name).to_owned()).collect();
         self.everything().with_names_of(StatsProvider::Kvm, names)
     }
 
-    /// Returns all statistics of the providers.
+    /// Returns all statistics of the providers, and what virtual machines are ranked by.
     pub(super) fn everything(&self) -> Selection {
-        Selection::new(None, self.providers.clone(), &[], Vec::new())
+        let mut providers = self.providers.clone();
+        if self.top.is_some() && !providers.is_empty() {
+            let of_ranks = [StatsProvider::Kvm, StatsProvider::Unknown(SCHED.into())];
+            providers.extend(of_ranks);
+        }
+        Selection::new(None, providers, &[], Vec::new())
     }
 
     /// Returns whether a statistic has a metric of its own.
     pub(super) fn has(&self, provider: &StatsProvider, target: &StatsTarget, name: &str) -> bool {
+        if !self.providers.is_empty() && !self.providers.contains(provider) {
+            return false;
+        }
         if !self.names.is_empty() {
             return self.names.iter().any(|pattern| pattern.matches(name));
         }

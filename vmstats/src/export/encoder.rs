@@ -7,6 +7,7 @@ use qapi_stats::stats::StatsValue;
 use stats_runtime::exposition::{Catalog, Format, Metric, Object as Label, Options, Point};
 
 use super::answer::{Reason, VmState};
+use super::busiest::Busiest;
 use super::choice::Choice;
 use super::collector::Collection;
 use super::naming;
@@ -35,7 +36,8 @@ impl Text {
 pub(super) struct Encoder {
     choice: Choice,
     plans: Plans,
-    totals: Option<Totals>,
+    /// The totals of the host and the choice of virtual machines, if there is one.
+    top: Option<(Totals, Busiest)>,
     /// The size and the samples of the last text.
     last: (usize, usize),
 }
@@ -58,7 +60,7 @@ impl Encoder {
     pub(super) fn new(choice: Choice) -> Self {
         Self {
             plans: Plans::new(choice.clone()),
-            totals: choice.top.map(Totals::new),
+            top: { choice.top }.map(|count| (Totals::default(), Busiest::new(count))),
             choice,
             last: (0, 0),
         }
@@ -75,8 +77,10 @@ impl Encoder {
             .filter_map(|vm| vm.answer().cloned())
             .collect();
         self.plans.update(&answers);
-        if let Some(totals) = &mut self.totals {
-            totals.update(collection, &self.plans);
+        if let Some((totals, busiest)) = &mut self.top
+            && totals.update(collection, &self.plans)
+        {
+            busiest.update(collection);
         }
     }
 
@@ -91,7 +95,8 @@ impl Encoder {
     ) -> Vec<usize> {
         self.update(collection);
         let plans = &self.plans;
-        let is_exported = |vm: &VmState| self.totals.as_ref().is_none_or(|totals| totals.has(vm));
+        let is_exported =
+            |vm: &VmState| self.top.as_ref().is_none_or(|(_, busiest)| busiest.has(vm));
         let vms = collection.vms.iter().enumerate();
         let dropped = vms.map(|(place, vm)| {
             let mut left = self.choice.series_max;
@@ -108,7 +113,7 @@ impl Encoder {
             })
         });
         let dropped = dropped.collect();
-        if let Some(totals) = &self.totals {
+        if let Some((totals, _)) = &self.top {
             totals.each(plans, &mut |point| take(plans, None, point));
         }
         dropped

@@ -4,6 +4,7 @@
 //! machine is asked when somebody wants to know: nothing is asked between scrapes.
 
 mod answer;
+mod busiest;
 mod choice;
 mod collector;
 mod connections;

@@ -1,59 +1,43 @@
-//! Totals of the host, and its busiest virtual machines.
+//! Totals of the host.
 //!
 //! In: one collection after another. Out: counters that never go back when a virtual
-//! machine goes, because they are sums of growth rather than of values; and the virtual
-//! machines that ran longest between two collections. This file writes no text.
+//! machine goes, because they are sums of growth rather than of values. This file writes
+//! no text.
 
 use std::collections::{HashMap, HashSet};
-use std::num::NonZeroUsize;
 
 use qapi_stats::stats::{StatsProvider, StatsValue};
 use stats_runtime::exposition::Object as Label;
 
-use super::answer::VmState;
-use super::choice::RUN;
+use super::answer::Answer;
 use super::collector::Collection;
 use super::plan::Plans;
 use super::points::{self, VmPoint};
-use crate::sample::Kind;
-use crate::source::SCHED;
-
-/// How much busier another virtual machine has to be to take the place of one that was
-/// exported before, in tenths: each change begins and ends series.
-const PERSISTENCE_TENTHS: u128 = 15;
+use crate::sample::{Kind, Timestamp};
+use crate::source::Peer;
 
 /// A statistic, by its provider and its name.
 type Key = (StatsProvider, String);
 
 /// The totals so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Totals {
-    count: NonZeroUsize,
     generation: u64,
+    /// The end of the last collection.
+    at: Option<Timestamp>,
     /// The last values, by virtual machine.
-    last: HashMap<usize, HashMap<Key, StatsValue>>,
+    last: HashMap<usize, Last>,
     totals: HashMap<Key, StatsValue>,
-    /// The virtual machines that are exported.
-    busiest: HashSet<usize>,
+}
+
+/// The last values of a virtual machine.
+#[derive(Debug, Default)]
+struct Last {
+    process: Option<Peer>,
+    values: HashMap<Key, StatsValue>,
 }
 
 impl Totals {
-    /// Makes totals that are zero, for an export of this number of virtual machines.
-    pub(super) fn new(count: NonZeroUsize) -> Self {
-        Self {
-            count,
-            generation: 0,
-            last: HashMap::new(),
-            totals: HashMap::new(),
-            busiest: HashSet::new(),
-        }
-    }
-
-    /// Returns whether a virtual machine is among the busiest.
-    pub(super) fn has(&self, vm: &VmState) -> bool {
-        self.busiest.contains(&vm.vm.id)
-    }
-
     /// Calls `take` with each total that has a metric.
     pub(super) fn each(&self, plans: &Plans, take: &mut dyn FnMut(VmPoint<'_>) -> bool) {
         let mut seen = HashSet::new();
@@ -78,66 +62,85 @@ impl Totals {
         }
     }
 
-    /// Adds what has grown since the last collection.
-    pub(super) fn update(&mut self, collection: &Collection, plans: &Plans) {
-        if collection.generation == self.generation {
-            // A collection that scrapers share counts once.
-            return;
+    /// Adds what has grown since the last collection. Returns false if the collection is
+    /// not a later one.
+    pub(super) fn update(&mut self, collection: &Collection, plans: &Plans) -> bool {
+        // Scrapers share a collection, and may take two of them in the reverse order.
+        if collection.generation <= self.generation {
+            return false;
         }
-        let is_first = self.generation == 0;
         self.generation = collection.generation;
+        let previous = self.at.replace(collection.at);
         let present: HashSet<usize> = collection.vms.iter().map(|vm| vm.vm.id).collect();
         self.last.retain(|vm, _| present.contains(vm));
-        let mut ran = Vec::new();
         for vm in &collection.vms {
-            let Some(answer) = vm.answer() else {
-                continue;
-            };
-            let is_new = !self.last.contains_key(&vm.vm.id);
-            let last = self.last.entry(vm.vm.id).or_default();
-            let mut run = 0;
-            points::each(answer, plans, &mut |point| {
-                let column = point.column;
-                let counts = matches!(column.kind, Kind::Counter | Kind::Histogram);
-                if !counts || !column.is_sum() {
-                    return true;
+            if let Some(answer) = vm.answer() {
+                let last = self.last.entry(vm.vm.id).or_default();
+                if last.process != answer.process {
+                    *last = Last::default();
                 }
-                let mut add = |name: &str, value: &StatsValue| {
-                    let key = (column.provider.clone(), name.to_owned());
-                    let before = last.insert(key.clone(), value.clone());
-                    // The counts from before this program started belong to no interval.
-                    let grown = growth(before.as_ref(), value, is_first && is_new);
-                    if let (SCHED, RUN, StatsValue::Scalar(nanos)) =
-                        (column.provider.name(), name, &grown)
-                    {
-                        run = *nanos;
-                    }
-                    let total = self.totals.entry(key).or_insert_with(|| zero(value));
-                    *total = sum(total, &grown);
-                };
-                add(column.metric.statistic(), &point.value);
-                if let (Some(name), Some(value)) = (column.metric.sum_statistic(), &point.sum) {
-                    add(&sum_key(name), value);
-                }
-                true
-            });
-            ran.push((vm.vm.id, u128::from(run)));
+                last.process.clone_from(&answer.process);
+                add(&mut self.totals, last, answer, previous, plans);
+            }
         }
-        let weight = |(vm, run): (usize, u128)| {
-            let tenths = if self.busiest.contains(&vm) {
-                PERSISTENCE_TENTHS
-            } else {
-                10
-            };
-            (std::cmp::Reverse(run * tenths), vm)
-        };
-        ran.sort_by_key(|one| weight(*one));
-        self.busiest = ran
-            .into_iter()
-            .take(self.count.get())
-            .map(|(vm, _)| vm)
-            .collect();
+        self.forget(plans);
+        true
     }
+
+    /// Forgets the statistics that have no metric any more, so that a monitor that invents
+    /// names fills nothing.
+    fn forget(&mut self, plans: &Plans) {
+        let columns = plans.plans().iter().flat_map(|plan| &plan.host);
+        let keys: HashSet<(&StatsProvider, String)> = columns
+            .flat_map(|column| {
+                let sum = column.metric.sum_statistic().map(sum_key);
+                let name = column.metric.statistic().to_owned();
+                sum.into_iter()
+                    .chain([name])
+                    .map(|name| (&column.provider, name))
+            })
+            .collect();
+        let is_told = |(provider, name): &Key| keys.contains(&(provider, name.clone()));
+        self.totals.retain(|key, _| is_told(key));
+        for last in self.last.values_mut() {
+            // Most virtual machines have no other keys, which need no look.
+            if last.values.len() > keys.len() {
+                last.values.retain(|key, _| is_told(key));
+            }
+        }
+    }
+}
+
+/// Adds what the values of a virtual machine have grown.
+fn add(
+    totals: &mut HashMap<Key, StatsValue>,
+    last: &mut Last,
+    answer: &Answer,
+    previous: Option<Timestamp>,
+    plans: &Plans,
+) {
+    // Counts of a process that is older than the previous collection, in which nobody saw
+    // it, belong to no interval.
+    let is_new = previous.is_some_and(|at| answer.started.is_some_and(|start| start > at.0));
+    points::each(answer, plans, &mut |point| {
+        let column = point.column;
+        let counts = matches!(column.kind, Kind::Counter | Kind::Histogram);
+        if !counts || !column.is_sum() {
+            return true;
+        }
+        let mut add = |name: String, value: &StatsValue| {
+            let key = (column.provider.clone(), name);
+            let before = last.values.insert(key.clone(), value.clone());
+            let grown = growth(before.as_ref(), value, is_new);
+            let total = totals.entry(key).or_insert_with(|| zero(value));
+            *total = sum(total, &grown);
+        };
+        add(column.metric.statistic().to_owned(), &point.value);
+        if let (Some(name), Some(value)) = (column.metric.sum_statistic(), &point.sum) {
+            add(sum_key(name), value);
+        }
+        true
+    });
 }
 
 /// Returns the name under which the sum of a histogram has a total beside that of the
@@ -146,10 +149,11 @@ fn sum_key(statistic: &str) -> String {
     format!("{statistic} of a histogram")
 }
 
-/// Returns how much a value has grown. A value that is lower than before counts from zero.
-fn growth(before: Option<&StatsValue>, value: &StatsValue, is_known_before: bool) -> StatsValue {
+/// Returns how much a value has grown. A value that is lower than before counts from zero;
+/// one that was not seen before does if its process is new.
+fn growth(before: Option<&StatsValue>, value: &StatsValue, is_new: bool) -> StatsValue {
     match (before, value) {
-        (None, _) if is_known_before => zero(value),
+        (None, _) if !is_new => zero(value),
         (Some(StatsValue::Scalar(before)), StatsValue::Scalar(value)) if before <= value => {
             StatsValue::Scalar(value - before)
         }
@@ -197,15 +201,25 @@ fn sum(total: &StatsValue, grown: &StatsValue) -> StatsValue {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use qapi_stats::stats::{StatsSchema, StatsSchemaValue, StatsTarget};
+
+    use super::super::answer::{Vm, VmState};
+    use super::super::choice::Choice;
+    use super::super::unplugged::Unplugged;
     use super::*;
+    use crate::sample::{Identity, Object, ObjectId, Sample, Table, Value, Window};
 
     #[test]
     fn growth_is_counted_from_zero_when_a_counter_was_reset() {
         let number = StatsValue::Scalar;
         assert_eq!(growth(Some(&number(5)), &number(8), false), number(3));
         assert_eq!(growth(Some(&number(5)), &number(2), false), number(2));
-        assert_eq!(growth(None, &number(7), false), number(7));
-        assert_eq!(growth(None, &number(7), true), number(0));
+        assert_eq!(growth(None, &number(7), true), number(7));
+        assert_eq!(growth(None, &number(7), false), number(0));
         let list = |counts: &[u64]| StatsValue::List(counts.to_vec());
         assert_eq!(
             growth(Some(&list(&[1, 2])), &list(&[1, 5]), false),
@@ -216,5 +230,91 @@ mod tests {
             list(&[1, 5])
         );
         assert_eq!(sum(&list(&[1, 2]), &list(&[3, 4])), list(&[4, 6]));
+    }
+
+    /// A collection of one virtual machine, which started at `started` and has these exits.
+    fn collection(generation: u64, id: usize, started: u64, name: &str, exits: u64) -> Collection {
+        let at = Timestamp(generation * 10);
+        let window = Window { begin: at, end: at };
+        let table = Table::new(StatsSchema {
+            provider: StatsProvider::Kvm,
+            target: StatsTarget::Vcpu,
+            stats: vec![StatsSchemaValue::cumulative(name)],
+        });
+        let object = Object {
+            table: Arc::new(table),
+            id: ObjectId::default(),
+            window,
+            values: vec![Value::Number(exits)],
+        };
+        let answer = Answer {
+            identity: Identity::default(),
+            vcpus: Some(1),
+            process: None,
+            started: Some(started),
+            sample: Sample {
+                window,
+                run: 0,
+                objects: vec![object],
+                absences: Vec::new(),
+            },
+            unplugged: Unplugged::default(),
+            duration: Duration::ZERO,
+            left_out: 0,
+        };
+        Collection {
+            vms: vec![VmState {
+                vm: Arc::new(Vm::new(id, "/x".parse().unwrap())),
+                last: Some((at, Arc::new(answer))),
+                failure: None,
+            }],
+            places: Vec::new(),
+            at,
+            duration: Duration::ZERO,
+            generation,
+            failures: Vec::new(),
+        }
+    }
+
+    /// Adds a collection, and returns the totals.
+    fn update(totals: &mut Totals, collection: &Collection) -> Vec<StatsValue> {
+        let mut choice = Choice::all();
+        choice.top = NonZeroUsize::new(1);
+        let mut plans = Plans::new(choice);
+        let answers = collection.vms.iter().filter_map(|vm| vm.answer().cloned());
+        plans.update(&answers.collect::<Vec<_>>());
+        totals.update(collection, &plans);
+        totals.totals.values().cloned().collect()
+    }
+
+    #[test]
+    fn machine_that_is_seen_late_adds_no_lifetime() {
+        let mut totals = Totals::default();
+        let mut next = |generation, id, started, exits| {
+            let collection = collection(generation, id, started, "exits", exits);
+            update(&mut totals, &collection)
+        };
+        let number = |number| vec![StatsValue::Scalar(number)];
+        assert_eq!(next(1, 0, 1, 1000), number(0));
+        assert_eq!(next(2, 0, 1, 1005), number(5));
+        // The same machine by another path.
+        assert_eq!(next(3, 1, 1, 1010), number(5));
+        assert_eq!(next(4, 1, 1, 1012), number(7));
+        // One that started after the previous collection.
+        assert_eq!(next(5, 2, 41, 3), number(10));
+        // A collection that comes too late changes nothing.
+        assert_eq!(next(4, 1, 1, 1012), number(10));
+        assert_eq!(next(6, 2, 41, 4), number(11));
+    }
+
+    #[test]
+    fn totals_forget_statistics_that_nobody_tells() {
+        let mut totals = Totals::default();
+        for turn in 1..100 {
+            let name = format!("invented{turn}");
+            let count = update(&mut totals, &collection(turn, 0, 1, &name, 1)).len();
+            assert_eq!(count, 1);
+            assert!(totals.last[&0].values.len() <= 1);
+        }
     }
 }
