@@ -1,7 +1,7 @@
 //! Exact decimal numbers: a statistic's integer, times the power of its unit.
 //!
-//! In: integers, bases and exponents. Out: text that has every digit. This file
-//! uses no floating point, which would round the integers above 2^53.
+//! In: integers, bases and exponents. Out: text that has every digit. Only the bounds of
+//! buckets are rounded to doubles, because Prometheus does that with their labels.
 
 use std::fmt;
 
@@ -97,24 +97,30 @@ impl Decimal {
 
     /// Returns the text of a bucket's bound. It has the form in which Prometheus
     /// writes a number again, so that the label `le` stays the same in all of its
-    /// releases: `0.0`, `1e-09`, `0.001`, `1.0`, `1e+06`.
+    /// releases: `0.0`, `1e-09`, `0.001`, `1.0`, `1e+06`. Like Prometheus, it has the
+    /// fewest digits that are the same double.
     pub(super) fn bound(self) -> String {
-        let (digits, point) = self.parts();
-        let exponent = point - 1;
-        if digits.is_empty() {
+        if self.digits == 0 {
             return "0.0".to_owned();
         }
+        let Ok(double) = self.to_string().parse::<f64>() else {
+            unreachable!("decimal digits are a number")
+        };
+        let text = format!("{double:e}");
+        let Some((Ok(exponent), digits)) =
+            { text.split_once('e') }.map(|(digits, exponent)| (exponent.parse::<i32>(), digits))
+        else {
+            unreachable!("the form of a double has an exponent")
+        };
         if (-4..6).contains(&exponent) {
-            let mut text = self.to_string();
+            let mut text = double.to_string();
             if !text.contains('.') {
                 text.push_str(".0");
             }
             return text;
         }
-        let (first, rest) = digits.split_at(1);
-        let point = if rest.is_empty() { "" } else { "." };
         let sign = if exponent < 0 { '-' } else { '+' };
-        format!("{first}{point}{rest}e{sign}{:02}", exponent.unsigned_abs())
+        format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
     }
 }
 
@@ -153,35 +159,35 @@ mod tests {
             10,
             0,
             "9007199254740993",
-            "9.007199254740993e+15",
+            "9.007199254740992e+15",
         );
         check(
             u64::MAX,
             10,
             -9,
             "18446744073.709551615",
-            "1.8446744073709551615e+10",
+            "1.8446744073709553e+10",
         );
         check(
             u64::MAX,
             2,
             64,
             "340282366920938463444927863358058659840",
-            "3.4028236692093846344492786335805865984e+38",
+            "3.402823669209385e+38",
         );
         check(
             1,
             2,
             -27,
             "0.000000007450580596923828125",
-            "7.450580596923828125e-09",
+            "7.450580596923828e-09",
         );
         check(
             u64::MAX,
             2,
             -27,
             "137438953471.999999992549419403076171875",
-            "1.37438953471999999992549419403076171875e+11",
+            "1.37438953472e+11",
         );
     }
 
