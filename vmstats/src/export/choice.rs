@@ -5,10 +5,11 @@
 
 use std::num::NonZeroUsize;
 
-use qapi_stats::stats::{StatsProvider, StatsTarget};
+use qapi_stats::stats::{StatsProvider, StatsSchemaValue, StatsTarget, StatsType, StatsUnit};
 use stats_runtime::exposition::Buckets;
 
 use crate::cli::ExportArgs;
+use crate::sample::Table;
 use crate::selection::{Selection, provider};
 use crate::selector::NamePattern;
 use crate::source::{RUN_DELAY, SCHED};
@@ -141,6 +142,36 @@ impl Choice {
             _ => true,
         }
     }
+}
+
+/// Returns whether a table describes a default statistic of Linux in another way than the
+/// kernel does.
+pub(super) fn contradicts_linux(table: &Table) -> bool {
+    let is_known = |name: &str| match &table.provider {
+        StatsProvider::Kvm => KVM.contains(&name) || KVM_SUMS.contains(&name),
+        provider => provider.name() == SCHED && THREADS.contains(&name),
+    };
+    let is_linux = |stat: &StatsSchemaValue| {
+        let is_histogram = stat.name.ends_with("_hist");
+        let (unit, base, exponent) = if is_histogram || stat.name.ends_with("_ns") {
+            (Some(StatsUnit::Seconds), Some(10), -9)
+        } else {
+            // The base of a number without an exponent means nothing.
+            (None, stat.base, 0)
+        };
+        let type_ = if is_histogram {
+            StatsType::Log2Histogram
+        } else {
+            StatsType::Cumulative
+        };
+        (&stat.type_, &stat.unit, stat.base, stat.exponent) == (&type_, &unit, base, exponent)
+    };
+    let mut stats = table.stats.iter();
+    table.target == StatsTarget::Vcpu
+        && stats.any(|stat| {
+            let mut schema = stat.schema.iter();
+            is_known(&stat.name) && schema.any(|schema| !is_linux(schema))
+        })
 }
 
 #[cfg(test)]

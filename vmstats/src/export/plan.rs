@@ -1,8 +1,9 @@
 //! The metrics that the statistics of a table have.
 //!
 //! In: the tables of all virtual machines. Out: for each table, places of values with
-//! their metrics. If monitors describe a name in several ways, the way of most of them
-//! has the name, so that a hostile one takes no metric from others.
+//! their metrics. If monitors describe a name in several ways, a monitor that contradicts
+//! Linux comes last, and else the way of most of them has the name, so that a hostile one
+//! takes no metric from others.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use qapi_stats::stats::{StatsProvider, StatsSchema, StatsSchemaValue, StatsTarge
 use stats_runtime::exposition::{Catalog, Metric, Options};
 
 use super::answer::Answer;
-use super::choice::Choice;
+use super::choice::{Choice, contradicts_linux};
 use super::own::OwnMetrics;
 use crate::sample::{Kind, Table};
 
@@ -144,7 +145,12 @@ impl Plans {
         let mut order: Vec<usize> = (0..tables.len())
             .filter(|place| count(*place) > 0)
             .collect();
-        order.sort_by_key(|place| (std::cmp::Reverse(count(*place)), *place));
+        order.sort_by_cached_key(|place| {
+            let is_odd = tables
+                .get(*place)
+                .is_some_and(|table| contradicts_linux(table));
+            (is_odd, std::cmp::Reverse(count(*place)), *place)
+        });
         let is_same = order.len() == planned && order.iter().copied().eq(0..planned);
         if !is_same {
             self.rebuild(&tables, &order);
@@ -288,7 +294,13 @@ fn columns(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use stats_runtime::exposition::Format;
+
+    use super::super::unplugged::Unplugged;
     use super::*;
+    use crate::sample::{Identity, Object, ObjectId, Sample, Timestamp, Value, Window};
 
     fn table(stats: Vec<StatsSchemaValue>) -> Arc<Table> {
         Arc::new(Table::new(StatsSchema {
@@ -332,5 +344,45 @@ mod tests {
         );
         let plan = Plan::new(&table, &choice(), &mut catalog);
         assert_eq!((plan.sums.len(), plan.dropped), (STATISTICS_MAX, 6));
+    }
+
+    #[test]
+    fn monitor_that_contradicts_the_kernel_takes_no_metric_when_it_is_found_first() {
+        let answer = |table: &Arc<Table>| {
+            let at = Timestamp(0);
+            let window = Window { begin: at, end: at };
+            Arc::new(Answer {
+                identity: Identity::default(),
+                vcpus: None,
+                process: None,
+                started: None,
+                sample: Sample {
+                    window,
+                    run: 0,
+                    objects: vec![Object {
+                        table: Arc::clone(table),
+                        id: ObjectId::default(),
+                        window,
+                        values: vec![Value::Number(1)],
+                    }],
+                    absences: Vec::new(),
+                },
+                unplugged: Unplugged::default(),
+                duration: Duration::ZERO,
+                left_out: 0,
+            })
+        };
+        let liar = table(vec![StatsSchemaValue::instant("exits")]);
+        let good = table(vec![StatsSchemaValue::cumulative("exits")]);
+        let mut plans = Plans::new(choice());
+        plans.update(&[answer(&liar), answer(&liar), answer(&good)]);
+        let dropped = |table| plans.of(table).unwrap().dropped;
+        assert_eq!((dropped(&liar), dropped(&good)), (1, 0));
+        let metric = &plans.of(&good).unwrap().sums[0].metric;
+        let head = plans.catalog.metadata(Format::Prometheus, metric.family());
+        assert!(
+            head.contains("vmstats_kvm_vcpus_exits_total counter"),
+            "{head}"
+        );
     }
 }
