@@ -5,11 +5,10 @@
 
 use std::num::NonZeroUsize;
 
-use qapi_stats::stats::{StatsProvider, StatsSchemaValue, StatsTarget, StatsType, StatsUnit};
+use qapi_stats::stats::{StatsProvider, StatsSchemaValue, StatsTarget};
 use stats_runtime::exposition::Buckets;
 
 use crate::cli::ExportArgs;
-use crate::sample::Table;
 use crate::selection::{Selection, provider};
 use crate::selector::NamePattern;
 use crate::source::{RUN_DELAY, SCHED};
@@ -144,34 +143,32 @@ impl Choice {
     }
 }
 
-/// Returns whether a table describes a default statistic of Linux in another way than the
-/// kernel does.
-pub(super) fn contradicts_linux(table: &Table) -> bool {
-    let is_known = |name: &str| match &table.provider {
-        StatsProvider::Kvm => KVM.contains(&name) || KVM_SUMS.contains(&name),
-        provider => provider.name() == SCHED && THREADS.contains(&name),
+/// Returns whether a monitor describes a statistic of Linux's otherwise than Linux does, so
+/// that its values would go under a name that means another thing to everybody else.
+pub(super) fn is_misdescribed(
+    provider: &StatsProvider,
+    target: &StatsTarget,
+    stat: &StatsSchemaValue,
+) -> bool {
+    let name = stat.name.as_str();
+    let mut of_linux = KVM.iter().chain(&KVM_SUMS).chain(&THREADS);
+    let is_of_linux = *target == StatsTarget::Vcpu
+        && (*provider == StatsProvider::Kvm || provider.name() == SCHED)
+        && of_linux.any(|known| *known == name);
+    if !is_of_linux {
+        return false;
+    }
+    let known = if name.ends_with("_hist") {
+        StatsSchemaValue::log2_histogram(name).seconds(-9)
+    } else if name.ends_with("_ns") || THREADS.contains(&name) {
+        StatsSchemaValue::cumulative(name).seconds(-9)
+    } else {
+        StatsSchemaValue::cumulative(name)
     };
-    let is_linux = |stat: &StatsSchemaValue| {
-        let is_histogram = stat.name.ends_with("_hist");
-        let (unit, base, exponent) = if is_histogram || stat.name.ends_with("_ns") {
-            (Some(StatsUnit::Seconds), Some(10), -9)
-        } else {
-            // The base of a number without an exponent means nothing.
-            (None, stat.base, 0)
-        };
-        let type_ = if is_histogram {
-            StatsType::Log2Histogram
-        } else {
-            StatsType::Cumulative
-        };
-        (&stat.type_, &stat.unit, stat.base, stat.exponent) == (&type_, &unit, base, exponent)
-    };
-    let mut stats = table.stats.iter();
-    table.target == StatsTarget::Vcpu
-        && stats.any(|stat| {
-            let mut schema = stat.schema.iter();
-            is_known(&stat.name) && schema.any(|schema| !is_linux(schema))
-        })
+    // The base of no power means nothing.
+    let base = |stat: &StatsSchemaValue| stat.base.filter(|_| stat.exponent != 0);
+    (&stat.type_, &stat.unit, stat.exponent, base(stat))
+        != (&known.type_, &known.unit, known.exponent, base(&known))
 }
 
 #[cfg(test)]
@@ -185,5 +182,35 @@ mod tests {
         for name in KVM.iter().chain(&KVM_SUMS).chain(&THREADS) {
             assert!(known.contains(name), "{name}");
         }
+    }
+
+    #[test]
+    fn statistic_of_linux_has_the_type_and_the_unit_of_linux() {
+        let is_wrong = |provider: &str, stat: &StatsSchemaValue| {
+            is_misdescribed(&provider.into(), &StatsTarget::Vcpu, stat)
+        };
+        let right = [
+            StatsSchemaValue::cumulative("exits"),
+            StatsSchemaValue::cumulative("exits").scaled(10, 0),
+            StatsSchemaValue::cumulative("halt_wait_ns").seconds(-9),
+            StatsSchemaValue::log2_histogram("halt_wait_hist").seconds(-9),
+            // Linux has none of this name.
+            StatsSchemaValue::instant("exists"),
+        ];
+        for stat in right {
+            assert!(!is_wrong("kvm", &stat), "{stat:?}");
+        }
+        let wrong = [
+            StatsSchemaValue::instant("exits"),
+            StatsSchemaValue::cumulative("exits").scaled(10, 3),
+            StatsSchemaValue::cumulative("exits").seconds(0),
+            StatsSchemaValue::cumulative("halt_wait_ns").seconds(-6),
+            StatsSchemaValue::linear_histogram("halt_wait_hist", 10).seconds(-9),
+        ];
+        for stat in wrong {
+            assert!(is_wrong("kvm", &stat), "{stat:?}");
+            assert!(!is_wrong("other", &stat), "{stat:?}");
+        }
+        assert!(is_wrong(SCHED, &StatsSchemaValue::cumulative(RUN)));
     }
 }

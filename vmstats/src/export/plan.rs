@@ -1,9 +1,9 @@
 //! The metrics that the statistics of a table have.
 //!
 //! In: the tables of all virtual machines. Out: for each table, places of values with
-//! their metrics. If monitors describe a name in several ways, a monitor that contradicts
-//! Linux comes last, and else the way of most of them has the name, so that a hostile one
-//! takes no metric from others.
+//! their metrics. A hostile monitor takes no metric from others: Linux's statistics mean
+//! what they mean in Linux, and another name keeps its first description while anybody has
+//! it, which is that of most monitors.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use qapi_stats::stats::{StatsProvider, StatsSchema, StatsSchemaValue, StatsTarge
 use stats_runtime::exposition::{Catalog, Metric, Options};
 
 use super::answer::Answer;
-use super::choice::{Choice, contradicts_linux};
+use super::choice::{Choice, is_misdescribed};
 use super::own::OwnMetrics;
 use crate::sample::{Kind, Table};
 
@@ -145,11 +145,14 @@ impl Plans {
         let mut order: Vec<usize> = (0..tables.len())
             .filter(|place| count(*place) > 0)
             .collect();
-        order.sort_by_cached_key(|place| {
-            let is_odd = tables
-                .get(*place)
-                .is_some_and(|table| contradicts_linux(table));
-            (is_odd, std::cmp::Reverse(count(*place)), *place)
+        order.sort_by_key(|place| {
+            // A name stays with the table that has it, even if others are more by now.
+            let votes = if *place < planned {
+                usize::MAX
+            } else {
+                count(*place)
+            };
+            (std::cmp::Reverse(votes), *place)
         });
         let is_same = order.len() == planned && order.iter().copied().eq(0..planned);
         if !is_same {
@@ -195,6 +198,7 @@ impl Plan {
         let mut described: Vec<_> = stats
             .filter(|(_, stat)| stat.name.len() <= NAME_BYTES_MAX)
             .filter_map(|(place, stat)| Some((place, stat.kind, stat.schema.clone()?)))
+            .filter(|(_, _, stat)| !is_misdescribed(provider, target, stat))
             .collect();
         described.truncate(STATISTICS_MAX);
         let is_vcpu = *target == StatsTarget::Vcpu;
@@ -296,8 +300,6 @@ fn columns(
 mod tests {
     use std::time::Duration;
 
-    use stats_runtime::exposition::Format;
-
     use super::super::unplugged::Unplugged;
     use super::*;
     use crate::sample::{Identity, Object, ObjectId, Sample, Timestamp, Value, Window};
@@ -331,6 +333,66 @@ mod tests {
         assert!(plan.objects.is_empty() && plan.dropped == 0);
     }
 
+    fn answer(table: &Arc<Table>) -> Arc<Answer> {
+        let now = Timestamp(0);
+        let window = Window {
+            begin: now,
+            end: now,
+        };
+        let object = Object {
+            table: Arc::clone(table),
+            id: ObjectId::default(),
+            window,
+            values: vec![Value::Number(1)],
+        };
+        Arc::new(Answer {
+            identity: Identity::default(),
+            vcpus: None,
+            process: None,
+            started: None,
+            sample: Sample {
+                window,
+                run: 0,
+                objects: vec![object],
+                absences: Vec::new(),
+            },
+            unplugged: Unplugged::default(),
+            duration: Duration::ZERO,
+            left_out: 0,
+        })
+    }
+
+    #[test]
+    fn name_stays_with_its_first_description_and_is_free_when_nobody_has_it() {
+        let counter = answer(&table(vec![StatsSchemaValue::cumulative("x")]));
+        let gauge = answer(&table(vec![StatsSchemaValue::instant("x")]));
+        let mut plans = Plans::new(choice());
+        let mut kinds = |answers: &[&Arc<Answer>]| {
+            let answers: Vec<_> = answers.iter().map(|one| Arc::clone(one)).collect();
+            plans.update(&answers);
+            let sums = plans.plans().iter().flat_map(|plan| &plan.sums);
+            sums.map(|column| column.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(&[&gauge, &counter, &counter]), [Kind::Counter]);
+        assert_eq!(kinds(&[&gauge, &gauge, &counter]), [Kind::Counter]);
+        assert_eq!(kinds(&[&gauge]), [Kind::Gauge]);
+        assert_eq!(kinds(&[&gauge, &counter, &counter]), [Kind::Gauge]);
+    }
+
+    #[test]
+    fn liar_loses_its_own_statistic_when_it_describes_one_of_linux() {
+        let liar = answer(&table(vec![StatsSchemaValue::instant("exits")]));
+        let honest = answer(&table(vec![StatsSchemaValue::cumulative("exits")]));
+        let mut plans = Plans::new(choice());
+        plans.update(&[Arc::clone(&liar), Arc::clone(&liar), Arc::clone(&honest)]);
+        let of = |answer: &Answer| {
+            let plan = plans.of(&answer.sample.objects[0].table).unwrap();
+            (plan.sums.len(), plan.dropped)
+        };
+        assert_eq!(of(&honest), (1, 0));
+        assert_eq!(of(&liar), (0, 1));
+    }
+
     #[test]
     fn statistics_beyond_the_limits_are_dropped_and_counted() {
         let mut catalog = Catalog::new(&Options::new());
@@ -344,45 +406,5 @@ mod tests {
         );
         let plan = Plan::new(&table, &choice(), &mut catalog);
         assert_eq!((plan.sums.len(), plan.dropped), (STATISTICS_MAX, 6));
-    }
-
-    #[test]
-    fn monitor_that_contradicts_the_kernel_takes_no_metric_when_it_is_found_first() {
-        let answer = |table: &Arc<Table>| {
-            let at = Timestamp(0);
-            let window = Window { begin: at, end: at };
-            Arc::new(Answer {
-                identity: Identity::default(),
-                vcpus: None,
-                process: None,
-                started: None,
-                sample: Sample {
-                    window,
-                    run: 0,
-                    objects: vec![Object {
-                        table: Arc::clone(table),
-                        id: ObjectId::default(),
-                        window,
-                        values: vec![Value::Number(1)],
-                    }],
-                    absences: Vec::new(),
-                },
-                unplugged: Unplugged::default(),
-                duration: Duration::ZERO,
-                left_out: 0,
-            })
-        };
-        let liar = table(vec![StatsSchemaValue::instant("exits")]);
-        let good = table(vec![StatsSchemaValue::cumulative("exits")]);
-        let mut plans = Plans::new(choice());
-        plans.update(&[answer(&liar), answer(&liar), answer(&good)]);
-        let dropped = |table| plans.of(table).unwrap().dropped;
-        assert_eq!((dropped(&liar), dropped(&good)), (1, 0));
-        let metric = &plans.of(&good).unwrap().sums[0].metric;
-        let head = plans.catalog.metadata(Format::Prometheus, metric.family());
-        assert!(
-            head.contains("vmstats_kvm_vcpus_exits_total counter"),
-            "{head}"
-        );
     }
 }
