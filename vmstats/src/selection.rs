@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
+use std::sync::Arc;
+
 use qapi_stats::stats::{StatsProvider, StatsRequest, StatsSchema, StatsTarget};
 
 use crate::nearest::{hint, listed};
@@ -18,8 +20,9 @@ pub struct Selection {
     target: Option<StatsTarget>,
     providers: Vec<StatsProvider>,
     names: Vec<NamePattern>,
-    /// The names that are chosen of single providers.
-    names_of: Vec<(StatsProvider, Vec<String>)>,
+    /// The names that are chosen of single providers. Shared, because a thousand monitors
+    /// have a copy of the selection.
+    names_of: Arc<[(StatsProvider, Vec<String>)]>,
     /// The chosen vCPUs; all of them if it is empty.
     vcpus: Vec<VcpuSelector>,
 }
@@ -88,7 +91,7 @@ impl Selection {
             target: target.or((!vcpus.is_empty()).then_some(StatsTarget::Vcpu)),
             providers,
             names: names.collect(),
-            names_of: Vec::new(),
+            names_of: Arc::default(),
             vcpus,
         }
     }
@@ -103,7 +106,8 @@ impl Selection {
     /// that a monitor does not have causes no complaint.
     #[must_use]
     pub fn with_names_of(mut self, provider: StatsProvider, names: Vec<String>) -> Self {
-        self.names_of.push((provider, names));
+        let others = self.names_of.iter().cloned();
+        self.names_of = others.chain([(provider, names)]).collect();
         self
     }
 
