@@ -3,7 +3,7 @@
 //! In: an answer and the plans of its tables. Out: points in an order in which those of
 //! one metric follow each other. This file knows no format.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use qapi_stats::stats::StatsValue;
@@ -40,11 +40,15 @@ pub(super) fn each(
     let mut seen = HashSet::new();
     // The objects are sorted, so that those of one table follow each other, unless the
     // monitor added statistics between two objects.
-    let groups = answer
-        .sample
-        .objects
-        .chunk_by(|one, next| Arc::ptr_eq(&one.table, &next.table));
-    for group in groups {
+    let groups = || {
+        let objects = &answer.sample.objects;
+        objects.chunk_by(|one, next| Arc::ptr_eq(&one.table, &next.table))
+    };
+    let mut tables: HashMap<_, usize> = HashMap::new();
+    for table in groups().filter_map(|group| Some(&group.first()?.table)) {
+        *{ tables.entry((&table.target, &table.provider)) }.or_default() += 1;
+    }
+    for group in groups() {
         let Some(first) = group.first() else {
             continue;
         };
@@ -67,7 +71,12 @@ pub(super) fn each(
         }
         // The values of vCPUs that are gone belong to the sums for ever.
         let unplugged = answer.unplugged.of(&first.table).unwrap_or_default();
-        dropped += sums(plan, &unique, unplugged, take);
+        if tables.get(&(&first.table.target, &first.table.provider)) == Some(&1) {
+            dropped += sums(plan, &unique, unplugged, take);
+        } else {
+            // Each table has a part of the vCPUs, whose sum would be no sum, and there twice.
+            dropped += plan.sums.len();
+        }
         dropped += objects(plan, &unique, take);
     }
     dropped
@@ -133,4 +142,70 @@ fn sums(
         dropped += usize::from(!is_taken);
     }
     dropped
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use qapi_stats::stats::{StatsProvider, StatsSchema, StatsSchemaValue, StatsTarget};
+
+    use super::super::choice::Choice;
+    use super::super::unplugged::Unplugged;
+    use super::*;
+    use crate::sample::{Identity, ObjectId, Sample, Table, Timestamp, Window};
+
+    #[test]
+    fn sums_are_absent_when_a_reply_has_two_tables_of_a_provider() {
+        let now = Timestamp(0);
+        let window = Window {
+            begin: now,
+            end: now,
+        };
+        let table = |names: &[&str]| {
+            let stats = names.iter().map(|name| StatsSchemaValue::cumulative(*name));
+            Arc::new(Table::new(StatsSchema {
+                provider: StatsProvider::Kvm,
+                target: StatsTarget::Vcpu,
+                stats: stats.collect(),
+            }))
+        };
+        let object = |table: &Arc<Table>, index| Object {
+            table: Arc::clone(table),
+            id: ObjectId {
+                index: Some(index),
+                qom_path: None,
+            },
+            window,
+            values: vec![Value::Number(1); table.stats.len()],
+        };
+        let count = |objects: Vec<Object>| {
+            let answer = Arc::new(Answer {
+                identity: Identity::default(),
+                vcpus: None,
+                process: None,
+                started: None,
+                sample: Sample {
+                    window,
+                    run: 0,
+                    objects,
+                    absences: Vec::new(),
+                },
+                unplugged: Unplugged::default(),
+                duration: Duration::ZERO,
+                left_out: 0,
+            });
+            let mut plans = Plans::new(Choice::all());
+            plans.update(&[Arc::clone(&answer)]);
+            let mut taken = 0;
+            let dropped = each(&answer, &plans, &mut |_| {
+                taken += 1;
+                true
+            });
+            (taken, dropped)
+        };
+        let (one, more) = (table(&["x"]), table(&["x", "y"]));
+        assert_eq!(count(vec![object(&one, 0), object(&one, 1)]), (1, 0));
+        assert_eq!(count(vec![object(&one, 0), object(&more, 1)]), (0, 3));
+    }
 }
