@@ -40,6 +40,8 @@ pub(super) struct Encoder {
     top: Option<(Totals, Busiest)>,
     /// The size and the samples of the last text.
     last: (usize, usize),
+    /// The size of each family in the last text.
+    sizes: Vec<usize>,
 }
 
 /// Figures of the messages to an OpenTelemetry receiver.
@@ -63,6 +65,7 @@ impl Encoder {
             top: { choice.top }.map(|count| (Totals::default(), Busiest::new(count))),
             choice,
             last: (0, 0),
+            sizes: Vec::new(),
         }
     }
 
@@ -131,6 +134,14 @@ impl Encoder {
             .collect();
         let on_host = Options::new();
         let with_created = self.choice.with_created;
+        let sizes = std::mem::take(&mut self.sizes);
+        // A text that grows has twice its size in the end, and three times while it moves.
+        let make_room = |texts: &mut Vec<String>, plans: &Plans| {
+            while texts.len() < plans.catalog.families() {
+                let size = sizes.get(texts.len()).copied().unwrap_or_default();
+                texts.push(String::with_capacity(size + size / 16));
+            }
+        };
         let mut texts = Vec::new();
         let dropped = self.each_point(collection, &mut |plans, vm, point| {
             let mut exposed = Point::new(&point.value).with_sum(point.sum.as_ref());
@@ -142,7 +153,7 @@ impl Encoder {
                 exposed = exposed.created_at(created);
             }
             let metric = &point.column.metric;
-            texts.resize(plans.catalog.families(), String::new());
+            make_room(&mut texts, plans);
             let Some(text) = texts.get_mut(metric.family()) else {
                 return false;
             };
@@ -151,7 +162,7 @@ impl Encoder {
             written.is_ok()
         });
         let plans = &self.plans;
-        texts.resize(plans.catalog.families(), String::new());
+        make_room(&mut texts, plans);
         let mut families = Families {
             catalog: &plans.catalog,
             format,
@@ -200,6 +211,7 @@ impl Encoder {
             }
             families.own(own.otlp_queue_length.as_ref(), &[], queued);
         }
+        self.sizes = families.texts.iter().map(String::len).collect();
         let text = families.text();
         self.last = (text.bytes(), text.series);
         text
