@@ -192,6 +192,17 @@ pub(crate) struct Qemu {
     _program: Running,
 }
 
+/// Whether a server listens at a path. Its file is there earlier, when the path is bound; and
+/// a connection would take the monitor.
+fn listens(socket: &Path) -> bool {
+    let sockets = std::fs::read_to_string("/proc/net/unix").unwrap();
+    sockets.lines().any(|line| {
+        // The fourth field has the flag of a socket that accepts connections.
+        let flags = line.split_whitespace().nth(3);
+        flags == Some("00010000") && line.ends_with(socket.to_str().unwrap())
+    })
+}
+
 impl Qemu {
     /// `None`, with the reason printed, where there is no QEMU or no KVM.
     pub(crate) fn start(folder: &Path, options: &[&str]) -> Option<Self> {
@@ -232,7 +243,7 @@ impl Qemu {
         };
         let program = Running(child);
         let begin = Instant::now();
-        while !socket.exists() {
+        while !listens(&socket) {
             assert!(begin.elapsed() < Duration::from_secs(20), "QEMU is slow");
             thread::sleep(Duration::from_millis(20));
         }
