@@ -272,7 +272,7 @@ fn names_control_no_terminal_when_they_are_written_as_lines() {
         (&csv, "st\\u{1b}[31m"),
         (&differences, escaped),
         (&openmetrics, "b\\\\u{1b}[2J"),
-        (&openmetrics, "st\u{fffd}[31m"),
+        (&openmetrics, "kvm vcpu st\\\\u{1b}[31m (cumulative)"),
     ] {
         assert!(text.contains(expected), "{expected}: {text}");
         assert!(!text.contains('\u{1b}'), "{text}");
