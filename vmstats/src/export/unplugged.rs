@@ -77,7 +77,7 @@ pub(super) fn unplugged(last: Option<(&Sample, &Unplugged)>, sample: &Sample) ->
         if let Some(table) = table.filter(|_| !present.contains_key(&object.order())) {
             let mut counts = Counts::of(object);
             counts.follow(table);
-            if counts.numbers() > 0 {
+            if counts.values.iter().any(Option::is_some) {
                 kept.away.push((object.id.clone(), counts));
             }
         }
@@ -195,12 +195,13 @@ impl Counts {
         })
     }
 
-    /// Returns how many numbers the values have.
+    /// Returns how many numbers the values have. Each statistic of the table counts, because
+    /// it takes memory without a value too.
     fn numbers(&self) -> usize {
-        let values = self.values.iter().flatten();
+        let values = self.values.iter();
         values
             .map(|value| match value {
-                Value::Buckets(counts) => counts.len(),
+                Some(Value::Buckets(counts)) => 1 + counts.len(),
                 _ => 1,
             })
             .sum()
