@@ -38,6 +38,8 @@ struct Work {
     time: Option<u64>,
     /// The exits, of which a virtual machine without known threads has some too.
     exits: u64,
+    /// The work in a second before `at`.
+    rate: u128,
 }
 
 impl Busiest {
@@ -65,10 +67,16 @@ impl Busiest {
                 continue;
             };
             let id = vm.vm.id;
-            let work = Work::of(answer);
+            let mut work = Work::of(answer);
             let before = self.last.get(&id);
             let before = before.filter(|before| before.process == work.process);
-            let rate = work.rate(before, answer.started.map(Timestamp));
+            // A collection that scrapers share has the same answer again.
+            let again = before.filter(|before| before.at == work.at);
+            work.rate = again.map_or_else(
+                || work.rate(before, answer.started.map(Timestamp)),
+                |again| again.rate,
+            );
+            let rate = work.rate;
             let tenths = if self.chosen.contains(&id) {
                 PERSISTENCE_TENTHS
             } else {
@@ -112,6 +120,7 @@ impl Work {
             at: answer.sample.window.end,
             time: sum(&StatsProvider::Unknown(SCHED.into()), &[RUN, RUN_DELAY]),
             exits: sum(&StatsProvider::Kvm, &EXITS).unwrap_or_default(),
+            rate: 0,
         }
     }
 

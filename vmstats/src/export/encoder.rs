@@ -3,6 +3,8 @@
 //! In: a collection. Out: a text in either format, family by family. This file decides
 //! neither names nor numbers.
 
+use std::sync::Arc;
+
 use qapi_stats::stats::StatsValue;
 use stats_runtime::exposition::{Catalog, Format, Metric, Object as Label, Options, Point};
 
@@ -76,8 +78,9 @@ impl Encoder {
 
     /// Takes the names of metrics and the totals of a collection.
     fn update(&mut self, collection: &Collection) {
+        // Names stay with machines that are down or late, as long as they are there.
         let answers: Vec<_> = { collection.vms.iter() }
-            .filter_map(|vm| vm.answer().cloned())
+            .filter_map(|vm| Some(Arc::clone(&vm.last.as_ref()?.1)))
             .collect();
         self.plans.update(&answers);
         if let Some((totals, busiest)) = &mut self.top

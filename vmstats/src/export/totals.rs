@@ -25,6 +25,8 @@ pub(super) struct Totals {
     generation: u64,
     /// The end of the last collection.
     at: Option<Timestamp>,
+    /// The end of the collection before it.
+    previous: Option<Timestamp>,
     /// The last values, by virtual machine.
     last: HashMap<usize, Last>,
     totals: HashMap<Key, StatsValue>,
@@ -65,12 +67,16 @@ impl Totals {
     /// Adds what has grown since the last collection. Returns false if the collection is
     /// not a later one.
     pub(super) fn update(&mut self, collection: &Collection, plans: &Plans) -> bool {
-        // Scrapers share a collection, and may take two of them in the reverse order.
-        if collection.generation <= self.generation {
+        // Scrapers may take two collections in the reverse order. They share one, and the
+        // hasty one has seen fewer answers of it.
+        if collection.generation < self.generation {
             return false;
         }
-        self.generation = collection.generation;
-        let previous = self.at.replace(collection.at);
+        if collection.generation > self.generation {
+            self.generation = collection.generation;
+            self.previous = self.at.replace(collection.at);
+        }
+        let previous = self.previous;
         let present: HashSet<usize> = collection.vms.iter().map(|vm| vm.vm.id).collect();
         self.last.retain(|vm, _| present.contains(vm));
         for vm in &collection.vms {
@@ -305,6 +311,9 @@ mod tests {
         // A collection that comes too late changes nothing.
         assert_eq!(next(4, 1, 1, 1012), number(10));
         assert_eq!(next(6, 2, 41, 4), number(11));
+        // Another one shares the last collection with a scraper that did not wait for it.
+        assert_eq!(next(6, 3, 55, 6), number(17));
+        assert_eq!(next(6, 3, 55, 6), number(17));
     }
 
     #[test]
