@@ -158,6 +158,11 @@ impl Observer {
         connected(true);
         let (endpoint, selection) = (self.endpoint.to_string(), self.selection.clone());
         let monitor = Monitor::open(client, &endpoint, selection, self.clock, true)?;
+        if monitor.process().is_none() {
+            // Nothing tells whether the virtual machine is the one before, such as on another
+            // host, and what vCPUs of an earlier one counted is in no sum of this one.
+            self.last = None;
+        }
         self.sample(monitor)
     }
 
