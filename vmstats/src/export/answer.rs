@@ -10,6 +10,8 @@ use crate::client::ClientError;
 use crate::endpoint::Endpoint;
 use crate::printable::printable;
 use crate::sample::{Identity, Sample, Timestamp};
+#[cfg(test)]
+use crate::sample::{Object, Window};
 use crate::source::Peer;
 
 /// A virtual machine at an address.
@@ -55,6 +57,28 @@ pub(super) struct Answer {
     pub(super) left_out: usize,
 }
 
+#[cfg(test)]
+impl Answer {
+    /// An answer with these objects, of a process that is not known.
+    pub(super) fn of_objects(window: Window, objects: Vec<Object>) -> Self {
+        Self {
+            identity: Identity::default(),
+            vcpus: None,
+            process: None,
+            started: None,
+            sample: Sample {
+                window,
+                run: 0,
+                objects,
+                absences: Vec::new(),
+            },
+            unplugged: Unplugged::default(),
+            duration: Duration::ZERO,
+            left_out: 0,
+        }
+    }
+}
+
 /// A virtual machine after a collection.
 #[derive(Clone, Debug)]
 pub(super) struct VmState {
@@ -68,6 +92,16 @@ pub(super) struct VmState {
 }
 
 impl VmState {
+    /// A virtual machine that answered.
+    #[cfg(test)]
+    pub(super) fn answered(id: usize, at: Timestamp, answer: Answer) -> Self {
+        Self {
+            vm: Arc::new(Vm::new(id, Endpoint::Unix("/x".into()))),
+            last: Some((at, Arc::new(answer))),
+            failure: None,
+        }
+    }
+
     /// Returns the answer of this collection.
     pub(super) fn answer(&self) -> Option<&Arc<Answer>> {
         let (_, answer) = self.last.as_ref().filter(|_| self.failure.is_none())?;

@@ -151,14 +151,11 @@ fn number(object: &Object, name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
 
     use qapi_stats::stats::{StatsSchema, StatsSchemaValue};
 
-    use super::super::answer::Vm;
-    use super::super::unplugged::Unplugged;
     use super::*;
-    use crate::sample::{Identity, ObjectId, Sample, Table, Window};
+    use crate::sample::{ObjectId, Table, Window};
 
     /// A virtual machine with one statistic of one vCPU, at a second.
     fn vm(id: usize, second: u64, provider: StatsProvider, name: &str, value: u64) -> VmState {
@@ -175,26 +172,7 @@ mod tests {
             window,
             values: vec![Value::Number(value)],
         };
-        let answer = Answer {
-            identity: Identity::default(),
-            vcpus: Some(1),
-            process: None,
-            started: None,
-            sample: Sample {
-                window,
-                run: 0,
-                objects: vec![object],
-                absences: Vec::new(),
-            },
-            unplugged: Unplugged::default(),
-            duration: Duration::ZERO,
-            left_out: 0,
-        };
-        VmState {
-            vm: Arc::new(Vm::new(id, "/x".parse().unwrap())),
-            last: Some((at, Arc::new(answer))),
-            failure: None,
-        }
+        VmState::answered(id, at, Answer::of_objects(window, vec![object]))
     }
 
     fn chosen(busiest: &mut Busiest, second: u64, times: &[u64], exits: &[u64]) -> Vec<usize> {
@@ -205,14 +183,8 @@ mod tests {
         let exits =
             exits.map(|(id, count)| vm(100 + id, second, StatsProvider::Kvm, "exits", *count));
         let vms: Vec<_> = times.chain(exits).collect();
-        busiest.update(&Collection {
-            vms: vms.clone(),
-            places: Vec::new(),
-            at: Timestamp(second * 1_000_000_000),
-            duration: Duration::ZERO,
-            generation: second,
-            failures: Vec::new(),
-        });
+        let at = Timestamp(second * 1_000_000_000);
+        busiest.update(&Collection::of(second, at, vms.clone()));
         let chosen = vms.iter().filter(|vm| busiest.has(vm));
         chosen.map(|vm| vm.vm.id).collect()
     }

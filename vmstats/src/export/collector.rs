@@ -128,6 +128,21 @@ pub(super) struct Collection {
     pub(super) failures: Vec<(Reason, u64)>,
 }
 
+#[cfg(test)]
+impl Collection {
+    /// A collection of these virtual machines.
+    pub(super) fn of(generation: u64, at: Timestamp, vms: Vec<VmState>) -> Self {
+        Self {
+            vms,
+            places: Vec::new(),
+            at,
+            duration: Duration::ZERO,
+            generation,
+            failures: Vec::new(),
+        }
+    }
+}
+
 impl Collector {
     /// Makes a collector, which asks nobody yet.
     pub(super) fn new(places: Vec<Place>, options: CollectorOptions) -> Self {

@@ -197,7 +197,7 @@ impl Observer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{Identity, Sample, Timestamp, Window};
+    use crate::sample::{Timestamp, Window};
 
     #[test]
     fn monitor_hangs_if_it_answered_before_and_is_occupied_if_it_never_did() {
@@ -221,24 +221,11 @@ mod tests {
         assert_eq!(reason, Reason::Silent);
 
         let now = Timestamp::of_wall_clock();
-        let answer = Some(Arc::new(Answer {
-            identity: Identity::default(),
-            vcpus: None,
-            process: None,
-            started: None,
-            sample: Sample {
-                window: Window {
-                    begin: now,
-                    end: now,
-                },
-                run: 0,
-                objects: Vec::new(),
-                absences: Vec::new(),
-            },
-            unplugged: super::super::unplugged::Unplugged::default(),
-            duration: Duration::ZERO,
-            left_out: 0,
-        }));
+        let window = Window {
+            begin: now,
+            end: now,
+        };
+        let answer = Some(Arc::new(Answer::of_objects(window, Vec::new())));
         // Its owner came back.
         observer.last.clone_from(&answer);
         assert_eq!(observer.fail(&silent()).0, Reason::Silent);

@@ -298,11 +298,8 @@ fn columns(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use super::super::unplugged::Unplugged;
     use super::*;
-    use crate::sample::{Identity, Object, ObjectId, Sample, Timestamp, Value, Window};
+    use crate::sample::{Object, ObjectId, Timestamp, Value, Window};
 
     fn table(stats: Vec<StatsSchemaValue>) -> Arc<Table> {
         Arc::new(Table::new(StatsSchema {
@@ -345,21 +342,7 @@ mod tests {
             window,
             values: vec![Value::Number(1)],
         };
-        Arc::new(Answer {
-            identity: Identity::default(),
-            vcpus: None,
-            process: None,
-            started: None,
-            sample: Sample {
-                window,
-                run: 0,
-                objects: vec![object],
-                absences: Vec::new(),
-            },
-            unplugged: Unplugged::default(),
-            duration: Duration::ZERO,
-            left_out: 0,
-        })
+        Arc::new(Answer::of_objects(window, vec![object]))
     }
 
     #[test]

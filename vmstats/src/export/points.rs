@@ -146,14 +146,11 @@ fn sums(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use qapi_stats::stats::{StatsProvider, StatsSchema, StatsSchemaValue, StatsTarget};
 
     use super::super::choice::Choice;
-    use super::super::unplugged::Unplugged;
     use super::*;
-    use crate::sample::{Identity, ObjectId, Sample, Table, Timestamp, Window};
+    use crate::sample::{ObjectId, Table, Timestamp, Window};
 
     #[test]
     fn sums_are_absent_when_a_reply_has_two_tables_of_a_provider() {
@@ -180,21 +177,7 @@ mod tests {
             values: vec![Value::Number(1); table.stats.len()],
         };
         let count = |objects: Vec<Object>| {
-            let answer = Arc::new(Answer {
-                identity: Identity::default(),
-                vcpus: None,
-                process: None,
-                started: None,
-                sample: Sample {
-                    window,
-                    run: 0,
-                    objects,
-                    absences: Vec::new(),
-                },
-                unplugged: Unplugged::default(),
-                duration: Duration::ZERO,
-                left_out: 0,
-            });
+            let answer = Arc::new(Answer::of_objects(window, objects));
             let mut plans = Plans::new(Choice::all());
             plans.update(&[Arc::clone(&answer)]);
             let mut taken = 0;

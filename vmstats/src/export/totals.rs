@@ -209,15 +209,13 @@ fn sum(total: &StatsValue, grown: &StatsValue) -> StatsValue {
 mod tests {
     use std::num::NonZeroUsize;
     use std::sync::Arc;
-    use std::time::Duration;
 
     use qapi_stats::stats::{StatsSchema, StatsSchemaValue, StatsTarget};
 
-    use super::super::answer::{Vm, VmState};
+    use super::super::answer::VmState;
     use super::super::choice::Choice;
-    use super::super::unplugged::Unplugged;
     use super::*;
-    use crate::sample::{Identity, Object, ObjectId, Sample, Table, Value, Window};
+    use crate::sample::{Object, ObjectId, Table, Value, Window};
 
     #[test]
     fn growth_is_counted_from_zero_when_a_counter_was_reset() {
@@ -254,32 +252,10 @@ mod tests {
             values: vec![Value::Number(exits)],
         };
         let answer = Answer {
-            identity: Identity::default(),
-            vcpus: Some(1),
-            process: None,
             started: Some(started),
-            sample: Sample {
-                window,
-                run: 0,
-                objects: vec![object],
-                absences: Vec::new(),
-            },
-            unplugged: Unplugged::default(),
-            duration: Duration::ZERO,
-            left_out: 0,
+            ..Answer::of_objects(window, vec![object])
         };
-        Collection {
-            vms: vec![VmState {
-                vm: Arc::new(Vm::new(id, "/x".parse().unwrap())),
-                last: Some((at, Arc::new(answer))),
-                failure: None,
-            }],
-            places: Vec::new(),
-            at,
-            duration: Duration::ZERO,
-            generation,
-            failures: Vec::new(),
-        }
+        Collection::of(generation, at, vec![VmState::answered(id, at, answer)])
     }
 
     /// Adds a collection, and returns the totals.
