@@ -290,15 +290,16 @@ impl Monitor {
             })
             .collect();
         self.incarnation.threads = vcpus.iter().map(|vcpu| vcpu.thread).collect();
+        let process = steal::process(self.incarnation.peer.as_ref(), &vcpus);
         let of_steal = (StatsTarget::Vcpu, steal::provider());
         let table = self.tables.get(&of_steal).filter(|_| self.reads_steal);
         self.steal = table.map(|table| {
             let mut steal = Steal::new(Arc::clone(table));
-            steal.follow(self.incarnation.peer.as_ref(), &vcpus);
+            steal.follow(&process, &vcpus);
             steal
         });
-        self.identity.process = self.steal.as_ref().and_then(Steal::process);
-        let process = steal::process(self.incarnation.peer.as_ref(), &vcpus).ok();
+        let process = process.ok();
+        self.identity.process = process.filter(|_| self.steal.is_some());
         let process = process.map(Peer::of);
         if process != self.process {
             self.started = process.as_ref().and_then(Peer::started_nanos);

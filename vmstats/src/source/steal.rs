@@ -37,7 +37,6 @@ pub(super) struct Steal {
     /// A flag for each of the file's numbers: true if the table has the number.
     wanted: Vec<bool>,
     threads: Vec<Thread>,
-    process: Option<u32>,
     /// The threads that could not be opened, since `followed`.
     absences: Vec<Absence>,
     followed: Instant,
@@ -79,20 +78,17 @@ impl Steal {
             wanted: wanted.collect(),
             table,
             threads: Vec::new(),
-            process: None,
             absences: Vec::new(),
             followed: Instant::now(),
         }
     }
 
-    /// Opens the files of these vCPUs.
-    pub(super) fn follow(&mut self, peer: Option<&Peer>, vcpus: &[Vcpu]) {
-        match process(peer, vcpus) {
-            Ok(process) => self.process = Some(process),
-            Err(reason) => {
-                self.absences.push(absence(None, reason));
-                return;
-            }
+    /// Opens the files of these vCPUs. `process` is the one that runs them, or the reason why
+    /// it is not known.
+    pub(super) fn follow(&mut self, process: &Result<u32, String>, vcpus: &[Vcpu]) {
+        if let Err(reason) = process {
+            self.absences.push(absence(None, reason.clone()));
+            return;
         }
         for vcpu in vcpus {
             let id = vcpu.id();
@@ -109,11 +105,6 @@ impl Steal {
                 }
             }
         }
-    }
-
-    /// Returns the process that runs the vCPUs, if it is known.
-    pub(super) fn process(&self) -> Option<u32> {
-        self.process
     }
 
     /// Appends the statistics of all vCPUs. Returns whether the vCPUs have to be asked for
@@ -269,10 +260,15 @@ mod tests {
         Vcpu::new(index, thread)
     }
 
+    fn own_process(vcpus: &[Vcpu]) -> Result<u32, String> {
+        process(Some(&Peer::of(std::process::id())), vcpus)
+    }
+
     #[test]
     fn numbers_of_a_thread_of_the_peer_are_read() {
         let mut steal = Steal::new(Arc::new(Table::new(schema())));
-        steal.follow(Some(&Peer::of(std::process::id())), &[own_vcpu(0)]);
+        let vcpus = [own_vcpu(0)];
+        steal.follow(&own_process(&vcpus), &vcpus);
         let (mut objects, mut absences) = (Vec::new(), Vec::new());
         steal.read(Clock::start(), &mut objects, &mut absences);
         assert_eq!(absences, []);
@@ -287,7 +283,7 @@ mod tests {
     fn steal_of_other_vcpus_is_read_when_one_has_no_thread() {
         let mut steal = Steal::new(Arc::new(Table::new(schema())));
         let vcpus = [Vcpu::new(0, 0), own_vcpu(1)];
-        steal.follow(Some(&Peer::of(std::process::id())), &vcpus);
+        steal.follow(&own_process(&vcpus), &vcpus);
         let (mut objects, mut absences) = (Vec::new(), Vec::new());
         steal.read(Clock::start(), &mut objects, &mut absences);
         let [object] = objects.as_slice() else {
