@@ -114,6 +114,13 @@ impl VmState {
     }
 }
 
+/// The words for [`Reason::Timeout`], whose error names options that `export` lacks.
+pub(super) const TIMEOUT: &str = "no answer before the deadline";
+
+/// The words for [`Reason::Silent`] while no error has come.
+pub(super) const SILENT: &str = "no greeting before the deadline: another client may have the \
+    monitor, or the process is stopped";
+
 /// The reason why a virtual machine did not answer, for a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Reason {
@@ -151,21 +158,6 @@ impl Reason {
             Self::Closed => "closed",
             Self::Refused => "refused",
             Self::Protocol => "protocol",
-        }
-    }
-
-    /// Returns the reason in words, where an error has none.
-    pub(super) fn explanation(self) -> &'static str {
-        match self {
-            Self::Timeout => "no answer before the deadline",
-            Self::Silent => {
-                "no greeting before the deadline: another client may have the monitor, or the \
-                 process is stopped"
-            }
-            Self::Connect => "nobody serves the monitor",
-            Self::Closed => "the connection broke",
-            Self::Refused => "the monitor refuses",
-            Self::Protocol => "the peer does not speak QMP",
         }
     }
 

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::answer::{Answer, Reason, Vm, VmState};
+use super::answer::{Answer, Reason, SILENT, TIMEOUT, Vm, VmState};
 use super::finding::{Found, Key, find};
 use super::observer::Observer;
 use crate::lock::Lock;
@@ -331,7 +331,7 @@ impl State {
     /// Counts the requests that a scraper does not wait for any longer.
     fn count_overdue(&mut self, generation: u64) {
         for entry in self.entries.values_mut() {
-            let reason = entry.overdue_reason();
+            let (reason, _) = entry.overdue_failure();
             let is_overdue = !entry.has_outcome(generation);
             let asked = entry.asked.as_mut().filter(|_| is_overdue);
             if let Some(asked) = asked.filter(|asked| !asked.is_counted) {
@@ -355,12 +355,13 @@ impl Entry {
         failure.is_some_and(|(reason, _)| matches!(reason, Reason::Timeout | Reason::Silent))
     }
 
-    /// Returns the reason why a virtual machine that was asked has not answered.
-    fn overdue_reason(&self) -> Reason {
+    /// Returns the reason why a virtual machine that was asked has not answered, also in
+    /// words.
+    fn overdue_failure(&self) -> (Reason, &'static str) {
         if self.is_connected || self.last.is_some() {
-            Reason::Timeout
+            (Reason::Timeout, TIMEOUT)
         } else {
-            Reason::Silent
+            (Reason::Silent, SILENT)
         }
     }
 
@@ -384,8 +385,8 @@ impl Entry {
     }
 
     fn overdue(&self) -> VmState {
-        let reason = self.overdue_reason();
-        self.with(Some((reason, reason.explanation().to_owned())))
+        let (reason, text) = self.overdue_failure();
+        self.with(Some((reason, text.to_owned())))
     }
 
     fn with(&self, failure: Option<(Reason, String)>) -> VmState {

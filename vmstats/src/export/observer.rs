@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::answer::{Answer, Reason};
+use super::answer::{Answer, Reason, TIMEOUT};
 use super::unplugged::unplugged;
 use crate::client::{Client, ClientError};
 use crate::endpoint::Endpoint;
@@ -117,8 +117,7 @@ impl Observer {
             reason => reason,
         };
         let text = match reason {
-            // The error's own words name an option that this command lacks.
-            Reason::Timeout => reason.explanation().to_owned(),
+            Reason::Timeout => TIMEOUT.to_owned(),
             _ => error.to_string(),
         };
         self.is_occupied |= reason == Reason::Silent;
@@ -234,7 +233,7 @@ mod tests {
         observer.last = answer;
         let (reason, text) = observer.fail(&silent());
         assert_eq!(reason, Reason::Timeout);
-        assert_eq!(text, Reason::Timeout.explanation());
+        assert_eq!(text, TIMEOUT);
         observer.fail(&silent());
         observer.fail(&silent());
         assert_eq!(observer.hang.as_ref().unwrap().pause, PAUSE_MAX_STOPPED);
