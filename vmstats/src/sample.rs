@@ -85,7 +85,7 @@ fn wall_nanos() -> u64 {
 }
 
 /// Returns a duration in nanoseconds; one of more than 584 years is cut.
-fn nanos(duration: Duration) -> u64 {
+pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 

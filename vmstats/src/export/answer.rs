@@ -122,7 +122,7 @@ pub(super) const SILENT: &str = "no greeting before the deadline: another client
     monitor, or the process is stopped";
 
 /// The reason why a virtual machine did not answer, for a label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Reason {
     /// The monitor did not reply in time.
     Timeout,

@@ -125,7 +125,7 @@ pub(super) struct Collection {
     /// The number of collections so far.
     pub(super) generation: u64,
     /// The number of failures so far, for each reason.
-    pub(super) failures: Vec<(Reason, u64)>,
+    pub(super) failures: HashMap<Reason, u64>,
 }
 
 #[cfg(test)]
@@ -138,7 +138,7 @@ impl Collection {
             at,
             duration: Duration::ZERO,
             generation,
-            failures: Vec::new(),
+            failures: HashMap::new(),
         }
     }
 }
@@ -257,17 +257,13 @@ impl Collector {
         let mut vms: Vec<_> = state.entries.values().map(of_entry).collect();
         vms.sort_by_key(|vm| vm.vm.id);
         let places = self.places.iter().map(ToString::to_string);
-        let mut failures: Vec<_> = { state.failures.iter() }
-            .map(|(reason, count)| (*reason, *count))
-            .collect();
-        failures.sort_unstable();
         Collection {
             vms,
             at: Timestamp::of_wall_clock(),
             places: places.zip(state.places.iter().cloned()).collect(),
             duration,
             generation,
-            failures,
+            failures: state.failures.clone(),
         }
     }
 }

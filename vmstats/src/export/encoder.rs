@@ -13,9 +13,11 @@ use super::busiest::Busiest;
 use super::choice::Choice;
 use super::collector::Collection;
 use super::naming;
+use super::own::number;
 use super::plan::Plans;
 use super::points::{self, VmPoint};
 use super::totals::Totals;
+use crate::sample::nanos;
 
 /// The text of a collection.
 #[derive(Debug)]
@@ -175,16 +177,17 @@ impl Encoder {
             self.write_vm(&mut families, vm, dropped);
         }
         let own = &plans.own;
-        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let version = [("version", env!("VMSTATS_VERSION"))];
         families.own(own.build_info.as_ref(), &version, 1);
-        let nanos = u64::try_from(collection.duration.as_nanos()).unwrap_or(u64::MAX);
-        families.own(own.scrape_duration.as_ref(), &[], nanos);
+        let duration = nanos(collection.duration);
+        families.own(own.scrape_duration.as_ref(), &[], duration);
         families.own(own.collections.as_ref(), &[], collection.generation);
         for reason in Reason::ALL {
-            let mut failures = collection.failures.iter();
-            let count = failures.find(|(of, _)| *of == reason);
-            let count = count.map_or(0, |(_, count)| *count);
+            let count = collection
+                .failures
+                .get(&reason)
+                .copied()
+                .unwrap_or_default();
             families.own(own.failures.as_ref(), &[("reason", reason.name())], count);
         }
         families.own(own.vms.as_ref(), &[], number(collection.vms.len()));
@@ -247,15 +250,14 @@ impl Encoder {
             ("version", &*naming::text(&identity.version)),
         ];
         families.own(own.info.as_ref(), &info, 1);
-        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         if let Some(vcpus) = answer.vcpus {
             families.own(own.vcpus.as_ref(), &labels, number(vcpus));
         }
         if let Some(started) = answer.started {
             families.own(own.start_time.as_ref(), &labels, started);
         }
-        let nanos = u64::try_from(answer.duration.as_nanos()).unwrap_or(u64::MAX);
-        families.own(own.vm_scrape_duration.as_ref(), &labels, nanos);
+        let duration = nanos(answer.duration);
+        families.own(own.vm_scrape_duration.as_ref(), &labels, duration);
         if dropped > 0 {
             families.own(own.dropped_statistics.as_ref(), &labels, number(dropped));
         }

@@ -81,7 +81,7 @@ impl Journal {
     fn note_vm(&mut self, vm: &VmState) {
         let is_up = vm.failure.is_none();
         let known = self.vms.entry(vm.vm.id).or_insert_with(|| Known {
-            address: printable(&vm.vm.endpoint.to_string()).into_owned(),
+            address: vm.vm.label.clone(),
             // A virtual machine that is down from the start has a line too.
             is_up: true,
         });

@@ -28,6 +28,11 @@ macro_rules! own_metrics {
     };
 }
 
+/// Returns a count as the value of a metric.
+pub(super) fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
 fn gauge(name: &str) -> StatsSchemaValue {
     StatsSchemaValue::instant(name)
 }

@@ -21,7 +21,7 @@ use qapi_stats::wire::{Context, Decode, Document, Node, Writer, from_node};
 
 use super::row::{Layout, layouts_from_json, layouts_json};
 use crate::intervals::Intervals;
-use crate::sample::{Identity, Timestamp};
+use crate::sample::{Identity, Timestamp, nanos};
 
 /// The file with the virtual machines and the descriptions.
 pub const SCHEMA: &str = "schema.json";
@@ -90,8 +90,7 @@ impl About {
         for (since, interval) in self.intervals.changes() {
             let mut members = intervals.element().object();
             members.required("since", &since.0);
-            let nanos = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
-            members.required("nanoseconds", &nanos);
+            members.required("nanoseconds", &nanos(interval));
             members.end();
         }
         intervals.end();

@@ -24,9 +24,10 @@ use super::super::answer::{Reason, VmState};
 use super::super::collector::Collection;
 use super::super::encoder::Encoder;
 use super::super::naming;
+use super::super::own;
 use super::super::plan::Plans;
 use super::super::points::VmPoint;
-use crate::sample::Timestamp;
+use crate::sample::{Timestamp, nanos};
 
 const CUMULATIVE: i32 = AggregationTemporality::Cumulative as i32;
 
@@ -265,13 +266,13 @@ impl Own<'_> {
         let info = [attributes.clone(), info].concat();
         self.add(metrics, own.info.as_ref(), info, 1);
         if let Some(vcpus) = answer.vcpus {
-            let vcpus = number_of(vcpus);
+            let vcpus = own::number(vcpus);
             self.add(metrics, own.vcpus.as_ref(), attributes.clone(), vcpus);
         }
-        let nanos = u64::try_from(answer.duration.as_nanos()).unwrap_or(u64::MAX);
-        let duration = own.vm_scrape_duration.as_ref();
-        self.add(metrics, duration, attributes.clone(), nanos);
-        let dropped = number_of(dropped);
+        let duration = nanos(answer.duration);
+        let family = own.vm_scrape_duration.as_ref();
+        self.add(metrics, family, attributes.clone(), duration);
+        let dropped = own::number(dropped);
         self.add(
             metrics,
             own.dropped_statistics.as_ref(),
@@ -284,17 +285,19 @@ impl Own<'_> {
     fn program(&self, metrics: &mut Metrics, collection: &Collection) {
         let own = &self.plans.own;
         for reason in Reason::ALL {
-            let mut failures = collection.failures.iter();
-            let count = failures.find(|(of, _)| *of == reason);
-            let count = count.map_or(0, |(_, count)| *count);
+            let count = collection
+                .failures
+                .get(&reason)
+                .copied()
+                .unwrap_or_default();
             let reason = vec![text("vmstats.reason", reason.name())];
             self.add(metrics, own.failures.as_ref(), reason, count);
         }
-        let nanos = u64::try_from(collection.duration.as_nanos()).unwrap_or(u64::MAX);
-        let vms = number_of(collection.vms.len());
-        let omitted = number_of(self.plans.catalog.omitted().len());
+        let duration = nanos(collection.duration);
+        let vms = own::number(collection.vms.len());
+        let omitted = own::number(self.plans.catalog.omitted().len());
         for (family, value) in [
-            (&own.scrape_duration, nanos),
+            (&own.scrape_duration, duration),
             (&own.collections, collection.generation),
             (&own.vms, vms),
             (&own.omitted_statistics, omitted),
@@ -302,10 +305,6 @@ impl Own<'_> {
             self.add(metrics, family.as_ref(), Vec::new(), value);
         }
     }
-}
-
-fn number_of(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 /// Returns a name of the catalog with dots after its first words, as OpenTelemetry has

@@ -10,6 +10,7 @@ use hyper::body::Bytes;
 use tokio::sync::Notify;
 
 use super::super::encoder::OtlpFigures;
+use super::super::own::number;
 use crate::lock::Lock;
 
 /// The maximum number of messages that wait.
@@ -100,7 +101,7 @@ impl Queue {
     pub(super) fn figures(&self) -> OtlpFigures {
         let state = self.state.lock();
         OtlpFigures {
-            queued: u64::try_from(state.messages.len()).unwrap_or(u64::MAX),
+            queued: number(state.messages.len()),
             ..state.figures
         }
     }
