@@ -16,8 +16,9 @@ use super::answer::{Answer, Reason, SILENT, TIMEOUT, Vm, VmState};
 use super::finding::{Found, Key, find};
 use super::observer::Observer;
 use crate::lock::Lock;
-use crate::sample::{Clock, Timestamp};
+use crate::sample::{Clock, Table, Timestamp};
 use crate::selection::Selection;
+use crate::selector::NamePattern;
 use crate::source::Place;
 
 /// The age up to which a collection is given to a second scraper too.
@@ -126,6 +127,27 @@ pub(super) struct Collection {
     pub(super) generation: u64,
     /// The number of failures so far, for each reason.
     pub(super) failures: HashMap<Reason, u64>,
+}
+
+impl Collection {
+    /// Returns the descriptions of the statistics in the answers, one for each object.
+    pub(super) fn tables(&self) -> impl Iterator<Item = &Table> {
+        let answers = self.vms.iter().filter_map(VmState::answer);
+        let objects = answers.flat_map(|answer| &answer.sample.objects);
+        objects.map(|object| &*object.table)
+    }
+
+    /// Returns the patterns that match no statistic in the answers.
+    pub(super) fn unmatched<'a>(
+        &self,
+        patterns: &'a [NamePattern],
+    ) -> impl Iterator<Item = &'a NamePattern> {
+        let stats = self.tables().flat_map(|table| &table.stats);
+        let names: HashSet<&str> = stats.map(|stat| stat.name.as_str()).collect();
+        patterns
+            .iter()
+            .filter(move |pattern| !names.iter().any(|name| pattern.matches(name)))
+    }
 }
 
 #[cfg(test)]

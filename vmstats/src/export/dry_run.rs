@@ -3,7 +3,6 @@
 //! In: one collection of everything. Out: tables of series, bytes and what a store of a
 //! fleet needs for them. Nothing is exported.
 
-use std::collections::HashSet;
 use std::io::Write;
 use std::num::NonZeroUsize;
 
@@ -282,19 +281,13 @@ fn reasons(collection: &Collection) -> String {
 
 /// Fails if a name selects nothing.
 fn missing(collection: &Collection, asked: &Choice) -> Result<(), Failure> {
-    let answers = collection.vms.iter().filter_map(|vm| vm.answer());
-    let objects = answers.flat_map(|answer| &answer.sample.objects);
-    let stats = objects.flat_map(|object| &object.table.stats);
-    let names: HashSet<&str> = stats.map(|stat| stat.name.as_str()).collect();
-    for pattern in &asked.names {
-        if !names.iter().any(|name| pattern.matches(name)) {
-            return Err(Failure::other(format!(
-                "no statistic matches '{}' (`vmstats schemas` lists those that there are)",
-                pattern.text()
-            )));
-        }
+    match collection.unmatched(&asked.names).next() {
+        Some(pattern) => Err(Failure::other(format!(
+            "no statistic matches '{}' (`vmstats schemas` lists those that there are)",
+            pattern.text()
+        ))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]

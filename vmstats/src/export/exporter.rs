@@ -42,16 +42,11 @@ impl Exporter {
         }
     }
 
-    fn ask(&self, arrival: Instant, deadline: Instant) -> Collection {
-        let collection = self.collector.collect(arrival, deadline);
-        self.journal.lock().note(&collection);
-        collection
-    }
-
     /// Asks all virtual machines, and returns the text.
     pub(super) fn scrape(&self, deadline: Instant, format: Format) -> Text {
-        let collection = self.ask(Instant::now(), deadline);
-        self.encoder.lock().encode(&collection, format, self.otlp())
+        self.collect(Instant::now(), deadline, |collection, encoder| {
+            encoder.encode(collection, format, self.otlp())
+        })
     }
 
     /// Asks all virtual machines for somebody who came at `arrival`, and calls `take` with
@@ -62,7 +57,8 @@ impl Exporter {
         deadline: Instant,
         take: impl FnOnce(&Collection, &mut Encoder) -> T,
     ) -> T {
-        let collection = self.ask(arrival, deadline);
+        let collection = self.collector.collect(arrival, deadline);
+        self.journal.lock().note(&collection);
         take(&collection, &mut self.encoder.lock())
     }
 

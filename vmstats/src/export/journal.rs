@@ -103,25 +103,16 @@ impl Journal {
 /// Returns a sentence for each name and provider that no virtual machine of a collection
 /// has.
 fn unmatched(collection: &Collection, names: &[NamePattern], providers: &[String]) -> Vec<String> {
-    let answers = collection.vms.iter().filter_map(VmState::answer);
-    let objects = answers.flat_map(|answer| &answer.sample.objects);
-    let mut has_names = HashSet::new();
-    let mut has_providers = HashSet::new();
-    for object in objects {
-        has_providers.insert(object.table.provider.name());
-        has_names.extend(object.table.stats.iter().map(|stat| stat.name.as_str()));
-    }
-    let names = names.iter().filter(|pattern| {
-        let mut names = has_names.iter();
-        !names.any(|name| pattern.matches(name))
-    });
-    let names = names.map(|pattern| {
+    let names = collection.unmatched(names).map(|pattern| {
         format!(
             "no statistic of the virtual machines that answered matches '{}' (`vmstats schemas` \
              lists those that there are)",
             pattern.text()
         )
     });
+    let has_providers: HashSet<_> = { collection.tables() }
+        .map(|table| table.provider.name())
+        .collect();
     let providers = providers.iter();
     let providers = providers.filter(|name| !has_providers.contains(name.as_str()));
     let providers = providers.map(|name| {
