@@ -51,6 +51,7 @@ pub mod source;
 pub mod stream;
 pub mod summary;
 pub mod table;
+mod threads;
 pub mod time_span;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 pub mod tls;

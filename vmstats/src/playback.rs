@@ -22,6 +22,7 @@ use crate::recording::folder::RecordedVm;
 use crate::recording::row::Layout;
 use crate::recording::{Recorded, is_recording};
 use crate::sample::{Identity, Object, Sample, Table, Timestamp, Value};
+use crate::threads::spawn;
 use crate::time_span::{self, Part, PlacedPart};
 
 /// A virtual machine of a recording that is being played.
@@ -95,10 +96,7 @@ impl Playback {
                 current.lock().absence = Some(absence);
             }
         };
-        let thread = thread::Builder::new()
-            .name("playback".to_owned())
-            .spawn(play);
-        thread.map_err(|error| Failure::other(format!("cannot start a thread: {error}")))?;
+        spawn("playback", play)?;
         Ok(Some(Self { identity, registry }))
     }
 }

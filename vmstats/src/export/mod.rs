@@ -45,6 +45,7 @@ use crate::sample::Clock;
 use crate::selection::Selection;
 use crate::shutdown::PendingSignals;
 use crate::source::raise_file_limit;
+use crate::threads::spawn;
 use choice::Choice;
 use collector::{Collector, CollectorOptions};
 use encoder::Encoder;
@@ -118,7 +119,7 @@ pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
         // The first file is written before anything else, so that a folder that does not
         // exist is an error of the command.
         write()?;
-        spawn("textfile", interval, move || {
+        repeat("textfile", interval, move || {
             if let Err(failure) = write() {
                 warn(&failure.to_string());
             }
@@ -136,14 +137,14 @@ pub fn run(arguments: &ExportArgs, out: &mut dyn Write) -> Result<(), Failure> {
             receiver.push(&message);
         };
         push();
-        spawn("otlp", interval, push)?;
+        repeat("otlp", interval, push)?;
     }
     let (sender, ended) = tokio::sync::oneshot::channel();
-    thread::spawn(move || {
+    spawn("shutdown", move || {
         shutdown.wait();
         // Fails if the program is ending already.
         let _ = sender.send(());
-    });
+    })?;
     let service = Arc::new(http::Service::new(Arc::clone(&exporter), timeout));
     runtime.block_on(async {
         for listener in listeners {
@@ -180,7 +181,7 @@ fn addresses(arguments: &ExportArgs) -> Vec<Listen> {
 }
 
 /// Starts a thread that does something at an interval, for the first time after it.
-fn spawn(
+fn repeat(
     name: &str,
     interval: Duration,
     mut act: impl FnMut() + Send + 'static,
@@ -197,8 +198,5 @@ fn spawn(
             act();
         }
     };
-    let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
-    thread
-        .map(drop)
-        .map_err(|error| Failure::other(format!("cannot start a thread: {error}")))
+    spawn(name, run).map(drop)
 }

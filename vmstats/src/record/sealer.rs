@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::progress::tell;
@@ -21,6 +21,7 @@ use crate::recording::folder::{
 use crate::recording::line::{self, Line};
 use crate::recording::row::{self, Event, EventKind, Layout};
 use crate::sample::{Clock, Timestamp};
+use crate::threads::spawn;
 
 /// The time between two tries to seal on a full disk.
 const RETRY_INTERVAL: Duration = Duration::from_secs(10);
@@ -68,10 +69,7 @@ impl Sealer {
             seal_failed: false,
             limit_failed: false,
         };
-        let thread = thread::Builder::new()
-            .name("sealer".to_owned())
-            .spawn(move || worker.run(&receiver))
-            .map_err(|error| Failure::other(format!("cannot start a thread: {error}")))?;
+        let thread = spawn("sealer", move || worker.run(&receiver))?;
         Ok(Self { requests, thread })
     }
 

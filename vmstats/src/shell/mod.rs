@@ -15,7 +15,6 @@ mod request;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
 use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
@@ -28,6 +27,7 @@ use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::printable::printable;
 use crate::shutdown::ShutdownSignal;
+use crate::threads::spawn;
 use dialog::{Dialog, Outcome, Server, Style};
 use editor::{LineEditor, Typed};
 use human::{HumanMonitor, HumanSocket};
@@ -210,14 +210,9 @@ pub fn run_own_hmp(
     // waits for keys. That thread ends with the program.
     let (want_sender, want_receiver) = mpsc::channel();
     let (typed_sender, typed_receiver) = mpsc::channel();
-    thread::Builder::new()
-        .name("terminal".to_owned())
-        .spawn(
-            move || {
-                while want_receiver.recv().is_ok() && typed_sender.send(editor.read()).is_ok() {}
-            },
-        )
-        .map_err(|error| Failure::other(format!("cannot start a thread: {error}")))?;
+    spawn("terminal", move || {
+        while want_receiver.recv().is_ok() && typed_sender.send(editor.read()).is_ok() {}
+    })?;
     let next = || {
         // Cannot fail: the thread runs for as long as this closure exists.
         let _ = want_sender.send(());

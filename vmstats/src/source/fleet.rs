@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -21,6 +21,7 @@ use crate::failure::Failure;
 use crate::lock::Lock;
 use crate::sample::{Clock, Identity, Sample, Table};
 use crate::selection::Selection;
+use crate::threads::spawn;
 
 /// The time between two looks for sockets.
 const SCAN_INTERVAL: Duration = Duration::from_secs(1);
@@ -190,14 +191,6 @@ pub fn raise_file_limit() {
     };
     // With a lower limit, the files that cannot be opened are told one by one.
     let _ = setrlimit(Resource::Nofile, raised);
-}
-
-fn spawn<T: Send + 'static>(
-    name: &str,
-    run: impl FnOnce() -> T + Send + 'static,
-) -> Result<JoinHandle<T>, Failure> {
-    let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
-    thread.map_err(|error| Failure::other(format!("cannot start a thread: {error}")))
 }
 
 impl Shared {
