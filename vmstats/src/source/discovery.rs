@@ -81,18 +81,23 @@ impl Place {
                 .filter_map(Result::ok)
                 .collect(),
         };
-        let mut sockets: Vec<PathBuf> = paths.into_iter().filter(|path| is_socket(path)).collect();
+        let sockets = paths.into_iter().filter_map(|path| {
+            let file = socket(&path)?;
+            Some((path, file))
+        });
+        let mut sockets: Vec<_> = sockets.collect();
         sockets.sort();
         // Symbolic links make one socket appear several times.
         let mut seen = HashSet::new();
-        sockets.retain(|path| file_of(path).is_none_or(|file| seen.insert(file)));
+        sockets.retain(|(_, file)| seen.insert(*file));
         if sockets.is_empty() {
             return Err(match self {
                 Self::Glob(pattern) => format!("no socket matches '{pattern}'"),
                 _ => format!("no socket in {self}"),
             });
         }
-        Ok(sockets.into_iter().map(Endpoint::Unix).collect())
+        let paths = sockets.into_iter().map(|(path, _)| path);
+        Ok(paths.map(Endpoint::Unix).collect())
     }
 }
 
@@ -106,14 +111,11 @@ impl fmt::Display for Place {
     }
 }
 
-fn is_socket(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
-}
-
-/// Returns the device and the inode of a file.
-fn file_of(path: &Path) -> Option<(u64, u64)> {
+/// Returns the device and the inode of a socket; `None` if no socket is at the path.
+fn socket(path: &Path) -> Option<(u64, u64)> {
     let metadata = fs::metadata(path).ok()?;
-    Some((metadata.dev(), metadata.ino()))
+    let is_socket = metadata.file_type().is_socket();
+    is_socket.then(|| (metadata.dev(), metadata.ino()))
 }
 
 #[cfg(test)]
