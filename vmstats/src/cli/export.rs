@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use stats_runtime::exposition::Buckets;
 
+use super::reach::with_credentials;
 use super::value::{interval, place, seconds};
 use crate::listen::Listen;
 use crate::selector::NamePatterns;
@@ -98,11 +99,7 @@ impl ExportArgs {
     /// Returns where the monitors are, with the credentials for TLS.
     #[must_use]
     pub fn places(&self) -> Vec<Place> {
-        let places = self.places.iter().cloned();
-        let credentials = self.tls.as_deref();
-        places
-            .map(|place| place.with_credentials(credentials))
-            .collect()
+        with_credentials(&self.places, self.tls.as_deref())
     }
 
     /// Returns why an option cannot act beside the others. Returns `None` if all can.

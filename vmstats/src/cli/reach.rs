@@ -2,7 +2,7 @@
 //!
 //! In: words. Out: the addresses of monitors, and how they are reached.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -61,11 +61,7 @@ impl MonitorsArgs {
     /// Returns where the monitors are, with the credentials for TLS.
     #[must_use]
     pub fn places(&self) -> Vec<Place> {
-        let places = self.places.iter().cloned();
-        let credentials = self.reach.tls.as_deref();
-        places
-            .map(|place| place.with_credentials(credentials))
-            .collect()
+        with_credentials(&self.places, self.reach.tls.as_deref())
     }
 
     /// Returns whether monitors are looked for at a single place.
@@ -79,4 +75,10 @@ impl MonitorsArgs {
     pub fn is_one(&self) -> bool {
         matches!(self.places.as_slice(), [place] if !place.is_searched())
     }
+}
+
+/// Returns places with the credentials for TLS.
+pub(super) fn with_credentials(places: &[Place], folder: Option<&Path>) -> Vec<Place> {
+    let places = places.iter().cloned();
+    places.map(|place| place.with_credentials(folder)).collect()
 }
