@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::program::feed;
+
 /// Runs a program; returns `None`, with the reason printed, if it is not installed.
 pub(crate) fn run_installed(command: &mut Command) -> Option<Output> {
     match command.output() {
@@ -90,19 +92,8 @@ impl Release {
 
     /// Runs promtool in a folder, with an input.
     pub(crate) fn promtool(&self, folder: &Path, arguments: &[&str], input: &str) -> Output {
-        let mut child = Command::new(&self.promtool)
-            .args(arguments)
-            .current_dir(folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        // It may have ended before it reads everything.
-        let _ = stdin.write_all(input.as_bytes());
-        drop(stdin);
-        child.wait_with_output().unwrap()
+        let mut command = Command::new(&self.promtool);
+        feed(command.args(arguments).current_dir(folder), input)
     }
 
     /// Starts this Prometheus with a configuration file of the folder, and waits until it is

@@ -18,8 +18,13 @@ use serde_json::Value;
 
 /// Runs the program with an input.
 pub(crate) fn vmstats(arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_vmstats"))
-        .args(arguments)
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vmstats"));
+    feed(command.args(arguments), input)
+}
+
+/// Runs a command with an input.
+pub(crate) fn feed(command: &mut Command, input: &str) -> Output {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
