@@ -11,10 +11,10 @@ use std::num::NonZeroUsize;
 use qapi_stats::stats::{StatsProvider, StatsTarget};
 
 use super::answer::{Answer, VmState};
-use super::choice::{EXITS, RUN};
+use super::choice::EXITS;
 use super::collector::Collection;
 use crate::sample::{Object, Timestamp, Value};
-use crate::source::{Peer, RUN_DELAY, SCHED};
+use crate::source::{Peer, RUN, RUN_DELAY, SCHED};
 
 /// How much busier another virtual machine has to be to take the place of one that was
 /// exported before, in tenths: each change begins and ends series.

@@ -11,7 +11,7 @@ use stats_runtime::exposition::Buckets;
 use crate::cli::ExportArgs;
 use crate::selection::{Selection, provider};
 use crate::selector::NamePattern;
-use crate::source::{RUN_DELAY, SCHED};
+use crate::source::{RUN, RUN_DELAY, SCHED};
 
 /// The statistics of KVM that are exported by default, of any architecture. A name that
 /// the kernel does not have costs nothing.
@@ -46,9 +46,6 @@ const KVM_SUMS: [&str; 3] = ["halt_wait_ns", "halt_poll_success_ns", "halt_poll_
 
 /// The statistics of vCPUs' threads that are exported by default.
 const THREADS: [&str; 2] = [RUN, RUN_DELAY];
-
-/// The time that a vCPU's thread ran.
-pub(super) const RUN: &str = "run_ns";
 
 /// The statistics of KVM that count all exits: one of them on most architectures.
 pub(super) const EXITS: [&str; 2] = ["exits", "sum_exits"];

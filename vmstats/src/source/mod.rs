@@ -13,4 +13,4 @@ pub use discovery::Place;
 pub use fleet::{Connected, Event, Fleet, FleetOptions, Update, Vm, raise_file_limit};
 pub use monitor::Monitor;
 pub use process::Peer;
-pub use steal::{PROVIDER as SCHED, RUN_DELAY};
+pub use steal::{PROVIDER as SCHED, RUN, RUN_DELAY};

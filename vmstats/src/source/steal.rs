@@ -23,6 +23,9 @@ use crate::sample::{Absence, Clock, Object, ObjectId, Table, Value, Window};
 /// The name of the provider, which no monitor has.
 pub const PROVIDER: &str = "sched";
 
+/// The statistic of the time that a vCPU's thread ran.
+pub const RUN: &str = "run_ns";
+
 /// The statistic that is the steal time of a vCPU.
 pub const RUN_DELAY: &str = "run_delay_ns";
 
@@ -57,7 +60,7 @@ pub(super) fn schema() -> StatsSchema {
         provider: provider(),
         target: StatsTarget::Vcpu,
         stats: vec![
-            StatsSchemaValue::cumulative("run_ns").seconds(-9),
+            StatsSchemaValue::cumulative(RUN).seconds(-9),
             StatsSchemaValue::cumulative(RUN_DELAY).seconds(-9),
             StatsSchemaValue::cumulative("timeslices"),
         ],

@@ -12,7 +12,7 @@ use crate::rates::{
     Amount, Comparison, Life, ObjectChanges, TimeShare, aggregate, compare, percentile,
 };
 use crate::sample::{Object, ObjectId, Sample, Stat, Value};
-use crate::source::{RUN_DELAY, SCHED};
+use crate::source::{RUN, RUN_DELAY, SCHED};
 
 /// A number for each column; `None` if it was not read.
 pub(super) type Numbers = Box<[Option<f64>]>;
@@ -104,7 +104,7 @@ fn numbers(columns: &[Column], pairs: &[Pair<'_>]) -> Numbers {
     let of_column = columns.iter().map(|column| match column {
         Column::Stat(name) => combine(pairs, name).map(|(_, amount)| number(&amount)),
         Column::Steal => share(pairs, RUN_DELAY),
-        Column::Run => share(pairs, "run_ns"),
+        Column::Run => share(pairs, RUN),
         Column::Halt => share(pairs, "halt_wait_ns"),
         Column::Wait => match combine(pairs, "halt_wait_hist")?.1 {
             Amount::Histogram { increases, .. } => percentile(&increases, 0.99).map(count),
