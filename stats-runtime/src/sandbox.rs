@@ -30,7 +30,7 @@ use std::fmt::Write as _;
 pub enum Role {
     /// Opens the statistics of a VM and its vCPUs, with
     /// [`open_unchecked`](https://docs.rs/kvm-stats) or, which also needs
-    /// `readlink`, with `open`, `KvmProvider::with_vm` and `add_vcpu`.
+    /// `readlinkat`, with `open`, `KvmProvider::with_vm` and `add_vcpu`.
     Open,
     /// Answers queries: `Registry::query`, and the sessions of all servers. A
     /// provider of the VMM's own adds its own calls.
@@ -152,8 +152,7 @@ const OPEN: &[Syscall] = &[
     with("ioctl", &[(1, KVM_GET_STATS_FD)], "the statistics file"),
     with("ioctl", &[(1, KVM_CHECK_EXTENSION)], "kvm_stats::supports"),
     any("pread64", "the file's header and descriptors"),
-    on(X86, "readlink", "kvm_stats::open: /proc/self/fd/N"),
-    any("readlinkat", "the same on other architectures"),
+    any("readlinkat", "kvm_stats::open: /proc/self/fd/N"),
 ];
 
 const QUERY: &[Syscall] = &[any("pread64", "the values of an object")];

@@ -6,6 +6,7 @@
 //! a kernel has. It knows no VMM, no protocol and no other crate's types.
 //!
 //! - [`open`]: the ioctl, for the fd of a VM or vCPU from any crate.
+//! - [`identify`]: the kind of a file that another process gave.
 //! - [`Stats`]: an open file; one `pread` reads all its values.
 //! - [`Writer`]: the same format in a sealed memfd, for the counters of any other
 //!   component: readers of KVM's files read them, too.
@@ -36,6 +37,7 @@ compile_error!(
 mod data_block;
 mod error;
 mod format;
+mod identify;
 mod image;
 mod image_builder;
 mod kernel;
@@ -51,6 +53,7 @@ mod writer;
 pub use data_block::DataBlock;
 pub use error::{Block, Error, LayoutError};
 pub use format::{Base, Kind, NAME_SIZE_MAX, NUM_DESC_MAX, Unit, VALUES_MAX};
+pub use identify::{FileKind, identify};
 pub use image::{IMAGE_SIZE_MAX, Image, record};
 pub use image_builder::{ImageBuilder, ImageStat};
 pub use kernel::keeps_vm_alive;

@@ -3,11 +3,10 @@
 //! In: KVM's fd, from any crate. Out: the fd of a statistics file. This file knows
 //! no layout.
 
-use std::fs;
-use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::error::Error;
+use crate::identify::Link;
 use crate::requests::KVM_CAP_BINARY_STATS_FD;
 use crate::sys;
 
@@ -37,14 +36,13 @@ use crate::sys;
 /// than 5.14.
 pub fn open(object: &impl AsRawFd) -> Result<OwnedFd, Error> {
     let fd = object.as_raw_fd();
-    let link = link(fd)?;
-    if link != "anon_inode:kvm-vm" && !link.starts_with("anon_inode:kvm-vcpu:") {
+    let link = Link::of(fd)?;
+    if !link.is_object() {
+        let link = link.text().into_owned();
         return Err(Error::NotKvm { fd, link });
     }
     sys::stats_fd_if(fd, |opened| {
-        link_of_stats(opened).is_ok_and(|link| {
-            link == "anon_inode:kvm-vm-stats" || link.starts_with("anon_inode:kvm-vcpu-stats:")
-        })
+        Link::of(opened).is_ok_and(|link| link.stats().is_some())
     })
 }
 
@@ -55,17 +53,4 @@ pub fn open(object: &impl AsRawFd) -> Result<OwnedFd, Error> {
 /// Returns [`Error::Ioctl`] if the fd is not one of these.
 pub fn supports(kvm: &impl AsRawFd) -> Result<bool, Error> {
     sys::check_extension(kvm.as_raw_fd(), KVM_CAP_BINARY_STATS_FD).map(|answer| answer > 0)
-}
-
-/// Returns what `/proc` says that an fd of this process is.
-fn link(fd: i32) -> Result<String, Error> {
-    link_of_stats(fd).map_err(|error| Error::Unchecked {
-        fd,
-        errno: error.raw_os_error().unwrap_or_default(),
-    })
-}
-
-fn link_of_stats(fd: i32) -> io::Result<String> {
-    let link = fs::read_link(format!("/proc/self/fd/{fd}"))?;
-    Ok(link.to_string_lossy().into_owned())
 }

@@ -9,10 +9,12 @@ use std::thread;
 
 use kvm_ioctls::Kvm;
 use kvm_stats::{
-    Base, Error, Image, ImageBuilder, ImageStat, Kind, Stats, Unit, Writer, open, open_unchecked,
-    record, supports, warnings,
+    Base, Error, FileKind, Image, ImageBuilder, ImageStat, Kind, Stats, Unit, Writer, identify,
+    open, open_unchecked, record, supports, warnings,
 };
-use rustix::fs::{SealFlags, fcntl_get_seals};
+use rustix::fs::{
+    CWD, MemfdFlags, Mode, SealFlags, fcntl_add_seals, fcntl_get_seals, memfd_create, mkfifoat,
+};
 
 fn kvm() -> Option<Kvm> {
     match Kvm::new() {
@@ -169,4 +171,49 @@ fn writer_is_refused_when_no_reader_could_read_its_file() {
         .build()
         .unwrap_err();
     assert!(matches!(error, Error::Malformed(_)), "{error}");
+}
+
+#[test]
+fn file_is_identified_when_its_file_system_is_not_asked() {
+    let writer = Writer::builder("x").counter("n").build().unwrap();
+    assert_eq!(identify(&writer), Ok(FileKind::Sealed));
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    // A name cannot pretend, and a file that may still shrink is not sealed.
+    let memfd = memfd_create("anon_inode:kvm-vm-stats", flags).unwrap();
+    assert_eq!(identify(&memfd), Ok(FileKind::Other));
+    fcntl_add_seals(&memfd, SealFlags::GROW).unwrap();
+    assert_eq!(identify(&memfd), Ok(FileKind::Other));
+    fcntl_add_seals(&memfd, SealFlags::SHRINK).unwrap();
+    assert_eq!(identify(&memfd), Ok(FileKind::Sealed));
+
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).unwrap();
+    let both = File::options().read(true).write(true).open(&fifo).unwrap();
+    assert_eq!(identify(&both), Ok(FileKind::Other));
+    let pretending = folder.path().join("anon_inode:kvm-vm-stats");
+    assert_eq!(
+        identify(File::create(pretending).unwrap()),
+        Ok(FileKind::Other)
+    );
+    assert_eq!(
+        identify(File::open(folder.path()).unwrap()),
+        Ok(FileKind::Other)
+    );
+    assert_eq!(
+        identify(File::open("/dev/null").unwrap()),
+        Ok(FileKind::Other)
+    );
+    let (reader, _writer) = std::io::pipe().unwrap();
+    assert_eq!(identify(&reader), Ok(FileKind::Other));
+    // A link that is longer than the buffer.
+    let deep = folder.path().join("d".repeat(200)).join("e".repeat(200));
+    std::fs::create_dir_all(&deep).unwrap();
+    assert_eq!(identify(File::open(&deep).unwrap()), Ok(FileKind::Other));
+
+    let Some(kvm) = kvm() else { return };
+    let vm = kvm.create_vm().unwrap();
+    assert_eq!(identify(open(&vm).unwrap()), Ok(FileKind::VmStats));
+    let vcpu = vm.create_vcpu(300).unwrap();
+    assert_eq!(identify(open(&vcpu).unwrap()), Ok(FileKind::VcpuStats(300)));
 }
