@@ -4,10 +4,13 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
 use kvm_stats::{ImageBuilder, ImageStat};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, socket_with, socketpair,
+};
 use stats_handover::receive::{Packet, prepare};
 
 /// Returns the sender's and the receiver's socket; the receiver learns who sends.
@@ -34,4 +37,14 @@ pub(crate) fn sealed(value: u64) -> OwnedFd {
     file.write_all(&bytes).unwrap();
     fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW).unwrap();
     file.into()
+}
+
+/// Listens at a path, as a receiver does.
+pub(crate) fn listen(path: &Path) -> OwnedFd {
+    let flags = SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+    prepare(socket.as_fd()).unwrap();
+    bind(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
+    rustix::net::listen(&socket, 16).unwrap();
+    socket
 }
