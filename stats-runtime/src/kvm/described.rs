@@ -11,6 +11,9 @@ use qapi_stats::stats::{StatsSchemaValue, StatsType, StatsUnit};
 use crate::provider::StatsQuery;
 use crate::sink::{Column, Columns, Row, StatsSink};
 
+/// The bytes of a statistic's prepared JSON without its name.
+const JSON_BYTES: usize = 40;
+
 /// A layout with its statistics as clients see them.
 #[derive(Clone, Debug)]
 pub struct DescribedLayout {
@@ -55,6 +58,14 @@ impl DescribedLayout {
         if let Some(row) = Row::new(&self.columns, words) {
             row.write_each(sink);
         }
+    }
+
+    /// Returns the most bytes that the layout takes: the fixed parts of each statistic,
+    /// and its name, which JSON may write six times as long.
+    pub(super) fn bytes(&self) -> usize {
+        let fixed = size_of::<Statistic>() + size_of::<StatsSchemaValue>() + size_of::<Column>();
+        let of = |stat: &Statistic| fixed + JSON_BYTES + 9 * stat.name().len();
+        self.layout.statistics().iter().map(of).sum()
     }
 
     /// Returns whether `query` wants any of this layout's statistics.

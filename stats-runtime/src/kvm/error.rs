@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::bounds::{LAYOUT_BYTES_MAX, LAYOUTS_MAX};
 use crate::provider::ProviderError;
 
 /// The reason why KVM's statistics cannot be provided.
@@ -17,6 +18,24 @@ pub enum Error {
         /// The path.
         qom_path: String,
     },
+    /// The caller added a vCPU with an index that is taken.
+    DuplicateIndex {
+        /// The index.
+        index: u64,
+    },
+    /// The caller added an object at a path that is taken.
+    DuplicateObject {
+        /// The path.
+        qom_path: String,
+    },
+    /// The files of one provider have more than [`LAYOUTS_MAX`] different layouts.
+    TooManyLayouts,
+    /// The different layouts of one provider's files take more than [`LAYOUT_BYTES_MAX`]
+    /// bytes.
+    LayoutsTooLarge {
+        /// The bytes that the layouts would take.
+        bytes: usize,
+    },
     /// The running kernel lets a statistics file outlive its VM and reads freed memory
     /// then, see [`kvm_stats::keeps_vm_alive`].
     UnsafeKernel,
@@ -29,6 +48,25 @@ impl fmt::Display for Error {
             Self::DuplicateVcpu { qom_path } => {
                 write!(f, "KVM stats: vCPU '{qom_path}' has been added already")
             }
+            Self::DuplicateIndex { index } => {
+                write!(
+                    f,
+                    "KVM stats: a vCPU with index {index} has been added already"
+                )
+            }
+            Self::DuplicateObject { qom_path } => {
+                write!(f, "KVM stats: object '{qom_path}' has been added already")
+            }
+            Self::TooManyLayouts => write!(
+                f,
+                "KVM stats: the files of one provider have more than {LAYOUTS_MAX} different \
+                 lists of statistics"
+            ),
+            Self::LayoutsTooLarge { bytes } => write!(
+                f,
+                "KVM stats: the descriptions of statistics in the files of one provider take \
+                 {bytes} bytes, more than {LAYOUT_BYTES_MAX}"
+            ),
             Self::UnsafeKernel => f.write_str(
                 "KVM stats: before Linux 6.5 a statistics file must not leave the process of its \
                  VM, because the kernel reads freed memory once the VM has ended",
@@ -41,7 +79,12 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Stats(error) => error.source(),
-            Self::DuplicateVcpu { .. } | Self::UnsafeKernel => None,
+            Self::DuplicateVcpu { .. }
+            | Self::DuplicateIndex { .. }
+            | Self::DuplicateObject { .. }
+            | Self::TooManyLayouts
+            | Self::LayoutsTooLarge { .. }
+            | Self::UnsafeKernel => None,
         }
     }
 }

@@ -3,7 +3,6 @@
 //! In: queries, and vCPUs that come and go. Out: calls of sinks. The provider
 //! knows no byte offsets, which are the layout's.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
@@ -12,7 +11,8 @@ use kvm_stats::{open, record};
 use qapi_stats::stats::StatsTarget;
 
 use super::error::Error;
-use super::stats_file::LayoutCache;
+use super::object_files::ObjectFiles;
+use super::stats_file::{LayoutCache, check_layouts};
 use super::vm_stats_files::{Files, Vcpu, VmStatsFiles};
 use crate::lock::Lock;
 use crate::provider::{Provider, ProviderError, SchemaSink, StatsQuery, StatsSink};
@@ -146,18 +146,36 @@ impl KvmProvider {
         }
     }
 
+    /// Creates an empty provider for other objects of the same VM, which shares the
+    /// compiled layouts and the buffers of this one.
+    #[must_use]
+    pub fn object_files(&self, target: StatsTarget) -> ObjectFiles {
+        ObjectFiles::sharing(target, Arc::clone(&self.cache))
+    }
+
     /// Sets the statistics fd of the VM, or a recorded file, in place of the one
     /// before.
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Stats`] if the file's header or descriptors cannot be read.
-    /// Nothing has changed then.
+    /// Returns [`Error::Stats`] if the file's header or descriptors cannot be read, and
+    /// [`Error::TooManyLayouts`] or [`Error::LayoutsTooLarge`] if no honest VM has such
+    /// files. Nothing has changed then.
     pub fn set_vm_fd(&self, stats: OwnedFd) -> Result<(), Error> {
         let file = self.cache.open(stats)?;
-        let before = self.change(|files| Ok(files.vm.replace(Arc::new(file))))?;
+        let before = self.change(|files| {
+            check_layouts(files.vcpus.layouts(), Some(&file))?;
+            Ok(files.vm.replace(Arc::new(file)))
+        })?;
         drop(before);
         Ok(())
+    }
+
+    /// Removes the VM's file: the process that gave the file has taken it back. The vCPUs
+    /// stay. Returns whether there was a file.
+    pub fn remove_vm(&self) -> bool {
+        let removed = self.change(|files| Ok(files.vm.take()));
+        removed.is_ok_and(|file| file.is_some())
     }
 
     /// Adds a vCPU. Call this before the vCPU runs for the first time: the call
@@ -184,15 +202,42 @@ impl KvmProvider {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::DuplicateVcpu`] if a vCPU has this path, and
-    /// [`Error::Stats`] if the file's header or descriptors cannot be read. Nothing
-    /// has changed then.
+    /// Returns [`Error::DuplicateVcpu`] if a vCPU has this path, and otherwise fails as
+    /// [`set_vm_fd`](Self::set_vm_fd) does. Nothing has changed then.
     pub fn add_vcpu_fd(&self, qom_path: impl Into<Box<str>>, stats: OwnedFd) -> Result<(), Error> {
         let file = Arc::new(self.cache.open(stats)?);
         self.insert(Vcpu {
-            index: 0,
+            number: 0,
             qom_path: qom_path.into(),
             file,
+        })
+    }
+
+    /// Adds a vCPU with its index by its statistics fd, or by a recorded file: the vCPUs
+    /// are another process's, which counts them.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::DuplicateIndex`] if a vCPU has this index, and otherwise fails as
+    /// [`add_vcpu_fd`](Self::add_vcpu_fd) does. Nothing has changed then.
+    pub fn add_vcpu_fd_at(
+        &self,
+        index: u64,
+        qom_path: impl Into<Box<str>>,
+        stats: OwnedFd,
+    ) -> Result<(), Error> {
+        let file = Arc::new(self.cache.open(stats)?);
+        let qom_path = qom_path.into();
+        self.change(|files| {
+            files.check_path(&qom_path)?;
+            if files.has_vcpu_with(index) {
+                return Err(Error::DuplicateIndex { index });
+            }
+            files.add_vcpu(Vcpu {
+                number: index,
+                qom_path,
+                file,
+            })
         })
     }
 
@@ -211,15 +256,11 @@ impl KvmProvider {
     /// the index.
     fn insert(&self, mut vcpu: Vcpu) -> Result<(), Error> {
         self.change(|files| {
-            if files.position(&vcpu.qom_path).is_some() {
-                let qom_path = vcpu.qom_path.to_string();
-                return Err(Error::DuplicateVcpu { qom_path });
+            files.check_path(&vcpu.qom_path)?;
+            if files.has_vcpu_with(vcpu.number) {
+                vcpu.number = files.vcpus.free_number();
             }
-            if files.vcpus.iter().any(|other| other.index == vcpu.index) {
-                vcpu.index = files.free_index();
-            }
-            files.add_vcpu(Arc::new(vcpu));
-            Ok(())
+            files.add_vcpu(vcpu)
         })
     }
 
@@ -229,8 +270,8 @@ impl KvmProvider {
     /// seeing the vCPU's schema.
     pub fn remove_vcpu(&self, qom_path: &str) -> Option<ParkedVcpu> {
         // Look first, so that an unknown path copies no list.
-        self.snapshot().position(qom_path)?;
-        let removed = self.change(|files| Ok(files.remove_vcpu(qom_path)));
+        self.snapshot().vcpus.position(qom_path)?;
+        let removed = self.change(|files| Ok(files.vcpus.remove(qom_path)));
         removed.ok().flatten().map(ParkedVcpu)
     }
 
@@ -298,7 +339,7 @@ impl Provider for KvmProvider {
                 (StatsTarget::Vm, Some(vm)) if vm.compiled.described.has_any_of(query) => {
                     vm.query(None, block, sink)
                 }
-                (StatsTarget::Vcpu, _) => files.query_vcpus(query, block, sink),
+                (StatsTarget::Vcpu, _) => files.vcpus.query(query, block, sink),
                 _ => Ok(()),
             })?;
         Ok(())
@@ -306,32 +347,15 @@ impl Provider for KvmProvider {
 
     fn vcpus(&self) -> Vec<(u64, String)> {
         let files = self.snapshot();
-        let of = |vcpu: &Arc<Vcpu>| (vcpu.index, vcpu.qom_path.to_string());
-        let mut vcpus: Vec<_> = files.vcpus.iter().map(of).collect();
+        let of = |vcpu: &Arc<Vcpu>| (vcpu.number, vcpu.qom_path.to_string());
+        let mut vcpus: Vec<_> = files.vcpus.objects().iter().map(of).collect();
         vcpus.sort_unstable();
         vcpus
     }
 
     fn schemas(&self, sink: &mut dyn SchemaSink) -> Result<(), ProviderError> {
         let files = self.snapshot();
-        if let Some((newest, older)) = files.vcpu_layouts.split_first() {
-            sink.schema(StatsTarget::Vcpu);
-            newest.described.schema().for_each(|stat| sink.stat(stat));
-            // Files that were recorded on different kernels have different
-            // statistics. List each name once, because clients expect that.
-            let mut seen: HashSet<&str> = HashSet::new();
-            if !older.is_empty() {
-                seen.extend(newest.described.schema().map(|stat| stat.name.as_str()));
-            }
-            for stat in older
-                .iter()
-                .flat_map(|compiled| compiled.described.schema())
-            {
-                if seen.insert(&stat.name) {
-                    sink.stat(stat);
-                }
-            }
-        }
+        files.vcpus.write_schema(StatsTarget::Vcpu, sink);
         if let Some(vm) = &files.vm {
             sink.schema(StatsTarget::Vm);
             vm.compiled
@@ -348,7 +372,7 @@ impl fmt::Debug for KvmProvider {
         let files = self.snapshot();
         f.debug_struct("KvmProvider")
             .field("vm", &files.vm.is_some())
-            .field("vcpus", &files.vcpus.len())
+            .field("vcpus", &files.vcpus.objects().len())
             .finish_non_exhaustive()
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Weak};
 
 use kvm_stats::{DataBlock, Header, Layout, read_descriptors};
 
+use super::bounds::{LAYOUT_BYTES_MAX, LAYOUTS_MAX};
 use super::described::DescribedLayout;
 use super::error::Error;
 use crate::lock::Lock;
@@ -28,6 +29,35 @@ pub(super) struct CompiledLayout {
     header: Header,
     descriptors: Box<[u8]>,
     pub(super) described: DescribedLayout,
+}
+
+impl CompiledLayout {
+    /// Returns the most bytes that the layout takes.
+    fn bytes(&self) -> usize {
+        self.descriptors.len() + self.described.bytes()
+    }
+}
+
+/// Refuses the layouts of one provider, its VM's among them, if they are too many or too
+/// large.
+///
+/// # Errors
+///
+/// Returns [`Error::TooManyLayouts`] beyond [`LAYOUTS_MAX`], and
+/// [`Error::LayoutsTooLarge`] beyond [`LAYOUT_BYTES_MAX`].
+pub(super) fn check_layouts(
+    layouts: &[Arc<CompiledLayout>],
+    vm: Option<&StatsFile>,
+) -> Result<(), Error> {
+    if layouts.len() + usize::from(vm.is_some()) > LAYOUTS_MAX {
+        return Err(Error::TooManyLayouts);
+    }
+    let all = layouts.iter().chain(vm.map(|vm| &vm.compiled));
+    let bytes = all.map(|layout| layout.bytes()).sum();
+    if bytes > LAYOUT_BYTES_MAX {
+        return Err(Error::LayoutsTooLarge { bytes });
+    }
+    Ok(())
 }
 
 /// The compiled layouts and the idle buffers that statistics files share.

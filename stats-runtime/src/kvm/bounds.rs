@@ -1,0 +1,15 @@
+//! The bounds of what files from other processes may make a provider hold.
+//!
+//! In: nothing. Out: numbers, with their reasons. This file reads no file.
+
+/// The most different layouts that one provider may have.
+///
+/// The vCPUs of a VM share one layout, and so do the objects of a kind. Files come from
+/// other processes too, so that the work to look a layout up needs a bound.
+pub const LAYOUTS_MAX: usize = 32;
+
+/// The most memory that the different layouts of one provider may take together, in bytes.
+///
+/// A layout of Linux's takes up to some 50 KiB by this count. Files come from other
+/// processes too, and one that is malformed on purpose could take 30 MiB.
+pub const LAYOUT_BYTES_MAX: usize = 512 << 10;
