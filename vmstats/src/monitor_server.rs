@@ -16,8 +16,8 @@ use tempfile::TempDir;
 
 use crate::cli::{HmpEndpoint, LimitArgs, ServerArgs};
 use crate::failure::Failure;
-use crate::host::Vm;
 use crate::listen::{self, Admission, Sockets};
+use crate::served_vm::Vm;
 
 /// A monitor that is being served. Dropping it stops the server and removes its
 /// sockets.

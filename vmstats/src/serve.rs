@@ -8,10 +8,10 @@ use stats_runtime::Registry;
 
 use crate::cli::{HmpEndpoint, ServeArgs};
 use crate::failure::Failure;
-use crate::host::Vm;
 use crate::monitor_server::{self, MonitorServer};
 #[cfg(feature = "record")]
 use crate::playback::Playback;
+use crate::served_vm::Vm;
 use crate::shutdown::{PendingSignals, ShutdownTrigger};
 use crate::time_span::Part;
 use crate::{replay, shell};
