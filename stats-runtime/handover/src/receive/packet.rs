@@ -45,8 +45,22 @@ impl Packet {
     /// error the receiver closes the connection; the files of the packet are closed
     /// already.
     pub fn receive(socket: BorrowedFd<'_>) -> Result<Option<Self>, ReceiveError> {
+        Self::take(socket, RecvFlags::empty())
+    }
+
+    /// Returns the next packet and leaves it in the socket: the files are duplicates. A
+    /// socket keeps files so, as long as it is open somewhere.
+    ///
+    /// # Errors
+    ///
+    /// As for [`receive`](Self::receive).
+    pub fn peek(socket: BorrowedFd<'_>) -> Result<Option<Self>, ReceiveError> {
+        Self::take(socket, RecvFlags::PEEK)
+    }
+
+    fn take(socket: BorrowedFd<'_>, flags: RecvFlags) -> Result<Option<Self>, ReceiveError> {
         let mut text = vec![0; PACKET_SIZE_MAX];
-        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+        let flags = flags | RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
         let received = sys::receive(socket, &mut text, Room::SenderAndFiles, flags)?;
         if received.flags.contains(ReturnFlags::CTRUNC) {
             return Err(ReceiveError::FilesLost);
