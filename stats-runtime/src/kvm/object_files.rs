@@ -4,6 +4,7 @@
 //! knows neither a VM nor who writes the files.
 
 use std::fmt;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -103,6 +104,27 @@ impl ObjectFiles {
         let removed = Arc::make_mut(&mut self.files.lock()).remove(qom_path);
         // The lock is released by now, because closing a file may take long.
         removed.is_some()
+    }
+
+    /// Returns duplicates of the objects' files with their QOM paths, in the order in which
+    /// the objects were added, to pass them to another process.
+    ///
+    /// # Errors
+    ///
+    /// Returns the kernel's error if the process has no room for the descriptors.
+    pub fn duplicate_files(&self) -> io::Result<Vec<(Box<str>, OwnedFd)>> {
+        let files = self.files.snapshot();
+        let duplicate = |object: &Arc<Object<()>>| {
+            let file = object.file.fd.try_clone()?;
+            Ok((object.qom_path.clone(), file))
+        };
+        files.objects().iter().map(duplicate).collect()
+    }
+
+    /// Returns the number of objects.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.files.snapshot().objects().len()
     }
 
     /// Returns whether the provider has no object.
