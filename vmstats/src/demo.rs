@@ -4,12 +4,18 @@
 //! client knows nothing but the monitor's socket.
 
 use std::io::{self, Write};
+#[cfg(feature = "host")]
+use std::os::fd::BorrowedFd;
+#[cfg(feature = "host")]
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use demo_guest::{Guest, GuestConfig, GuestError};
 use qapi_stats::stats::commands::QueryStatsSchemas;
 use qapi_stats::stats::{StatsSchema, StatsTarget};
+#[cfg(feature = "host")]
+use stats_handover::Handover;
 use stats_runtime::kvm::KvmProvider;
 
 use crate::cli::{DemoArgs, HmpEndpoint};
@@ -48,6 +54,14 @@ pub fn run(arguments: &DemoArgs, out: &mut dyn Write) -> Result<(), Failure> {
         .with_name(Some(arguments.name.clone()))
         .with_uuid(arguments.uuid.clone());
     let server = MonitorServer::start(&arguments.server, registry, vm, sockets)?;
+    // Dropping it ends the hand-over.
+    #[cfg(feature = "host")]
+    let _handover = arguments
+        .handover
+        .as_deref()
+        .map(|socket| hand_over(arguments, &machine, socket));
+    #[cfg(feature = "host")]
+    let _handover = _handover.transpose()?;
     let seconds = match (arguments.seconds, arguments.hold) {
         (Some(seconds), _) => seconds,
         (None, true) => 0,
@@ -70,6 +84,34 @@ pub fn run(arguments: &DemoArgs, out: &mut dyn Write) -> Result<(), Failure> {
     // Stop the server first: its clients use the machine.
     drop(server);
     machine.stop()
+}
+
+/// Hands the files of a machine over to the host that listens at `socket`.
+#[cfg(feature = "host")]
+fn hand_over(arguments: &DemoArgs, machine: &Machine, socket: &Path) -> Result<Handover, Failure> {
+    let cannot = |error: &dyn std::fmt::Display| {
+        Failure::other(format!("cannot hand over at {}: {error}", socket.display()))
+    };
+    let files = machine.provider().files().map_err(|error| cannot(&error))?;
+    let own = |file: BorrowedFd<'_>| file.try_clone_to_owned().map_err(|error| cannot(&error));
+    let give = |handover: &mut Handover| {
+        if let Some(uuid) = &arguments.uuid {
+            handover.set_uuid(&uuid.to_string())?;
+        }
+        handover.give(stats_handover::connect(socket)?)
+    };
+    let mut handover = Handover::new(&arguments.name).map_err(|error| cannot(&error))?;
+    if let Some(vm) = files.vm() {
+        handover
+            .set_vm_fd(own(vm)?)
+            .map_err(|error| cannot(&error))?;
+    }
+    for (index, (path, vcpu)) in (0..).zip(files.vcpus()) {
+        let added = handover.add_vcpu_fd(index, path, own(vcpu)?);
+        added.map_err(|error| cannot(&error))?;
+    }
+    give(&mut handover).map_err(|error| cannot(&error))?;
+    Ok(handover)
 }
 
 /// The source of the statistics: a live guest, or recorded files.

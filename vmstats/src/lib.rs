@@ -21,6 +21,8 @@ pub mod explain;
 pub mod export;
 pub mod exposed;
 pub mod failure;
+#[cfg(feature = "host")]
+pub mod host;
 pub mod html;
 pub mod intervals;
 pub mod listen;
@@ -44,7 +46,7 @@ pub mod sample;
 pub mod selection;
 pub mod selector;
 pub mod serve;
-pub mod served_vm;
+mod served_vm;
 pub mod shell;
 pub mod shutdown;
 pub mod source;

@@ -42,6 +42,8 @@ fn main() -> ExitCode {
         Command::Dump(arguments) => vmstats::dump::run(arguments, &mut out),
         #[cfg(feature = "export")]
         Command::Export(arguments) => vmstats::export::run(arguments, &mut out),
+        #[cfg(feature = "host")]
+        Command::Host(arguments) => vmstats::host::run(arguments, &mut out),
         Command::Explain(arguments) => explain::run(arguments, &mut out),
         Command::Shell(arguments) => shell::run(arguments, &mut out),
         Command::Decode(arguments) => decode::run(arguments, &mut out),

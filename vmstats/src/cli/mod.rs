@@ -5,6 +5,8 @@
 #[cfg(feature = "export")]
 mod export;
 mod fleet;
+#[cfg(feature = "host")]
+mod host;
 #[cfg(feature = "record")]
 mod past;
 mod reach;
@@ -25,6 +27,8 @@ use value::interval;
 #[cfg(feature = "export")]
 pub use export::{ExportArgs, OtlpUrl};
 pub use fleet::FleetArgs;
+#[cfg(feature = "host")]
+pub use host::HostArgs;
 #[cfg(feature = "record")]
 pub use past::{DiffArgs, DiffFormat, DumpArgs, DumpFormat, ReportArgs};
 pub use reach::{ConnectionArgs, MonitorsArgs, ReachArgs};
@@ -87,6 +91,8 @@ pub enum Command {
     Dump(DumpArgs),
     #[cfg(feature = "export")]
     Export(ExportArgs),
+    #[cfg(feature = "host")]
+    Host(HostArgs),
     Explain(ExplainArgs),
     Shell(ShellArgs),
     Decode(DecodeArgs),

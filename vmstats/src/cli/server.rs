@@ -39,6 +39,11 @@ pub struct DemoArgs {
     /// Serve until SIGINT, SIGTERM or SIGHUP; the first line printed is the socket's path
     #[arg(long)]
     pub hold: bool,
+    /// Hand the statistics files over to the `vmstats host` that listens at this socket, as
+    /// a VMM without a monitor does
+    #[cfg(feature = "host")]
+    #[arg(long, value_name = "PATH")]
+    pub handover: Option<PathBuf>,
     /// Run only the first K vCPUs [default: all]
     #[arg(long, value_name = "K")]
     pub running: Option<u16>,
@@ -162,7 +167,7 @@ fn hmp_endpoint(text: &str) -> Result<HmpEndpoint, String> {
     }
 }
 
-fn user(text: &str) -> Result<u32, String> {
+pub(super) fn user(text: &str) -> Result<u32, String> {
     if let Ok(uid) = text.parse() {
         return Ok(uid);
     }
@@ -173,7 +178,7 @@ fn user(text: &str) -> Result<u32, String> {
     }
 }
 
-fn group(text: &str) -> Result<u32, String> {
+pub(super) fn group(text: &str) -> Result<u32, String> {
     if let Ok(gid) = text.parse() {
         return Ok(gid);
     }
@@ -184,7 +189,7 @@ fn group(text: &str) -> Result<u32, String> {
     }
 }
 
-fn mode(text: &str) -> Result<u32, String> {
+pub(super) fn mode(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text, 8) {
         Ok(mode) if mode <= 0o777 => Ok(mode),
         _ => Err("expected up to three octal digits, such as 660".to_owned()),

@@ -49,8 +49,8 @@ fn packages(program: Program, arguments: &Arguments) -> Result<(), Failure> {
     let architecture = debian::architecture(target_name)?;
     let release = Release::of_workspace(program, target_name)?;
     let features = match program.has_tls {
-        true if arguments.no_tls => "export,record,top",
-        true => "export,record,tls,top",
+        true if arguments.no_tls => "export,host,record,top",
+        true => "export,host,record,tls,top",
         false => "default",
     };
     build(program, features, arguments)?;

@@ -1,0 +1,509 @@
+//! The host's one loop: VMMs that connect, send and end, and the clients of their VMs.
+//!
+//! In: descriptors that are ready. Out: served VMs. Everything that the loop does is short:
+//! the kernel's statistics and sealed memory never block a read, and clients are served
+//! without waiting for them.
+
+use std::collections::{HashMap, HashSet};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use rustix::event::epoll::{self, Event, EventData, EventFlags};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{SocketFlags, accept_with};
+use stats_handover::receive;
+use stats_runtime::kvm::KvmProvider;
+use stats_runtime::server::{Options, Polled};
+
+use super::folder::Folder;
+use super::inspector::{Inspected, Inspectors};
+use super::parcel;
+use super::peer::{Adopters, Effect, Peer};
+use super::refusals::Refusals;
+use super::store::{self, Stored};
+use crate::failure::{Failure, warn};
+use crate::listen::Admission;
+use crate::printable::printable;
+
+/// How long a VMM may take from its connection to a complete hand-over.
+const HANDOVER_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The time between two looks at what has to wait.
+const TICK: Duration = Duration::from_millis(50);
+
+/// The number of ready descriptors that one turn handles.
+const EVENTS_MAX: usize = 64;
+
+/// The clients of one VM at once.
+const CLIENTS_MAX: usize = 16;
+
+/// The memory that the clients of one VM may make the host hold.
+const CLIENT_BYTES_MAX: usize = 4 << 20;
+
+/// The rules by which VMMs and clients are admitted.
+#[derive(Debug)]
+pub(super) struct Rules {
+    /// The users who may hand over files of other processes.
+    pub(super) adopters: Adopters,
+    /// The largest number of VMs.
+    pub(super) vms_max: usize,
+    /// The largest number of VMs of one user.
+    pub(super) vms_per_user_max: usize,
+    /// The rules for clients of the VMs' sockets.
+    pub(super) clients: Admission,
+}
+
+/// The host.
+#[derive(Debug)]
+pub(super) struct EventLoop {
+    epoll: OwnedFd,
+    listener: OwnedFd,
+    /// Readable when the host has to end.
+    shutdown: UnixStream,
+    folder: Folder,
+    inspectors: Inspectors,
+    rules: Rules,
+    /// The provider whose layouts all VMs share.
+    template: KvmProvider,
+    peers: HashMap<u64, Peer>,
+    next: u64,
+    /// The peers that have sent too much, and are read later.
+    paused: HashSet<u64>,
+    /// True while the host has no descriptor for another VMM.
+    is_full: bool,
+    /// The users who sent a file that cannot be closed.
+    outlaws: HashSet<u32>,
+    refusals: Refusals,
+}
+
+/// The thing that a descriptor in the epoll belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Listener,
+    Shutdown,
+    Connection(u64),
+    Process(u64),
+    Server(u64),
+}
+
+impl Source {
+    fn data(self) -> EventData {
+        let (id, kind) = match self {
+            Self::Listener => (0, 0),
+            Self::Shutdown => (0, 1),
+            Self::Connection(id) => (id, 2),
+            Self::Process(id) => (id, 3),
+            Self::Server(id) => (id, 4),
+        };
+        EventData::new_u64(id << 3 | kind)
+    }
+
+    fn of(data: EventData) -> Option<Self> {
+        let number = data.u64();
+        let id = number >> 3;
+        match number & 7 {
+            0 => Some(Self::Listener),
+            1 => Some(Self::Shutdown),
+            2 => Some(Self::Connection(id)),
+            3 => Some(Self::Process(id)),
+            4 => Some(Self::Server(id)),
+            _ => None,
+        }
+    }
+}
+
+impl EventLoop {
+    /// Makes a host without VMs.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the kernel has no descriptor for it.
+    pub(super) fn new(
+        folder: Folder,
+        listener: OwnedFd,
+        shutdown: UnixStream,
+        inspectors: Inspectors,
+        rules: Rules,
+    ) -> Result<Self, Failure> {
+        let cannot = |error: Errno| Failure::other(format!("cannot wait for VMMs: {error}"));
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(cannot)?;
+        let host = Self {
+            epoll,
+            listener,
+            shutdown,
+            folder,
+            inspectors,
+            rules,
+            template: KvmProvider::new(),
+            peers: HashMap::new(),
+            next: 1,
+            paused: HashSet::new(),
+            is_full: false,
+            outlaws: HashSet::new(),
+            refusals: Refusals::new(Instant::now()),
+        };
+        // Packets that wait in the queue of the listener have their senders' credentials.
+        receive::prepare(host.listener.as_fd())
+            .map_err(|error| Failure::other(format!("cannot wait for VMMs: {error}")))?;
+        host.watch(host.listener.as_fd(), Source::Listener)
+            .map_err(cannot)?;
+        host.watch(host.shutdown.as_fd(), Source::Shutdown)
+            .map_err(cannot)?;
+        Ok(host)
+    }
+
+    /// Serves until the host has to end.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no hand-over can be inspected any longer.
+    pub(super) fn run(&mut self) -> Result<(), Failure> {
+        let none = Event {
+            flags: EventFlags::empty(),
+            data: EventData::new_u64(0),
+        };
+        let mut events = [none; EVENTS_MAX];
+        loop {
+            let timeout = self.next_look();
+            let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+            let count = match epoll::wait(&self.epoll, &mut events[..], timeout.as_ref()) {
+                Ok(count) => count,
+                Err(Errno::INTR) => 0,
+                Err(error) => {
+                    return Err(Failure::other(format!("cannot wait for VMMs: {error}")));
+                }
+            };
+            for event in events.into_iter().take(count) {
+                match Source::of(event.data) {
+                    Some(Source::Shutdown) => return Ok(()),
+                    Some(Source::Listener) => self.accept(),
+                    Some(Source::Connection(id)) => self.read(id)?,
+                    Some(Source::Process(id)) => self.drop_peer(id, "its process has ended"),
+                    Some(Source::Server(id)) => self.serve(id),
+                    None => {}
+                }
+            }
+            self.look();
+        }
+    }
+
+    /// Returns the time until something that waits has to be looked at.
+    fn next_look(&self) -> Option<Duration> {
+        let waits =
+            self.is_full || !self.paused.is_empty() || self.peers.values().any(Peer::is_incomplete);
+        waits.then_some(TICK)
+    }
+
+    /// Drops VMMs that are late, and reads those again that had sent too much.
+    fn look(&mut self) {
+        if self.is_full {
+            self.is_full = self.watch(self.listener.as_fd(), Source::Listener).is_err();
+        }
+        let now = Instant::now();
+        for id in self.paused.clone() {
+            let Some(peer) = self.peers.get_mut(&id) else {
+                self.paused.remove(&id);
+                continue;
+            };
+            if peer.allowance.is_left(now) {
+                self.paused.remove(&id);
+                self.watch_connection(id);
+            }
+        }
+        let is_late = |peer: &Peer| {
+            peer.is_incomplete() && now.saturating_duration_since(peer.since) > HANDOVER_TIME_MAX
+        };
+        let late = self.peers.iter().filter(|(_, peer)| is_late(peer));
+        let late: Vec<u64> = late.map(|(id, _)| *id).collect();
+        for id in late {
+            self.refuse(id, "it has not handed over all in ten seconds");
+        }
+    }
+
+    fn watch(&self, fd: BorrowedFd<'_>, source: Source) -> rustix::io::Result<()> {
+        epoll::add(&self.epoll, fd, source.data(), EventFlags::IN)
+    }
+
+    /// Stops watching a descriptor. The kernel would watch the file on if another process
+    /// has it too.
+    fn unwatch(&self, fd: BorrowedFd<'_>) {
+        // Fails for a descriptor that is not watched, which a paused peer's is not.
+        let _ = epoll::delete(&self.epoll, fd);
+    }
+
+    fn watch_connection(&mut self, id: u64) {
+        let Some(peer) = self.peers.get(&id) else {
+            return;
+        };
+        if let Err(error) = self.watch(peer.connection.as_fd(), Source::Connection(id)) {
+            self.refuse(id, &format!("it cannot be watched: {error}"));
+        }
+    }
+
+    /// Accepts a VMM.
+    fn accept(&mut self) {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let connection = match accept_with(&self.listener, flags) {
+            Ok(connection) => connection,
+            Err(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS) => {
+                warn("no descriptors are left for another VMM (LimitNOFILE)");
+                // The listener stays readable, and would keep the loop busy.
+                self.unwatch(self.listener.as_fd());
+                self.is_full = true;
+                return;
+            }
+            // The VMM has gone, or a signal came.
+            Err(_) => return,
+        };
+        if let Err(reason) = self.add(connection) {
+            self.refusals.note("a VMM", &reason);
+        }
+    }
+
+    fn add(&mut self, connection: OwnedFd) -> Result<(), String> {
+        let credentials =
+            getsockopt(&connection, PeerCredentials).map_err(|error| error.to_string())?;
+        let uid = credentials.uid();
+        if self.outlaws.contains(&uid) {
+            return Err(format!("user {uid} sent a file that cannot be closed"));
+        }
+        let Rules {
+            vms_max,
+            vms_per_user_max,
+            ..
+        } = self.rules;
+        if self.peers.len() >= vms_max {
+            return Err(format!("there are {vms_max} VMs already (--vms-max)"));
+        }
+        let of_user = self.peers.values().filter(|peer| peer.uid == uid).count();
+        if of_user >= vms_per_user_max {
+            return Err(format!(
+                "user {uid} has {vms_per_user_max} VMs already (--vms-per-user-max)"
+            ));
+        }
+        receive::prepare(connection.as_fd()).map_err(|error| error.to_string())?;
+        let peer = Peer::new(connection, uid, &self.template, Instant::now())?;
+        let id = self.next;
+        self.next += 1;
+        self.peers.insert(id, peer);
+        self.watch_connection(id);
+        Ok(())
+    }
+
+    /// Reads a packet of a VMM.
+    fn read(&mut self, id: u64) -> Result<(), Failure> {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return Ok(());
+        };
+        if !peer.allowance.take(Instant::now()) {
+            let connection = peer.connection.as_fd();
+            // Fails for a descriptor that is not watched, which a paused peer's is not.
+            let _ = epoll::delete(&self.epoll, connection);
+            self.paused.insert(id);
+            return Ok(());
+        }
+        let inspected = self
+            .inspectors
+            .inspect(peer.connection.as_fd())
+            .map_err(|error| Failure::other(error.to_string()))?;
+        match inspected {
+            Inspected::Nothing => {}
+            Inspected::End => self.drop_peer(id, "it closed the connection"),
+            Inspected::Refused(reason) => self.refuse(id, &reason),
+            Inspected::Stuck(reason) => {
+                let uid = peer.uid;
+                self.outlaws.insert(uid);
+                self.refuse(
+                    id,
+                    &format!("{reason}; user {uid} is not served any longer"),
+                );
+            }
+            Inspected::Packet(packet) => {
+                let before = peer.process.is_some();
+                match peer.take(packet, &self.rules.adopters) {
+                    Ok(effect) => {
+                        let taken = self.watch_process(id, before);
+                        let taken = taken.and_then(|()| match effect {
+                            Effect::Complete => self.show(id),
+                            Effect::Incomplete => Ok(()),
+                        });
+                        if let Err(reason) = taken {
+                            self.refuse(id, &reason);
+                        }
+                    }
+                    Err(reason) => self.refuse(id, &reason),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Watches the process of a VMM, unless it was watched before.
+    fn watch_process(&self, id: u64, is_watched: bool) -> Result<(), String> {
+        let process = self.peers.get(&id).and_then(Peer::process);
+        let Some(process) = process.filter(|_| !is_watched) else {
+            return Ok(());
+        };
+        let watched = self.watch(process, Source::Process(id));
+        watched.map_err(|error| format!("its process cannot be watched: {error}"))
+    }
+
+    /// Serves a VM that is complete, or stores what has changed of it.
+    fn show(&mut self, id: u64) -> Result<(), String> {
+        let Some(peer) = self.peers.get(&id) else {
+            return Ok(());
+        };
+        if peer.socket.is_some() {
+            self.store(id);
+            return Ok(());
+        }
+        let name = self.folder.reserve(peer.machine.name(), peer.pid, id);
+        let peer = self.peers.get_mut(&id).ok_or("it is gone")?;
+        peer.socket = Some(name);
+        let files = peer.machine.files();
+        let name = peer.socket.as_deref().unwrap_or_default();
+        tracing::info!("{name}: {files} files of user {}", peer.uid);
+        if store::is_there() {
+            store::put_connection(id, &peer.connection);
+        }
+        // Stored first, so that a VM which was seen is not lost when the host is killed.
+        self.store(id);
+        self.bind(id)
+    }
+
+    /// Binds the socket of a VM.
+    fn bind(&mut self, id: u64) -> Result<(), String> {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return Ok(());
+        };
+        let name = peer.socket.as_deref().unwrap_or_default();
+        let path = self.folder.socket(name);
+        let options = Options::new()
+            .connections_max(CLIENTS_MAX)
+            .held_bytes_max(CLIENT_BYTES_MAX);
+        let monitor = peer.machine.monitor();
+        let server = { &self.rules.clients }
+            .unix(&path)
+            .and_then(|listener| Polled::new(monitor, [listener], options))
+            .map_err(|error| format!("cannot listen on {}: {error}", path.display()))?;
+        let data = Source::Server(id).data();
+        epoll::add(&self.epoll, &server, data, EventFlags::IN)
+            .map_err(|error| format!("its socket cannot be watched: {error}"))?;
+        peer.server = Some(server);
+        Ok(())
+    }
+
+    /// Stores all that is known of a VM, in place of what was known before.
+    fn store(&mut self, id: u64) {
+        let Some(peer) = self.peers.get_mut(&id).filter(|_| store::is_there()) else {
+            return;
+        };
+        match peer.pack(id, peer.generation + 1) {
+            Ok(parcels) => {
+                peer.generation += 1;
+                store::put_parcels(id, peer.generation, &parcels);
+            }
+            Err(error) => warn(&format!(
+                "a restart would lose VM {id}: it cannot be stored: {error}"
+            )),
+        }
+    }
+
+    /// Lets the server of a VM work for its clients.
+    fn serve(&mut self, id: u64) {
+        let server = { self.peers.get_mut(&id) }.and_then(|peer| peer.server.as_mut());
+        let Some(server) = server else {
+            return;
+        };
+        if let Err(error) = server.turn() {
+            self.drop_peer(id, &format!("its socket cannot be served: {error}"));
+        }
+    }
+
+    /// Drops a VMM that did something wrong.
+    fn refuse(&mut self, id: u64, reason: &str) {
+        if let Some(peer) = self.peers.get(&id) {
+            let who = match peer.pid {
+                Some(pid) => format!("the hand-over of process {pid} of user {}", peer.uid),
+                None => format!("the hand-over of user {}", peer.uid),
+            };
+            self.refusals.note(&who, reason);
+        }
+        self.drop_peer(id, reason);
+    }
+
+    /// Drops a VMM with its VM.
+    fn drop_peer(&mut self, id: u64, reason: &str) {
+        let Some(peer) = self.peers.remove(&id) else {
+            return;
+        };
+        self.paused.remove(&id);
+        self.unwatch(peer.connection.as_fd());
+        if let Some(process) = peer.process() {
+            self.unwatch(process);
+        }
+        if let Some(server) = &peer.server {
+            self.unwatch(server.as_fd());
+        }
+        if let Some(name) = &peer.socket {
+            self.folder.release(name);
+            tracing::info!("{name}: dropped: {}", printable(reason));
+            if store::is_there() {
+                store::forget(id, peer.generation);
+            }
+        }
+    }
+
+    /// Takes back the VMs that an earlier host process stored.
+    pub(super) fn restore(&mut self, mut stored: Stored) {
+        for (id, (connection, parcels)) in std::mem::take(&mut stored.vms) {
+            self.next = self.next.max(id + 1);
+            if let Err(reason) = self.restore_one(id, connection, &parcels) {
+                warn(&format!("VM {id} of an earlier process is gone: {reason}"));
+            }
+        }
+        let vms = self.peers.iter();
+        stored.keep(vms.map(|(id, peer)| (*id, peer.generation)));
+    }
+
+    fn restore_one(
+        &mut self,
+        id: u64,
+        connection: Option<OwnedFd>,
+        parcels: &[OwnedFd],
+    ) -> Result<(), String> {
+        let connection = connection.ok_or("its connection was not stored")?;
+        let parts = parcels
+            .iter()
+            .filter_map(|parcel| parcel::unpack(parcel.as_fd()));
+        let parts = parcel::last_generation(parts).ok_or("a part of it was not stored")?;
+        let peer = Peer::restore(connection, parts, &self.template, Instant::now())?;
+        if peer.process().is_some_and(has_ended) {
+            return Err("its process has ended".to_owned());
+        }
+        if !peer
+            .socket
+            .as_deref()
+            .is_some_and(|name| self.folder.reserve_again(name))
+        {
+            return Err("its socket's name was not stored".to_owned());
+        }
+        self.peers.insert(id, peer);
+        let watched = self.watch_process(id, false).and_then(|()| self.bind(id));
+        if let Err(reason) = watched {
+            self.drop_peer(id, &reason);
+            return Err(reason);
+        }
+        self.watch_connection(id);
+        Ok(())
+    }
+}
+
+/// Returns whether a process has ended.
+fn has_ended(process: BorrowedFd<'_>) -> bool {
+    let mut events = [PollFd::from_borrowed_fd(process, PollFlags::IN)];
+    poll(&mut events, Some(&Timespec::default())).is_ok_and(|count| count > 0)
+}

@@ -1,0 +1,149 @@
+//! The child process of an inspector.
+//!
+//! In: connections, one after the other. Out: a report for each, and the packet if the
+//! host may have it. The process ends with the host, or when a file cannot be closed.
+
+use std::fs;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use kvm_stats::identify;
+use rustix::cmsg_space;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use stats_handover::PACKET_FILES_MAX;
+use stats_handover::receive::{Packet, ReceiveError};
+
+use super::report::{Claim, Report};
+use crate::failure::Failure;
+use crate::host::sandbox;
+use crate::printable::printable;
+
+/// How long a file may take to be closed.
+const CLOSE_TIME_MAX: Duration = Duration::from_millis(300);
+
+/// Runs an inspector, which serves the host on its standard input.
+///
+/// # Errors
+///
+/// Returns an error if the standard input is not the host's socket, or if the process
+/// cannot be confined.
+pub(in crate::host) fn run() -> Result<(), Failure> {
+    let socket = io::stdin()
+        .as_fd()
+        .try_clone_to_owned()
+        .map_err(|error| Failure::other(format!("cannot take the host's socket: {error}")))?;
+    sandbox::confine_inspector()?;
+    while let Some(connection) = next(socket.as_fd()) {
+        let (report, packet) = inspect(connection.as_fd());
+        // The host is gone if it cannot be told.
+        let sent = send(socket.as_fd(), report.to_string().as_bytes(), &[]);
+        let sent = sent.and_then(|()| match &packet {
+            Some(packet) => send(socket.as_fd(), &packet.text, &packet.files),
+            None => Ok(()),
+        });
+        if sent.is_err() || matches!(report, Report::Stuck(_)) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the next connection; `None` if the host is gone.
+fn next(socket: BorrowedFd<'_>) -> Option<OwnedFd> {
+    loop {
+        let mut events = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
+        retry_on_intr(|| poll(&mut events, None)).ok()?;
+        match Packet::receive(socket) {
+            Ok(Some(packet)) => return packet.files.into_iter().next(),
+            Err(ReceiveError::WouldBlock) => {}
+            Ok(None) | Err(_) => return None,
+        }
+    }
+}
+
+/// Takes a packet from a connection, and looks at its files.
+fn inspect(connection: BorrowedFd<'_>) -> (Report, Option<Packet>) {
+    let (reason, files) = match Packet::receive(connection) {
+        Ok(Some(packet)) => match claims(&packet.files) {
+            Ok(claims) => {
+                let Some(sender) = packet.sender else {
+                    return (
+                        dispose(
+                            "the kernel does not name its sender".to_owned(),
+                            packet.files,
+                        ),
+                        None,
+                    );
+                };
+                let report = Report::Packet {
+                    pid: sender
+                        .pid
+                        .and_then(|pid| u32::try_from(pid).ok())
+                        .unwrap_or_default(),
+                    uid: sender.uid,
+                    claims,
+                };
+                return (report, Some(packet));
+            }
+            Err(reason) => (reason, packet.files),
+        },
+        Ok(None) => return (Report::End, None),
+        Err(ReceiveError::WouldBlock) => return (Report::Nothing, None),
+        Err(error) => (error.to_string(), Vec::new()),
+    };
+    (dispose(reason, files), None)
+}
+
+/// Returns the kinds of files, or what is wrong with one of them.
+fn claims(files: &[OwnedFd]) -> Result<Vec<Claim>, String> {
+    let claim = |(number, file): (usize, &OwnedFd)| {
+        let kind = identify(file).map_err(|error| error.to_string())?;
+        // Reading the link asks the kernel, and not the file system of the file.
+        let link = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))
+            .map_err(|error| error.to_string())?;
+        let link = link.to_string_lossy();
+        Claim::of(kind, &link).ok_or_else(|| {
+            format!(
+                "file {number} is {}: only KVM's statistics, memory with a sealed length and \
+                 processes are taken",
+                printable(&link)
+            )
+        })
+    };
+    files.iter().enumerate().map(claim).collect()
+}
+
+/// Closes files that the host may not have. Reports whether that worked.
+fn dispose(reason: String, files: Vec<OwnedFd>) -> Report {
+    if files.is_empty() {
+        return Report::Refused(reason);
+    }
+    let (closed, wait) = sync_channel(1);
+    let closer = thread::Builder::new().spawn(move || {
+        drop(files);
+        let _ = closed.send(());
+    });
+    match closer.map(|_| wait.recv_timeout(CLOSE_TIME_MAX)) {
+        Ok(Err(RecvTimeoutError::Timeout)) => Report::Stuck(reason),
+        _ => Report::Refused(reason),
+    }
+}
+
+/// Sends a packet.
+fn send(socket: BorrowedFd<'_>, text: &[u8], files: &[OwnedFd]) -> io::Result<()> {
+    let files: Vec<_> = files.iter().map(AsFd::as_fd).collect();
+    let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(PACKET_FILES_MAX))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !files.is_empty() && !control.push(SendAncillaryMessage::ScmRights(&files)) {
+        return Err(Errno::MSGSIZE.into());
+    }
+    let text = [IoSlice::new(text)];
+    retry_on_intr(|| sendmsg(socket, &text, &mut control, SendFlags::NOSIGNAL))?;
+    Ok(())
+}

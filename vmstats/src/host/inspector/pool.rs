@@ -1,0 +1,197 @@
+//! The host's side of its inspectors.
+//!
+//! In: a connection that is readable. Out: its next packet. Inspectors are started before
+//! the host confines itself, so there is a fixed number of them.
+
+use std::fmt;
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::cmsg_space;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+    sendmsg, socketpair,
+};
+use stats_handover::receive::{Packet as Received, ReceiveError};
+
+use super::report::{Claim, Report};
+use crate::failure::Failure;
+
+/// The number of inspectors. All but one are there to take the place of one that is stuck.
+const INSPECTORS: usize = 4;
+
+/// How long an inspector may take for a packet.
+const INSPECTION_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// The inspectors that are not stuck.
+#[derive(Debug)]
+pub(in crate::host) struct Inspectors(Vec<Inspector>);
+
+#[derive(Debug)]
+struct Inspector {
+    socket: OwnedFd,
+    child: Child,
+}
+
+/// The next packet of a connection.
+#[derive(Debug)]
+pub(in crate::host) enum Inspected {
+    /// No packet has come.
+    Nothing,
+    /// The VMM has closed the connection.
+    End,
+    /// The packet was refused, for this reason.
+    Refused(String),
+    /// The packet was refused, and cost an inspector, for this reason.
+    Stuck(String),
+    /// A packet.
+    Packet(Packet),
+}
+
+/// A packet whose files are harmless.
+#[derive(Debug)]
+pub(in crate::host) struct Packet {
+    /// The sender's process; `None` if it is not visible from here.
+    pub(in crate::host) pid: Option<u32>,
+    /// The sender's user.
+    pub(in crate::host) uid: u32,
+    /// The statements.
+    pub(in crate::host) text: Vec<u8>,
+    /// The files with their kinds.
+    pub(in crate::host) files: Vec<(Claim, OwnedFd)>,
+}
+
+/// The error that no inspector is left.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::host) struct NoInspector;
+
+impl fmt::Display for NoInspector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "no process is left that could look at hand-overs: each of them hangs at a file that \
+             a VMM sent",
+        )
+    }
+}
+
+impl Inspectors {
+    /// Starts the inspectors, which are processes of this program.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a process cannot be started.
+    pub(in crate::host) fn start() -> Result<Self, Failure> {
+        let inspectors = (0..INSPECTORS).map(|_| Inspector::start());
+        inspectors.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Takes the next packet from a connection.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no inspector is left.
+    pub(in crate::host) fn inspect(
+        &mut self,
+        connection: BorrowedFd<'_>,
+    ) -> Result<Inspected, NoInspector> {
+        let inspector = self.0.last().ok_or(NoInspector)?;
+        let inspected = inspector.inspect(connection).unwrap_or_else(|| {
+            Inspected::Stuck("the process that looked at it did not answer".to_owned())
+        });
+        if matches!(inspected, Inspected::Stuck(_)) {
+            // Not waited for: the process may never end.
+            self.0.pop();
+        }
+        Ok(inspected)
+    }
+}
+
+impl Drop for Inspectors {
+    fn drop(&mut self) {
+        for Inspector { socket, mut child } in self.0.drain(..) {
+            drop(socket);
+            // An inspector that is not stuck ends at once. The host ends in any case.
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Inspector {
+    fn start() -> Result<Self, Failure> {
+        let cannot = |error: std::io::Error| {
+            Failure::other(format!(
+                "cannot start a process that looks at hand-overs: {error}"
+            ))
+        };
+        let (socket, of_child) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .map_err(|error| cannot(error.into()))?;
+        let child = Command::new("/proc/self/exe")
+            .args(["host", "--inspector"])
+            .env_clear()
+            .stdin(Stdio::from(of_child))
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(cannot)?;
+        Ok(Self { socket, child })
+    }
+
+    /// Returns the next packet of a connection; `None` if the process does not answer.
+    fn inspect(&self, connection: BorrowedFd<'_>) -> Option<Inspected> {
+        let until = Instant::now() + INSPECTION_TIME_MAX;
+        let connection = [connection];
+        let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        control.push(SendAncillaryMessage::ScmRights(&connection));
+        let text = [IoSlice::new(b"inspect")];
+        retry_on_intr(|| sendmsg(&self.socket, &text, &mut control, SendFlags::NOSIGNAL)).ok()?;
+        let report = self.receive(until)?;
+        let report = Report::parse(std::str::from_utf8(&report.text).ok()?)?;
+        Some(match report {
+            Report::Nothing => Inspected::Nothing,
+            Report::End => Inspected::End,
+            Report::Refused(reason) => Inspected::Refused(reason),
+            Report::Stuck(reason) => Inspected::Stuck(reason),
+            Report::Packet { pid, uid, claims } => {
+                let Received { text, files, .. } = self.receive(until)?;
+                if files.len() != claims.len() {
+                    return Some(Inspected::Refused(
+                        "the host has no descriptors left for its files (LimitNOFILE)".to_owned(),
+                    ));
+                }
+                Inspected::Packet(Packet {
+                    pid: Some(pid).filter(|pid| *pid != 0),
+                    uid,
+                    text,
+                    files: claims.into_iter().zip(files).collect(),
+                })
+            }
+        })
+    }
+
+    /// Waits for a packet of the process.
+    fn receive(&self, until: Instant) -> Option<Received> {
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let left = Timespec::try_from(left).ok()?;
+            let mut events = [PollFd::from_borrowed_fd(self.socket.as_fd(), PollFlags::IN)];
+            if retry_on_intr(|| poll(&mut events, Some(&left))).ok()? == 0 {
+                return None;
+            }
+            match Received::receive(self.socket.as_fd()) {
+                Ok(packet) => return packet,
+                Err(ReceiveError::WouldBlock) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+}

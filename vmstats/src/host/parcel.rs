@@ -1,0 +1,198 @@
+//! Parcels: what the host knows of a VM, with the VM's files, as descriptors that can be
+//! kept elsewhere.
+//!
+//! In: a VM's state. Out: descriptors from which another host process reads the state. A
+//! parcel is a socket in whose queue one packet waits. The packet is looked at and never
+//! taken out, so that a host which is killed at any time loses nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use rustix::cmsg_space;
+use rustix::io::{Errno, retry_on_intr};
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+    sendmsg, socketpair,
+};
+use stats_handover::receive::Packet;
+use stats_handover::{PACKET_FILES_MAX, PACKET_SIZE_MAX, VERSION};
+
+use super::inspector::Claim;
+
+/// The first word of a parcel.
+const MAGIC: &str = "vmstats-parcel/1";
+
+/// The room for the head of a parcel.
+const HEAD_BYTES_MAX: usize = 256;
+
+/// The state of a VM.
+#[derive(Debug, Default)]
+pub(super) struct Contents<F> {
+    /// The VM's number.
+    pub(super) id: u64,
+    /// The number of the state; the highest one is the last.
+    pub(super) generation: u64,
+    /// The user of the VMM.
+    pub(super) uid: u32,
+    /// The process of the VMM; `None` if it is not visible.
+    pub(super) pid: Option<u32>,
+    /// The name of the VM's socket.
+    pub(super) socket: String,
+    /// The statements of a hand-over, each with its file if it has one.
+    pub(super) statements: Vec<(String, Option<F>)>,
+}
+
+/// A part of a VM's state.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// The state; its statements are those of this part.
+    pub(super) contents: Contents<OwnedFd>,
+    /// The number of this part, from 0.
+    pub(super) number: usize,
+    /// The number of parts.
+    pub(super) parts: usize,
+}
+
+impl Contents<OwnedFd> {
+    /// Returns the statements as the text of a packet, and its files, which were inspected
+    /// when they came to the process that made the parcel.
+    pub(super) fn into_packet(self) -> (String, Vec<(Claim, OwnedFd)>) {
+        let mut text = format!("{VERSION}\n");
+        let mut files = Vec::new();
+        for (statement, file) in self.statements {
+            let claim = claim(&statement);
+            files.extend(claim.zip(file));
+            text.push_str(&statement);
+            text.push('\n');
+        }
+        (text, files)
+    }
+}
+
+/// Makes the parcels of a VM.
+///
+/// # Errors
+///
+/// Returns the kernel's error if a socket cannot be made, or refuses the packet.
+pub(super) fn pack(contents: &Contents<BorrowedFd<'_>>) -> io::Result<Vec<OwnedFd>> {
+    let mut parts: Vec<(String, Vec<BorrowedFd<'_>>)> = vec![(String::new(), Vec::new())];
+    for (statement, file) in &contents.statements {
+        if let Some((text, files)) = parts.last() {
+            let is_full = files.len() == PACKET_FILES_MAX
+                || text.len() + statement.len() + 1 > PACKET_SIZE_MAX - HEAD_BYTES_MAX;
+            if is_full {
+                parts.push((String::new(), Vec::new()));
+            }
+        }
+        if let Some((text, files)) = parts.last_mut() {
+            text.push_str(statement);
+            text.push('\n');
+            files.extend(*file);
+        }
+    }
+    let Contents {
+        id,
+        generation,
+        uid,
+        pid,
+        socket,
+        ..
+    } = contents;
+    let pid = pid.unwrap_or_default();
+    let count = parts.len();
+    let pack = |(number, (text, files)): (usize, (String, Vec<BorrowedFd<'_>>))| {
+        let mut packet = String::new();
+        // Writing to a String does not fail.
+        let _ = writeln!(
+            packet,
+            "{MAGIC} {id} {generation} {number} {count} {uid} {pid} {socket}"
+        );
+        packet.push_str(&text);
+        queue(packet.as_bytes(), &files)
+    };
+    parts.into_iter().enumerate().map(pack).collect()
+}
+
+/// Reads a parcel, which stays as it is; `None` if the descriptor is not a parcel.
+pub(super) fn unpack(parcel: BorrowedFd<'_>) -> Option<Part> {
+    let packet = Packet::peek(parcel).ok()??;
+    let text = String::from_utf8(packet.text).ok()?;
+    let mut lines = text.lines();
+    let mut head = lines.next()?.split(' ');
+    if head.next()? != MAGIC {
+        return None;
+    }
+    let mut number = || head.next()?.parse::<u64>().ok();
+    let (id, generation) = (number()?, number()?);
+    let (part, parts) = (number()?, number()?);
+    let uid = u32::try_from(number()?).ok()?;
+    let pid = u32::try_from(number()?).ok().filter(|pid| *pid != 0);
+    let socket = head.next()?.to_owned();
+    let mut files = packet.files.into_iter();
+    let statements = lines.map(|line| {
+        let file = claim(line).and_then(|_| files.next());
+        (line.to_owned(), file)
+    });
+    let contents = Contents {
+        id,
+        generation,
+        uid,
+        pid,
+        socket,
+        statements: statements.collect(),
+    };
+    Some(Part {
+        contents,
+        number: usize::try_from(part).ok()?,
+        parts: usize::try_from(parts).ok()?,
+    })
+}
+
+/// Returns the parts of the last state of which all parts are there.
+pub(super) fn last_generation(parts: impl Iterator<Item = Part>) -> Option<Vec<Part>> {
+    let mut generations: BTreeMap<u64, Vec<Part>> = BTreeMap::new();
+    for part in parts {
+        generations
+            .entry(part.contents.generation)
+            .or_default()
+            .push(part);
+    }
+    let mut generations = generations.into_values().rev();
+    let mut last = generations.find(|parts| {
+        let numbers: BTreeSet<usize> = parts.iter().map(|part| part.number).collect();
+        parts
+            .first()
+            .is_some_and(|first| numbers.len() == first.parts)
+    })?;
+    last.sort_by_key(|part| part.number);
+    last.dedup_by_key(|part| part.number);
+    Some(last)
+}
+
+/// Returns the kind of the file of a statement; `None` if the statement has no file.
+fn claim(statement: &str) -> Option<Claim> {
+    match statement.split(' ').next() {
+        Some("vm") => Some(Claim::Vm),
+        Some("vcpu") => Some(Claim::Vcpu),
+        Some("object") => Some(Claim::Sealed),
+        Some("process") => Some(Claim::Process),
+        _ => None,
+    }
+}
+
+/// Makes a socket in whose queue a packet waits.
+fn queue(text: &[u8], files: &[BorrowedFd<'_>]) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let (reader, writer) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+    let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(PACKET_FILES_MAX))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !files.is_empty() && !control.push(SendAncillaryMessage::ScmRights(files)) {
+        return Err(Errno::MSGSIZE.into());
+    }
+    let text = [IoSlice::new(text)];
+    retry_on_intr(|| sendmsg(&writer, &text, &mut control, SendFlags::NOSIGNAL))?;
+    Ok(reader)
+}

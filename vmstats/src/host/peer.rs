@@ -1,0 +1,197 @@
+//! A VMM that is connected, and its VM.
+//!
+//! In: packets that were inspected. Out: a VM whose socket is served, until the VMM closes
+//! the connection or its process ends. This file knows no epoll.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use stats_handover::receive::Message;
+use stats_runtime::kvm::KvmProvider;
+use stats_runtime::server::Polled;
+
+use super::allowance::Allowance;
+use super::inspector::{Claim, Packet};
+use super::machine::Machine;
+use super::parcel::{Contents, Part, pack};
+
+/// The number of packets that are read at once: a VM of 1,024 vCPUs comes in five, and
+/// plugs its vCPUs one by one.
+const PACKETS_MAX: u32 = 1024;
+
+/// The time after which one more packet is read. A VMM that sends faster is read later, and
+/// loses nothing.
+const PACKET_INTERVAL: Duration = Duration::from_millis(20);
+
+/// A connection to a VMM, or to somebody who adopted its files.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) connection: OwnedFd,
+    /// The time at which the VMM connected.
+    pub(super) since: Instant,
+    pub(super) allowance: Allowance,
+    /// The user of the VMM, by the kernel's word.
+    pub(super) uid: u32,
+    /// The VMM's process; `None` if it is not visible from here.
+    pub(super) process: Option<OwnedFd>,
+    pub(super) pid: Option<u32>,
+    pub(super) machine: Machine,
+    /// The name of the VM's socket without its ending; `None` until the hand-over is
+    /// complete.
+    pub(super) socket: Option<String>,
+    /// The server of the VM's socket.
+    pub(super) server: Option<Polled>,
+    /// True once a packet has come.
+    is_known: bool,
+    /// The number of the state in the service manager's store.
+    pub(super) generation: u64,
+}
+
+/// The effect of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// More packets must come before the VM can be shown.
+    Incomplete,
+    /// The VM can be shown, or has changed.
+    Complete,
+}
+
+/// The users who may name a process that is not theirs.
+#[derive(Clone, Debug)]
+pub(super) struct Adopters(pub(super) Vec<u32>);
+
+impl Peer {
+    /// Makes a peer that has sent nothing. `uid` is the user who connected.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the VM cannot be made.
+    pub(super) fn new(
+        connection: OwnedFd,
+        uid: u32,
+        template: &KvmProvider,
+        now: Instant,
+    ) -> Result<Self, String> {
+        Ok(Self {
+            connection,
+            since: now,
+            allowance: Allowance::new(PACKETS_MAX, PACKET_INTERVAL, now),
+            uid,
+            process: None,
+            pid: None,
+            machine: Machine::new(template)?,
+            socket: None,
+            server: None,
+            is_known: false,
+            generation: 0,
+        })
+    }
+
+    /// Makes a peer from what an earlier host process knew.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a statement cannot be done, which the earlier process could do.
+    pub(super) fn restore(
+        connection: OwnedFd,
+        parts: Vec<Part>,
+        template: &KvmProvider,
+        now: Instant,
+    ) -> Result<Self, String> {
+        let uid = parts.first().map_or(u32::MAX, |part| part.contents.uid);
+        let mut peer = Self::new(connection, uid, template, now)?;
+        for part in parts {
+            peer.generation = part.contents.generation;
+            peer.socket = Some(part.contents.socket.clone());
+            peer.pid = peer.pid.or(part.contents.pid);
+            let (text, files) = part.contents.into_packet();
+            peer.apply(text.as_bytes(), files)?;
+        }
+        peer.process = peer.machine.take_process();
+        peer.is_known = true;
+        Ok(peer)
+    }
+
+    /// Does what a packet says.
+    ///
+    /// # Errors
+    ///
+    /// Returns what is wrong with the packet. The connection has to end.
+    pub(super) fn take(&mut self, packet: Packet, adopters: &Adopters) -> Result<Effect, String> {
+        if !self.is_known {
+            // A launcher may have connected for the VMM, so the sender counts.
+            self.uid = packet.uid;
+            self.pid = packet.pid;
+            self.process = packet.pid.map(process).transpose()?;
+            self.is_known = true;
+        }
+        if packet.uid != self.uid {
+            return Err(format!(
+                "user {} sent it, but user {} sent the first packet",
+                packet.uid, self.uid
+            ));
+        }
+        let effect = self.apply(&packet.text, packet.files)?;
+        if let Some(process) = self.machine.take_process() {
+            if !adopters.0.contains(&self.uid) {
+                return Err(format!(
+                    "user {} may not hand over the files of another process (--adopter)",
+                    self.uid
+                ));
+            }
+            self.process = Some(process);
+        }
+        Ok(effect)
+    }
+
+    fn apply(&mut self, text: &[u8], files: Vec<(Claim, OwnedFd)>) -> Result<Effect, String> {
+        let message = Message::parse(text, files.len()).map_err(|error| error.to_string())?;
+        self.machine.apply(&message.statements, files)?;
+        Ok(if message.is_complete {
+            Effect::Complete
+        } else {
+            Effect::Incomplete
+        })
+    }
+
+    /// Returns the descriptor that reports the end of the VMM's process.
+    pub(super) fn process(&self) -> Option<BorrowedFd<'_>> {
+        self.process.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Returns whether the VMM has to hurry: its VM is not shown yet.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.socket.is_none()
+    }
+
+    /// Packs all that is known of the VM for another host process. `generation` numbers the
+    /// state.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the kernel has no room.
+    pub(super) fn pack(&self, id: u64, generation: u64) -> Result<Vec<OwnedFd>, String> {
+        self.machine.with_statements(self.process(), |statements| {
+            let contents = Contents {
+                id,
+                generation,
+                uid: self.uid,
+                pid: self.pid,
+                socket: self.socket.clone().unwrap_or_default(),
+                statements,
+            };
+            pack(&contents).map_err(|error| error.to_string())
+        })?
+    }
+}
+
+/// Returns a descriptor of a process, from which the host learns of its end.
+fn process(pid: u32) -> Result<OwnedFd, String> {
+    let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let opened = number
+        .ok_or(io::ErrorKind::InvalidInput.into())
+        .and_then(|number| pidfd_open(number, PidfdFlags::NONBLOCK).map_err(io::Error::from));
+    opened.map_err(|error| format!("process {pid} of the VMM cannot be watched: {error}"))
+}

@@ -1,0 +1,47 @@
+//! The log of what was refused.
+//!
+//! In: refusals. Out: lines of the log, of which a peer that is refused all the time makes
+//! a few only. This file refuses nothing.
+
+use std::time::{Duration, Instant};
+
+use super::allowance::Allowance;
+use crate::failure::warn;
+use crate::printable::printable;
+
+/// The number of lines at once.
+const BURST: u32 = 100;
+
+/// The time after which there may be one more line.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The log of refusals.
+#[derive(Debug)]
+pub(super) struct Refusals {
+    allowance: Allowance,
+    /// The number of refusals without a line since the last line.
+    silent: u64,
+}
+
+impl Refusals {
+    /// Returns a log without lines.
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            allowance: Allowance::new(BURST, INTERVAL, now),
+            silent: 0,
+        }
+    }
+
+    /// Logs a refusal with its reason, unless there were too many.
+    pub(super) fn note(&mut self, who: &str, reason: &str) {
+        if !self.allowance.take(Instant::now()) {
+            self.silent += 1;
+            return;
+        }
+        let silent = std::mem::take(&mut self.silent);
+        if silent > 0 {
+            warn(&format!("{silent} more were refused"));
+        }
+        warn(&format!("refused {who}: {}", printable(reason)));
+    }
+}

@@ -1,0 +1,227 @@
+//! The rights that the host and its inspectors keep.
+//!
+//! In: what a process will do. Out: a process to which the kernel forbids the rest, with
+//! Landlock and seccomp. Call it before the process has other threads.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, Scope,
+    path_beneath_rules,
+};
+use stats_runtime::sandbox::{Role, Syscall, memory};
+
+use crate::failure::Failure;
+
+/// The roles of the library that the host's threads play.
+const ROLES: &[Role] = &[
+    Role::Query,
+    Role::Listen,
+    Role::Construct,
+    Role::Poll,
+    Role::Thread,
+    Role::End,
+];
+
+/// The system calls of both, besides those of the library's roles.
+const BOTH: &[&str] = &[
+    // Signals, and the end of the process.
+    "exit",
+    "exit_group",
+    "kill",
+    "restart_syscall",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "sigaltstack",
+    "tgkill",
+    // Threads: the C library's.
+    "clone",
+    "clone3",
+    "getpid",
+    "gettid",
+    "membarrier",
+    "prctl",
+    "rseq",
+    "sched_getaffinity",
+    "sched_yield",
+    "set_robust_list",
+    // The calls that cannot fail, so that the library panics if they do.
+    "getegid",
+    "geteuid",
+    "getgid",
+    "getppid",
+    "getuid",
+    "uname",
+    // Time and memory.
+    "clock_gettime",
+    "clock_nanosleep",
+    "getrandom",
+    "madvise",
+    "mprotect",
+    "mremap",
+    "nanosleep",
+    // Packets with files.
+    "close",
+    "fcntl",
+    "ppoll",
+    "read",
+    "readlinkat",
+    "recvmsg",
+    "sendmsg",
+    "write",
+];
+
+/// The system calls of the host alone.
+const HOST: &[&str] = &[
+    // VMMs: their connections and processes, and the sockets of parcels.
+    "accept4",
+    "getsockopt",
+    "pidfd_open",
+    "setsockopt",
+    "socketpair",
+    "wait4",
+    "waitid",
+    // The VMs' sockets and the service manager's.
+    "bind",
+    "connect",
+    "fchmod",
+    "fchmodat",
+    "fchownat",
+    "flock",
+    "getsockname",
+    "listen",
+    "sendto",
+    "socket",
+    "unlinkat",
+    // The loops.
+    "epoll_create1",
+    "epoll_ctl",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "eventfd2",
+    "timerfd_create",
+    "timerfd_settime",
+    // The exporter: clients of HTTP, the folder of sockets, /proc.
+    "fstat",
+    "getdents64",
+    "getpeername",
+    "ioctl",
+    "lseek",
+    "newfstatat",
+    "openat",
+    "prlimit64",
+    "recvfrom",
+    "shutdown",
+    "statx",
+    "writev",
+];
+
+/// The system calls that older architectures have beside those which took their place.
+const OLD: &[&str] = if cfg!(target_arch = "x86_64") {
+    &[
+        "accept",
+        "chmod",
+        "chown",
+        "epoll_wait",
+        "poll",
+        "readlink",
+        "unlink",
+    ]
+} else {
+    &[]
+};
+
+/// Confines the host. It may change `folder` and the folders of its own sockets, and read
+/// `/proc` and `/sys`; it can open no TCP connection and listen at no further port.
+///
+/// # Errors
+///
+/// Returns an error if the kernel refuses the filter.
+pub(super) fn confine_host(folder: &Path, sockets: &[PathBuf]) -> Result<(), Failure> {
+    let own = std::iter::once(folder).chain(sockets.iter().filter_map(|socket| socket.parent()));
+    restrict_files(own)?;
+    let of_roles = ROLES.iter().flat_map(|role| role.syscalls());
+    filter(of_roles, BOTH.iter().chain(HOST))
+}
+
+/// Confines an inspector, which can open nothing.
+///
+/// # Errors
+///
+/// Returns an error if the kernel refuses the filter.
+pub(super) fn confine_inspector() -> Result<(), Failure> {
+    restrict_files(std::iter::empty())?;
+    filter(std::iter::empty(), BOTH.iter())
+}
+
+/// Restricts the process to files below `own`, and to reading `/proc` and `/sys` if there
+/// are such folders. A kernel without Landlock restricts nothing, which is logged.
+fn restrict_files<'a>(own: impl Iterator<Item = &'a Path>) -> Result<(), Failure> {
+    let abi = ABI::V5;
+    let mut own: Vec<&Path> = own.collect();
+    // A socket that is given by a bare name is in the current folder.
+    own.iter_mut()
+        .filter(|path| path.as_os_str().is_empty())
+        .for_each(|path| *path = Path::new("."));
+    let read: &[&str] = if own.is_empty() {
+        &[]
+    } else {
+        &["/proc", "/sys"]
+    };
+    let restrict = || {
+        Ruleset::default()
+            .handle_access(AccessFs::from_all(abi))?
+            .handle_access(AccessNet::from_all(abi))?
+            .scope(Scope::Signal)?
+            .create()?
+            .add_rules(path_beneath_rules(own, AccessFs::from_all(abi)))?
+            .add_rules(path_beneath_rules(read, AccessFs::from_read(abi)))?
+            .restrict_self()
+    };
+    let status = restrict().map_err(|error| {
+        Failure::other(format!(
+            "cannot restrict the access to files (Landlock): {error}"
+        ))
+    })?;
+    tracing::info!("Landlock: {:?}", status.ruleset);
+    Ok(())
+}
+
+/// Lets the process make these system calls only, beside those that all roles of the
+/// library make. Any other one fails with EPERM.
+fn filter(
+    of_roles: impl Iterator<Item = &'static Syscall>,
+    own: impl Iterator<Item = &'static &'static str>,
+) -> Result<(), Failure> {
+    let arch = std::env::consts::ARCH;
+    let of_library = memory().iter().chain(of_roles);
+    let of_library = of_library.filter(|call| call.arch.is_none_or(|only| only == arch));
+    let calls = of_library.map(|call| call.name);
+    let calls = calls.chain(own.chain(OLD).copied());
+    let cannot = |error: &dyn std::fmt::Display| {
+        Failure::other(format!(
+            "cannot restrict the system calls (seccomp): {error}"
+        ))
+    };
+    let mut calls: Vec<&str> = calls.collect();
+    calls.sort_unstable();
+    calls.dedup();
+    let mut json = String::from(
+        r#"{"host": {"default_action": {"errno": 1}, "filter_action": "allow", "filter": ["#,
+    );
+    for (number, call) in calls.iter().enumerate() {
+        let comma = if number == 0 { "" } else { "," };
+        // Writing to a String does not fail.
+        let _ = write!(json, r#"{comma}{{"syscall": "{call}"}}"#);
+    }
+    json.push_str("]}}");
+    let arch = arch.try_into().map_err(|error| cannot(&error))?;
+    let programs =
+        seccompiler::compile_from_json(json.as_bytes(), arch).map_err(|error| cannot(&error))?;
+    let program = programs
+        .get("host")
+        .ok_or_else(|| cannot(&"an empty filter"))?;
+    seccompiler::apply_filter(program).map_err(|error| cannot(&error))
+}

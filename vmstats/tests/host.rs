@@ -1,0 +1,724 @@
+//! `vmstats host` with VMMs that hand over and die, with hostile ones, and with a service
+//! manager that starts it again.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod program;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use kvm_stats::{Base, Counter, Kind, Unit, Writer};
+use program::{RawClient, Running, kvm_opens};
+use rustix::cmsg_space;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use serde_json::{Value, json};
+use stats_handover::{Handover, connect};
+use tempfile::TempDir;
+
+/// How long something may take that takes no time by itself.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A host in a folder of its own.
+struct Host {
+    folder: TempDir,
+    program: Running,
+    log: PathBuf,
+}
+
+impl Host {
+    fn start(options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_vmstats"))
+            .args(["-v", "host", "--folder"])
+            .arg(folder.path().join("host"))
+            .args(options)
+            .stdout(Stdio::piped())
+            .stderr(fs::File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        assert!(!line.is_empty(), "{}", fs::read_to_string(&log).unwrap());
+        Self {
+            folder,
+            program: Running(child),
+            log,
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("host")
+    }
+
+    fn handover(&self) -> PathBuf {
+        self.path().join("handover.sock")
+    }
+
+    fn socket(&self, name: &str) -> String {
+        let socket = self.path().join(format!("vms/{name}.sock"));
+        socket.to_str().unwrap().to_owned()
+    }
+
+    fn names(&self) -> BTreeSet<String> {
+        names(&self.path())
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    fn pid(&self) -> u32 {
+        self.program.0.id()
+    }
+
+    /// Waits until the log has a text.
+    fn wait_for_log(&self, text: &str) {
+        wait(text, || self.log().contains(text), || self.log());
+    }
+}
+
+/// The names of the VMs that a host serves.
+fn names(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder.join("vms")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names
+        .map(|name| name.trim_end_matches(".sock").to_owned())
+        .collect()
+}
+
+/// Waits until something is true.
+fn wait(what: &str, is_true: impl Fn() -> bool, state: impl Fn() -> String) {
+    let begin = Instant::now();
+    while !is_true() {
+        assert!(begin.elapsed() < PATIENCE, "{what}: {}", state());
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// Statistics of a made-up object.
+fn made_up(id: &str) -> (Writer, Counter) {
+    let writer = Writer::builder(id)
+        .counter("exits")
+        .scalar("blocking", Kind::Instant, Unit::Boolean, (Base::Pow10, 0))
+        .build()
+        .unwrap();
+    let exits = writer.counter("exits").unwrap();
+    (writer, exits)
+}
+
+/// A hand-over of a made-up VM with these vCPUs.
+fn made_up_vm(name: &str, vcpus: u32) -> Handover {
+    let mut handover = Handover::new(name).unwrap();
+    let (writer, exits) = made_up("kvm-1/vcpu-0");
+    exits.set(7);
+    for index in 0..vcpus {
+        let path = format!("/machine/unattached/device[{index}]");
+        let file = writer.try_clone_fd().unwrap();
+        handover.add_vcpu_fd(index, &path, file).unwrap();
+    }
+    handover
+}
+
+/// The answer of a VM's socket to `query-stats`.
+fn query(socket: &str, target: &str) -> Vec<Value> {
+    let mut client = RawClient::connect(socket);
+    let request = json!({"execute": "query-stats", "arguments": {"target": target}});
+    let answer = client.ask(&request.to_string());
+    answer["return"]
+        .as_array()
+        .unwrap_or_else(|| panic!("{answer}"))
+        .clone()
+}
+
+fn kvm_files(pid: u32) -> usize {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let links = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    links
+        .filter(|link| link.to_string_lossy().contains("kvm-"))
+        .count()
+}
+
+/// Sends a packet as it is.
+fn send(socket: &OwnedFd, text: &str, files: &[BorrowedFd<'_>]) {
+    let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(253))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    assert!(files.is_empty() || control.push(SendAncillaryMessage::ScmRights(files)));
+    let text = [IoSlice::new(text.as_bytes())];
+    sendmsg(socket, &text, &mut control, SendFlags::NOSIGNAL).unwrap();
+}
+
+/// Whether the host has closed a connection.
+fn is_closed(socket: &OwnedFd) -> bool {
+    let mut byte = [0];
+    let flags = rustix::net::RecvFlags::DONTWAIT;
+    rustix::net::recv(socket, &mut byte, flags).is_ok_and(|(len, _)| len == 0)
+}
+
+#[test]
+fn guest_is_served_with_the_numbers_of_its_monitor() {
+    if !kvm_opens() {
+        return;
+    }
+    let host = Host::start(&[]);
+    let handover = host.handover();
+    let guest = program::Server::demo(&["--handover", handover.to_str().unwrap()]).unwrap();
+    let served = host.socket("tried");
+    wait("served", || Path::new(&served).exists(), || host.log());
+    for target in ["vm", "vcpu"] {
+        let flat = |answer: Vec<Value>| {
+            let mut numbers = Vec::new();
+            for result in answer {
+                let path = result["qom-path"].to_string();
+                for stat in result["stats"].as_array().unwrap() {
+                    let name = format!("{path} {}", stat["name"]);
+                    match &stat["value"] {
+                        Value::Array(buckets) => {
+                            for (bucket, value) in buckets.iter().enumerate() {
+                                numbers.push((format!("{name} {bucket}"), value.as_u64()));
+                            }
+                        }
+                        value => numbers.push((name, value.as_u64())),
+                    }
+                }
+            }
+            numbers
+        };
+        let before = flat(query(&guest.socket, target));
+        let ours = flat(query(&served, target));
+        let after = flat(query(&guest.socket, target));
+        assert_eq!(before.len(), ours.len());
+        assert!(!ours.is_empty());
+        for ((before, ours), after) in before.iter().zip(&ours).zip(&after) {
+            assert_eq!(before.0, ours.0);
+            // Counters only grow; gauges of the VM do not move in this guest.
+            if target == "vcpu" || before.1 == after.1 {
+                assert!(
+                    before.1 <= ours.1 && ours.1 <= after.1,
+                    "{before:?} {ours:?} {after:?}"
+                );
+            }
+        }
+    }
+    assert_eq!(kvm_files(host.pid()), 3);
+    drop(guest);
+    wait("dropped", || host.names().is_empty(), || host.log());
+    assert_eq!(kvm_files(host.pid()), 0);
+}
+
+#[test]
+fn vm_changes_when_its_vmm_says_so() {
+    let host = Host::start(&[]);
+    let mut handover = made_up_vm("web1", 2);
+    handover
+        .set_uuid("4f9f0a2e-9b5c-4b7e-8a55-0d6f3f6f2f11")
+        .unwrap();
+    handover.give(connect(host.handover()).unwrap()).unwrap();
+    let socket = host.socket("web1");
+    wait("served", || Path::new(&socket).exists(), || host.log());
+    let mut client = RawClient::connect(&socket);
+    let uuid = client.ask("{'execute': 'query-uuid'}");
+    assert_eq!(
+        uuid["return"]["UUID"],
+        "4f9f0a2e-9b5c-4b7e-8a55-0d6f3f6f2f11"
+    );
+    let indexes = |client: &mut RawClient| {
+        let vcpus = client.ask("{'execute': 'query-cpus-fast'}");
+        let vcpus = vcpus["return"].as_array().unwrap().clone();
+        vcpus
+            .iter()
+            .map(|vcpu| vcpu["cpu-index"].as_u64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(indexes(&mut client), [0, 1]);
+    let (disk, _) = made_up("block-disk0");
+    handover.remove_vcpu(0).unwrap();
+    handover
+        .add_vcpu_fd(7, "/machine/peripheral/cpu7", disk.try_clone_fd().unwrap())
+        .unwrap();
+    handover
+        .add_object("block", "/machine/disk0", disk.try_clone_fd().unwrap())
+        .unwrap();
+    wait(
+        "changed",
+        || query(&socket, "vcpu")[0]["qom-path"] == "/machine/peripheral/cpu7",
+        || host.log(),
+    );
+    assert_eq!(indexes(&mut client), [1, 7]);
+    let block = json!({
+        "execute": "query-stats",
+        "arguments": {"target": "block", "providers": [{"provider": "block"}]},
+    });
+    let of_block = |client: &mut RawClient| client.ask(&block.to_string())["return"].clone();
+    wait_for(&mut client, |client| {
+        of_block(client)[0]["qom-path"] == "/machine/disk0"
+    });
+    handover.remove_object("block", "/machine/disk0").unwrap();
+    wait_for(&mut client, |client| {
+        of_block(client).as_array().is_none_or(Vec::is_empty)
+    });
+    drop(handover);
+    wait("dropped", || host.names().is_empty(), || host.log());
+    assert!(client.read().is_none(), "the client is disconnected");
+}
+
+/// Waits until a client sees something.
+fn wait_for(client: &mut RawClient, mut is_true: impl FnMut(&mut RawClient) -> bool) {
+    let begin = Instant::now();
+    while !is_true(client) {
+        assert!(begin.elapsed() < PATIENCE);
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn hostile_vmm_is_refused_with_the_reason_when_others_are_served() {
+    let host = Host::start(&[]);
+    let mut good = made_up_vm("good", 1);
+    good.give(connect(host.handover()).unwrap()).unwrap();
+    let socket = host.socket("good");
+    wait("served", || Path::new(&socket).exists(), || host.log());
+
+    let (pipe, _writer) = rustix::pipe::pipe().unwrap();
+    let growing = rustix::fs::memfd_create("growing", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+    let null = OwnedFd::from(fs::File::open("/dev/null").unwrap());
+    let folder = OwnedFd::from(fs::File::open(host.folder.path()).unwrap());
+    let (stream, _other) = UnixStream::pair().unwrap();
+    let stream = OwnedFd::from(stream);
+    let (writer, _) = made_up("kvm-1/vcpu-0");
+    let lying = sealed(&lying_image());
+    let shorter = sealed(&[0; 24]);
+    let pidfd = rustix::process::pidfd_open(
+        rustix::process::getpid(),
+        rustix::process::PidfdFlags::empty(),
+    )
+    .unwrap();
+    let vm = "stats-handover/1\nvm\n";
+    let cases: &[(&str, &[BorrowedFd<'_>], &str)] = &[
+        (vm, &[pipe.as_fd()], "file 0 is pipe:["),
+        (vm, &[growing.as_fd()], "file 0 is /memfd:growing"),
+        (vm, &[null.as_fd()], "file 0 is /dev/null"),
+        (vm, &[folder.as_fd()], "file 0 is "),
+        (vm, &[stream.as_fd()], "file 0 is socket:["),
+        (vm, &[pidfd.as_fd()], "the file of 'vm' is a process"),
+        (vm, &[lying.as_fd()], "descriptors"),
+        (vm, &[shorter.as_fd()], "header"),
+        (vm, &[], "no file is left"),
+        (vm, &[writer.as_fd(), writer.as_fd()], "1 files more"),
+        (
+            "stats-handover/2\nvm\n",
+            &[writer.as_fd()],
+            "stats-handover/2",
+        ),
+        ("", &[writer.as_fd()], "stats-handover/1"),
+        ("stats-handover/1\nstop vm\n", &[], "not a statement"),
+        ("stats-handover/1\nremove vm\n", &[], "there is none"),
+        ("stats-handover/1\nremove vcpu 3\n", &[], "there is none"),
+        (
+            "stats-handover/1\nvcpu 5000 /a\n",
+            &[writer.as_fd()],
+            "5000",
+        ),
+        (
+            "stats-handover/1\nobject kvm /a\n",
+            &[writer.as_fd()],
+            "reserved",
+        ),
+        (
+            "stats-handover/1\nname a\x1b[2J\n",
+            &[],
+            "control character",
+        ),
+    ];
+    for (text, files, reason) in cases {
+        let before = host.log().len();
+        let connection = connect(host.handover()).unwrap();
+        send(&connection, text, files);
+        wait(reason, || is_closed(&connection), || host.log());
+        let log = host.log().split_off(before);
+        assert!(log.contains(reason), "{reason}: {log}");
+        assert!(!log.contains('\x1b'), "{log}");
+        assert_eq!(host.names(), set(&["good"]));
+    }
+    // All that came has been closed again.
+    let files = fs::read_dir(format!("/proc/{}/fd", host.pid()))
+        .unwrap()
+        .count();
+    for _ in 0..100 {
+        let connection = connect(host.handover()).unwrap();
+        send(&connection, vm, &[pipe.as_fd()]);
+        wait("refused", || is_closed(&connection), || host.log());
+    }
+    assert_eq!(
+        fs::read_dir(format!("/proc/{}/fd", host.pid()))
+            .unwrap()
+            .count(),
+        files
+    );
+    assert_eq!(query(&socket, "vcpu").len(), 1);
+}
+
+/// A sealed file with these contents.
+fn sealed(contents: &[u8]) -> OwnedFd {
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+    let file = memfd_create("made-up", MemfdFlags::ALLOW_SEALING).unwrap();
+    rustix::io::write(&file, contents).unwrap();
+    fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW).unwrap();
+    file
+}
+
+/// A header that promises descriptors which are not there.
+fn lying_image() -> Vec<u8> {
+    let words: [u32; 6] = [0, 48, 4096, 24, 64, 1 << 20];
+    let mut image: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    image.resize(4096, b'x');
+    image
+}
+
+#[test]
+fn values_are_what_the_vmm_writes_when_it_writes_lies() {
+    let host = Host::start(&[]);
+    let (writer, exits) = made_up("kvm-1/vcpu-0");
+    let mut handover = Handover::new("liar").unwrap();
+    handover
+        .add_vcpu_fd(0, "/a", writer.try_clone_fd().unwrap())
+        .unwrap();
+    handover.give(connect(host.handover()).unwrap()).unwrap();
+    let socket = host.socket("liar");
+    wait("served", || Path::new(&socket).exists(), || host.log());
+    for value in [u64::MAX, 0, 1 << 63] {
+        exits.set(value);
+        let vcpu = &query(&socket, "vcpu")[0];
+        let mut stats = vcpu["stats"].as_array().unwrap().iter();
+        let exits = stats.find(|stat| stat["name"] == "exits").unwrap();
+        assert_eq!(exits["value"].as_u64(), Some(value), "{exits}");
+    }
+}
+
+#[test]
+fn vmm_that_floods_is_read_later_when_others_are_served_at_once() {
+    let host = Host::start(&["--vms-per-user-max", "40"]);
+    let mut good = made_up_vm("good", 1);
+    good.give(connect(host.handover()).unwrap()).unwrap();
+    let socket = host.socket("good");
+    wait("served", || Path::new(&socket).exists(), || host.log());
+    // A flood of connections that say nothing.
+    let idle: Vec<_> = (0..60).map(|_| connect(host.handover()).unwrap()).collect();
+    host.wait_for_log("has 40 VMs already (--vms-per-user-max)");
+    assert!(
+        idle.iter()
+            .filter(|connection| is_closed(connection))
+            .count()
+            >= 20
+    );
+    // A flood of packets, which is slowed down.
+    drop(idle);
+    let flooding = loop {
+        let connection = connect(host.handover()).unwrap();
+        thread::sleep(Duration::from_millis(50));
+        if !is_closed(&connection) {
+            break connection;
+        }
+    };
+    let flood = thread::spawn(move || {
+        let begin = Instant::now();
+        let text = [IoSlice::new(b"stats-handover/1\nname flood\n")];
+        let (mut sent, mut sent_late) = (0, 0);
+        while begin.elapsed() < Duration::from_secs(2) {
+            let mut control = SendAncillaryBuffer::default();
+            let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+            match sendmsg(&flooding, &text, &mut control, flags) {
+                Ok(_) if begin.elapsed() > Duration::from_secs(1) => sent_late += 1,
+                Ok(_) => sent += 1,
+                Err(_) => thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        (sent, sent_late)
+    });
+    let begin = Instant::now();
+    let mut slowest = Duration::ZERO;
+    while begin.elapsed() < Duration::from_secs(2) {
+        let asked = Instant::now();
+        assert_eq!(query(&socket, "vcpu").len(), 1);
+        slowest = slowest.max(asked.elapsed());
+        thread::sleep(Duration::from_millis(10));
+    }
+    let (sent, sent_late) = flood.join().unwrap();
+    println!("{sent}, then {sent_late} packets a second; the slowest answer took {slowest:?}");
+    assert!(sent >= 1024, "{sent}: an honest burst is read at once");
+    assert!((1..200).contains(&sent_late), "{sent_late}");
+}
+
+#[test]
+fn host_keeps_no_right_that_it_does_not_need() {
+    let host = Host::start(&[]);
+    let status = |pid: u32| fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let children = format!("/proc/{pid}/task/{pid}/children", pid = host.pid());
+    let children = fs::read_to_string(children).unwrap();
+    let children: Vec<u32> = children
+        .split_whitespace()
+        .map(|pid| pid.parse().unwrap())
+        .collect();
+    assert_eq!(children.len(), 4);
+    let is_confined = |pid: u32| {
+        let status = status(pid);
+        status.contains("\nSeccomp:\t2\n") && status.contains("\nNoNewPrivs:\t1\n")
+    };
+    for pid in children.into_iter().chain([host.pid()]) {
+        wait("confined", || is_confined(pid), || status(pid));
+    }
+    let second = Command::new(env!("CARGO_BIN_EXE_vmstats"))
+        .args(["host", "--folder"])
+        .arg(host.path())
+        .output()
+        .unwrap();
+    assert!(!second.status.success());
+    assert!(program::stderr(&second).contains("another vmstats host"));
+}
+
+/// A host that a service manager starts again when it ends.
+struct Managed {
+    folder: TempDir,
+    manager: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+    /// The host's process.
+    pid: u32,
+}
+
+impl Managed {
+    fn start() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/host/manager.py");
+        let manager = Command::new("python3")
+            .arg(script)
+            .arg(folder.path())
+            .args([env!("CARGO_BIN_EXE_vmstats"), "host", "--folder"])
+            .arg(folder.path().join("host"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        let Ok(mut manager) = manager else {
+            skip::because("python3 is not installed");
+            return None;
+        };
+        let mut managed = Self {
+            stdin: manager.stdin.take(),
+            stdout: BufReader::new(manager.stdout.take().unwrap()),
+            folder,
+            manager,
+            pid: 0,
+        };
+        managed.wait_until_ready();
+        Some(managed)
+    }
+
+    fn wait_until_ready(&mut self) {
+        loop {
+            let mut line = String::new();
+            assert!(
+                self.stdout.read_line(&mut line).unwrap() > 0,
+                "the manager has ended"
+            );
+            if let Some(rest) = line.strip_prefix("ready ") {
+                self.pid = rest.split_whitespace().next().unwrap().parse().unwrap();
+                return;
+            }
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("host")
+    }
+
+    fn handover(&self) -> PathBuf {
+        self.path().join("handover.sock")
+    }
+
+    /// Kills the host, and waits until the next one is ready.
+    fn kill(&mut self) {
+        kill(self.pid);
+        self.wait_until_ready();
+    }
+}
+
+impl Drop for Managed {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        let _ = self.manager.wait();
+    }
+}
+
+fn kill(pid: u32) {
+    let status = Command::new("kill").args(["-9", &pid.to_string()]).status();
+    assert!(status.unwrap().success());
+}
+
+/// A VMM without a monitor: a process of its own, which can be killed.
+struct Vmm(#[expect(dead_code, reason = "dropping it ends the process")] Running);
+
+impl Vmm {
+    fn start(name: &str, handover: &Path) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_vmstats"))
+            .args([
+                "demo",
+                "--hold",
+                "--vcpus",
+                "2",
+                "--running",
+                "1",
+                "--name",
+                name,
+            ])
+            .arg("--handover")
+            .arg(handover)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self(Running(child))
+    }
+}
+
+/// The number of times that something is killed: 1,000 by hand.
+fn kills() -> u32 {
+    let kills = std::env::var("HOST_KILLS").ok();
+    kills.map_or(25, |kills| kills.parse().unwrap())
+}
+
+#[test]
+fn vms_are_those_that_live_when_vmms_and_the_host_are_killed() {
+    if !kvm_opens() {
+        return;
+    }
+    let Some(mut host) = Managed::start() else {
+        return;
+    };
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = |below: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        usize::try_from(random % 1_000_003).unwrap() % below
+    };
+    let mut vmms: Vec<(String, Vmm)> = Vec::new();
+    let mut started = 0;
+    let mut host_kills = 0;
+    for _ in 0..kills() {
+        while vmms.len() < 6 {
+            started += 1;
+            let name = format!("vm{started}");
+            vmms.push((name.clone(), Vmm::start(&name, &host.handover())));
+            let socket = host.path().join(format!("vms/{name}.sock"));
+            wait(&name, || socket.exists(), String::new);
+        }
+        match next(3) {
+            0 => {
+                host.kill();
+                host_kills += 1;
+            }
+            1 => drop(vmms.swap_remove(next(6))),
+            _ => {
+                // Both at once: the VMM ends while nobody serves it.
+                let (_, vmm) = vmms.swap_remove(next(6));
+                kill(host.pid);
+                drop(vmm);
+                host.wait_until_ready();
+                host_kills += 1;
+            }
+        }
+        let expected: BTreeSet<String> = vmms.iter().map(|(name, _)| name.clone()).collect();
+        wait(
+            "the VMs that live",
+            || names(&host.path()) == expected,
+            || format!("{:?} instead of {expected:?}", names(&host.path())),
+        );
+        for name in &expected {
+            let socket = host.path().join(format!("vms/{name}.sock"));
+            let vcpus = query(socket.to_str().unwrap(), "vcpu");
+            assert_eq!(vcpus.len(), 2, "{name}");
+        }
+        assert_eq!(kvm_files(host.pid), 3 * expected.len());
+    }
+    println!(
+        "{started} VMMs, {host_kills} of {} kills were the host's",
+        kills()
+    );
+}
+
+#[test]
+fn thousand_vms_are_served_by_one_thread() {
+    let vms: u32 = match std::env::var("HOST_VMS") {
+        Ok(vms) => vms.parse().unwrap(),
+        Err(_) => 200,
+    };
+    let host = Host::start(&[]);
+    rustix::process::setrlimit(
+        rustix::process::Resource::Nofile,
+        rustix::process::Rlimit {
+            current: Some(u64::from(vms) * 8 + 512),
+            maximum: rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum,
+        },
+    )
+    .unwrap();
+    let begin = Instant::now();
+    let handovers: Vec<Handover> = (0..vms)
+        .map(|number| {
+            let mut handover = made_up_vm(&format!("vm{number}"), 4);
+            handover.give(connect(host.handover()).unwrap()).unwrap();
+            handover
+        })
+        .collect();
+    let count = usize::try_from(vms).unwrap();
+    wait(
+        "all",
+        || host.names().len() == count,
+        || host.names().len().to_string(),
+    );
+    let handed_over = begin.elapsed();
+    let begin = Instant::now();
+    for number in 0..vms {
+        assert_eq!(query(&host.socket(&format!("vm{number}")), "vcpu").len(), 4);
+    }
+    let asked = begin.elapsed();
+    let status = fs::read_to_string(format!("/proc/{}/status", host.pid())).unwrap();
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+    };
+    println!(
+        "{vms} VMs of four vCPUs: handed over in {handed_over:?}, each asked in {asked:?} \
+         altogether; {} KiB, {} thread(s)",
+        field("VmRSS:"),
+        field("Threads:"),
+    );
+    assert_eq!(field("Threads:"), 1);
+    drop(handovers);
+    wait(
+        "none",
+        || host.names().is_empty(),
+        || host.names().len().to_string(),
+    );
+}
