@@ -26,31 +26,16 @@ use crate::source::Place;
 /// scraper's own timeout. One that hangs is not waited for again until it has answered;
 /// it has vmstats_vm_up 0 and no other values.
 #[derive(Debug, Args)]
+#[command(mut_arg("tls", |tls| tls.help(TLS_HELP)), mut_arg("listen", |listen| listen.help(LISTEN_HELP)))]
 pub struct ExportArgs {
     /// The monitors: a socket's path, a folder of sockets, a glob such as
     /// '/run/vm/*.sock', @NAME for an abstract socket, HOST:PORT or tcp:HOST:PORT,
     /// tls:HOST:PORT or vsock:CID:PORT
     #[arg(value_name = "ENDPOINT-OR-GLOB", required = true, value_parser = place())]
     places: Vec<Place>,
-    /// The folder with ca-cert.pem and, to listen at tls:, server-cert.pem and
-    /// server-key.pem; for monitors at tls:, client-cert.pem and client-key.pem. The files
-    /// to listen with are read once, at the start
-    #[arg(long, value_name = "DIR")]
-    pub tls: Option<PathBuf>,
-    /// How many seconds monitors are waited for if the scraper does not tell its own
-    /// timeout, as Prometheus does [default: 5]
-    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
-    pub timeout: Option<Duration>,
-    /// Serve /metrics at this address: ADDRESS:PORT of the loopback, unix:PATH, or
-    /// tls:ADDRESS:PORT for scrapers with a certificate (see --tls); may be given several
-    /// times [default: 127.0.0.1:9747, unless --textfile or --otlp is given]
-    #[arg(long, value_name = "ADDR", value_parser = listen)]
-    pub listen: Vec<Listen>,
-    /// Serve only scrapers whose certificate has this subject, such as
-    /// O=Example,CN=prometheus, with its parts in the certificate's order; may be given
-    /// several times
-    #[arg(long, value_name = "SUBJECT")]
-    pub tls_allow: Vec<String>,
+    /// The statistics that scrapers get, and where they connect.
+    #[command(flatten)]
+    pub exposition: ExpositionArgs,
     /// Write the statistics to this file (*.prom) at the interval, for the textfile
     /// collector of node_exporter; the file is removed at the end
     #[arg(long, value_name = "PATH")]
@@ -62,6 +47,46 @@ pub struct ExportArgs {
     /// The number of seconds from one file or message to the next [default: 15]
     #[arg(long, value_name = "S", value_parser = interval, allow_negative_numbers = true)]
     pub interval: Option<Duration>,
+    /// Print how many series and bytes each choice costs, and end
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The number of hosts to compute the cost of
+    #[arg(long, value_name = "N", requires = "dry_run", default_value = "1", value_parser = count)]
+    pub hosts: NonZeroUsize,
+}
+
+/// The help of --tls of a command that also asks monitors of other hosts.
+const TLS_HELP: &str = "The folder with ca-cert.pem and, to listen at tls:, server-cert.pem and \
+                        server-key.pem; for monitors at tls:, client-cert.pem and client-key.pem. \
+                        The files to listen with are read once, at the start";
+
+/// The help of --listen of a command that has other outputs too.
+const LISTEN_HELP: &str = "Serve /metrics at this address: ADDRESS:PORT of the loopback, \
+                           unix:PATH, or tls:ADDRESS:PORT for scrapers with a certificate (see \
+                           --tls); may be given several times [default: 127.0.0.1:9747, unless \
+                           --textfile or --otlp is given]";
+
+/// The statistics that a command serves to scrapers, and where.
+#[derive(Clone, Debug, Args)]
+pub struct ExpositionArgs {
+    /// The folder with ca-cert.pem, server-cert.pem and server-key.pem, to listen at tls:.
+    /// The files are read once, at the start
+    #[arg(long, value_name = "DIR")]
+    pub tls: Option<PathBuf>,
+    /// How many seconds monitors are waited for if the scraper does not tell its own
+    /// timeout, as Prometheus does [default: 5]
+    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
+    pub timeout: Option<Duration>,
+    /// Serve /metrics at this address: ADDRESS:PORT of the loopback, unix:PATH, or
+    /// tls:ADDRESS:PORT for scrapers with a certificate (see --tls); may be given several
+    /// times
+    #[arg(long, value_name = "ADDR", value_parser = listen)]
+    pub listen: Vec<Listen>,
+    /// Serve only scrapers whose certificate has this subject, such as
+    /// O=Example,CN=prometheus, with its parts in the certificate's order; may be given
+    /// several times
+    #[arg(long, value_name = "SUBJECT")]
+    pub tls_allow: Vec<String>,
     /// Export each vCPU too, beside the sums
     #[arg(long)]
     pub per_vcpu: bool,
@@ -87,36 +112,39 @@ pub struct ExportArgs {
     /// counted in vmstats_vm_dropped_statistics
     #[arg(long, value_name = "N", default_value = "10000", value_parser = count)]
     pub series_max: NonZeroUsize,
-    /// Print how many series and bytes each choice costs, and end
-    #[arg(long)]
-    pub dry_run: bool,
-    /// The number of hosts to compute the cost of
-    #[arg(long, value_name = "N", requires = "dry_run", default_value = "1", value_parser = count)]
-    pub hosts: NonZeroUsize,
+}
+
+impl ExpositionArgs {
+    /// Returns why an option cannot act beside the others. Returns `None` if all can.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<&'static str> {
+        let is_tls = |listen: &Listen| matches!(listen, Listen::Tls(_));
+        (!self.tls_allow.is_empty() && !self.listen.iter().any(is_tls))
+            .then_some("--tls-allow admits nobody by itself: it needs --listen tls:ADDRESS:PORT")
+    }
 }
 
 impl ExportArgs {
     /// Returns where the monitors are, with the credentials for TLS.
     #[must_use]
     pub fn places(&self) -> Vec<Place> {
-        with_credentials(&self.places, self.tls.as_deref())
+        with_credentials(&self.places, self.exposition.tls.as_deref())
     }
 
     /// Returns why an option cannot act beside the others. Returns `None` if all can.
     #[must_use]
     pub fn contradiction(&self) -> Option<&'static str> {
-        let is_tls = |listen: &Listen| matches!(listen, Listen::Tls(_));
         let has_interval = self.textfile.is_some() || self.otlp.is_some();
-        let has_scrapers = !self.listen.is_empty() || !has_interval;
+        let has_scrapers = !self.exposition.listen.is_empty() || !has_interval;
         let is_read = |path: &PathBuf| path.extension().is_some_and(|end| end == "prom");
-        if !self.tls_allow.is_empty() && !self.listen.iter().any(is_tls) {
-            Some("--tls-allow admits nobody by itself: it needs --listen tls:ADDRESS:PORT")
+        if let Some(why) = self.exposition.contradiction() {
+            Some(why)
         } else if self.interval.is_some() && !has_interval {
             Some(
                 "--interval has no effect on scrapes, which come when the scraper wants: it needs \
                  --textfile or --otlp",
             )
-        } else if self.created && !has_scrapers {
+        } else if self.exposition.created && !has_scrapers {
             Some("--created has no effect on --textfile and --otlp: it needs --listen")
         } else if self.textfile.as_ref().is_some_and(|path| !is_read(path)) {
             Some(

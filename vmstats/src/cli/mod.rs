@@ -25,7 +25,7 @@ use crate::selector::{NamePatterns, VcpuSelector};
 use value::interval;
 
 #[cfg(feature = "export")]
-pub use export::{ExportArgs, OtlpUrl};
+pub use export::{ExportArgs, ExpositionArgs, OtlpUrl};
 pub use fleet::FleetArgs;
 #[cfg(feature = "host")]
 pub use host::HostArgs;

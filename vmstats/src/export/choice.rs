@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use qapi_stats::stats::{StatsProvider, StatsSchemaValue, StatsTarget};
 use stats_runtime::exposition::Buckets;
 
-use crate::cli::ExportArgs;
+use crate::cli::ExpositionArgs;
 use crate::selection::{Selection, provider};
 use crate::selector::NamePattern;
 use crate::source::{RUN, RUN_DELAY, SCHED};
@@ -71,7 +71,7 @@ pub(super) struct Choice {
 
 impl Choice {
     /// Takes the choice of the arguments.
-    pub(super) fn new(arguments: &ExportArgs) -> Self {
+    pub(super) fn new(arguments: &ExpositionArgs) -> Self {
         let names = arguments.names.iter();
         Self {
             names: names.flat_map(|names| names.0.clone()).collect(),

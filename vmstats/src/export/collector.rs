@@ -118,7 +118,7 @@ pub(super) struct Collection {
     /// The virtual machines, in the order in which they were found.
     pub(super) vms: Vec<VmState>,
     /// The places, each with its number of sockets, or the reason for a place without any.
-    pub(super) places: Vec<(String, Result<usize, String>)>,
+    pub(super) places: Vec<(Place, Result<usize, String>)>,
     /// The end of the collection, by the wall clock.
     pub(super) at: Timestamp,
     /// The time that the collection took.
@@ -278,7 +278,7 @@ impl Collector {
     ) -> Collection {
         let mut vms: Vec<_> = state.entries.values().map(of_entry).collect();
         vms.sort_by_key(|vm| vm.vm.id);
-        let places = self.places.iter().map(ToString::to_string);
+        let places = self.places.iter().cloned();
         Collection {
             vms,
             at: Timestamp::of_wall_clock(),

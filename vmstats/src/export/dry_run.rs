@@ -6,13 +6,17 @@
 use std::io::Write;
 use std::num::NonZeroUsize;
 
+use std::time::{Duration, Instant};
+
 use comfy_table::Table;
+use qapi_wire::client::deadline;
 use stats_runtime::exposition::{Buckets, Format};
 
 use super::choice::Choice;
-use super::collector::Collection;
+use super::collector::{Collection, Collector, CollectorOptions};
 use super::encoder::{Encoder, Text};
 use super::exporter::compressed;
+use crate::cli::ExportArgs;
 use crate::failure::Failure;
 use crate::{measure, table};
 
@@ -45,13 +49,33 @@ struct Cost {
     compressed: usize,
 }
 
+/// Asks all virtual machines for everything, and prints what each choice costs.
+///
+/// # Errors
+///
+/// Fails as [`print`] does.
+pub(super) fn run(
+    arguments: &ExportArgs,
+    timeout: Duration,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let choice = Choice::new(&arguments.exposition);
+    let options = CollectorOptions {
+        credentials: arguments.exposition.tls.clone(),
+        selection: choice.everything(),
+    };
+    let collector = Collector::new(arguments.places(), options);
+    let collection = collector.collect(Instant::now(), deadline::after(timeout));
+    print(&collection, &choice, arguments.hosts, out)
+}
+
 /// Prints the costs of choices, the asked one first.
 ///
 /// # Errors
 ///
 /// Returns an error if a name selects nothing, or if a virtual machine did not answer; the
 /// costs of the others are printed nevertheless.
-pub(super) fn print(
+fn print(
     collection: &Collection,
     asked: &Choice,
     hosts: NonZeroUsize,
@@ -264,7 +288,11 @@ fn reasons(collection: &Collection) -> String {
         let (_, text) = vm.failure.as_ref()?;
         Some(format!("{}: {text}", vm.vm.endpoint))
     });
-    let places = { collection.places.iter() }.filter_map(|(_, found)| found.clone().err());
+    let places = { collection.places.iter() }.filter_map(|(place, found)| match found {
+        Ok(0) if place.is_searched() => Some(place.nothing()),
+        Ok(_) => None,
+        Err(problem) => Some(problem.clone()),
+    });
     let reasons: Vec<_> = places.chain(machines).collect();
     let listed: Vec<_> = { reasons.iter() }
         .take(REASONS_MAX)

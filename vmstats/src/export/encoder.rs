@@ -197,7 +197,7 @@ impl Encoder {
             let count = sockets.as_ref().map_or(0, |count| number(*count));
             families.own(
                 own.place_sockets.as_ref(),
-                &[("place", &naming::text(place))],
+                &[("place", &naming::text(&place.to_string()))],
                 count,
             );
         }

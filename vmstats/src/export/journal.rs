@@ -47,7 +47,8 @@ impl Journal {
         if self.generation == 0 {
             for (place, found) in &collection.places {
                 match found {
-                    Ok(0) => warn(&format!("no socket is at {place} yet")),
+                    // A folder that may be empty needs no warning.
+                    Ok(0) if !place.is_searched() => warn(&format!("no socket is at {place} yet")),
                     Ok(_) => {}
                     Err(problem) => warn(problem),
                 }

@@ -24,7 +24,11 @@ pub(super) fn page(collection: &Collection) -> String {
     // Writing to a string does not fail.
     for (place, sockets) in &collection.places {
         let _ = match sockets {
-            Ok(count) => writeln!(page, "<p>{}: {count} found.</p>", escaped(place)),
+            Ok(count) => writeln!(
+                page,
+                "<p>{}: {count} found.</p>",
+                escaped(&place.to_string())
+            ),
             Err(problem) => writeln!(page, "<p>{}</p>", escaped(problem)),
         };
     }

@@ -98,6 +98,9 @@ fn endpoints(monitors: &MonitorsArgs) -> Result<Vec<Endpoint>, Failure> {
     let mut endpoints: Vec<Endpoint> = Vec::new();
     for place in monitors.places() {
         let found = place.scan().map_err(Failure::other)?;
+        if found.is_empty() {
+            return Err(Failure::other(place.nothing()));
+        }
         for endpoint in found {
             if !place.is_searched() || !endpoints.contains(&endpoint) {
                 endpoints.push(endpoint.with_credentials(credentials));

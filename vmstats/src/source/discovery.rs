@@ -19,6 +19,8 @@ pub enum Place {
     Endpoint(Endpoint),
     /// All sockets in a folder.
     Folder(PathBuf),
+    /// All sockets in the folder that `vmstats host` fills, which may have none.
+    Host(PathBuf),
     /// All sockets whose paths match a glob.
     Glob(String),
 }
@@ -64,7 +66,8 @@ impl Place {
         !matches!(self, Self::Endpoint(_))
     }
 
-    /// Returns the addresses of the monitors, in the order of their paths.
+    /// Returns the addresses of the monitors, in the order of their paths. The list is
+    /// empty only if a `vmstats host` has no virtual machine.
     ///
     /// # Errors
     ///
@@ -72,7 +75,7 @@ impl Place {
     pub fn scan(&self) -> Result<Vec<Endpoint>, String> {
         let paths: Vec<PathBuf> = match self {
             Self::Endpoint(endpoint) => return Ok(vec![endpoint.clone()]),
-            Self::Folder(folder) => fs::read_dir(folder)
+            Self::Folder(folder) | Self::Host(folder) => fs::read_dir(folder)
                 .map_err(|error| format!("{}: {error}", folder.display()))?
                 .filter_map(|entry| Some(entry.ok()?.path()))
                 .collect(),
@@ -90,14 +93,26 @@ impl Place {
         // Symbolic links make one socket appear several times.
         let mut seen = HashSet::new();
         sockets.retain(|(_, file)| seen.insert(*file));
-        if sockets.is_empty() {
-            return Err(match self {
-                Self::Glob(pattern) => format!("no socket matches '{pattern}'"),
-                _ => format!("no socket in {self}"),
-            });
+        if sockets.is_empty() && !matches!(self, Self::Host(_)) {
+            return Err(self.nothing());
         }
         let paths = sockets.into_iter().map(|(path, _)| path);
         Ok(paths.map(Endpoint::Unix).collect())
+    }
+}
+
+impl Place {
+    /// Returns the words for a place without a monitor.
+    #[must_use]
+    pub fn nothing(&self) -> String {
+        match self {
+            Self::Glob(pattern) => format!("no socket matches '{pattern}'"),
+            Self::Host(folder) => {
+                let folder = folder.display();
+                format!("the vmstats host of {folder} has no virtual machine")
+            }
+            Self::Folder(_) | Self::Endpoint(_) => format!("no socket in {self}"),
+        }
     }
 }
 
@@ -105,7 +120,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Endpoint(endpoint) => endpoint.fmt(f),
-            Self::Folder(folder) => folder.display().fmt(f),
+            Self::Folder(folder) | Self::Host(folder) => folder.display().fmt(f),
             Self::Glob(pattern) => f.write_str(pattern),
         }
     }

@@ -286,6 +286,7 @@ impl Search {
             return true;
         };
         let problem = match place.scan() {
+            Ok(endpoints) if endpoints.is_empty() => Some(place.nothing()),
             Ok(endpoints) => {
                 let (place, is_searched) = (place.clone(), place.is_searched());
                 self.observe(&place, endpoints, is_searched)
