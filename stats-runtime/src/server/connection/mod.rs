@@ -89,8 +89,12 @@ pub(super) struct Buffers {
 /// The room for replies that every thread may keep.
 const REPLY_BYTES_KEPT: usize = 1 << 20;
 
-/// The number of bytes that are read at a time.
-const INPUT_BYTES: usize = 64 << 10;
+/// The number of bytes that are read at a time at first: more than a request of most
+/// clients. Servers without threads have a buffer each, and a program may have thousands.
+const INPUT_BYTES: usize = 4 << 10;
+
+/// The number of bytes that are read at a time once a message has filled the buffer.
+const LONG_INPUT_BYTES: usize = 64 << 10;
 
 impl Buffers {
     pub(super) fn new() -> Self {
@@ -313,7 +317,7 @@ impl<T: Transport> Connection<T> {
         &mut self,
         mut may_read: bool,
         monitor: &Monitor,
-        buffer: &mut [u8],
+        buffer: &mut Vec<u8>,
     ) -> Result<Step, End> {
         // Once the socket refuses output, only the kernel knows when it takes
         // more: `is_blocked` then makes the connection wait for that.
@@ -408,7 +412,7 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Reads once. Returns whether that changed anything.
-    fn read(&mut self, buffer: &mut [u8]) -> Result<bool, End> {
+    fn read(&mut self, buffer: &mut Vec<u8>) -> Result<bool, End> {
         let was_established = self.stream.is_established();
         match self.receive(buffer) {
             Ok(0) if !was_established => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
@@ -423,6 +427,9 @@ impl<T: Transport> Connection<T> {
                 let bytes = buffer.get(..count).unwrap_or_default();
                 self.refuse_http(bytes)?;
                 self.conversation.receive(bytes);
+                if count == buffer.len() {
+                    buffer.resize(LONG_INPUT_BYTES, 0);
+                }
                 Ok(true)
             }
             // A handshake may have ended, or have something to send.
