@@ -12,8 +12,9 @@ mod program;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, IoSlice};
+use std::io::{BufRead, BufReader, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
+use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,8 @@ struct Host {
     folder: TempDir,
     program: Running,
     log: PathBuf,
+    /// Where metrics are served, if they are.
+    url: String,
 }
 
 impl Host {
@@ -55,10 +58,15 @@ impl Host {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();
         assert!(!line.is_empty(), "{}", fs::read_to_string(&log).unwrap());
+        let mut url = String::new();
+        if options.contains(&"--listen") {
+            stdout.read_line(&mut url).unwrap();
+        }
         Self {
             folder,
             program: Running(child),
             log,
+            url: url.trim_end().to_owned(),
         }
     }
 
@@ -109,6 +117,15 @@ fn wait(what: &str, is_true: impl Fn() -> bool, state: impl Fn() -> String) {
         assert!(begin.elapsed() < PATIENCE, "{what}: {}", state());
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Waits until a VM's socket accepts clients.
+fn wait_until_served(socket: &str) {
+    wait(
+        "served",
+        || UnixStream::connect(socket).is_ok(),
+        || socket.to_owned(),
+    );
 }
 
 fn set(names: &[&str]) -> BTreeSet<String> {
@@ -183,7 +200,7 @@ fn guest_is_served_with_the_numbers_of_its_monitor() {
     let handover = host.handover();
     let guest = program::Server::demo(&["--handover", handover.to_str().unwrap()]).unwrap();
     let served = host.socket("tried");
-    wait("served", || Path::new(&served).exists(), || host.log());
+    wait_until_served(&served);
     for target in ["vm", "vcpu"] {
         let flat = |answer: Vec<Value>| {
             let mut numbers = Vec::new();
@@ -234,7 +251,7 @@ fn vm_changes_when_its_vmm_says_so() {
         .unwrap();
     handover.give(connect(host.handover()).unwrap()).unwrap();
     let socket = host.socket("web1");
-    wait("served", || Path::new(&socket).exists(), || host.log());
+    wait_until_served(&socket);
     let mut client = RawClient::connect(&socket);
     let uuid = client.ask("{'execute': 'query-uuid'}");
     assert_eq!(
@@ -296,7 +313,7 @@ fn hostile_vmm_is_refused_with_the_reason_when_others_are_served() {
     let mut good = made_up_vm("good", 1);
     good.give(connect(host.handover()).unwrap()).unwrap();
     let socket = host.socket("good");
-    wait("served", || Path::new(&socket).exists(), || host.log());
+    wait_until_served(&socket);
 
     let (pipe, _writer) = rustix::pipe::pipe().unwrap();
     let growing = rustix::fs::memfd_create("growing", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
@@ -404,7 +421,7 @@ fn values_are_what_the_vmm_writes_when_it_writes_lies() {
         .unwrap();
     handover.give(connect(host.handover()).unwrap()).unwrap();
     let socket = host.socket("liar");
-    wait("served", || Path::new(&socket).exists(), || host.log());
+    wait_until_served(&socket);
     for value in [u64::MAX, 0, 1 << 63] {
         exits.set(value);
         let vcpu = &query(&socket, "vcpu")[0];
@@ -420,7 +437,7 @@ fn vmm_that_floods_is_read_later_when_others_are_served_at_once() {
     let mut good = made_up_vm("good", 1);
     good.give(connect(host.handover()).unwrap()).unwrap();
     let socket = host.socket("good");
-    wait("served", || Path::new(&socket).exists(), || host.log());
+    wait_until_served(&socket);
     // A flood of connections that say nothing.
     let idle: Vec<_> = (0..60).map(|_| connect(host.handover()).unwrap()).collect();
     host.wait_for_log("has 40 VMs already (--vms-per-user-max)");
@@ -466,6 +483,64 @@ fn vmm_that_floods_is_read_later_when_others_are_served_at_once() {
     println!("{sent}, then {sent_late} packets a second; the slowest answer took {slowest:?}");
     assert!(sent >= 1024, "{sent}: an honest burst is read at once");
     assert!((1..200).contains(&sent_late), "{sent_late}");
+}
+
+#[test]
+fn metrics_of_all_vms_are_served_when_there_is_an_address() {
+    let host = Host::start(&["--listen", "127.0.0.1:0"]);
+    let url = host.url.clone();
+    let address = url.trim_start_matches("http://").split('/').next().unwrap();
+    let get = || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(
+            stream,
+            "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    };
+    let none = get();
+    assert!(
+        none.contains("vmstats_place_sockets") && !none.contains("vmstats_vm_up{"),
+        "{none}"
+    );
+    let mut first = made_up_vm("first", 2);
+    first.give(connect(host.handover()).unwrap()).unwrap();
+    let mut second = made_up_vm("second", 1);
+    second.give(connect(host.handover()).unwrap()).unwrap();
+    wait(
+        "served",
+        || host.names() == set(&["first", "second"]),
+        || host.log(),
+    );
+    // A collection that began a moment ago is shared.
+    thread::sleep(Duration::from_millis(150));
+    let text = get();
+    let value = |metric: &str, vm: &str| {
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(metric) && line.contains(vm));
+        line.unwrap_or_else(|| panic!("{metric} {vm}: {text}"))
+            .rsplit(' ')
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(value("vmstats_vm_up{", "first"), "1");
+    assert_eq!(value("vmstats_vm_up{", "second"), "1");
+    assert_eq!(value("vmstats_kvm_vcpus_exits_total{", "first"), "14");
+    assert_eq!(value("vmstats_kvm_vcpus_exits_total{", "second"), "7");
+    drop(first);
+    wait(
+        "dropped",
+        || host.names() == set(&["second"]),
+        || host.log(),
+    );
+    thread::sleep(Duration::from_millis(150));
+    assert!(!get().contains("first"));
 }
 
 #[test]
@@ -628,7 +703,7 @@ fn vms_are_those_that_live_when_vmms_and_the_host_are_killed() {
             let name = format!("vm{started}");
             vmms.push((name.clone(), Vmm::start(&name, &host.handover())));
             let socket = host.path().join(format!("vms/{name}.sock"));
-            wait(&name, || socket.exists(), String::new);
+            wait_until_served(socket.to_str().unwrap());
         }
         match next(3) {
             0 => {
@@ -694,13 +769,8 @@ fn thousand_vms_are_served_by_one_thread() {
         || host.names().len().to_string(),
     );
     let handed_over = begin.elapsed();
-    let begin = Instant::now();
-    for number in 0..vms {
-        assert_eq!(query(&host.socket(&format!("vm{number}")), "vcpu").len(), 4);
-    }
-    let asked = begin.elapsed();
-    let status = fs::read_to_string(format!("/proc/{}/status", host.pid())).unwrap();
     let field = |name: &str| {
+        let status = fs::read_to_string(format!("/proc/{}/status", host.pid())).unwrap();
         let line = status.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace()
             .nth(1)
@@ -708,9 +778,15 @@ fn thousand_vms_are_served_by_one_thread() {
             .parse::<u64>()
             .unwrap()
     };
+    let idle = field("VmRSS:");
+    let begin = Instant::now();
+    for number in 0..vms {
+        assert_eq!(query(&host.socket(&format!("vm{number}")), "vcpu").len(), 4);
+    }
+    let asked = begin.elapsed();
     println!(
         "{vms} VMs of four vCPUs: handed over in {handed_over:?}, each asked in {asked:?} \
-         altogether; {} KiB, {} thread(s)",
+         altogether; {idle} KiB, then {} KiB, {} thread(s)",
         field("VmRSS:"),
         field("Threads:"),
     );

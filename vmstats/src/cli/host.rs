@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+#[cfg(feature = "export")]
+use super::export::ExpositionArgs;
 use super::server::{group, mode, user};
 
 /// Serve the statistics of virtual machines whose monitors it does not ask.
@@ -13,7 +15,8 @@ use super::server::{group, mode, user};
 /// VMMs that have no monitor hand their statistics files over at FOLDER/handover.sock, see
 /// docs/handover.md; `vmstats adopt` hands over those of QEMUs. Each VM then has a QMP
 /// socket FOLDER/vms/NAME.sock, which every command of vmstats takes: `vmstats top host:`
-/// shows them all. A VM is dropped when its VMM's process ends or closes the connection.
+/// shows them all, and with --listen they are metrics for Prometheus, as of `vmstats export`.
+/// A VM is dropped when its VMM's process ends or closes the connection.
 ///
 /// The process needs no right of the VMMs. It gives up its own rights at the start, with
 /// seccomp and Landlock. Under systemd its restart loses no VM (see docs/host.md).
@@ -52,6 +55,10 @@ pub struct HostArgs {
     /// Landlock
     #[arg(long)]
     pub no_sandbox: bool,
+    /// The metrics of the VMs, which are served if there is a --listen.
+    #[cfg(feature = "export")]
+    #[command(flatten)]
+    pub exposition: ExpositionArgs,
     /// Inspect hand-overs for the process that started this one
     #[arg(long, hide = true)]
     pub inspector: bool,

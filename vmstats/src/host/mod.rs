@@ -17,6 +17,7 @@ mod store;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 
 use rustix::net::SocketType;
 use rustix::net::sockopt::{socket_acceptconn, socket_type};
@@ -25,8 +26,12 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 
 use crate::cli::HostArgs;
+#[cfg(feature = "export")]
+use crate::export::MetricsServer;
 use crate::failure::Failure;
-use crate::listen::Admission;
+use crate::listen::{Admission, Listen};
+#[cfg(feature = "export")]
+use crate::source::Place;
 use crate::source::raise_file_limit;
 use event_loop::{EventLoop, Rules};
 use folder::Folder;
@@ -63,8 +68,10 @@ pub fn run(arguments: &HostArgs, out: &mut dyn Write) -> Result<(), Failure> {
         Some(position) => inherited(passed.swap_remove(position).1)?,
         None => folder.listen(arguments.handover_mode, arguments.handover_group)?,
     };
+    #[cfg(feature = "export")]
+    let metrics = bind_metrics(arguments, &folder)?;
     if !arguments.no_sandbox {
-        sandbox::confine_host(folder.path(), &[])?;
+        sandbox::confine_host(folder.path(), &metric_sockets(arguments))?;
     }
     let mut adopters = arguments.adopters.clone();
     adopters.extend([0, getuid().as_raw()]);
@@ -82,9 +89,41 @@ pub fn run(arguments: &HostArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let mut host = EventLoop::new(folder, listener, shutdown, inspectors, rules)?;
     host.restore(Stored::new(passed));
     writeln!(out, "{}", path.display())?;
+    #[cfg(feature = "export")]
+    for url in metrics.iter().flat_map(MetricsServer::urls) {
+        writeln!(out, "{url}")?;
+    }
     out.flush()?;
+    #[cfg(feature = "export")]
+    let _metrics = metrics.map(MetricsServer::start).transpose()?;
     store::ready();
     host.run()
+}
+
+/// Binds the addresses of `--listen`. Returns `None` without any.
+#[cfg(feature = "export")]
+fn bind_metrics(arguments: &HostArgs, folder: &Folder) -> Result<Option<MetricsServer>, Failure> {
+    let exposition = &arguments.exposition;
+    if exposition.listen.is_empty() {
+        return match exposition.contradiction() {
+            Some(why) => Err(Failure::usage(why)),
+            None => Ok(None),
+        };
+    }
+    MetricsServer::bind(vec![Place::Host(folder.vms())], exposition).map(Some)
+}
+
+/// Returns the paths of the sockets that serve metrics.
+fn metric_sockets(arguments: &HostArgs) -> Vec<PathBuf> {
+    #[cfg(feature = "export")]
+    let addresses = arguments.exposition.listen.iter();
+    #[cfg(not(feature = "export"))]
+    let addresses = std::iter::empty();
+    let path = |address: &Listen| match address {
+        Listen::Unix(path) => Some(path.clone()),
+        _ => None,
+    };
+    addresses.filter_map(path).collect()
 }
 
 /// Returns a socket that is readable once the program has to end.
