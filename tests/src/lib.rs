@@ -106,6 +106,11 @@ pub struct Readme;
 #[doc = include_str!("../../docs/embedding.md")]
 pub struct Embedding;
 
+/// The page about handing statistics over, whose example has to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/handover.md")]
+pub struct HandingOver;
+
 /// The page about the language of schemas, whose examples have to run.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/schema-language.md")]

@@ -51,6 +51,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         "qapi-gen",
         "qapi-stats",
         "qapi-wire",
+        "stats-handover",
         "vmstats",
     ] {
         let arguments = ["clippy", "-p", package, "--no-default-features"];

@@ -382,7 +382,7 @@ impl fmt::Display for ParseFault {
             Self::AfterMore => f.write_str("a line follows \"more\", which must be the last one"),
             Self::NoFile => f.write_str("no file is left for the statement"),
             Self::FilesLeft { count } => {
-                write!(f, "the packet has {count} files more than statements take")
+                write!(f, "files without a statement: {count}")
             }
         }
     }
