@@ -29,8 +29,9 @@ use crate::source::Place;
 #[command(mut_arg("tls", |tls| tls.help(TLS_HELP)), mut_arg("listen", |listen| listen.help(LISTEN_HELP)))]
 pub struct ExportArgs {
     /// The monitors: a socket's path, a folder of sockets, a glob such as
-    /// '/run/vm/*.sock', @NAME for an abstract socket, HOST:PORT or tcp:HOST:PORT,
-    /// tls:HOST:PORT or vsock:CID:PORT
+    /// '/run/vm/*.sock', host: for all virtual machines of `vmstats host` or host:NAME for
+    /// one, @NAME for an abstract socket, HOST:PORT or tcp:HOST:PORT, tls:HOST:PORT or
+    /// vsock:CID:PORT
     #[arg(value_name = "ENDPOINT-OR-GLOB", required = true, value_parser = place())]
     places: Vec<Place>,
     /// The statistics that scrapers get, and where they connect.

@@ -26,8 +26,9 @@ pub struct ReachArgs {
 /// One monitor, and how to reach it.
 #[derive(Debug, Args)]
 pub struct ConnectionArgs {
-    /// The monitor: a socket's path, @NAME for an abstract socket, HOST:PORT or
-    /// tcp:HOST:PORT, tls:HOST:PORT or vsock:CID:PORT
+    /// The monitor: a socket's path, host:NAME for a virtual machine of `vmstats host`,
+    /// @NAME for an abstract socket, HOST:PORT or tcp:HOST:PORT, tls:HOST:PORT or
+    /// vsock:CID:PORT
     #[arg(value_name = "ENDPOINT", value_parser = endpoint())]
     pub endpoint: Endpoint,
     /// How the monitor is reached.
@@ -48,8 +49,9 @@ impl ConnectionArgs {
 #[derive(Clone, Debug, Args)]
 pub struct MonitorsArgs {
     /// The monitors: a socket's path, a folder of sockets, a glob such as
-    /// '/run/vm/*.sock', @NAME for an abstract socket, HOST:PORT or tcp:HOST:PORT,
-    /// tls:HOST:PORT or vsock:CID:PORT; several are asked at once
+    /// '/run/vm/*.sock', host: for all virtual machines of `vmstats host` or host:NAME for
+    /// one, @NAME for an abstract socket, HOST:PORT or tcp:HOST:PORT, tls:HOST:PORT or
+    /// vsock:CID:PORT; several are asked at once
     #[arg(value_name = "ENDPOINT-OR-GLOB", required = true, value_parser = place())]
     places: Vec<Place>,
     /// How the monitors are reached.

@@ -10,9 +10,15 @@ use qapi_wire::client::deadline::TIMEOUT_MAX;
 use crate::endpoint::Endpoint;
 use crate::source::Place;
 
-/// Returns the parser of a monitor's address, which may be a path of any bytes.
+/// Returns the parser of a monitor's address, which may be a path of any bytes. `host:` is
+/// the only virtual machine of `vmstats host`.
 pub(super) fn endpoint() -> impl TypedValueParser<Value = Endpoint> {
-    OsStringValueParser::new().try_map(|text| Endpoint::parse(&text))
+    OsStringValueParser::new().try_map(|text| {
+        if Endpoint::is_whole_host(&text) {
+            return Place::parse(&text)?.only();
+        }
+        Endpoint::parse(&text)
+    })
 }
 
 /// Returns the parser of a monitor's address, or of a folder or a glob of sockets.

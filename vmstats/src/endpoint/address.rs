@@ -10,6 +10,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::host_folder::{self, vms_folder};
+
 /// The address of a monitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
@@ -46,7 +48,11 @@ pub struct HostPort {
 }
 
 const KINDS: &str = "expected a socket's path, unix:PATH, @NAME (an abstract socket), \
-                     tcp:HOST:PORT, tls:HOST:PORT or vsock:CID:PORT";
+                     host:NAME (a virtual machine of `vmstats host`), tcp:HOST:PORT, \
+                     tls:HOST:PORT or vsock:CID:PORT";
+
+/// The kind of an address of a virtual machine of `vmstats host`.
+const HOST: &str = "host:";
 
 /// The beginnings of addresses that other programs know, and what to write
 /// instead.
@@ -103,6 +109,11 @@ impl Endpoint {
         if let Some(name) = strip_prefix(text, "@") {
             return abstract_name(name);
         }
+        // Virtual machines may be called like ports, so a machine called `host` is reached
+        // by `tcp:host:PORT` only.
+        if let Some(name) = strip_prefix(text, HOST) {
+            return host_folder::socket(&vms_folder(), name).map(Self::Unix);
+        }
         if let Some((_, advice)) = FOREIGN.iter().find(|(prefix, _)| starts_with(prefix)) {
             return Err((*advice).to_owned());
         }
@@ -135,6 +146,12 @@ impl Endpoint {
             _ if looks_like_host_and_port(word) => tcp("tcp", word).map(Self::Tcp),
             _ => Ok(Self::Unix(word.into())),
         }
+    }
+
+    /// Returns whether an address means all virtual machines of `vmstats host`.
+    #[must_use]
+    pub fn is_whole_host(text: &OsStr) -> bool {
+        text == HOST
     }
 
     /// Adds the folder with the certificate that TLS needs: `ca-cert.pem`,
@@ -365,6 +382,18 @@ mod tests {
     }
 
     #[test]
+    fn machine_of_a_host_is_meant_by_its_name() {
+        let path = |name: &str| unix(vms_folder().join(name).to_str().unwrap());
+        check("host:web1", path("web1.sock"));
+        check("host:101", path("101.sock"));
+        check("tcp:host:101", tcp("host", 101));
+        check("./host:web1", unix("./host:web1"));
+        check_error("host:", "expected one, as host:NAME");
+        check_error("host:a/b", "without '/'");
+        check_error("host:..", "not the name of a virtual machine");
+    }
+
+    #[test]
     fn tcp_port_is_meant_by_a_host_and_a_port() {
         check("tcp:localhost:4444", tcp("localhost", 4444));
         check("tcp://localhost:4444", tcp("localhost", 4444));
@@ -396,7 +425,7 @@ mod tests {
             "tcp:host:99999",
             "tcp:host:0",
             "tcp:[]:1",
-            "host:99999",
+            "h:99999",
         ] {
             check_error(text, "tcp:HOST:PORT with a port from 1 to 65535");
         }

@@ -4,6 +4,7 @@
 //! an operator. This room knows no protocol above TLS.
 
 mod address;
+mod host_folder;
 mod socket_file;
 mod tcp;
 mod unix;
@@ -18,6 +19,7 @@ use crate::stream::Stream;
 use crate::tls::{self, TlsStream};
 
 pub use address::{Endpoint, HostPort, SECOND_MONITOR};
+pub use host_folder::{HOST_FOLDER, explain_missing, socket_name, vms_folder, vms_in};
 
 impl Endpoint {
     /// Connects before the deadline.

@@ -14,6 +14,7 @@ use nix::unistd::{Gid, Group, Uid, User};
 use rustix::io::Errno;
 
 use super::address::SECOND_MONITOR;
+use super::host_folder::{explain_missing, vms_folder};
 
 /// The number of sockets in a folder that a message names.
 const NEIGHBOURS_MAX: usize = 3;
@@ -78,6 +79,9 @@ fn explain_absence(path: &Path) -> String {
     }
     let folder = folder(path);
     if let Some(missing) = first_missing(folder) {
+        if folder == vms_folder() {
+            return explain_missing(folder);
+        }
         return format!("there is no folder {}", missing.display());
     }
     let mut text = "there is no such socket".to_owned();

@@ -7,10 +7,14 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, explain_missing, vms_folder};
+
+/// The number of monitors that a message names.
+const EXAMPLES_MAX: usize = 5;
 
 /// Where monitors are looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,13 +30,16 @@ pub enum Place {
 }
 
 impl Place {
-    /// Parses a word of the command line. A word with wildcards is a glob unless a
+    /// Parses a word of the command line. `host:` is the folder of `vmstats host`. A word with wildcards is a glob unless a
     /// file has this name.
     ///
     /// # Errors
     ///
     /// Returns a text that says what to write instead.
     pub fn parse(text: &OsStr) -> Result<Self, String> {
+        if Endpoint::is_whole_host(text) {
+            return Ok(Self::Host(vms_folder()));
+        }
         let path = Path::new(text);
         if path.is_dir() {
             return Ok(Self::Folder(path.to_owned()));
@@ -76,7 +83,10 @@ impl Place {
         let paths: Vec<PathBuf> = match self {
             Self::Endpoint(endpoint) => return Ok(vec![endpoint.clone()]),
             Self::Folder(folder) | Self::Host(folder) => fs::read_dir(folder)
-                .map_err(|error| format!("{}: {error}", folder.display()))?
+                .map_err(|error| match (self, error.kind()) {
+                    (Self::Host(_), ErrorKind::NotFound) => explain_missing(folder),
+                    _ => format!("{}: {error}", folder.display()),
+                })?
                 .filter_map(|entry| Some(entry.ok()?.path()))
                 .collect(),
             Self::Glob(pattern) => glob::glob(pattern)
@@ -102,6 +112,44 @@ impl Place {
 }
 
 impl Place {
+    /// Returns the address of the only monitor at this place.
+    ///
+    /// # Errors
+    ///
+    /// Returns a text that says why nothing can be found, or which monitors there are.
+    pub fn only(&self) -> Result<Endpoint, String> {
+        let mut endpoints = self.scan()?;
+        match endpoints.pop() {
+            None => Err(self.nothing()),
+            Some(endpoint) if endpoints.is_empty() => Ok(endpoint),
+            Some(last) => {
+                let count = endpoints.len() + 1;
+                let first = endpoints.into_iter().chain([last]).take(EXAMPLES_MAX);
+                let first: Vec<_> = first.map(|endpoint| self.word(&endpoint)).collect();
+                let more = if count > EXAMPLES_MAX {
+                    " and others"
+                } else {
+                    ""
+                };
+                Err(format!(
+                    "{count} virtual machines are there, and one is expected: {}{more}",
+                    first.join(", ")
+                ))
+            }
+        }
+    }
+
+    /// Returns how a monitor at this place is written on the command line.
+    fn word(&self, endpoint: &Endpoint) -> String {
+        match (self, endpoint) {
+            (Self::Host(folder), Endpoint::Unix(path)) if *folder == vms_folder() => {
+                let name = path.file_stem().unwrap_or_default();
+                format!("host:{}", name.display())
+            }
+            _ => endpoint.to_string(),
+        }
+    }
+
     /// Returns the words for a place without a monitor.
     #[must_use]
     pub fn nothing(&self) -> String {
@@ -160,6 +208,32 @@ mod tests {
         assert_eq!(paths(&glob), expected);
         let none = Place::parse(path("*.nothing").as_os_str()).unwrap();
         assert!(none.scan().unwrap_err().contains("no socket matches"));
+    }
+
+    #[test]
+    fn host_may_have_no_machine_and_names_those_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let vms = folder.path().join("vms");
+        let place = Place::Host(vms.clone());
+        let error = place.scan().unwrap_err();
+        assert!(error.contains("no vmstats host runs here"), "{error}");
+        assert!(error.contains("VMSTATS_HOST"), "{error}");
+        fs::create_dir(&vms).unwrap();
+        assert_eq!(place.scan(), Ok(Vec::new()));
+        assert!(place.only().unwrap_err().contains("has no virtual machine"));
+        let bind = |name: &str| UnixListener::bind(vms.join(name)).unwrap();
+        let _first = bind("web1.sock");
+        assert_eq!(place.only(), Ok(Endpoint::Unix(vms.join("web1.sock"))));
+        let _others = ["web2.sock", "a", "b", "c", "d"].map(bind);
+        let error = place.only().unwrap_err();
+        assert!(error.contains("6 virtual machines"), "{error}");
+        assert!(error.ends_with(" and others"), "{error}");
+        let whole = Place::parse(OsStr::new("host:"));
+        assert_eq!(whole, Ok(Place::Host(vms_folder())));
+        assert!(matches!(
+            Place::parse(OsStr::new("host:a")),
+            Ok(Place::Endpoint(_))
+        ));
     }
 
     #[test]
