@@ -3,6 +3,8 @@
 //! In: arguments. Out: printed text, or a [`failure::Failure`]. The program
 //! itself is `main.rs`, which only runs a command and prints its failure.
 
+#[cfg(feature = "host")]
+pub mod adopt;
 pub mod byte_order;
 pub mod changes;
 pub mod cli;

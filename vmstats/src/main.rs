@@ -44,6 +44,8 @@ fn main() -> ExitCode {
         Command::Export(arguments) => vmstats::export::run(arguments, &mut out),
         #[cfg(feature = "host")]
         Command::Host(arguments) => vmstats::host::run(arguments, &mut out),
+        #[cfg(feature = "host")]
+        Command::Adopt(arguments) => vmstats::adopt::run(arguments, &mut out),
         Command::Explain(arguments) => explain::run(arguments, &mut out),
         Command::Shell(arguments) => shell::run(arguments, &mut out),
         Command::Decode(arguments) => decode::run(arguments, &mut out),

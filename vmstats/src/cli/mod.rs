@@ -2,6 +2,8 @@
 //!
 //! In: words. Out: a command to run, every value checked.
 
+#[cfg(feature = "host")]
+mod adopt;
 #[cfg(feature = "export")]
 mod export;
 mod fleet;
@@ -24,6 +26,8 @@ use qapi_stats::stats::StatsTarget;
 use crate::selector::{NamePatterns, VcpuSelector};
 use value::interval;
 
+#[cfg(feature = "host")]
+pub use adopt::AdoptArgs;
 #[cfg(feature = "export")]
 pub use export::{ExportArgs, ExpositionArgs, OtlpUrl};
 pub use fleet::FleetArgs;
@@ -93,6 +97,8 @@ pub enum Command {
     Export(ExportArgs),
     #[cfg(feature = "host")]
     Host(HostArgs),
+    #[cfg(feature = "host")]
+    Adopt(AdoptArgs),
     Explain(ExplainArgs),
     Shell(ShellArgs),
     Decode(DecodeArgs),
@@ -112,6 +118,8 @@ impl Command {
             Self::Diff(arguments) => arguments.format != DiffFormat::Table,
             #[cfg(feature = "record")]
             Self::Dump(_) => true,
+            #[cfg(feature = "host")]
+            Self::Adopt(arguments) => arguments.json,
             Self::Decode(_) => true,
             _ => false,
         }

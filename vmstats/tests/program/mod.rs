@@ -194,12 +194,12 @@ pub(crate) fn kvm_opens() -> bool {
 /// A QEMU with two vCPUs, and where its QMP socket is.
 pub(crate) struct Qemu {
     pub(crate) socket: String,
-    _program: Running,
+    pub(crate) program: Running,
 }
 
 /// Whether a server listens at a path. Its file is there earlier, when the path is bound; and
 /// a connection would take the monitor.
-fn listens(socket: &Path) -> bool {
+pub(crate) fn listens(socket: &Path) -> bool {
     let sockets = std::fs::read_to_string("/proc/net/unix").unwrap();
     sockets.lines().any(|line| {
         // The fourth field has the flag of a socket that accepts connections.
@@ -254,7 +254,7 @@ impl Qemu {
         }
         Some(Self {
             socket: socket.to_str().unwrap().to_owned(),
-            _program: program,
+            program,
         })
     }
 }

@@ -1,0 +1,166 @@
+//! `vmstats adopt`: QEMUs whose monitors are taken are observed through the statistics files
+//! that they keep open.
+//!
+//! In: the processes of this host. Out: hand-overs of their files to `vmstats host`. This
+//! module serves nobody, reads no counter but to tell old files from new ones, and has one
+//! capability.
+
+mod adoption;
+mod command_line;
+mod connector;
+mod list;
+mod privileges;
+mod process;
+mod qemu;
+mod take;
+mod why_not;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::time::Instant;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tracing::warn;
+
+use self::adoption::Adoption;
+use self::connector::Connector;
+use self::list::Row;
+use self::privileges::{keep_one_capability, reach_without_capability};
+use self::process::{Program, candidates, not_qemu, program};
+use self::qemu::Qemu;
+use self::why_not::WhyNot;
+use crate::cli::AdoptArgs;
+use crate::failure::{Failure, warn as say};
+use crate::shutdown::PendingSignals;
+
+/// The most processes that are watched.
+const PROCESSES_MAX: usize = 4096;
+
+/// Runs `vmstats adopt`.
+///
+/// # Errors
+///
+/// Returns an error if the capabilities cannot be dropped, on kernels before Linux 6.5, or if
+/// a selection has no QEMU.
+pub fn run(arguments: &AdoptArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    // Before the first thread starts, which would keep all capabilities.
+    let has_capability = keep_one_capability()?;
+    if !has_capability {
+        say(&reach_without_capability());
+    }
+    let is_old_kernel = !kvm_stats::keeps_vm_alive();
+    if arguments.list {
+        let rows: Vec<_> = { selected(&arguments.pids)?.into_iter() }
+            .filter_map(|(pid, program)| Qemu::open(pid, program).ok())
+            .filter_map(|qemu| Row::of(qemu, is_old_kernel))
+            .collect();
+        return list::show(&rows, arguments.json, out);
+    }
+    if is_old_kernel {
+        return Err(Failure::other(WhyNot::OldKernel.to_string()));
+    }
+    adopt(arguments)
+}
+
+/// Adopts until a signal comes or, if no others are looked for, until the last QEMU has ended.
+fn adopt(arguments: &AdoptArgs) -> Result<(), Failure> {
+    let signals = PendingSignals::install()?.start()?;
+    raise_file_limit();
+    let is_complete = arguments.once || !arguments.pids.is_empty();
+    let mut connector = Connector::new(arguments.socket.clone());
+    let mut watched = Watched::default();
+    watched.add(selected(&arguments.pids)?);
+    loop {
+        watched.look(&mut connector);
+        if is_complete && watched.is_over() {
+            return if watched.has_adopted {
+                Ok(())
+            } else {
+                Err(Failure::other("no QEMU was adopted"))
+            };
+        }
+        if signals.wait_timeout(arguments.interval) {
+            return Ok(());
+        }
+        if !is_complete {
+            watched.add(selected(&[])?);
+        }
+    }
+}
+
+/// Returns the processes to look at: those of a selection, or all whose program has a name of
+/// QEMU's.
+fn selected(pids: &[u32]) -> Result<Vec<(u32, Program)>, Failure> {
+    if pids.is_empty() {
+        return candidates().map_err(|error| Failure::other(format!("cannot read /proc: {error}")));
+    }
+    let look = |pid: &u32| match program(*pid) {
+        Some(Program::Other(_)) | None => {
+            let reason = not_qemu(*pid);
+            Err(Failure::other(format!("--pid {pid}: {reason}")))
+        }
+        Some(program) => Ok((*pid, program)),
+    };
+    pids.iter().map(look).collect()
+}
+
+/// All processes that are watched, by their ids.
+#[derive(Default)]
+struct Watched {
+    processes: BTreeMap<u32, Adoption>,
+    has_adopted: bool,
+    is_full: bool,
+}
+
+impl Watched {
+    /// Begins to watch processes that are not watched yet.
+    fn add(&mut self, found: Vec<(u32, Program)>) {
+        // First, so that a process with the id of one that has ended is a new one.
+        self.processes.retain(|_, known| !known.qemu().has_ended());
+        for (pid, program) in found {
+            if self.processes.contains_key(&pid) {
+                continue;
+            }
+            if self.processes.len() >= PROCESSES_MAX {
+                if !self.is_full {
+                    warn!("more than {PROCESSES_MAX} QEMUs: the others are not adopted");
+                }
+                self.is_full = true;
+                return;
+            }
+            // A process that has ended meanwhile cannot be opened.
+            if let Ok(qemu) = Qemu::open(pid, program) {
+                self.processes
+                    .insert(pid, Adoption::new(qemu, Instant::now()));
+            }
+        }
+        self.is_full = false;
+    }
+
+    /// Looks at all processes, and gives their files to the host.
+    fn look(&mut self, connector: &mut Connector) {
+        self.processes.retain(|_, known| !known.qemu().has_ended());
+        for known in self.processes.values_mut() {
+            known.look(Instant::now());
+            known.give(connector, Instant::now());
+            self.has_adopted |= known.is_adopted();
+        }
+    }
+
+    /// Returns whether every process has ended or was refused.
+    fn is_over(&self) -> bool {
+        let mut processes = self.processes.values();
+        processes.all(|known| known.why_not().is_some())
+    }
+}
+
+/// Lets this process have as many open files as the system permits it: one for each vCPU.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    // The limit as it is suffices for some hundred vCPUs.
+    let _ = setrlimit(Resource::Nofile, raised);
+}

@@ -1,0 +1,122 @@
+//! One process that may be a QEMU: who it is, and what it gives.
+//!
+//! In: a process id. Out: its name, its UUID and its statistics files, or the reason why
+//! it keeps none open. This file sends nothing, and prints nothing.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::command_line::Identity;
+use super::process::{CommandLine, FileList, Program, not_qemu};
+use super::take::{Files, take};
+use super::why_not::WhyNot;
+
+/// A process, which keeps its id while this value lives.
+#[derive(Debug)]
+pub(super) struct Qemu {
+    /// The process's id.
+    pub(super) pid: u32,
+    /// The name of the VM: that of the command line, or `qemu-PID`.
+    pub(super) name: String,
+    /// The UUID of the VM, if the command line has one.
+    pub(super) uuid: Option<String>,
+    program: Program,
+    pidfd: OwnedFd,
+    /// The command line, until it has come.
+    command_line: Option<CommandLine>,
+}
+
+impl Qemu {
+    /// Opens a process, and begins to read its command line.
+    pub(super) fn open(pid: u32, program: Program) -> Result<Self, WhyNot> {
+        let id = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let id = id.ok_or(WhyNot::Ended)?;
+        let pidfd = pidfd_open(id, PidfdFlags::empty())
+            .map_err(|errno| WhyNot::of("opening the process", errno))?;
+        Ok(Self {
+            pid,
+            name: format!("qemu-{pid}"),
+            uuid: None,
+            program,
+            pidfd,
+            command_line: Some(CommandLine::read(pid)?),
+        })
+    }
+
+    /// Sets the name and the UUID if the command line comes within `patience`. Returns
+    /// whether both are final.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error once if the command line cannot be read: the name is `qemu-PID` then.
+    pub(super) fn identify(&mut self, patience: Duration) -> Result<bool, WhyNot> {
+        let Some(command_line) = &self.command_line else {
+            return Ok(true);
+        };
+        let Some(outcome) = command_line.wait(patience) else {
+            return Ok(false);
+        };
+        self.command_line = None;
+        let Identity { name, uuid } = Identity::parse(&outcome?);
+        self.uuid = uuid;
+        if let Some(name) = name {
+            self.name = name;
+        }
+        Ok(true)
+    }
+
+    /// Returns the pidfd of the process.
+    pub(super) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Returns whether the process has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        is_readable(self.pidfd())
+    }
+
+    /// Lists the statistics files that the process keeps open.
+    pub(super) fn list(&self) -> Result<FileList, WhyNot> {
+        let list = FileList::read(self.pid)?;
+        match list.why_empty() {
+            None => Ok(list),
+            Some(WhyNot::NoKvm) if self.program != Program::Emulator => Err(not_qemu(self.pid)),
+            Some(why_not) => Err(why_not),
+        }
+    }
+
+    /// Takes the files of a list that [`list`](Self::list) returned.
+    pub(super) fn take(&self, list: &FileList) -> Result<Files, WhyNot> {
+        let files = take(self.pidfd(), list)?;
+        // A process that has ended could have left its id to another one before the list was
+        // read. While it lives, all that was read is its own.
+        if self.has_ended() {
+            return Err(WhyNot::Ended);
+        }
+        Ok(files)
+    }
+
+    /// Returns whether a reason concerns a QEMU: tools such as `qemu-img` have no VM, and
+    /// need no explanation.
+    pub(super) fn is_worth_telling(&self, why_not: &WhyNot) -> bool {
+        match why_not {
+            WhyNot::Ended | WhyNot::NotQemu { .. } => false,
+            WhyNot::NoKvm | WhyNot::NotPermitted(_) => self.program == Program::Emulator,
+            _ => true,
+        }
+    }
+}
+
+/// Returns whether an fd is readable: for a pidfd, that the process has ended, and for a
+/// connection on which nobody writes, that the peer has closed it.
+pub(super) fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    poll(&mut fds, Some(&now)).is_ok_and(|ready| ready > 0)
+}
