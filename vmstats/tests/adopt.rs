@@ -32,6 +32,9 @@ use stats_handover::receive::{Message, Packet, ReceiveError, Statement, prepare}
 
 const UUID: &str = "4f9f0a2e-9b5c-4b7e-8a55-0d6f3f6f2f11";
 
+/// The user without rights.
+const NOBODY: u32 = 65534;
+
 /// The bit of CAP_SYS_PTRACE.
 const PTRACE: u64 = 1 << 19;
 
@@ -466,31 +469,75 @@ fn adopter_has_one_capability_when_root_starts_it() {
     assert!(count > 1);
 }
 
+/// The program in a folder that every user can reach, unlike that of the build.
+fn program_for_others() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = folder.path().join("vmstats");
+    fs::copy(env!("CARGO_BIN_EXE_vmstats"), &program).unwrap();
+    (folder, program)
+}
+
+fn is_root() -> bool {
+    let is_root = rustix::process::getuid().is_root();
+    if !is_root {
+        skip::because("only root can become another user");
+    }
+    is_root
+}
+
 #[test]
 fn missing_right_is_named_when_another_user_looks() {
     let Some(demo) = Disguised::start() else {
         return;
     };
-    if !rustix::process::getuid().is_root() {
-        skip::because("only root can become another user");
+    if !is_root() {
         return;
     }
-    // The other user cannot reach the program in its own folder.
-    let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let program: PathBuf = folder.path().join("vmstats");
-    fs::copy(env!("CARGO_BIN_EXE_vmstats"), &program).unwrap();
+    let (_folder, program) = program_for_others();
     let pid = demo.pid().to_string();
     let mut command = Command::new(program);
-    command
-        .args(["adopt", "--list", "--pid", &pid])
-        .uid(65534)
-        .gid(65534);
-    let output = feed(&mut command, "");
+    command.args(["adopt", "--list", "--pid", &pid]);
+    let output = feed(command.uid(NOBODY).gid(NOBODY), "");
     let (shown, said) = (stdout(&output), stderr(&output));
     assert!(
         shown.contains("not permitted") && shown.contains("CAP_SYS_PTRACE"),
         "{shown}"
     );
     assert!(said.contains("without CAP_SYS_PTRACE"), "{said}");
+}
+
+#[test]
+fn files_of_another_user_are_taken_when_the_one_capability_is_there() {
+    let Some(demo) = Disguised::start() else {
+        return;
+    };
+    if !is_root() {
+        return;
+    }
+    let (folder, program) = program_for_others();
+    let socket = folder.path().join("handover.sock");
+    let host = Host::listen(&socket);
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o777)).unwrap();
+    // As vmstats-adopt.service starts it.
+    let nobody = NOBODY.to_string();
+    let child = Command::new("setpriv")
+        .args(["--reuid", &nobody, "--regid", &nobody, "--clear-groups"])
+        .args(["--bounding-set", "-all,+sys_ptrace"])
+        .args(["--inh-caps", "-all,+sys_ptrace"])
+        .args(["--ambient-caps", "-all,+sys_ptrace", "--no-new-privs"])
+        .arg(program)
+        .args(["adopt", "--pid", &demo.pid().to_string(), "--socket"])
+        .arg(&socket)
+        .spawn();
+    let adopter = match child {
+        Ok(child) => Running(child),
+        Err(error) => return skip::because(format_args!("setpriv does not start: {error}")),
+    };
+    let vm = host.accept();
+    assert!(vm.vcpus.len() == 2 && vm.vm.is_some());
+    assert!(vm.values(0)["exits"][0] > 0);
+    let status = status(adopter.0.id());
+    assert!(status.contains(&format!("Uid:\t{nobody}")), "{status}");
+    assert_eq!(set("CapEff", &status), PTRACE);
 }

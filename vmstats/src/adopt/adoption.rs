@@ -2,6 +2,7 @@
 //!
 //! In: a process, and the time. Out: packets to the host, and what people should know, once.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use stats_handover::{Error, Handover};
 use tracing::{info, warn};
 
 use super::connector::{Connector, RETRY_DELAY_MAX, RETRY_DELAY_MIN};
-use super::process::{FileList, file_count};
+use super::process::{FileList, SharedInode, file_count};
 use super::qemu::{Qemu, is_readable};
 use super::take::{Files, exits};
 use super::why_not::{NO_VM_STATISTICS, WhyNot};
@@ -45,6 +46,8 @@ pub(super) struct Adoption {
 struct Given {
     handover: Handover,
     list: FileList,
+    vcpus: BTreeSet<u32>,
+    has_vm: bool,
     /// A file of a vCPU with its number, by which old files are told from new ones.
     witness: Option<(u32, OwnedFd)>,
     /// The time at which the files were given, until the connection counts as accepted.
@@ -83,7 +86,7 @@ impl Adoption {
     }
 
     /// Looks at the process: takes its files if they may have changed.
-    pub(super) fn look(&mut self, now: Instant) {
+    pub(super) fn look(&mut self, inode: &SharedInode, now: Instant) {
         match self.qemu.identify(IDENTITY_PATIENCE) {
             Ok(true) => {}
             Ok(false) => return,
@@ -101,7 +104,7 @@ impl Adoption {
         if is_due {
             self.retake_at = now + RETAKE_INTERVAL;
         }
-        if let Err(why_not) = self.update(is_due) {
+        if let Err(why_not) = self.update(inode, is_due) {
             let is_changing = matches!(why_not, WhyNot::Changed { .. });
             if is_changing {
                 // Files are just being opened or closed: look again at the next round.
@@ -114,8 +117,8 @@ impl Adoption {
     }
 
     /// Takes the files that are new, or all.
-    fn update(&mut self, all: bool) -> Result<(), WhyNot> {
-        let list = self.qemu.list()?;
+    fn update(&mut self, inode: &SharedInode, all: bool) -> Result<(), WhyNot> {
+        let list = self.qemu.list(inode)?;
         if let Some(given) = &mut self.given {
             if !all && list == given.list {
                 return Ok(());
@@ -124,22 +127,9 @@ impl Adoption {
             return given.change(list, files);
         }
         let files = self.qemu.take(&list)?;
+        let duplicates = files.duplicates;
         let given = Given::new(&self.qemu, list, files)?;
-        let vcpus = given.list.vcpus.len();
-        let missing = match given.list.vm {
-            None => format!("; {NO_VM_STATISTICS}"),
-            Some(_) => String::new(),
-        };
-        info!("{}", self.line(&format!("{vcpus} vCPUs{missing}")));
-        if given.list.duplicates > 0 {
-            info!(
-                "{}",
-                self.line(&format!(
-                    "{} vCPUs were removed and came back, and have two files: the newer is taken",
-                    given.list.duplicates
-                ))
-            );
-        }
+        info!("{}", self.line(&given.summary(duplicates)));
         self.given = Some(given);
         self.told = None;
         Ok(())
@@ -210,6 +200,8 @@ impl Given {
         let mut given = Self {
             handover,
             list: FileList::default(),
+            vcpus: BTreeSet::new(),
+            has_vm: false,
             witness: None,
             given_at: None,
             delay: RETRY_DELAY_MIN,
@@ -221,44 +213,54 @@ impl Given {
 
     /// Replaces the files by others, and tells the host if it has the earlier ones.
     fn change(&mut self, list: FileList, files: Files) -> Result<(), WhyNot> {
-        let is_rebound = self.is_rebound(&files);
-        if self.list.vm.is_some() && files.vm.is_none() && is_rebound {
+        if let Some(file) = files.vm {
+            sent(self.handover.set_vm_fd(file))?;
+            self.has_vm = true;
+        } else if self.has_vm && self.is_rebound(&files.vcpus) {
+            // Otherwise QEMU has closed the file after a query, and the file counts on.
             sent(self.handover.remove_vm())?;
-        }
-        let gone: Vec<u32> = { self.list.vcpus.keys() }
-            .filter(|index| !files.vcpus.contains_key(index))
-            .copied()
-            .collect();
-        for index in gone {
-            sent(self.handover.remove_vcpu(index))?;
+            self.has_vm = false;
         }
         self.witness = match files.vcpus.first_key_value() {
             Some((index, file)) => Some((*index, duplicate(file.as_fd())?)),
             None => None,
         };
+        let vcpus: BTreeSet<u32> = files.vcpus.keys().copied().collect();
+        for index in self.vcpus.difference(&vcpus) {
+            sent(self.handover.remove_vcpu(*index))?;
+        }
         for (index, file) in files.vcpus {
             let path = format!("vcpu-{index}");
             sent(self.handover.add_vcpu_fd(index, &path, file))?;
         }
-        let vm = { self.list.vm }.filter(|_| !is_rebound);
+        self.vcpus = vcpus;
         self.list = list;
-        match files.vm {
-            Some(file) => sent(self.handover.set_vm_fd(file))?,
-            // QEMU has closed the file after its query. The file goes on to count.
-            None => self.list.vm = vm,
-        }
         Ok(())
+    }
+
+    /// Returns what was taken and what is missing, for people.
+    fn summary(&self, duplicates: usize) -> String {
+        let mut summary = format!("{} vCPUs", self.vcpus.len());
+        if duplicates > 0 {
+            let text = "were removed and came back, with a second file, which is taken";
+            summary.push_str(&format!("; {duplicates} of them {text}"));
+        }
+        if !self.has_vm {
+            summary.push_str("; ");
+            summary.push_str(NO_VM_STATISTICS);
+        }
+        summary
     }
 
     /// Returns whether the files are those of a new VM in the same process: the count of a
     /// vCPU is less than that in its earlier file.
-    fn is_rebound(&self, files: &Files) -> bool {
+    fn is_rebound(&self, vcpus: &BTreeMap<u32, OwnedFd>) -> bool {
         let Some((index, old)) = &self.witness else {
             return false;
         };
         // Read the old file first, because both count on if they are the same.
         let before = exits(old.as_fd());
-        let after = { files.vcpus.get(index) }.and_then(|file| exits(file.as_fd()));
+        let after = { vcpus.get(index) }.and_then(|file| exits(file.as_fd()));
         matches!((before, after), (Some(before), Some(after)) if after < before)
     }
 
@@ -308,4 +310,60 @@ fn refused(error: Error) -> WhyNot {
 fn duplicate(fd: BorrowedFd<'_>) -> Result<OwnedFd, WhyNot> {
     let copy = rustix::io::fcntl_dupfd_cloexec(fd, 0);
     copy.map_err(|errno| WhyNot::of("duplicating a file", errno))
+}
+
+#[cfg(test)]
+mod tests {
+    use kvm_stats::Writer;
+
+    use super::*;
+    use crate::adopt::process::Program;
+
+    /// Returns files whose first vCPU has left its guest so often.
+    fn files(exits: u64, has_vm: bool) -> Files {
+        let file = |value: u64| {
+            let writer = { Writer::builder("kvm-1/vcpu-0").counter("exits") }.build();
+            let writer = writer.unwrap();
+            writer.counter("exits").unwrap().add(value);
+            writer.try_clone_fd().unwrap()
+        };
+        Files {
+            vcpus: BTreeMap::from([(0, file(exits))]),
+            vm: has_vm.then(|| file(0)),
+            duplicates: 0,
+        }
+    }
+
+    #[test]
+    fn file_of_the_vm_is_kept_until_the_vcpus_count_from_zero_again() {
+        if !kvm_stats::keeps_vm_alive() {
+            return;
+        }
+        let qemu = Qemu::open(std::process::id(), Program::Emulator).unwrap();
+        let mut given = Given::new(&qemu, FileList::default(), files(5, true)).unwrap();
+        assert!(given.has_vm);
+        given.change(FileList::default(), files(5, false)).unwrap();
+        assert!(given.has_vm);
+        given.change(FileList::default(), files(3, false)).unwrap();
+        assert!(!given.has_vm && given.handover.remove_vm().is_err());
+    }
+
+    #[test]
+    fn host_that_refuses_is_asked_less_and_less_often() {
+        if !kvm_stats::keeps_vm_alive() {
+            return;
+        }
+        let qemu = Qemu::open(std::process::id(), Program::Emulator).unwrap();
+        let mut given = Given::new(&qemu, FileList::default(), files(0, false)).unwrap();
+        let begin = Instant::now();
+        for (delay_s, is_told) in [(1, true), (2, false), (4, false)] {
+            given.given_at = Some(begin);
+            assert_eq!(given.note_loss(begin), is_told);
+            assert_eq!(given.retry_at, Some(begin + Duration::from_secs(delay_s)));
+        }
+        // A connection that was accepted is made again at once.
+        given.given_at = Some(begin);
+        given.note_life(begin + ACCEPTED_AFTER);
+        assert!(!given.note_loss(begin) && given.delay == RETRY_DELAY_MIN);
+    }
 }

@@ -4,7 +4,7 @@
 
 use std::io::Write;
 
-use super::process::COMMAND_LINE_TIMEOUT;
+use super::process::{COMMAND_LINE_TIMEOUT, SharedInode};
 use super::qemu::Qemu;
 use super::take::Files;
 use super::why_not::{NO_VM_STATISTICS, WhyNot};
@@ -23,11 +23,10 @@ pub(super) struct Row {
 impl Row {
     /// Looks at a process, and takes its files for the moment, which alone shows that they
     /// can be taken. Returns `None` if the process has ended or is not a QEMU.
-    pub(super) fn of(mut qemu: Qemu, is_old_kernel: bool) -> Option<Self> {
+    pub(super) fn of(mut qemu: Qemu, inode: &SharedInode, is_old_kernel: bool) -> Option<Self> {
         // A process whose command line does not come has the name qemu-PID.
         let _ = qemu.identify(COMMAND_LINE_TIMEOUT);
-        let list = qemu.list();
-        let outcome = match list {
+        let outcome = match qemu.list(inode) {
             Ok(_) if is_old_kernel => Err(WhyNot::OldKernel),
             list => list.and_then(|list| qemu.take(&list)),
         };

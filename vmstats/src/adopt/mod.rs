@@ -26,7 +26,7 @@ use self::adoption::Adoption;
 use self::connector::Connector;
 use self::list::Row;
 use self::privileges::{keep_one_capability, reach_without_capability};
-use self::process::{Program, candidates, not_qemu, program};
+use self::process::{Program, SharedInode, candidates, not_qemu, program};
 use self::qemu::Qemu;
 use self::why_not::WhyNot;
 use crate::cli::AdoptArgs;
@@ -48,22 +48,23 @@ pub fn run(arguments: &AdoptArgs, out: &mut dyn Write) -> Result<(), Failure> {
     if !has_capability {
         say(&reach_without_capability());
     }
+    let inode = SharedInode::find().map_err(|why_not| Failure::other(why_not.to_string()))?;
     let is_old_kernel = !kvm_stats::keeps_vm_alive();
     if arguments.list {
         let rows: Vec<_> = { selected(&arguments.pids)?.into_iter() }
             .filter_map(|(pid, program)| Qemu::open(pid, program).ok())
-            .filter_map(|qemu| Row::of(qemu, is_old_kernel))
+            .filter_map(|qemu| Row::of(qemu, &inode, is_old_kernel))
             .collect();
         return list::show(&rows, arguments.json, out);
     }
     if is_old_kernel {
         return Err(Failure::other(WhyNot::OldKernel.to_string()));
     }
-    adopt(arguments)
+    adopt(arguments, &inode)
 }
 
 /// Adopts until a signal comes or, if no others are looked for, until the last QEMU has ended.
-fn adopt(arguments: &AdoptArgs) -> Result<(), Failure> {
+fn adopt(arguments: &AdoptArgs, inode: &SharedInode) -> Result<(), Failure> {
     let signals = PendingSignals::install()?.start()?;
     raise_file_limit();
     let is_complete = arguments.once || !arguments.pids.is_empty();
@@ -71,7 +72,7 @@ fn adopt(arguments: &AdoptArgs) -> Result<(), Failure> {
     let mut watched = Watched::default();
     watched.add(selected(&arguments.pids)?);
     loop {
-        watched.look(&mut connector);
+        watched.look(inode, &mut connector);
         if is_complete && watched.is_over() {
             return if watched.has_adopted {
                 Ok(())
@@ -138,10 +139,10 @@ impl Watched {
     }
 
     /// Looks at all processes, and gives their files to the host.
-    fn look(&mut self, connector: &mut Connector) {
+    fn look(&mut self, inode: &SharedInode, connector: &mut Connector) {
         self.processes.retain(|_, known| !known.qemu().has_ended());
         for known in self.processes.values_mut() {
-            known.look(Instant::now());
+            known.look(inode, Instant::now());
             known.give(connector, Instant::now());
             self.has_adopted |= known.is_adopted();
         }

@@ -52,15 +52,23 @@ fn drop_others() -> Result<bool, Errno> {
         }
     }
     clear_ambient_capability_set()?;
-    let kept = capabilities(None)?.permitted & NEEDED;
-    set_capabilities(
-        None,
-        CapabilitySets {
-            effective: kept,
-            permitted: kept,
-            inheritable: CapabilitySet::empty(),
-        },
-    )?;
+    let CapabilitySets {
+        effective,
+        permitted,
+        inheritable,
+    } = capabilities(None)?;
+    let kept = permitted & NEEDED;
+    // Under systemd nothing is left to drop, and the filter of the unit forbids the call.
+    if effective != kept || permitted != kept || !NEEDED.contains(inheritable) {
+        set_capabilities(
+            None,
+            CapabilitySets {
+                effective: kept,
+                permitted: kept,
+                inheritable: CapabilitySet::empty(),
+            },
+        )?;
+    }
     Ok(!kept.is_empty())
 }
 

@@ -3,14 +3,14 @@
 //! In: `/proc`. Out: process ids with the names of their programs, lists of files, command
 //! lines. Processes that end meanwhile are left out. This file takes no file of any process.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 
 use super::why_not::WhyNot;
@@ -108,72 +108,81 @@ pub(super) fn file_count(pid: u32) -> Option<u64> {
     Some(folder.len())
 }
 
-/// The statistics files that a process keeps open, with their numbers in that process.
+/// The inode of all files that have none of their own, such as KVM's and event counters.
+/// Files of no other file system have its mount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SharedInode {
+    mount: String,
+    number: String,
+}
+
+impl SharedInode {
+    /// Finds the inode by a file of this process.
+    pub(super) fn find() -> Result<Self, WhyNot> {
+        let failed = |errno| WhyNot::of("finding the inode of KVM's files", errno);
+        let file = eventfd(0, EventfdFlags::CLOEXEC).map_err(failed)?;
+        let info = format!("/proc/self/fdinfo/{}", file.as_raw_fd());
+        let info = fs::read_to_string(info).map_err(|error| failed(errno_of(&error)))?;
+        let field = |name| field(&info, name).ok_or_else(|| failed(Errno::NOSYS));
+        Ok(Self {
+            mount: field("mnt_id:")?.to_owned(),
+            number: field("ino:")?.to_owned(),
+        })
+    }
+}
+
+/// The files of a process that may be KVM's, by their numbers in that process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FileList {
-    /// The file of each vCPU, by KVM's number of the vCPU.
-    pub(super) vcpus: BTreeMap<u32, i32>,
-    /// The file of the whole VM.
-    pub(super) vm: Option<i32>,
-    /// The number of files of vCPUs that have another one too.
-    pub(super) duplicates: usize,
-    has_vm: bool,
-    has_vcpu: bool,
+    /// The files that can only be read, as statistics files are.
+    pub(super) readable: Vec<i32>,
+    /// The files that can be written too, as those of VMs and vCPUs are.
+    pub(super) writable: Vec<i32>,
 }
 
 impl FileList {
-    /// Reads the list of a process's open files.
-    pub(super) fn read(pid: u32) -> Result<Self, WhyNot> {
-        let unreadable = |error: io::Error| {
-            let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-            WhyNot::of("reading the list of open files", errno)
-        };
+    /// Lists the open files of a process that have the shared inode.
+    ///
+    /// Reads `/proc/PID/fdinfo`, because the links in `/proc/PID/fd` are shown to the user of
+    /// the process only, or with CAP_DAC_READ_SEARCH, which could read every file of the host.
+    pub(super) fn read(pid: u32, inode: &SharedInode) -> Result<Self, WhyNot> {
+        let unreadable =
+            |error: io::Error| WhyNot::of("reading the list of open files", errno_of(&error));
         let mut list = Self::default();
-        let files = fs::read_dir(path(pid, "fd")).map_err(unreadable)?;
+        let files = fs::read_dir(path(pid, "fdinfo")).map_err(unreadable)?;
         for file in files.take(FILES_MAX) {
             let file = file.map_err(unreadable)?;
-            let number = file.file_name();
-            let number = number.to_str().and_then(|number| number.parse().ok());
-            // A file that was closed meanwhile has no link.
-            if let (Some(number), Ok(link)) = (number, fs::read_link(file.path())) {
-                list.add(
-                    number,
-                    &String::from_utf8_lossy(link.as_os_str().as_bytes()),
-                );
+            let fd = file.file_name();
+            let fd = fd.to_str().and_then(|fd| fd.parse().ok());
+            // A file that was closed meanwhile cannot be read.
+            if let (Some(fd), Ok(info)) = (fd, fs::read_to_string(file.path())) {
+                list.add(fd, &info, inode);
             }
         }
         Ok(list)
     }
 
-    fn add(&mut self, fd: i32, link: &str) {
-        let Some(kind) = link.strip_prefix("anon_inode:kvm-") else {
+    fn add(&mut self, fd: i32, info: &str, inode: &SharedInode) {
+        let has = |name, value: &str| field(info, name) == Some(value);
+        if !has("ino:", &inode.number) || !has("mnt_id:", &inode.mount) {
             return;
-        };
-        let vcpu = kind.strip_prefix("vcpu-stats:");
-        if let Some(vcpu) = vcpu.and_then(|vcpu| vcpu.parse().ok()) {
-            // QEMU opens another file when a vCPU that was removed comes back, and keeps the
-            // old one. Both are files of the same vCPU of KVM's.
-            let newest = self.vcpus.get(&vcpu).map_or(fd, |other| fd.max(*other));
-            self.duplicates += usize::from(self.vcpus.insert(vcpu, newest).is_some());
-        } else if kind == "vm-stats" {
-            self.vm = Some(fd);
         }
-        self.has_vm |= kind == "vm";
-        self.has_vcpu |= kind.starts_with("vcpu:");
+        // The flags are octal, and the last two bits tell how the file was opened.
+        match field(info, "flags:").and_then(|flags| flags.bytes().last()) {
+            Some(b'0' | b'4') => self.readable.push(fd),
+            _ => self.writable.push(fd),
+        }
     }
+}
 
-    /// Returns why the process has no statistics file. Returns `None` if it has some.
-    pub(super) fn why_empty(&self) -> Option<WhyNot> {
-        if !self.vcpus.is_empty() || self.vm.is_some() {
-            None
-        } else if self.has_vcpu {
-            Some(WhyNot::NoFiles)
-        } else if self.has_vm {
-            Some(WhyNot::NoVcpus)
-        } else {
-            Some(WhyNot::NoKvm)
-        }
-    }
+/// Returns the value of the first line of a file's description that begins with a name.
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    let mut values = info.lines().filter_map(|line| line.strip_prefix(name));
+    values.next().map(str::trim)
+}
+
+fn errno_of(error: &io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
 }
 
 /// The command line of a process, which a thread reads.
@@ -206,9 +215,7 @@ impl CommandLine {
     pub(super) fn wait(&self, patience: Duration) -> Option<Result<Vec<u8>, WhyNot>> {
         match self.receiver.recv_timeout(patience) {
             Ok(Ok(bytes)) => Some(Ok(bytes)),
-            Ok(Err(error)) => Some(Err(failed(
-                Errno::from_io_error(&error).unwrap_or(Errno::IO),
-            ))),
+            Ok(Err(error)) => Some(Err(failed(errno_of(&error)))),
             Err(_) if Instant::now() < self.deadline => None,
             Err(_) => Some(Err(WhyNot::SlowCommandLine)),
         }
@@ -238,14 +245,6 @@ fn path(pid: u32, file: &str) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn list(links: &[&str]) -> FileList {
-        let mut list = FileList::default();
-        for (fd, link) in (0..).zip(links) {
-            list.add(fd, link);
-        }
-        list
-    }
-
     #[test]
     fn program_is_an_emulator_when_its_name_says_so() {
         for name in [
@@ -267,25 +266,34 @@ mod tests {
     }
 
     #[test]
-    fn list_says_why_when_no_statistics_file_is_open() {
-        let (vm, vcpu) = ("anon_inode:kvm-vm", "anon_inode:kvm-vcpu:0");
-        let stats = "anon_inode:kvm-vcpu-stats:0";
-        assert_eq!(
-            list(&["/dev/kvm", "socket:[1]"]).why_empty(),
-            Some(WhyNot::NoKvm)
-        );
-        assert_eq!(list(&[vm]).why_empty(), Some(WhyNot::NoVcpus));
-        assert_eq!(list(&[vm, vcpu]).why_empty(), Some(WhyNot::NoFiles));
-        assert_eq!(list(&[vm, vcpu, stats]).why_empty(), None);
-        // A path of that name begins with a slash.
-        assert!(list(&["/anon_inode:kvm-vcpu-stats:0"]).vcpus.is_empty());
+    fn file_is_listed_when_it_has_the_shared_inode_and_mount() {
+        let inode = SharedInode {
+            mount: "15".to_owned(),
+            number: "1057".to_owned(),
+        };
+        let mut list = FileList::default();
+        for (fd, info) in [
+            (1, "pos:\t0\nflags:\t02000000\nmnt_id:\t15\nino:\t1057\n"),
+            (2, "pos:\t0\nflags:\t02000002\nmnt_id:\t15\nino:\t1057\n"),
+            (3, "pos:\t0\nflags:\t02004000\nmnt_id:\t15\nino:\t1057\n"),
+            // Other files with one of the numbers.
+            (4, "pos:\t0\nflags:\t02000000\nmnt_id:\t16\nino:\t1057\n"),
+            (5, "pos:\t0\nflags:\t02000000\nmnt_id:\t15\nino:\t10570\n"),
+            (6, ""),
+        ] {
+            list.add(fd, info, &inode);
+        }
+        assert_eq!((list.readable, list.writable), (vec![1, 3], vec![2]));
     }
 
     #[test]
-    fn newest_file_is_listed_when_a_vcpu_has_two() {
-        let one = "anon_inode:kvm-vcpu-stats:1";
-        let list = list(&[one, "anon_inode:kvm-vcpu-stats:0", one]);
-        assert_eq!(list.vcpus, BTreeMap::from([(0, 1), (1, 2)]));
-        assert_eq!(list.duplicates, 1);
+    fn own_event_counter_is_listed_and_a_path_is_not() {
+        let inode = SharedInode::find().unwrap();
+        let counter = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
+        let path = File::open("/dev/null").unwrap();
+        let list = FileList::read(std::process::id(), &inode).unwrap();
+        assert!(list.writable.contains(&counter.as_raw_fd()));
+        let all = [list.writable, list.readable].concat();
+        assert!(!all.contains(&path.as_raw_fd()));
     }
 }

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::command_line::Identity;
-use super::process::{CommandLine, FileList, Program, not_qemu};
+use super::process::{CommandLine, FileList, Program, SharedInode, not_qemu};
 use super::take::{Files, take};
 use super::why_not::WhyNot;
 
@@ -78,19 +78,17 @@ impl Qemu {
         is_readable(self.pidfd())
     }
 
-    /// Lists the statistics files that the process keeps open.
-    pub(super) fn list(&self) -> Result<FileList, WhyNot> {
-        let list = FileList::read(self.pid)?;
-        match list.why_empty() {
-            None => Ok(list),
-            Some(WhyNot::NoKvm) if self.program != Program::Emulator => Err(not_qemu(self.pid)),
-            Some(why_not) => Err(why_not),
-        }
+    /// Lists the open files of the process that may be KVM's.
+    pub(super) fn list(&self, inode: &SharedInode) -> Result<FileList, WhyNot> {
+        FileList::read(self.pid, inode)
     }
 
-    /// Takes the files of a list that [`list`](Self::list) returned.
+    /// Takes the statistics files of a list that [`list`](Self::list) returned.
     pub(super) fn take(&self, list: &FileList) -> Result<Files, WhyNot> {
-        let files = take(self.pidfd(), list)?;
+        let files = match take(self.pidfd(), list) {
+            Err(WhyNot::NoKvm) if self.program != Program::Emulator => Err(not_qemu(self.pid)),
+            files => files,
+        }?;
         // A process that has ended could have left its id to another one before the list was
         // read. While it lives, all that was read is its own.
         if self.has_ended() {

@@ -1,10 +1,11 @@
 //! Statistics files, taken from another process.
 //!
 //! In: a process and the list of its files. Out: duplicates of these files, each checked to
-//! be what the list said. This file sends nothing.
+//! be KVM's. This file sends nothing.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use kvm_stats::{Error, FileKind, Header, Stats, identify};
 use rustix::io::{Errno, pread};
@@ -19,54 +20,108 @@ use crate::threads::spawn;
 /// highest process id, and is shorter than this.
 const ID_SIZE_MAX: usize = 64;
 
-/// The files of one VM.
+/// The statistics files of one VM.
 #[derive(Debug, Default)]
 pub(super) struct Files {
     /// The file of each vCPU, by the number in the file's own id.
     pub(super) vcpus: BTreeMap<u32, OwnedFd>,
     /// The file of the whole VM.
     pub(super) vm: Option<OwnedFd>,
+    /// The number of vCPUs that had another file too.
+    pub(super) duplicates: usize,
 }
 
-/// Takes the files of a list from the process of a pidfd.
+/// Takes the statistics files among those of a list from the process of a pidfd.
 ///
-/// A file becomes a vCPU's only if the kernel says that it is one's: nothing is read from
+/// Only what the kernel says about a file makes it a statistics file: nothing is read from
 /// another file, which could let its readers wait for ever.
+///
+/// # Errors
+///
+/// Returns the reason if the process has no statistics file.
 pub(super) fn take(pidfd: BorrowedFd<'_>, list: &FileList) -> Result<Files, WhyNot> {
     let mut files = Files::default();
-    for (index, fd) in &list.vcpus {
-        let file = take_one(pidfd, *fd, FileKind::VcpuStats(*index))?;
-        if *index > VCPU_INDEX_MAX {
-            return Err(WhyNot::VcpuIndex { index: *index });
+    // Sort, so that the file with the highest number of a vCPU is the one that stays: QEMU
+    // keeps the old file of a vCPU that was removed and came back. Both count the same.
+    let mut fds = list.readable.clone();
+    fds.sort_unstable();
+    for fd in fds {
+        let (file, kind) = take_one(pidfd, fd)?;
+        match kind {
+            FileKind::VcpuStats(index) => {
+                check_id(file.as_fd(), index)?;
+                files.duplicates += usize::from(files.vcpus.insert(index, file).is_some());
+            }
+            FileKind::VmStats => files.vm = Some(file),
+            _ => close(file),
         }
-        let by_id = vcpu_in(&read_id(file.as_fd())?);
-        if by_id != Some(*index) {
-            return Err(WhyNot::Unreadable {
-                reason: format!("its id names the vCPU {by_id:?}, and its link {index}"),
-            });
-        }
-        files.vcpus.insert(*index, file);
     }
-    if let Some(fd) = list.vm {
-        // QEMU closes this file after each query: it may have gone since the list was read.
-        files.vm = take_one(pidfd, fd, FileKind::VmStats).ok();
+    if files.vcpus.is_empty() && files.vm.is_none() {
+        return Err(why_none(pidfd, list));
     }
     Ok(files)
 }
 
-fn take_one(pidfd: BorrowedFd<'_>, fd: i32, expected: FileKind) -> Result<OwnedFd, WhyNot> {
-    let file = match pidfd_getfd(pidfd, fd, PidfdGetfdFlags::empty()) {
-        Ok(file) => file,
-        Err(Errno::BADF) => return Err(WhyNot::Changed { fd }),
-        Err(errno) => return Err(WhyNot::of("taking a file of the process", errno)),
-    };
-    if identify(&file).is_ok_and(|kind| kind == expected) {
-        return Ok(file);
+fn take_one(pidfd: BorrowedFd<'_>, fd: i32) -> Result<(OwnedFd, FileKind), WhyNot> {
+    match pidfd_getfd(pidfd, fd, PidfdGetfdFlags::empty()) {
+        Ok(file) => {
+            let kind = identify(&file).unwrap_or(FileKind::Other);
+            Ok((file, kind))
+        }
+        Err(Errno::BADF) => Err(WhyNot::Changed { fd }),
+        Err(errno) => Err(WhyNot::of("taking a file of the process", errno)),
     }
-    // Close the stranger's file in a thread: the last close of a file whose file system does
-    // not answer waits, and would hold up all other VMs.
-    let _ = spawn("close", move || drop(file));
-    Err(WhyNot::Changed { fd })
+}
+
+/// Closes a file that is not needed. A file with a path is closed in a thread: the process has
+/// put it in the place of the listed one, and the last close of a file whose file system does
+/// not answer waits.
+fn close(file: OwnedFd) {
+    if !link(&file).starts_with("anon_inode:") {
+        let _ = spawn("close", move || drop(file));
+    }
+}
+
+/// Returns what the kernel says about a file of this process.
+fn link(file: &OwnedFd) -> String {
+    let link = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    link.unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Returns why a process has no statistics file: by the files of a VM and of its vCPUs.
+fn why_none(pidfd: BorrowedFd<'_>, list: &FileList) -> WhyNot {
+    let mut has_vm = false;
+    for fd in &list.writable {
+        let Ok((file, _)) = take_one(pidfd, *fd) else {
+            continue;
+        };
+        let link = link(&file);
+        close(file);
+        match link.strip_prefix("anon_inode:kvm-") {
+            Some(vcpu) if vcpu.starts_with("vcpu:") => return WhyNot::NoFiles,
+            Some("vm") => has_vm = true,
+            _ => {}
+        }
+    }
+    if has_vm {
+        WhyNot::NoVcpus
+    } else {
+        WhyNot::NoKvm
+    }
+}
+
+/// Checks that the file's own id names the vCPU that its link names.
+fn check_id(file: BorrowedFd<'_>, index: u32) -> Result<(), WhyNot> {
+    if index > VCPU_INDEX_MAX {
+        return Err(WhyNot::VcpuIndex { index });
+    }
+    let id = read_id(file)?;
+    if vcpu_in(&id) == Some(index) {
+        return Ok(());
+    }
+    Err(WhyNot::Unreadable {
+        reason: format!("its id is {id:?}, and its link names the vCPU {index}"),
+    })
 }
 
 /// Reads the id of a statistics file of KVM's.

@@ -24,7 +24,7 @@ pub(super) enum WhyNot {
     NoVcpus,
     /// The kernel does not let this process look at the files of the other one, or take them.
     NotPermitted(Errno),
-    /// The process gave another file than its list of files had said.
+    /// The process has closed a file since its files were listed.
     Changed {
         /// The number of the file in the process.
         fd: i32,
@@ -100,10 +100,7 @@ impl fmt::Display for WhyNot {
                  QEMU; without it, only QEMUs of the same user can be adopted, and only if \
                  kernel.yama.ptrace_scope is 0; SELinux and AppArmor may refuse it too"
             ),
-            Self::Changed { fd } => write!(
-                f,
-                "file {fd} of the process was replaced by one that has no statistics of KVM"
-            ),
+            Self::Changed { fd } => write!(f, "the process has closed its file {fd} meanwhile"),
             Self::Unreadable { reason } => {
                 write!(f, "the statistics file of a vCPU cannot be read: {reason}")
             }
