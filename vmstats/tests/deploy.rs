@@ -25,6 +25,7 @@ use scraper::{Exporter, signal};
 use serde_json::Value;
 
 const EXPORT: &str = "vmstats-export.service";
+const ADOPT: &str = "vmstats-adopt.service";
 const RECORD: &str = "vmstats-record@.service";
 
 fn deploy() -> PathBuf {
@@ -49,8 +50,9 @@ fn promtool_accepts<'a>(releases: impl IntoIterator<Item = &'a Release>, argumen
 #[test]
 fn unit_is_confined_when_systemd_judges_it() {
     // Tenths of systemd's level of exposure, which is 96 without any confinement. What is
-    // left of the exporter's is the loopback and a complete /proc.
-    for (unit, exposure_max) in [(EXPORT, "11"), (RECORD, "4")] {
+    // left of the exporter's is the loopback and a complete /proc, and of the adopter's the
+    // one capability and its system call.
+    for (unit, exposure_max) in [(ADOPT, "9"), (EXPORT, "11"), (RECORD, "4")] {
         let output = run_installed(
             Command::new("systemd-analyze")
                 .args(["security", "--offline=true", "--threshold", exposure_max])
@@ -64,7 +66,11 @@ fn unit_is_confined_when_systemd_judges_it() {
 #[test]
 fn unit_is_valid_when_systemd_reads_it() {
     let folder = tempfile::tempdir().unwrap();
-    for (unit, name) in [(EXPORT, EXPORT), (RECORD, "vmstats-record@host.service")] {
+    for (unit, name) in [
+        (ADOPT, ADOPT),
+        (EXPORT, EXPORT),
+        (RECORD, "vmstats-record@host.service"),
+    ] {
         let text = read(&format!("systemd/{unit}"));
         let text = text.replace("/usr/bin/vmstats", env!("CARGO_BIN_EXE_vmstats"));
         let path = folder.path().join(name);
@@ -162,6 +168,19 @@ fn recorder_writes_into_its_state_directory_when_started_as_the_unit_does() {
             .any(|entry| is_snapshot(entry.unwrap().file_name().to_str().unwrap()))
     };
     wait_until("the recorder copies the ring", has_snapshot);
+}
+
+#[test]
+fn adopter_has_one_capability_when_started_as_the_unit_does() {
+    let words = command(ADOPT, &[("OPTIONS", "--list")], &[]);
+    assert_eq!(words, ["adopt", "--list"]);
+    let unit = read(&format!("systemd/{ADOPT}"));
+    let values = |name: &str| {
+        let lines = unit.lines().filter_map(|line| line.strip_prefix(name));
+        lines.collect::<Vec<_>>()
+    };
+    assert_eq!(values("AmbientCapabilities="), ["CAP_SYS_PTRACE"]);
+    assert_eq!(values("CapabilityBoundingSet="), ["CAP_SYS_PTRACE"]);
 }
 
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
