@@ -12,7 +12,7 @@
 
 mod program;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -242,6 +242,22 @@ impl Qemu10 {
         }
     }
 
+    /// The names of the statistics that only grow, by the monitor's own schema.
+    fn counters(&mut self) -> BTreeSet<String> {
+        let schemas = self.execute("{'execute': 'query-stats-schemas'}");
+        let schemas = schemas.as_array().unwrap();
+        let vcpus = schemas
+            .iter()
+            .find(|schema| schema["target"] == "vcpu")
+            .unwrap();
+        let stats = vcpus["stats"].as_array().unwrap().iter();
+        let grow = ["cumulative", "linear-histogram", "log2-histogram"];
+        stats
+            .filter(|stat| grow.contains(&stat["type"].as_str().unwrap()))
+            .map(|stat| stat["name"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
     /// The monitor's own answer about a vCPU, in the form of [`Vm::values`].
     fn values(&mut self, vcpu: usize) -> BTreeMap<String, Vec<u64>> {
         let cpus = self.execute("{'execute': 'query-cpus-fast'}");
@@ -250,23 +266,56 @@ impl Qemu10 {
         let answer = self.execute(&format!(
             "{{'execute': 'query-stats', 'arguments': {{'target': 'vcpu', 'vcpus': [{path}]}}}}"
         ));
-        let mut values = BTreeMap::new();
-        for statistic in answer[0]["stats"].as_array().unwrap() {
-            let name = statistic["name"].as_str().unwrap().to_owned();
-            let numbers: Vec<u64> = match &statistic["value"] {
-                Value::Array(buckets) => {
-                    // QEMU's list begins with the highest bucket.
-                    let lowest_first = buckets.iter().rev();
-                    lowest_first
-                        .map(|bucket| bucket.as_u64().unwrap())
-                        .collect()
-                }
-                value => value.as_u64().into_iter().collect(),
-            };
-            values.insert(name, numbers);
-        }
-        values
+        values_of(&answer[0])
     }
+}
+
+/// The values of a result of `query-stats` by name, those of a histogram lowest bucket
+/// first.
+fn values_of(result: &Value) -> BTreeMap<String, Vec<u64>> {
+    let mut values = BTreeMap::new();
+    for statistic in result["stats"].as_array().unwrap() {
+        let name = statistic["name"].as_str().unwrap().to_owned();
+        let numbers: Vec<u64> = match &statistic["value"] {
+            Value::Array(buckets) => {
+                // QEMU's list begins with the highest bucket.
+                let lowest_first = buckets.iter().rev();
+                lowest_first
+                    .map(|bucket| bucket.as_u64().unwrap())
+                    .collect()
+            }
+            value => value.as_u64().into_iter().collect(),
+        };
+        values.insert(name, numbers);
+    }
+    values
+}
+
+/// Checks that cumulative values lie between those that were read around them. Returns the
+/// number of histograms.
+fn check_between(
+    before: &BTreeMap<String, Vec<u64>>,
+    ours: &BTreeMap<String, Vec<u64>>,
+    after: &BTreeMap<String, Vec<u64>>,
+) -> usize {
+    let mut histograms = 0;
+    assert!(ours.len() > 20, "{ours:?}");
+    for (name, ours) in ours {
+        let (before, after) = (&before[name], &after[name]);
+        assert_eq!(
+            (before.len(), after.len()),
+            (ours.len(), ours.len()),
+            "{name}"
+        );
+        for ((before, ours), after) in before.iter().zip(ours).zip(after) {
+            assert!(
+                before <= ours && ours <= after,
+                "{name}: {before} {ours} {after}"
+            );
+        }
+        histograms += usize::from(ours.len() > 1);
+    }
+    histograms
 }
 
 #[test]
@@ -289,25 +338,52 @@ fn counters_lie_between_the_monitors_answers_when_qemu_10_is_adopted() {
         let before = qemu.values(vcpu);
         let ours = vm.values(vcpu.try_into().unwrap());
         let after = qemu.values(vcpu);
-        assert!(ours.len() > 20, "{ours:?}");
-        for (name, ours) in &ours {
-            let (before, after) = (&before[name], &after[name]);
-            assert_eq!(
-                (before.len(), after.len()),
-                (ours.len(), ours.len()),
-                "{name}"
-            );
-            for ((before, ours), after) in before.iter().zip(ours).zip(after) {
-                assert!(
-                    before <= ours && ours <= after,
-                    "{name}: {before} {ours} {after}"
-                );
-            }
-            histograms += usize::from(ours.len() > 1);
-        }
+        histograms += check_between(&before, &ours, &after);
     }
     assert!(histograms > 1, "no histogram");
     assert!(vm.values(0)["exits"][0] > 0);
+}
+
+#[test]
+fn host_shows_what_the_monitor_shows_when_qemu_10_is_adopted() {
+    let folder = tempfile::tempdir().unwrap();
+    if !may_take_files() {
+        return;
+    }
+    let Some(mut qemu) = Qemu10::start(folder.path()) else {
+        return;
+    };
+    let host = folder.path().join("host");
+    let program = Command::new(env!("CARGO_BIN_EXE_vmstats"))
+        .args(["host", "--folder"])
+        .arg(&host)
+        .spawn();
+    let _host = Running(program.unwrap());
+    let _adopter = adopt(&host.join("handover.sock"), qemu.pid());
+    let socket = host.join("vms/a_b.sock");
+    wait_until("QEMU is served", || program::listens(&socket));
+    let mut client = RawClient::connect(socket.to_str().unwrap());
+    assert_eq!(
+        client.ask("{'execute': 'query-name'}")["return"]["name"],
+        "a,b"
+    );
+    assert_eq!(
+        client.ask("{'execute': 'query-uuid'}")["return"]["UUID"],
+        UUID
+    );
+    let counters = qemu.counters();
+    for vcpu in 0..2 {
+        let before = qemu.values(vcpu);
+        let query = format!(
+            "{{'execute': 'query-stats', 'arguments': {{'target': 'vcpu', 'vcpus': ['vcpu-{vcpu}']}}}}"
+        );
+        let mut ours = values_of(&client.ask(&query)["return"][0]);
+        let after = qemu.values(vcpu);
+        ours.retain(|name, _| counters.contains(name));
+        assert!(check_between(&before, &ours, &after) > 1, "no histogram");
+    }
+    drop(qemu);
+    wait_until("QEMU is dropped", || !socket.exists());
 }
 
 #[test]

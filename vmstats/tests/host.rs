@@ -8,12 +8,12 @@
     reason = "tests"
 )]
 
+mod hosting;
 mod program;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, IoSlice, Read, Write};
-use std::mem::MaybeUninit;
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -22,174 +22,15 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kvm_stats::{Base, Counter, Kind, Unit, Writer};
+use hosting::{
+    Host, PATIENCE, is_closed, kvm_files, made_up, made_up_vm, names, query, send, set, wait,
+    wait_until_served,
+};
 use program::{RawClient, Running, kvm_opens};
-use rustix::cmsg_space;
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use serde_json::{Value, json};
 use stats_handover::{Handover, connect};
 use tempfile::TempDir;
-
-/// How long something may take that takes no time by itself.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A host in a folder of its own.
-struct Host {
-    folder: TempDir,
-    program: Running,
-    log: PathBuf,
-    /// Where metrics are served, if they are.
-    url: String,
-}
-
-impl Host {
-    fn start(options: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("log");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_vmstats"))
-            .args(["-v", "host", "--folder"])
-            .arg(folder.path().join("host"))
-            .args(options)
-            .stdout(Stdio::piped())
-            .stderr(fs::File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        stdout.read_line(&mut line).unwrap();
-        assert!(!line.is_empty(), "{}", fs::read_to_string(&log).unwrap());
-        let mut url = String::new();
-        if options.contains(&"--listen") {
-            stdout.read_line(&mut url).unwrap();
-        }
-        Self {
-            folder,
-            program: Running(child),
-            log,
-            url: url.trim_end().to_owned(),
-        }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("host")
-    }
-
-    fn handover(&self) -> PathBuf {
-        self.path().join("handover.sock")
-    }
-
-    fn socket(&self, name: &str) -> String {
-        let socket = self.path().join(format!("vms/{name}.sock"));
-        socket.to_str().unwrap().to_owned()
-    }
-
-    fn names(&self) -> BTreeSet<String> {
-        names(&self.path())
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap()
-    }
-
-    fn pid(&self) -> u32 {
-        self.program.0.id()
-    }
-
-    /// Waits until the log has a text.
-    fn wait_for_log(&self, text: &str) {
-        wait(text, || self.log().contains(text), || self.log());
-    }
-}
-
-/// The names of the VMs that a host serves.
-fn names(folder: &Path) -> BTreeSet<String> {
-    let entries = fs::read_dir(folder.join("vms")).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names
-        .map(|name| name.trim_end_matches(".sock").to_owned())
-        .collect()
-}
-
-/// Waits until something is true.
-fn wait(what: &str, is_true: impl Fn() -> bool, state: impl Fn() -> String) {
-    let begin = Instant::now();
-    while !is_true() {
-        assert!(begin.elapsed() < PATIENCE, "{what}: {}", state());
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// Waits until a VM's socket accepts clients.
-fn wait_until_served(socket: &str) {
-    wait(
-        "served",
-        || UnixStream::connect(socket).is_ok(),
-        || socket.to_owned(),
-    );
-}
-
-fn set(names: &[&str]) -> BTreeSet<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
-}
-
-/// Statistics of a made-up object.
-fn made_up(id: &str) -> (Writer, Counter) {
-    let writer = Writer::builder(id)
-        .counter("exits")
-        .scalar("blocking", Kind::Instant, Unit::Boolean, (Base::Pow10, 0))
-        .build()
-        .unwrap();
-    let exits = writer.counter("exits").unwrap();
-    (writer, exits)
-}
-
-/// A hand-over of a made-up VM with these vCPUs.
-fn made_up_vm(name: &str, vcpus: u32) -> Handover {
-    let mut handover = Handover::new(name).unwrap();
-    let (writer, exits) = made_up("kvm-1/vcpu-0");
-    exits.set(7);
-    for index in 0..vcpus {
-        let path = format!("/machine/unattached/device[{index}]");
-        let file = writer.try_clone_fd().unwrap();
-        handover.add_vcpu_fd(index, &path, file).unwrap();
-    }
-    handover
-}
-
-/// The answer of a VM's socket to `query-stats`.
-fn query(socket: &str, target: &str) -> Vec<Value> {
-    let mut client = RawClient::connect(socket);
-    let request = json!({"execute": "query-stats", "arguments": {"target": target}});
-    let answer = client.ask(&request.to_string());
-    answer["return"]
-        .as_array()
-        .unwrap_or_else(|| panic!("{answer}"))
-        .clone()
-}
-
-fn kvm_files(pid: u32) -> usize {
-    let entries = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
-    let links = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
-    links
-        .filter(|link| link.to_string_lossy().contains("kvm-"))
-        .count()
-}
-
-/// Sends a packet as it is.
-fn send(socket: &OwnedFd, text: &str, files: &[BorrowedFd<'_>]) {
-    let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(253))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    assert!(files.is_empty() || control.push(SendAncillaryMessage::ScmRights(files)));
-    let text = [IoSlice::new(text.as_bytes())];
-    sendmsg(socket, &text, &mut control, SendFlags::NOSIGNAL).unwrap();
-}
-
-/// Whether the host has closed a connection.
-fn is_closed(socket: &OwnedFd) -> bool {
-    let mut byte = [0];
-    let flags = rustix::net::RecvFlags::DONTWAIT;
-    rustix::net::recv(socket, &mut byte, flags).is_ok_and(|(len, _)| len == 0)
-}
 
 #[test]
 fn guest_is_served_with_the_numbers_of_its_monitor() {
@@ -340,7 +181,11 @@ fn hostile_vmm_is_refused_with_the_reason_when_others_are_served() {
         (vm, &[lying.as_fd()], "descriptors"),
         (vm, &[shorter.as_fd()], "header"),
         (vm, &[], "no file is left"),
-        (vm, &[writer.as_fd(), writer.as_fd()], "1 files more"),
+        (
+            vm,
+            &[writer.as_fd(), writer.as_fd()],
+            "files without a statement: 1",
+        ),
         (
             "stats-handover/2\nvm\n",
             &[writer.as_fd()],

@@ -51,7 +51,7 @@ impl Folder {
         let cannot =
             |error: io::Error| Failure::other(format!("cannot use {}: {error}", path.display()));
         fs::create_dir_all(path.join(VMS)).map_err(cannot)?;
-        let lock = File::create(path.join("lock")).map_err(cannot)?;
+        let lock = File::create(path.join(VMS).join(".lock")).map_err(cannot)?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
             Failure::other(format!(
                 "another vmstats host serves in {}: use another --folder",
