@@ -173,3 +173,81 @@ impl<'a> Iterator for Messages<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use rustix::net::{
+        AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags,
+        SocketType, sendmsg, socketpair, sockopt,
+    };
+
+    use super::*;
+
+    #[test]
+    fn files_are_not_taken_when_there_is_room_for_the_sender_only() {
+        let kind = SocketType::SEQPACKET;
+        let (theirs, ours) =
+            socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).unwrap();
+        sockopt::set_socket_passcred(&ours, true).unwrap();
+        let files = [theirs.as_fd(); PACKET_FILES_MAX];
+        let mut space = vec![MaybeUninit::uninit(); 4096];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        assert!(control.push(SendAncillaryMessage::ScmRights(&files)));
+        let text = [std::io::IoSlice::new(b"text")];
+        sendmsg(&theirs, &text, &mut control, SendFlags::empty()).unwrap();
+
+        let mut text = [0; 8];
+        let peek = RecvFlags::PEEK;
+        // To close a file that was taken may wait for ever.
+        let received = receive(ours.as_fd(), &mut text[..1], Room::Sender, peek).unwrap();
+        assert_eq!((received.bytes, received.files.len()), (1, 0));
+        let sender = received.sender.unwrap();
+        let flags = RecvFlags::CMSG_CLOEXEC;
+        let received = receive(ours.as_fd(), &mut text, Room::SenderAndFiles, flags).unwrap();
+        assert_eq!(
+            (received.bytes, received.files.len()),
+            (4, PACKET_FILES_MAX)
+        );
+        assert_eq!(received.sender, Some(sender));
+        assert_eq!(received.flags & ReturnFlags::CTRUNC, ReturnFlags::empty());
+    }
+
+    #[test]
+    fn sender_has_no_process_when_its_namespace_is_not_visible() {
+        let payload = [0_i32, 7, 8].map(i32::to_ne_bytes).concat();
+        let expected = Sender {
+            pid: None,
+            uid: 7,
+            gid: 8,
+        };
+        assert_eq!(sender(&payload), Some(expected));
+        assert_eq!(sender(&payload[..8]), None);
+    }
+
+    #[test]
+    fn messages_end_when_the_bytes_are_zeros_or_cut() {
+        let mut bytes = Vec::new();
+        for (level, kind, payload) in [
+            (SOL_SOCKET, SCM_CREDENTIALS, &[1, 2, 3][..]),
+            (SOL_SOCKET + 1, SCM_RIGHTS, &[4]),
+            (SOL_SOCKET, SCM_RIGHTS, &[5, 6]),
+        ] {
+            bytes.extend((HEADER_SIZE + 4 * payload.len()).to_ne_bytes());
+            bytes.extend([level, kind].map(i32::to_ne_bytes).concat());
+            bytes.extend(payload.iter().flat_map(|word: &i32| word.to_ne_bytes()));
+            bytes.resize(bytes.len().next_multiple_of(size_of::<usize>()), 0);
+        }
+        let whole: Vec<_> = Messages(&bytes)
+            .map(|(kind, payload)| (kind, numbers(payload).collect::<Vec<_>>()))
+            .collect();
+        let expected = [(SCM_CREDENTIALS, vec![1, 2, 3]), (SCM_RIGHTS, vec![5, 6])];
+        assert_eq!(whole, expected);
+        for end in 0..bytes.len() {
+            assert!(Messages(&bytes[..end]).count() < 2);
+        }
+        bytes.resize(bytes.len() + 100, 0);
+        assert_eq!(Messages(&bytes).count(), 2);
+    }
+}

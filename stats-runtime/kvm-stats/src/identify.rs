@@ -39,8 +39,8 @@ pub enum FileKind {
 /// Returns the kind of a file, also of one that a stranger gave.
 ///
 /// The function asks the kernel for the file's link in `/proc/self/fd` and for its
-/// seals, and its file system for nothing: `fstat`, `read` and even the last `close` of
-/// a FUSE file whose server is silent wait in the kernel, where no signal ends them.
+/// seals, and its file system for nothing: `fstat`, `read` and even `close` of a FUSE
+/// file whose server is silent wait in the kernel, where no signal ends them.
 /// The answer cannot be faked: no path begins with `anon_inode:`, and only memory has
 /// seals. The function allocates nothing.
 ///
