@@ -27,6 +27,8 @@ use serde_json::Value;
 const EXPORT: &str = "vmstats-export.service";
 const ADOPT: &str = "vmstats-adopt.service";
 const RECORD: &str = "vmstats-record@.service";
+const HOST: &str = "vmstats-host.service";
+const HOST_SOCKET: &str = "vmstats-host.socket";
 
 fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy")
@@ -50,9 +52,11 @@ fn promtool_accepts<'a>(releases: impl IntoIterator<Item = &'a Release>, argumen
 #[test]
 fn unit_is_confined_when_systemd_judges_it() {
     // Tenths of systemd's level of exposure, which is 96 without any confinement. What is
-    // left of the exporter's is the loopback and a complete /proc, and of the adopter's the
-    // one capability and its system call.
-    for (unit, exposure_max) in [(ADOPT, "9"), (EXPORT, "11"), (RECORD, "4")] {
+    // left of the exporter's is the loopback and a complete /proc, of the adopter's the one
+    // capability and its system call, and of the host's the loopback and the users that it
+    // tells from each other.
+    let units = [(ADOPT, "9"), (EXPORT, "11"), (HOST, "11"), (RECORD, "4")];
+    for (unit, exposure_max) in units {
         let output = run_installed(
             Command::new("systemd-analyze")
                 .args(["security", "--offline=true", "--threshold", exposure_max])
@@ -66,15 +70,22 @@ fn unit_is_confined_when_systemd_judges_it() {
 #[test]
 fn unit_is_valid_when_systemd_reads_it() {
     let folder = tempfile::tempdir().unwrap();
-    for (unit, name) in [
+    let units = [
         (ADOPT, ADOPT),
         (EXPORT, EXPORT),
         (RECORD, "vmstats-record@host.service"),
-    ] {
+        (HOST, HOST),
+        (HOST_SOCKET, HOST_SOCKET),
+    ];
+    // Write all of them first, because some need others.
+    let paths = units.map(|(unit, name)| {
         let text = read(&format!("systemd/{unit}"));
         let text = text.replace("/usr/bin/vmstats", env!("CARGO_BIN_EXE_vmstats"));
         let path = folder.path().join(name);
         fs::write(&path, text).unwrap();
+        path
+    });
+    for path in paths {
         let mut verify = Command::new("systemd-analyze");
         let output = run_installed(verify.args(["verify", "--man=no"]).arg(&path));
         let Some(output) = output else { return };
@@ -85,6 +96,61 @@ fn unit_is_valid_when_systemd_reads_it() {
             .filter(|line| line.contains("vmstats"))
             .collect();
         assert!(faults.is_empty(), "{faults:?}");
+    }
+}
+
+/// Returns the settings of a unit, in their order.
+fn settings(unit: &str) -> Vec<(String, String)> {
+    let text = read(&format!("systemd/{unit}"));
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+#[test]
+fn host_is_found_where_clients_look_when_it_runs_as_the_unit_says() {
+    let has = |unit: &str, name: &str, value: &str| {
+        let settings = settings(unit);
+        let setting = (name.to_owned(), value.to_owned());
+        assert!(settings.contains(&setting), "{unit}: no {name}={value}");
+    };
+    let folder = vmstats::endpoint::HOST_FOLDER;
+    let socket = format!("{folder}/handover.sock");
+    has(HOST_SOCKET, "ListenSequentialPacket", &socket);
+    has(HOST_SOCKET, "FileDescriptorName", "handover");
+    let vms = vmstats::endpoint::vms_in(Path::new(folder));
+    let vms = vms.strip_prefix("/run").unwrap();
+    has(HOST, "RuntimeDirectory", vms.to_str().unwrap());
+    has(HOST, "RuntimeDirectoryPreserve", "restart");
+    // All files that systemd keeps must fit into the service's limit, beside its own.
+    has(HOST, "FileDescriptorStoreMax", "65536");
+    has(HOST, "LimitNOFILE", "262144");
+}
+
+#[test]
+fn user_of_the_host_is_made_from_the_packaged_file() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("etc")).unwrap();
+    let mut sysusers = Command::new("systemd-sysusers");
+    let sysusers = sysusers
+        .arg(format!("--root={}", root.path().display()))
+        .arg(deploy().join("systemd/sysusers.conf"));
+    let Some(output) = run_installed(sysusers) else {
+        return;
+    };
+    assert!(output.status.success(), "{}", stderr(&output));
+    let users = fs::read_to_string(root.path().join("etc/passwd")).unwrap();
+    let groups = fs::read_to_string(root.path().join("etc/group")).unwrap();
+    for (name, value) in settings(HOST) {
+        let file = match name.as_str() {
+            "User" => &users,
+            "Group" => &groups,
+            _ => continue,
+        };
+        let begin = format!("{value}:");
+        assert!(file.lines().any(|line| line.starts_with(&begin)), "{file}");
     }
 }
 

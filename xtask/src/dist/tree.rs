@@ -91,6 +91,7 @@ fn stage_deploy(usr: &Path, name: &str, deploy: &Path) -> Result<(), Failure> {
             let relative = file.strip_prefix(deploy).map_err(text)?;
             let unit = file.file_name().unwrap_or_default();
             let to = match relative.to_str() {
+                Some("systemd/sysusers.conf") => usr.join(format!("lib/sysusers.d/{name}.conf")),
                 Some("systemd/tmpfiles.conf") => usr.join(format!("lib/tmpfiles.d/{name}.conf")),
                 Some(one) if one.starts_with("systemd/") => {
                     usr.join("lib/systemd/system").join(unit)
