@@ -97,7 +97,9 @@ impl Host {
 pub(crate) fn names(folder: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(folder.join("vms")).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter_map(|name| Some(name.strip_suffix(".sock")?.to_owned())).collect()
+    names
+        .filter_map(|name| Some(name.strip_suffix(".sock")?.to_owned()))
+        .collect()
 }
 
 /// Waits until something is true.
