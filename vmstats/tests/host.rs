@@ -257,6 +257,20 @@ fn lying_image() -> Vec<u8> {
 }
 
 #[test]
+fn user_is_refused_when_its_files_would_leave_none_for_others() {
+    let host = Host::limited_to_files(200);
+    let mut good = made_up_vm("good", 90);
+    good.give(connect(host.handover()).unwrap()).unwrap();
+    let socket = host.socket("good");
+    wait_until_served(&socket);
+    let mut second = made_up_vm("second", 20);
+    second.give(connect(host.handover()).unwrap()).unwrap();
+    host.wait_for_log("may have 100 files");
+    assert_eq!(host.names(), set(&["good"]));
+    assert_eq!(query(&socket, "vcpu").len(), 90);
+}
+
+#[test]
 fn values_are_what_the_vmm_writes_when_it_writes_lies() {
     let host = Host::start(&[]);
     let (writer, exits) = made_up("kvm-1/vcpu-0");

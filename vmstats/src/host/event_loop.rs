@@ -52,6 +52,8 @@ pub(super) struct Rules {
     pub(super) vms_max: usize,
     /// The largest number of VMs of one user.
     pub(super) vms_per_user_max: usize,
+    /// The largest number of files of one user's VMs.
+    pub(super) files_per_user_max: usize,
     /// The rules for clients of the VMs' sockets.
     pub(super) clients: Admission,
 }
@@ -325,7 +327,8 @@ impl EventLoop {
                 let before = peer.process.is_some();
                 match peer.take(packet, &self.rules.adopters) {
                     Ok(effect) => {
-                        let taken = self.watch_process(id, before);
+                        let taken = self.check_files(id);
+                        let taken = taken.and_then(|()| self.watch_process(id, before));
                         let taken = taken.and_then(|()| match effect {
                             Effect::Complete => self.show(id),
                             Effect::Incomplete => Ok(()),
@@ -339,6 +342,20 @@ impl EventLoop {
             }
         }
         Ok(())
+    }
+
+    /// Refuses a VM whose user has too many files, so that others can have files, too.
+    fn check_files(&self, id: u64) -> Result<(), String> {
+        let uid = self.peers.get(&id).map(|peer| peer.uid);
+        let of_user = self.peers.values().filter(|peer| Some(peer.uid) == uid);
+        let files: usize = of_user.map(|peer| peer.machine.files()).sum();
+        let most = self.rules.files_per_user_max;
+        if files <= most {
+            return Ok(());
+        }
+        Err(format!(
+            "the VMs of one user may have {most} files, which is half of LimitNOFILE"
+        ))
     }
 
     /// Watches the process of a VMM, unless it was watched before.

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 
 use rustix::net::SocketType;
 use rustix::net::sockopt::{socket_acceptconn, socket_type};
-use rustix::process::getuid;
+use rustix::process::{Resource, getrlimit, getuid};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 
@@ -79,6 +79,10 @@ pub fn run(arguments: &HostArgs, out: &mut dyn Write) -> Result<(), Failure> {
         adopters: Adopters(adopters),
         vms_max: usize::try_from(arguments.vms_max).unwrap_or(usize::MAX),
         vms_per_user_max: usize::try_from(arguments.vms_per_user_max).unwrap_or(usize::MAX),
+        files_per_user_max: getrlimit(Resource::Nofile)
+            .current
+            .and_then(|files| usize::try_from(files / 2).ok())
+            .unwrap_or(usize::MAX),
         clients: Admission {
             mode: arguments.mode,
             group: arguments.group,

@@ -36,9 +36,22 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn start(options: &[&str]) -> Self {
+        let command = Command::new(env!("CARGO_BIN_EXE_vmstats"));
+        Self::of(command, options)
+    }
+
+    /// A host that may have so many files open.
+    pub(crate) fn limited_to_files(files: u32) -> Self {
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--nofile={files}:{files}"));
+        command.arg(env!("CARGO_BIN_EXE_vmstats"));
+        Self::of(command, &[])
+    }
+
+    fn of(mut command: Command, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_vmstats"))
+        let mut child = command
             .args(["-v", "host", "--folder"])
             .arg(folder.path().join("host"))
             .args(options)
