@@ -3,13 +3,15 @@
 //! In: what a process will do. Out: a process to which the kernel forbids the rest, with
 //! Landlock and seccomp. Call it before the process has other threads.
 
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, Scope,
     path_beneath_rules,
 };
+use seccompiler::{BpfProgram, TargetArch, compile_from_json};
 use stats_runtime::sandbox::{Role, Syscall, memory};
 
 use crate::failure::Failure;
@@ -196,32 +198,51 @@ fn filter(
     own: impl Iterator<Item = &'static &'static str>,
 ) -> Result<(), Failure> {
     let arch = std::env::consts::ARCH;
+    let own = own.chain(OLD).copied();
+    let program = compile(of_roles, own, arch).map_err(cannot_filter)?;
+    seccompiler::apply_filter(&program).map_err(cannot_filter)
+}
+
+fn cannot_filter(error: impl fmt::Display) -> Failure {
+    Failure::other(format!(
+        "cannot restrict the system calls (seccomp): {error}"
+    ))
+}
+
+/// Compiles a filter for an architecture.
+fn compile(
+    of_roles: impl Iterator<Item = &'static Syscall>,
+    own: impl Iterator<Item = &'static str>,
+    arch: &str,
+) -> Result<BpfProgram, String> {
     let of_library = memory().iter().chain(of_roles);
     let of_library = of_library.filter(|call| call.arch.is_none_or(|only| only == arch));
-    let calls = of_library.map(|call| call.name);
-    let calls = calls.chain(own.chain(OLD).copied());
-    let cannot = |error: &dyn std::fmt::Display| {
-        Failure::other(format!(
-            "cannot restrict the system calls (seccomp): {error}"
-        ))
-    };
-    let mut calls: Vec<&str> = calls.collect();
-    calls.sort_unstable();
-    calls.dedup();
-    let mut json = String::from(
-        r#"{"host": {"default_action": {"errno": 1}, "filter_action": "allow", "filter": ["#,
+    let calls: BTreeSet<&str> = of_library.map(|call| call.name).chain(own).collect();
+    let rules: Vec<String> = { calls.iter() }
+        .map(|call| format!(r#"{{"syscall": "{call}"}}"#))
+        .collect();
+    let json = format!(
+        r#"{{"all": {{"default_action": {{"errno": 1}}, "filter_action": "allow", "filter": [{}]}}}}"#,
+        rules.join(",")
     );
-    for (number, call) in calls.iter().enumerate() {
-        let comma = if number == 0 { "" } else { "," };
-        // Writing to a String does not fail.
-        let _ = write!(json, r#"{comma}{{"syscall": "{call}"}}"#);
+    let arch = TargetArch::try_from(arch).map_err(|error| error.to_string())?;
+    let mut programs =
+        compile_from_json(json.as_bytes(), arch).map_err(|error| error.to_string())?;
+    programs
+        .remove("all")
+        .ok_or_else(|| "an empty filter".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_exists_on_each_architecture() {
+        for arch in ["x86_64", "aarch64"] {
+            let of_roles = ROLES.iter().flat_map(|role| role.syscalls());
+            let own = BOTH.iter().chain(HOST).copied();
+            assert!(!compile(of_roles, own, arch).unwrap().is_empty(), "{arch}");
+        }
     }
-    json.push_str("]}}");
-    let arch = arch.try_into().map_err(|error| cannot(&error))?;
-    let programs =
-        seccompiler::compile_from_json(json.as_bytes(), arch).map_err(|error| cannot(&error))?;
-    let program = programs
-        .get("host")
-        .ok_or_else(|| cannot(&"an empty filter"))?;
-    seccompiler::apply_filter(program).map_err(|error| cannot(&error))
 }
