@@ -5,12 +5,13 @@
 #![allow(
     unsafe_code,
     reason = "rustix's type of a sender has no value for a process of another PID namespace, \
-              whose ID is 0, so that its parser must not see one"
+              whose ID is 0, so that its parser must not see one; and rustix does not know \
+              SO_PASSPIDFD"
 )]
 
 use std::io::IoSliceMut;
 use std::mem::{self, MaybeUninit};
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::slice;
 
 use rustix::io::retry_on_intr;
@@ -48,6 +49,7 @@ pub(crate) struct Received {
     pub(crate) flags: ReturnFlags,
     pub(crate) files: Vec<OwnedFd>,
     pub(crate) sender: Option<Sender>,
+    pub(crate) process: Option<OwnedFd>,
 }
 
 // include/uapi/asm-generic/socket.h; MIPS, PA-RISC and SPARC have other numbers.
@@ -66,6 +68,8 @@ const SOL_SOCKET: i32 = if cfg!(any(
 const SCM_RIGHTS: i32 = 1;
 const SCM_CREDENTIALS: i32 = 2;
 const SCM_PIDFD: i32 = 4;
+/// The number of the option, on all architectures but PA-RISC and SPARC: there the call fails.
+const SO_PASSPIDFD: i32 = 76;
 
 /// The size of `struct cmsghdr`: the length as a `size_t`, the level and the type.
 const HEADER_SIZE: usize = size_of::<usize>() + 2 * size_of::<i32>();
@@ -84,6 +88,24 @@ const fn room(payload: usize) -> usize {
 /// Memory for control messages, which begin at addresses of a `size_t`.
 #[repr(C, align(8))]
 struct Control([MaybeUninit<u8>; WHOLE_ROOM]);
+
+/// The size of an int.
+const INT_SIZE: libc::socklen_t = 4;
+
+/// Has the kernel send a pidfd of the sender with each packet.
+pub(crate) fn pass_process(socket: BorrowedFd<'_>) -> std::io::Result<()> {
+    let on: libc::c_int = 1;
+    let size = INT_SIZE;
+    let value = (&raw const on).cast();
+    // SAFETY: the kernel reads `size` bytes at `value`, which are those of `on`.
+    let set =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), SOL_SOCKET, SO_PASSPIDFD, value, size) };
+    if set == 0 {
+        Ok(())
+    } else {
+        Err(std::io::Error::last_os_error())
+    }
+}
 
 /// Receives one packet.
 pub(crate) fn receive(
@@ -113,12 +135,13 @@ pub(crate) fn receive(
         flags: received.flags,
         files: Vec::new(),
         sender: None,
+        process: None,
     };
     for (kind, payload) in Messages(control) {
         match kind {
             SCM_RIGHTS => result.files.extend(numbers(payload).filter_map(owned)),
             SCM_CREDENTIALS => result.sender = sender(payload),
-            SCM_PIDFD => numbers(payload).filter_map(owned).for_each(drop),
+            SCM_PIDFD => result.process = numbers(payload).find_map(owned),
             _ => {}
         }
     }

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use kvm_stats::Stats;
 use pair::{listen, pair, sealed};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock};
 use rustix::net::{SocketFlags, accept_with};
 use stats_handover::receive::{Packet, ReceiveError, peek_sender};
@@ -80,8 +81,16 @@ fn check(role: &str) {
     let packet = wait(&ours).unwrap();
     let sender = packet.sender.unwrap();
     assert_eq!(sender.pid, i32::try_from(child.id()).ok());
+    // The kernel's own handle of the sender reports the end of that process.
+    let process = packet.process.unwrap();
+    let has_ended = || {
+        let mut events = [PollFd::from_borrowed_fd(process.as_fd(), PollFlags::IN)];
+        poll(&mut events, Some(&Timespec::default())).unwrap() > 0
+    };
+    assert!(!has_ended());
     child.kill().unwrap();
     child.wait().unwrap();
+    assert!(has_ended());
     assert!(wait(&ours).is_none());
     assert_eq!(packet.files.len(), 2);
     for file in packet.files {

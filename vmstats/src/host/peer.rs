@@ -124,7 +124,11 @@ impl Peer {
             // A launcher may have connected for the VMM, so the sender counts.
             self.uid = packet.uid;
             self.pid = packet.pid;
-            self.process = packet.pid.map(process).transpose()?;
+            self.process = match (packet.process, packet.pid) {
+                (Some(process), _) => Some(process),
+                (None, Some(pid)) => Some(process(pid)?),
+                (None, None) => None,
+            };
             self.is_known = true;
         }
         if packet.uid != self.uid {

@@ -20,7 +20,10 @@ use crate::sys::{self, Room, Sender};
 ///
 /// Returns the kernel's error.
 pub fn prepare(socket: BorrowedFd<'_>) -> io::Result<()> {
-    Ok(sockopt::set_socket_passcred(socket, true)?)
+    sockopt::set_socket_passcred(socket, true)?;
+    // Kernels before 6.5 know only the sender's numbers.
+    let _ = sys::pass_process(socket);
+    Ok(())
 }
 
 /// One packet. Dropping it closes its files.
@@ -33,6 +36,10 @@ pub struct Packet {
     /// The process that sent the packet, by the kernel's word, or `None` if the socket
     /// was not [prepared](prepare).
     pub sender: Option<Sender>,
+    /// A pidfd of the sender, which is that process for sure, while the ID may be another's
+    /// by now: if the socket has `SO_PASSPIDFD` of Linux 6.5 and later, and the sender has not
+    /// ended.
+    pub process: Option<OwnedFd>,
 }
 
 impl Packet {
@@ -77,6 +84,7 @@ impl Packet {
             text,
             files: received.files,
             sender: received.sender,
+            process: received.process,
         }))
     }
 }

@@ -40,9 +40,11 @@ pub(in crate::host) fn run() -> Result<(), Failure> {
         .map_err(|error| Failure::other(format!("cannot take the host's socket: {error}")))?;
     sandbox::confine_inspector()?;
     while let Some(connection) = next(socket.as_fd()) {
-        let (report, packet) = inspect(connection.as_fd());
+        let (report, mut packet) = inspect(connection.as_fd());
+        let process = packet.as_mut().and_then(|packet| packet.process.take());
+        let process = Vec::from_iter(process);
         // The host is gone if it cannot be told.
-        let sent = send(socket.as_fd(), report.to_string().as_bytes(), &[]);
+        let sent = send(socket.as_fd(), report.to_string().as_bytes(), &process);
         let sent = sent.and_then(|()| match &packet {
             Some(packet) => send(socket.as_fd(), &packet.text, &packet.files),
             None => Ok(()),

@@ -58,6 +58,8 @@ pub(in crate::host) enum Inspected {
 pub(in crate::host) struct Packet {
     /// The sender's process; `None` if it is not visible from here.
     pub(in crate::host) pid: Option<u32>,
+    /// A descriptor of the sender's process; `None` if the kernel gave none.
+    pub(in crate::host) process: Option<OwnedFd>,
     /// The sender's user.
     pub(in crate::host) uid: u32,
     /// The statements.
@@ -154,8 +156,8 @@ impl Inspector {
         control.push(SendAncillaryMessage::ScmRights(&connection));
         let text = [IoSlice::new(b"inspect")];
         retry_on_intr(|| sendmsg(&self.socket, &text, &mut control, SendFlags::NOSIGNAL)).ok()?;
-        let report = self.receive(until)?;
-        let report = Report::parse(std::str::from_utf8(&report.text).ok()?)?;
+        let first = self.receive(until)?;
+        let report = Report::parse(std::str::from_utf8(&first.text).ok()?)?;
         Some(match report {
             Report::Nothing => Inspected::Nothing,
             Report::End => Inspected::End,
@@ -170,6 +172,7 @@ impl Inspector {
                 }
                 Inspected::Packet(Packet {
                     pid: Some(pid).filter(|pid| *pid != 0),
+                    process: first.files.into_iter().next(),
                     uid,
                     text,
                     files: claims.into_iter().zip(files).collect(),
