@@ -519,6 +519,40 @@ fn files_are_given_again_when_the_host_restarts() {
 }
 
 #[test]
+fn qemu_is_adopted_when_it_starts_after_the_adopter() {
+    if !may_take_files() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("handover.sock");
+    let host = Host::listen(&socket);
+    let adopter = Command::new(env!("CARGO_BIN_EXE_vmstats"))
+        .args(["adopt", "--interval", "0.05", "--socket"])
+        .arg(&socket)
+        .stderr(Stdio::null())
+        .spawn();
+    let mut adopter = Running(adopter.unwrap());
+    let Some(demo) = Disguised::start() else {
+        return;
+    };
+    // Other tests of this file have QEMUs too.
+    let mut others = Vec::new();
+    let mut vm = loop {
+        let vm = host.accept();
+        if vm.name == format!("qemu-{}", demo.pid()) {
+            break vm;
+        }
+        others.push(vm);
+    };
+    vm.wait("both vCPUs are given", |vm| vm.vcpus.len() == 2);
+    let pid = adopter.0.id().to_string();
+    let kill = Command::new("kill").args(["-s", "TERM", &pid]).status();
+    assert!(kill.unwrap().success() && adopter.0.wait().unwrap().success());
+    vm.wait("the hand-over ends", |vm| vm.has_ended);
+    assert!(!vm.has_process_ended());
+}
+
+#[test]
 fn adopter_has_one_capability_when_root_starts_it() {
     let Some(demo) = Disguised::start() else {
         return;

@@ -52,7 +52,7 @@ struct Given {
     witness: Option<(u32, OwnedFd)>,
     /// The time at which the files were given, until the connection counts as accepted.
     given_at: Option<Instant>,
-    /// The time that the next try waits after a connection that the host refused.
+    /// The time that the next try waits after a connection that the host closed at once.
     delay: Duration,
     retry_at: Option<Instant>,
 }
@@ -152,8 +152,16 @@ impl Adoption {
         }
     }
 
-    /// Gives the files to the host, if they are not given.
-    pub(super) fn give(&mut self, connector: &mut Connector, now: Instant) {
+    /// Returns whether the connection to the host is open. Returns `None` if the files were
+    /// not given.
+    pub(super) fn is_connected(&self) -> Option<bool> {
+        let connection = self.given.as_ref()?.handover.connection()?;
+        Some(!is_readable(connection))
+    }
+
+    /// Gives the files to the host, if they are not given. `is_host_new` tells that the host
+    /// has restarted; otherwise the early end of a connection is the refusal of this VM.
+    pub(super) fn give(&mut self, connector: &mut Connector, is_host_new: bool, now: Instant) {
         let Some(given) = &mut self.given else { return };
         if let Some(connection) = given.handover.connection() {
             if !is_readable(connection) {
@@ -162,7 +170,11 @@ impl Adoption {
             }
             given.handover.end();
         }
-        if given.note_loss(now) {
+        if is_host_new {
+            given.given_at = None;
+            given.delay = RETRY_DELAY_MIN;
+            given.retry_at = None;
+        } else if given.note_loss(now) {
             let text = "the host closed the connection at once: its log has the reason";
             warn!("{}", self.line(text));
             return;

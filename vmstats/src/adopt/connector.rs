@@ -15,7 +15,7 @@ use tracing::{info, warn};
 pub(super) const RETRY_DELAY_MIN: Duration = Duration::from_secs(1);
 
 /// The most time between two tries.
-pub(super) const RETRY_DELAY_MAX: Duration = Duration::from_secs(30);
+pub(super) const RETRY_DELAY_MAX: Duration = Duration::from_secs(10);
 
 /// Connects to the host, with longer pauses while nobody listens.
 #[derive(Debug)]

@@ -141,11 +141,19 @@ impl Watched {
     /// Looks at all processes, and gives their files to the host.
     fn look(&mut self, inode: &SharedInode, connector: &mut Connector) {
         self.processes.retain(|_, known| !known.qemu().has_ended());
+        let is_host_new = self.has_lost_all();
         for known in self.processes.values_mut() {
             known.look(inode, Instant::now());
-            known.give(connector, Instant::now());
+            known.give(connector, is_host_new, Instant::now());
             self.has_adopted |= known.is_adopted();
         }
+    }
+
+    /// Returns whether several connections to the host were open, and none is any more.
+    fn has_lost_all(&self) -> bool {
+        let connections = self.processes.values().filter_map(Adoption::is_connected);
+        let (open, closed): (Vec<bool>, Vec<bool>) = connections.partition(|is_open| *is_open);
+        open.is_empty() && closed.len() > 1
     }
 
     /// Returns whether every process has ended or was refused.
