@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::connector::{Connector, RETRY_DELAY_MAX, RETRY_DELAY_MIN};
 use super::process::{FileList, SharedInode, file_count};
 use super::qemu::{Qemu, is_readable};
-use super::take::{Files, exits};
+use super::take::{Files, close, exits};
 use super::why_not::{NO_VM_STATISTICS, WhyNot};
 
 /// The time after which the files are taken again: QEMU closes them and opens others when it
@@ -137,9 +137,11 @@ impl Adoption {
 
     /// Ends the hand-over, and logs the reason if it is a new one that stays.
     fn refuse(&mut self, why_not: WhyNot, now: Instant) {
-        if self.given.take().is_some() {
+        self.end();
+        if let Some(given) = self.given.take() {
             // QEMU has closed its files, and may open others.
             self.found_at = now;
+            close(given);
         }
         let may_pass = why_not.may_pass() && now < self.found_at + START_TIME_MAX;
         if may_pass {
@@ -149,6 +151,13 @@ impl Adoption {
                 warn!("{}", self.line(&why_not.to_string()));
             }
             self.told = Some(why_not);
+        }
+    }
+
+    /// Closes the connection to the host, so that the VM is forgotten there.
+    pub(super) fn end(&mut self) {
+        if let Some(given) = &mut self.given {
+            given.handover.end();
         }
     }
 

@@ -28,6 +28,7 @@ use self::list::Row;
 use self::privileges::{keep_one_capability, reach_without_capability};
 use self::process::{Program, SharedInode, candidates, not_qemu, program};
 use self::qemu::Qemu;
+use self::take::close;
 use self::why_not::WhyNot;
 use crate::cli::AdoptArgs;
 use crate::failure::{Failure, warn as say};
@@ -117,7 +118,7 @@ impl Watched {
     /// Begins to watch processes that are not watched yet.
     fn add(&mut self, found: Vec<(u32, Program)>) {
         // First, so that a process with the id of one that has ended is a new one.
-        self.processes.retain(|_, known| !known.qemu().has_ended());
+        self.forget_ended();
         for (pid, program) in found {
             if self.processes.contains_key(&pid) {
                 continue;
@@ -138,9 +139,25 @@ impl Watched {
         self.is_full = false;
     }
 
+    /// Ends the hand-overs of processes that have ended.
+    fn forget_ended(&mut self) {
+        let ended = { self.processes.iter() }.filter(|(_, known)| known.qemu().has_ended());
+        let ended: Vec<u32> = ended.map(|(pid, _)| *pid).collect();
+        let mut removed = Vec::with_capacity(ended.len());
+        for pid in ended {
+            if let Some(mut known) = self.processes.remove(&pid) {
+                known.end();
+                removed.push(known);
+            }
+        }
+        if !removed.is_empty() {
+            close(removed);
+        }
+    }
+
     /// Looks at all processes, and gives their files to the host.
     fn look(&mut self, inode: &SharedInode, connector: &mut Connector) {
-        self.processes.retain(|_, known| !known.qemu().has_ended());
+        self.forget_ended();
         let is_host_new = self.has_lost_all();
         for known in self.processes.values_mut() {
             known.look(inode, Instant::now());

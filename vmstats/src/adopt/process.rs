@@ -287,6 +287,18 @@ mod tests {
     }
 
     #[test]
+    fn command_line_is_given_up_when_the_kernel_does_not_return_it() {
+        let (_sender, receiver) = mpsc::channel();
+        let now = Instant::now();
+        let line = |deadline| CommandLine { receiver, deadline };
+        let mut slow = line(now + Duration::from_secs(60));
+        assert_eq!(slow.wait(Duration::from_millis(1)), None);
+        slow.deadline = now;
+        let outcome = slow.wait(Duration::from_millis(1));
+        assert_eq!(outcome, Some(Err(WhyNot::SlowCommandLine)));
+    }
+
+    #[test]
     fn own_event_counter_is_listed_and_a_path_is_not() {
         let inode = SharedInode::find().unwrap();
         let counter = eventfd(0, EventfdFlags::CLOEXEC).unwrap();

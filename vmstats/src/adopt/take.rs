@@ -41,6 +41,7 @@ pub(super) struct Files {
 /// Returns the reason if the process has no statistics file.
 pub(super) fn take(pidfd: BorrowedFd<'_>, list: &FileList) -> Result<Files, WhyNot> {
     let mut files = Files::default();
+    let mut others = Vec::new();
     // Sort, so that the file with the highest number of a vCPU is the one that stays: QEMU
     // keeps the old file of a vCPU that was removed and came back. Both count the same.
     let mut fds = list.readable.clone();
@@ -53,8 +54,11 @@ pub(super) fn take(pidfd: BorrowedFd<'_>, list: &FileList) -> Result<Files, WhyN
                 files.duplicates += usize::from(files.vcpus.insert(index, file).is_some());
             }
             FileKind::VmStats => files.vm = Some(file),
-            _ => close(file),
+            _ => others.push(file),
         }
+    }
+    if !others.is_empty() {
+        close(others);
     }
     if files.vcpus.is_empty() && files.vm.is_none() {
         return Err(why_none(pidfd, list));
@@ -73,13 +77,12 @@ fn take_one(pidfd: BorrowedFd<'_>, fd: i32) -> Result<(OwnedFd, FileKind), WhyNo
     }
 }
 
-/// Closes a file that is not needed. A file with a path is closed in a thread: the process has
-/// put it in the place of the listed one, and the last close of a file whose file system does
-/// not answer waits.
-fn close(file: OwnedFd) {
-    if !link(&file).starts_with("anon_inode:") {
-        let _ = spawn("close", move || drop(file));
-    }
+/// Drops a value with files of other processes in a thread, because the last close of a file
+/// may wait: of KVM's, until the VM is destroyed, which takes some 20 ms, and of one that the
+/// process has put in the place of the listed one, until its file system answers.
+pub(super) fn close<T: Send + 'static>(files: T) {
+    // Without room for a thread, the caller waits.
+    let _ = spawn("close", move || drop(files));
 }
 
 /// Returns what the kernel says about a file of this process.
@@ -90,20 +93,17 @@ fn link(file: &OwnedFd) -> String {
 
 /// Returns why a process has no statistics file: by the files of a VM and of its vCPUs.
 fn why_none(pidfd: BorrowedFd<'_>, list: &FileList) -> WhyNot {
-    let mut has_vm = false;
-    for fd in &list.writable {
-        let Ok((file, _)) = take_one(pidfd, *fd) else {
-            continue;
-        };
-        let link = link(&file);
-        close(file);
-        match link.strip_prefix("anon_inode:kvm-") {
-            Some(vcpu) if vcpu.starts_with("vcpu:") => return WhyNot::NoFiles,
-            Some("vm") => has_vm = true,
-            _ => {}
-        }
-    }
-    if has_vm {
+    let taken = list
+        .writable
+        .iter()
+        .filter_map(|fd| take_one(pidfd, *fd).ok());
+    let files: Vec<OwnedFd> = taken.map(|(file, _)| file).collect();
+    let links: Vec<String> = files.iter().map(link).collect();
+    close(files);
+    let has = |start: &str| links.iter().any(|link| link.starts_with(start));
+    if has("anon_inode:kvm-vcpu:") {
+        WhyNot::NoFiles
+    } else if has("anon_inode:kvm-vm") {
         WhyNot::NoVcpus
     } else {
         WhyNot::NoKvm
