@@ -458,9 +458,9 @@ fn guest_without_kvm_says_so() {
     }
 }
 
-/// Returns the names of the statistics of a monitor that this build does not
-/// explain.
-fn unexplained(endpoint: &str) -> Vec<String> {
+/// Returns the number of statistics of a monitor, and the names of those that this build
+/// does not explain.
+fn unexplained(endpoint: &str) -> (usize, Vec<String>) {
     let output = vmstats(&["schemas", endpoint, "--format", "jsonl"]);
     assert!(output.status.success(), "{}", stderr(&output));
     let text = stdout(&output);
@@ -468,17 +468,21 @@ fn unexplained(endpoint: &str) -> Vec<String> {
     let lines: Vec<Value> = lines.collect();
     assert!(!lines.is_empty());
     let unknown = lines.iter().filter(|line| line["meaning"].is_null());
-    unknown.map(|line| line["name"].to_string()).collect()
+    let unknown = unknown.map(|line| line["name"].to_string());
+    (lines.len(), unknown.collect())
 }
 
 #[test]
-fn every_statistic_of_this_kernel_and_of_the_recording_is_explained() {
+fn statistics_of_linux_are_explained_when_a_kernel_has_more() {
     let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/recorded");
     let server = Server::start(&["serve", "--replay", recorded]);
-    assert_eq!(unexplained(&server.socket), Vec::<String>::new());
+    assert_eq!(unexplained(&server.socket).1, Vec::<String>::new());
     server.interrupt();
     if let Some(server) = Server::demo(&[]) {
-        assert_eq!(unexplained(&server.socket), Vec::<String>::new());
+        // A kernel may be newer than this build, or have statistics of its distributor.
+        let (all, unknown) = unexplained(&server.socket);
+        println!("not explained, of {all}: {unknown:?}");
+        assert!(unknown.len() * 10 < all, "{unknown:?} of {all}");
         server.interrupt();
     }
 }
