@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{self, Sender};
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
@@ -20,6 +21,7 @@ use stats_runtime::server::{Options, Polled};
 
 use super::folder::Folder;
 use super::inspector::{Inspected, Inspectors};
+use super::machine::Machine;
 use super::parcel;
 use super::peer::{Adopters, Effect, Peer};
 use super::refusals::Refusals;
@@ -27,6 +29,7 @@ use super::store::{self, Stored};
 use crate::failure::{Failure, warn};
 use crate::listen::Admission;
 use crate::printable::printable;
+use crate::threads::spawn;
 
 /// How long a VMM may take from its connection to a complete hand-over.
 const HANDOVER_TIME_MAX: Duration = Duration::from_secs(10);
@@ -79,6 +82,9 @@ pub(super) struct EventLoop {
     /// The users who sent a file that cannot be closed.
     outlaws: HashSet<u32>,
     refusals: Refusals,
+    /// The thread that closes the files of VMs that have ended: the last file of a VM makes
+    /// the kernel destroy the VM, which takes tens of milliseconds.
+    closer: Sender<Machine>,
 }
 
 /// The thing that a descriptor in the epoll belongs to.
@@ -131,6 +137,8 @@ impl EventLoop {
         rules: Rules,
     ) -> Result<Self, Failure> {
         let cannot = |error: Errno| Failure::other(format!("cannot wait for VMMs: {error}"));
+        let (closer, ended) = mpsc::channel::<Machine>();
+        spawn("closer", move || ended.into_iter().for_each(drop))?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(cannot)?;
         let host = Self {
             epoll,
@@ -146,6 +154,7 @@ impl EventLoop {
             is_full: false,
             outlaws: HashSet::new(),
             refusals: Refusals::new(Instant::now()),
+            closer,
         };
         // Packets that wait in the queue of the listener have their senders' credentials.
         receive::prepare(host.listener.as_fd())
@@ -454,7 +463,7 @@ impl EventLoop {
 
     /// Drops a VMM with its VM.
     fn drop_peer(&mut self, id: u64, reason: &str) {
-        let Some(peer) = self.peers.remove(&id) else {
+        let Some(mut peer) = self.peers.remove(&id) else {
             return;
         };
         self.paused.remove(&id);
@@ -462,7 +471,7 @@ impl EventLoop {
         if let Some(process) = peer.process() {
             self.unwatch(process);
         }
-        if let Some(server) = &peer.server {
+        if let Some(server) = peer.server.take() {
             self.unwatch(server.as_fd());
         }
         if let Some(name) = &peer.socket {
@@ -472,6 +481,8 @@ impl EventLoop {
                 store::forget(id, peer.generation);
             }
         }
+        // Fails if the thread has panicked; the files are closed here then.
+        let _ = self.closer.send(peer.machine);
     }
 
     /// Takes back the VMs that an earlier host process stored.
