@@ -19,6 +19,7 @@ use stats_handover::receive;
 use stats_runtime::kvm::KvmProvider;
 use stats_runtime::server::{Options, Polled};
 
+use super::allowance::Allowance;
 use super::folder::Folder;
 use super::inspector::{Inspected, Inspectors};
 use super::machine::Machine;
@@ -36,6 +37,13 @@ const HANDOVER_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The time between two looks at what has to wait.
 const TICK: Duration = Duration::from_millis(50);
+
+/// The number of packets of all VMMs of one user that are read at once: those of thousands of
+/// VMs that are handed over when the host has started.
+const USER_PACKETS_MAX: u32 = 16 << 10;
+
+/// The time after which one more packet of a user is read. A packet takes a tenth of that.
+const USER_PACKET_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The number of ready descriptors that one turn handles.
 const EVENTS_MAX: usize = 64;
@@ -77,8 +85,12 @@ pub(super) struct EventLoop {
     next: u64,
     /// The peers that have sent too much, and are read later.
     paused: HashSet<u64>,
+    /// The last time at which those that wait were looked at.
+    looked: Instant,
     /// True while the host has no descriptor for another VMM.
     is_full: bool,
+    /// The packets that the VMMs of each user may send.
+    users: HashMap<u32, Allowance>,
     /// The users who sent a file that cannot be closed.
     outlaws: HashSet<u32>,
     refusals: Refusals,
@@ -151,7 +163,9 @@ impl EventLoop {
             peers: HashMap::new(),
             next: 1,
             paused: HashSet::new(),
+            looked: Instant::now(),
             is_full: false,
+            users: HashMap::new(),
             outlaws: HashSet::new(),
             refusals: Refusals::new(Instant::now()),
             closer,
@@ -197,7 +211,9 @@ impl EventLoop {
                     None => {}
                 }
             }
-            self.look();
+            if self.looked.elapsed() >= TICK {
+                self.look();
+            }
         }
     }
 
@@ -214,12 +230,13 @@ impl EventLoop {
             self.is_full = self.watch(self.listener.as_fd(), Source::Listener).is_err();
         }
         let now = Instant::now();
+        self.looked = now;
         for id in self.paused.clone() {
             let Some(peer) = self.peers.get_mut(&id) else {
                 self.paused.remove(&id);
                 continue;
             };
-            if peer.allowance.is_left(now) {
+            if peer.allowance.is_left(now) && of_user(&mut self.users, peer.uid, now).is_left(now) {
                 self.paused.remove(&id);
                 self.watch_connection(id);
             }
@@ -309,7 +326,9 @@ impl EventLoop {
         let Some(peer) = self.peers.get_mut(&id) else {
             return Ok(());
         };
-        if !peer.allowance.take(Instant::now()) {
+        let now = Instant::now();
+        let of_user = of_user(&mut self.users, peer.uid, now);
+        if !of_user.is_left(now) || !peer.allowance.take(now) || !of_user.take(now) {
             let connection = peer.connection.as_fd();
             // Fails for a descriptor that is not watched, which a paused peer's is not.
             let _ = epoll::delete(&self.epoll, connection);
@@ -528,6 +547,12 @@ impl EventLoop {
         self.watch_connection(id);
         Ok(())
     }
+}
+
+/// Returns the packets that all VMMs of a user may send.
+fn of_user(users: &mut HashMap<u32, Allowance>, uid: u32, now: Instant) -> &mut Allowance {
+    let new = || Allowance::new(USER_PACKETS_MAX, USER_PACKET_INTERVAL, now);
+    users.entry(uid).or_insert_with(new)
 }
 
 /// Returns whether a process has ended.
