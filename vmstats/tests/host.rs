@@ -258,6 +258,32 @@ fn lying_image() -> Vec<u8> {
 }
 
 #[test]
+fn host_goes_on_when_an_inspector_is_killed_and_ends_when_none_is_left() {
+    let mut host = Host::start(&[]);
+    let children = format!("/proc/{pid}/task/{pid}/children", pid = host.pid());
+    let children = fs::read_to_string(children).unwrap();
+    let mut children = children.split_whitespace().map(|pid| pid.parse().unwrap());
+    let end = |pid: u32| {
+        kill(pid);
+        let state = || fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        wait("ended", || state().contains(") Z "), state);
+    };
+    for name in ["first", "second", "third"] {
+        end(children.next_back().unwrap());
+        let mut handover = made_up_vm(name, 1);
+        handover.give(connect(host.handover()).unwrap()).unwrap();
+        wait_until_served(&host.socket(name));
+        drop(handover);
+    }
+    end(children.next_back().unwrap());
+    // The host looks at this connection, unless it has looked at the end of the third already.
+    let _connection = connect(host.handover()).map(|connection| send(&connection, "", &[]));
+    // A service manager starts it again.
+    assert_eq!(host.program.0.wait().unwrap().code(), Some(1));
+    assert!(host.log().contains("no process is left"), "{}", host.log());
+}
+
+#[test]
 fn user_is_refused_when_its_files_would_leave_none_for_others() {
     let host = Host::limited_to_files(200);
     let mut good = made_up_vm("good", 90);
@@ -313,19 +339,18 @@ fn vmm_that_floods_is_read_later_when_others_are_served_at_once() {
     let flood = thread::spawn(move || {
         let begin = Instant::now();
         let text = [IoSlice::new(b"stats-handover/1\nname flood\n")];
-        let (mut sent, mut sent_late) = (0, 0);
+        let mut sent = 0;
         while begin.elapsed() < Duration::from_secs(4) {
             for connection in &flooding {
                 let mut control = SendAncillaryBuffer::default();
                 let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
                 if sendmsg(connection, &text, &mut control, flags).is_ok() {
                     sent += 1;
-                    sent_late += u32::from(begin.elapsed() > Duration::from_secs(3));
                 }
             }
             thread::sleep(Duration::from_micros(200));
         }
-        (sent, sent_late)
+        sent
     });
     let begin = Instant::now();
     let mut slowest = Duration::ZERO;
@@ -335,11 +360,12 @@ fn vmm_that_floods_is_read_later_when_others_are_served_at_once() {
         slowest = slowest.max(asked.elapsed());
         thread::sleep(Duration::from_millis(10));
     }
-    let (sent, sent_late) = flood.join().unwrap();
-    println!("{sent}, of which {sent_late} in the last second; the slowest answer: {slowest:?}");
+    let sent = flood.join().unwrap();
+    println!("{sent} packets in 4 s; the slowest answer: {slowest:?}");
     assert!(sent > 10_000, "{sent}: an honest burst is read at once");
-    // Each VMM may send 50 a second, but all of the user's 1,000.
-    assert!((1..1500).contains(&sent_late), "{sent_late}");
+    // Each VMM may send 1,024 and 50 a second, but all of the user's together 16,384 and 1,000
+    // a second; some 300 wait in each socket.
+    assert!(sent < 16_384 + 6_000 + 35 * 350, "{sent}");
 }
 
 /// A connection that the host has admitted. It has an ordinary buffer, so that few packets

@@ -277,7 +277,8 @@ impl EventLoop {
         let connection = match accept_with(&self.listener, flags) {
             Ok(connection) => connection,
             Err(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS) => {
-                warn("no descriptors are left for another VMM (LimitNOFILE)");
+                let reason = "the host has no descriptors left for it (LimitNOFILE)";
+                self.refusals.note("a VMM", reason);
                 // The listener stays readable, and would keep the loop busy.
                 self.unwatch(self.listener.as_fd());
                 self.is_full = true;

@@ -120,7 +120,8 @@ impl Peer {
     ///
     /// Returns what is wrong with the packet. The connection has to end.
     pub(super) fn take(&mut self, packet: Packet, adopters: &Adopters) -> Result<Effect, String> {
-        if !self.is_known {
+        let is_first = !self.is_known;
+        if is_first {
             // A launcher may have connected for the VMM, so the sender counts.
             self.uid = packet.uid;
             self.pid = packet.pid;
@@ -139,6 +140,9 @@ impl Peer {
         }
         let effect = self.apply(&packet.text, packet.files)?;
         if let Some(process) = self.machine.take_process() {
+            if !is_first {
+                return Err("the process was given already".to_owned());
+            }
             if !adopters.0.contains(&self.uid) {
                 return Err(format!(
                     "user {} may not hand over the files of another process (--adopter)",

@@ -31,7 +31,6 @@ const BOTH: &[&str] = &[
     // Signals, and the end of the process.
     "exit",
     "exit_group",
-    "kill",
     "restart_syscall",
     "rt_sigaction",
     "rt_sigprocmask",

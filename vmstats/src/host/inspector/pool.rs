@@ -68,6 +68,19 @@ pub(in crate::host) struct Packet {
     pub(in crate::host) files: Vec<(Claim, OwnedFd)>,
 }
 
+/// The reason why an inspector did not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NoAnswer {
+    /// The process had ended before: the packet is still to be taken.
+    HadEnded,
+    /// The process ended meanwhile: the packet may be lost.
+    Ended,
+    /// The process is there.
+    Silent,
+    /// The host has no descriptors for what it answered.
+    NoRoom,
+}
+
 /// The error that no inspector is left.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::host) struct NoInspector;
@@ -101,15 +114,33 @@ impl Inspectors {
         &mut self,
         connection: BorrowedFd<'_>,
     ) -> Result<Inspected, NoInspector> {
-        let inspector = self.0.last().ok_or(NoInspector)?;
-        let inspected = inspector.inspect(connection).unwrap_or_else(|| {
-            Inspected::Stuck("the process that looked at it did not answer".to_owned())
-        });
-        if matches!(inspected, Inspected::Stuck(_)) {
-            // Not waited for: the process may never end.
-            self.0.pop();
+        loop {
+            let inspector = self.0.last().ok_or(NoInspector)?;
+            let inspected = match inspector.inspect(connection) {
+                Ok(inspected) => inspected,
+                Err(NoAnswer::Silent) => {
+                    Inspected::Stuck("the process that looked at it did not answer".to_owned())
+                }
+                Err(NoAnswer::NoRoom) => {
+                    let reason = "the host has no descriptors left for its files (LimitNOFILE)";
+                    Inspected::Refused(reason.to_owned())
+                }
+                Err(NoAnswer::Ended) => {
+                    self.0.pop();
+                    let reason = "the process that looked at it was ended by somebody else";
+                    return Ok(Inspected::Refused(reason.to_owned()));
+                }
+                Err(NoAnswer::HadEnded) => {
+                    self.0.pop();
+                    continue;
+                }
+            };
+            if matches!(inspected, Inspected::Stuck(_)) {
+                // Not waited for: the process may never end.
+                self.0.pop();
+            }
+            return Ok(inspected);
         }
-        Ok(inspected)
     }
 }
 
@@ -147,18 +178,20 @@ impl Inspector {
         Ok(Self { socket, child })
     }
 
-    /// Returns the next packet of a connection; `None` if the process does not answer.
-    fn inspect(&self, connection: BorrowedFd<'_>) -> Option<Inspected> {
+    /// Returns the next packet of a connection.
+    fn inspect(&self, connection: BorrowedFd<'_>) -> Result<Inspected, NoAnswer> {
         let until = Instant::now() + INSPECTION_TIME_MAX;
         let connection = [connection];
         let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         control.push(SendAncillaryMessage::ScmRights(&connection));
         let text = [IoSlice::new(b"inspect")];
-        retry_on_intr(|| sendmsg(&self.socket, &text, &mut control, SendFlags::NOSIGNAL)).ok()?;
+        retry_on_intr(|| sendmsg(&self.socket, &text, &mut control, SendFlags::NOSIGNAL))
+            .map_err(|_| NoAnswer::HadEnded)?;
         let first = self.receive(until)?;
-        let report = Report::parse(std::str::from_utf8(&first.text).ok()?)?;
-        Some(match report {
+        let line = std::str::from_utf8(&first.text).unwrap_or_default();
+        let report = Report::parse(line).ok_or(NoAnswer::Silent)?;
+        Ok(match report {
             Report::Nothing => Inspected::Nothing,
             Report::End => Inspected::End,
             Report::Refused(reason) => Inspected::Refused(reason),
@@ -166,9 +199,7 @@ impl Inspector {
             Report::Packet { pid, uid, claims } => {
                 let Received { text, files, .. } = self.receive(until)?;
                 if files.len() != claims.len() {
-                    return Some(Inspected::Refused(
-                        "the host has no descriptors left for its files (LimitNOFILE)".to_owned(),
-                    ));
+                    return Err(NoAnswer::NoRoom);
                 }
                 Inspected::Packet(Packet {
                     pid: Some(pid).filter(|pid| *pid != 0),
@@ -182,18 +213,19 @@ impl Inspector {
     }
 
     /// Waits for a packet of the process.
-    fn receive(&self, until: Instant) -> Option<Received> {
+    fn receive(&self, until: Instant) -> Result<Received, NoAnswer> {
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let left = Timespec::try_from(left).ok()?;
+            let left = Timespec::try_from(left).unwrap_or_default();
             let mut events = [PollFd::from_borrowed_fd(self.socket.as_fd(), PollFlags::IN)];
-            if retry_on_intr(|| poll(&mut events, Some(&left))).ok()? == 0 {
-                return None;
+            if retry_on_intr(|| poll(&mut events, Some(&left))) == Ok(0) {
+                return Err(NoAnswer::Silent);
             }
             match Received::receive(self.socket.as_fd()) {
-                Ok(packet) => return packet,
+                Ok(packet) => return packet.ok_or(NoAnswer::Ended),
                 Err(ReceiveError::WouldBlock) => {}
-                Err(_) => return None,
+                Err(ReceiveError::FilesLost) => return Err(NoAnswer::NoRoom),
+                Err(_) => return Err(NoAnswer::Silent),
             }
         }
     }
