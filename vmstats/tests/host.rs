@@ -272,7 +272,12 @@ fn host_goes_on_when_an_inspector_is_killed_and_ends_when_none_is_left() {
         end(children.next_back().unwrap());
         let mut handover = made_up_vm(name, 1);
         handover.give(connect(host.handover()).unwrap()).unwrap();
-        wait_until_served(&host.socket(name));
+        let socket = host.socket(name);
+        wait(
+            "served",
+            || UnixStream::connect(&socket).is_ok(),
+            || host.log(),
+        );
         drop(handover);
     }
     end(children.next_back().unwrap());

@@ -190,7 +190,7 @@ impl Inspector {
             .map_err(|_| NoAnswer::HadEnded)?;
         let first = self.receive(until)?;
         let line = std::str::from_utf8(&first.text).unwrap_or_default();
-        let report = Report::parse(line).ok_or(NoAnswer::Silent)?;
+        let report = Report::parse(line).ok_or(NoAnswer::Ended)?;
         Ok(match report {
             Report::Nothing => Inspected::Nothing,
             Report::End => Inspected::End,
@@ -225,7 +225,8 @@ impl Inspector {
                 Ok(packet) => return packet.ok_or(NoAnswer::Ended),
                 Err(ReceiveError::WouldBlock) => {}
                 Err(ReceiveError::FilesLost) => return Err(NoAnswer::NoRoom),
-                Err(_) => return Err(NoAnswer::Silent),
+                // The process has ended with a request unread, or says nonsense.
+                Err(_) => return Err(NoAnswer::Ended),
             }
         }
     }
