@@ -425,7 +425,11 @@ fn qemu_is_refused_with_a_reason_when_it_keeps_no_statistics_file() {
     }
     let old = Qemu::start(folder.path(), &["-uuid", UUID]);
     let Some(old) = old else { return };
-    let said = stdout(&list(old.program.0.id()));
+    let mut said = String::new();
+    wait_until("QEMU has vCPUs", || {
+        said = stdout(&list(old.program.0.id()));
+        !said.contains("no vCPU yet")
+    });
     let is_old = said.contains("older than 8.1") && said.contains("tried");
     assert!(is_old && said.contains(UUID), "{said}");
 

@@ -327,6 +327,11 @@ impl EventLoop {
         let Some(peer) = self.peers.get_mut(&id) else {
             return Ok(());
         };
+        if self.outlaws.contains(&peer.uid) {
+            let reason = format!("user {} sent a file that cannot be closed", peer.uid);
+            self.refuse(id, &reason);
+            return Ok(());
+        }
         let now = Instant::now();
         let of_user = of_user(&mut self.users, peer.uid, now);
         if !of_user.is_left(now) || !peer.allowance.take(now) || !of_user.take(now) {
@@ -344,8 +349,8 @@ impl EventLoop {
             Inspected::Nothing => {}
             Inspected::End => self.drop_peer(id, "it closed the connection"),
             Inspected::Refused(reason) => self.refuse(id, &reason),
-            Inspected::Stuck(reason) => {
-                let uid = peer.uid;
+            Inspected::Stuck { uid, reason } => {
+                let uid = uid.unwrap_or(peer.uid);
                 self.outlaws.insert(uid);
                 self.refuse(
                     id,

@@ -46,10 +46,13 @@ pub(in crate::host) fn run() -> Result<(), Failure> {
         // The host is gone if it cannot be told.
         let sent = send(socket.as_fd(), report.to_string().as_bytes(), &process);
         let sent = sent.and_then(|()| match &packet {
-            Some(packet) => send(socket.as_fd(), &packet.text, &packet.files),
+            // The kernel limits the files that are under way for one user. The host counts the
+            // files, and refuses a packet without them.
+            Some(packet) => send(socket.as_fd(), &packet.text, &packet.files)
+                .or_else(|_| send(socket.as_fd(), b"lost", &[])),
             None => Ok(()),
         });
-        if sent.is_err() || matches!(report, Report::Stuck(_)) {
+        if sent.is_err() || matches!(report, Report::Stuck { .. }) {
             break;
         }
     }
@@ -71,35 +74,28 @@ fn next(socket: BorrowedFd<'_>) -> Option<OwnedFd> {
 
 /// Takes a packet from a connection, and looks at its files.
 fn inspect(connection: BorrowedFd<'_>) -> (Report, Option<Packet>) {
-    let (reason, files) = match Packet::receive(connection) {
-        Ok(Some(packet)) => match claims(&packet.files) {
-            Ok(claims) => {
-                let Some(sender) = packet.sender else {
-                    return (
-                        dispose(
-                            "the kernel does not name its sender".to_owned(),
-                            packet.files,
-                        ),
-                        None,
-                    );
-                };
-                let report = Report::Packet {
-                    pid: sender
-                        .pid
-                        .and_then(|pid| u32::try_from(pid).ok())
-                        .unwrap_or_default(),
-                    uid: sender.uid,
-                    claims,
-                };
-                return (report, Some(packet));
-            }
-            Err(reason) => (reason, packet.files),
-        },
+    let packet = match Packet::receive(connection) {
+        Ok(Some(packet)) => packet,
         Ok(None) => return (Report::End, None),
         Err(ReceiveError::WouldBlock) => return (Report::Nothing, None),
-        Err(error) => (error.to_string(), Vec::new()),
+        Err(error) => return (Report::Refused(error.to_string()), None),
     };
-    (dispose(reason, files), None)
+    let Some(sender) = packet.sender else {
+        let reason = "the kernel does not name its sender".to_owned();
+        return (dispose(None, reason, packet.files), None);
+    };
+    match claims(&packet.files) {
+        Ok(claims) => {
+            let pid = sender.pid.and_then(|pid| u32::try_from(pid).ok());
+            let report = Report::Packet {
+                pid: pid.unwrap_or_default(),
+                uid: sender.uid,
+                claims,
+            };
+            (report, Some(packet))
+        }
+        Err(reason) => (dispose(Some(sender.uid), reason, packet.files), None),
+    }
 }
 
 /// Returns the kinds of files, or what is wrong with one of them.
@@ -122,7 +118,7 @@ fn claims(files: &[OwnedFd]) -> Result<Vec<Claim>, String> {
 }
 
 /// Closes files that the host may not have. Reports whether that worked.
-fn dispose(reason: String, files: Vec<OwnedFd>) -> Report {
+fn dispose(uid: Option<u32>, reason: String, files: Vec<OwnedFd>) -> Report {
     if files.is_empty() {
         return Report::Refused(reason);
     }
@@ -132,7 +128,7 @@ fn dispose(reason: String, files: Vec<OwnedFd>) -> Report {
         let _ = closed.send(());
     });
     match closer.map(|_| wait.recv_timeout(CLOSE_TIME_MAX)) {
-        Ok(Err(RecvTimeoutError::Timeout)) => Report::Stuck(reason),
+        Ok(Err(RecvTimeoutError::Timeout)) => Report::Stuck { uid, reason },
         _ => Report::Refused(reason),
     }
 }

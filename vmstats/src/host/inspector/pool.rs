@@ -47,8 +47,13 @@ pub(in crate::host) enum Inspected {
     End,
     /// The packet was refused, for this reason.
     Refused(String),
-    /// The packet was refused, and cost an inspector, for this reason.
-    Stuck(String),
+    /// The packet was refused, and cost an inspector.
+    Stuck {
+        /// The sender's user; `None` if it is not known.
+        uid: Option<u32>,
+        /// The reason.
+        reason: String,
+    },
     /// A packet.
     Packet(Packet),
 }
@@ -118,9 +123,10 @@ impl Inspectors {
             let inspector = self.0.last().ok_or(NoInspector)?;
             let inspected = match inspector.inspect(connection) {
                 Ok(inspected) => inspected,
-                Err(NoAnswer::Silent) => {
-                    Inspected::Stuck("the process that looked at it did not answer".to_owned())
-                }
+                Err(NoAnswer::Silent) => Inspected::Stuck {
+                    uid: None,
+                    reason: "the process that looked at it did not answer".to_owned(),
+                },
                 Err(NoAnswer::NoRoom) => {
                     let reason = "the host has no descriptors left for its files (LimitNOFILE)";
                     Inspected::Refused(reason.to_owned())
@@ -135,7 +141,7 @@ impl Inspectors {
                     continue;
                 }
             };
-            if matches!(inspected, Inspected::Stuck(_)) {
+            if matches!(inspected, Inspected::Stuck { .. }) {
                 // Not waited for: the process may never end.
                 self.0.pop();
             }
@@ -195,7 +201,7 @@ impl Inspector {
             Report::Nothing => Inspected::Nothing,
             Report::End => Inspected::End,
             Report::Refused(reason) => Inspected::Refused(reason),
-            Report::Stuck(reason) => Inspected::Stuck(reason),
+            Report::Stuck { uid, reason } => Inspected::Stuck { uid, reason },
             Report::Packet { pid, uid, claims } => {
                 let Received { text, files, .. } = self.receive(until)?;
                 if files.len() != claims.len() {

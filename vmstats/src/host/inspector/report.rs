@@ -70,9 +70,13 @@ pub(super) enum Report {
     End,
     /// The packet is not for the host. The reason follows.
     Refused(String),
-    /// A file of the packet cannot be closed, so the inspector cannot go on. The reason
-    /// follows.
-    Stuck(String),
+    /// A file of the packet cannot be closed, so the inspector cannot go on.
+    Stuck {
+        /// The sender's user; `None` if it is not known.
+        uid: Option<u32>,
+        /// The reason.
+        reason: String,
+    },
     /// A packet follows, whose files are of these kinds.
     Packet {
         /// The sender's process, or 0 if it is not visible from here.
@@ -90,7 +94,10 @@ impl fmt::Display for Report {
             Self::Nothing => f.write_str("nothing"),
             Self::End => f.write_str("end"),
             Self::Refused(reason) => write!(f, "refused {reason}"),
-            Self::Stuck(reason) => write!(f, "stuck {reason}"),
+            Self::Stuck { uid, reason } => match uid {
+                Some(uid) => write!(f, "stuck {uid} {reason}"),
+                None => write!(f, "stuck - {reason}"),
+            },
             Self::Packet { pid, uid, claims } => {
                 write!(f, "packet {pid} {uid} ")?;
                 claims
@@ -109,7 +116,16 @@ impl Report {
             "nothing" => Some(Self::Nothing),
             "end" => Some(Self::End),
             "refused" => Some(Self::Refused(rest.to_owned())),
-            "stuck" => Some(Self::Stuck(rest.to_owned())),
+            "stuck" => {
+                let (uid, reason) = rest.split_once(' ')?;
+                let uid = if uid == "-" {
+                    None
+                } else {
+                    Some(uid.parse().ok()?)
+                };
+                let reason = reason.to_owned();
+                Some(Self::Stuck { uid, reason })
+            }
             "packet" => {
                 let mut fields = rest.splitn(3, ' ');
                 let pid = fields.next()?.parse().ok()?;
@@ -133,7 +149,14 @@ mod tests {
             Report::Nothing,
             Report::End,
             Report::Refused("file 1 is a pipe".to_owned()),
-            Report::Stuck(String::new()),
+            Report::Stuck {
+                uid: None,
+                reason: String::new(),
+            },
+            Report::Stuck {
+                uid: Some(107),
+                reason: "file 1 is /a b".to_owned(),
+            },
             Report::Packet {
                 pid: 0,
                 uid: 107,
