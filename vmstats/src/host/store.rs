@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use nix::unistd::close;
-use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+use listenfd::ListenFd;
+use rustix::net::{AddressFamily, SocketType};
 use sd_notify::NotifyState;
 
 use crate::failure::{Failure, warn};
@@ -27,16 +27,20 @@ pub(super) fn take() -> Result<Vec<(String, OwnedFd)>, Failure> {
             "cannot take the descriptors of the service manager (LISTEN_FDS): {error}"
         ))
     };
-    let passed = sd_notify::listen_fds_with_names().map_err(cannot)?;
-    // To own a descriptor by its number is unsafe, because another part of the program
-    // could own it: take a duplicate, and close the number.
-    let this = pidfd_open(getpid(), PidfdFlags::empty()).map_err(|error| cannot(error.into()))?;
-    let own = |(number, name): (i32, String)| {
-        let fd = pidfd_getfd(&this, number, PidfdGetfdFlags::empty())?;
-        close(number)?;
-        Ok((name, fd))
-    };
-    passed.map(own).collect::<io::Result<_>>().map_err(cannot)
+    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let mut names = names.split(':').map(str::to_owned);
+    let mut sockets = ListenFd::from_env();
+    // Everything that the host stores, and the socket for hand-overs, is of this kind.
+    let family = AddressFamily::UNIX.as_raw().into();
+    let kind = i32::try_from(SocketType::SEQPACKET.as_raw()).unwrap_or_default();
+    let mut passed = Vec::new();
+    for index in 0..sockets.len() {
+        let name = names.next().unwrap_or_default();
+        let hint = "socket of packets (ListenSequentialPacket=)";
+        let socket = sockets.take_custom(index, family, kind, hint);
+        passed.extend(socket.map_err(cannot)?.map(|socket| (name, socket)));
+    }
+    Ok(passed)
 }
 
 /// The connections and parcels of an earlier host process.
