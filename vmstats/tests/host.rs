@@ -194,8 +194,12 @@ fn hostile_vmm_is_refused_with_the_reason_when_others_are_served() {
         ),
         ("", &[writer.as_fd()], "stats-handover/1"),
         ("stats-handover/1\nstop vm\n", &[], "not a statement"),
-        ("stats-handover/1\nremove vm\n", &[], "there is none"),
-        ("stats-handover/1\nremove vcpu 3\n", &[], "there is none"),
+        (
+            "stats-handover/1\nremove vm\n",
+            &[],
+            "has no statistics file",
+        ),
+        ("stats-handover/1\nremove vcpu 3\n", &[], "no such vCPU"),
         (
             "stats-handover/1\nvcpu 5000 /a\n",
             &[writer.as_fd()],
@@ -285,7 +289,11 @@ fn host_goes_on_when_an_inspector_is_killed_and_ends_when_none_is_left() {
     let _connection = connect(host.handover()).map(|connection| send(&connection, "", &[]));
     // A service manager starts it again.
     assert_eq!(host.program.0.wait().unwrap().code(), Some(1));
-    assert!(host.log().contains("no process is left"), "{}", host.log());
+    assert!(
+        host.log().contains("every inspector was ended"),
+        "{}",
+        host.log()
+    );
 }
 
 #[test]

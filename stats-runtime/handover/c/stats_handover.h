@@ -50,9 +50,8 @@ int stats_handover_add_vcpu(stats_handover *handover, uint32_t index, const char
                             int vcpu_fd);
 
 /*
- * The same with a statistics file that the caller opened (KVM_GET_STATS_FD, 0xaece),
- * which a jail without /proc needs. The library takes the file and closes it, also if
- * the call fails.
+ * Adds a statistics file that the caller opened with KVM_GET_STATS_FD (0xaece), for
+ * jails without /proc. The library takes the file and closes it, also if the call fails.
  */
 int stats_handover_set_vm_file(stats_handover *handover, int stats_fd);
 int stats_handover_add_vcpu_file(stats_handover *handover, uint32_t index,
@@ -89,9 +88,10 @@ int stats_handover_connect(const char *path);
 
 /*
  * Gives all files on a connected socket of type SOCK_SEQPACKET. The library takes the
- * socket and closes it, also if the call fails. A negative socket, which is an error of
- * stats_handover_connect, is returned, and the reason left as it is. Afterwards every change above is sent
- * at once, by one sendmsg, and needs no other system call but close.
+ * socket and closes it, also if the call fails. If the socket is negative (an error of
+ * stats_handover_connect), the call returns it and keeps the earlier reason. Afterwards
+ * every change above is sent at once, by one sendmsg, and needs no other system call but
+ * close.
  *
  * If sending fails, the connection is closed and the state is kept: give again on
  * another connection.

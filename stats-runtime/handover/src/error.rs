@@ -114,7 +114,7 @@ fn remedy(errno: i32) -> &'static str {
              raise SO_SNDBUF, or connect with stats_handover::connect, which does"
         }
         Errno::PIPE | Errno::CONNRESET => {
-            "; the receiver closed the connection: if it did not end, its log has the reason"
+            "; the receiver closed the connection: unless it restarted, its log has the reason"
         }
         Errno::TOOMANYREFS => {
             "; too many files of this user wait in sockets: raise RLIMIT_NOFILE, or give again \

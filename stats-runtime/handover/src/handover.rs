@@ -96,8 +96,8 @@ impl Handover {
     /// [`kvm_stats::open`](kvm_stats::open()) opened, or, in a jail without `/proc`,
     /// [`kvm_stats::open_unchecked`].
     ///
-    /// The receiver ends the hand-over if the file is another; the sender does not ask,
-    /// which would take a system call.
+    /// This call does not check the file, which would take a system call; the receiver
+    /// closes the connection if the file is of another kind.
     ///
     /// # Errors
     ///
@@ -302,7 +302,7 @@ fn connected(path: &Path) -> Result<OwnedFd, Errno> {
     let address = SocketAddrUnix::new(path)?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-    // The kernel gives what it permits, and does not refuse a number.
+    // The kernel clamps the size to net.core.wmem_max and does not fail.
     sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER_SIZE)?;
     connect_socket(&socket, &address)?;
     Ok(socket)

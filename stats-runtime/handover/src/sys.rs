@@ -123,8 +123,9 @@ pub(crate) fn receive(
         let place = control.0.get_mut(..size).unwrap_or_default();
         let mut buffer = RecvAncillaryBuffer::new(place);
         let result = recvmsg(socket, &mut [IoSliceMut::new(text)], &mut buffer, flags);
-        // Its destructor would close the files, and read the sender as a type that has
-        // no value for the process ID 0. The messages are read below instead.
+        // Forget the buffer: its destructor would close the files, and would read the
+        // sender as a rustix type that cannot represent the process ID 0. The messages
+        // are read below instead.
         mem::forget(buffer);
         result
     })?;

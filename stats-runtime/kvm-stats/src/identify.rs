@@ -1,8 +1,7 @@
 //! The kind of a file that another process gave.
 //!
-//! In: a file descriptor. Out: its kind, by the kernel's word alone. This file asks
-//! nothing of the file's own file system, which could answer never, and knows no
-//! layout.
+//! In: a file descriptor. Out: its kind, by the kernel's word alone. This file never
+//! asks the file's own file system, which might never answer, and knows no layout.
 
 use std::borrow::Cow;
 use std::ffi::CStr;

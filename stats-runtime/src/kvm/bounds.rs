@@ -4,8 +4,8 @@
 
 /// The most different layouts that one provider may have.
 ///
-/// The vCPUs of a VM share one layout, and so do the objects of a kind. Files come from
-/// other processes too, so that the work to look a layout up needs a bound.
+/// The vCPUs of a VM share one layout, and so do the objects of a kind. Other processes
+/// choose the files, so the work of looking up a layout must be bounded.
 pub const LAYOUTS_MAX: usize = 32;
 
 /// The most memory that the different layouts of one provider may take together, in bytes.

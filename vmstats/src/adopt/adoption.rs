@@ -184,7 +184,8 @@ impl Adoption {
             given.delay = RETRY_DELAY_MIN;
             given.retry_at = None;
         } else if given.note_loss(now) {
-            let text = "the host closed the connection at once: its log has the reason";
+            let text =
+                "vmstats host refused the hand-over: see its log (journalctl -u vmstats-host)";
             warn!("{}", self.line(text));
             return;
         }
@@ -238,7 +239,8 @@ impl Given {
             sent(self.handover.set_vm_fd(file))?;
             self.has_vm = true;
         } else if self.has_vm && self.is_rebound(&files.vcpus) {
-            // Otherwise QEMU has closed the file after a query, and the file counts on.
+            // If the vCPUs are those of before, keep the VM's file: QEMU closed only its
+            // own descriptor, after a query, and the duplicate still counts.
             sent(self.handover.remove_vm())?;
             self.has_vm = false;
         }

@@ -56,7 +56,9 @@ impl Connector {
             Err(error) if error.errno() == Some(Errno::AGAIN.raw_os_error()) => None,
             Err(error) => {
                 if !self.is_down {
-                    warn!("{error}; vmstats host has to listen there; trying on");
+                    warn!(
+                        "{error}; is vmstats-host.socket active, and may this user connect? Retrying"
+                    );
                 }
                 self.is_down = true;
                 self.retry_at = Some(now + self.delay);

@@ -44,7 +44,8 @@ const PROCESSES_MAX: usize = 4096;
 /// Returns an error if the capabilities cannot be dropped, on kernels before Linux 6.5, or if
 /// a selection has no QEMU.
 pub fn run(arguments: &AdoptArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    // Before the first thread starts, which would keep all capabilities.
+    // Drop the capabilities before any thread starts: each thread has its own sets and
+    // would keep all of them.
     let has_capability = keep_one_capability()?;
     if !has_capability {
         say(&reach_without_capability());
@@ -78,7 +79,9 @@ fn adopt(arguments: &AdoptArgs, inode: &SharedInode) -> Result<(), Failure> {
             return if watched.has_adopted {
                 Ok(())
             } else {
-                Err(Failure::other("no QEMU was adopted"))
+                Err(Failure::other(
+                    "no QEMU was adopted: `vmstats adopt --list` says why",
+                ))
             };
         }
         if signals.wait_timeout(arguments.interval) {

@@ -20,8 +20,8 @@ use crate::threads::spawn;
 /// The most bytes of a command line that are read.
 const COMMAND_LINE_SIZE_MAX: u64 = 1 << 20;
 
-/// The time in which the kernel returns a command line. Longer than that takes only memory
-/// of the process that a file system of its owner's provides.
+/// The time in which the kernel returns a command line. Only a command line in memory
+/// that the owner mapped from a file system of their own, such as FUSE, takes longer.
 pub(super) const COMMAND_LINE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The most files of a process that are looked at.
@@ -108,8 +108,8 @@ pub(super) fn file_count(pid: u32) -> Option<u64> {
     Some(folder.len())
 }
 
-/// The inode of all files that have none of their own, such as KVM's and event counters.
-/// Files of no other file system have its mount.
+/// The one inode that all anonymous files share, such as KVM's and event counters', and
+/// its mount, which no other file system has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SharedInode {
     mount: String,

@@ -16,8 +16,8 @@ use super::process::FileList;
 use super::why_not::WhyNot;
 use crate::threads::spawn;
 
-/// The longest id of a statistics file is that of a vCPU of the highest number in a VM of the
-/// highest process id, and is shorter than this.
+/// The size of the buffer for the id of a statistics file. The longest id,
+/// `kvm-PID/vcpu-INDEX` with the highest numbers, is shorter.
 const ID_SIZE_MAX: usize = 64;
 
 /// The statistics files of one VM.

@@ -102,7 +102,7 @@ impl fmt::Display for WhyNot {
             ),
             Self::Changed { fd } => write!(f, "the process has closed its file {fd} meanwhile"),
             Self::Unreadable { reason } => {
-                write!(f, "the statistics file of a vCPU cannot be read: {reason}")
+                write!(f, "statistics cannot be handed over: {reason}")
             }
             Self::VcpuIndex { index } => write!(
                 f,
@@ -110,7 +110,8 @@ impl fmt::Display for WhyNot {
                 stats_handover::VCPU_INDEX_MAX
             ),
             Self::SlowCommandLine => f.write_str(
-                "the kernel did not return the command line of the process within a second",
+                "the kernel did not return the command line of the process within a second, so the VM \
+                 is called qemu-PID",
             ),
             Self::TooManyFiles => f.write_str(
                 "this process has too many open files: raise its limit (LimitNOFILE= of its unit)",

@@ -14,13 +14,13 @@ use super::value::interval;
 /// QEMU 8.1 and later keep a statistics file of KVM open for each vCPU. This command finds
 /// such QEMUs, takes duplicates of these files (pidfd_getfd) and gives them to the host with
 /// the name and the UUID of the command line. Neither the QEMU nor its monitor is asked, and
-/// nothing in it changes. The statistics of the whole VM cannot be had so, because QEMU opens
+/// nothing in it changes. Statistics of the whole VM are missing, because QEMU opens
 /// their file only during a query; see docs/host.md.
 ///
-/// At the start, every capability but CAP_SYS_PTRACE is dropped. Without that one, only QEMUs
+/// At the start, every capability but CAP_SYS_PTRACE is dropped. Without CAP_SYS_PTRACE, only QEMUs
 /// of the same user can be adopted.
 ///
-/// Goes on until SIGINT, SIGTERM or SIGHUP. When it ends, so do its hand-overs.
+/// Runs until SIGINT, SIGTERM or SIGHUP; `vmstats host` drops the adopted VMs then.
 #[derive(Debug, Args)]
 pub struct AdoptArgs {
     /// The socket at which `vmstats host` takes hand-overs

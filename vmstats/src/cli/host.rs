@@ -10,7 +10,7 @@ use clap::Args;
 use super::export::ExpositionArgs;
 use super::server::{group, mode, user};
 
-/// Serve the statistics of virtual machines whose monitors it does not ask.
+/// Serve the statistics of virtual machines from files that their VMMs hand over.
 ///
 /// VMMs that have no monitor hand their statistics files over at FOLDER/handover.sock, see
 /// docs/handover.md; `vmstats adopt` hands over those of QEMUs. Each VM then has a QMP
@@ -27,7 +27,8 @@ pub struct HostArgs {
     /// The folder of the sockets
     #[arg(long, value_name = "FOLDER", default_value = "/run/vmstats/host")]
     pub folder: PathBuf,
-    /// The mode of the socket for hand-overs, unless systemd listens there
+    /// The mode of the socket for hand-overs; ignored if systemd made the socket
+    /// (SocketMode=)
     #[arg(long, value_name = "OCTAL", default_value = "660", value_parser = mode)]
     pub handover_mode: u32,
     /// The group of the socket for hand-overs, a name or a number: that of the VMMs

@@ -16,7 +16,8 @@ pub(super) struct Allowance {
 }
 
 impl Allowance {
-    /// Returns an allowance of `most` at once, and of one more after each interval.
+    /// Returns an allowance that permits `most` uses at once, and one more use after
+    /// each `interval`.
     pub(super) fn new(most: u32, interval: Duration, now: Instant) -> Self {
         Self {
             left: most,

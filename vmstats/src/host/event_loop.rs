@@ -35,7 +35,7 @@ use crate::threads::spawn;
 /// How long a VMM may take from its connection to a complete hand-over.
 const HANDOVER_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// The time between two looks at what has to wait.
+/// The interval at which late VMMs, paused peers and a full listener are checked again.
 const TICK: Duration = Duration::from_millis(50);
 
 /// The number of packets of all VMMs of one user that are read at once: those of thousands of
@@ -170,7 +170,8 @@ impl EventLoop {
             refusals: Refusals::new(Instant::now()),
             closer,
         };
-        // Packets that wait in the queue of the listener have their senders' credentials.
+        // Set SO_PASSCRED on the listener, because a packet may arrive before its
+        // connection is accepted and would have no sender then.
         receive::prepare(host.listener.as_fd())
             .map_err(|error| Failure::other(format!("cannot wait for VMMs: {error}")))?;
         host.watch(host.listener.as_fd(), Source::Listener)
@@ -247,7 +248,7 @@ impl EventLoop {
         let late = self.peers.iter().filter(|(_, peer)| is_late(peer));
         let late: Vec<u64> = late.map(|(id, _)| *id).collect();
         for id in late {
-            self.refuse(id, "it has not handed over all in ten seconds");
+            self.refuse(id, "the hand-over was not complete after 10 seconds");
         }
     }
 
@@ -258,7 +259,7 @@ impl EventLoop {
     /// Stops watching a descriptor. The kernel would watch the file on if another process
     /// has it too.
     fn unwatch(&self, fd: BorrowedFd<'_>) {
-        // Fails for a descriptor that is not watched, which a paused peer's is not.
+        // Ignore the error: the descriptor of a paused peer is not in the epoll.
         let _ = epoll::delete(&self.epoll, fd);
     }
 
@@ -276,9 +277,9 @@ impl EventLoop {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let connection = match accept_with(&self.listener, flags) {
             Ok(connection) => connection,
-            Err(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS) => {
-                let reason = "the host has no descriptors left for it (LimitNOFILE)";
-                self.refusals.note("a VMM", reason);
+            Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS)) => {
+                let advice = "if descriptors are short, raise LimitNOFILE=";
+                self.refusals.note("a VMM", &format!("{error}; {advice}"));
                 // The listener stays readable, and would keep the loop busy.
                 self.unwatch(self.listener.as_fd());
                 self.is_full = true;
@@ -297,7 +298,7 @@ impl EventLoop {
             getsockopt(&connection, PeerCredentials).map_err(|error| error.to_string())?;
         let uid = credentials.uid();
         if self.outlaws.contains(&uid) {
-            return Err(format!("user {uid} sent a file that cannot be closed"));
+            return Err(outlawed(uid));
         }
         let Rules {
             vms_max,
@@ -328,7 +329,7 @@ impl EventLoop {
             return Ok(());
         };
         if self.outlaws.contains(&peer.uid) {
-            let reason = format!("user {} sent a file that cannot be closed", peer.uid);
+            let reason = outlawed(peer.uid);
             self.refuse(id, &reason);
             return Ok(());
         }
@@ -347,15 +348,12 @@ impl EventLoop {
             .map_err(|error| Failure::other(error.to_string()))?;
         match inspected {
             Inspected::Nothing => {}
-            Inspected::End => self.drop_peer(id, "it closed the connection"),
+            Inspected::End => self.drop_peer(id, "the VMM closed the connection"),
             Inspected::Refused(reason) => self.refuse(id, &reason),
             Inspected::Stuck { uid, reason } => {
                 let uid = uid.unwrap_or(peer.uid);
                 self.outlaws.insert(uid);
-                self.refuse(
-                    id,
-                    &format!("{reason}; user {uid} is not served any longer"),
-                );
+                self.refuse(id, &format!("{reason}; {}", outlawed(uid)));
             }
             Inspected::Packet(packet) => {
                 let before = peer.process.is_some();
@@ -402,7 +400,8 @@ impl EventLoop {
         watched.map_err(|error| format!("its process cannot be watched: {error}"))
     }
 
-    /// Serves a VM that is complete, or stores what has changed of it.
+    /// Binds the socket of a VM that has become complete, or stores the changed state of
+    /// a VM that has a socket.
     fn show(&mut self, id: u64) -> Result<(), String> {
         let Some(peer) = self.peers.get(&id) else {
             return Ok(());
@@ -458,7 +457,8 @@ impl EventLoop {
                 store::put_parcels(id, peer.generation, &parcels);
             }
             Err(error) => warn(&format!(
-                "a restart would lose VM {id}: it cannot be stored: {error}"
+                "{}: cannot be stored, so a restart of vmstats host would lose it: {error}",
+                peer.socket.as_deref().unwrap_or("a VM")
             )),
         }
     }
@@ -542,7 +542,7 @@ impl EventLoop {
             .as_deref()
             .is_some_and(|name| self.folder.reserve_again(name))
         {
-            return Err("its socket's name was not stored".to_owned());
+            return Err("the name of its socket was not stored, or is in use".to_owned());
         }
         self.peers.insert(id, peer);
         let watched = self.watch_process(id, false).and_then(|()| self.bind(id));
@@ -553,6 +553,13 @@ impl EventLoop {
         self.watch_connection(id);
         Ok(())
     }
+}
+
+/// Returns the reason why a user is not served.
+fn outlawed(uid: u32) -> String {
+    format!(
+        "user {uid} sent a file that cannot be closed, and is refused until vmstats host restarts"
+    )
 }
 
 /// Returns the packets that all VMMs of a user may send.

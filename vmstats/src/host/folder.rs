@@ -104,7 +104,8 @@ impl Folder {
             None => format!("vm-{id}"),
         };
         let first = name.unwrap_or_else(unnamed);
-        // Two VMs with one name, such as one that is migrated to this host, both have one.
+        // Two VMs may have one name, such as source and destination of a migration on
+        // this host: the second gets the suffix "~2".
         let others = (2..).map(|number| format!("{first}~{number}"));
         let mut candidates = std::iter::once(first.clone()).chain(others);
         let found = candidates.find(|candidate| !self.taken.contains(candidate));

@@ -86,7 +86,8 @@ impl Machine {
     ///
     /// # Errors
     ///
-    /// Returns what is wrong with a statement. The statements before it were done.
+    /// Returns the reason why a statement is refused. The statements before it stay
+    /// applied, so the caller drops the VM.
     pub(super) fn apply(
         &mut self,
         statements: &[Statement<'_>],
@@ -96,7 +97,7 @@ impl Machine {
         for statement in statements {
             self.apply_one(*statement, &mut files)?;
             if self.files() > FILES_MAX {
-                return Err(format!("a VM may have {FILES_MAX} files"));
+                return Err(format!("a VM may have at most {FILES_MAX} files"));
             }
         }
         Ok(())
@@ -141,21 +142,21 @@ impl Machine {
             }
             Statement::RemoveVm => {
                 if !self.has_vm {
-                    return Err("no VM's file can be removed: there is none".to_owned());
+                    return Err("'remove vm': the VM has no statistics file".to_owned());
                 }
                 self.kvm.remove_vm();
                 self.has_vm = false;
             }
             Statement::RemoveVcpu { index } => {
                 if !self.remove_vcpu(u64::from(index)) {
-                    return Err(format!("vCPU {index} cannot be removed: there is none"));
+                    return Err(format!("'remove vcpu {index}': there is no such vCPU"));
                 }
             }
             Statement::RemoveObject { provider, path } => {
                 let objects = self.objects.get(provider);
                 if !objects.is_some_and(|objects| objects.remove(path)) {
                     return Err(format!(
-                        "the object '{path}' of '{provider}' cannot be removed: there is none"
+                        "'remove object {provider} {path}': there is no such object"
                     ));
                 }
                 if self
@@ -191,8 +192,9 @@ impl Machine {
         }
         let objects = self.kvm.object_files(provider.into());
         objects.add(path, file).map_err(|error| of(&error))?;
-        // Clients that know only QEMU's providers do not see these, and one whose file is
-        // damaged spoils no other answer.
+        // Hide these providers from queries without `provider`, because clients may know
+        // only QEMU's, and skip a provider that fails, because a damaged file must not
+        // spoil the other answers.
         let registration = Registration::new().only_when_named().skip_when_failing();
         self.registry
             .register_with(provider, objects.clone(), registration)

@@ -151,7 +151,8 @@ pub(super) fn unpack(parcel: BorrowedFd<'_>) -> Option<Part> {
     })
 }
 
-/// Returns the parts of the last state of which all parts are there.
+/// Returns all parts of the newest state that is complete, in their order. Returns
+/// `None` if no state is complete.
 pub(super) fn last_generation(parts: impl Iterator<Item = Part>) -> Option<Vec<Part>> {
     let mut generations: BTreeMap<u64, Vec<Part>> = BTreeMap::new();
     for part in parts {

@@ -17,8 +17,8 @@ use super::inspector::{Claim, Packet};
 use super::machine::Machine;
 use super::parcel::{Contents, Part, pack};
 
-/// The number of packets that are read at once: a VM of 1,024 vCPUs comes in five, and
-/// plugs its vCPUs one by one.
+/// The number of packets that a VMM may send in a burst: 5 for the state of 1,024 vCPUs,
+/// and one for each vCPU that is plugged later.
 const PACKETS_MAX: u32 = 1024;
 
 /// The time after which one more packet is read. A VMM that sends faster is read later, and

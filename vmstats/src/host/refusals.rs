@@ -1,7 +1,7 @@
 //! The log of what was refused.
 //!
-//! In: refusals. Out: lines of the log, of which a peer that is refused all the time makes
-//! a few only. This file refuses nothing.
+//! In: refusals. Out: lines of the log, at most 100 at once and one per second after
+//! that, for all peers together. This file refuses nothing.
 
 use std::time::{Duration, Instant};
 

@@ -69,8 +69,8 @@ impl Stored {
         stored
     }
 
-    /// Removes from the store what is not of these VMs in these states: what belongs to VMs
-    /// that have ended, and earlier states.
+    /// Removes every stored descriptor except the connection and the current parcels of
+    /// each VM in `vms`, a pair of VM number and generation.
     pub(super) fn keep(&self, vms: impl Iterator<Item = (u64, u64)>) {
         let names = vms.map(|(id, generation)| [connection_name(id), parcel_name(id, generation)]);
         let names: BTreeSet<String> = names.flatten().collect();

@@ -38,7 +38,8 @@ pub(crate) fn number(result: Result<c_int, Failure>) -> c_int {
         Err(Failure::Argument(errno, text)) => (errno, format!("hand-over of statistics: {text}")),
         Err(Failure::Handover(error)) => (errno(&error), error.to_string()),
     };
-    // A path of a caller may not, but an error's text could, have a NUL.
+    // A C path has no NUL, but the text of an error may have one, and CString refuses
+    // it.
     let text = CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default();
     LAST.set(text);
     -errno.raw_os_error()

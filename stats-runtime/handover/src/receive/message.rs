@@ -21,8 +21,8 @@ const EXCERPT_CHARS_MAX: usize = 60;
 pub struct Message<'a> {
     /// The statements in their order.
     pub statements: Vec<Statement<'a>>,
-    /// Whether the state is complete with this packet: otherwise more packets follow,
-    /// before which the receiver shows nothing of this one.
+    /// True if the state is complete with this packet. If false, more packets follow,
+    /// and the receiver shows nothing of the VM until the last of them.
     pub is_complete: bool,
 }
 

@@ -56,7 +56,8 @@ impl Packet {
     }
 
     /// Returns the next packet and leaves it in the socket: the files are duplicates. A
-    /// socket keeps files so, as long as it is open somewhere.
+    /// packet that is only peeked at keeps its files open for as long as any process has
+    /// the socket.
     ///
     /// # Errors
     ///

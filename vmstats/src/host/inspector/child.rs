@@ -43,7 +43,7 @@ pub(in crate::host) fn run() -> Result<(), Failure> {
         let (report, mut packet) = inspect(connection.as_fd());
         let process = packet.as_mut().and_then(|packet| packet.process.take());
         let process = Vec::from_iter(process);
-        // The host is gone if it cannot be told.
+        // Sending fails only if the host has ended; the loop ends then.
         let sent = send(socket.as_fd(), report.to_string().as_bytes(), &process);
         let sent = sent.and_then(|()| match &packet {
             // The kernel limits the files that are under way for one user. The host counts the

@@ -93,8 +93,9 @@ pub(in crate::host) struct NoInspector;
 impl fmt::Display for NoInspector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "no process is left that could look at hand-overs: each of them hangs at a file that \
-             a VMM sent",
+            "every inspector was ended, or hangs on a file that a VMM sent, so no hand-over can \
+             be read: the earlier lines name the senders; restart vmstats host, which loses no VM \
+             under systemd",
         )
     }
 }
