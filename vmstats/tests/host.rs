@@ -25,6 +25,7 @@ use hosting::{
     Host, PATIENCE, is_closed, kvm_files, made_up, made_up_vm, names, query, send, set, wait,
     wait_until_served,
 };
+use kvm_stats::Writer;
 use program::{RawClient, Running, kvm_opens};
 use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendFlags, SocketAddrUnix, SocketType, sendmsg,
@@ -294,6 +295,38 @@ fn host_goes_on_when_an_inspector_is_killed_and_ends_when_none_is_left() {
         "{}",
         host.log()
     );
+}
+
+#[test]
+fn vmm_is_refused_when_the_descriptions_of_its_statistics_take_too_much_memory() {
+    let host = Host::start(&[]);
+    let mut good = made_up_vm("good", 1);
+    good.give(connect(host.handover()).unwrap()).unwrap();
+    wait_until_served(&host.socket("good"));
+    let vms = (0..8).map(|vm| {
+        let mut large = Handover::new("large").unwrap();
+        for provider in 0..60 {
+            let name = format!("p{vm}-{provider}");
+            let counters = (0..400).map(|number| format!("{name}-a-statistic-{number}"));
+            let writer = Writer::builder(name.clone());
+            let writer = counters.fold(writer, |writer, name| writer.counter(name));
+            let file = writer.build().unwrap().try_clone_fd().unwrap();
+            large.add_object(&name, "/a", file).unwrap();
+        }
+        // The host closes the connection of one that it refuses.
+        let _ = large.give(connect(host.handover()).unwrap());
+        large
+    });
+    let _vms: Vec<Handover> = vms.collect();
+    host.wait_for_log("with all that share them");
+    let status = fs::read_to_string(format!("/proc/{}/status", host.pid())).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap();
+    let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(kib < 100 << 10, "{line}");
+    assert_eq!(query(&host.socket("good"), "vcpu").len(), 1);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::bounds::{LAYOUT_BYTES_MAX, LAYOUTS_MAX};
+use super::bounds::{LAYOUT_BYTES_MAX, LAYOUTS_MAX, SHARED_LAYOUT_BYTES_MAX, SHARED_LAYOUTS_MAX};
 use crate::provider::ProviderError;
 
 /// The reason why KVM's statistics cannot be provided.
@@ -31,7 +31,8 @@ pub enum Error {
     /// The files of one provider have more than [`LAYOUTS_MAX`] different layouts.
     TooManyLayouts,
     /// The different layouts of one provider's files take more than [`LAYOUT_BYTES_MAX`]
-    /// bytes.
+    /// bytes, or those of all providers that share them more than
+    /// [`SHARED_LAYOUT_BYTES_MAX`].
     LayoutsTooLarge {
         /// The bytes that the layouts would take.
         bytes: usize,
@@ -60,12 +61,14 @@ impl fmt::Display for Error {
             Self::TooManyLayouts => write!(
                 f,
                 "KVM stats: the files of one provider have more than {LAYOUTS_MAX} different \
-                 lists of statistics"
+                 lists of statistics, or those of all that share them more than \
+                 {SHARED_LAYOUTS_MAX}"
             ),
             Self::LayoutsTooLarge { bytes } => write!(
                 f,
                 "KVM stats: the descriptions of statistics in the files of one provider take \
-                 {bytes} bytes, more than {LAYOUT_BYTES_MAX}"
+                 {bytes} bytes, more than {LAYOUT_BYTES_MAX}, or than {SHARED_LAYOUT_BYTES_MAX} \
+                 with all that share them"
             ),
             Self::UnsafeKernel => f.write_str(
                 "KVM stats: before Linux 6.5 a statistics file must not leave the process of its \

@@ -15,7 +15,7 @@ mod vm_stats_files;
 #[cfg(test)]
 mod tests;
 
-pub use bounds::{LAYOUT_BYTES_MAX, LAYOUTS_MAX};
+pub use bounds::{LAYOUT_BYTES_MAX, LAYOUTS_MAX, SHARED_LAYOUT_BYTES_MAX, SHARED_LAYOUTS_MAX};
 pub use described::DescribedLayout;
 pub use error::Error;
 pub use object_files::ObjectFiles;

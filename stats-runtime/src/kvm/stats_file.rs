@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 
 use kvm_stats::{DataBlock, Header, Layout, read_descriptors};
 
-use super::bounds::{LAYOUT_BYTES_MAX, LAYOUTS_MAX};
+use super::bounds::{LAYOUT_BYTES_MAX, LAYOUTS_MAX, SHARED_LAYOUT_BYTES_MAX, SHARED_LAYOUTS_MAX};
 use super::described::DescribedLayout;
 use super::error::Error;
 use crate::lock::Lock;
@@ -100,6 +100,14 @@ impl LayoutCache {
                 // Two threads may compile equal layouts at the same time. Both
                 // layouts are used then.
                 layouts.retain(|compiled| compiled.strong_count() > 0);
+                if layouts.len() >= SHARED_LAYOUTS_MAX {
+                    return Err(Error::TooManyLayouts);
+                }
+                let others = layouts.iter().filter_map(Weak::upgrade);
+                let bytes = others.map(|other| other.bytes()).sum::<usize>() + compiled.bytes();
+                if bytes > SHARED_LAYOUT_BYTES_MAX {
+                    return Err(Error::LayoutsTooLarge { bytes });
+                }
                 layouts.push(Arc::downgrade(&compiled));
                 compiled
             }

@@ -79,8 +79,9 @@ pub(super) struct EventLoop {
     folder: Folder,
     inspectors: Inspectors,
     rules: Rules,
-    /// The provider whose layouts all VMs share.
-    template: KvmProvider,
+    /// The provider whose layouts all VMs of a user share, by users: one user cannot use up
+    /// the memory for the layouts of others.
+    templates: HashMap<u32, KvmProvider>,
     peers: HashMap<u64, Peer>,
     next: u64,
     /// The peers that have sent too much, and are read later.
@@ -159,7 +160,7 @@ impl EventLoop {
             folder,
             inspectors,
             rules,
-            template: KvmProvider::new(),
+            templates: HashMap::new(),
             peers: HashMap::new(),
             next: 1,
             paused: HashSet::new(),
@@ -315,7 +316,8 @@ impl EventLoop {
             ));
         }
         receive::prepare(connection.as_fd()).map_err(|error| error.to_string())?;
-        let peer = Peer::new(connection, uid, &self.template, Instant::now())?;
+        let template = self.templates.entry(uid).or_default();
+        let peer = Peer::new(connection, uid, template, Instant::now())?;
         let id = self.next;
         self.next += 1;
         self.peers.insert(id, peer);
@@ -533,7 +535,9 @@ impl EventLoop {
             .iter()
             .filter_map(|parcel| parcel::unpack(parcel.as_fd()));
         let parts = parcel::last_generation(parts).ok_or("a part of it was not stored")?;
-        let peer = Peer::restore(connection, parts, &self.template, Instant::now())?;
+        let uid = parts.first().map_or(u32::MAX, |part| part.contents.uid);
+        let template = self.templates.entry(uid).or_default();
+        let peer = Peer::restore(connection, uid, parts, template, Instant::now())?;
         if peer.process().is_some_and(has_ended) {
             return Err("its process has ended".to_owned());
         }

@@ -96,11 +96,11 @@ impl Peer {
     /// Returns an error if a statement cannot be done, which the earlier process could do.
     pub(super) fn restore(
         connection: OwnedFd,
+        uid: u32,
         parts: Vec<Part>,
         template: &KvmProvider,
         now: Instant,
     ) -> Result<Self, String> {
-        let uid = parts.first().map_or(u32::MAX, |part| part.contents.uid);
         let mut peer = Self::new(connection, uid, template, now)?;
         for part in parts {
             peer.generation = part.contents.generation;
