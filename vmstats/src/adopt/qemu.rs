@@ -42,7 +42,9 @@ impl Qemu {
             uuid: None,
             program,
             pidfd,
-            command_line: Some(CommandLine::read(pid)?),
+            // Others may have taken all threads, with command lines that do not come: the QEMU
+            // is adopted without its own name then.
+            command_line: CommandLine::read(pid).ok(),
         })
     }
 

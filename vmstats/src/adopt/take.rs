@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use kvm_stats::{Error, FileKind, Header, Stats, identify};
@@ -81,8 +82,9 @@ fn take_one(pidfd: BorrowedFd<'_>, fd: i32) -> Result<(OwnedFd, FileKind), WhyNo
 /// may wait: of KVM's, until the VM is destroyed, which takes some 20 ms, and of one that the
 /// process has put in the place of the listed one, until its file system answers.
 pub(super) fn close<T: Send + 'static>(files: T) {
-    // Without room for a thread, the caller waits.
-    let _ = spawn("close", move || drop(files));
+    // If no thread can be started, the files stay open: to close one here could take for ever.
+    let files = ManuallyDrop::new(files);
+    let _ = spawn("close", move || drop(ManuallyDrop::into_inner(files)));
 }
 
 /// Returns what the kernel says about a file of this process.

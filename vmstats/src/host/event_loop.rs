@@ -4,7 +4,7 @@
 //! the kernel's statistics and sealed memory never block a read, and clients are served
 //! without waiting for them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{self, Sender};
@@ -41,6 +41,11 @@ const TICK: Duration = Duration::from_millis(50);
 /// The number of packets of all VMMs of one user that are read at once: those of thousands of
 /// VMs that are handed over when the host has started.
 const USER_PACKETS_MAX: u32 = 16 << 10;
+
+/// The least time between two states of one VM that are stored: a VMM may change its VM many
+/// times a second, and the service manager has others to serve. A change that is not stored
+/// when the host is killed is lost until the VMM gives its files again.
+const STORE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The time after which one more packet of a user is read. A packet takes a tenth of that.
 const USER_PACKET_INTERVAL: Duration = Duration::from_millis(1);
@@ -86,6 +91,8 @@ pub(super) struct EventLoop {
     next: u64,
     /// The peers that have sent too much, and are read later.
     paused: HashSet<u64>,
+    /// The VMs whose last change is not stored yet.
+    unstored: BTreeSet<u64>,
     /// The last time at which those that wait were looked at.
     looked: Instant,
     /// True while the host has no descriptor for another VMM.
@@ -164,6 +171,7 @@ impl EventLoop {
             peers: HashMap::new(),
             next: 1,
             paused: HashSet::new(),
+            unstored: BTreeSet::new(),
             looked: Instant::now(),
             is_full: false,
             users: HashMap::new(),
@@ -205,7 +213,12 @@ impl EventLoop {
             };
             for event in events.into_iter().take(count) {
                 match Source::of(event.data) {
-                    Some(Source::Shutdown) => return Ok(()),
+                    Some(Source::Shutdown) => {
+                        for id in std::mem::take(&mut self.unstored) {
+                            self.store(id);
+                        }
+                        return Ok(());
+                    }
                     Some(Source::Listener) => self.accept(),
                     Some(Source::Connection(id)) => self.read(id)?,
                     Some(Source::Process(id)) => self.drop_peer(id, "its process has ended"),
@@ -221,8 +234,10 @@ impl EventLoop {
 
     /// Returns the time until something that waits has to be looked at.
     fn next_look(&self) -> Option<Duration> {
-        let waits =
-            self.is_full || !self.paused.is_empty() || self.peers.values().any(Peer::is_incomplete);
+        let waits = self.is_full
+            || !self.paused.is_empty()
+            || !self.unstored.is_empty()
+            || self.peers.values().any(Peer::is_incomplete);
         waits.then_some(TICK)
     }
 
@@ -246,6 +261,15 @@ impl EventLoop {
         let is_late = |peer: &Peer| {
             peer.is_incomplete() && now.saturating_duration_since(peer.since) > HANDOVER_TIME_MAX
         };
+        let is_due = |peer: &Peer| now.saturating_duration_since(peer.stored) > STORE_INTERVAL;
+        let unstored = std::mem::take(&mut self.unstored);
+        for id in unstored {
+            match self.peers.get(&id) {
+                Some(peer) if is_due(peer) => self.store(id),
+                Some(_) => drop(self.unstored.insert(id)),
+                None => {}
+            }
+        }
         let late = self.peers.iter().filter(|(_, peer)| is_late(peer));
         let late: Vec<u64> = late.map(|(id, _)| *id).collect();
         for id in late {
@@ -361,7 +385,7 @@ impl EventLoop {
                 let before = peer.process.is_some();
                 match peer.take(packet, &self.rules.adopters) {
                     Ok(effect) => {
-                        let taken = self.check_files(id);
+                        let taken = self.check_user(id);
                         let taken = taken.and_then(|()| self.watch_process(id, before));
                         let taken = taken.and_then(|()| match effect {
                             Effect::Complete => self.show(id),
@@ -378,10 +402,20 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Refuses a VM whose user has too many files, so that others can have files, too.
-    fn check_files(&self, id: u64) -> Result<(), String> {
+    /// Refuses a VM whose user has too many VMs or files, so that others can have some, too.
+    fn check_user(&self, id: u64) -> Result<(), String> {
+        // The sender need not be the user who connected, whose VMs were counted then.
         let uid = self.peers.get(&id).map(|peer| peer.uid);
+        if let Some(uid) = uid.filter(|uid| self.outlaws.contains(uid)) {
+            return Err(outlawed(uid));
+        }
         let of_user = self.peers.values().filter(|peer| Some(peer.uid) == uid);
+        let vms_max = self.rules.vms_per_user_max;
+        if of_user.clone().count() > vms_max {
+            return Err(format!(
+                "its user has {vms_max} VMs already (--vms-per-user-max)"
+            ));
+        }
         let files: usize = of_user.map(|peer| peer.machine.files()).sum();
         let most = self.rules.files_per_user_max;
         if files <= most {
@@ -409,7 +443,7 @@ impl EventLoop {
             return Ok(());
         };
         if peer.socket.is_some() {
-            self.store(id);
+            self.unstored.insert(id);
             return Ok(());
         }
         let name = self.folder.reserve(peer.machine.name(), peer.pid, id);
@@ -453,15 +487,17 @@ impl EventLoop {
         let Some(peer) = self.peers.get_mut(&id).filter(|_| store::is_there()) else {
             return;
         };
+        peer.stored = Instant::now();
         match peer.pack(id, peer.generation + 1) {
             Ok(parcels) => {
                 peer.generation += 1;
                 store::put_parcels(id, peer.generation, &parcels);
             }
-            Err(error) => warn(&format!(
-                "{}: cannot be stored, so a restart of vmstats host would lose it: {error}",
-                peer.socket.as_deref().unwrap_or("a VM")
-            )),
+            Err(error) => {
+                let name = peer.socket.as_deref().unwrap_or("a VM");
+                let reason = format!("a restart of vmstats host would lose it: {error}");
+                self.refusals.note(&format!("to store {name}"), &reason);
+            }
         }
     }
 

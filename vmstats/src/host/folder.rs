@@ -117,7 +117,7 @@ impl Folder {
     /// Reserves a name that a VM had before a restart of the host. Returns whether it was
     /// free.
     pub(super) fn reserve_again(&mut self, name: &str) -> bool {
-        file_name(name) == name && self.taken.insert(name.to_owned())
+        !name.is_empty() && file_name(name) == name && self.taken.insert(name.to_owned())
     }
 
     /// Gives a name free.
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(folder.reserve(None, None, 5), "vm-5");
         assert!(folder.reserve_again("db1"));
         for name in ["db1", "web1", "../x", ""] {
-            assert!(!folder.reserve_again(name) || name.is_empty(), "{name}");
+            assert!(!folder.reserve_again(name), "{name}");
         }
     }
 

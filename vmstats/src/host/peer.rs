@@ -45,6 +45,8 @@ pub(super) struct Peer {
     pub(super) server: Option<Polled>,
     /// True once a packet has come.
     is_known: bool,
+    /// The time at which the VM was stored last.
+    pub(super) stored: Instant,
     /// The number of the state in the service manager's store.
     pub(super) generation: u64,
 }
@@ -85,6 +87,7 @@ impl Peer {
             socket: None,
             server: None,
             is_known: false,
+            stored: now,
             generation: 0,
         })
     }
@@ -139,6 +142,9 @@ impl Peer {
             ));
         }
         let effect = self.apply(&packet.text, packet.files)?;
+        if is_first && self.machine.name().is_none() {
+            return Err("the first packet has no name".to_owned());
+        }
         if let Some(process) = self.machine.take_process() {
             if !is_first {
                 return Err("the process was given already".to_owned());
