@@ -16,10 +16,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
 use stats_handover::receive;
-use stats_runtime::kvm::KvmProvider;
 use stats_runtime::server::{Options, Polled};
 
-use super::allowance::Allowance;
 use super::folder::Folder;
 use super::inspector::{Inspected, Inspectors};
 use super::machine::Machine;
@@ -27,6 +25,7 @@ use super::parcel;
 use super::peer::{Adopters, Effect, Peer};
 use super::refusals::Refusals;
 use super::store::{self, Stored};
+use super::users::Users;
 use crate::failure::{Failure, warn};
 use crate::listen::Admission;
 use crate::printable::printable;
@@ -38,17 +37,10 @@ const HANDOVER_TIME_MAX: Duration = Duration::from_secs(10);
 /// The interval at which late VMMs, paused peers and a full listener are checked again.
 const TICK: Duration = Duration::from_millis(50);
 
-/// The number of packets of all VMMs of one user that are read at once: those of thousands of
-/// VMs that are handed over when the host has started.
-const USER_PACKETS_MAX: u32 = 16 << 10;
-
 /// The least time between two states of one VM that are stored: a VMM may change its VM many
 /// times a second, and the service manager has others to serve. A change that is not stored
 /// when the host is killed is lost until the VMM gives its files again.
 const STORE_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The time after which one more packet of a user is read. A packet takes a tenth of that.
-const USER_PACKET_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The number of ready descriptors that one turn handles.
 const EVENTS_MAX: usize = 64;
@@ -84,9 +76,6 @@ pub(super) struct EventLoop {
     folder: Folder,
     inspectors: Inspectors,
     rules: Rules,
-    /// The provider whose layouts all VMs of a user share, by users: one user cannot use up
-    /// the memory for the layouts of others.
-    templates: HashMap<u32, KvmProvider>,
     peers: HashMap<u64, Peer>,
     next: u64,
     /// The peers that have sent too much, and are read later.
@@ -97,10 +86,7 @@ pub(super) struct EventLoop {
     looked: Instant,
     /// True while the host has no descriptor for another VMM.
     is_full: bool,
-    /// The packets that the VMMs of each user may send.
-    users: HashMap<u32, Allowance>,
-    /// The users who sent a file that cannot be closed.
-    outlaws: HashSet<u32>,
+    users: Users,
     refusals: Refusals,
     /// The thread that closes the files of VMs that have ended: the last file of a VM makes
     /// the kernel destroy the VM, which takes tens of milliseconds.
@@ -167,15 +153,13 @@ impl EventLoop {
             folder,
             inspectors,
             rules,
-            templates: HashMap::new(),
             peers: HashMap::new(),
             next: 1,
             paused: HashSet::new(),
             unstored: BTreeSet::new(),
             looked: Instant::now(),
             is_full: false,
-            users: HashMap::new(),
-            outlaws: HashSet::new(),
+            users: Users::default(),
             refusals: Refusals::new(Instant::now()),
             closer,
         };
@@ -253,7 +237,7 @@ impl EventLoop {
                 self.paused.remove(&id);
                 continue;
             };
-            if peer.allowance.is_left(now) && of_user(&mut self.users, peer.uid, now).is_left(now) {
+            if peer.allowance.is_left(now) && self.users.get(peer.uid, now).allowance.is_left(now) {
                 self.paused.remove(&id);
                 self.watch_connection(id);
             }
@@ -322,9 +306,8 @@ impl EventLoop {
         let credentials =
             getsockopt(&connection, PeerCredentials).map_err(|error| error.to_string())?;
         let uid = credentials.uid();
-        if self.outlaws.contains(&uid) {
-            return Err(outlawed(uid));
-        }
+        let now = Instant::now();
+        self.users.get(uid, now).check()?;
         let Rules {
             vms_max,
             vms_per_user_max,
@@ -340,8 +323,8 @@ impl EventLoop {
             ));
         }
         receive::prepare(connection.as_fd()).map_err(|error| error.to_string())?;
-        let template = self.templates.entry(uid).or_default();
-        let peer = Peer::new(connection, uid, template, Instant::now())?;
+        let template = &self.users.get(uid, now).template;
+        let peer = Peer::new(connection, uid, template, now)?;
         let id = self.next;
         self.next += 1;
         self.peers.insert(id, peer);
@@ -354,13 +337,13 @@ impl EventLoop {
         let Some(peer) = self.peers.get_mut(&id) else {
             return Ok(());
         };
-        if self.outlaws.contains(&peer.uid) {
-            let reason = outlawed(peer.uid);
+        let now = Instant::now();
+        let user = self.users.get(peer.uid, now);
+        if let Err(reason) = user.check() {
             self.refuse(id, &reason);
             return Ok(());
         }
-        let now = Instant::now();
-        let of_user = of_user(&mut self.users, peer.uid, now);
+        let of_user = &mut user.allowance;
         if !of_user.is_left(now) || !peer.allowance.take(now) || !of_user.take(now) {
             let connection = peer.connection.as_fd();
             // Fails for a descriptor that is not watched, which a paused peer's is not.
@@ -378,8 +361,8 @@ impl EventLoop {
             Inspected::Refused(reason) => self.refuse(id, &reason),
             Inspected::Stuck { uid, reason } => {
                 let uid = uid.unwrap_or(peer.uid);
-                self.outlaws.insert(uid);
-                self.refuse(id, &format!("{reason}; {}", outlawed(uid)));
+                let ban = self.users.get(uid, now).refuse();
+                self.refuse(id, &format!("{reason}; {ban}"));
             }
             Inspected::Packet(packet) => {
                 let before = peer.process.is_some();
@@ -403,13 +386,13 @@ impl EventLoop {
     }
 
     /// Refuses a VM whose user has too many VMs or files, so that others can have some, too.
-    fn check_user(&self, id: u64) -> Result<(), String> {
+    fn check_user(&mut self, id: u64) -> Result<(), String> {
         // The sender need not be the user who connected, whose VMs were counted then.
-        let uid = self.peers.get(&id).map(|peer| peer.uid);
-        if let Some(uid) = uid.filter(|uid| self.outlaws.contains(uid)) {
-            return Err(outlawed(uid));
-        }
-        let of_user = self.peers.values().filter(|peer| Some(peer.uid) == uid);
+        let Some(uid) = self.peers.get(&id).map(|peer| peer.uid) else {
+            return Ok(());
+        };
+        self.users.get(uid, Instant::now()).check()?;
+        let of_user = self.peers.values().filter(|peer| peer.uid == uid);
         let vms_max = self.rules.vms_per_user_max;
         if of_user.clone().count() > vms_max {
             return Err(format!(
@@ -572,8 +555,9 @@ impl EventLoop {
             .filter_map(|parcel| parcel::unpack(parcel.as_fd()));
         let parts = parcel::last_generation(parts).ok_or("a part of it was not stored")?;
         let uid = parts.first().map_or(u32::MAX, |part| part.contents.uid);
-        let template = self.templates.entry(uid).or_default();
-        let peer = Peer::restore(connection, uid, parts, template, Instant::now())?;
+        let now = Instant::now();
+        let template = &self.users.get(uid, now).template;
+        let peer = Peer::restore(connection, uid, parts, template, now)?;
         if peer.process().is_some_and(has_ended) {
             return Err("its process has ended".to_owned());
         }
@@ -593,19 +577,6 @@ impl EventLoop {
         self.watch_connection(id);
         Ok(())
     }
-}
-
-/// Returns the reason why a user is not served.
-fn outlawed(uid: u32) -> String {
-    format!(
-        "user {uid} sent a file that cannot be closed, and is refused until vmstats host restarts"
-    )
-}
-
-/// Returns the packets that all VMMs of a user may send.
-fn of_user(users: &mut HashMap<u32, Allowance>, uid: u32, now: Instant) -> &mut Allowance {
-    let new = || Allowance::new(USER_PACKETS_MAX, USER_PACKET_INTERVAL, now);
-    users.entry(uid).or_insert_with(new)
 }
 
 /// Returns whether a process has ended.

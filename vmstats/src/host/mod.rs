@@ -13,6 +13,7 @@ mod peer;
 mod refusals;
 mod sandbox;
 mod store;
+mod users;
 
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
