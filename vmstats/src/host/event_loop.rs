@@ -48,8 +48,9 @@ const EVENTS_MAX: usize = 64;
 /// The clients of one VM at once.
 const CLIENTS_MAX: usize = 16;
 
-/// The memory that the clients of one VM may make the host hold.
-const CLIENT_BYTES_MAX: usize = 4 << 20;
+/// The memory that the clients of one VM may make the host hold: that of a monitor of ours,
+/// for a few replies about 1,024 vCPUs, of which one has up to 4 MiB.
+const CLIENT_BYTES_MAX: usize = 16 << 20;
 
 /// The rules by which VMMs and clients are admitted.
 #[derive(Debug)]
