@@ -42,14 +42,14 @@ const TICK: Duration = Duration::from_millis(50);
 /// when the host is killed is lost until the VMM gives its files again.
 const STORE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The number of ready descriptors that one turn handles.
+/// The most ready descriptors that one turn of the loop handles.
 const EVENTS_MAX: usize = 64;
 
-/// The clients of one VM at once.
+/// The most clients of one VM.
 const CLIENTS_MAX: usize = 16;
 
-/// The memory that the clients of one VM may make the host hold: that of a monitor of ours,
-/// for a few replies about 1,024 vCPUs, of which one has up to 4 MiB.
+/// The most bytes that the clients of one VM may have the host buffer: the default of the
+/// library's servers. A reply about 1,024 vCPUs has up to 4 MiB.
 const CLIENT_BYTES_MAX: usize = 16 << 20;
 
 /// The rules by which VMMs and clients are admitted.
@@ -83,9 +83,10 @@ pub(super) struct EventLoop {
     paused: HashSet<u64>,
     /// The VMs whose last change is not stored yet.
     unstored: BTreeSet<u64>,
-    /// The last time at which those that wait were looked at.
+    /// The time of the last [`look`](Self::look).
     looked: Instant,
-    /// True while the host has no descriptor for another VMM.
+    /// True while the listener is not watched, because the host has no descriptor for another
+    /// VMM.
     is_full: bool,
     users: Users,
     refusals: Refusals,
@@ -94,7 +95,7 @@ pub(super) struct EventLoop {
     closer: Sender<Machine>,
 }
 
-/// The thing that a descriptor in the epoll belongs to.
+/// The owner of a descriptor in the epoll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
     Listener,
@@ -217,7 +218,7 @@ impl EventLoop {
         }
     }
 
-    /// Returns the time until something that waits has to be looked at.
+    /// Returns the timeout of the next epoll wait, or `None` if nothing is due.
     fn next_look(&self) -> Option<Duration> {
         let waits = self.is_full
             || !self.paused.is_empty()
@@ -226,7 +227,8 @@ impl EventLoop {
         waits.then_some(TICK)
     }
 
-    /// Drops VMMs that are late, and reads those again that had sent too much.
+    /// Drops late VMMs, watches paused peers and the listener again where that is possible, and
+    /// stores changed VMs.
     fn look(&mut self) {
         if self.is_full {
             self.is_full = self.watch(self.listener.as_fd(), Source::Listener).is_err();
@@ -347,7 +349,7 @@ impl EventLoop {
         let of_user = &mut user.allowance;
         if !of_user.is_left(now) || !peer.allowance.take(now) || !of_user.take(now) {
             let connection = peer.connection.as_fd();
-            // Fails for a descriptor that is not watched, which a paused peer's is not.
+            // Cannot fail, because the descriptor is watched.
             let _ = epoll::delete(&self.epoll, connection);
             self.paused.insert(id);
             return Ok(());
@@ -388,7 +390,7 @@ impl EventLoop {
 
     /// Refuses a VM whose user has too many VMs or files, so that others can have some, too.
     fn check_user(&mut self, id: u64) -> Result<(), String> {
-        // The sender need not be the user who connected, whose VMs were counted then.
+        // `add` checked the user who connected; the user who sends may be another.
         let Some(uid) = self.peers.get(&id).map(|peer| peer.uid) else {
             return Ok(());
         };
@@ -439,7 +441,8 @@ impl EventLoop {
         if store::is_there() {
             store::put_connection(id, &peer.connection);
         }
-        // Stored first, so that a VM which was seen is not lost when the host is killed.
+        // Store before binding: a client that has seen the VM must find it again after the
+        // host was killed.
         self.store(id);
         self.bind(id)
     }
@@ -528,7 +531,7 @@ impl EventLoop {
                 store::forget(id, peer.generation);
             }
         }
-        // Fails if the thread has panicked; the files are closed here then.
+        // Sending fails only if the thread has panicked; this thread closes the files then.
         let _ = self.closer.send(peer.machine);
     }
 

@@ -120,7 +120,7 @@ impl Folder {
         !name.is_empty() && file_name(name) == name && self.taken.insert(name.to_owned())
     }
 
-    /// Gives a name free.
+    /// Releases a name.
     pub(super) fn release(&mut self, name: &str) {
         self.taken.remove(name);
     }
@@ -140,8 +140,8 @@ impl Drop for Folder {
     }
 }
 
-/// Returns the part of a VM's name that can be the name of a file: no separator, no
-/// leading dot, and nothing that a shell or a terminal takes for more than a character.
+/// Returns a VM's name as the name of a file: without separators, leading dots and characters
+/// that are special to a shell or a terminal.
 fn file_name(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-+~".contains(c);
     let plain = name.chars().map(|c| if is_plain(c) { c } else { '_' });
@@ -158,8 +158,8 @@ fn listen_at(path: &Path, mode: u32, group: Option<u32>) -> io::Result<OwnedFd> 
     }
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-    // Linux gives the file of a socket the mode of the socket less the umask, so nobody
-    // else can connect before the file has its group.
+    // Set the mode before binding: Linux gives the file the mode of the socket less the umask,
+    // so that nobody else can connect before the file has its group.
     fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
     bind(&socket, &SocketAddrUnix::new(path)?)?;
     if let Some(group) = group {

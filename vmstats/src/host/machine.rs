@@ -20,7 +20,7 @@ pub(super) const FILES_MAX: usize = 8192;
 /// The largest number of providers of a VM's own.
 const PROVIDERS_MAX: usize = 64;
 
-/// A VM.
+/// A VM, its providers and what its monitor says of it.
 #[derive(Debug)]
 pub(super) struct Machine {
     name: Option<String>,
@@ -72,7 +72,7 @@ impl Machine {
         usize::from(self.has_vm) + self.vcpus.len() + objects
     }
 
-    /// Takes the process that the VMM's adopter named.
+    /// Takes the descriptor of the process that an adopter named. Returns `None` without one.
     pub(super) fn take_process(&mut self) -> Option<OwnedFd> {
         self.process.take()
     }
@@ -82,7 +82,7 @@ impl Machine {
         Monitor::new(self.registry.clone(), self.state.clone())
     }
 
-    /// Does what a VMM's statements say.
+    /// Applies the statements of a packet, with the packet's files.
     ///
     /// # Errors
     ///
@@ -257,7 +257,11 @@ impl Machine {
 struct Files(Vec<Option<(Claim, OwnedFd)>>);
 
 impl Files {
-    /// Takes the file of a statement, which must be of one of these kinds.
+    /// Takes the file of a statement. `word` names the statement in errors.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file is of none of these kinds.
     fn take(&mut self, index: usize, kinds: &[Claim], word: &str) -> Result<OwnedFd, String> {
         let file = self.0.get_mut(index).and_then(Option::take);
         let (claim, file) = file.ok_or_else(|| format!("'{word}' has no file"))?;

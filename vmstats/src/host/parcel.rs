@@ -33,7 +33,7 @@ const HEAD_BYTES_MAX: usize = 256;
 pub(super) struct Contents<F> {
     /// The VM's number.
     pub(super) id: u64,
-    /// The number of the state; the highest one is the last.
+    /// The generation of the state; a higher one is newer.
     pub(super) generation: u64,
     /// The user of the VMM.
     pub(super) uid: u32,
@@ -116,7 +116,7 @@ pub(super) fn pack(contents: &Contents<BorrowedFd<'_>>) -> io::Result<Vec<OwnedF
     parts.into_iter().enumerate().map(pack).collect()
 }
 
-/// Reads a parcel, which stays as it is; `None` if the descriptor is not a parcel.
+/// Reads a parcel without changing it. Returns `None` if the descriptor is not a parcel.
 pub(super) fn unpack(parcel: BorrowedFd<'_>) -> Option<Part> {
     let packet = Packet::peek(parcel).ok()??;
     let text = String::from_utf8(packet.text).ok()?;

@@ -47,7 +47,8 @@ pub(super) struct Peer {
     is_known: bool,
     /// The time at which the VM was stored last.
     pub(super) stored: Instant,
-    /// The number of the state in the service manager's store.
+    /// The generation of the VM's state in the service manager's store: 0 if no state is
+    /// stored, and one more with each state.
     pub(super) generation: u64,
 }
 
@@ -96,7 +97,7 @@ impl Peer {
     ///
     /// # Errors
     ///
-    /// Returns an error if a statement cannot be done, which the earlier process could do.
+    /// Returns an error if a statement fails that the earlier process could apply.
     pub(super) fn restore(
         connection: OwnedFd,
         uid: u32,
@@ -117,11 +118,11 @@ impl Peer {
         Ok(peer)
     }
 
-    /// Does what a packet says.
+    /// Applies a packet.
     ///
     /// # Errors
     ///
-    /// Returns what is wrong with the packet. The connection has to end.
+    /// Returns the reason why the packet is refused. The caller closes the connection.
     pub(super) fn take(&mut self, packet: Packet, adopters: &Adopters) -> Result<Effect, String> {
         let is_first = !self.is_known;
         if is_first {
@@ -175,13 +176,12 @@ impl Peer {
         self.process.as_ref().map(AsFd::as_fd)
     }
 
-    /// Returns whether the VMM has to hurry: its VM is not shown yet.
+    /// Returns whether the hand-over is still incomplete, so that its time is limited.
     pub(super) fn is_incomplete(&self) -> bool {
         self.socket.is_none()
     }
 
-    /// Packs all that is known of the VM for another host process. `generation` numbers the
-    /// state.
+    /// Packs the state of the VM, as this generation, for another host process.
     ///
     /// # Errors
     ///

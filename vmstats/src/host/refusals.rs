@@ -9,17 +9,17 @@ use super::allowance::Allowance;
 use crate::failure::warn;
 use crate::printable::printable;
 
-/// The number of lines at once.
+/// The most lines in a burst.
 const BURST: u32 = 100;
 
-/// The time after which there may be one more line.
+/// The time after which one more line is permitted.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The log of refusals.
 #[derive(Debug)]
 pub(super) struct Refusals {
     allowance: Allowance,
-    /// The number of refusals without a line since the last line.
+    /// The number of refusals that were not logged since the last line.
     silent: u64,
 }
 

@@ -16,7 +16,7 @@ use stats_runtime::sandbox::{Role, Syscall, memory};
 
 use crate::failure::Failure;
 
-/// The roles of the library that the host's threads play.
+/// The roles of stats-runtime that the host's threads play.
 const ROLES: &[Role] = &[
     Role::Query,
     Role::Listen,
@@ -26,7 +26,7 @@ const ROLES: &[Role] = &[
     Role::End,
 ];
 
-/// The system calls of both, besides those of the library's roles.
+/// The system calls of the host and of its inspectors, besides those of the roles.
 const BOTH: &[&str] = &[
     // Signals, and the end of the process.
     "exit",
@@ -48,7 +48,7 @@ const BOTH: &[&str] = &[
     "sched_getaffinity",
     "sched_yield",
     "set_robust_list",
-    // The calls that cannot fail, so that the library panics if they do.
+    // Calls that cannot fail by their manual pages: rustix panics if the filter refuses one.
     "getegid",
     "geteuid",
     "getgid",
@@ -119,7 +119,7 @@ const HOST: &[&str] = &[
     "writev",
 ];
 
-/// The system calls that older architectures have beside those which took their place.
+/// The old system calls of x86-64, for which newer architectures have only their successors.
 const OLD: &[&str] = if cfg!(target_arch = "x86_64") {
     &[
         "accept",

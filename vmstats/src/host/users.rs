@@ -1,4 +1,5 @@
-//! The users whose VMMs hand over, told from each other so that none disturbs the others.
+//! The users whose VMMs hand over. Each has limits of its own, so that no user disturbs
+//! another.
 //!
 //! In: user ids, by the kernel's word. Out: whether a user is served, how much its VMMs may
 //! send, and the memory that its VMs share. This file knows no connection.
@@ -10,8 +11,8 @@ use stats_runtime::kvm::KvmProvider;
 
 use super::allowance::Allowance;
 
-/// The number of packets of all VMMs of one user that are read at once: those of thousands of
-/// VMs that are handed over when the host has started.
+/// The most packets that all VMMs of one user may send in a burst: those of thousands of VMs
+/// that are handed over when the host has started.
 const PACKETS_MAX: u32 = 16 << 10;
 
 /// The time after which one more packet of a user is read. A packet takes a tenth of that.

@@ -46,8 +46,8 @@ pub(in crate::host) fn run() -> Result<(), Failure> {
         // Sending fails only if the host has ended; the loop ends then.
         let sent = send(socket.as_fd(), report.to_string().as_bytes(), &process);
         let sent = sent.and_then(|()| match &packet {
-            // The kernel limits the files that are under way for one user. The host counts the
-            // files, and refuses a packet without them.
+            // The kernel limits the files in the queues of one user's sockets. Without its files
+            // the host refuses the packet, because it counts them.
             Some(packet) => send(socket.as_fd(), &packet.text, &packet.files)
                 .or_else(|_| send(socket.as_fd(), b"lost", &[])),
             None => Ok(()),
@@ -72,7 +72,7 @@ fn next(socket: BorrowedFd<'_>) -> Option<OwnedFd> {
     }
 }
 
-/// Takes a packet from a connection, and looks at its files.
+/// Takes the next packet from a connection, and identifies its files.
 fn inspect(connection: BorrowedFd<'_>) -> (Report, Option<Packet>) {
     let packet = match Packet::receive(connection) {
         Ok(Some(packet)) => packet,
@@ -98,7 +98,7 @@ fn inspect(connection: BorrowedFd<'_>) -> (Report, Option<Packet>) {
     }
 }
 
-/// Returns the kinds of files, or what is wrong with one of them.
+/// Returns the kinds of files, or the reason why one of them is refused.
 fn claims(files: &[OwnedFd]) -> Result<Vec<Claim>, String> {
     let claim = |(number, file): (usize, &OwnedFd)| {
         let kind = identify(file).map_err(|error| error.to_string())?;
@@ -117,7 +117,8 @@ fn claims(files: &[OwnedFd]) -> Result<Vec<Claim>, String> {
     files.iter().enumerate().map(claim).collect()
 }
 
-/// Closes files that the host may not have. Reports whether that worked.
+/// Closes the files of a refused packet, in a thread that may hang. The report says whether
+/// they could be closed.
 fn dispose(uid: Option<u32>, reason: String, files: Vec<OwnedFd>) -> Report {
     if files.is_empty() {
         return Report::Refused(reason);

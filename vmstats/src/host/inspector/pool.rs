@@ -22,7 +22,7 @@ use stats_handover::receive::{Packet as Received, ReceiveError};
 use super::report::{Claim, Report};
 use crate::failure::Failure;
 
-/// The number of inspectors. All but one are there to take the place of one that is stuck.
+/// The number of inspectors. One works; the others replace one that is stuck.
 const INSPECTORS: usize = 4;
 
 /// How long an inspector may take for a packet.
@@ -76,13 +76,13 @@ pub(in crate::host) struct Packet {
 /// The reason why an inspector did not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum NoAnswer {
-    /// The process had ended before: the packet is still to be taken.
+    /// The process had ended before: the packet is still in the connection.
     HadEnded,
     /// The process ended meanwhile: the packet may be lost.
     Ended,
     /// The process is there.
     Silent,
-    /// The host has no descriptors for what it answered.
+    /// The host has no descriptors for the files of the packet.
     NoRoom,
 }
 
@@ -143,7 +143,7 @@ impl Inspectors {
                 }
             };
             if matches!(inspected, Inspected::Stuck { .. }) {
-                // Not waited for: the process may never end.
+                // Do not wait for the child: a stuck one may never end.
                 self.0.pop();
             }
             return Ok(inspected);
