@@ -43,7 +43,7 @@ pub enum Fault {
     ControlCharacter,
     /// The text is not a UUID.
     NotUuid,
-    /// The text is not a name as QAPI has them.
+    /// The text is not a valid QAPI name.
     NotAName,
     /// The provider's name has a meaning already.
     Reserved,

@@ -136,8 +136,8 @@ impl Handover {
     /// Adds a file in the kernel's format with the statistics of another object, such as
     /// a device: the file of a [`kvm_stats::Writer`], or another sealed memfd.
     ///
-    /// The statistics are those of the provider and of the target with that name. If the
-    /// provider's object has a file, it is replaced.
+    /// Receivers show the statistics under a provider and a target that both have the
+    /// name `provider`. If the provider's object has a file, it is replaced.
     ///
     /// # Errors
     ///

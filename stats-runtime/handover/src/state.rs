@@ -144,8 +144,8 @@ impl State {
         &self.entries
     }
 
-    /// Adds the file of an object, or replaces the one that the object has. A vCPU has
-    /// a path besides.
+    /// Adds the file of an object, or replaces the file that the object has. `vcpu_path`
+    /// is the QOM path of a vCPU, and `None` for any other object.
     pub(crate) fn insert(
         &mut self,
         object: Object<'_>,

@@ -224,7 +224,8 @@ mod tests {
 
         let mut text = [0; 8];
         let peek = RecvFlags::PEEK;
-        // To close a file that was taken may wait for ever.
+        // Leave room for the sender only, because closing a received file may block for
+        // ever.
         let received = receive(ours.as_fd(), &mut text[..1], Room::Sender, peek).unwrap();
         assert_eq!((received.bytes, received.files.len()), (1, 0));
         let sender = received.sender.unwrap();

@@ -48,7 +48,8 @@ struct Given {
     list: FileList,
     vcpus: BTreeSet<u32>,
     has_vm: bool,
-    /// A file of a vCPU with its number, by which old files are told from new ones.
+    /// The index of the first vCPU and a duplicate of its file: a lower count in a later
+    /// file of the vCPU means a new VM.
     witness: Option<(u32, OwnedFd)>,
     /// The time at which the files were given, until the connection counts as accepted.
     given_at: Option<Instant>,
@@ -168,8 +169,9 @@ impl Adoption {
         Some(!is_readable(connection))
     }
 
-    /// Gives the files to the host, if they are not given. `is_host_new` tells that the host
-    /// has restarted; otherwise the early end of a connection is the refusal of this VM.
+    /// Gives the files to the host, unless the files were given already. If
+    /// `is_host_new` is true, the host has restarted; otherwise the early end of a
+    /// connection means that the host refused this VM.
     pub(super) fn give(&mut self, connector: &mut Connector, is_host_new: bool, now: Instant) {
         let Some(given) = &mut self.given else { return };
         if let Some(connection) = given.handover.connection() {
@@ -239,8 +241,8 @@ impl Given {
             sent(self.handover.set_vm_fd(file))?;
             self.has_vm = true;
         } else if self.has_vm && self.is_rebound(&files.vcpus) {
-            // If the vCPUs are those of before, keep the VM's file: QEMU closed only its
-            // own descriptor, after a query, and the duplicate still counts.
+            // Keep the VM's file if the vCPUs are unchanged: QEMU closed only its own
+            // descriptor, after a query, and the duplicate still counts.
             sent(self.handover.remove_vm())?;
             self.has_vm = false;
         }
@@ -281,7 +283,8 @@ impl Given {
         let Some((index, old)) = &self.witness else {
             return false;
         };
-        // Read the old file first, because both count on if they are the same.
+        // Read the old file first: if both files belong to the same vCPU, the counter
+        // grows between the two reads.
         let before = exits(old.as_fd());
         let after = { vcpus.get(index) }.and_then(|file| exits(file.as_fd()));
         matches!((before, after), (Some(before), Some(after)) if after < before)
@@ -295,8 +298,8 @@ impl Given {
         }
     }
 
-    /// Notes that the connection has gone. Returns whether the host has closed the first
-    /// connection before it counted as accepted, which people should know.
+    /// Notes that the connection has gone. Returns whether the host closed the first
+    /// connection before that connection counted as accepted, which the caller logs.
     fn note_loss(&mut self, now: Instant) -> bool {
         let is_refused = self.given_at.take().is_some();
         let is_first = self.delay == RETRY_DELAY_MIN;

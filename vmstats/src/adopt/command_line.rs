@@ -27,7 +27,7 @@ impl Identity {
         let mut smbios_uuid = None;
         while let Some(word) = words.next() {
             let option = word.strip_prefix(b"-").unwrap_or_default();
-            // QEMU takes two hyphens for one.
+            // QEMU reads `--option` as `-option`.
             match option.strip_prefix(b"-").unwrap_or(option) {
                 b"name" => {
                     let parameters = parameters(words.next().unwrap_or_default(), "guest");
@@ -55,8 +55,8 @@ impl Identity {
     }
 }
 
-/// Splits the value of an option at its commas; two commas are one in a value. A first part
-/// without `=` is the value of the parameter `implied`.
+/// Splits the value of an option at its commas; two commas in a row mean one comma in
+/// the value. A first part without `=` is the value of the parameter `implied`.
 fn parameters(value: &[u8], implied: &str) -> Vec<(String, String)> {
     let value = String::from_utf8_lossy(value);
     let mut rest = &*value;

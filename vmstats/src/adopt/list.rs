@@ -21,8 +21,9 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Looks at a process, and takes its files for the moment, which alone shows that they
-    /// can be taken. Returns `None` if the process has ended or is not a QEMU.
+    /// Looks at a process, and takes its files for a moment, because only taking the
+    /// files shows that the kernel permits it. Returns `None` if the process has ended
+    /// or is not a QEMU.
     pub(super) fn of(mut qemu: Qemu, inode: &SharedInode, is_old_kernel: bool) -> Option<Self> {
         // A process whose command line does not come has the name qemu-PID.
         let _ = qemu.identify(COMMAND_LINE_TIMEOUT);

@@ -65,7 +65,8 @@ pub fn run(arguments: &AdoptArgs, out: &mut dyn Write) -> Result<(), Failure> {
     adopt(arguments, &inode)
 }
 
-/// Adopts until a signal comes or, if no others are looked for, until the last QEMU has ended.
+/// Adopts QEMUs until a signal comes or, with `--once` or selected process IDs, until
+/// every watched process has ended or was refused.
 fn adopt(arguments: &AdoptArgs, inode: &SharedInode) -> Result<(), Failure> {
     let signals = PendingSignals::install()?.start()?;
     raise_file_limit();
@@ -120,7 +121,8 @@ struct Watched {
 impl Watched {
     /// Begins to watch processes that are not watched yet.
     fn add(&mut self, found: Vec<(u32, Program)>) {
-        // First, so that a process with the id of one that has ended is a new one.
+        // Forget ended processes first; otherwise a new process that reuses the id of an
+        // ended process counts as watched.
         self.forget_ended();
         for (pid, program) in found {
             if self.processes.contains_key(&pid) {
@@ -169,7 +171,8 @@ impl Watched {
         }
     }
 
-    /// Returns whether several connections to the host were open, and none is any more.
+    /// Returns whether several connections to the host were open and all of them are
+    /// closed now.
     fn has_lost_all(&self) -> bool {
         let connections = self.processes.values().filter_map(Adoption::is_connected);
         let (open, closed): (Vec<bool>, Vec<bool>) = connections.partition(|is_open| *is_open);

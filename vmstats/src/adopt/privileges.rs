@@ -24,8 +24,8 @@ const NEEDED: CapabilitySet = CapabilitySet::SYS_PTRACE;
 ///
 /// # Errors
 ///
-/// Returns an error if the kernel refuses: then the process would have more rights than it
-/// says.
+/// Returns an error if the kernel refuses, because the process would have more rights
+/// than documented.
 pub(super) fn keep_one_capability() -> Result<bool, Failure> {
     drop_others().map_err(|errno| {
         let reason = "cannot drop the capabilities that are not needed";

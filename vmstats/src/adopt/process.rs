@@ -108,8 +108,8 @@ pub(super) fn file_count(pid: u32) -> Option<u64> {
     Some(folder.len())
 }
 
-/// The one inode that all anonymous files share, such as KVM's and event counters', and
-/// its mount, which no other file system has.
+/// The inode that all anonymous files share, such as the files of KVM and of event
+/// counters, and the mount ID of that inode, which no other file system has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SharedInode {
     mount: String,
@@ -187,8 +187,8 @@ fn errno_of(error: &io::Error) -> Errno {
 
 /// The command line of a process, which a thread reads.
 ///
-/// The bytes are memory of that process, which may be mapped from a file system that never
-/// answers. Such a thread is left alone, so that it holds up nobody.
+/// The bytes are memory of that process, which may be mapped from a file system that
+/// never answers. If the thread blocks, the caller does not wait for the thread.
 #[derive(Debug)]
 pub(super) struct CommandLine {
     receiver: Receiver<io::Result<Vec<u8>>>,
@@ -203,7 +203,8 @@ impl CommandLine {
             let mut bytes = Vec::new();
             let outcome = File::open(path(pid, "cmdline"))
                 .and_then(|file| file.take(COMMAND_LINE_SIZE_MAX).read_to_end(&mut bytes));
-            // Fails if the time is over.
+            // Ignore the error: sending fails only if the receiver no longer waits for
+            // the bytes.
             let _ = sender.send(outcome.map(|_| bytes));
         };
         spawn("command line", read).map_err(|_| failed(Errno::AGAIN))?;

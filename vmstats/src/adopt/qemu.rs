@@ -1,4 +1,4 @@
-//! One process that may be a QEMU: who it is, and what it gives.
+//! One process that may be a QEMU: its identity and its statistics files.
 //!
 //! In: a process id. Out: its name, its UUID and its statistics files, or the reason why
 //! it keeps none open. This file sends nothing, and prints nothing.
@@ -42,8 +42,8 @@ impl Qemu {
             uuid: None,
             program,
             pidfd,
-            // Others may have taken all threads, with command lines that do not come: the QEMU
-            // is adopted without its own name then.
+            // Ignore the error: command lines of other processes that never come may
+            // occupy all threads. The QEMU is then adopted under the name `qemu-PID`.
             command_line: CommandLine::read(pid).ok(),
         })
     }
@@ -91,8 +91,9 @@ impl Qemu {
             Err(WhyNot::NoKvm) if self.program != Program::Emulator => Err(not_qemu(self.pid)),
             files => files,
         }?;
-        // A process that has ended could have left its id to another one before the list was
-        // read. While it lives, all that was read is its own.
+        // A process that has ended could have left its id to another one before the list
+        // was read. While the process lives, everything that was read belongs to the
+        // process.
         if self.has_ended() {
             return Err(WhyNot::Ended);
         }

@@ -34,8 +34,8 @@ pub(super) struct Files {
 
 /// Takes the statistics files among those of a list from the process of a pidfd.
 ///
-/// Only what the kernel says about a file makes it a statistics file: nothing is read from
-/// another file, which could let its readers wait for ever.
+/// Identifies each file by the kernel's description and reads only statistics files,
+/// because a read of any other file could block for ever.
 ///
 /// # Errors
 ///
@@ -43,8 +43,9 @@ pub(super) struct Files {
 pub(super) fn take(pidfd: BorrowedFd<'_>, list: &FileList) -> Result<Files, WhyNot> {
     let mut files = Files::default();
     let mut others = Vec::new();
-    // Sort, so that the file with the highest number of a vCPU is the one that stays: QEMU
-    // keeps the old file of a vCPU that was removed and came back. Both count the same.
+    // Sort, so that the file with the highest descriptor number of a vCPU is kept: QEMU
+    // keeps the old file of a vCPU that was unplugged and plugged again. Both files have
+    // the same counters.
     let mut fds = list.readable.clone();
     fds.sort_unstable();
     for fd in fds {
@@ -78,9 +79,10 @@ fn take_one(pidfd: BorrowedFd<'_>, fd: i32) -> Result<(OwnedFd, FileKind), WhyNo
     }
 }
 
-/// Drops a value with files of other processes in a thread, because the last close of a file
-/// may wait: of KVM's, until the VM is destroyed, which takes some 20 ms, and of one that the
-/// process has put in the place of the listed one, until its file system answers.
+/// Drops a value that holds files of other processes in a new thread, because the last
+/// close of a file may block: the last close of a KVM file destroys the VM, which takes
+/// some 20 ms, and a file that the process has exchanged for the listed file closes only
+/// when its file system answers.
 pub(super) fn close<T: Send + 'static>(files: T) {
     // If no thread can be started, the files stay open: to close one here could take for ever.
     let files = ManuallyDrop::new(files);
@@ -93,7 +95,8 @@ fn link(file: &OwnedFd) -> String {
     link.unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Returns why a process has no statistics file: by the files of a VM and of its vCPUs.
+/// Returns the reason why a process has no statistics file, found from its files of a VM
+/// and of vCPUs.
 fn why_none(pidfd: BorrowedFd<'_>, list: &FileList) -> WhyNot {
     let taken = list
         .writable

@@ -33,7 +33,7 @@ impl Allowance {
         self.left > 0
     }
 
-    /// Uses up one. Returns false if none is left.
+    /// Takes one use. Returns false if all uses are taken.
     pub(super) fn take(&mut self, now: Instant) -> bool {
         self.grow(now);
         match self.left.checked_sub(1) {

@@ -390,7 +390,8 @@ impl EventLoop {
 
     /// Refuses a VM whose user has too many VMs or files, so that others can have some, too.
     fn check_user(&mut self, id: u64) -> Result<(), String> {
-        // `add` checked the user who connected; the user who sends may be another.
+        // Check again, because `add` checked the user of the connecting process, and the
+        // process that sends may have another user.
         let Some(uid) = self.peers.get(&id).map(|peer| peer.uid) else {
             return Ok(());
         };
@@ -469,7 +470,7 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Stores all that is known of a VM, in place of what was known before.
+    /// Stores the state of a VM, which replaces the VM's earlier state in the store.
     fn store(&mut self, id: u64) {
         let Some(peer) = self.peers.get_mut(&id).filter(|_| store::is_there()) else {
             return;

@@ -17,7 +17,7 @@ use super::inspector::Claim;
 /// The largest number of files of one VM.
 pub(super) const FILES_MAX: usize = 8192;
 
-/// The largest number of providers of a VM's own.
+/// The largest number of providers that one VM adds to those of KVM.
 const PROVIDERS_MAX: usize = 64;
 
 /// A VM, its providers and what its monitor says of it.
@@ -203,7 +203,8 @@ impl Machine {
         Ok(())
     }
 
-    /// Calls `with` with statements that make the same VM, and their files.
+    /// Calls `with` with the statements, and their files, from which `apply` makes an
+    /// equal VM.
     pub(super) fn with_statements<T>(
         &self,
         process: Option<BorrowedFd<'_>>,

@@ -1,9 +1,9 @@
-//! Parcels: what the host knows of a VM, with the VM's files, as descriptors that can be
-//! kept elsewhere.
+//! Parcels: the state and the files of a VM, packed into descriptors that another
+//! process can keep.
 //!
 //! In: a VM's state. Out: descriptors from which another host process reads the state. A
-//! parcel is a socket in whose queue one packet waits. The packet is looked at and never
-//! taken out, so that a host which is killed at any time loses nothing.
+//! parcel is a socket in whose queue one packet waits. A host peeks at the packet and
+//! never receives it, so that a host that is killed at any time loses nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

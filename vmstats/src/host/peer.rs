@@ -201,7 +201,7 @@ impl Peer {
     }
 }
 
-/// Returns a descriptor of a process, from which the host learns of its end.
+/// Opens a pidfd of a process, which becomes readable when the process ends.
 fn process(pid: u32) -> Result<OwnedFd, String> {
     let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
     let opened = number

@@ -190,8 +190,8 @@ fn restrict_files<'a>(own: impl Iterator<Item = &'a Path>) -> Result<(), Failure
     Ok(())
 }
 
-/// Lets the process make these system calls only, beside those that all roles of the
-/// library make. Any other one fails with EPERM.
+/// Restricts the process to the system calls in `of_roles`, `own` and `OLD`, and to the
+/// library's calls for memory. Any other system call fails with EPERM.
 fn filter(
     of_roles: impl Iterator<Item = &'static Syscall>,
     own: impl Iterator<Item = &'static &'static str>,

@@ -90,7 +90,7 @@ pub(super) fn put_connection(id: u64, connection: &OwnedFd) {
     put(&connection_name(id), &[connection.as_fd()]);
 }
 
-/// Stores the parcels of a VM, and removes those of its state before.
+/// Stores the parcels of a VM's state, and removes the parcels of the previous state.
 pub(super) fn put_parcels(id: u64, generation: u64, parcels: &[OwnedFd]) {
     for parcel in parcels {
         put(&parcel_name(id, generation), &[parcel.as_fd()]);

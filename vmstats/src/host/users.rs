@@ -15,7 +15,8 @@ use super::allowance::Allowance;
 /// that are handed over when the host has started.
 const PACKETS_MAX: u32 = 16 << 10;
 
-/// The time after which one more packet of a user is read. A packet takes a tenth of that.
+/// The time after which one more packet of a user is read. Handling a packet takes a
+/// tenth of this interval.
 const PACKET_INTERVAL: Duration = Duration::from_millis(1);
 
 /// All users that have connected.

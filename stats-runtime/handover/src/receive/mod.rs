@@ -1,8 +1,8 @@
 //! The receiver's side: packets from a socket, and what they say.
 //!
 //! In: a socket whose peer is not trusted. Out: text, files and the sender of each
-//! packet; statements. This module never looks at a file: give each to
-//! [`kvm_stats::identify`] before anything else is asked of it.
+//! packet; statements. This module never looks at a file: pass each file to
+//! [`kvm_stats::identify`] before any other use of the file.
 //!
 //! ```no_run
 //! use std::os::fd::AsFd;

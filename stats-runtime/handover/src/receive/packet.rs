@@ -36,9 +36,9 @@ pub struct Packet {
     /// The process that sent the packet, by the kernel's word, or `None` if the socket
     /// was not [prepared](prepare).
     pub sender: Option<Sender>,
-    /// A pidfd of the sender, which is that process for sure, while the ID may be another's
-    /// by now: if the socket has `SO_PASSPIDFD` of Linux 6.5 and later, and the sender has not
-    /// ended.
+    /// A pidfd of the sender, or `None` if the socket has no `SO_PASSPIDFD` (Linux 6.5
+    /// and later) or the sender has ended. The pidfd always means the sender, while
+    /// another process may have the sender's ID by now.
     pub process: Option<OwnedFd>,
 }
 

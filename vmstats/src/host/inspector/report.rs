@@ -1,6 +1,7 @@
 //! The report of an inspector about a connection.
 //!
-//! In: a line of text. Out: the report, or the line for one. This file knows no socket.
+//! In: a line of text. Out: the report, or the line of a report. This file knows no
+//! socket.
 
 use std::fmt;
 
