@@ -38,6 +38,8 @@ pub mod playback;
 pub mod printable;
 pub mod query;
 pub mod rates;
+#[cfg(feature = "host")]
+mod readable;
 #[cfg(feature = "record")]
 pub mod record;
 #[cfg(feature = "record")]

@@ -4,14 +4,21 @@
 //! waits for.
 
 use std::io;
+#[cfg(feature = "host")]
+use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+#[cfg(feature = "host")]
+use signal_hook::low_level::pipe;
 
 use crate::failure::Failure;
+
+/// The signals that end a program.
+const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 /// The signals that end the program, once they no longer kill it.
 ///
@@ -29,9 +36,7 @@ impl PendingSignals {
     ///
     /// Returns an error if the signals' handler cannot be installed.
     pub fn install() -> Result<Self, Failure> {
-        Signals::new([SIGINT, SIGTERM, SIGHUP])
-            .map(Self)
-            .map_err(cannot_listen)
+        Signals::new(SIGNALS).map(Self).map_err(cannot_listen)
     }
 
     /// Starts the thread that waits for the signals.
@@ -54,6 +59,22 @@ impl PendingSignals {
             .map_err(cannot_listen)?;
         Ok(ShutdownSignal { trigger, receiver })
     }
+}
+
+/// Handles SIGINT, SIGTERM and SIGHUP from now on. Returns a socket that is readable once one
+/// has come, for a program that waits for descriptors.
+///
+/// # Errors
+///
+/// Returns an error if the signals' handler cannot be installed.
+#[cfg(feature = "host")]
+pub(crate) fn socket() -> Result<UnixStream, Failure> {
+    let (reader, writer) = UnixStream::pair().map_err(cannot_listen)?;
+    for signal in SIGNALS {
+        let writer = writer.try_clone().map_err(cannot_listen)?;
+        pipe::register(signal, writer).map_err(cannot_listen)?;
+    }
+    Ok(reader)
 }
 
 fn cannot_listen(error: io::Error) -> Failure {

@@ -11,9 +11,10 @@ use tracing::{info, warn};
 
 use super::connector::{Connector, RETRY_DELAY_MAX, RETRY_DELAY_MIN};
 use super::process::{FileList, SharedInode, file_count};
-use super::qemu::{Qemu, is_readable};
+use super::qemu::Qemu;
 use super::take::{Files, close, exits};
 use super::why_not::{NO_VM_STATISTICS, WhyNot};
+use crate::readable::is_readable;
 
 /// The time after which the files are taken again: QEMU closes them and opens others when it
 /// resets a confidential guest, and the others may have the same numbers.

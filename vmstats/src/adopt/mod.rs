@@ -19,7 +19,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Instant;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
 use self::adoption::Adoption;
@@ -33,6 +32,7 @@ use self::why_not::WhyNot;
 use crate::cli::AdoptArgs;
 use crate::failure::{Failure, warn as say};
 use crate::shutdown::PendingSignals;
+use crate::source::raise_file_limit;
 
 /// The most processes that are watched.
 const PROCESSES_MAX: usize = 4096;
@@ -184,15 +184,4 @@ impl Watched {
         let mut processes = self.processes.values();
         processes.all(|known| known.why_not().is_some())
     }
-}
-
-/// Lets this process have as many open files as the system permits it: one for each vCPU.
-fn raise_file_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    // The limit as it is suffices for some hundred vCPUs.
-    let _ = setrlimit(Resource::Nofile, raised);
 }

@@ -6,13 +6,13 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::command_line::Identity;
 use super::process::{CommandLine, FileList, Program, SharedInode, not_qemu};
 use super::take::{Files, take};
 use super::why_not::WhyNot;
+use crate::readable::is_readable;
 
 /// A process, which keeps its id while this value lives.
 #[derive(Debug)]
@@ -109,15 +109,4 @@ impl Qemu {
             _ => true,
         }
     }
-}
-
-/// Returns whether an fd is readable: for a pidfd, that the process has ended, and for a
-/// connection on which nobody writes, that the peer has closed it.
-pub(super) fn is_readable(fd: BorrowedFd<'_>) -> bool {
-    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    poll(&mut fds, Some(&now)).is_ok_and(|ready| ready > 0)
 }

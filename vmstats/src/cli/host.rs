@@ -9,6 +9,7 @@ use clap::Args;
 #[cfg(feature = "export")]
 use super::export::ExpositionArgs;
 use super::server::{group, mode, user};
+use crate::endpoint::HOST_FOLDER;
 
 /// Serve the statistics of virtual machines from files that their VMMs hand over.
 ///
@@ -25,7 +26,7 @@ use super::server::{group, mode, user};
 #[derive(Debug, Args)]
 pub struct HostArgs {
     /// The folder of the sockets
-    #[arg(long, value_name = "FOLDER", default_value = "/run/vmstats/host")]
+    #[arg(long, value_name = "FOLDER", default_value = HOST_FOLDER)]
     pub folder: PathBuf,
     /// The mode of the socket for hand-overs; ignored if systemd made the socket
     /// (SocketMode=)

@@ -11,8 +11,8 @@ use std::sync::mpsc::{self, Sender};
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use rustix::event::Timespec;
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
 use stats_handover::receive;
@@ -29,6 +29,7 @@ use super::users::Users;
 use crate::failure::{Failure, warn};
 use crate::listen::Admission;
 use crate::printable::printable;
+use crate::readable::is_readable;
 use crate::threads::spawn;
 
 /// How long a VMM may take from its connection to a complete hand-over.
@@ -311,20 +312,11 @@ impl EventLoop {
         let uid = credentials.uid();
         let now = Instant::now();
         self.users.get(uid, now).check()?;
-        let Rules {
-            vms_max,
-            vms_per_user_max,
-            ..
-        } = self.rules;
+        let vms_max = self.rules.vms_max;
         if self.peers.len() >= vms_max {
             return Err(format!("there are {vms_max} VMs already (--vms-max)"));
         }
-        let of_user = self.peers.values().filter(|peer| peer.uid == uid).count();
-        if of_user >= vms_per_user_max {
-            return Err(format!(
-                "user {uid} has {vms_per_user_max} VMs already (--vms-per-user-max)"
-            ));
-        }
+        self.check_vms(uid, 1)?;
         receive::prepare(connection.as_fd()).map_err(|error| error.to_string())?;
         let template = &self.users.get(uid, now).template;
         let peer = Peer::new(connection, uid, template, now)?;
@@ -348,10 +340,7 @@ impl EventLoop {
         }
         let of_user = &mut user.allowance;
         if !of_user.is_left(now) || !peer.allowance.take(now) || !of_user.take(now) {
-            let connection = peer.connection.as_fd();
-            // Cannot fail, because the descriptor is watched.
-            let _ = epoll::delete(&self.epoll, connection);
-            self.paused.insert(id);
+            self.pause(id);
             return Ok(());
         }
         let inspected = self
@@ -388,6 +377,14 @@ impl EventLoop {
         Ok(())
     }
 
+    /// Stops reading packets of a VMM that has sent too much.
+    fn pause(&mut self, id: u64) {
+        if let Some(peer) = self.peers.get(&id) {
+            self.unwatch(peer.connection.as_fd());
+            self.paused.insert(id);
+        }
+    }
+
     /// Refuses a VM whose user has too many VMs or files, so that others can have some, too.
     fn check_user(&mut self, id: u64) -> Result<(), String> {
         // Check again, because `add` checked the user of the connecting process, and the
@@ -396,14 +393,8 @@ impl EventLoop {
             return Ok(());
         };
         self.users.get(uid, Instant::now()).check()?;
-        let of_user = self.peers.values().filter(|peer| peer.uid == uid);
-        let vms_max = self.rules.vms_per_user_max;
-        if of_user.clone().count() > vms_max {
-            return Err(format!(
-                "its user has {vms_max} VMs already (--vms-per-user-max)"
-            ));
-        }
-        let files: usize = of_user.map(|peer| peer.machine.files()).sum();
+        self.check_vms(uid, 0)?;
+        let files: usize = self.of_user(uid).map(|peer| peer.machine.files()).sum();
         let most = self.rules.files_per_user_max;
         if files <= most {
             return Ok(());
@@ -411,6 +402,21 @@ impl EventLoop {
         Err(format!(
             "the VMs of one user may have {most} files, which is half of LimitNOFILE"
         ))
+    }
+
+    /// Refuses a VM if its user has too many together with `new` more.
+    fn check_vms(&self, uid: u32, new: usize) -> Result<(), String> {
+        let most = self.rules.vms_per_user_max;
+        if self.of_user(uid).count() + new <= most {
+            return Ok(());
+        }
+        Err(format!(
+            "user {uid} has {most} VMs already (--vms-per-user-max)"
+        ))
+    }
+
+    fn of_user(&self, uid: u32) -> impl Iterator<Item = &Peer> {
+        self.peers.values().filter(move |peer| peer.uid == uid)
     }
 
     /// Watches the process of a VMM, unless it was watched before.
@@ -433,7 +439,9 @@ impl EventLoop {
             self.unstored.insert(id);
             return Ok(());
         }
-        let name = self.folder.reserve(peer.machine.name(), peer.pid, id);
+        let name = self
+            .folder
+            .reserve(peer.machine.name().as_deref(), peer.pid, id);
         let peer = self.peers.get_mut(&id).ok_or("it is gone")?;
         peer.socket = Some(name);
         let files = peer.machine.files();
@@ -559,11 +567,11 @@ impl EventLoop {
             .iter()
             .filter_map(|parcel| parcel::unpack(parcel.as_fd()));
         let parts = parcel::last_generation(parts).ok_or("a part of it was not stored")?;
-        let uid = parts.first().map_or(u32::MAX, |part| part.contents.uid);
+        let uid = parts.first().map_or(u32::MAX, |part| part.head.uid);
         let now = Instant::now();
         let template = &self.users.get(uid, now).template;
         let peer = Peer::restore(connection, uid, parts, template, now)?;
-        if peer.process().is_some_and(has_ended) {
+        if peer.process().is_some_and(is_readable) {
             return Err("its process has ended".to_owned());
         }
         if !peer
@@ -582,10 +590,4 @@ impl EventLoop {
         self.watch_connection(id);
         Ok(())
     }
-}
-
-/// Returns whether a process has ended.
-fn has_ended(process: BorrowedFd<'_>) -> bool {
-    let mut events = [PollFd::from_borrowed_fd(process, PollFlags::IN)];
-    poll(&mut events, Some(&Timespec::default())).is_ok_and(|count| count > 0)
 }

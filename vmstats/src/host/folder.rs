@@ -15,10 +15,8 @@ use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
 };
 
+use crate::endpoint::{socket_name, vms_in};
 use crate::failure::Failure;
-
-/// The folder of the VMs' sockets within the host's folder.
-pub(super) const VMS: &str = "vms";
 
 /// The name of the socket for hand-overs.
 const HANDOVER: &str = "handover.sock";
@@ -50,15 +48,16 @@ impl Folder {
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let cannot =
             |error: io::Error| Failure::other(format!("cannot use {}: {error}", path.display()));
-        fs::create_dir_all(path.join(VMS)).map_err(cannot)?;
-        let lock = File::create(path.join(VMS).join(".lock")).map_err(cannot)?;
+        let vms = vms_in(path);
+        fs::create_dir_all(&vms).map_err(cannot)?;
+        let lock = File::create(vms.join(".lock")).map_err(cannot)?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
             Failure::other(format!(
                 "another vmstats host serves in {}: use another --folder",
                 path.display()
             ))
         })?;
-        for entry in fs::read_dir(path.join(VMS)).map_err(cannot)? {
+        for entry in fs::read_dir(vms).map_err(cannot)? {
             let entry = entry.map_err(cannot)?;
             if entry.file_type().is_ok_and(|kind| kind.is_socket()) {
                 fs::remove_file(entry.path()).map_err(cannot)?;
@@ -74,7 +73,7 @@ impl Folder {
 
     /// Returns the folder with the VMs' sockets.
     pub(super) fn vms(&self) -> PathBuf {
-        self.path.join(VMS)
+        vms_in(&self.path)
     }
 
     /// Returns the host's folder.
@@ -127,7 +126,7 @@ impl Folder {
 
     /// Returns the path of a VM's socket.
     pub(super) fn socket(&self, name: &str) -> PathBuf {
-        self.vms().join(format!("{name}.sock"))
+        self.vms().join(socket_name(name.as_ref()))
     }
 }
 

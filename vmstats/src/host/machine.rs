@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use qapi_stats::stats::StatsProvider;
 use stats_handover::receive::Statement;
-use stats_runtime::host::HostState;
+use stats_runtime::host::{Host, HostState};
 use stats_runtime::kvm::{KvmProvider, ObjectFiles};
 use stats_runtime::{Monitor, Registration, Registry};
 
@@ -23,8 +23,7 @@ const PROVIDERS_MAX: usize = 64;
 /// A VM, its providers and what its monitor says of it.
 #[derive(Debug)]
 pub(super) struct Machine {
-    name: Option<String>,
-    uuid: Option<String>,
+    /// The name, the UUID and all else that is not a statistic.
     state: HostState,
     registry: Registry,
     kvm: KvmProvider,
@@ -49,8 +48,6 @@ impl Machine {
             .register(StatsProvider::Kvm, kvm.clone())
             .map_err(|error| error.to_string())?;
         Ok(Self {
-            name: None,
-            uuid: None,
             state: HostState::new(),
             registry,
             kvm,
@@ -62,8 +59,8 @@ impl Machine {
     }
 
     /// Returns the VM's name.
-    pub(super) fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    pub(super) fn name(&self) -> Option<String> {
+        self.state.name()
     }
 
     /// Returns the number of files.
@@ -107,11 +104,9 @@ impl Machine {
         match statement {
             Statement::Name(name) => {
                 let _ = self.state.clone().with_name(name);
-                self.name = Some(name.to_owned());
             }
             Statement::Uuid(uuid) => {
                 let _ = self.state.clone().with_uuid(uuid);
-                self.uuid = Some(uuid.to_owned());
             }
             Statement::Process { file } => {
                 self.process = Some(files.take(file, &[Claim::Process], "process")?);
@@ -141,10 +136,9 @@ impl Machine {
                 self.add_object(provider, path, file)?;
             }
             Statement::RemoveVm => {
-                if !self.has_vm {
+                if !self.kvm.remove_vm() {
                     return Err("'remove vm': the VM has no statistics file".to_owned());
                 }
-                self.kvm.remove_vm();
                 self.has_vm = false;
             }
             Statement::RemoveVcpu { index } => {
@@ -208,7 +202,7 @@ impl Machine {
     pub(super) fn with_statements<T>(
         &self,
         process: Option<BorrowedFd<'_>>,
-        with: impl FnOnce(Vec<(String, Option<BorrowedFd<'_>>)>) -> T,
+        with: impl FnOnce(&[(String, Option<BorrowedFd<'_>>)]) -> T,
     ) -> Result<T, String> {
         let files = self.kvm.files().map_err(|error| error.to_string())?;
         let duplicate = |(provider, objects): (_, &ObjectFiles)| {
@@ -223,14 +217,8 @@ impl Machine {
             .map(duplicate)
             .collect::<Result<_, String>>()?;
         let mut statements = Vec::new();
-        let name = self
-            .name
-            .as_ref()
-            .map(|name| (format!("name {name}"), None));
-        let uuid = self
-            .uuid
-            .as_ref()
-            .map(|uuid| (format!("uuid {uuid}"), None));
+        let name = self.state.name().map(|name| (format!("name {name}"), None));
+        let uuid = self.state.uuid().map(|uuid| (format!("uuid {uuid}"), None));
         statements.extend(name.into_iter().chain(uuid));
         statements.extend(process.map(|process| ("process".to_owned(), Some(process))));
         statements.extend(files.vm().map(|vm| ("vm".to_owned(), Some(vm))));
@@ -250,7 +238,7 @@ impl Machine {
                     .map(|(path, file)| (format!("object {provider} {path}"), Some(file.as_fd()))),
             );
         }
-        Ok(with(statements))
+        Ok(with(&statements))
     }
 }
 

@@ -10,6 +10,7 @@ mod inspector;
 mod machine;
 mod parcel;
 mod peer;
+mod queue;
 mod refusals;
 mod sandbox;
 mod store;
@@ -17,20 +18,18 @@ mod users;
 
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use rustix::net::SocketType;
 use rustix::net::sockopt::{socket_acceptconn, socket_type};
 use rustix::process::{Resource, getrlimit, getuid};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::low_level::pipe;
 
 use crate::cli::HostArgs;
 #[cfg(feature = "export")]
 use crate::export::MetricsServer;
 use crate::failure::Failure;
 use crate::listen::{Admission, Listen};
+use crate::shutdown;
 #[cfg(feature = "export")]
 use crate::source::Place;
 use crate::source::raise_file_limit;
@@ -61,7 +60,7 @@ pub fn run(arguments: &HostArgs, out: &mut dyn Write) -> Result<(), Failure> {
     }
     raise_file_limit();
     let mut passed = store::take()?;
-    let shutdown = shutdown()?;
+    let shutdown = shutdown::socket()?;
     let inspectors = Inspectors::start()?;
     let mut folder = Folder::open(&arguments.folder)?;
     let position = passed.iter().position(|(name, _)| name == SOCKET_NAME);
@@ -129,17 +128,6 @@ fn metric_sockets(arguments: &HostArgs) -> Vec<PathBuf> {
         _ => None,
     };
     addresses.filter_map(path).collect()
-}
-
-/// Returns a socket that is readable once the program has to end.
-fn shutdown() -> Result<UnixStream, Failure> {
-    let cannot = |error| Failure::other(format!("cannot listen for signals: {error}"));
-    let (reader, writer) = UnixStream::pair().map_err(cannot)?;
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        let writer = writer.try_clone().map_err(cannot)?;
-        pipe::register(signal, writer).map_err(cannot)?;
-    }
-    Ok(reader)
 }
 
 /// Returns the socket for hand-overs that the service manager made.

@@ -7,20 +7,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::cmsg_space;
-use rustix::io::{Errno, retry_on_intr};
-use rustix::net::{
-    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
-    sendmsg, socketpair,
-};
+use rustix::net::SocketFlags;
 use stats_handover::receive::Packet;
 use stats_handover::{PACKET_FILES_MAX, PACKET_SIZE_MAX, VERSION};
 
 use super::inspector::Claim;
+use super::queue::{pair, send};
 
 /// The first word of a parcel.
 const MAGIC: &str = "vmstats-parcel/1";
@@ -28,9 +23,9 @@ const MAGIC: &str = "vmstats-parcel/1";
 /// The room for the head of a parcel.
 const HEAD_BYTES_MAX: usize = 256;
 
-/// The state of a VM.
-#[derive(Debug, Default)]
-pub(super) struct Contents<F> {
+/// The head of a parcel.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
     /// The VM's number.
     pub(super) id: u64,
     /// The generation of the state; a higher one is newer.
@@ -41,45 +36,35 @@ pub(super) struct Contents<F> {
     pub(super) pid: Option<u32>,
     /// The name of the VM's socket.
     pub(super) socket: String,
-    /// The statements of a hand-over, each with its file if it has one.
-    pub(super) statements: Vec<(String, Option<F>)>,
 }
 
 /// A part of a VM's state.
 #[derive(Debug)]
 pub(super) struct Part {
-    /// The state; its statements are those of this part.
-    pub(super) contents: Contents<OwnedFd>,
+    pub(super) head: Head,
     /// The number of this part, from 0.
-    pub(super) number: usize,
+    number: usize,
     /// The number of parts.
-    pub(super) parts: usize,
+    parts: usize,
+    /// The statements of this part, as the text of a packet.
+    pub(super) text: String,
+    /// The files of the statements, which were inspected when they came to the process that
+    /// made the parcel.
+    pub(super) files: Vec<(Claim, OwnedFd)>,
 }
 
-impl Contents<OwnedFd> {
-    /// Returns the statements as the text of a packet, and its files, which were inspected
-    /// when they came to the process that made the parcel.
-    pub(super) fn into_packet(self) -> (String, Vec<(Claim, OwnedFd)>) {
-        let mut text = format!("{VERSION}\n");
-        let mut files = Vec::new();
-        for (statement, file) in self.statements {
-            let claim = claim(&statement);
-            files.extend(claim.zip(file));
-            text.push_str(&statement);
-            text.push('\n');
-        }
-        (text, files)
-    }
-}
-
-/// Makes the parcels of a VM.
+/// Makes the parcels of a VM, from the statements of a hand-over, each with its file if it has
+/// one.
 ///
 /// # Errors
 ///
 /// Returns the kernel's error if a socket cannot be made, or refuses the packet.
-pub(super) fn pack(contents: &Contents<BorrowedFd<'_>>) -> io::Result<Vec<OwnedFd>> {
+pub(super) fn pack(
+    head: &Head,
+    statements: &[(String, Option<BorrowedFd<'_>>)],
+) -> io::Result<Vec<OwnedFd>> {
     let mut parts: Vec<(String, Vec<BorrowedFd<'_>>)> = vec![(String::new(), Vec::new())];
-    for (statement, file) in &contents.statements {
+    for (statement, file) in statements {
         if let Some((text, files)) = parts.last() {
             let is_full = files.len() == PACKET_FILES_MAX
                 || text.len() + statement.len() + 1 > PACKET_SIZE_MAX - HEAD_BYTES_MAX;
@@ -93,14 +78,13 @@ pub(super) fn pack(contents: &Contents<BorrowedFd<'_>>) -> io::Result<Vec<OwnedF
             files.extend(*file);
         }
     }
-    let Contents {
+    let Head {
         id,
         generation,
         uid,
         pid,
         socket,
-        ..
-    } = contents;
+    } = head;
     let pid = pid.unwrap_or_default();
     let count = parts.len();
     let pack = |(number, (text, files)): (usize, (String, Vec<BorrowedFd<'_>>))| {
@@ -111,7 +95,9 @@ pub(super) fn pack(contents: &Contents<BorrowedFd<'_>>) -> io::Result<Vec<OwnedF
             "{MAGIC} {id} {generation} {number} {count} {uid} {pid} {socket}"
         );
         packet.push_str(&text);
-        queue(packet.as_bytes(), &files)
+        let (reader, writer) = pair(SocketFlags::NONBLOCK)?;
+        send(writer.as_fd(), packet.as_bytes(), &files)?;
+        Ok(reader)
     };
     parts.into_iter().enumerate().map(pack).collect()
 }
@@ -120,8 +106,8 @@ pub(super) fn pack(contents: &Contents<BorrowedFd<'_>>) -> io::Result<Vec<OwnedF
 pub(super) fn unpack(parcel: BorrowedFd<'_>) -> Option<Part> {
     let packet = Packet::peek(parcel).ok()??;
     let text = String::from_utf8(packet.text).ok()?;
-    let mut lines = text.lines();
-    let mut head = lines.next()?.split(' ');
+    let (head, statements) = text.split_once('\n')?;
+    let mut head = head.split(' ');
     if head.next()? != MAGIC {
         return None;
     }
@@ -131,23 +117,19 @@ pub(super) fn unpack(parcel: BorrowedFd<'_>) -> Option<Part> {
     let uid = u32::try_from(number()?).ok()?;
     let pid = u32::try_from(number()?).ok().filter(|pid| *pid != 0);
     let socket = head.next()?.to_owned();
-    let mut files = packet.files.into_iter();
-    let statements = lines.map(|line| {
-        let file = claim(line).and_then(|_| files.next());
-        (line.to_owned(), file)
-    });
-    let contents = Contents {
-        id,
-        generation,
-        uid,
-        pid,
-        socket,
-        statements: statements.collect(),
-    };
+    let claims = statements.lines().filter_map(claim);
     Some(Part {
-        contents,
+        head: Head {
+            id,
+            generation,
+            uid,
+            pid,
+            socket,
+        },
         number: usize::try_from(part).ok()?,
         parts: usize::try_from(parts).ok()?,
+        text: format!("{VERSION}\n{statements}"),
+        files: claims.zip(packet.files).collect(),
     })
 }
 
@@ -157,7 +139,7 @@ pub(super) fn last_generation(parts: impl Iterator<Item = Part>) -> Option<Vec<P
     let mut generations: BTreeMap<u64, Vec<Part>> = BTreeMap::new();
     for part in parts {
         generations
-            .entry(part.contents.generation)
+            .entry(part.head.generation)
             .or_default()
             .push(part);
     }
@@ -182,18 +164,4 @@ fn claim(statement: &str) -> Option<Claim> {
         Some("process") => Some(Claim::Process),
         _ => None,
     }
-}
-
-/// Makes a socket in whose queue a packet waits.
-fn queue(text: &[u8], files: &[BorrowedFd<'_>]) -> io::Result<OwnedFd> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let (reader, writer) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-    let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(PACKET_FILES_MAX))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    if !files.is_empty() && !control.push(SendAncillaryMessage::ScmRights(files)) {
-        return Err(Errno::MSGSIZE.into());
-    }
-    let text = [IoSlice::new(text)];
-    retry_on_intr(|| sendmsg(&writer, &text, &mut control, SendFlags::NOSIGNAL))?;
-    Ok(reader)
 }

@@ -15,7 +15,7 @@ use stats_runtime::server::Polled;
 use super::allowance::Allowance;
 use super::inspector::{Claim, Packet};
 use super::machine::Machine;
-use super::parcel::{Contents, Part, pack};
+use super::parcel::{Head, Part, pack};
 
 /// The number of packets that a VMM may send in a burst: 5 for the state of 1,024 vCPUs,
 /// and one for each vCPU that is plugged later.
@@ -107,11 +107,10 @@ impl Peer {
     ) -> Result<Self, String> {
         let mut peer = Self::new(connection, uid, template, now)?;
         for part in parts {
-            peer.generation = part.contents.generation;
-            peer.socket = Some(part.contents.socket.clone());
-            peer.pid = peer.pid.or(part.contents.pid);
-            let (text, files) = part.contents.into_packet();
-            peer.apply(text.as_bytes(), files)?;
+            peer.generation = part.head.generation;
+            peer.pid = part.head.pid;
+            peer.socket = Some(part.head.socket);
+            peer.apply(part.text.as_bytes(), part.files)?;
         }
         peer.process = peer.machine.take_process();
         peer.is_known = true;
@@ -187,16 +186,15 @@ impl Peer {
     ///
     /// Returns an error if the kernel has no room.
     pub(super) fn pack(&self, id: u64, generation: u64) -> Result<Vec<OwnedFd>, String> {
+        let head = Head {
+            id,
+            generation,
+            uid: self.uid,
+            pid: self.pid,
+            socket: self.socket.clone().unwrap_or_default(),
+        };
         self.machine.with_statements(self.process(), |statements| {
-            let contents = Contents {
-                id,
-                generation,
-                uid: self.uid,
-                pid: self.pid,
-                socket: self.socket.clone().unwrap_or_default(),
-                statements,
-            };
-            pack(&contents).map_err(|error| error.to_string())
+            pack(&head, statements).map_err(|error| error.to_string())
         })?
     }
 }

@@ -4,25 +4,21 @@
 //! host may have it. The process ends with the host, or when a file cannot be closed.
 
 use std::fs;
-use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use kvm_stats::identify;
-use rustix::cmsg_space;
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::{Errno, retry_on_intr};
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use stats_handover::PACKET_FILES_MAX;
 use stats_handover::receive::{Packet, ReceiveError};
 
 use super::report::{Claim, Report};
 use crate::failure::Failure;
+use crate::host::queue::send;
 use crate::host::sandbox;
 use crate::printable::printable;
+use crate::readable::wait_readable;
 
 /// How long a file may take to be closed.
 const CLOSE_TIME_MAX: Duration = Duration::from_millis(300);
@@ -44,11 +40,15 @@ pub(in crate::host) fn run() -> Result<(), Failure> {
         let process = packet.as_mut().and_then(|packet| packet.process.take());
         let process = Vec::from_iter(process);
         // Sending fails only if the host has ended; the loop ends then.
-        let sent = send(socket.as_fd(), report.to_string().as_bytes(), &process);
+        let sent = send(
+            socket.as_fd(),
+            report.to_string().as_bytes(),
+            &borrowed(&process),
+        );
         let sent = sent.and_then(|()| match &packet {
             // The kernel limits the files in the queues of one user's sockets. Without its files
             // the host refuses the packet, because it counts them.
-            Some(packet) => send(socket.as_fd(), &packet.text, &packet.files)
+            Some(packet) => send(socket.as_fd(), &packet.text, &borrowed(&packet.files))
                 .or_else(|_| send(socket.as_fd(), b"lost", &[])),
             None => Ok(()),
         });
@@ -62,8 +62,7 @@ pub(in crate::host) fn run() -> Result<(), Failure> {
 /// Waits for the next connection; `None` if the host is gone.
 fn next(socket: BorrowedFd<'_>) -> Option<OwnedFd> {
     loop {
-        let mut events = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
-        retry_on_intr(|| poll(&mut events, None)).ok()?;
+        wait_readable(socket, None).ok()?;
         match Packet::receive(socket) {
             Ok(Some(packet)) => return packet.files.into_iter().next(),
             Err(ReceiveError::WouldBlock) => {}
@@ -102,11 +101,14 @@ fn inspect(connection: BorrowedFd<'_>) -> (Report, Option<Packet>) {
 fn claims(files: &[OwnedFd]) -> Result<Vec<Claim>, String> {
     let claim = |(number, file): (usize, &OwnedFd)| {
         let kind = identify(file).map_err(|error| error.to_string())?;
+        if let Some(claim) = Claim::of(kind) {
+            return Ok(claim);
+        }
         // Reading the link asks the kernel, and not the file system of the file.
         let link = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))
             .map_err(|error| error.to_string())?;
         let link = link.to_string_lossy();
-        Claim::of(kind, &link).ok_or_else(|| {
+        Claim::of_link(&link).ok_or_else(|| {
             format!(
                 "file {number} is {}: only KVM's statistics, memory with a sealed length and \
                  processes are taken",
@@ -134,15 +136,6 @@ fn dispose(uid: Option<u32>, reason: String, files: Vec<OwnedFd>) -> Report {
     }
 }
 
-/// Sends a packet.
-fn send(socket: BorrowedFd<'_>, text: &[u8], files: &[OwnedFd]) -> io::Result<()> {
-    let files: Vec<_> = files.iter().map(AsFd::as_fd).collect();
-    let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(PACKET_FILES_MAX))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    if !files.is_empty() && !control.push(SendAncillaryMessage::ScmRights(&files)) {
-        return Err(Errno::MSGSIZE.into());
-    }
-    let text = [IoSlice::new(text)];
-    retry_on_intr(|| sendmsg(socket, &text, &mut control, SendFlags::NOSIGNAL))?;
-    Ok(())
+fn borrowed(files: &[OwnedFd]) -> Vec<BorrowedFd<'_>> {
+    files.iter().map(AsFd::as_fd).collect()
 }

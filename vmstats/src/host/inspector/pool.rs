@@ -4,23 +4,17 @@
 //! the host confines itself, so there is a fixed number of them.
 
 use std::fmt;
-use std::io::IoSlice;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::cmsg_space;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::retry_on_intr;
-use rustix::net::{
-    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
-    sendmsg, socketpair,
-};
+use rustix::net::SocketFlags;
 use stats_handover::receive::{Packet as Received, ReceiveError};
 
 use super::report::{Claim, Report};
 use crate::failure::Failure;
+use crate::host::queue::{pair, send};
+use crate::readable::wait_readable;
 
 /// The number of inspectors. One works; the others replace one that is stuck.
 const INSPECTORS: usize = 4;
@@ -168,13 +162,7 @@ impl Inspector {
                 "cannot start a process that looks at hand-overs: {error}"
             ))
         };
-        let (socket, of_child) = socketpair(
-            AddressFamily::UNIX,
-            SocketType::SEQPACKET,
-            SocketFlags::CLOEXEC,
-            None,
-        )
-        .map_err(|error| cannot(error.into()))?;
+        let (socket, of_child) = pair(SocketFlags::empty()).map_err(cannot)?;
         let child = Command::new("/proc/self/exe")
             .args(["host", "--inspector"])
             .env_clear()
@@ -188,13 +176,7 @@ impl Inspector {
     /// Returns the next packet of a connection.
     fn inspect(&self, connection: BorrowedFd<'_>) -> Result<Inspected, NoAnswer> {
         let until = Instant::now() + INSPECTION_TIME_MAX;
-        let connection = [connection];
-        let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        control.push(SendAncillaryMessage::ScmRights(&connection));
-        let text = [IoSlice::new(b"inspect")];
-        retry_on_intr(|| sendmsg(&self.socket, &text, &mut control, SendFlags::NOSIGNAL))
-            .map_err(|_| NoAnswer::HadEnded)?;
+        send(self.socket.as_fd(), b"inspect", &[connection]).map_err(|_| NoAnswer::HadEnded)?;
         let first = self.receive(until)?;
         let line = std::str::from_utf8(&first.text).unwrap_or_default();
         let report = Report::parse(line).ok_or(NoAnswer::Ended)?;
@@ -223,9 +205,7 @@ impl Inspector {
     fn receive(&self, until: Instant) -> Result<Received, NoAnswer> {
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let left = Timespec::try_from(left).unwrap_or_default();
-            let mut events = [PollFd::from_borrowed_fd(self.socket.as_fd(), PollFlags::IN)];
-            if retry_on_intr(|| poll(&mut events, Some(&left))) == Ok(0) {
+            if wait_readable(self.socket.as_fd(), Some(left)) == Ok(false) {
                 return Err(NoAnswer::Silent);
             }
             match Received::receive(self.socket.as_fd()) {

@@ -28,17 +28,23 @@ impl Claim {
         (Self::Process, 'p'),
     ];
 
-    /// Returns the kind of a file; `None` if the host may not keep the file. `link` is the
-    /// file's link in `/proc/self/fd`.
-    pub(super) fn of(kind: FileKind, link: &str) -> Option<Self> {
+    /// Returns the kind of a file with statistics or sealed memory. Returns `None` for any
+    /// other file.
+    pub(super) fn of(kind: FileKind) -> Option<Self> {
         match kind {
             FileKind::VmStats => Some(Self::Vm),
             FileKind::VcpuStats(_) => Some(Self::Vcpu),
             FileKind::Sealed => Some(Self::Sealed),
-            // The first spelling is that of kernels before 6.9.
-            _ if link == "anon_inode:[pidfd]" || link.starts_with("pidfd:[") => Some(Self::Process),
             _ => None,
         }
+    }
+
+    /// Returns the kind of any other file, by its link in `/proc/self/fd`. Returns `None` if
+    /// the host may not keep the file.
+    pub(super) fn of_link(link: &str) -> Option<Self> {
+        // The first spelling is that of kernels before 6.9.
+        let is_process = link == "anon_inode:[pidfd]" || link.starts_with("pidfd:[");
+        is_process.then_some(Self::Process)
     }
 
     /// Returns the kind in words.
@@ -178,7 +184,8 @@ mod tests {
 
     #[test]
     fn file_is_kept_when_its_kind_is_known() {
-        let other = |link| Claim::of(FileKind::Other, link);
+        assert_eq!(Claim::of(FileKind::Other), None);
+        let other = Claim::of_link;
         assert_eq!(other("anon_inode:[pidfd]"), Some(Claim::Process));
         assert_eq!(other("pidfd:[4026]"), Some(Claim::Process));
         for link in [
@@ -189,6 +196,6 @@ mod tests {
         ] {
             assert_eq!(other(link), None, "{link}");
         }
-        assert_eq!(Claim::of(FileKind::VcpuStats(3), ""), Some(Claim::Vcpu));
+        assert_eq!(Claim::of(FileKind::VcpuStats(3)), Some(Claim::Vcpu));
     }
 }
