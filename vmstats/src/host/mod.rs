@@ -28,7 +28,9 @@ use crate::cli::HostArgs;
 #[cfg(feature = "export")]
 use crate::export::MetricsServer;
 use crate::failure::Failure;
-use crate::listen::{Admission, Listen};
+use crate::listen::Admission;
+#[cfg(feature = "export")]
+use crate::listen::Listen;
 use crate::shutdown;
 #[cfg(feature = "export")]
 use crate::source::Place;
@@ -118,16 +120,20 @@ fn bind_metrics(arguments: &HostArgs, folder: &Folder) -> Result<Option<MetricsS
 }
 
 /// Returns the paths of the sockets that serve metrics.
+#[cfg(feature = "export")]
 fn metric_sockets(arguments: &HostArgs) -> Vec<PathBuf> {
-    #[cfg(feature = "export")]
-    let addresses = arguments.exposition.listen.iter();
-    #[cfg(not(feature = "export"))]
-    let addresses = std::iter::empty();
     let path = |address: &Listen| match address {
         Listen::Unix(path) => Some(path.clone()),
         _ => None,
     };
+    let addresses = arguments.exposition.listen.iter();
     addresses.filter_map(path).collect()
+}
+
+/// Returns no path, because this build serves no metrics.
+#[cfg(not(feature = "export"))]
+fn metric_sockets(_: &HostArgs) -> Vec<PathBuf> {
+    Vec::new()
 }
 
 /// Returns the socket for hand-overs that the service manager made.
