@@ -28,6 +28,9 @@ const STALE_INTERVAL: Duration = Duration::from_millis(20);
 /// The length of the queue of connections that wait to be accepted.
 const BACKLOG: i32 = 128;
 
+/// The length of that queue of a socket of packets: a thousand processes may connect when a server of packets starts.
+const PACKETS_BACKLOG: i32 = 1024;
+
 /// The longest path of a socket: `sun_path` of unix(7) less its final NUL byte.
 const PATH_BYTES_MAX: usize = 107;
 
@@ -97,16 +100,30 @@ impl UnixAccess {
     }
 }
 
+/// Binds a Unix socket of packets (`SOCK_SEQPACKET`), whose file has this mode and group, in
+/// the way of [`bind_private`]. The caller removes the file.
+///
+/// # Errors
+///
+/// See [`bind_private`].
+pub fn bind_packets(path: &Path, access: UnixAccess) -> io::Result<OwnedFd> {
+    bind_as(SocketType::SEQPACKET, PACKETS_BACKLOG, path, access)
+}
+
 /// Binds a Unix socket whose file has this mode and group.
 ///
 /// # Errors
 ///
 /// See [`bind_private`].
 pub(crate) fn bind(path: &Path, access: UnixAccess) -> io::Result<UnixListener> {
+    bind_as(SocketType::STREAM, BACKLOG, path, access).map(UnixListener::from)
+}
+
+fn bind_as(kind: SocketType, backlog: i32, path: &Path, access: UnixAccess) -> io::Result<OwnedFd> {
     let UnixAccess { mode, group } = access;
     let address = address(path)?;
     let flags = SocketFlags::CLOEXEC;
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)?;
     // Set the mode of the socket before it has a name: bind() gives the file the
     // mode of the socket's inode less the umask (unix_bind_bsd() in the kernel's
     // net/unix/af_unix.c). A chmod() of the path would come too late, and would
@@ -128,8 +145,8 @@ pub(crate) fn bind(path: &Path, access: UnixAccess) -> io::Result<UnixListener> 
         give_to_group(path, group)?;
         file.keep();
     }
-    rustix::net::listen(&socket, BACKLOG)?;
-    Ok(UnixListener::from(socket))
+    rustix::net::listen(&socket, backlog)?;
+    Ok(socket)
 }
 
 /// Changes the group of the socket's file at `path`, which has just been bound.
@@ -259,7 +276,8 @@ fn is_stale(path: &Path, address: &SocketAddrUnix) -> bool {
 
 /// Returns whether a connection to `address` is refused. The socket does not
 /// block, because a server that is stopped and whose queue is full would keep
-/// connect() waiting: such a server answers `EAGAIN`, so it listens.
+/// connect() waiting: such a server answers `EAGAIN`, so it listens. A server of packets
+/// answers `EPROTOTYPE`.
 fn refuses(address: &SocketAddrUnix) -> bool {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)

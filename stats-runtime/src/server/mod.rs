@@ -49,7 +49,7 @@ pub use polled::Polled;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsBuilder, TlsError};
 
-pub use crate::net::unix::{UnixAccess, bind_private};
+pub use crate::net::unix::{UnixAccess, bind_packets, bind_private};
 
 use self::conversation::Protocol;
 use self::report::Counters;

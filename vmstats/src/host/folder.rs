@@ -10,19 +10,14 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Gid, Mode, chmod, chown, fchmod, flock};
-use rustix::net::{
-    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
-};
+use rustix::fs::{FlockOperation, flock};
+use stats_runtime::server::{UnixAccess, bind_packets};
 
 use crate::endpoint::{socket_name, vms_in};
 use crate::failure::Failure;
 
 /// The name of the socket for hand-overs.
 const HANDOVER: &str = "handover.sock";
-
-/// The length of the queue of VMMs that wait to be accepted.
-const BACKLOG: i32 = 1024;
 
 /// The longest part of a VM's name in the name of its socket, so that the path of the
 /// socket fits into an address.
@@ -88,9 +83,14 @@ impl Folder {
     /// Returns an error if the socket cannot be bound.
     pub(super) fn listen(&mut self, mode: u32, group: Option<u32>) -> Result<OwnedFd, Failure> {
         let path = self.path.join(HANDOVER);
-        let socket = listen_at(&path, mode, group).map_err(|error| {
+        let access = UnixAccess::mode(mode);
+        let access = group.map_or(access, |group| access.group(group));
+        let cannot = |error: io::Error| {
             Failure::other(format!("cannot listen on {}: {error}", path.display()))
-        })?;
+        };
+        let socket = bind_packets(&path, access).map_err(cannot)?;
+        // The loop waits for VMMs by epoll only.
+        rustix::io::ioctl_fionbio(&socket, true).map_err(|errno| cannot(errno.into()))?;
         self.handover = Some(path);
         Ok(socket)
     }
@@ -146,27 +146,6 @@ fn file_name(name: &str) -> String {
     let plain = name.chars().map(|c| if is_plain(c) { c } else { '_' });
     let name: String = plain.take(NAME_BYTES_MAX).collect();
     name.trim_start_matches('.').to_owned()
-}
-
-fn listen_at(path: &Path, mode: u32, group: Option<u32>) -> io::Result<OwnedFd> {
-    if path
-        .symlink_metadata()
-        .is_ok_and(|file| file.file_type().is_socket())
-    {
-        fs::remove_file(path)?;
-    }
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-    // Set the mode before binding: Linux gives the file the mode of the socket less the umask,
-    // so that nobody else can connect before the file has its group.
-    fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
-    bind(&socket, &SocketAddrUnix::new(path)?)?;
-    if let Some(group) = group {
-        chown(path, None, Some(Gid::from_raw(group)))?;
-    }
-    chmod(path, Mode::from_raw_mode(mode))?;
-    listen(&socket, BACKLOG)?;
-    Ok(socket)
 }
 
 #[cfg(test)]
