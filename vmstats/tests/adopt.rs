@@ -198,13 +198,13 @@ struct Qemu10 {
 }
 
 impl Qemu10 {
-    /// `None`, with the reason printed, where there is none, or no KVM.
+    /// `None`, with the reason printed, where there is none, no KVM, or no right to take files.
     fn start(folder: &Path) -> Option<Self> {
         let Some(program) = std::env::var_os("QEMU_10") else {
             skip::because("QEMU 10 is not there: QEMU_10 names no program");
             return None;
         };
-        if !kvm_opens() {
+        if !kvm_opens() || !may_take_files() {
             return None;
         }
         let socket = folder.join("qemu-10.sock");
@@ -321,9 +321,6 @@ fn check_between(
 #[test]
 fn counters_lie_between_the_monitors_answers_when_qemu_10_is_adopted() {
     let folder = tempfile::tempdir().unwrap();
-    if !may_take_files() {
-        return;
-    }
     let Some(mut qemu) = Qemu10::start(folder.path()) else {
         return;
     };
@@ -347,9 +344,6 @@ fn counters_lie_between_the_monitors_answers_when_qemu_10_is_adopted() {
 #[test]
 fn host_shows_what_the_monitor_shows_when_qemu_10_is_adopted() {
     let folder = tempfile::tempdir().unwrap();
-    if !may_take_files() {
-        return;
-    }
     let Some(mut qemu) = Qemu10::start(folder.path()) else {
         return;
     };
@@ -389,9 +383,6 @@ fn host_shows_what_the_monitor_shows_when_qemu_10_is_adopted() {
 #[test]
 fn vcpu_is_given_when_it_is_plugged_into_qemu_10() {
     let folder = tempfile::tempdir().unwrap();
-    if !may_take_files() {
-        return;
-    }
     let Some(mut qemu) = Qemu10::start(folder.path()) else {
         return;
     };
